@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -47,33 +47,46 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
         raise DataError(f"{where}: found {len(coco['categories'])} categories, wanted exactly one")
     definition = Definition.from_category(coco["categories"][0], where=f"{where}, category")
     n = len(definition.landmarks)
-    image_folder = (coco.get("info") or {}).get("image_folder")
+    info = coco.get("info")
+    image_folder = info.get("image_folder") if isinstance(info, Mapping) else None
+    if not isinstance(image_folder, str | None):
+        raise DataError(f"{where}, info: image_folder is {image_folder!r}, wanted the path of a folder")
 
-    images: dict[Any, Mapping[str, Any]] = {}
-    paths: dict[Any, Path] = {}
-    for record in coco["images"]:
-        label = f"{where}, image {record.get('id')!r}"
+    images: dict[int, Mapping[str, Any]] = {}
+    paths: dict[int, Path] = {}
+    for position, record in enumerate(coco["images"]):
+        label = _record_label(record, f"{where}, image", position)
         for key in ("id", "file_name", "width", "height"):
             if key not in record:
                 raise DataError(f"{label}: no '{key}'")
+        for key, least in (("id", 0), ("width", 1), ("height", 1)):
+            _check_whole(record[key], key, least, label)
         if record["id"] in images:
             raise DataError(f"{label}: the id stands twice")
         images[record["id"]] = record
-        paths[record["id"]] = _picture(folder, str(record["file_name"]), image_folder, label)
+        paths[record["id"]] = _picture(folder, record["file_name"], image_folder, label)
 
     samples = []
-    for record in coco["annotations"]:
-        label = f"{where}, annotation {record.get('id')!r}"
-        image = images.get(record.get("image_id"))
+    face_ids: set[int] = set()
+    for position, record in enumerate(coco["annotations"]):
+        label = _record_label(record, f"{where}, annotation", position)
+        if "id" in record:
+            _check_whole(record["id"], "id", 0, label)
+            if record["id"] in face_ids:
+                raise DataError(f"{label}: the id stands twice")
+            face_ids.add(record["id"])
+        image_id = record.get("image_id")
+        image = images.get(image_id) if isinstance(image_id, int | float) else None
         if image is None:
-            raise DataError(f"{label}: image {record.get('image_id')!r} is not in the file")
-        if (record.get("attributes") or {}).get("source") == PREDICTED:
+            raise DataError(f"{label}: image {image_id!r} is not in the file")
+        attributes = record.get("attributes")
+        if isinstance(attributes, Mapping) and attributes.get("source") == PREDICTED:
             raise DataError(f"{label}: this is a model's prediction, not a label; review it before using it as one")
         annotation = _annotation(record.get("keypoints"), n, label)
         samples.append(
             Sample(
                 path=paths[image["id"]],
-                file_name=str(image["file_name"]),
+                file_name=image["file_name"],
                 width=int(image["width"]),
                 height=int(image["height"]),
                 box=_box(record.get("bbox"), annotation, image, label),
@@ -88,12 +101,26 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
     return Dataset(name, definition, tuple(samples))
 
 
-def _picture(folder: Path, file_name: str, image_folder: str | None, label: str) -> Path:
-    relative = PurePosixPath(file_name)
-    if relative.is_absolute() or ".." in relative.parts:
-        raise DataError(f"{label}: file_name {file_name!r} must be relative and without '..'")
+def _record_label(record: Any, what: str, position: int) -> str:
+    """What to call a record in an error: by its id, or by its place (from 0) where it has none."""
+    if not isinstance(record, Mapping):
+        raise DataError(f"{what} number {position}: found a JSON {type(record).__name__}, wanted an object")
+    return f"{what} {record['id']!r}" if "id" in record else f"{what} number {position} (it has no id)"
+
+
+def _check_whole(value: Any, key: str, least: int, label: str) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not float(value).is_integer() or value < least:
+        raise DataError(f"{label}: {key} is {value!r}, wanted a whole number from {least} on")
+
+
+def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
+    # Windows paths know both kinds of slashes and drives, so one check holds on every system.
+    relative = PureWindowsPath(file_name) if isinstance(file_name, str) else PureWindowsPath()
+    if not relative.parts or relative.anchor or ".." in relative.parts:
+        raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
     places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
-    return next((p / relative for p in places if (p / relative).is_file()), places[-1] / relative)
+    return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
 
 
 def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
@@ -102,10 +129,9 @@ def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
     if not isinstance(keypoints, list) or len(keypoints) != 3 * n:
         found = len(keypoints) if isinstance(keypoints, list) else repr(keypoints)
         raise DataError(f"{label}: found {found} keypoint numbers, wanted {3 * n} (x, y, v of {n} landmarks)")
-    try:
-        table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
-    except (TypeError, ValueError):
-        raise DataError(f"{label}: keypoints hold something that is not a number") from None
+    if not all(isinstance(number, int | float) for number in keypoints):
+        raise DataError(f"{label}: keypoints hold something that is not a number")
+    table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
     if not np.isfinite(table).all():
         raise DataError(f"{label}: keypoints hold a number that is not finite")
     bad = np.flatnonzero(~np.isin(table[:, 2], (0, 1, 2)))
@@ -123,8 +149,10 @@ def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], lab
         if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
             raise DataError(f"{label}: bbox {bbox!r} must be finite with width and height above 0")
         return Box(x, y, w, h)
-    if annotation is not None and annotation.labeled.sum() > 1:
-        return box_of_points(annotation.points[annotation.labeled])
+    if annotation is not None:
+        tight = box_of_points(annotation.points[annotation.labeled])
+        if tight.w > 0 and tight.h > 0:
+            return tight
     return Box(0.0, 0.0, float(image["width"]), float(image["height"]))
 
 
@@ -139,18 +167,24 @@ def to_coco(
 
     One category with id 1; ids from 1 (pycocotools takes annotation id 0 for unmatched); `iscrowd` 0,
     `area` and box sides above 0, `segmentation` [], `num_keypoints` always present; an unlabeled point is
-    0, 0, 0; skeleton counted from 1. What COCO does not know stands under keys of its own: `split`,
-    `group` of an image, `flsg`, `flip_pairs`, `normalizer`, `landmark_ids` of the category, and
-    `attributes` of an annotation (`attributes[face_id]`). A face without annotation has all points 0.
+    0, 0, 0; skeleton counted from 1; coordinates unrounded, so that reading the file gives them back exactly.
+    What COCO does not know stands under keys of its own: `split`, `group` of an image, `flsg`, `flip_pairs`,
+    `normalizer`, `landmark_ids` of the category, and `attributes` of an annotation (`attributes[face_id]`).
+    A face without annotation has all points 0.
+
+    The ids are the samples' own (annotation id = `face_id`, image id = `image_id`) when they can be: all
+    from 1 on, no two faces with one id, one id a `file_name` and one `file_name` an id. Otherwise both are
+    numbered from 1 in order. Raises DataError for what `read_coco` would refuse to take back.
     """
+    samples = list(samples)
+    keeps_ids = _ids_are_sound(samples)
     images: dict[str, dict[str, Any]] = {}
     annotations = []
-    n = len(definition.landmarks)
     for sample in samples:
         image = images.setdefault(
             sample.file_name,
             {
-                "id": len(images) + 1,
+                "id": sample.image_id if keeps_ids else len(images) + 1,
                 "file_name": sample.file_name,
                 "width": sample.width,
                 "height": sample.height,
@@ -159,20 +193,18 @@ def to_coco(
                 **sample.extra,
             },
         )
-        table = np.zeros((n, 3))
-        if sample.annotation is not None:
-            shown = sample.annotation.labeled
-            table[shown, :2] = sample.annotation.points[shown]
-            table[:, 2] = sample.annotation.visibility
-        box = sample.box
+        keypoints = _keypoints(sample, definition)
+        box = [float(side) for side in (sample.box.x, sample.box.y, sample.box.w, sample.box.h)]
+        if not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+            raise DataError(f"{_face_label(sample)}: box {box} must be finite with width and height above 0")
         record: dict[str, Any] = {
-            "id": len(annotations) + 1,
+            "id": sample.face_id if keeps_ids else len(annotations) + 1,
             "image_id": image["id"],
             "category_id": 1,
-            "keypoints": [round(float(v), 3) if k % 3 < 2 else int(v) for k, v in enumerate(table.ravel())],
-            "num_keypoints": int((table[:, 2] > 0).sum()),
-            "bbox": [round(float(v), 3) for v in (box.x, box.y, box.w, box.h)],
-            "area": round(float(box.w * box.h), 3),
+            "keypoints": keypoints,
+            "num_keypoints": sum(v > 0 for v in keypoints[2::3]),
+            "bbox": box,
+            "area": box[2] * box[3],
             "segmentation": [],
             "iscrowd": 0,
         }
@@ -186,3 +218,32 @@ def to_coco(
         "annotations": annotations,
         "categories": [definition.to_category()],
     }
+
+
+def _ids_are_sound(samples: list[Sample]) -> bool:
+    pictures = {(s.file_name, s.image_id) for s in samples}
+    return (
+        all(s.face_id >= 1 and s.image_id >= 1 for s in samples)
+        and len({s.face_id for s in samples}) == len(samples)
+        and len({name for name, _ in pictures}) == len({i for _, i in pictures}) == len(pictures)
+    )
+
+
+def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
+    """x, y, v of every landmark in a row; 0, 0, 0 where it is not labeled."""
+    n = len(definition.landmarks)
+    if sample.annotation is None:
+        return [0] * (3 * n)
+    points, visibility = sample.annotation.points, sample.annotation.visibility
+    if len(points) != n:
+        raise DataError(f"{_face_label(sample)}: found {len(points)} points, wanted the {n} of {definition.name!r}")
+    row: list[float | int] = []
+    for name, (x, y), v in zip(definition.landmarks, points.tolist(), visibility.tolist(), strict=True):
+        if v > 0 and not (math.isfinite(x) and math.isfinite(y)):
+            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), which is no place")
+        row += [x, y, v] if v > 0 else [0, 0, 0]
+    return row
+
+
+def _face_label(sample: Sample) -> str:
+    return f"{sample.file_name}, face {sample.face_id}"

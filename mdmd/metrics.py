@@ -29,13 +29,16 @@ def face_nme(errors: Array) -> Array:
 
 
 def failure_rate(nme: Array, threshold: float = 0.10) -> float:
-    """Share of faces with NME strictly above `threshold`."""
-    return float(np.mean(nme > threshold))
+    """Share of faces with NME strictly above `threshold`; faces with NaN (no labeled point) do not count."""
+    return float(np.mean(nme[~np.isnan(nme)] > threshold))
 
 
 def area_under_curve(nme: Array, threshold: float = 0.10) -> float:
-    """Area under the cumulative error curve up to `threshold`, divided by it: mean(max(0, 1 - NME / threshold))."""
-    return float(np.mean(np.maximum(0.0, 1.0 - nme / threshold)))
+    """Area under the cumulative error curve up to `threshold`, divided by it: mean(max(0, 1 - NME / threshold)).
+
+    Faces with NaN (no labeled point) do not count.
+    """
+    return float(np.mean(np.maximum(0.0, 1.0 - nme[~np.isnan(nme)] / threshold)))
 
 
 def mahalanobis(offset: Array, covariance: Array) -> Array:
@@ -57,15 +60,19 @@ def laplacian_radius(probability: float) -> float:
 
 
 def coverage(radii: Array, probability: float) -> float:
-    """Share of held-out points inside the ellipse that promises `probability`; `radii` are Mahalanobis."""
-    return float(np.mean(radii <= laplacian_radius(probability)))
+    """Share of held-out points inside the ellipse that promises `probability`.
+
+    `radii` are Mahalanobis; NaN (not labeled) does not count.
+    """
+    return float(np.mean(radii[~np.isnan(radii)] <= laplacian_radius(probability)))
 
 
 def probability_off(covariance: Array, tolerance: Array, *, angles: int = 64) -> Array:
-    """Probability (...,) that a Laplacian point with `covariance` (..., 2, 2) lies farther than `tolerance` (...,) from its mean.
+    """Probability (...,) that a Laplacian point lies farther than `tolerance` (...,) from its mean.
 
-    The point is r L u with u uniform on the circle and r the Mahalanobis radius, so the probability is the mean
-    over directions of P(r > tolerance / |L u|). Pixels in both arguments; error below 1e-6 at 64 angles unless the ellipse is a needle.
+    `covariance` (..., 2, 2). The point is r L u with u uniform on the circle and r the Mahalanobis radius, so the
+    probability is the mean over directions of P(r > tolerance / |L u|). Pixels in both arguments; error below
+    1e-6 at 64 angles for ellipses up to ten times as long as wide.
     """
     turn = (np.arange(angles) + 0.5) * np.pi / angles  # |L u| is the same for u and -u
     direction = np.stack([np.cos(turn), np.sin(turn)])

@@ -8,7 +8,7 @@ top-left pixel. Left and right are image-left and image-right. Visibility is COC
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,7 @@ class Definition:
     @property
     def members(self) -> tuple[tuple[int, ...], ...]:
         """Landmark indices of each of the 12 groups, in order; empty tuples for empty groups."""
-        return tuple(
-            tuple(k for k, g in enumerate(self.groups) if g == group) for group in range(len(GROUPS))
-        )
+        return tuple(tuple(k for k, g in enumerate(self.groups) if g == group) for group in range(len(GROUPS)))
 
     @classmethod
     def from_category(cls, category: Mapping[str, Any], *, where: str = "definition") -> Definition:
@@ -131,21 +129,56 @@ def _as_indices(end: Any) -> tuple[int, ...]:
     return (end,) if isinstance(end, int) else tuple(end)
 
 
-def category_problems(category: Mapping[str, Any]) -> list[str]:
+def category_problems(category: Any) -> list[str]:
     """Everything wrong with a COCO category as a landmark definition; empty when it is sound."""
+    if not isinstance(category, Mapping):
+        return [f"found a JSON {type(category).__name__}, wanted a category with 'keypoints' and 'flsg'"]
     names = category.get("keypoints")
     if not isinstance(names, list | tuple) or len(names) < 1:
         return ["no landmarks: 'keypoints' must list at least one name"]
+    problems = [
+        f"{key!r} must be a list"
+        for key in ("flip_pairs", "skeleton", "landmark_ids")
+        if not isinstance(category.get(key), list | tuple | None)
+    ]
+    if problems:
+        return problems
     n = len(names)
+    ids = category.get("landmark_ids")
+    if ids is not None and (len(ids) != n or not all(map(_is_whole, ids)) or len(set(ids)) != n):
+        problems.append(f"'landmark_ids' must be {n} different whole numbers")
+    version = category.get("definition_version")
+    if version is not None and not _is_whole(version):
+        problems.append(f"'definition_version' is {version!r}, wanted a whole number")
+    return [
+        *_name_problems(names),
+        *_group_problems(names, category.get("flsg")),
+        *_mirror_problems(names, category.get("flip_pairs") or ()),
+        *(
+            f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)"
+            for edge in category.get("skeleton") or ()
+            if not _is_index_pair(edge, range(1, n + 1))
+        ),
+        *_normalizer_problems(category.get("normalizer"), n),
+        *problems,
+    ]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_index_pair(pair: Any, allowed: range) -> bool:
+    return isinstance(pair, list | tuple) and len(pair) == 2 and all(_is_whole(k) and k in allowed for k in pair)
+
+
+def _label(names: Sequence[Any], k: Any) -> str:
+    n = len(names)
+    return f"landmark {k} ({names[k]!r})" if _is_whole(k) and 0 <= k < n else f"landmark {k!r} (there are {n}, from 0)"
+
+
+def _name_problems(names: Sequence[Any]) -> list[str]:
     problems: list[str] = []
-
-    def label(k: Any) -> str:
-        inside = isinstance(k, int) and not isinstance(k, bool) and 0 <= k < n
-        return f"landmark {k} ({names[k]!r})" if inside else f"landmark {k!r} (there are {n}, from 0)"
-
-    def is_index(k: Any) -> bool:
-        return isinstance(k, int) and not isinstance(k, bool) and 0 <= k < n
-
     seen: dict[str, int] = {}
     for k, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
@@ -154,61 +187,60 @@ def category_problems(category: Mapping[str, Any]) -> list[str]:
             problems.append(f"landmarks {seen[name]} and {k} are both named {name!r}")
         else:
             seen[name] = k
+    return problems
 
-    flsg = category.get("flsg")
+
+def _group_problems(names: Sequence[Any], flsg: Any) -> list[str]:
     if not isinstance(flsg, Mapping):
-        problems.append("'flsg' is missing: it must map each of the group names used to landmark indices")
-    else:
-        group_of: dict[int, str] = {}
-        for group, indices in flsg.items():
-            if group not in GROUPS:
-                problems.append(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}")
-                continue
-            for k in indices if isinstance(indices, list | tuple) else [indices]:
-                if not is_index(k):
-                    problems.append(f"group {group!r} holds {label(k)}")
-                elif k in group_of:
-                    problems.append(f"{label(k)} is in two groups, {group_of[k]!r} and {group!r}")
-                else:
-                    group_of[k] = group
-        problems += [f"{label(k)} is in no group" for k in range(n) if k not in group_of]
+        return ["'flsg' is missing: it must map each of the group names used to landmark indices"]
+    problems: list[str] = []
+    group_of: dict[int, str] = {}
+    for group, indices in flsg.items():
+        if group not in GROUPS:
+            problems.append(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}")
+            continue
+        for k in indices if isinstance(indices, list | tuple) else [indices]:
+            if not _is_whole(k) or k not in range(len(names)):
+                problems.append(f"group {group!r} holds {_label(names, k)}")
+            elif k in group_of:
+                problems.append(f"{_label(names, k)} is in two groups, {group_of[k]!r} and {group!r}")
+            else:
+                group_of[k] = group
+    return problems + [f"{_label(names, k)} is in no group" for k in range(len(names)) if k not in group_of]
 
+
+def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[str]:
+    problems: list[str] = []
     partner: dict[int, int] = {}
-    for pair in category.get("flip_pairs") or ():
-        if not (isinstance(pair, list | tuple) and len(pair) == 2 and all(is_index(k) for k in pair)):
-            problems.append(f"mirror pair {pair!r} is not two landmark indices between 0 and {n - 1}")
+    for pair in pairs:
+        if not _is_index_pair(pair, range(len(names))):
+            problems.append(f"mirror pair {pair!r} is not two landmark indices between 0 and {len(names) - 1}")
             continue
         a, b = pair
         if a == b:
-            problems.append(f"{label(a)} is paired with itself: leave a landmark on the midline unpaired")
+            problems.append(f"{_label(names, a)} is paired with itself: leave a landmark on the midline unpaired")
         for k, other in ((a, b), (b, a)):
             if partner.setdefault(k, other) != other:
-                problems.append(f"{label(k)} has two mirror partners, {partner[k]} and {other}")
-
-    for edge in category.get("skeleton") or ():
-        if not (isinstance(edge, list | tuple) and len(edge) == 2 and all(is_index(k - 1) for k in edge)):
-            problems.append(f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)")
-
-    normalizer = category.get("normalizer")
-    if normalizer not in (None, "box"):
-        ends = normalizer if isinstance(normalizer, list | tuple) else ()
-        flat = [k for end in ends for k in (end if isinstance(end, list | tuple) else [end])]
-        if len(ends) != 2 or not flat or not all(is_index(k) for k in flat) or ends[0] == ends[1]:
-            problems.append(
-                f"normalizer {normalizer!r} is neither two different landmarks between 0 and {n - 1} nor 'box'"
-            )
-
-    ids = category.get("landmark_ids")
-    if ids is not None and (len(ids) != n or len(set(ids)) != n or not all(isinstance(i, int) for i in ids)):
-        problems.append(f"'landmark_ids' must be {n} different whole numbers")
+                problems.append(f"{_label(names, k)} has two mirror partners, {partner[k]} and {other}")
     return problems
+
+
+def _normalizer_problems(normalizer: Any, n: int) -> list[str]:
+    if normalizer is None or normalizer == "box":
+        return []
+    ends = normalizer if isinstance(normalizer, list | tuple) else ()
+    parts = [list(end) if isinstance(end, list | tuple) else [end] for end in ends]
+    indices = all(_is_whole(k) and 0 <= k < n for part in parts for k in part)
+    if len(parts) == 2 and all(parts) and indices and set(parts[0]) != set(parts[1]):
+        return []
+    return [f"normalizer {normalizer!r} is neither two different landmarks between 0 and {n - 1} nor 'box'"]
 
 
 def load_definition(name: str) -> Definition:
     """One of the definitions that ship with the package, by its file's stem (such as "300w")."""
-    path = DEFINITIONS_DIR / f"{name}.json"
-    if not path.is_file():
+    if name not in shipped_definitions():
         raise DataError(f"no definition named {name!r}; there are: {', '.join(shipped_definitions())}")
+    path = DEFINITIONS_DIR / f"{name}.json"
     return Definition.from_category(json.loads(path.read_text(encoding="utf-8")), where=path.name)
 
 

@@ -1,0 +1,64 @@
+"""Losses on tensors in crop units; each returns one number a landmark, (B, N)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+SQRT3 = math.sqrt(3.0)
+
+
+def laplacian_nll(
+    mean: Float[Tensor, "B N 2"], factor: Float[Tensor, "B N 3"], truth: Float[Tensor, "B N 2"]
+) -> Float[Tensor, "B N"]:
+    """-log p under the 2-D Laplacian of Kumar et al. 2020 (LUVLi), without inverse or determinant.
+
+    `factor` is (a, b, c) of L = [[a, 0], [b, c]], the covariance L L^T. The 1e-12 keeps the gradient finite
+    where the mean hits the truth.
+    """
+    a, b, c = factor.unbind(-1)
+    dx, dy = (truth - mean).unbind(-1)
+    z1 = dx / a
+    z2 = (dy - b * z1) / c
+    return math.log(2 * math.pi / 3) + a.log() + c.log() + (3 * (z1 * z1 + z2 * z2) + 1e-12).sqrt()
+
+
+def distance(mean: Float[Tensor, "B N 2"], truth: Float[Tensor, "B N 2"]) -> Float[Tensor, "B N"]:
+    """Euclidean distance, smooth at zero."""
+    return ((mean - truth).square().sum(-1) + 1e-12).sqrt()
+
+
+def heatmap_cross_entropy(
+    logits: Float[Tensor, "B N H W"], truth: Float[Tensor, "B N 2"], *, sigma: float
+) -> Float[Tensor, "B N"]:
+    """Cross-entropy to a Gaussian of `sigma` cells at the truth, less that Gaussian's own entropy's constant part.
+
+    A truth outside the crop pulls towards the nearest border cells.
+    """
+    height, width = logits.shape[-2:]
+    x = (torch.arange(width, device=logits.device) + 0.5) / width
+    y = (torch.arange(height, device=logits.device) + 0.5) / height
+    inside = truth.clamp(0, 1)
+    along_x = -0.5 * ((x - inside[..., :1]) * width / sigma) ** 2
+    along_y = -0.5 * ((y - inside[..., 1:]) * height / sigma) ** 2
+    target = (along_y[..., :, None] + along_x[..., None, :]).flatten(-2).softmax(-1)
+    return -(target * logits.flatten(-2).log_softmax(-1)).sum(-1)
+
+
+def group_mean(
+    values: Float[Tensor, "B N"], labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]]
+) -> Float[Tensor, ""]:
+    """Equation 4: the mean over landmarks inside each group, then over groups; groups without a label do not count."""
+    means = []
+    for group in members:
+        if not group:
+            continue
+        index = torch.tensor(group, device=values.device)
+        kept = labeled[:, index]
+        if kept.any():
+            means.append(values[:, index][kept].mean())
+    return torch.stack(means).mean() if means else values.sum() * 0.0

@@ -1,0 +1,63 @@
+"""The convolutional way to the pixel: stride-4 features from the picture itself and the encoder's tokens.
+
+Tokens of 16 pixels know what is where; a small U-Net whose bottleneck they join knows it to the pixel.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from timm.layers import LayerNorm2d
+from torch import Tensor, nn
+
+
+def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, group normalisation (batches hold one domain at a time, so no batch statistics), GELU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.GroupNorm(8, outputs),
+        nn.GELU(),
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions around which the input passes."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return x + self.body(x)
+
+
+class PixelPath(nn.Module):
+    """(B, D, S/4, S/4) features from pictures (B, 3, S, S) and token grids (B, C, R, K)."""
+
+    def __init__(self, token_channels: int, channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            convolution(3, channels // 2, stride=2), convolution(channels // 2, channels, stride=2)
+        )
+        self.down8 = nn.Sequential(convolution(channels, channels, stride=2), Residual(channels))
+        self.down16 = nn.Sequential(convolution(channels, 2 * channels, stride=2), Residual(2 * channels))
+        self.tokens = nn.Conv2d(token_channels, 2 * channels, 1)
+        self.bottom = Residual(2 * channels)
+        self.up8 = nn.Sequential(convolution(3 * channels, channels), Residual(channels))
+        self.up4 = nn.Sequential(convolution(2 * channels, channels), convolution(channels, channels))
+        # Unit length a channel, so that the heads' logits move fast enough for runs of a few hundred steps.
+        self.out = nn.Sequential(nn.Conv2d(channels, channels, 1), LayerNorm2d(channels))
+
+    def forward(self, images: Float[Tensor, "B 3 S S"], grid: Float[Tensor, "B C R K"]) -> Float[Tensor, "B D H W"]:
+        at4 = self.stem(2 * images.contiguous(memory_format=torch.channels_last) - 1)
+        at8 = self.down8(at4)
+        at16 = self.down16(at8)
+        bottom = self.bottom(at16 + F.interpolate(self.tokens(grid), size=at16.shape[-2:], mode="bilinear"))
+        up8 = self.up8(torch.cat([at8, _up(bottom, at8)], dim=1))
+        up4 = self.up4(torch.cat([at4, _up(up8, at4)], dim=1))
+        return self.out(up4)
+
+
+def _up(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear")

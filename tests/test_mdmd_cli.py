@@ -1,0 +1,136 @@
+"""The command line of the method, as scripts rely on it."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from mdmd.cli import main
+from mdmd.synthetic import write_pareidolias, write_source
+
+KEYS = {"nme", "fr10", "auc10", "coverage50", "coverage90", "auroc_wrong", "flag_recall", "flag_rate", "n"}
+QUICK = ["--preset", "tiny", "--weights", "none", "--steps", "2", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    return write_source(folder / "people", 10, seed=0), write_pareidolias(folder / "objects", 15, seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(drawn, tmp_path_factory):
+    people, objects = drawn
+    out = tmp_path_factory.mktemp("run")
+    arguments = ["--target", objects, "--source", people, "--bases", out / "bases", "--base-minutes", "0.02"]
+    assert main(["adapt", *map(str, arguments), *QUICK, "--out", str(out / "run")]) == 0
+    return out / "run"
+
+
+def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
+    assert {"model.safetensors", "model.json", "metrics.json", "log.jsonl"} <= {p.name for p in run.iterdir()}
+    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [e["stage"] for e in events if e["event"] == "start"] == ["base", "adapt"]
+    assert {"event", "time", "stage", "step", "steps", "loss", "losses", "images_per_second", "eta_seconds"} <= set(
+        next(e for e in events if e["event"] == "step")
+    )
+    people, objects = drawn
+    again = run.parent / "again"
+    arguments = ["--target", objects, "--source", people, "--bases", run.parent / "bases"]
+    assert main(["adapt", *map(str, arguments), *QUICK, "--out", str(again)]) == 0
+    events = [json.loads(line) for line in (again / "log.jsonl").read_text().splitlines()]
+    assert [e["stage"] for e in events if e["event"] == "start"] == ["adapt"]
+
+
+def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
+    assert main(["evaluate", str(run), "--data", str(drawn[1]), "--json", str(tmp_path / "out.json")]) == 0
+    numbers = json.loads((tmp_path / "out.json").read_text())
+    assert KEYS <= set(numbers)
+    assert numbers == json.loads(capsys.readouterr().out)
+    assert numbers["n"] == 3
+    assert 0 <= numbers["coverage50"] <= numbers["coverage90"] <= 1
+
+
+def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
+    assert main(["evaluate", str(run), "--data", str(drawn[0]), "--head", "people"]) == 0
+    assert main(["evaluate", str(run), "--data", str(drawn[0])]) == 2
+    assert "68 landmarks, head 'objects' predicts 9" in capsys.readouterr().err
+    assert main(["evaluate", str(run), "--data", str(drawn[1]), "--split", "val"]) == 2
+    assert "no labeled faces in split 'val'; its splits: test, train" in capsys.readouterr().err
+
+
+def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, capsys):
+    pictures = drawn[1].parent / "images"
+    assert main(["predict", str(run), str(pictures), "--out", str(tmp_path / "p.json")]) == 0
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert len(found["annotations"]) == 15
+    first = found["annotations"][0]["attributes"]
+    assert first["source"] == "predicted"
+    assert [len(first[k]) for k in ("covariance", "p_off", "flagged")] == [9, 9, 9]
+    assert all(0 <= p <= 1 for p in first["p_off"])
+    assert first["flagged"] == [p > 0.2 for p in first["p_off"]]
+    assert main(["adapt", "--target", str(tmp_path / "p.json"), *QUICK, "--out", str(tmp_path / "r")]) == 2
+    assert "a model's prediction, not a label" in capsys.readouterr().err
+
+
+def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
+    faces = json.loads(drawn[1].read_text())
+    for record in faces["annotations"]:
+        record["id"] += 100
+    (drawn[1].parent / "faces.json").write_text(json.dumps(faces))
+    arguments = ["--faces", str(drawn[1].parent / "faces.json"), "--out", str(tmp_path / "p.json")]
+    assert main(["predict", str(run), *arguments]) == 0
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert [a["id"] for a in found["annotations"]] == [a["id"] for a in faces["annotations"]]
+    assert '"event": "predicted"' in (tmp_path / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["adapt", "--target", "absent.json"], "no such file: absent.json"),
+        (["adapt", "--target", "{objects}", "--source", "absent.json"], "no such file: absent.json"),
+        (["adapt", "--target", "{objects}", "--weights", "absent.safetensors"], "no weights file"),
+        (["adapt", "--target", "{objects}", "--weights", "{objects}"], "not a safetensors file"),
+        (["adapt", "--target", "{objects}", "--encoder", "nonsense"], "encoder 'nonsense' cannot be made"),
+        (["adapt", "--target", "{objects}", "--train-faces", "999"], "asked for 999 training faces, there are 12"),
+        (["adapt", "--target", "{objects}", "--train-faces", "2"], "found 2 labeled training faces"),
+        (["adapt", "--target", "{objects}", "--from", "nowhere"], "nowhere holds no model"),
+        (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
+        (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):
+    filled = [a.format(objects=drawn[1]) for a in arguments]
+    given = [] if "--minutes" in filled else ["--steps", "1"]
+    weights = [] if "--weights" in filled else ["--weights", "none"]
+    extra = ["--preset", "tiny", "--quiet", *given, *weights, "--out", str(tmp_path / "run")]
+    assert main([*filled, *extra]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.startswith("mdmd: error: ")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run" / "model.json").exists()
+
+
+def test_an_unreadable_picture_is_named(drawn, run, tmp_path, capsys):
+    (tmp_path / "letter.jpg").write_text("dear sir")
+    assert main(["predict", str(run), str(tmp_path / "letter.jpg"), "--out", str(tmp_path / "p.json")]) == 2
+    assert "letter.jpg is not a readable image" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["predict", str(run), str(tmp_path / "empty"), "--out", str(tmp_path / "p.json")]) == 2
+    assert "no pictures in" in capsys.readouterr().err
+
+
+def test_a_png_named_jpg_simply_works(run, tmp_path):
+    Image.new("RGB", (50, 40), "orange").save(tmp_path / "odd.jpg", format="PNG")
+    assert main(["predict", str(run), str(tmp_path / "odd.jpg"), "--out", str(tmp_path / "p.json")]) == 0
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert (found["images"][0]["width"], found["images"][0]["height"]) == (50, 40)
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith("mdmd 0.")

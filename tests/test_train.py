@@ -1,0 +1,162 @@
+"""Training on drawn faces: it learns, repeats with its seed, masks what is not labeled, and leaves a checkpoint."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mdmd import checkpoint
+from mdmd.coco import read_coco
+from mdmd.config import PRESETS, TrainConfig
+from mdmd.loader import FaceCache, epochs, split_heldout
+from mdmd.records import Annotation, DataError
+from mdmd.runlog import RunLog
+from mdmd.schedule import Budget, learning_rate_factor
+from mdmd.synthetic import write_pareidolias, write_source
+from mdmd.train import Plan, adapt, fewer_faces, train
+
+TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
+QUICK = replace(PRESETS["tiny"].train, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    people = read_coco(write_source(folder / "people", 12, seed=0), name="people")
+    objects = read_coco(write_pareidolias(folder / "objects", 12, seed=0), name="objects")
+    return people, objects
+
+
+def quick(steps=4, **kw):
+    return Plan(QUICK, Budget(steps=steps), weights="none", **kw)
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = RunLog(tmp_path / "log.jsonl", quiet=True)
+    yield log
+    log.close()
+
+
+def test_a_run_repeats_with_its_seed_and_differs_with_another(sets, log):
+    runs = [train([sets[1]], TINY, quick(seed=seed), log).model.state_dict() for seed in (3, 3, 4)]
+    assert all(torch.equal(runs[0][k], runs[1][k]) for k in runs[0])
+    assert any(not torch.equal(runs[0][k], runs[2][k]) for k in runs[0])
+
+
+def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
+    people, objects = sets
+    base = train([people], TINY, quick(), log)
+    base.save(tmp_path / "base")
+    made = adapt(objects, [people], checkpoint.load(tmp_path / "base"), TINY, quick(), log)
+    assert list(made.model.definitions) == ["people", "objects"]
+    assert made.target == "objects"
+    assert set(made.scales) == {"people", "objects"}
+    assert made.history["faces"]["people"] > 0
+    made.save(tmp_path / "run")
+    again = checkpoint.load(tmp_path / "run")
+    images = torch.rand(1, 3, 64, 64)
+    made.model.eval(), again.model.eval()
+    torch.testing.assert_close(again.model(images, "objects").mean, made.model(images, "objects").mean)
+    assert again.history == made.history
+
+
+def test_two_sets_of_one_definition_keep_a_head_each(sets, log):
+    people, _ = sets
+    twin = replace(people, name="twin")
+    made = adapt(people, [twin], None, TINY, quick(), log)
+    images = torch.rand(1, 3, 64, 64)
+    assert not torch.equal(made.model(images, "people").mean, made.model(images, "twin").mean)
+
+
+@pytest.mark.parametrize("name", ["default", "paper", "tiny"])
+def test_every_preset_trains(sets, log, name):
+    model = replace(PRESETS[name].model, encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
+    settings = replace(PRESETS[name].train, batch_size=4)
+    made = train([sets[1]], model, Plan(settings, Budget(steps=2), weights="none"), log)
+    assert np.isfinite(made.history["heldout"]["nme"])
+
+
+def test_faces_are_overfitted_to_below_half_a_pixel(sets, log):
+    _, objects = sets
+    face = replace(objects, samples=objects.split("train")[:3])
+    settings = replace(QUICK, augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
+    made = train([face], TINY, Plan(settings, Budget(steps=150), weights="none"), log)
+    made.model.eval()
+    cache_file = log_folder(log) / "c.npy"
+    cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, file=cache_file)
+    batch = cache.batch([0, 1, 2], "none", torch.Generator())
+    with torch.inference_mode():
+        error = (made.model(batch.images, "objects").mean - batch.points).norm(dim=-1) * 64
+    assert float(error.mean()) < 0.5
+
+
+def log_folder(log):
+    from pathlib import Path
+
+    return Path(log._stream.name).parent
+
+
+def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
+    _, objects = sets
+    nose = objects.definition.landmarks.index("nose_tip")
+
+    def without_nose(sample):
+        visibility = sample.annotation.visibility.copy()
+        visibility[nose] = 0
+        points = sample.annotation.points.copy()
+        points[nose] = 1e6
+        return replace(sample, annotation=Annotation(points, visibility))
+
+    blind = replace(objects, samples=tuple(map(without_nose, objects.samples)))
+    made = train([blind], TINY, quick(), log)
+    assert np.isfinite(made.history["heldout"]["nme"])
+    assert "no labels to learn nose_tip from" in (tmp_path / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_faces_are_refused_with_their_number(sets, log, count):
+    _, objects = sets
+    few = replace(objects, samples=objects.split("train")[:count])
+    with pytest.raises(DataError, match=f"found {count} labeled training faces, training needs at least 3"):
+        train([few], TINY, quick(), log)
+
+
+def test_held_out_faces_never_split_a_group_and_never_come_from_test(sets):
+    people, _ = sets
+    paired = replace(
+        people, samples=tuple(replace(s, group=str(k // 2)) for k, s in enumerate(people.samples))
+    )
+    learned, held = split_heldout(paired, 0.25, seed=1)
+    assert len(held) >= 2
+    assert not {s.group for s in learned} & {s.group for s in held}
+    assert all(s.split == "train" for s in (*learned, *held))
+    assert len(learned) + len(held) == len(paired.split("train"))
+
+
+def test_an_epoch_shows_every_face_once():
+    stream = epochs(10, 4, torch.Generator().manual_seed(0))
+    seen = [k for _ in range(5) for k in next(stream)]
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+
+
+def test_fewer_faces_leaves_other_splits(sets):
+    people, _ = sets
+    few = fewer_faces(people, 4, seed=0)
+    assert len(few.split("train")) == 4
+    assert few.split("test") == people.split("test")
+    with pytest.raises(DataError, match="asked for 99 training faces, there are"):
+        fewer_faces(people, 99, seed=0)
+
+
+def test_budgets_end_their_schedule():
+    assert Budget(steps=50).share(50, 1e9) == 1
+    assert Budget(minutes=2).share(1, 60) == 0.5
+    for config in (TrainConfig(), TrainConfig(decay="linear", warmup_share=0.0)):
+        rates = [learning_rate_factor(s, config) for s in np.linspace(0, 1, 101)]
+        assert rates[-1] == pytest.approx(0, abs=1e-9)
+        assert max(rates) == pytest.approx(1, abs=0.05)
+    for bad in ({}, {"steps": 1, "minutes": 1}, {"steps": 0}, {"minutes": -1}):
+        with pytest.raises(DataError, match="budget"):
+            Budget(**bad)
