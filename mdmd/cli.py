@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import math
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from mdmd import bases, checkpoint
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
-from mdmd.evaluate import FlagRule, evaluate, probabilities_off
+from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
@@ -27,7 +26,10 @@ from mdmd.schedule import Budget
 from mdmd.train import Plan, adapt, fewer_faces, train
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-DATA_HELP = "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer; pictures beside it or in images/"
+DATA_HELP = (
+    "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer; "
+    "pictures beside it or in images/"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,9 +66,9 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(
         prog="mdmd",
-        description="Multi-domain multi-definition facial landmarks (Ferman and Bharaj, ECCV 2022): learn a landmark definition of "
-        "your own from about 100 faces, together with a large set of another definition.",
-        epilog="example: mdmd adapt --target monkeys.json --source 300w/annotations.json --minutes 5 --out runs/monkeys",
+        description="Multi-domain multi-definition facial landmarks (Ferman and Bharaj, ECCV 2022): learn a landmark "
+        "definition of your own from about 100 faces, together with a large set of another definition.",
+        epilog="example: mdmd adapt --target monkeys.json --source 300w/annotations.json --minutes 5 --out monkeys-run",
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -99,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         "--bases",
         type=Path,
         metavar="DIR",
-        help="where base checkpoints are kept: the sources' base is taken from here, and learned first if it is not there yet",
+        help="where base checkpoints are kept: the sources' base is taken from here, and learned first if not there",
     )
     fit.add_argument(
         "--base-minutes",
@@ -151,7 +153,7 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "--weights",
         metavar="FILE",
         default=os.environ.get("MDMD_WEIGHTS"),
-        help="the encoder's pretrained weights as safetensors, or 'none' (default: $MDMD_WEIGHTS, else timm's download)",
+        help="the encoder's weights as safetensors, or 'none' (default: $MDMD_WEIGHTS, else timm's download)",
     )
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, metavar="M", help="how long to train, on any machine (default 10)")
@@ -207,7 +209,7 @@ def _read_all(paths: Sequence[Path]) -> list[Dataset]:
 def _leave(out: Path, made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
     made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
     made.save(out)
-    write_json(out / "metrics.json", _plain(made.history.get("heldout", {})))
+    write_json(out / "metrics.json", made.history["heldout"])
 
 
 def _open_run(out: Path, quiet: bool) -> RunLog:
@@ -221,9 +223,8 @@ def run_train(options: argparse.Namespace) -> None:
     chosen = preset(options.preset, encoder=options.encoder)
     plan = _plan(options, chosen)
     datasets = _read_all(options.data)
-    log = _open_run(options.out, options.quiet)
-    _leave(options.out, train(datasets, chosen.model, plan, log), chosen, options)
-    log.close()
+    with _open_run(options.out, options.quiet) as log:
+        _leave(options.out, train(datasets, chosen.model, plan, log), chosen, options)
 
 
 def run_adapt(options: argparse.Namespace) -> None:
@@ -234,14 +235,13 @@ def run_adapt(options: argparse.Namespace) -> None:
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = checkpoint.load(options.base) if options.base is not None else None
-    log = _open_run(options.out, options.quiet)
-    if base is None and sources and chosen.starts_from_base and options.bases is not None:
-        names = [s.name for s in sources]
-        folder = bases.base_folder(options.bases, options.source, names, chosen.model, options.weights)
-        base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
-        base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
-    _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
-    log.close()
+    with _open_run(options.out, options.quiet) as log:
+        if base is None and sources and chosen.starts_from_base and options.bases is not None:
+            names = [s.name for s in sources]
+            folder = bases.base_folder(options.bases, options.source, names, chosen.model, options.weights)
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
+            base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
+        _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -252,7 +252,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     data = read_coco(options.data)
     if len(data.definition.landmarks) != len(definition.landmarks):
         raise DataError(
-            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, head {head!r} predicts {len(definition.landmarks)}"
+            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
+            f"head {head!r} predicts {len(definition.landmarks)}"
         )
     samples = [s for s in data.split(options.split) if s.annotation is not None]
     if not samples:
@@ -260,15 +261,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
         raise DataError(f"{options.data.name} has no labeled faces in split {options.split!r}; its splits: {found}")
     made.model.to(compute_device())
     predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0))
-    numbers = _plain(evaluate(data.definition, predictions, samples, _rule(options)))
+    numbers = plain(evaluate(data.definition, predictions, samples, _rule(options)))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
-
-
-def _plain(numbers: dict[str, float]) -> dict[str, float | None]:
-    """Rounded, and null where a share of nothing is not a number (JSON knows no NaN)."""
-    return {k: None if math.isnan(v) else round(v, 4) for k, v in numbers.items()}
 
 
 def run_predict(options: argparse.Namespace) -> None:
@@ -280,13 +276,13 @@ def run_predict(options: argparse.Namespace) -> None:
     head = options.head or made.target
     definition = made.model.head_definition(head)
     samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
-    log = RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True)
     made.model.to(compute_device())
+    with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
 
-    def told(done: int) -> None:
-        log.event("predicted", faces=done, of=len(samples))
+        def told(done: int) -> None:
+            log.event("predicted", faces=done, of=len(samples))
 
-    predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0), on_batch=told)
+        predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0), on_batch=told)
     labels, extras = [], {}
     for number, (sample, found) in enumerate(zip(samples, predictions, strict=True), start=1):
         face = sample.face_id or number
@@ -307,10 +303,8 @@ def run_predict(options: argparse.Namespace) -> None:
         "threshold": rule.threshold,
     }
     write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
-    log.close()
-    print(
-        f"{len(predictions)} faces predicted, {sum(sum(e['flagged']) for e in extras.values())} points flagged: {options.out}"
-    )
+    flagged = sum(sum(extra["flagged"]) for extra in extras.values())
+    print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:

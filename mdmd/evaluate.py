@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,11 @@ def evaluate(
         "flag_rate": float(flagged.mean()),
         "n": len(samples),
     }
+
+
+def plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """For JSON: rounded, and None where a share of nothing is not a number."""
+    return {k: None if math.isnan(v) else round(v, 4) for k, v in numbers.items()}
 
 
 def _labels(sample: Sample) -> Annotation:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -18,7 +18,7 @@ class RunLog:
     """
 
     def __init__(self, file: Path | None, *, quiet: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self._stream = open(file, "a", encoding="utf-8") if file is not None else None  # noqa: SIM115 - closed in close()
+        self._stream = open(file, "a", encoding="utf-8") if file is not None else None  # noqa: SIM115 - closed in __exit__
         self._quiet = quiet
         self._clock = clock
         self._bar: tqdm[Any] | None = None
@@ -42,7 +42,10 @@ class RunLog:
         """Something the person should know that does not stop the run."""
         self.event("warning", message=message)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         self._end_bar()
         if self._stream is not None:
             self._stream.close()

@@ -21,7 +21,7 @@ from mdmd.calibrate import fit_scale
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig, TrainConfig
 from mdmd.encoder import load_pretrained, load_weights
-from mdmd.evaluate import FlagRule, evaluate
+from mdmd.evaluate import FlagRule, evaluate, plain
 from mdmd.heads import RegressionHead
 from mdmd.loader import Batch, FaceCache, crops_of, epochs, split_heldout
 from mdmd.model import MDMD, Laplacian
@@ -128,7 +128,8 @@ def _learn(
         measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
         checkpoint.scales[dataset.name] = measured.scale(checkpoint.model)
         if dataset.name == checkpoint.target:
-            checkpoint.history["heldout"] = measured.metrics(checkpoint.model, checkpoint.scales[dataset.name])
+            numbers = measured.metrics(checkpoint.model, checkpoint.scales[dataset.name])
+            checkpoint.history["heldout"] = plain(numbers)
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},

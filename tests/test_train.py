@@ -34,9 +34,8 @@ def quick(steps=4, **kw):
 
 @pytest.fixture
 def log(tmp_path):
-    log = RunLog(tmp_path / "log.jsonl", quiet=True)
-    yield log
-    log.close()
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        yield log
 
 
 def test_a_run_repeats_with_its_seed_and_differs_with_another(sets, log):
@@ -57,7 +56,8 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     made.save(tmp_path / "run")
     again = checkpoint.load(tmp_path / "run")
     images = torch.rand(1, 3, 64, 64)
-    made.model.eval(), again.model.eval()
+    made.model.eval()
+    again.model.eval()
     torch.testing.assert_close(again.model(images, "objects").mean, made.model(images, "objects").mean)
     assert again.history == made.history
 
@@ -78,24 +78,18 @@ def test_every_preset_trains(sets, log, name):
     assert np.isfinite(made.history["heldout"]["nme"])
 
 
-def test_faces_are_overfitted_to_below_half_a_pixel(sets, log):
+def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
     _, objects = sets
     face = replace(objects, samples=objects.split("train")[:3])
     settings = replace(QUICK, augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
     made = train([face], TINY, Plan(settings, Budget(steps=150), weights="none"), log)
     made.model.eval()
-    cache_file = log_folder(log) / "c.npy"
-    cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, file=cache_file)
+    file = tmp_path / "c.npy"
+    cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, file=file)
     batch = cache.batch([0, 1, 2], "none", torch.Generator())
     with torch.inference_mode():
         error = (made.model(batch.images, "objects").mean - batch.points).norm(dim=-1) * 64
     assert float(error.mean()) < 0.5
-
-
-def log_folder(log):
-    from pathlib import Path
-
-    return Path(log._stream.name).parent
 
 
 def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
@@ -125,9 +119,7 @@ def test_too_few_faces_are_refused_with_their_number(sets, log, count):
 
 def test_held_out_faces_never_split_a_group_and_never_come_from_test(sets):
     people, _ = sets
-    paired = replace(
-        people, samples=tuple(replace(s, group=str(k // 2)) for k, s in enumerate(people.samples))
-    )
+    paired = replace(people, samples=tuple(replace(s, group=str(k // 2)) for k, s in enumerate(people.samples)))
     learned, held = split_heldout(paired, 0.25, seed=1)
     assert len(held) >= 2
     assert not {s.group for s in learned} & {s.group for s in held}
