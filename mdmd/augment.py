@@ -31,8 +31,8 @@ class WarpRange:
 
 WARPS = {
     "none": WarpRange(),
-    "moderate": WarpRange(rotation=30, scale=0.25, shift=0.08, shear=10, stretch=0.1, wave=0.015),
-    "strong": WarpRange(rotation=45, scale=0.3, shift=0.12, shear=15, stretch=0.15, wave=0.03),
+    "moderate": WarpRange(rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
+    "strong": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=15.0, stretch=0.15, wave=0.03),
 }
 
 

@@ -214,6 +214,8 @@ def _leave(out: Path, made: checkpoint.Checkpoint, chosen: Preset, options: argp
 
 def _open_run(out: Path, quiet: bool) -> RunLog:
     out.mkdir(parents=True, exist_ok=True)
+    if (out / "model.json").is_file():  # the log of an earlier run that came to its end
+        (out / "log.jsonl").unlink(missing_ok=True)
     (out / "error.json").unlink(missing_ok=True)
     return RunLog(out / "log.jsonl", quiet=quiet)
 
@@ -235,6 +237,8 @@ def run_adapt(options: argparse.Namespace) -> None:
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = checkpoint.load(options.base) if options.base is not None else None
+    if base is not None and options.encoder not in (None, base.model.config.encoder):
+        raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
     with _open_run(options.out, options.quiet) as log:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             names = [s.name for s in sources]

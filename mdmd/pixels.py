@@ -50,7 +50,7 @@ class PixelPath(nn.Module):
         self.out = nn.Sequential(nn.Conv2d(channels, channels, 1), LayerNorm2d(channels))
 
     def forward(self, images: Float[Tensor, "B 3 S S"], grid: Float[Tensor, "B C R K"]) -> Float[Tensor, "B D H W"]:
-        at4 = self.stem(2 * images.contiguous(memory_format=torch.channels_last) - 1)
+        at4 = self.stem(2 * images - 1)
         at8 = self.down8(at4)
         at16 = self.down16(at8)
         bottom = self.bottom(at16 + F.interpolate(self.tokens(grid), size=at16.shape[-2:], mode="bilinear"))

@@ -14,7 +14,7 @@ def density_on_a_grid():
     line = torch.linspace(-1.2, 1.2, 2001, dtype=torch.float64)
     y, x = torch.meshgrid(line, line, indexing="ij")
     place = torch.stack([x, y], dim=-1).flatten(0, 1)
-    nll = laplacian_nll(torch.zeros(1, 1, 2, dtype=torch.float64), FACTOR.view(1, 1, 3), place[None])
+    nll = laplacian_nll(torch.zeros_like(place)[None], FACTOR.expand(1, len(place), 3), place[None])
     return place, (-nll[0]).exp() * float(line[1] - line[0]) ** 2
 
 

@@ -1,12 +1,16 @@
 """The network: group routing, heads, moments, other encoders, weights that do not fit."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from mdmd.config import ModelConfig
-from mdmd.encoder import Encoder, load_weights
+from mdmd.encoder import Encoder, load_pretrained, load_weights
 from mdmd.heads import (
     CholeskyHead,
     PerGroup,
@@ -136,3 +140,28 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     save_file(wide, tmp_path / "wide.safetensors")
     with pytest.raises(DataError, match="another architecture"):
         load_weights(encoder, tmp_path / "wide.safetensors")
+
+
+def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
+    """In a process of its own, with a hub that nobody answers for and an empty cache."""
+    program = (
+        "from mdmd.encoder import Encoder, load_pretrained\n"
+        "name = 'vit_tiny_patch16_224.augreg_in21k_ft_in1k'\n"
+        "print(load_pretrained(Encoder(name, 64), name, lambda text: print('WARNED', text)))\n"
+    )
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        environment.pop(proxy, None)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "None", done.stderr
+    assert "WARNED the pretrained weights of vit_tiny_patch16_224" in done.stdout
+    assert "no connection to 127.0.0.1" in done.stdout
+    assert "random numbers" in done.stdout
+
+
+def test_a_model_that_was_never_pretrained_says_so():
+    warnings = []
+    assert load_pretrained(Encoder("test_vit", 64), "davit_giant", warnings.append) is None
+    assert warnings == [
+        "timm has no pretrained weights for davit_giant: the encoder starts from random numbers and learns more slowly"
+    ]

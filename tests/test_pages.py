@@ -1,0 +1,157 @@
+"""What the Gradio pages say: sentences, charts, and that user text stays text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from labeler import jobs
+from labeler.pages.charts import line_chart, ticks
+from labeler.pages.export import checks_html
+from labeler.pages.markup import plural, text
+from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
+from labeler.pages.runs import duration, live_html, preflight_html, runs_html
+from labeler.project import Workspace
+from labeler.sources import Sources
+from mdmd.records import DataError, Definition
+
+from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
+
+
+def test_text_leaves_nothing_that_html_or_a_template_would_run() -> None:
+    escaped = text("<img src=x onerror=alert(1)> ${1+1} {{x}} 'a' \"b\"")
+    assert not set("<>{}$'\"") & set(escaped)
+    unescaped = ElementTree.fromstring(f"<p>{escaped}</p>").text
+    assert unescaped == "<img src=x onerror=alert(1)> ${1+1} {{x}} 'a' \"b\""
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 faces"), (1, "1 face"), (1200, "1,200 faces")])
+def test_plural(count: int, said: str) -> None:
+    assert plural(count, "face") == said
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (89, "89 s"), (200, "3 min"), (4800, "80 min"), (7500, "2 h 5 min")])
+def test_duration(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-5.3, -5.1), (0.0, 12345.0), (3.0, 3.0), (0.0, 0.0), (1e-7, 2e-7)])
+def test_ticks_span_the_values_with_few_round_numbers(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert found[0] <= low
+    assert found[-1] >= high
+    assert 2 <= len(found) <= 7
+    assert found == sorted(set(found))
+
+
+def test_a_chart_is_sound_svg_with_axes_and_a_thinned_line() -> None:
+    steps = list(range(1, 5001))
+    svg = line_chart("Loss <b>", [("a", steps, [1 / s for s in steps])], x_label="step", y_label="loss")
+    drawing = ElementTree.fromstring(svg)
+    texts = ["".join(node.itertext()) for node in drawing.iter() if node.tag.endswith("text")]
+    assert {"Loss <b>", "step", "loss", "5,000"} <= set(texts)
+    [line] = [node for node in drawing.iter() if node.tag.endswith("polyline")]
+    points = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
+    assert 100 < len(points) <= 240
+    assert all(52 <= x <= 506 and 30 <= y <= 184 for x, y in points)
+    assert points[-1] == (506.0, pytest.approx(184, abs=0.1))
+
+
+def test_a_chart_without_numbers_says_that_it_waits() -> None:
+    assert "waiting for the first numbers" in line_chart("x", [("a", [1], [float("nan")])], x_label="s", y_label="l")
+
+
+def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=4, labeled=0)
+    for face in project.store.faces()[:3]:
+        label_face(project, face.id, [1, 2, 3])
+    said = preflight_html(project, None, "test_vit", "", "default")
+    assert "3 labeled faces on 3 pictures" in said
+    assert "Never labeled, so not to be learned: chin." in said
+    assert "learns from your images alone" in said
+    assert "toy encoder" in said
+    assert "is learned first, once on this machine" in preflight_html(project, Sources(project.folder.parent).get("drawn68"), "", "", "default")
+    assert "There is no weights file /nowhere/w.safetensors." in preflight_html(project, None, "", "/nowhere/w.safetensors", "default")
+
+
+def test_preflight_without_enough_labels_or_landmarks(tmp_path: Path) -> None:
+    assert "needs at least 3 labeled faces" in preflight_html(make_project(tmp_path, labeled=2), None, "", "", "default")
+    bare = make_project(tmp_path, "bare", definition=None)
+    assert "No landmarks are defined yet" in preflight_html(bare, None, "", "", "default")
+    assert "No project is open" in preflight_html(None, None, "", "", "default")
+
+
+def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
+    assert "add pictures" in next_step(make_project(tmp_path, "a", pictures=0))
+    assert "Schema" in next_step(make_project(tmp_path, "b", definition=None))
+    assert "label" in next_step(make_project(tmp_path, "c", labeled=1))
+    assert "export" in next_step(make_project(tmp_path, "d", labeled=3))
+    doubtful = make_project(tmp_path, "e", labeled=1)
+    leave_predictions(doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5))
+    jobs.collect(doubtful)
+    assert "8 doubtful points on the Review page" in next_step(doubtful)
+
+
+def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=1)
+    leave_predictions(project, 1, predictions_of(project, [project.store.faces()[1].id], p_off=0.5))
+    jobs.collect(project)
+    [run] = jobs.runs(project)
+    done = replace(run, metrics={"nme": 6.234, "coverage90": 0.88, "n": 22})
+    page = live_html(project, done, None)
+    assert "On 22 held-out faces the points are off by 6.2 % of the normalising distance" in page
+    assert "the 90 % ellipses hold 88.0 % of them" in page
+    assert "#review" in page
+    assert "Review 4 doubtful points of 1 face" in page
+
+
+def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=1)
+    leave_predictions(project, 1, {})
+    [run] = jobs.runs(project)
+    failed = replace(run, state="failed", error="no such <file>", warnings=["<b>careful</b>"])
+    page = live_html(project, failed, "the predictions of run 001 cannot be used")
+    assert "Failed: no such &lt;file&gt;" in page
+    assert "&lt;b&gt;careful" in page
+    assert "the predictions of run 001 cannot be used" in page
+    running = replace(run, state="running", stage="adapt", step=50, steps=200, eta_seconds=95.0, images_per_second=41.6)
+    assert "step 50 of 200 · 42 images/s · about 2 min left" in live_html(project, running, None)
+    assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)
+    assert runs_html([run]) == ""
+    assert "no such &lt;file&gt;" in runs_html([run, failed])
+
+
+def test_names_of_projects_and_landmarks_are_escaped(tmp_path: Path) -> None:
+    wild = Definition.from_category({**CATEGORY, "keypoints": ["<i>a</i>", "b", "c", "d"]})
+    project = make_project(tmp_path, "faces", labeled=0, definition=wild)
+    label_face(project, 1, [2, 3, 4])
+    assert "&lt;i&gt;a" in preflight_html(project, None, "", "", "default")
+    assert "<i>" not in preflight_html(project, None, "", "", "default")
+    missing = overview_html(None, "<script>")
+    assert "&lt;script&gt;" in missing
+    assert "<script" not in missing
+
+
+def test_projects_are_links_with_progress_and_a_broken_one_is_no_obstacle(tmp_path: Path) -> None:
+    make_project(tmp_path, "two words", labeled=1)
+    broken = tmp_path / "projects" / "broken"
+    broken.mkdir()
+    (broken / "project.json").write_text("{")
+    page = projects_html(Workspace(tmp_path / "projects"), None)
+    assert "/?project=two%20words" in page
+    assert "1 of 3 faces complete" in page
+    assert "broken" in page
+
+
+def test_checks_before_an_export(tmp_path: Path) -> None:
+    page = checks_html(make_project(tmp_path, labeled=2))
+    assert "2 of 3 faces complete" in page
+    assert "2 faces with at least one label, 8 points" in page
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no folder /nowhere/at/all on this machine"):
+        picture_paths(None, " /nowhere/at/all ")
+    assert picture_paths([str(tmp_path / "a.png")], str(tmp_path)) == [tmp_path / "a.png", tmp_path]
