@@ -42,15 +42,15 @@ class TrainConfig:
     """
 
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = 5e-4
-    layer_decay: float = 0.75
+    learning_rate: float = 1e-3
+    layer_decay: float = 0.65
     weight_decay: float = 0.05
     warmup_share: float = 0.05
     decay: Literal["linear", "cosine"] = "cosine"
     distance_share: float = 0.2
     clip_norm: float | None = 1.0
     average_decay: float = 0.99
-    batch_size: int = 32
+    batch_size: int = 16
     augment: Literal["none", "moderate", "strong"] = "moderate"
     heldout_share: float = 0.15
 
@@ -78,13 +78,14 @@ PRESETS: Mapping[str, Preset] = {
             distance_share=0.0,
             clip_norm=None,
             average_decay=0.0,
+            batch_size=32,
             augment="strong",
         ),
         starts_from_base=False,
     ),
     "tiny": Preset(
-        ModelConfig(encoder="test_vit", image_size=160, decoder_heads=2, pixel_channels=48),
-        TrainConfig(learning_rate=2e-3, layer_decay=1.0),
+        ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, pixel_channels=32),
+        TrainConfig(learning_rate=3e-3, layer_decay=1.0, batch_size=8),
         starts_from_base=True,
     ),
 }

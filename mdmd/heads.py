@@ -108,12 +108,13 @@ class HeatmapHead(nn.Module):
     def forward(
         self, groups: Float[Tensor, "B G C"], pixels: Float[Tensor, "B D H W"]
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], Float[Tensor, "B N H W"]]:
-        queries = self.queries(groups)
-        logits = torch.einsum("bnd,bdhw->bnhw", queries, pixels).float()
-        mean, covariance = heatmap_moments(logits)
-        own = factor_to_covariance(self.cholesky(groups))
-        total = own + torch.sigmoid(self.spread)[None, :, None, None] * covariance
-        return mean, covariance_to_factor(total), logits
+        # bfloat16 has eight bits: it would move a mean by a pixel, and bend a covariance until it is none.
+        with torch.autocast(pixels.device.type, enabled=False):
+            logits = torch.einsum("bnd,bdhw->bnhw", self.queries(groups.float()), pixels.float())
+            mean, covariance = heatmap_moments(logits)
+            own = factor_to_covariance(self.cholesky(groups.float()))
+            total = own + torch.sigmoid(self.spread)[None, :, None, None] * covariance
+            return mean, covariance_to_factor(total), logits
 
 
 def heatmap_moments(

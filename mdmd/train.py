@@ -32,7 +32,8 @@ from mdmd.schedule import Budget, learning_rate_factor
 
 #: Fewer faces than this cannot be split into faces to learn from and faces to measure on.
 FEWEST_FACES = 3
-HEATMAP_SIGMA = 1.5
+#: Width of the heatmaps' target, in cells.
+HEATMAP_SIGMA = 1.0
 EVALUATIONS = 10
 
 

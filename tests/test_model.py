@@ -13,6 +13,7 @@ from mdmd.config import ModelConfig
 from mdmd.encoder import Encoder, load_pretrained, load_weights
 from mdmd.heads import (
     CholeskyHead,
+    HeatmapHead,
     PerGroup,
     covariance_to_factor,
     factor_to_covariance,
@@ -85,6 +86,18 @@ def test_moments_of_a_heatmap_are_those_of_its_cells():
     centre = share @ places
     np.testing.assert_allclose(mean[0, 0], centre, atol=1e-6)
     np.testing.assert_allclose(covariance[0, 0], ((places - centre).T * share) @ (places - centre), atol=1e-6)
+
+
+def test_a_heatmap_keeps_full_precision_where_the_rest_runs_in_bfloat16():
+    torch.manual_seed(0)
+    head = HeatmapHead(64, load_definition("pare").members, pixel_channels=8, floor=0.002)
+    groups, pixels = torch.randn(2, len(GROUPS), 64), torch.randn(2, 8, 56, 56)
+    exact = head(groups, pixels)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = head(groups, pixels)
+    for one, other in zip(exact, mixed, strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        torch.testing.assert_close(one, other)
 
 
 def test_factor_and_covariance_are_inverse():

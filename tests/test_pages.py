@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from labeler import jobs
 from labeler.pages.charts import line_chart, ticks
 from labeler.pages.export import checks_html
@@ -16,7 +17,6 @@ from labeler.pages.runs import duration, live_html, preflight_html, runs_html
 from labeler.project import Workspace
 from labeler.sources import Sources
 from mdmd.records import DataError, Definition
-
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
 
 
@@ -32,12 +32,16 @@ def test_plural(count: int, said: str) -> None:
     assert plural(count, "face") == said
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (89, "89 s"), (200, "3 min"), (4800, "80 min"), (7500, "2 h 5 min")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (89, "89 s"), (200, "3 min"), (4800, "80 min"), (7500, "2 h 5 min")]
+)
 def test_duration(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-5.3, -5.1), (0.0, 12345.0), (3.0, 3.0), (0.0, 0.0), (1e-7, 2e-7)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 1.0), (-5.3, -5.1), (0.0, 12345.0), (3.0, 3.0), (0.0, 0.0), (1e-7, 2e-7)]
+)
 def test_ticks_span_the_values_with_few_round_numbers(low: float, high: float) -> None:
     found = ticks(low, high)
     assert found[0] <= low
@@ -51,12 +55,12 @@ def test_a_chart_is_sound_svg_with_axes_and_a_thinned_line() -> None:
     svg = line_chart("Loss <b>", [("a", steps, [1 / s for s in steps])], x_label="step", y_label="loss")
     drawing = ElementTree.fromstring(svg)
     texts = ["".join(node.itertext()) for node in drawing.iter() if node.tag.endswith("text")]
-    assert {"Loss <b>", "step", "loss", "5,000"} <= set(texts)
+    assert {"Loss <b>", "step", "loss", "4,000"} <= set(texts)
     [line] = [node for node in drawing.iter() if node.tag.endswith("polyline")]
     points = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
     assert 100 < len(points) <= 240
-    assert all(52 <= x <= 506 and 30 <= y <= 184 for x, y in points)
-    assert points[-1] == (506.0, pytest.approx(184, abs=0.1))
+    assert all(44 <= x <= 368 and 30 <= y <= 174 for x, y in points)
+    assert points[-1] == (368.0, pytest.approx(174, abs=0.1))
 
 
 def test_a_chart_without_numbers_says_that_it_waits() -> None:
@@ -72,12 +76,18 @@ def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
     assert "Never labeled, so not to be learned: chin." in said
     assert "learns from your images alone" in said
     assert "toy encoder" in said
-    assert "is learned first, once on this machine" in preflight_html(project, Sources(project.folder.parent).get("drawn68"), "", "", "default")
-    assert "There is no weights file /nowhere/w.safetensors." in preflight_html(project, None, "", "/nowhere/w.safetensors", "default")
+    assert "is learned first, once on this machine" in preflight_html(
+        project, Sources(project.folder.parent).get("drawn68"), "", "", "default"
+    )
+    assert "There is no weights file /nowhere/w.safetensors." in preflight_html(
+        project, None, "", "/nowhere/w.safetensors", "default"
+    )
 
 
 def test_preflight_without_enough_labels_or_landmarks(tmp_path: Path) -> None:
-    assert "needs at least 3 labeled faces" in preflight_html(make_project(tmp_path, labeled=2), None, "", "", "default")
+    assert "needs at least 3 labeled faces" in preflight_html(
+        make_project(tmp_path, labeled=2), None, "", "", "default"
+    )
     bare = make_project(tmp_path, "bare", definition=None)
     assert "No landmarks are defined yet" in preflight_html(bare, None, "", "", "default")
     assert "No project is open" in preflight_html(None, None, "", "", "default")
@@ -89,7 +99,9 @@ def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
     assert "label" in next_step(make_project(tmp_path, "c", labeled=1))
     assert "export" in next_step(make_project(tmp_path, "d", labeled=3))
     doubtful = make_project(tmp_path, "e", labeled=1)
-    leave_predictions(doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5))
+    leave_predictions(
+        doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5)
+    )
     jobs.collect(doubtful)
     assert "8 doubtful points on the Review page" in next_step(doubtful)
 
@@ -115,7 +127,7 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     page = live_html(project, failed, "the predictions of run 001 cannot be used")
     assert "Failed: no such &lt;file&gt;" in page
     assert "&lt;b&gt;careful" in page
-    assert "the predictions of run 001 cannot be used" in page
+    assert "The predictions of run 001 cannot be used" in page
     running = replace(run, state="running", stage="adapt", step=50, steps=200, eta_seconds=95.0, images_per_second=41.6)
     assert "step 50 of 200 · 42 images/s · about 2 min left" in live_html(project, running, None)
     assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)

@@ -1,0 +1,256 @@
+"""The HTTP routes of the canvas: pictures and labels of a project, JSON in and JSON out.
+
+Routes are plain functions, so that the framework runs their blocking work in its threads.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, Field, FiniteFloat
+
+from labeler import schema
+from labeler.images import screen_copy
+from labeler.project import Workspace
+from labeler.schema import DefinitionError
+from labeler.store import ConflictError, NotFoundError, StorageError
+from labeler.workbench import Workbench
+from mdmd.records import DataError
+
+#: Widths of the copies kept on disk: for the canvas and for the grid of pictures.
+WIDTHS = (1600, 240)
+#: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
+MANY = 1000
+
+Name = Annotated[str, Field(max_length=100)]
+Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
+Key = Annotated[int, Field(ge=1, lt=2**53)]
+Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Ids = Annotated[list[Key], Field(max_length=MANY)]
+Indices = Annotated[list[Index], Field(max_length=MANY)]
+
+
+class PointBody(BaseModel):
+    id: Key
+    x: FiniteFloat | None = None
+    y: FiniteFloat | None = None
+    v: Literal[0, 1, 2]
+
+
+class Signed(BaseModel):
+    annotator: Annotator = None
+
+
+class PointsBody(Signed):
+    points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
+    source: Literal["placed", "dragged", "nudged", "corrected"] = "placed"
+    revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
+class IdsBody(Signed):
+    ids: Ids
+
+
+class AcceptBody(Signed):
+    ids: Ids | None = None
+
+
+class BoxBody(Signed):
+    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class CategoryBody(BaseModel):
+    """A COCO category; keys that a definition does not have are ignored, what is wrong with it is for `schema`."""
+
+    name: Name = "face"
+    keypoints: Annotated[list[Name], Field(max_length=MANY)] = Field(default_factory=list)
+    flsg: dict[Name, Indices] = Field(default_factory=dict)
+    flip_pairs: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
+    skeleton: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
+    normalizer: Literal["box"] | Annotated[list[Index | Indices], Field(max_length=2)] | None = None
+    landmark_ids: Annotated[list[Key | None], Field(max_length=MANY)] | None = None
+
+
+class ReferenceBody(BaseModel):
+    picture: Key
+    points: Annotated[dict[Name, tuple[FiniteFloat, FiniteFloat]], Field(max_length=MANY)]
+
+
+class CheckBody(BaseModel):
+    category: CategoryBody
+
+
+class DefinitionBody(CheckBody):
+    reference: ReferenceBody | None = None
+    version: int
+
+
+class EditConflictError(Exception):
+    """A refused edit, with the face as it is now."""
+
+    def __init__(self, sentence: str, view: dict[str, Any]) -> None:
+        super().__init__(sentence)
+        self.view = view
+
+
+def build_api(workspace: Workspace) -> APIRouter:
+    """All routes, under /api/projects/{project}. The app that includes them calls `install_errors` too."""
+
+    def provide(request: Request) -> None:
+        request.state.workspace = workspace
+
+    router = APIRouter(dependencies=[Depends(provide)])
+    router.include_router(routes)
+    return router
+
+
+def _bench(project: str, request: Request) -> Workbench:
+    return Workbench(request.state.workspace.open(project))
+
+
+Bench = Annotated[Workbench, Depends(_bench)]
+routes = APIRouter(prefix="/api/projects/{project}")
+
+
+@routes.get("")
+def overview(bench: Bench) -> dict[str, Any]:
+    project = bench.project
+    return {
+        "name": project.name,
+        "progress": asdict(project.progress()),
+        "settings": asdict(project.settings),
+        "definition": bench.definition()["category"],
+    }
+
+
+@routes.get("/pictures")
+def pictures(bench: Bench) -> list[dict[str, Any]]:
+    return bench.pictures()
+
+
+@routes.get("/review")
+def review(bench: Bench) -> list[dict[str, Any]]:
+    return bench.review_queue()
+
+
+@routes.get("/pictures/{picture_id}/image")
+def image(
+    bench: Bench, picture_id: Key, width: int | None = None, if_none_match: Annotated[str | None, Header()] = None
+) -> Response:
+    if width is not None and width not in WIDTHS:
+        raise DataError(f"found width={width}, wanted one of {', '.join(map(str, WIDTHS))} or none")
+    picture = bench.store.image(picture_id)
+    headers = {
+        "Cache-Control": "private, max-age=3600, immutable",
+        "ETag": f'"{picture.sha256[:32]}-{width or "full"}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    path = bench.project.image_path(picture)
+    if width is not None:
+        path = screen_copy(path, bench.project.folder / "cache", width)
+    return FileResponse(path, media_type=_media_type(path), headers=headers)
+
+
+@routes.post("/pictures/{picture_id}/faces")
+def add_face(bench: Bench, picture_id: Key, body: BoxBody) -> dict[str, Any]:
+    return bench.add_face(picture_id, body.box, annotator=body.annotator)
+
+
+@routes.get("/faces/{face_id}")
+def view(bench: Bench, face_id: Key) -> dict[str, Any]:
+    return bench.view(face_id)
+
+
+@routes.post("/faces/{face_id}/points")
+def set_points(bench: Bench, face_id: Key, body: PointsBody) -> dict[str, Any]:
+    points = [point.model_dump() for point in body.points]
+    try:
+        return bench.set_points(face_id, points, source=body.source, revision=body.revision, annotator=body.annotator)
+    except ConflictError as error:
+        raise EditConflictError(str(error), bench.view(face_id)) from None
+
+
+@routes.post("/faces/{face_id}/clear")
+def clear(bench: Bench, face_id: Key, body: IdsBody) -> dict[str, Any]:
+    return bench.clear_points(face_id, body.ids, annotator=body.annotator)
+
+
+@routes.post("/faces/{face_id}/box")
+def set_box(bench: Bench, face_id: Key, body: BoxBody) -> dict[str, Any]:
+    return bench.set_box(face_id, body.box, annotator=body.annotator)
+
+
+@routes.post("/faces/{face_id}/accept")
+def accept(bench: Bench, face_id: Key, body: AcceptBody) -> dict[str, Any]:
+    return bench.accept(face_id, body.ids, annotator=body.annotator)
+
+
+@routes.post("/faces/{face_id}/undo")
+def undo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, Any]:
+    return bench.undo(face_id, annotator=body.annotator if body else None)
+
+
+@routes.post("/faces/{face_id}/redo")
+def redo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, Any]:
+    return bench.redo(face_id, annotator=body.annotator if body else None)
+
+
+@routes.delete("/faces/{face_id}")
+def delete(bench: Bench, face_id: Key) -> dict[str, Any]:
+    return bench.delete_face(face_id)
+
+
+@routes.get("/definition")
+def definition(bench: Bench) -> dict[str, Any]:
+    return bench.definition()
+
+
+@routes.get("/definition/templates/{name}")
+def template(bench: Bench, name: str) -> dict[str, Any]:
+    if name not in {known["name"] for known in schema.templates()}:
+        raise NotFoundError(f"there is no template named {name!r}")
+    return schema.template(name)
+
+
+@routes.post("/definition/check")
+def check(bench: Bench, body: CheckBody) -> dict[str, Any]:
+    return {"problems": bench.check_definition(body.category.model_dump())}
+
+
+@routes.put("/definition")
+def save(bench: Bench, body: DefinitionBody) -> dict[str, Any]:
+    reference = body.reference.model_dump() if body.reference else None
+    return bench.save_definition(body.category.model_dump(), reference, version=body.version)
+
+
+def _media_type(path: Path) -> str:
+    return "image/png" if path.suffix == ".png" else "image/jpeg"
+
+
+def install_errors(app: FastAPI) -> None:
+    """Make every refusal of the routes a status code and {"error": one sentence}."""
+
+    def data_error(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, DefinitionError):
+            return JSONResponse({"error": str(error), "problems": error.problems}, status_code=422)
+        kinds = {NotFoundError: 404, ConflictError: 409, StorageError: 500}
+        status = next((code for kind, code in kinds.items() if isinstance(error, kind)), 400)
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    def edit_conflict(_: Request, error: Exception) -> JSONResponse:
+        view = error.view if isinstance(error, EditConflictError) else None
+        return JSONResponse({"error": str(error), "view": view}, status_code=409)
+
+    def invalid(_: Request, error: Exception) -> JSONResponse:
+        first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+        place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        return JSONResponse({"error": f"{place}: {first['msg']}"}, status_code=422)
+
+    app.add_exception_handler(DataError, data_error)
+    app.add_exception_handler(EditConflictError, edit_conflict)
+    app.add_exception_handler(RequestValidationError, invalid)

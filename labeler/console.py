@@ -1,0 +1,111 @@
+"""What the commands do with a terminal: follow a run line by line, and serve the pages until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+import webbrowser
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import uvicorn
+
+from labeler import jobs
+from labeler.project import Project, Workspace
+from labeler.runs import Run
+from mdmd.records import DataError
+
+LOCAL = ("127.0.0.1", "localhost")
+FIRST_PORT = 7860
+PORTS_TRIED = 20
+STAGES = {"source": "drawing the source's faces", "base": "learning the source", "adapt": "learning the project"}
+
+
+def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, every: float = 5.0) -> int:
+    """Print what a run does until it ends, then bring in its predictions; returns an exit code. Ctrl-C cancels it."""
+    told: list[str] = []
+    next_line = 0.0
+    try:
+        while True:
+            run = next(r for r in jobs.runs(project) if r.id == run.id)
+            for line in [f"warning: {text}" for text in run.warnings] + [STAGES.get(run.stage or "", "")]:
+                if line and line not in told:
+                    told.append(line)
+                    say(line)
+            if run.series and run.state == "running" and time.monotonic() >= next_line:
+                next_line = time.monotonic() + every
+                say(_progress_line(run))
+            if run.state != "running":
+                break
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        say("stopping ...")
+        run = jobs.cancel(project, run.id, patience=15)
+    if run.state == "done":
+        jobs.collect(project)
+        say(_result_line(project, run))
+        return 0
+    say(f"run {run.id} was {run.state}" if run.error is None else f"run {run.id} {run.state}: {run.error}")
+    return 130 if run.state == "cancelled" else 2 if run.exit_code == 2 else 1
+
+
+def _progress_line(run: Run) -> str:
+    step = run.series[-1]
+    parts = [f"  step {step['step']}" + (f" of {step['steps']}" if step.get("steps") else "")]
+    parts.append(f"loss {step['loss']:.3f}")
+    if run.evals:
+        parts.append(f"held-out NME {run.evals[-1]['nme']:.2f} %")
+    if run.eta_seconds is not None:
+        parts.append(f"{run.eta_seconds:.0f} s left")
+    return ", ".join(parts)
+
+
+def _result_line(project: Project, run: Run) -> str:
+    progress = project.progress()
+    text = f"done in {run.seconds:.0f} s"
+    if run.metrics and run.metrics.get("nme") is not None:
+        text += f"; NME {run.metrics['nme']:.2f} % on {run.metrics['n']} held-out faces"
+    if progress.predicted_faces:
+        text += f"; {progress.predicted_faces} faces pre-labeled, {progress.flagged_points} points flagged"
+    return text
+
+
+def serve(workspace: Workspace, name: str | None, *, host: str, port: int | None, browser: bool) -> int:
+    """Serve the pages on this machine until Ctrl-C. Raises DataError for another host or a port that is taken."""
+    if host not in LOCAL:
+        raise DataError(f"found --host {host}; the tool serves only this machine, wanted 127.0.0.1")
+    listener = _listen(port)
+    # Imported here because Gradio takes three seconds, which no other command should wait for.
+    from labeler.app import build_app
+
+    token = secrets.token_urlsafe(24)
+    query = urlencode({"token": token, **({"project": name} if name else {})})
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/?{query}"
+    app = build_app(workspace, token=token)
+    print(f"open {address}\nCtrl-C ends it; a training that runs goes on", flush=True)
+    if browser:
+        webbrowser.open(address)
+    # The access log would print the token.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server.run(sockets=[listener])
+    return 0
+
+
+def _listen(port: int | None) -> socket.socket:
+    ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
+    for candidate in ports:
+        if not 0 <= candidate <= 65535:
+            raise DataError(f"found --port {candidate}, wanted a number from 0 (any free one) to 65535")
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen()
+        except OSError as error:
+            listener.close()
+            if port is not None:
+                raise DataError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
+        else:
+            return listener
+    raise DataError(f"the ports {ports[0]} to {ports[-1]} are all taken; name a free one with --port")

@@ -1,0 +1,150 @@
+"""A project's labels as the method's samples, and as COCO-keypoint files in both directions."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labeler.store import Face, Picture, Point, Store
+from mdmd.coco import from_coco, read_coco, to_coco
+from mdmd.records import Annotation, DataError, Dataset, Definition, Sample
+
+
+def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
+    """The faces with these ids as samples whose pictures lie in `images`; what is not in `definition` is left out."""
+    pictures = {picture.id: picture for picture in store.images()}
+    points = store.points()
+    return tuple(
+        _sample(images, pictures[face.image_id], face, points.get(face.id, {}), definition)
+        for face in store.faces()
+        if face.id in faces
+    )
+
+
+def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Point], definition: Definition) -> Sample:
+    places = np.zeros((len(definition.ids), 2))
+    visibility = np.zeros(len(definition.ids), dtype=np.int64)
+    for k, key in enumerate(definition.ids):
+        point = points.get(key)
+        if point and point.x is not None and point.y is not None:
+            places[k] = point.x, point.y
+            visibility[k] = point.v
+    return Sample(
+        path=images / picture.file_name,
+        file_name=picture.file_name,
+        width=picture.width,
+        height=picture.height,
+        box=face.box,
+        annotation=Annotation(places, visibility) if visibility.any() else None,
+        split=picture.split,
+        group=picture.subject,
+        image_id=picture.id,
+        face_id=face.id,
+    )
+
+
+def write_coco(
+    out: Path,
+    dataset: Dataset,
+    *,
+    images: Path,
+    attributes: Mapping[int, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Write `dataset` to `out`, whole or not at all, and return what was written. Raises DataError.
+
+    The ids are the store's: annotation id = face id, image id = picture id. `info.image_folder` leads from
+    the file to `images`, so that the file can lie anywhere.
+    """
+    if out.is_dir():
+        raise DataError(f"{out} is a folder; name a file in it, such as {out / 'annotations.json'}")
+    definition = dataset.definition
+    info = {
+        "description": f"{definition.name}: {len(definition.landmarks)} facial landmarks",
+        "project": dataset.name,
+        "definition_version": definition.version,
+        "date_created": date.today().isoformat(),
+        "image_folder": Path(os.path.relpath(images.resolve(), out.resolve().parent)).as_posix(),
+    }
+    coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, coco)
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror}") from None
+    return coco
+
+
+def write_json(out: Path, content: Mapping[str, Any], *, indent: int | None = None) -> None:
+    """Write JSON by way of a temporary file: `out` is the old one or the new one, never a part. Raises OSError."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=out.parent)
+    try:
+        with open(handle, "w", encoding="utf-8") as stream:
+            json.dump(content, stream, ensure_ascii=False, indent=indent)
+        os.chmod(name, 0o644)
+        os.replace(name, out)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
+    """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions."""
+    points, predictions, annotators = store.points(), store.predictions(), store.annotators()
+    ids = dataset.definition.ids
+    found = {}
+    for sample in dataset.samples:
+        labels = {key: p for key, p in points.get(sample.face_id, {}).items() if key in ids and p.v > 0}
+        attributes: dict[str, Any] = {"sources": dict(Counter(point.source for point in labels.values()))}
+        if sample.face_id in annotators:
+            attributes["annotators"] = annotators[sample.face_id]
+        covariance: list[Any] = [None] * len(ids)
+        for key, predicted in predictions.get(sample.face_id, (0, {}))[1].items():
+            label = labels.get(key)
+            if label and label.source == "accepted" and (label.x, label.y) == (predicted.x, predicted.y):
+                covariance[ids.index(key)] = list(predicted.cov)
+        if any(covariance):
+            attributes["covariance"] = covariance
+        found[sample.face_id] = attributes
+    return found
+
+
+def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
+    """A COCO-keypoint file picture by picture, a picture without any face as one unlabeled sample. Raises DataError."""
+    dataset = read_coco(path)
+    coco = json.loads(path.read_text(encoding="utf-8"))
+    used = {sample.image_id for sample in dataset.samples}
+    bare = [{"id": k + 1, "image_id": image["id"]} for k, image in enumerate(coco["images"]) if image["id"] not in used]
+    others = from_coco({**coco, "annotations": bare}, folder=path.parent, name=dataset.name, where=path.name)
+    pictures: dict[int, list[Sample]] = {}
+    for sample in (*dataset.samples, *others.samples):
+        pictures.setdefault(sample.image_id, []).append(sample)
+    return dataset.definition, list(pictures.values())
+
+
+def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, ...]:
+    """The id in `own` of each landmark of `theirs`, by name; raises DataError unless both have the same names."""
+    ids = dict(zip(own.landmarks, own.ids, strict=True))
+    extra, missing = sorted(set(theirs.landmarks) - set(ids)), sorted(set(ids) - set(theirs.landmarks))
+    if extra or missing:
+        example = f"{extra[0]!r} is only in the file" if extra else f"{missing[0]!r} is only in the project"
+        raise DataError(
+            f"{where} has {len(theirs.landmarks)} landmarks, the project has {len(ids)}, "
+            f"and they are not the same ones: {example}"
+        )
+    return tuple(ids[name] for name in theirs.landmarks)
+
+
+def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
+    """The labeled points of `sample` by landmark id; `ids` gives the id of each of its landmarks."""
+    if sample.annotation is None:
+        return {}
+    rows = zip(ids, sample.annotation.points, sample.annotation.visibility, strict=True)
+    return {key: Point(float(x), float(y), int(v), "imported") for key, (x, y), v in rows if v > 0}

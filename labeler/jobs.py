@@ -1,0 +1,319 @@
+"""Start, watch, stop and collect the processes that train and predict. The run's folder is the whole contract."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from labeler.dataset import write_coco, write_json
+from labeler.project import Project
+from labeler.runs import Run, process_started, read_run
+from labeler.sources import DRAWN, Source
+from labeler.store import ConflictError, NotFoundError, PredictedPoint
+from mdmd.records import DataError, Dataset
+
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks of this kind; one process at a time starts runs there.
+    fcntl = None
+
+#: Training refuses fewer labeled faces than this.
+FEWEST_FACES = 3
+
+Commands = Sequence[Sequence[str]]
+
+# Processes this one has started: asking for their exit code is what keeps them from staying zombies.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start_training(
+    project: Project,
+    *,
+    source: Source | None,
+    preset: str = "default",
+    encoder: str | None = None,
+    weights: Path | None = None,
+    minutes: float | None = 10,
+    base_minutes: float | None = None,
+    steps: int | None = None,
+    prelabel: bool = True,
+    seed: int = 0,
+) -> Run:
+    """Train on the project's labeled faces together with `source`, then predict the faces left (`prelabel`).
+
+    `steps` takes the place of `minutes`; `base_minutes` is what learning the source may take where it has not been
+    learned yet. Raises DataError when there is too little to learn from, a file is missing or a number makes no
+    sense, and ConflictError while another run is active under the same projects root.
+    """
+    target = project.training_set()
+    _check_training(target, source, weights)
+    _check_budget(minutes if steps is None else None, base_minutes, steps)
+    waiting = project.unlabeled_faces()
+    prelabel = prelabel and bool(waiting.samples)
+    root = project.folder.parent.resolve()
+
+    def commands(folder: Path) -> Commands:
+        adapt = [*_MDMD, "adapt", "--target", folder / "target.json", "--preset", preset, "--seed", seed, "--quiet"]
+        adapt += _rule(project)
+        if source is not None:
+            adapt += ["--source", source.path.resolve(), "--bases", root / ".bases"]
+        for option, value in (("--encoder", encoder), ("--weights", weights), ("--base-minutes", base_minutes)):
+            adapt += [] if value is None else [option, value]
+        adapt += ["--minutes", minutes] if steps is None else ["--steps", steps]
+        tasks = [[*adapt, "--out", folder]]
+        if source is not None and source.name == DRAWN and not source.path.is_file():
+            drawn = [sys.executable, "-m", "labeler.sources", root, source.name, source.faces, folder / "log.jsonl"]
+            tasks.insert(0, drawn)
+        if prelabel:
+            tasks.append(_predict(project, folder, folder))
+        return [[str(word) for word in task] for task in tasks]
+
+    return start(
+        project,
+        "train",
+        commands,
+        {"target": target, **({"faces": waiting} if prelabel else {})},
+        source=source.name if source else None,
+        preset=preset,
+        minutes=minutes if steps is None else None,
+    )
+
+
+def start_prelabel(project: Project, run_id: str | None = None) -> Run:
+    """Predict the faces that are not completely labeled with the model of a run (by default the newest one).
+
+    Raises DataError when there is no model or nothing to predict, ConflictError while another run is active.
+    """
+    with_model = [run for run in runs(project) if run.has_model and run.state != "running"]
+    chosen = [run for run in with_model if run_id in (None, run.id)]
+    if not chosen:
+        wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has left no model"
+        raise DataError(f"project {project.name!r}: {wanted}; train first")
+    waiting = project.unlabeled_faces()
+    if not waiting.samples:
+        raise DataError(f"project {project.name!r} has no face left to pre-label: all are completely labeled")
+
+    def commands(folder: Path) -> Commands:
+        return [[str(word) for word in _predict(project, chosen[0].folder.resolve(), folder)]]
+
+    return start(project, "prelabel", commands, {"faces": waiting}, source=chosen[0].source, preset=chosen[0].preset)
+
+
+def start(
+    project: Project,
+    kind: str,
+    commands: Callable[[Path], Commands],
+    snapshots: Mapping[str, Dataset],
+    *,
+    source: str | None = None,
+    preset: str | None = None,
+    minutes: float | None = None,
+) -> Run:
+    """A new run: its folder with `snapshots` (name -> NAME.json) and run.json, and a process for `commands(folder)`.
+
+    The first snapshot is what the run counts its pictures and faces by. Raises ConflictError while another run
+    is active.
+    """
+    with _only_one(project.folder.parent):
+        folder = _new_folder(project)
+        try:
+            for name, dataset in snapshots.items():
+                write_coco(folder / f"{name}.json", dataset, images=project.images)
+            samples = next(iter(snapshots.values())).samples
+            record = {
+                "id": folder.name,
+                "kind": kind,
+                "created_at": time.time(),
+                "commands": [list(command) for command in commands(folder)],
+                "pid": None,
+                "process_started": None,
+                "images": len({sample.file_name for sample in samples}),
+                "faces": len(samples),
+                "source": source,
+                "preset": preset,
+                "minutes": minutes,
+            }
+            write_json(folder / "run.json", record, indent=1)
+            with (folder / "output.txt").open("ab") as output:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "labeler.supervisor", str(folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _children[child.pid] = child
+        write_json(
+            folder / "run.json", {**record, "pid": child.pid, "process_started": process_started(child.pid)}, indent=1
+        )
+    return _run(folder)
+
+
+def runs(project: Project) -> list[Run]:
+    """All runs of a project, newest first."""
+    for child in list(_children.values()):
+        if child.poll() is not None:
+            _children.pop(child.pid, None)
+    found = (_read(folder) for folder in _folders(project.folder))
+    return sorted((run for run in found if run is not None), key=lambda run: int(run.id), reverse=True)
+
+
+def cancel(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
+    """Ask a run to stop and wait up to `patience` seconds for it; after ten its supervisor kills what is left.
+
+    Raises NotFoundError, and ConflictError when the run is over.
+    """
+    run = next((run for run in runs(project) if run.id == run_id), None)
+    if run is None:
+        raise NotFoundError(f"project {project.name!r} has no run {run_id}")
+    if run.state != "running":
+        raise ConflictError(f"run {run_id} is not running: it is {run.state}")
+    (run.folder / "cancel").touch()
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    if record["pid"] is not None and process_started(record["pid"]) == record["process_started"]:
+        os.kill(record["pid"], signal.SIGTERM)
+    until = time.monotonic() + patience
+    while run.state == "running" and time.monotonic() < until:
+        time.sleep(0.05)
+        run = _run(run.folder)
+    return run
+
+
+def collect(project: Project) -> list[str]:
+    """Bring the predictions of finished runs into the store, each run's once; returns the ids of those brought in now.
+
+    Raises DataError, once, for a run whose predictions cannot be used.
+    """
+    known = project.store.collected_runs()
+    brought = []
+    for folder in _folders(project.folder):
+        left = (folder / "predictions.json").is_file() and (folder / "exit.json").is_file()
+        if not left or int(folder.name) in known or _run(folder).state != "done":
+            continue
+        try:
+            predictions = _read_predictions(folder / "predictions.json", {face.id for face in project.store.faces()})
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            project.store.add_predictions(int(folder.name), {})
+            raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
+        if project.store.add_predictions(int(folder.name), predictions):
+            brought.append(folder.name)
+    return brought
+
+
+def _read_predictions(path: Path, faces: set[int]) -> dict[int, dict[int, PredictedPoint]]:
+    """Predicted points by face and landmark id, of `faces` only; raises ValueError and its like for anything odd."""
+    coco = json.loads(path.read_text(encoding="utf-8"))
+    ids = coco["categories"][0]["landmark_ids"]
+    found = {}
+    for record in coco["annotations"]:
+        if record["id"] not in faces:
+            continue
+        table, extra = record["keypoints"], record["attributes"]
+        columns = (ids, table[0::3], table[1::3], extra["covariance"], extra["p_off"], extra["flagged"])
+        points = {}
+        for key, x, y, covariance, p_off, flagged in zip(*columns, strict=True):
+            numbers = [float(value) for value in (x, y, *covariance, p_off)]
+            if len(numbers) != 6 or not all(map(math.isfinite, numbers)):
+                raise ValueError(f"face {record['id']}, landmark {key}: found {numbers}, wanted six finite numbers")
+            x, y, sxx, sxy, syy, p_off = numbers
+            points[int(key)] = PredictedPoint(x, y, (sxx, sxy, syy), p_off, bool(flagged))
+        found[record["id"]] = points
+    return found
+
+
+_MDMD = (sys.executable, "-m", "mdmd.cli")
+
+
+def _predict(project: Project, model: Path, folder: Path) -> list[Any]:
+    files = ["--faces", folder / "faces.json", "--out", folder / "predictions.json"]
+    return [*_MDMD, "predict", model, *files, *_rule(project)]
+
+
+def _rule(project: Project) -> list[Any]:
+    return ["--tolerance", project.settings.tolerance, "--threshold", project.settings.threshold]
+
+
+def _check_training(target: Dataset, source: Source | None, weights: Path | None) -> None:
+    count = len(target.samples)
+    if count < FEWEST_FACES:
+        raise DataError(
+            f"{count} labeled face{'' if count == 1 else 's'}; training needs at least {FEWEST_FACES}, "
+            "and 50 or more for a useful model"
+        )
+    if source is not None and source.name != DRAWN and not source.path.is_file():
+        raise DataError(f"the source {source.name!r} is not where it was: there is no file {source.path}")
+    if weights is not None and str(weights) != "none" and not weights.is_file():
+        raise DataError(f"no such weights file: {weights}")
+
+
+def _check_budget(minutes: float | None, base_minutes: float | None, steps: int | None) -> None:
+    if minutes is None and steps is None:
+        raise DataError("training needs a number of minutes or of steps")
+    for name, value in (("minutes", minutes), ("base minutes", base_minutes), ("steps", steps)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise DataError(f"found {name} {value}, wanted a number above 0")
+
+
+@contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Hold the right to start a run under `root`; raises ConflictError while one is active."""
+    with (root / ".runs.lock").open("a") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for project in sorted(path.parent for path in root.glob("[!.]*/project.json")):
+            for folder in _folders(project):
+                run = _read(folder)
+                if run is not None and run.state == "running":
+                    since = time.strftime("%H:%M", time.localtime(run.created_at))
+                    raise ConflictError(
+                        f"a training is already running (run {run.id} of project {project.name}, started {since}); "
+                        "wait for it or cancel it"
+                    )
+        yield
+
+
+def _new_folder(project: Project) -> Path:
+    project.runs.mkdir(exist_ok=True)
+    newest = max([0, *(int(folder.name) for folder in _folders(project.folder))])
+    folder = project.runs.resolve() / f"{newest + 1:03d}"
+    folder.mkdir()
+    return folder
+
+
+def _folders(project: Path) -> list[Path]:
+    return [path for path in (project / "runs").glob("[0-9]*") if path.name.isdigit() and path.is_dir()]
+
+
+def _run(folder: Path) -> Run:
+    run = _read(folder)
+    if run is None:
+        raise NotFoundError(f"{folder} holds no run")
+    return run
+
+
+def _read(folder: Path) -> Run | None:
+    try:
+        ended = (folder / "exit.json").stat()
+    except OSError:
+        return read_run(folder)
+    return _read_finished(folder, (ended.st_mtime_ns, ended.st_ino))
+
+
+@lru_cache(maxsize=256)
+def _read_finished(folder: Path, stamp: tuple[int, int]) -> Run | None:
+    """A finished run does not change any more; its log may be long and is asked for every second."""
+    return read_run(folder)

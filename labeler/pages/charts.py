@@ -1,0 +1,84 @@
+"""Small line charts as SVG, drawn on the server: axes with units, legible in light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from labeler.pages.markup import text
+
+WIDTH, HEIGHT = 380, 210
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 30, 36
+#: More points than this are not told apart at this size.
+MOST_POINTS = 240
+
+Series = tuple[str, Sequence[float], Sequence[float]]
+
+
+def line_chart(title: str, series: Sequence[Series], *, x_label: str, y_label: str, from_zero: bool = False) -> str:
+    """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines."""
+    clean = [(name, *_finite(xs, ys)) for name, xs, ys in series]
+    clean = [(name, xs, ys) for name, xs, ys in clean if xs]
+    head = (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(title)}">'
+        f'<text class="title" x="{LEFT}" y="16">{text(title)}</text>'
+    )
+    if not clean:
+        middle = f'x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle"'
+        return f'{head}<text class="axis" {middle}>waiting for the first numbers</text></svg>'
+    all_x = [x for _, xs, _ in clean for x in xs]
+    all_y = [y for _, _, ys in clean for y in ys]
+    x_low, x_high = min(0.0, *all_x), max(all_x)
+    x_high = x_high if x_high > x_low else x_low + 1
+    x_ticks = [value for value in ticks(x_low, x_high) if x_low <= value <= x_high]
+    y_ticks = ticks(min(0.0, *all_y) if from_zero else min(all_y), max(all_y))
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_low) / (x_high - x_low)
+        up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+
+    parts = [head]
+    for value in y_ticks:
+        _, y = at(x_low, value)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="axis" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
+    for value in x_ticks:
+        x, _ = at(value, y_ticks[0])
+        parts.append(
+            f'<text class="axis" x="{x:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{_number(value)}</text>'
+        )
+    parts.append(f'<text class="axis" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{text(x_label)}</text>')
+    parts.append(f'<text class="axis" x="{WIDTH - RIGHT}" y="16" text-anchor="end">{text(y_label)}</text>')
+    for k, (name, xs, ys) in enumerate(clean):
+        places = [at(x, y) for x, y in zip(xs, ys, strict=True)]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline class="line line{k % 4}" points="{line}"/>')
+        if len(places) <= 20:
+            parts += [f'<circle class="dot line{k % 4}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
+        if len(clean) > 1:
+            parts.append(f'<text class="name line{k % 4}" x="{LEFT + 8 + 100 * k}" y="{TOP + 10}">{text(name)}</text>')
+    return "".join(parts) + "</svg>"
+
+
+def _finite(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Finite points only, thinned to what the chart can show; the last one always stays."""
+    points = [(float(x), float(y)) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    step = max(1, math.ceil(len(points) / MOST_POINTS))
+    kept = points[::-1][::step][::-1]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers that span [low, high], about `about` steps apart; at least two, even for a single value."""
+    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
+        low, high = (low - 0.5, high + 0.5) if low else (0.0, 1.0)
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, last + 1)]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"

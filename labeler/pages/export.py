@@ -1,0 +1,61 @@
+"""The Export tab: how complete the labels are, and the COCO-keypoint file."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.markup import note, plural, text
+from labeler.project import Project, Workspace
+
+
+def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
+    with gr.Column(elem_classes=["page", "narrow"]):
+        checks = gr.HTML(padding=False)
+        only_complete = gr.Checkbox(label="Only faces with every landmark labeled", value=False)
+        write = gr.Button("Write the COCO file", variant="primary")
+        report = gr.HTML(padding=False)
+        download = gr.DownloadButton("Download", visible=False)
+
+    def show(request: gr.Request) -> str:
+        return checks_html(open_project(workspace, request))
+
+    @refusals_as_messages
+    def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
+        project = wanted_project(workspace, request)
+        written = project.export(project.folder / "exports" / f"{project.name}.json", only_complete=only_complete)
+        sentence = (
+            f"{plural(written.points, 'point')} of {plural(written.faces, 'face')} on "
+            f"{plural(written.images, 'picture')} written."
+        )
+        path = written.path.resolve()
+        html = f"{note(sentence, 'good')}<p class='path'>On this machine: <code>{text(path)}</code></p>"
+        return html, gr.update(visible=True, value=str(path), label=f"Download {path.name}")
+
+    pages.load(show, None, checks, show_progress="hidden")
+    tab.select(show, None, checks, show_progress="hidden")
+    write.click(export, only_complete, [report, download])
+
+
+def checks_html(project: Project | None) -> str:
+    """What the file will hold and what it will lack."""
+    if project is None:
+        return "<h1>Export</h1>" + note("No project is open: open one on the Project page.", "warning")
+    progress = project.progress()
+    rows = [
+        (
+            progress.complete_faces == progress.faces > 0,
+            f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete",
+        ),
+        (
+            progress.labeled_faces > 0,
+            f"{plural(progress.labeled_faces, 'face')} with at least one label, {plural(progress.points, 'point')}",
+        ),
+        (
+            progress.flagged_points == 0,
+            f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; none is exported as a label",
+        ),
+    ]
+    listed = "".join(f"<li class='{'ok' if good else 'open'}'>{text(words)}</li>" for good, words in rows)
+    intro = "COCO-keypoint JSON: reads in pycocotools, MMPose and others; carries your names, groups and mirror pairs."
+    return f"<h1>Export</h1><p>{intro}</p><ul class='checks'>{listed}</ul>"

@@ -1,0 +1,7 @@
+"""The Label tab: the canvas (static/label.js)."""
+
+from labeler.pages.markup import canvas_mount
+
+
+def build_label() -> None:
+    canvas_mount("label")

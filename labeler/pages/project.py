@@ -1,0 +1,159 @@
+"""The Project tab: open a project, make one, add pictures, see how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
+from labeler.project import IngestReport, Project, Workspace
+from labeler.schema import templates
+from mdmd.records import DataError, load_definition
+
+NO_TEMPLATE = ""
+GO_THERE = "(address) => { if (address) window.location.assign(address); }"
+
+
+def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
+    with gr.Row(elem_classes=["page"]):
+        with gr.Column(scale=3):
+            overview = gr.HTML(padding=False)
+            with gr.Column(visible=False, elem_classes=["card"]) as adding:
+                gr.HTML("<h2>Add pictures</h2>")
+                more = gr.File(file_count="multiple", label="Upload", height=120)
+                more_folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
+                add = gr.Button("Add pictures", variant="secondary")
+            report = gr.HTML(padding=False)
+            projects = gr.HTML(padding=False)
+        with gr.Column(scale=2, elem_classes=["card"]):
+            gr.HTML("<h2>New project</h2>")
+            name = gr.Textbox(label="Name", placeholder="macaques", max_length=60)
+            choices = [("Define my own landmarks", NO_TEMPLATE), *((t["title"], t["name"]) for t in templates())]
+            template = gr.Dropdown(choices, value=NO_TEMPLATE, label="Landmarks")
+            files = gr.File(file_count="multiple", label="Pictures", height=140)
+            folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
+            create = gr.Button("Create project", variant="primary")
+            created = gr.HTML(padding=False)
+    address = gr.Textbox(visible=False)
+
+    def show(request: gr.Request) -> tuple[object, ...]:
+        project = open_project(workspace, request)
+        missing = request.query_params.get("project") if project is None else None
+        return (
+            overview_html(project, missing),
+            gr.update(visible=project is not None),
+            projects_html(workspace, project),
+        )
+
+    @refusals_as_messages
+    def make(name: str | None, template: str | None, files: list[str] | None, folder: str | None) -> tuple[str, str]:
+        chosen = (name or "").strip()
+        paths = picture_paths(files, folder)
+        project = workspace.create(chosen, definition=load_definition(template) if template else None)
+        if not paths:
+            return "", project_address(chosen)
+        try:
+            taken = project.add_pictures(paths)
+        except DataError as error:
+            return created_html(project, note(f"The project was made, but without pictures: {error}", "warning")), ""
+        if taken.refused:
+            return created_html(project, ingest_html(taken)), ""
+        return "", project_address(chosen)
+
+    @refusals_as_messages
+    def grow(files: list[str] | None, folder: str | None, request: gr.Request) -> tuple[object, ...]:
+        project = wanted_project(workspace, request)
+        paths = picture_paths(files, folder)
+        if not paths:
+            raise DataError("no pictures chosen: upload some, or name a folder on this machine")
+        taken = project.add_pictures(paths)
+        return ingest_html(taken), None, "", *show(request)
+
+    shown = [overview, adding, projects]
+    pages.load(show, None, shown, show_progress="hidden")
+    tab.select(show, None, shown, show_progress="hidden")
+    create.click(make, [name, template, files, folder], [created, address]).success(show, None, shown).success(
+        None, [address], None, js=GO_THERE
+    )
+    add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
+
+
+def picture_paths(files: list[str] | None, folder: str | None) -> list[Path]:
+    """Uploads and the named folder (or file) as paths; raises DataError for one that is not there."""
+    paths = [Path(file) for file in files or []]
+    if folder and folder.strip():
+        path = Path(folder.strip()).expanduser()
+        if not path.exists():
+            raise DataError(f"there is no folder {folder.strip()} on this machine")
+        paths.append(path)
+    return paths
+
+
+def overview_html(project: Project | None, missing: str | None) -> str:
+    """The open project at a glance, or what to do first."""
+    if project is None:
+        found = note(f"There is no project named {missing!r} here.", "warning") if missing else ""
+        return (
+            f"<div class='welcome'>{found}<h1>Your landmarks, on your pictures</h1>"
+            "<p>Define the points you want, label about a hundred pictures, train, and let the model do the rest: "
+            "it says where it is unsure, you look only there.</p></div>"
+        )
+    progress = project.progress()
+    share = progress.complete_faces / progress.faces if progress.faces else 0.0
+    return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(next_step(project))}"
+
+
+def next_step(project: Project) -> str:
+    """What a person does next, in one sentence."""
+    progress = project.progress()
+    if not progress.pictures:
+        return "Next: add pictures. A hundred to a hundred and fifty are a good start."
+    if project.definition is None:
+        return "Next: define the landmarks on the Schema page."
+    if progress.flagged_points:
+        points = plural(progress.flagged_points, "doubtful point")
+        return f"Next: look at {points} on the Review page."
+    if progress.training_faces < 50 and progress.unlabeled_faces:
+        faces = plural(progress.training_faces, "face")
+        return f"Next: label. So far {faces} of the fifty or more that make a useful model."
+    if progress.unlabeled_faces:
+        return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more."
+    return "Every face is complete: export them, or add more pictures."
+
+
+def projects_html(workspace: Workspace, current: Project | None) -> str:
+    """All projects, each a link with its progress."""
+    rows = []
+    for name in workspace.names():
+        try:
+            progress = workspace.open(name).progress()
+        except DataError as error:
+            rows.append(f"<li class='broken'><b>{text(name)}</b><span>{text(error)}</span></li>")
+            continue
+        share = progress.complete_faces / progress.faces if progress.faces else 0.0
+        words = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
+        here = " aria-current='page'" if current is not None and current.name == name else ""
+        link = (
+            f"<a href='{text(project_address(name))}'{here}><b>{text(name)}</b>{meter(share)}<span>{words}</span></a>"
+        )
+        rows.append(f"<li>{link}</li>")
+    listed = "".join(rows) or "<li class='none'>None yet: make the first one.</li>"
+    return f"<h2>Projects</h2><ul class='projects'>{listed}</ul>"
+
+
+def ingest_html(taken: IngestReport) -> str:
+    """What became of the pictures."""
+    parts = [f"{plural(taken.added, 'picture')} added"]
+    if taken.already:
+        parts.append(f"{taken.already} were here already")
+    if taken.refused:
+        parts.append(f"{len(taken.refused)} refused")
+    tone = "warning" if taken.refused else "good"
+    return note(", ".join(parts) + ".", tone) + refused_list(taken.refused)
+
+
+def created_html(project: Project, report: str) -> str:
+    link = f"<a class='button' href='{text(project_address(project.name))}'>Open {text(project.name)}</a>"
+    return f"{report}<p>{link}</p>"

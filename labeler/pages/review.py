@@ -1,0 +1,7 @@
+"""The Review tab: predicted faces in order of doubt (static/review.js)."""
+
+from labeler.pages.markup import canvas_mount
+
+
+def build_review() -> None:
+    canvas_mount("review")

@@ -1,0 +1,211 @@
+"""What the Train tab says about the next run, the present one and the past ones."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import huggingface_hub
+
+from labeler.jobs import FEWEST_FACES
+from labeler.pages.charts import line_chart
+from labeler.pages.markup import meter, note, plural, project_address, text
+from labeler.project import Project
+from labeler.runs import Run
+from labeler.sources import Source
+from mdmd.config import PRESETS
+
+#: Fewer labeled faces than this rarely make a model that saves work.
+USEFUL_FACES = 50
+
+STAGES = {
+    "source": "Drawing the source set, once",
+    "base": "Learning the source, once on this machine",
+    "adapt": "Adapting to your landmarks",
+    "predict": "Pre-labeling the other faces",
+}
+
+
+def preflight_html(project: Project | None, source: Source | None, encoder: str, weights: str, preset: str) -> str:
+    """What a training would learn from, what it would measure itself on, and what is missing."""
+    if project is None:
+        return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
+    if project.definition is None:
+        return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
+    progress = project.progress()
+    faces = progress.training_faces
+    held = round(faces * PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
+    said = [
+        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}; "
+        f"about {held} of them are held out to measure the error."
+    ]
+    warnings = []
+    if faces < FEWEST_FACES:
+        warnings.append(
+            f"Training needs at least {FEWEST_FACES} labeled faces, and {USEFUL_FACES} or more for a useful model."
+        )
+    elif faces < USEFUL_FACES:
+        warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
+    missing = never_labeled(project)
+    if missing and faces:
+        warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
+    if source is None:
+        warnings.append("Without a second set the model learns from your images alone, and is less accurate.")
+    elif source.bases:
+        said.append(f"{source.name} has been learned on this machine before: the run starts from there.")
+    else:
+        said.append(f"{source.name} is learned first, once on this machine; later runs start from it.")
+    told, lacking = weights_sentence(
+        encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder, weights.strip()
+    )
+    (warnings if lacking else said).append(told)
+    lines = "".join(f"<li>{text(line)}</li>" for line in said)
+    return f"<h1>Train</h1><ul class='said'>{lines}</ul>" + "".join(note(line, "warning") for line in warnings)
+
+
+def never_labeled(project: Project) -> list[str]:
+    """Names of landmarks that no face of the training set has."""
+    dataset = project.training_set()
+    labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
+    return [name for k, name in enumerate(dataset.definition.landmarks) if not any(mask[k] for mask in labeled)]
+
+
+def weights_sentence(encoder: str, weights: str) -> tuple[str, bool]:
+    """Where the encoder's pretrained weights come from, and whether that is a reason to worry."""
+    if weights == "none":
+        return "Without pretrained weights the model needs far more labels.", True
+    if weights:
+        found = Path(weights).expanduser().is_file()
+        return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
+    if encoder == "test_vit":
+        return "test_vit is a toy encoder for trying things out.", True
+    here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
+    if isinstance(here, str):
+        return "The encoder's pretrained weights are on this machine.", False
+    return (
+        "The encoder's pretrained weights are not on this machine: they are fetched when training starts. "
+        "If that fails, training goes on without them and needs far more labels.",
+        True,
+    )
+
+
+def live_html(project: Project, run: Run | None, problem: str | None) -> str:
+    """The newest run: stage, progress, curves, and when it is over what came out and what to do next."""
+    told = note(problem, "warning") if problem else ""
+    if run is None:
+        return (
+            told + "<div class='card quiet'><h2>No run yet</h2>"
+            "<p>Loss and held-out error appear here while it learns.</p></div>"
+        )
+    kind = "Training" if run.kind == "train" else "Pre-labeling"
+    head = f"<h2>{kind} {text(run.id)} <span class='state {run.state}'>{run.state}</span></h2>"
+    warnings = "".join(note(line, "warning") for line in run.warnings)
+    return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{_charts(run)}{warnings}</div>"
+
+
+def _progress(run: Run) -> str:
+    if run.state != "running":
+        return ""
+    stage = STAGES.get(run.stage or "", "Starting")
+    done = run.step / run.steps if run.step and run.steps else 0.0
+    facts = []
+    if run.step:
+        facts.append(f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps else ""))
+    if run.images_per_second:
+        facts.append(f"{run.images_per_second:.0f} images/s")
+    facts.append(
+        f"about {duration(run.eta_seconds)} left" if run.eta_seconds is not None else f"{duration(run.seconds)} so far"
+    )
+    return f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
+
+
+def _outcome(project: Project, run: Run) -> str:
+    if run.state == "running":
+        return ""
+    if run.state != "done":
+        sentence = {
+            "cancelled": "Cancelled. Your labels are as they were; earlier models and predictions stay.",
+            "interrupted": run.error or "",
+        }.get(run.state, f"Failed: {run.error}")
+        return note(sentence, "plain" if run.state == "cancelled" else "warning")
+    parts = [note(metrics_sentence(project, run.metrics))] if run.metrics else []
+    address = text(project_address(project.name))
+    flagged = project.progress().flagged_points
+    waiting = project.progress().predicted_faces
+    if flagged:
+        page, words = "review", f"Review {plural(flagged, 'doubtful point')} of {plural(waiting, 'face')}"
+    elif waiting:
+        page, words = "review", f"Review {plural(waiting, 'pre-labeled face')}"
+    else:
+        page, words = "export", "Export the labels"
+    parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a></p>")
+    return "".join(parts)
+
+
+def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
+    """The held-out error in words."""
+    unit = "the normalising distance" if project.definition and project.definition.normalizer else "the face's size"
+
+    def number(key: str, scale: float = 1.0) -> str | None:
+        value = metrics.get(key)
+        return f"{scale * value:.1f}" if isinstance(value, int | float) else None
+
+    nme, count = number("nme"), metrics.get("n")
+    if nme is None:
+        return "No held-out error could be measured."
+    sentence = f"On {count} held-out faces the points are off by {nme} % of {unit} on average"
+    coverage = number("coverage90", 100)
+    return sentence + (f"; the 90 % ellipses hold {coverage} % of them." if coverage else ".")
+
+
+def _charts(run: Run) -> str:
+    if run.kind != "train":
+        return ""
+    steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
+    stage = steps[-1].get("stage") if steps else None
+    names = sorted({name for event in steps for name in event.get("losses") or {}})
+    losses = [
+        (
+            name,
+            *_pairs([(event["step"], event["losses"][name]) for event in steps if name in (event.get("losses") or {})]),
+        )
+        for name in names
+    ]
+    if not losses:
+        losses = [("loss", *_pairs([(event["step"], event["loss"]) for event in steps if "loss" in event]))]
+    evals = [(event["step"], event["nme"]) for event in run.evals if event.get("stage") in (None, stage)]
+    title = "Loss while learning the source" if stage == "base" else "Loss"
+    loss = line_chart(title, losses, x_label="step", y_label="negative log-likelihood")
+    nme = line_chart("Held-out error", [("NME", *_pairs(evals))], x_label="step", y_label="NME, %", from_zero=True)
+    return f"<div class='charts'>{loss}{nme}</div>"
+
+
+def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    kept = [(x, y) for x, y in points if isinstance(x, int | float) and isinstance(y, int | float)]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def runs_html(runs: list[Run]) -> str:
+    """Past runs, newest first."""
+    if len(runs) < 2:
+        return ""
+    rows = []
+    for run in runs[1:]:
+        nme = (run.metrics or {}).get("nme")
+        result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
+        when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+        rows.append(
+            f"<tr><td>{text(run.id)}</td><td>{when}</td><td>{text(run.kind)}</td><td>{plural(run.images, 'image')}</td>"
+            f"<td>{text(run.source or 'alone')}</td><td>{duration(run.seconds)}</td>"
+            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+        )
+    return f"<h2>Earlier runs</h2><table class='runs'><tbody>{''.join(rows)}</tbody></table>"
+
+
+def duration(seconds: float | None) -> str:
+    """ "40 s", "3 min", "1 h 20 min"."""
+    whole = round(seconds or 0)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,7 @@
+"""The Schema tab: the definition on a reference picture (static/schema.js)."""
+
+from labeler.pages.markup import canvas_mount
+
+
+def build_schema() -> None:
+    canvas_mount("schema")

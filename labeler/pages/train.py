@@ -1,0 +1,179 @@
+"""The Train tab: what a training would use, the button, and the run as it goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from labeler import jobs
+from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.markup import ANNOUNCE, plural
+from labeler.pages.runs import live_html, preflight_html, runs_html
+from labeler.project import Project, Workspace
+from labeler.runs import Run
+from labeler.sources import DRAWN, Source, Sources
+from mdmd.config import PRESETS
+from mdmd.records import DataError
+
+ALONE = ""
+POLL_SECONDS = 1.0
+
+
+def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: gr.Tab) -> None:
+    with gr.Row(elem_classes=["page"]):
+        with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
+            preflight = gr.HTML(padding=False)
+            source = gr.Dropdown(
+                [], label="Learn together with", info="A large set of another definition; its faces carry yours."
+            )
+            minutes = gr.Slider(1, 60, value=10, step=1, label="Minutes")
+            start = gr.Button("Train", variant="primary", size="lg", interactive=False)
+            prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
+            with gr.Accordion("Advanced", open=False):
+                preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
+                encoder = gr.Textbox(
+                    label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
+                )
+                weights = gr.Textbox(
+                    label="Weights", placeholder="fetched from the hub", info="A safetensors file here, or none."
+                )
+                gr.HTML("<h3>Add a set to learn together with</h3>")
+                source_path = gr.Textbox(label="COCO-keypoint file", placeholder="/data/300w/annotations.json")
+                add_source = gr.Button("Add the set", size="sm")
+        with gr.Column(scale=3, min_width=380):
+            live = gr.HTML(padding=False)
+            cancel = gr.Button(
+                "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
+            )
+            history = gr.HTML(padding=False)
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    seen = gr.Textbox(visible=False)
+    finished = gr.Textbox(visible=False)
+
+    def look(request: gr.Request) -> tuple[object, ...]:
+        return watch("", request)
+
+    def watch(seen: str, request: gr.Request) -> tuple[object, ...]:
+        project = open_project(workspace, request)
+        if project is None:
+            return (gr.skip(),) * 2 + (gr.skip(), gr.skip(), gr.Timer(active=False), "", gr.skip())
+        problem = collected(project)
+        runs = jobs.runs(project)
+        stamp = fingerprint(runs, problem)
+        active = any(run.state == "running" for run in runs)
+        if stamp == seen:
+            return (gr.skip(),) * 4 + (gr.Timer(active=active), gr.skip(), gr.skip())
+        over = ",".join(run.id for run in runs if run.state != "running")
+        return (
+            live_html(project, runs[0] if runs else None, problem),
+            gr.update(visible=active),
+            runs_html(runs),
+            gr.update(
+                visible=any(run.has_model for run in runs) and not active and project.progress().unlabeled_faces > 0
+            ),
+            gr.Timer(active=active),
+            stamp,
+            over,
+        )
+
+    def plan(
+        source: str | None, encoder: str | None, weights: str | None, preset: str | None, request: gr.Request
+    ) -> tuple[object, ...]:
+        project = open_project(workspace, request)
+        chosen = find_source(sources, source)
+        if project is None:
+            return preflight_html(None, None, "", "", "default"), gr.update(value="Train", interactive=False)
+        ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
+        running = any(run.state == "running" for run in jobs.runs(project))
+        label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
+        return preflight_html(project, chosen, encoder or "", weights or "", preset or "default"), gr.update(
+            value=label, interactive=ready and not running
+        )
+
+    def offer(source: str | None) -> object:
+        names = [known.name for known in sources.all()]
+        registered = [name for name in names if name != DRAWN]
+        default = source if source in (*names, ALONE) else (registered or names)[0]
+        return gr.update(choices=source_choices(sources), value=default)
+
+    @refusals_as_messages
+    def begin(
+        source: str | None, minutes: float, preset: str, encoder: str | None, weights: str | None, request: gr.Request
+    ) -> None:
+        project = wanted_project(workspace, request)
+        jobs.start_training(
+            project,
+            source=find_source(sources, source),
+            preset=preset,
+            encoder=(encoder or "").strip() or None,
+            weights=Path(weights.strip()).expanduser() if weights and weights.strip() else None,
+            minutes=minutes,
+        )
+
+    @refusals_as_messages
+    def begin_prelabel(request: gr.Request) -> None:
+        jobs.start_prelabel(wanted_project(workspace, request))
+
+    @refusals_as_messages
+    def stop(request: gr.Request) -> None:
+        project = wanted_project(workspace, request)
+        running = next((run for run in jobs.runs(project) if run.state == "running"), None)
+        if running is None:
+            raise DataError("nothing is running any more")
+        jobs.cancel(project, running.id)
+
+    @refusals_as_messages
+    def register(path: str | None) -> tuple[object, str]:
+        if not (path or "").strip():
+            raise DataError("no file named: give the path of a COCO-keypoint JSON on this machine")
+        added = sources.add(Path(str(path).strip()).expanduser())
+        return gr.update(choices=source_choices(sources), value=added.name), ""
+
+    watched = [live, cancel, history, prelabel, timer, seen, finished]
+    choices = [source, encoder, weights, preset]
+    planned = [preflight, start]
+    for event in (pages.load, tab.select):
+        event(offer, source, source, show_progress="hidden").then(plan, choices, planned, show_progress="hidden")
+        event(look, None, watched, show_progress="hidden")
+    timer.tick(watch, seen, watched, show_progress="hidden")
+    for choice in choices:
+        choice.change(plan, choices, planned, show_progress="hidden")
+    for button, handler, inputs in (
+        (start, begin, [source, minutes, preset, encoder, weights]),
+        (prelabel, begin_prelabel, None),
+        (cancel, stop, None),
+    ):
+        button.click(handler, inputs, None).then(look, None, watched, show_progress="hidden").then(
+            plan, choices, planned, show_progress="hidden"
+        )
+    add_source.click(register, source_path, [source, source_path])
+    finished.change(plan, choices, planned, show_progress="hidden").then(None, None, None, js=ANNOUNCE)
+
+
+def collected(project: Project) -> str | None:
+    """Bring in what finished runs predicted; the sentence of one that cannot be used."""
+    try:
+        jobs.collect(project)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def fingerprint(runs: list[Run], problem: str | None) -> str:
+    """Changes whenever the page would look different."""
+    states = ",".join(f"{run.id}{run.state}" for run in runs)
+    newest = f"{len(runs[0].series)}.{len(runs[0].evals)}.{runs[0].stage}.{int(runs[0].seconds)}" if runs else ""
+    return f"{states};{newest};{problem or ''}"
+
+
+def source_choices(sources: Sources) -> list[tuple[str, str]]:
+    named = [
+        (f"{known.name} · {plural(known.faces, 'face')} · {known.landmarks} points", known.name)
+        for known in sources.all()
+    ]
+    return [*named, ("nothing, my images alone", ALONE)]
+
+
+def find_source(sources: Sources, name: str | None) -> Source | None:
+    return next((known for known in sources.all() if known.name == name), None) if name else None

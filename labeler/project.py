@@ -1,0 +1,369 @@
+"""Projects on disk: a folder with pictures, one label database and settings, under a common root."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labeler import schema
+from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
+from labeler.images import ingest, pictures_in, sha256_of, upright_size
+from labeler.ranking import Standing, standing
+from labeler.store import NotFoundError, Picture, Store
+from mdmd.records import Box, DataError, Dataset, Definition, Sample
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A predicted point is flagged when it is off by more than `tolerance` with a probability above `threshold`.
+
+    `tolerance` is a share of the definition's normalising distance.
+    """
+
+    tolerance: float = 0.05
+    threshold: float = 0.2
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """How many pictures came in, how many were there already, and (name, sentence) of each one refused."""
+
+    added: int
+    already: int
+    refused: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """Where a COCO file was written and how much is in it."""
+
+    path: Path
+    images: int
+    faces: int
+    points: int
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """Pictures added, faces and points that got labels, labeled pictures left as they were, and what was refused."""
+
+    added: int
+    faces: int
+    points: int
+    already: int
+    refused: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What there is in a project. `points` are labels with coordinates; `labeled_*` have at least one of them.
+
+    `training_*` are the labeled ones that training uses: those of pictures whose split is "train".
+    """
+
+    pictures: int
+    faces: int
+    labeled_pictures: int
+    labeled_faces: int
+    complete_faces: int
+    points: int
+    predicted_faces: int
+    flagged_points: int
+    unlabeled_faces: int
+    training_pictures: int
+    training_faces: int
+
+
+class Project:
+    """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            record = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+            form, self.settings = record["format"], Settings(float(record["tolerance"]), float(record["threshold"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder / 'project.json'} is not a project's description: {error!r}") from None
+        if form != FORMAT:
+            raise DataError(f"{folder} has the project format {form!r}, this labeler knows {FORMAT}: update it")
+        if not (folder / "labels.db").is_file():
+            raise DataError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
+        self.name = folder.name
+        self.folder = folder
+        self.store = Store(folder / "labels.db")
+        self._adding = threading.Lock()
+        self._standings: tuple[object, list[Standing]] = (None, [])
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def definition(self) -> Definition | None:
+        """The newest definition, or None while there is none."""
+        saved = self.store.definition()
+        return Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
+
+    def image_path(self, picture: Picture) -> Path:
+        """Where a picture's file lies; raises NotFoundError when somebody has taken it away."""
+        path = self.images / picture.file_name
+        if not path.is_file():
+            raise NotFoundError(f"the file of picture {picture.id} ({picture.name}) is missing from {self.images}")
+        return path
+
+    def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
+        """Bring in files and the pictures of folders; a file that is refused keeps no other one out.
+
+        Raises DataError for a folder without pictures.
+        """
+        files = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+        added = already = 0
+        refused = []
+        for file in files:
+            try:
+                _, new = self.add_picture(file)
+            except DataError as error:
+                refused.append((file.name, str(error)))
+            else:
+                added += new
+                already += not new
+        return IngestReport(added, already, refused)
+
+    def add_picture(
+        self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
+    ) -> tuple[Picture, bool]:
+        """One picture, and whether it is new here; known ones are recognised by their bytes. Raises DataError."""
+        with self._adding:
+            digest = sha256_of(path)
+            known = self.store.image_by_hash(digest)
+            if known:
+                return known, False
+            stored = ingest(path, self.images)
+            try:
+                picture = self.store.add_image(
+                    stored.file_name,
+                    name=path.name,
+                    width=stored.width,
+                    height=stored.height,
+                    sha256=digest,
+                    split=split,
+                    subject=subject,
+                    boxes=boxes,
+                )
+            except BaseException:
+                (self.images / stored.file_name).unlink()
+                raise
+        return picture, True
+
+    def standings(self) -> list[Standing]:
+        """Where every face stands, in the pictures' order."""
+        stamp = self.store.stamp()
+        if self._standings[0] != stamp:
+            definition = self.definition
+            ids = frozenset(definition.ids if definition else ())
+            points, predictions = self.store.points(), self.store.predictions()
+            found = [
+                standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
+                for face in self.store.faces()
+            ]
+            self._standings = (stamp, found)
+        return self._standings[1]
+
+    def progress(self) -> Progress:
+        faces = self.standings()
+        labeled = [face for face in faces if face.visible]
+        training = {picture.id for picture in self.store.images() if picture.split == "train"}
+        used = [face for face in labeled if face.picture in training]
+        return Progress(
+            pictures=len(self.store.images()),
+            faces=len(faces),
+            labeled_pictures=len({face.picture for face in labeled}),
+            labeled_faces=len(labeled),
+            complete_faces=sum(face.state == "complete" for face in faces),
+            points=sum(face.visible for face in faces),
+            predicted_faces=sum(face.state == "predicted" for face in faces),
+            flagged_points=sum(face.flagged for face in faces),
+            unlabeled_faces=sum(face.state != "complete" for face in faces),
+            training_pictures=len({face.picture for face in used}),
+            training_faces=len(used),
+        )
+
+    def training_set(self) -> Dataset:
+        """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them.
+
+        Raises DataError while no landmark is defined, like the next two.
+        """
+        training = {picture.id for picture in self.store.images() if picture.split == "train"}
+        return self._dataset({face.face for face in self.standings() if face.visible and face.picture in training})
+
+    def unlabeled_faces(self) -> Dataset:
+        """Faces that are not completely labeled: what there is to pre-label."""
+        return self._dataset({face.face for face in self.standings() if face.state != "complete"})
+
+    def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
+        """Write what persons have labeled as a COCO-keypoint file, or only the faces with all landmarks labeled.
+
+        Raises DataError when there is nothing to write or `out` cannot be written; what was there stays as it was.
+        """
+        labeled = [face for face in self.standings() if face.visible]
+        dataset = self._dataset({face.face for face in labeled if face.state == "complete" or not only_complete})
+        if not dataset.samples:
+            kind = "completely labeled" if only_complete else "labeled"
+            raise DataError(f"nothing to export: no face of project {self.name!r} is {kind} yet")
+        coco = write_coco(out, dataset, images=self.images, attributes=provenance(self.store, dataset))
+        points = sum(record["num_keypoints"] for record in coco["annotations"])
+        return ExportReport(out, len(coco["images"]), len(coco["annotations"]), points)
+
+    def import_coco(self, path: Path) -> ImportReport:
+        """Bring in pictures and labels of a COCO-keypoint file whose landmarks are the project's or become them.
+
+        A picture that is there already and has labels is left as it is. Raises DataError, changing nothing,
+        when the file is not sound or has other landmarks than the project.
+        """
+        theirs, pictures = read_pictures(path)
+        if self.definition is None:
+            self.store.save_definition(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
+        ids = landmark_ids(theirs, self._defined(), path.name)
+        labeled = {face.picture for face in self.standings() if face.labeled}
+        added = faces = points = already = 0
+        refused = []
+        for samples in pictures:
+            try:
+                picture, new = self._import_picture(samples)
+            except DataError as error:
+                refused.append((samples[0].file_name, str(error)))
+                continue
+            added += new
+            if picture.id in labeled:
+                already += 1
+                continue
+            for face_id, sample in zip(self._faces_for(picture, samples, new), samples, strict=True):
+                labels = labels_of(sample, ids)
+                if labels:
+                    self.store.edit_points(face_id, labels, source="imported")
+                    faces += 1
+                    points += len(labels)
+        return ImportReport(added, faces, points, already, refused)
+
+    def _import_picture(self, samples: list[Sample]) -> tuple[Picture, bool]:
+        first = samples[0]
+        size = upright_size(first.path)
+        if size != (first.width, first.height):
+            raise DataError(
+                f"the file says {first.width} x {first.height} pixels, "
+                f"but the picture has {size[0]} x {size[1]} when upright"
+            )
+        boxes = [sample.box for sample in samples]
+        return self.add_picture(first.path, split=first.split, subject=first.group, boxes=boxes)
+
+    def _faces_for(self, picture: Picture, samples: list[Sample], new: bool) -> list[int]:
+        """Ids of the picture's faces, one for each of `samples`; those of a picture that was there get their boxes."""
+        present = [face.id for face in self.store.faces(picture.id)]
+        if not new:
+            for face_id, sample in zip(present, samples, strict=False):
+                self.store.edit_box(face_id, sample.box)
+            for sample in samples[len(present) :]:
+                present.append(self.store.add_face(picture.id, sample.box))
+        return present[: len(samples)]
+
+    def _defined(self) -> Definition:
+        definition = self.definition
+        if definition is None:
+            raise DataError(f"project {self.name!r} has no landmarks defined yet")
+        return definition
+
+    def _dataset(self, faces: set[int]) -> Dataset:
+        definition = self._defined()
+        return Dataset(self.name, definition, samples_of(self.store, self.images, definition, faces))
+
+
+class Workspace:
+    """All projects under one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._open: dict[str, Project] = {}
+
+    def names(self) -> list[str]:
+        """Names of the projects, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.parent.name for path in self.root.glob("[!.]*/project.json"))
+
+    def create(self, name: str, *, definition: Definition | None = None) -> Project:
+        """A new project, empty but for `definition`; raises DataError for an unusable or taken name."""
+        problem = name_problem(name)
+        if problem:
+            raise DataError(problem)
+        with self._lock:
+            if name.casefold() in {path.name.casefold() for path in self._folders()}:
+                raise DataError(f"there is already a project named {name!r} in {self.root}")
+            self.root.mkdir(parents=True, exist_ok=True)
+            # Made beside and moved into place: a project is there whole or not at all.
+            making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
+            try:
+                making.chmod(0o755)
+                (making / "images").mkdir()
+                description = {"name": name, "format": FORMAT, **asdict(Settings())}
+                (making / "project.json").write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n")
+                store = Store(making / "labels.db")
+                if definition:
+                    store.save_definition(schema.next_category(definition.to_category(), ()), None, edited_from=0)
+                store.close()
+                making.rename(self.root / name)
+            except BaseException:
+                shutil.rmtree(making, ignore_errors=True)
+                raise
+        return self.open(name)
+
+    def open(self, name: str) -> Project:
+        """The project of that name, the same object for everybody; raises NotFoundError when there is none."""
+        with self._lock:
+            folder = self.root / name
+            if name_problem(name) or not (folder / "project.json").is_file():
+                there = ", ".join(self.names()) or "none yet"
+                raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
+            if name not in self._open:
+                self._open[name] = Project(folder)
+            return self._open[name]
+
+    def forget(self, name: str) -> None:
+        """Close a project's database, so that its folder can go."""
+        with self._lock:
+            project = self._open.pop(name, None)
+            if project:
+                project.store.close()
+
+    def close(self) -> None:
+        """Close every open project's database."""
+        with self._lock:
+            for project in self._open.values():
+                project.store.close()
+            self._open.clear()
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
+
+
+def name_problem(name: str) -> str | None:
+    """Why `name` cannot be a project's name; None when it can."""
+    if not 1 <= len(name) <= 60:
+        return f"a project's name has 1 to 60 characters, found {len(name)}"
+    wrong = [c for c in name if not (c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_")]
+    if wrong:
+        return f"a project's name holds letters, digits, spaces, - and _ only, found {wrong[0]!r} in {name!r}"
+    if name != name.strip():
+        return f"a project's name neither starts nor ends with a space, found {name!r}"
+    return None

@@ -1,0 +1,60 @@
+"""How far each face is, and in which order a person should look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from labeler.store import Face, Point, PredictedPoint
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a face stands: `labeled` of `of` landmarks done by a person; what a model says of the others.
+
+    `visible` counts labels with coordinates, `flagged` and `unreviewed` predicted points that nobody has labeled.
+    `expected_wrong` is how many of the unreviewed are expected to be off by more than the tolerance: by linearity
+    of expectation the sum of their probabilities.
+    `state` is "complete" (all landmarks labeled), "predicted", "partial" or "empty".
+    """
+
+    face: int
+    picture: int
+    state: str
+    labeled: int
+    visible: int
+    of: int
+    flagged: int
+    unreviewed: int
+    expected_wrong: float
+
+
+def standing(
+    face: Face, points: Mapping[int, Point], predictions: Mapping[int, PredictedPoint], ids: Collection[int]
+) -> Standing:
+    """Where `face` stands in a definition with landmarks `ids`; labels of other landmarks do not count."""
+    labels = {key: point for key, point in points.items() if key in ids}
+    open_points = {key: point for key, point in predictions.items() if key in ids and key not in labels}
+    if ids and len(labels) == len(ids):
+        state = "complete"
+    elif any(key in ids for key in predictions):
+        state = "predicted"
+    else:
+        state = "partial" if labels else "empty"
+    return Standing(
+        face=face.id,
+        picture=face.image_id,
+        state=state,
+        labeled=len(labels),
+        visible=sum(point.v > 0 for point in labels.values()),
+        of=len(ids),
+        flagged=sum(point.flagged for point in open_points.values()),
+        unreviewed=len(open_points),
+        expected_wrong=sum(point.p_off for point in open_points.values()),
+    )
+
+
+def order_of_doubt(standings: Iterable[Standing]) -> list[Standing]:
+    """Faces with unreviewed predictions, the most points expected to be wrong first."""
+    waiting = (s for s in standings if s.unreviewed)
+    return sorted(waiting, key=lambda s: (-s.expected_wrong, -s.flagged, s.face))

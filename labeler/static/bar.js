@@ -1,0 +1,52 @@
+// The thin bar on top: product, project, how far it is, and whether everything is saved.
+
+import { el } from "./dom.js";
+
+export class Bar {
+  constructor(root, session) {
+    this.session = session;
+    root.classList.add("topbar");
+    this.project = el("span.project", { text: session?.project ?? "" });
+    this.progress = el("span.progress-text");
+    this.fill = el("span.fill");
+    this.meter = el("span.meter", { "aria-hidden": "true" }, this.fill);
+    this.mark = el("button.save-mark", {
+      type: "button",
+      title: "Edits are saved at once",
+      onclick: () => session?.retryNow(),
+    });
+    root.append(
+      el("a.product", { href: "/", text: "mdmd labeler" }),
+      this.project,
+      el("span.spacer"),
+      this.meter,
+      this.progress,
+      this.mark,
+    );
+    if (!session) return;
+    session.addEventListener("status", ({ detail }) => this.showStatus(detail));
+    session.addEventListener("view", () => this.refreshSoon());
+    session.addEventListener("refresh", () => this.refreshSoon());
+    this.showStatus(session.status);
+    this.refresh();
+  }
+
+  showStatus({ state, message }) {
+    this.mark.dataset.state = state;
+    this.mark.textContent = message || "saved";
+    this.mark.setAttribute("role", state === "failed" ? "alert" : "status");
+  }
+
+  refreshSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.refresh(), 600);
+  }
+
+  async refresh() {
+    const overview = await this.session.get("").catch(() => null);
+    if (!overview) return;
+    const { faces, complete_faces: done } = overview.progress;
+    this.progress.textContent = faces ? `${done} of ${faces} done` : "no pictures yet";
+    this.fill.style.width = `${faces ? (100 * done) / faces : 0}%`;
+  }
+}

@@ -1,0 +1,47 @@
+// Puts the right page into each `.canvas-root` that Gradio has mounted. One session serves them all.
+
+import { Bar } from "./bar.js";
+import { el } from "./dom.js";
+import { LabelPage } from "./label.js";
+import { emptyState, NO_PROJECT } from "./page.js";
+import { ReviewPage } from "./review.js";
+import { SchemaPage } from "./schema.js";
+import { Session } from "./session.js";
+import { followTabs } from "./tabs.js";
+
+const PAGES = { label: LabelPage, review: ReviewPage, schema: SchemaPage };
+
+const project = new URLSearchParams(location.search).get("project");
+const session = project ? new Session(project) : null;
+// Gradio's handlers say so when they have added pictures or brought in predictions.
+window.addEventListener("labeler-changed", () => session?.announceChange());
+
+/** `element`: what Gradio made of a template that holds `<div class="canvas-root" data-page="...">`. */
+export async function boot(element) {
+  const root = element.querySelector(".canvas-root") ?? element;
+  if (root.dataset.booted) return;
+  root.dataset.booted = "true";
+  const { page } = root.dataset;
+  if (page === "bar") {
+    root.page = new Bar(root, session);
+    return followTabs(await landingTab());
+  }
+  if (!session) return emptyState(root, NO_PROJECT);
+  const problem = await session.get("").then(
+    () => null,
+    (error) => error.message,
+  );
+  if (problem)
+    return void root.append(
+      el("div.empty-state", {}, el("h2", { text: "This project cannot be opened" }), el("p", { text: problem })),
+    );
+  await session.ready;
+  root.page = new PAGES[page](root, session);
+}
+
+/** Where to begin: what the open project lacks, or its labeling. */
+async function landingTab() {
+  const overview = session && (await session.get("").catch(() => null));
+  if (!overview || !overview.progress.pictures) return "project";
+  return overview.definition ? "label" : "schema";
+}

@@ -1,0 +1,80 @@
+// Commands that the label and the review page share. `page` has {editor, shortcuts, show()}.
+
+export function landmarkCommands(page) {
+  const { editor } = page;
+  const nudges = [
+    ["ArrowLeft", -1, 0],
+    ["ArrowRight", 1, 0],
+    ["ArrowUp", 0, -1],
+    ["ArrowDown", 0, 1],
+  ].flatMap(([key, x, y]) =>
+    [
+      ["", 1],
+      ["Shift+", 10],
+      ["Alt+", 0.1],
+    ].map(([modifier, step]) => ({
+      keys: [modifier + key],
+      hidden: true,
+      run: () => editor.nudge(x * step, y * step),
+    })),
+  );
+  return [
+    {
+      keys: ["Enter"],
+      title: "Place the landmark at the pointer or the keyboard's cross",
+      run: () => editor.placeAtCursor(),
+    },
+    { keys: ["←", "→", "↑", "↓"], title: "Move the point or the cross by 1 pixel (Shift 10, Alt 0.1)" },
+    ...nudges,
+    {
+      keys: ["V"],
+      title: "Visibility: visible, hidden, absent",
+      icon: "eye",
+      group: "edit",
+      run: () => editor.cycleVisibility(),
+    },
+    { keys: ["0"], title: "Absent: this face has no such landmark", run: () => editor.setVisibility(0) },
+    { keys: ["1"], title: "Hidden: there, but not to be seen", run: () => editor.setVisibility(1) },
+    { keys: ["2"], title: "Visible", run: () => editor.setVisibility(2) },
+    {
+      keys: ["Delete", "Backspace"],
+      title: "Clear the label",
+      icon: "erase",
+      group: "edit",
+      run: () => editor.clear(),
+    },
+  ];
+}
+
+export function viewCommands(page) {
+  const { canvas } = page.editor;
+  const toggle = (key, name, title, icon) => ({
+    keys: [key],
+    title,
+    icon,
+    group: "look",
+    active: () => canvas.scene[name],
+    run: () => {
+      canvas.show({ [name]: !canvas.scene[name] });
+      page.show();
+    },
+  });
+  return [
+    { keys: ["F"], title: "Fit the picture", icon: "fit", group: "zoom", run: () => canvas.frame(null) },
+    {
+      keys: ["Z"],
+      title: "Zoom to the landmark",
+      icon: "target",
+      group: "zoom",
+      run: () => page.editor.zoomToCurrent(),
+    },
+    { keys: ["+", "="], title: "Zoom in", icon: "plus", group: "zoom", run: () => canvas.zoom(1.4) },
+    { keys: ["-"], title: "Zoom out", icon: "minus", group: "zoom", run: () => canvas.zoom(1 / 1.4) },
+    toggle("E", "showEdges", "Edges", "edges"),
+    toggle("T", "showNames", "Names of all points", "names"),
+  ];
+}
+
+export function helpCommand(page) {
+  return { keys: ["?"], title: "All shortcuts", icon: "help", group: "help", run: () => page.shortcuts.toggleHelp() };
+}

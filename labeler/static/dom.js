@@ -1,0 +1,67 @@
+// Building elements. Text always goes in as text: no function here takes HTML.
+
+/** el("button.primary", {onclick, title, text}, ...children): a tag with classes, properties or attributes, children. */
+export function el(spec, properties = {}, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "text") element.textContent = value;
+    else if (name === "style") Object.assign(element.style, value);
+    else if (name in element) element[name] = value;
+    else if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const PATHS = {
+  previous: "M10 3 5 8l5 5",
+  next: "m6 3 5 5-5 5",
+  undo: "M6 3 3 6l3 3M3 6h6a4 4 0 0 1 0 8H6",
+  redo: "m10 3 3 3-3 3m3-3H7a4 4 0 0 0 0 8h3",
+  eye: "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8Zm4.5 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0",
+  erase: "M3 4.5h10M6.5 4V2.5h3V4m-5 .5.7 9h5.6l.7-9",
+  fit: "M2.5 6V2.5H6m4 0h3.5V6m0 4v3.5H10m-4 0H2.5V10",
+  target: "M8 1.5v4m0 5v4M1.5 8h4m5 0h4",
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  edges:
+    "M3.5 12.5 8 4l4.5 8.5M2 12.5a1.5 1.5 0 1 0 3 0 1.5 1.5 0 1 0-3 0m4.5-9a1.5 1.5 0 1 0 3 0 1.5 1.5 0 1 0-3 0m4.5 9a1.5 1.5 0 1 0 3 0 1.5 1.5 0 1 0-3 0",
+  names: "M3 4V3h10v1M8 3v10m-2 0h4",
+  box: "M3 4.5h10v7H3zm-1.5-1.5h3v3h-3zm10 7h3v3h-3z",
+  addFace: "M2.5 6V2.5H6m4 0h3.5V6m-11 4v3.5H6M11.5 9v5M9 11.5h5",
+  help: "M5.8 6a2.2 2.2 0 1 1 3.3 1.9C8.3 8.4 8 8.8 8 9.6m0 2.3v.2",
+  accept: "m2.5 8.5 3.5 3.5 7.5-8",
+  acceptAll: "m1 8.5 3 3 6-7m-1.5 6 1 1 5.5-7",
+  skip: "m3 3 5 5-5 5m5-10 5 5-5 5",
+  up: "m3 10 5-5 5 5",
+  down: "m3 6 5 5 5-5",
+  cross: "m4 4 8 8m0-8-8 8",
+};
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add("icon");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A note at the foot of `root` that goes by itself; `tone` is "plain" or "warning". */
+export function toast(root, message, tone = "plain") {
+  root.querySelector(".toast")?.remove();
+  const note = el("div.toast", { text: message, role: tone === "warning" ? "alert" : "status" });
+  note.classList.add(tone);
+  root.append(note);
+  setTimeout(() => note.remove(), tone === "warning" ? 8000 : 3200);
+}
+
+export function isTyping(target) {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
+}

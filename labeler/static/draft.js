@@ -1,0 +1,134 @@
+// A landmark definition while it is being edited: every operation gives a new draft, so that undo is a list of drafts.
+// A draft is {name, landmarks: [{id, name, group, mirror}], edges, normalizer, category, places: {id: [x, y]}}.
+
+import { fromCategory, GROUPS, toCategory } from "./definition.js";
+
+const OPPOSITE = { left: "right", right: "left" };
+
+export function emptyDraft() {
+  return { name: "face", landmarks: [], edges: [], normalizer: null, category: {}, places: {} };
+}
+
+export function draftOf(category, places = {}) {
+  return category ? { ...fromCategory(category), places: { ...places } } : emptyDraft();
+}
+
+/** What the server takes: a category, and the reference picture's points under ids or, for new landmarks, "#index". */
+export function toSave(draft, picture) {
+  const points = {};
+  draft.landmarks.forEach(({ id }, k) => {
+    if (draft.places[id]) points[id.startsWith("new") ? `#${k}` : id] = draft.places[id];
+  });
+  const reference = picture && Object.keys(points).length ? { picture, points } : null;
+  return { category: toCategory(draft), reference };
+}
+
+function freshId({ landmarks }) {
+  const numbers = landmarks.map(({ id }) => (id.startsWith("new") ? Number(id.slice(3)) : -1));
+  return `new${Math.max(-1, ...numbers) + 1}`;
+}
+
+/** "left", "right" or null: the one side word at the end of a paired landmark's name. */
+export function sideOf(name) {
+  return name.match(/_(left|right)$/)?.[1] ?? null;
+}
+
+export function partnerName(name) {
+  const side = sideOf(name);
+  return side && name.slice(0, -side.length) + OPPOSITE[side];
+}
+
+function freshName(draft, group) {
+  const [side, part] = GROUPS[group].match(/^(left|right)_(.+)$/)?.slice(1) ?? [
+    null,
+    GROUPS[group].replace(/_?(left|right)_?/, "_"),
+  ];
+  const word = side ?? sideOf(GROUPS[group].replace(/_contour$/, ""));
+  const stem = part.replaceAll("__", "_");
+  const taken = new Set(draft.landmarks.map(({ name }) => name));
+  for (let k = 1; ; k++) {
+    const name = [stem, k, word].filter(Boolean).join("_");
+    if (!taken.has(name)) return name;
+  }
+}
+
+export function addLandmark(draft, group, place) {
+  const id = freshId(draft);
+  const landmark = { id, name: freshName(draft, group), group, mirror: null };
+  const grown = {
+    ...draft,
+    landmarks: [...draft.landmarks, landmark],
+    places: place ? { ...draft.places, [id]: place } : draft.places,
+  };
+  return { draft: pairByName(grown, id), id };
+}
+
+const change = (draft, id, changes) => ({
+  ...draft,
+  landmarks: draft.landmarks.map((landmark) => (landmark.id === id ? { ...landmark, ...changes } : landmark)),
+});
+
+export function rename(draft, id, name) {
+  return pairByName(change(draft, id, { name }), id);
+}
+
+export function setGroup(draft, id, group) {
+  return change(draft, id, { group });
+}
+
+// nose_left finds nose_right by itself, as long as neither has a partner.
+function pairByName(draft, id) {
+  const landmark = draft.landmarks.find((other) => other.id === id);
+  const other = draft.landmarks.find(({ name }) => name === partnerName(landmark.name));
+  return other && !other.mirror && !landmark.mirror ? setMirror(draft, id, other.id) : draft;
+}
+
+/** Pair `id` with `other` (null: on the midline). A partner either had before is set free. */
+export function setMirror(draft, id, other) {
+  const involved = new Set([id, other]);
+  const landmarks = draft.landmarks.map((landmark) => {
+    if (landmark.id === id) return { ...landmark, mirror: other };
+    if (landmark.id === other) return { ...landmark, mirror: id };
+    return involved.has(landmark.mirror) ? { ...landmark, mirror: null } : landmark;
+  });
+  return { ...draft, landmarks };
+}
+
+export function remove(draft, id) {
+  const { [id]: _, ...places } = draft.places;
+  const normalizer = draft.normalizer?.map((end) => end.filter((key) => key !== id));
+  return {
+    ...draft,
+    places,
+    landmarks: draft.landmarks
+      .filter((landmark) => landmark.id !== id)
+      .map((landmark) => (landmark.mirror === id ? { ...landmark, mirror: null } : landmark)),
+    edges: draft.edges.filter((edge) => !edge.includes(id)),
+    normalizer: normalizer?.every((end) => end.length) ? normalizer : null,
+  };
+}
+
+export function move(draft, id, step) {
+  const landmarks = [...draft.landmarks];
+  const from = landmarks.findIndex((landmark) => landmark.id === id);
+  const to = from + step;
+  if (to < 0 || to >= landmarks.length) return draft;
+  [landmarks[from], landmarks[to]] = [landmarks[to], landmarks[from]];
+  return { ...draft, landmarks };
+}
+
+export function setPlace(draft, id, place) {
+  return { ...draft, places: { ...draft.places, [id]: place } };
+}
+
+/** Draw the edge between two landmarks, or take it away. */
+export function toggleEdge(draft, a, b) {
+  const isIt = ([from, to]) => (from === a && to === b) || (from === b && to === a);
+  const edges = draft.edges.some(isIt) ? draft.edges.filter((edge) => !isIt(edge)) : [...draft.edges, [a, b]];
+  return { ...draft, edges };
+}
+
+/** `ends`: two landmark ids, or null for the box. */
+export function setNormalizer(draft, ends) {
+  return { ...draft, normalizer: ends && ends.map((id) => [id]) };
+}

@@ -1,0 +1,114 @@
+// Commands of a page: one table gives its keys, its toolbar and its help overlay.
+// A command is {keys: ["Ctrl+Z"], title, run(event), icon?, group?, hidden?}; `group` puts it on the toolbar.
+
+import { el, icon, isTyping } from "./dom.js";
+
+/** "Ctrl+Shift+Z", "Shift+A", "ArrowLeft", "?": as the tables write keys. Shift counts for letters and named keys. */
+export function keyName(event) {
+  const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const shifted = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key));
+  return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", shifted ? "Shift" : "", key]
+    .filter(Boolean)
+    .join("+");
+}
+
+export class Shortcuts {
+  /** `canvas`: the element on which Tab belongs to the page and not to the browser. */
+  constructor(root, commands, { canvas }) {
+    Object.assign(this, { root, commands, canvas });
+    this.byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command])));
+    document.addEventListener("keydown", (event) => this.press(event));
+  }
+
+  press(event) {
+    if (event.defaultPrevented || event.isComposing || !this.root.offsetParent || isTyping(event.target)) return;
+    if (this.overlay) {
+      if (event.key === "Escape" || event.key === "?") this.toggleHelp();
+      return;
+    }
+    const key = keyName(event);
+    const command = this.byKey.get(key);
+    if (!command?.run) return;
+    const onControl = event.target.closest?.("button, a, [role=tab]");
+    if (onControl && (key === "Enter" || key === "Space")) return;
+    if (/(^|\+)Tab$/.test(key) && event.target !== this.canvas) return;
+    event.preventDefault();
+    command.run(event);
+  }
+
+  toolbar() {
+    const bar = el("div.toolbar", { role: "toolbar", "aria-label": "Tools" });
+    const groups = new Map();
+    for (const command of this.commands) {
+      if (!command.group) continue;
+      if (!groups.has(command.group)) {
+        groups.set(command.group, el("div.tool-group"));
+        bar.append(groups.get(command.group));
+      }
+      const keys = command.keys[0] ? ` (${shown(command.keys[0])})` : "";
+      const button = el("button.tool", {
+        type: "button",
+        "aria-label": command.title,
+        "data-tip": command.title + keys,
+      });
+      button.append(icon(command.icon));
+      if (command.text) button.append(el("span", { text: command.text }));
+      button.addEventListener("click", () => {
+        command.run();
+        this.canvas.focus({ preventScroll: true });
+      });
+      command.button = button;
+      groups.get(command.group).append(button);
+    }
+    return bar;
+  }
+
+  toggleHelp() {
+    if (this.overlay) {
+      this.overlay.remove();
+      this.overlay = null;
+      return this.canvas.focus({ preventScroll: true });
+    }
+    const list = el("dl.help-keys");
+    for (const { keys, title, hidden } of this.commands) {
+      if (hidden) continue;
+      const names = el("dt");
+      keys.forEach((key, k) =>
+        names.append(...(k ? [" or ", el("kbd", { text: shown(key) })] : [el("kbd", { text: shown(key) })])),
+      );
+      list.append(el("div", {}, names, el("dd", { text: title })));
+    }
+    const mouse = el("p.help-mouse", {
+      text: "Mouse: click places, drag moves a point, wheel zooms, drag on free ground (or with Space, middle or right button) pans, Shift+click places on top of another point.",
+    });
+    const close = el("button.plain", { type: "button", text: "Close", onclick: () => this.toggleHelp() });
+    const panel = el(
+      "div.help-panel",
+      { role: "dialog", "aria-modal": "true", "aria-label": "Keyboard shortcuts" },
+      el("div.help-head", {}, el("h2", { text: "Keyboard" }), close),
+      list,
+      mouse,
+    );
+    this.overlay = el(
+      "div.help-overlay",
+      { onclick: (event) => event.target === this.overlay && this.toggleHelp() },
+      panel,
+    );
+    this.root.append(this.overlay);
+    close.focus();
+  }
+}
+
+const SIGNS = {
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageDown: "Page ↓",
+  PageUp: "Page ↑",
+  Escape: "Esc",
+};
+
+function shown(key) {
+  return key.replace(/Arrow\w+|PageDown|PageUp|Escape/, (name) => SIGNS[name]);
+}

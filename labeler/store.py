@@ -1,0 +1,435 @@
+"""Every SQL statement of the tool: pictures, faces, edits, definitions and predictions of one project.
+
+Edits are only ever added; what a face looks like now is a view over them, and undo adds an edit that
+puts the old values back. One connection and one lock serve all threads.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from labeler.migrations import migrate
+from mdmd.records import Box, DataError
+
+
+class NotFoundError(DataError):
+    """What was asked for does not exist."""
+
+
+class ConflictError(DataError):
+    """The request was sound but what it builds on has changed."""
+
+
+class StorageError(DataError):
+    """The file system refused a write; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the project; `file_name` is its name under images/, `name` what the user called it."""
+
+    id: int
+    file_name: str
+    name: str
+    width: int
+    height: int
+    sha256: str
+    split: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face of a picture. `revision` is the id of its newest action."""
+
+    id: int
+    image_id: int
+    box: Box
+    revision: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A label: COCO visibility `v` (0: said to be absent, then x and y are None) and how it came about."""
+
+    x: float | None
+    y: float | None
+    v: int
+    source: str = "placed"
+
+
+@dataclass(frozen=True)
+class PredictedPoint:
+    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off."""
+
+    x: float
+    y: float
+    cov: tuple[float, float, float]
+    p_off: float
+    flagged: bool
+
+
+@dataclass(frozen=True)
+class SavedDefinition:
+    """A version of the project's definition: the COCO category and where its landmarks stand on a picture."""
+
+    version: int
+    category: dict[str, Any]
+    reference: dict[str, Any] | None
+
+
+class Store:
+    """The labels of one project in one SQLite file. Safe to share between threads."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        # Ten seconds for another process (`labeler import` beside an open page) to finish its transaction.
+        connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        try:
+            self._db = Database(connection, strict=True)
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            migrate(self._db, where=str(path))
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DataError(f"{path} is not a usable label database: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._db.rollback()
+                raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
+            except BaseException:
+                self._db.rollback()
+                raise
+
+    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        with self._lock:
+            cursor = self._db.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def stamp(self) -> tuple[int, int]:
+        """A value that is another one after anything was written, here or by another process."""
+        with self._lock:
+            return self._db.execute("PRAGMA data_version").fetchone()[0], self._db.conn.total_changes
+
+    # Pictures and faces
+
+    def add_image(
+        self,
+        file_name: str,
+        *,
+        name: str,
+        width: int,
+        height: int,
+        sha256: str,
+        split: str = "train",
+        subject: str | None = None,
+        boxes: Iterable[Box] = (),
+    ) -> Picture:
+        """Record a picture and its faces: one for each of `boxes`, or one that fills the picture."""
+        with self._transaction() as db:
+            values = (file_name, name, width, height, sha256, split, subject or file_name, self._clock())
+            cursor = db.execute(
+                "INSERT INTO images (file_name, name, width, height, sha256, split, subject, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            key = int(cursor.lastrowid or 0)
+            for box in list(boxes) or [Box(0.0, 0.0, float(width), float(height))]:
+                self._create_face(db, key, box, "whole picture", None)
+        return self.image(key)
+
+    def images(self) -> list[Picture]:
+        """All pictures in order of ingestion."""
+        rows = self._rows("SELECT id, file_name, name, width, height, sha256, split, subject FROM images ORDER BY id")
+        return [Picture(**row) for row in rows]
+
+    def image(self, image_id: int) -> Picture:
+        rows = self._rows(
+            "SELECT id, file_name, name, width, height, sha256, split, subject FROM images WHERE id = ?", image_id
+        )
+        if not rows:
+            raise NotFoundError(f"there is no picture {image_id} in this project")
+        return Picture(**rows[0])
+
+    def image_by_hash(self, sha256: str) -> Picture | None:
+        rows = self._rows("SELECT id FROM images WHERE sha256 = ?", sha256)
+        return self.image(rows[0]["id"]) if rows else None
+
+    def faces(self, image_id: int | None = None) -> list[Face]:
+        """Faces of a picture, or of all pictures in the pictures' order; deleted ones are out."""
+        return self._faces("f.image_id = ?" if image_id is not None else "1", *([] if image_id is None else [image_id]))
+
+    def face(self, face_id: int) -> Face:
+        found = self._faces("f.id = ?", face_id)
+        if not found:
+            raise NotFoundError(f"there is no face {face_id} in this project")
+        return found[0]
+
+    def _faces(self, where: str, *parameters: Any) -> list[Face]:
+        rows = self._rows(
+            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h,"
+            " (SELECT max(id) FROM actions WHERE face_id = f.id) AS revision"
+            f" FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id WHERE {where}"
+            " ORDER BY f.image_id, f.id",
+            *parameters,
+        )
+        return [Face(r["id"], r["image_id"], Box(r["x"], r["y"], r["w"], r["h"]), r["revision"]) for r in rows]
+
+    def add_face(self, image_id: int, box: Box, *, annotator: str | None = None) -> int:
+        """A further face on a picture; returns its id."""
+        self.image(image_id)
+        with self._transaction() as db:
+            return self._create_face(db, image_id, box, "drawn", annotator)
+
+    def _create_face(self, db: Database, image_id: int, box: Box, source: str, annotator: str | None) -> int:
+        face_id = int(db.execute("INSERT INTO faces (image_id) VALUES (?)", (image_id,)).lastrowid or 0)
+        action = self._act(db, face_id, "create", source, annotator)
+        self._write_box(db, action, face_id, box, None)
+        return face_id
+
+    def delete_face(self, face_id: int) -> None:
+        """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture."""
+        with self._transaction() as db:
+            face = self.face(face_id)
+            if len(self.faces(face.image_id)) == 1:
+                raise ConflictError("this is the only face of its picture, and a picture keeps at least one")
+            db.execute("UPDATE faces SET deleted_at = ? WHERE id = ?", (self._clock(), face_id))
+
+    # Edits
+
+    def edit_points(
+        self,
+        face_id: int,
+        points: Mapping[int, Point | None],
+        *,
+        source: str = "placed",
+        annotator: str | None = None,
+        revision: int | None = None,
+    ) -> int:
+        """Write labels (None: back to not labeled yet) as one action; returns the face's new revision.
+
+        Raises ConflictError when one of them was changed by an action newer than `revision`.
+        """
+        with self._transaction() as db:
+            face = self.face(face_id)
+            if revision is not None and revision < face.revision:
+                newer = self._rows(
+                    "SELECT DISTINCT landmark_id FROM point_edits WHERE face_id = ? AND action_id > ?",
+                    face_id,
+                    revision,
+                )
+                if any(row["landmark_id"] in points for row in newer):
+                    raise ConflictError(
+                        "somebody has changed this point since you saw it; look at the face as it is now"
+                    )
+            action = self._act(db, face_id, "edit", source, annotator)
+            self._write_points(db, action, face_id, points)
+        return action
+
+    def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None) -> int:
+        """Give a face another box as one action; returns the face's new revision."""
+        with self._transaction() as db:
+            old = self.face(face_id).box
+            action = self._act(db, face_id, "edit", "box", annotator)
+            self._write_box(db, action, face_id, box, old)
+        return action
+
+    def undo(self, face_id: int, *, annotator: str | None = None) -> int:
+        """Put back what the newest action not undone yet changed; raises ConflictError when there is none."""
+        return self._step(face_id, "undo", annotator)
+
+    def redo(self, face_id: int, *, annotator: str | None = None) -> int:
+        """Do again what was undone last; raises ConflictError when there is nothing, or something was edited since."""
+        return self._step(face_id, "redo", annotator)
+
+    def can_undo_redo(self, face_id: int) -> tuple[bool, bool]:
+        done, undone = self._history(face_id)
+        return bool(done), bool(undone)
+
+    def annotators(self) -> dict[int, list[str]]:
+        """Who has edited each face, in order of first appearance."""
+        names: dict[int, list[str]] = {}
+        for row in self._rows("SELECT face_id, annotator FROM actions WHERE annotator IS NOT NULL ORDER BY id"):
+            seen = names.setdefault(row["face_id"], [])
+            if row["annotator"] not in seen:
+                seen.append(row["annotator"])
+        return names
+
+    def _history(self, face_id: int) -> tuple[list[int], list[int]]:
+        """Actions in effect and actions undone, each as a stack, replayed from the log."""
+        done: list[int] = []
+        undone: list[int] = []
+        rows = self._rows("SELECT id, kind FROM actions WHERE face_id = ? AND kind <> 'create' ORDER BY id", face_id)
+        for row in rows:
+            if row["kind"] == "edit":
+                done.append(row["id"])
+                undone.clear()
+            elif row["kind"] == "undo":
+                undone.append(done.pop())
+            else:
+                done.append(undone.pop())
+        return done, undone
+
+    def _step(self, face_id: int, kind: str, annotator: str | None) -> int:
+        with self._transaction() as db:
+            face = self.face(face_id)
+            done, undone = self._history(face_id)
+            stack = done if kind == "undo" else undone
+            if not stack:
+                raise ConflictError(f"there is nothing to {kind} on this face")
+            which = "old_{0} AS {0}" if kind == "undo" else "{0}"
+            columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
+            edits = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", stack[-1])
+            sides = ", ".join(which.format(column) for column in "xywh")
+            boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face_id, stack[-1])
+            action = self._act(db, face_id, kind, kind, annotator)
+            self._write_points(db, action, face_id, {edit["landmark_id"]: _point(edit) for edit in edits})
+            if boxes:
+                self._write_box(db, action, face_id, Box(**boxes[0]), face.box)
+        return action
+
+    def _act(self, db: Database, face_id: int, kind: str, source: str, annotator: str | None) -> int:
+        cursor = db.execute(
+            "INSERT INTO actions (face_id, kind, source, annotator, at) VALUES (?, ?, ?, ?, ?)",
+            (face_id, kind, source, annotator, self._clock()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _write_points(self, db: Database, action: int, face_id: int, points: Mapping[int, Point | None]) -> None:
+        current = self.points(face_id).get(face_id, {})
+        none = (None, None, None, None)
+        for landmark_id, point in points.items():
+            old = current.get(landmark_id)
+            db.execute(
+                "INSERT INTO point_edits (action_id, face_id, landmark_id, x, y, v, source,"
+                " old_x, old_y, old_v, old_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(action, face_id, landmark_id),
+                    *((point.x, point.y, point.v, point.source) if point else none),
+                    *((old.x, old.y, old.v, old.source) if old else none),
+                ),
+            )
+
+    def _write_box(self, db: Database, action: int, face_id: int, box: Box, old: Box | None) -> None:
+        before = (old.x, old.y, old.w, old.h) if old else (None, None, None, None)
+        db.execute(
+            "INSERT INTO box_edits (action_id, face_id, x, y, w, h, old_x, old_y, old_w, old_h)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (action, face_id, box.x, box.y, box.w, box.h, *before),
+        )
+
+    # Labels and predictions as they are now
+
+    def points(self, face_id: int | None = None) -> dict[int, dict[int, Point]]:
+        """Labels by face and landmark id, of landmarks that are not in the definition any more too."""
+        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found: dict[int, dict[int, Point]] = {}
+        for row in self._rows(f"SELECT face_id, landmark_id, x, y, v, source FROM current_points {where}", *parameters):
+            point = _point(row)
+            if point:
+                found.setdefault(row["face_id"], {})[row["landmark_id"]] = point
+        return found
+
+    def predictions(self, face_id: int | None = None) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
+        """For each face the newest run that predicted it, and its points by landmark id."""
+        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
+        for r in self._rows(f"SELECT * FROM current_predictions {where}", *parameters):
+            covariance = (r["sxx"], r["sxy"], r["syy"])
+            point = PredictedPoint(r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]))
+            found.setdefault(r["face_id"], (r["run_id"], {}))[1][r["landmark_id"]] = point
+        return found
+
+    def add_predictions(self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]]) -> bool:
+        """Bring in what a run predicted, all or nothing; False when this run was brought in before."""
+        with self._transaction() as db:
+            if self._rows("SELECT id FROM runs WHERE id = ?", run_id):
+                return False
+            db.execute("INSERT INTO runs (id, collected_at) VALUES (?, ?)", (run_id, self._clock()))
+            for face_id, points in faces.items():
+                for landmark_id, p in points.items():
+                    db.execute(
+                        "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
+                    )
+        return True
+
+    def collected_runs(self) -> set[int]:
+        return {row["id"] for row in self._rows("SELECT id FROM runs")}
+
+    # Definitions
+
+    def definition(self) -> SavedDefinition | None:
+        """The newest version, or None before the first."""
+        versions = self.definitions()
+        return versions[-1] if versions else None
+
+    def definitions(self) -> list[SavedDefinition]:
+        """All versions, oldest first."""
+        rows = self._rows("SELECT version, category, reference FROM definitions ORDER BY version")
+        return [
+            SavedDefinition(
+                row["version"], json.loads(row["category"]), json.loads(row["reference"]) if row["reference"] else None
+            )
+            for row in rows
+        ]
+
+    def save_definition(
+        self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, edited_from: int
+    ) -> SavedDefinition:
+        """Add a version after `edited_from`; raises ConflictError when another one was saved meanwhile."""
+        with self._transaction() as db:
+            newest = self.definition()
+            version = newest.version if newest else 0
+            if edited_from != version:
+                raise ConflictError(
+                    f"the definition was changed meanwhile: it is at version {version}, "
+                    f"your edit started from version {edited_from}"
+                )
+            saved = SavedDefinition(
+                version + 1,
+                {**category, "definition_version": version + 1},
+                dict(reference) if reference else None,
+            )
+            db.execute(
+                "INSERT INTO definitions (version, category, reference, at) VALUES (?, ?, ?, ?)",
+                (
+                    saved.version,
+                    json.dumps(saved.category, ensure_ascii=False),
+                    json.dumps(saved.reference) if saved.reference else None,
+                    self._clock(),
+                ),
+            )
+        return saved
+
+
+def _point(row: Mapping[str, Any]) -> Point | None:
+    return None if row["v"] is None else Point(row["x"], row["y"], row["v"], row["source"])

@@ -1,0 +1,227 @@
+"""What the pages do with a project, without HTTP and without Gradio. Everything returned is ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from labeler import schema
+from labeler.project import Project
+from labeler.ranking import Standing, order_of_doubt
+from labeler.store import ConflictError, Point, PredictedPoint
+from mdmd.records import Box, DataError
+
+
+class Workbench:
+    """The actions on one project. Every method that changes a face returns how it looks now."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.store = project.store
+
+    # Faces
+
+    def view(self, face_id: int) -> dict[str, Any]:
+        """The face: its box, its labels and predictions by landmark id, and what can be undone."""
+        face = self.store.face(face_id)
+        picture = self.store.image(face.image_id)
+        ids = self._ids()
+        points = self.store.points(face_id).get(face_id, {})
+        run, predictions = self.store.predictions(face_id).get(face_id, (None, {}))
+        can_undo, can_redo = self.store.can_undo_redo(face_id)
+        return {
+            "face": face.id,
+            "picture": {
+                "id": picture.id,
+                "name": picture.name,
+                "width": picture.width,
+                "height": picture.height,
+                "faces": [other.id for other in self.store.faces(picture.id)],
+            },
+            "revision": face.revision,
+            "box": [face.box.x, face.box.y, face.box.w, face.box.h],
+            "points": {
+                str(key): {"x": p.x, "y": p.y, "v": p.v, "source": p.source} for key, p in points.items() if key in ids
+            },
+            "predictions": {str(key): _predicted(p) for key, p in predictions.items() if key in ids},
+            "run": None if run is None else f"{run:03d}",
+            "can_undo": can_undo,
+            "can_redo": can_redo,
+        }
+
+    def set_points(
+        self,
+        face_id: int,
+        points: Sequence[Mapping[str, Any]],
+        *,
+        source: str = "placed",
+        revision: int | None = None,
+        annotator: str | None = None,
+    ) -> dict[str, Any]:
+        """Write points {"id", "x", "y", "v"} as one undo step; v 0 says the landmark is absent.
+
+        Raises DataError, and ConflictError when one of them was changed after `revision`.
+        """
+        self._must_know(point["id"] for point in points)
+        labels: dict[int, Point | None] = {}
+        for point in points:
+            key, v = point["id"], point["v"]
+            if key in labels:
+                raise DataError(f"landmark {key} stands twice in one edit")
+            if v and (point.get("x") is None or point.get("y") is None):
+                raise DataError(f"landmark {key} has visibility {v} but no x and y")
+            labels[key] = Point(point["x"], point["y"], v, source) if v else Point(None, None, 0, source)
+        return self._edit(face_id, labels, source, annotator, revision)
+
+    def clear_points(self, face_id: int, ids: Iterable[int], *, annotator: str | None = None) -> dict[str, Any]:
+        """Put landmarks back to "not labeled yet" as one undo step; those that are not labeled do not count."""
+        wanted = self._must_know(ids)
+        labeled = self.store.points(face_id).get(face_id, {})
+        cleared: dict[int, Point | None] = {key: None for key in wanted if key in labeled}
+        return self._edit(face_id, cleared, "cleared", annotator, None)
+
+    def accept(self, face_id: int, ids: Iterable[int] | None = None, *, annotator: str | None = None) -> dict[str, Any]:
+        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet."""
+        face = self.store.face(face_id)
+        _, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
+        if ids is None:
+            labeled = self.store.points(face.id).get(face.id, {})
+            defined = self._ids()
+            wanted = [key for key in predictions if key in defined and key not in labeled]
+        else:
+            wanted = self._must_know(ids)
+            missing = [key for key in wanted if key not in predictions]
+            if missing:
+                raise DataError(f"there is no prediction of landmark {missing[0]} on this face to accept")
+        labels: dict[int, Point | None] = {
+            key: Point(predictions[key].x, predictions[key].y, 2, "accepted") for key in wanted
+        }
+        return self._edit(face_id, labels, "accepted", annotator, None)
+
+    def _edit(
+        self, face_id: int, labels: Mapping[int, Point | None], source: str, annotator: str | None, revision: int | None
+    ) -> dict[str, Any]:
+        if labels:
+            self.store.edit_points(face_id, labels, source=source, annotator=annotator, revision=revision)
+        return self.view(face_id)
+
+    def set_box(self, face_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
+        self.store.edit_box(face_id, self._box(self.store.face(face_id).image_id, box), annotator=annotator)
+        return self.view(face_id)
+
+    def add_face(self, picture_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
+        return self.view(self.store.add_face(picture_id, self._box(picture_id, box), annotator=annotator))
+
+    def delete_face(self, face_id: int) -> dict[str, Any]:
+        """Take a face away and return the first one left on its picture; raises ConflictError for the only one."""
+        picture = self.store.face(face_id).image_id
+        self.store.delete_face(face_id)
+        return self.view(self.store.faces(picture)[0].id)
+
+    def undo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
+        self.store.undo(face_id, annotator=annotator)
+        return self.view(face_id)
+
+    def redo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
+        self.store.redo(face_id, annotator=annotator)
+        return self.view(face_id)
+
+    # Overviews
+
+    def pictures(self) -> list[dict[str, Any]]:
+        """All pictures in order of ingestion, each with how far its faces are."""
+        faces: dict[int, list[Standing]] = {}
+        for face in self.project.standings():
+            faces.setdefault(face.picture, []).append(face)
+        return [
+            {
+                "id": picture.id,
+                "name": picture.name,
+                "width": picture.width,
+                "height": picture.height,
+                "faces": [
+                    {"id": s.face, "state": s.state, "labeled": s.labeled, "of": s.of, "flagged": s.flagged}
+                    for s in faces.get(picture.id, [])
+                ],
+            }
+            for picture in self.store.images()
+        ]
+
+    def review_queue(self) -> list[dict[str, Any]]:
+        """Faces with predictions that nobody has looked at, the most doubtful first."""
+        names = {picture.id: picture.name for picture in self.store.images()}
+        return [
+            {
+                "face": s.face,
+                "picture": s.picture,
+                "name": names[s.picture],
+                "expected_wrong": s.expected_wrong,
+                "flagged": s.flagged,
+                "unreviewed": s.unreviewed,
+            }
+            for s in order_of_doubt(self.project.standings())
+        ]
+
+    # The definition
+
+    def definition(self) -> dict[str, Any]:
+        """The newest definition with its reference picture (None and version 0 before the first), and the templates."""
+        saved = self.store.definition()
+        return {
+            "category": saved.category if saved else None,
+            "reference": saved.reference if saved else None,
+            "version": saved.version if saved else 0,
+            "templates": schema.templates(),
+        }
+
+    def check_definition(self, category: Mapping[str, Any]) -> list[str]:
+        """Everything that keeps `category` from being saved; empty when nothing does."""
+        return schema.problems(category, self.store.definitions())
+
+    def save_definition(
+        self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, version: int
+    ) -> dict[str, Any]:
+        """Save a new version edited from `version`.
+
+        Raises DefinitionError, and ConflictError when `version` is not the newest.
+        """
+        versions = self.store.definitions()
+        newest = versions[-1].version if versions else 0
+        if version != newest:
+            raise ConflictError(
+                f"the definition is at version {newest} by now, this edit started from version {version}"
+            )
+        complete = schema.next_category(category, versions)
+        if reference is not None:
+            self.store.image(reference["picture"])
+            reference = schema.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
+        self.store.save_definition(complete, reference, edited_from=version)
+        return self.definition()
+
+    def _ids(self) -> tuple[int, ...]:
+        definition = self.project.definition
+        return definition.ids if definition else ()
+
+    def _must_know(self, ids: Iterable[int]) -> list[int]:
+        """`ids` as a list; raises DataError for one that no landmark has."""
+        wanted, defined = list(ids), self._ids()
+        unknown = [key for key in wanted if key not in defined]
+        if unknown:
+            raise DataError(f"there is no landmark {unknown[0]} in the definition of project {self.project.name!r}")
+        return wanted
+
+    def _box(self, picture_id: int, box: Sequence[float]) -> Box:
+        """A box cut to its picture; raises DataError when nothing of it is left."""
+        picture = self.store.image(picture_id)
+        x, y, w, h = box
+        left, top = max(x, 0.0), max(y, 0.0)
+        right, bottom = min(x + w, float(picture.width)), min(y + h, float(picture.height))
+        if right - left < 1 or bottom - top < 1:
+            raise DataError(
+                f"the box {list(box)} covers less than a pixel of the picture of {picture.width} x {picture.height}"
+            )
+        return Box(left, top, right - left, bottom - top)
+
+
+def _predicted(point: PredictedPoint) -> dict[str, Any]:
+    return {"x": point.x, "y": point.y, "cov": list(point.cov), "p_off": point.p_off, "flagged": point.flagged}

@@ -1,0 +1,188 @@
+"""A real server and a real Chromium. No test passes with an error on the console or a request to elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Error, Locator, Page, Playwright, sync_playwright
+
+from labeler.project import Project, Workspace
+from mdmd.records import Definition
+from tests.builders import SMALL
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+WIDTH, HEIGHT = 400, 300
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running labeler."""
+
+    workspace: Workspace
+    url: str
+    token: str
+    folder: Path
+
+    def project(self, name: str, *, pictures: int = 3, definition: Definition | None = SMALL) -> Project:
+        project = self.workspace.create(name, definition=definition)
+        project.add_pictures([self.pictures(name, pictures)])
+        return project
+
+    def pictures(self, name: str, count: int) -> Path:
+        """A folder with `count` pictures that differ."""
+        folder = self.folder / f"pictures of {name}"
+        folder.mkdir(parents=True)
+        for k in range(count):
+            image = Image.new("RGB", (WIDTH, HEIGHT), (70 + 20 * k, 110, 130))
+            ImageDraw.Draw(image).ellipse((120, 40, 280, 260), fill=(220, 180 - 15 * k, 140))
+            image.save(folder / f"{name}-{k}.png")
+        return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    command = [
+        sys.executable,
+        "-m",
+        "labeler.cli",
+        "--projects",
+        str(folder / "projects"),
+        "open",
+        "--port",
+        "0",
+        "--no-browser",
+    ]
+    with (folder / "server.txt").open("w+") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        workspace = Workspace(folder / "projects")
+        try:
+            told = wait_for(
+                lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()), seconds=60
+            )
+            yield Site(workspace, told[1].rstrip("/"), told[2], folder)
+        finally:
+            server.terminate()
+            server.wait(20)
+            workspace.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = _launch(playwright)
+        if browser is None:
+            pytest.skip(
+                "no browser: neither Playwright's own Chromium (playwright install chromium) nor one on this machine"
+            )
+        yield browser
+        browser.close()
+
+
+def _launch(playwright: Playwright) -> Browser | None:
+    installed = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    for path in (None, "/usr/bin/chromium", *installed):
+        if path is None or os.access(path, os.X_OK):
+            with contextlib.suppress(Error):
+                return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    return None
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What a test must not leave behind; a test that provokes an error takes it out."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, site: Site, complaints: list[str]) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    watch(page, complaints)
+    context.request.get(f"{site.url}/?token={site.token}", max_redirects=0)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+#: What Gradio's own script says when a page goes away during one of its requests.
+GOING_AWAY = ("signal is aborted", "Connection errored out")
+
+
+def watch(page: Page, complaints: list[str]) -> None:
+    def said(kind: str, words: str) -> None:
+        if kind == "error" and not any(known in words for known in GOING_AWAY):
+            complaints.append(words)
+
+    page.on("console", lambda message: said(message.type, message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def outside(url: str) -> bool:
+        return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+    page.on("request", lambda request: complaints.append(f"asked {request.url}") if outside(request.url) else None)
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+    """Waits until `condition()` is true and returns it."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+    return value
+
+
+def root(name: str) -> str:
+    """JavaScript for the page object of one canvas tab."""
+    return f"document.querySelector('.canvas-root[data-page={name}]')?.page"
+
+
+def open_tab(page: Page, site: Site, project: str, tab: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{site.url}/?project={project}#{tab}")
+    canvas(page, tab).wait_for()
+
+
+def canvas(page: Page, tab: str) -> Locator:
+    return page.locator(f".canvas-root[data-page={tab}] canvas.landmark-canvas")
+
+
+def on_screen(page: Page, tab: str, x: float, y: float) -> tuple[float, float]:
+    """Where the image point (x, y) is on the screen."""
+    canvas_of = f"({root(tab)}.canvas ?? {root(tab)}.editor.canvas)"
+    left, top = page.evaluate(
+        f"(([x, y]) => {{ const c = {canvas_of}, r = c.element.getBoundingClientRect();"
+        " const [a, b] = c.viewport.toScreen(x, y);"
+        " return [a + r.left, b + r.top]; })",
+        [x, y],
+    )
+    return left, top
+
+
+def click_at(page: Page, tab: str, x: float, y: float) -> None:
+    page.mouse.click(*on_screen(page, tab, x, y))
+
+
+def drag(page: Page, tab: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*on_screen(page, tab, *start))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, tab, *end), steps=6)
+    page.mouse.up()
+
+
+def saved(page: Page) -> None:
+    """Waits until nothing is on its way to the server."""
+    page.wait_for_selector(".save-mark[data-state=saved]")

@@ -1,0 +1,204 @@
+"""The landmark canvas by itself, in a page that holds nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.browser
+
+SETUP = """async () => {
+  const { LandmarkCanvas } = await import("/ui/canvas.js");
+  const { fromCategory } = await import("/ui/definition.js");
+  document.body.innerHTML = '<div id="stage" style="position:absolute;left:0;top:0;width:800px;height:600px"></div>';
+  const canvas = new LandmarkCanvas(document.getElementById("stage"));
+  const picture = document.createElement("canvas");
+  picture.width = 400; picture.height = 300;
+  const flsg = { nose: [0], jaw: [1] };
+  const definition = fromCategory({ name: "two", keypoints: ["a", "b"], flsg, skeleton: [[1, 2]] });
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  canvas.setImage(picture, 400, 300);
+  canvas.show({ definition, points: { new0: { x: 100, y: 100, v: 2 } }, current: "new1" });
+  window.events = [];
+  for (const name of ["place", "select", "dragend", "box"])
+    canvas.addEventListener(name, (event) => window.events.push({ name, ...event.detail }));
+  window.canvas = canvas;
+}"""
+
+
+@pytest.fixture
+def stage(page: Page, site: Site) -> Page:
+    page.goto(f"{site.url}/api/projects/none")
+    page.evaluate(SETUP)
+    return page
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """The plain page is a route's 404, which the console reports."""
+    return _WithoutMissingPage()
+
+
+class _WithoutMissingPage(list[str]):
+    def append(self, text: str) -> None:
+        if "404" not in text:
+            super().append(text)
+
+
+def events(page: Page) -> list[dict[str, Any]]:
+    return page.evaluate("window.events.splice(0)")
+
+
+def on_canvas(page: Page, x: float, y: float) -> tuple[float, float]:
+    left, top = page.evaluate("([x, y]) => canvas.viewport.toScreen(x, y)", [x, y])
+    return left, top
+
+
+def test_the_picture_fits_and_a_click_places_in_image_pixels(stage: Page) -> None:
+    scale = stage.evaluate("canvas.viewport.scale")
+    assert scale == pytest.approx(min((800 - 32) / 400, (600 - 32) / 300))
+    stage.mouse.click(*on_canvas(stage, 250, 200))
+    [placed] = events(stage)
+    assert (placed["name"], placed["id"]) == ("place", "new1")
+    assert (placed["x"], placed["y"]) == pytest.approx((250, 200), abs=0.5 / scale)
+
+
+def test_a_click_beside_the_picture_places_nothing(stage: Page) -> None:
+    stage.mouse.click(3, 3)
+    assert [event["name"] for event in events(stage)] == ["select"]
+
+
+def test_a_trembling_click_selects_and_a_drag_moves_by_the_same_distance(stage: Page) -> None:
+    x, y = on_canvas(stage, 100, 100)
+    stage.mouse.move(x + 3, y)
+    stage.mouse.down()
+    stage.mouse.move(x + 5, y + 1)
+    stage.mouse.up()
+    assert [(event["name"], event["id"]) for event in events(stage)] == [("select", "new0")]
+    stage.mouse.move(x + 3, y)
+    stage.mouse.down()
+    stage.mouse.move(x + 43, y + 20, steps=5)
+    stage.mouse.up()
+    [moved] = events(stage)
+    scale = stage.evaluate("canvas.viewport.scale")
+    assert (moved["name"], moved["from"]) == ("dragend", "label")
+    assert (moved["x"], moved["y"]) == pytest.approx((100 + 40 / scale, 100 + 20 / scale), abs=0.01)
+
+
+def test_shift_places_on_top_of_another_point(stage: Page) -> None:
+    stage.keyboard.down("Shift")
+    stage.mouse.click(*on_canvas(stage, 101, 100))
+    stage.keyboard.up("Shift")
+    assert [(event["name"], event["id"]) for event in events(stage)] == [("place", "new1")]
+
+
+def test_the_wheel_keeps_the_point_under_the_pointer(stage: Page) -> None:
+    stage.mouse.move(500, 350)
+    before = stage.evaluate("canvas.viewport.toImage(500, 350)")
+    stage.mouse.wheel(0, -300)
+    stage.wait_for_function("canvas.viewport.scale > 2")
+    assert stage.evaluate("canvas.viewport.toImage(500, 350)") == pytest.approx(before, abs=1e-6)
+
+
+@pytest.mark.parametrize("button", ["left", "middle", "right"])
+def test_dragging_free_ground_pans_and_places_nothing(stage: Page, button: Any) -> None:
+    before = stage.evaluate("[canvas.viewport.x, canvas.viewport.y]")
+    stage.mouse.move(500, 400)
+    stage.mouse.down(button=button)
+    stage.mouse.move(520, 410)
+    stage.mouse.move(560, 430)
+    stage.mouse.up(button=button)
+    after = stage.evaluate("[canvas.viewport.x, canvas.viewport.y]")
+    assert after[0] - before[0] >= 40
+    assert after[1] - before[1] >= 20
+    assert events(stage) == []
+
+
+def test_two_fingers_zoom(stage: Page) -> None:
+    stage.evaluate("""() => {
+      canvas.element.setPointerCapture = () => {};
+      const touch = (type, pointerId, clientX) => canvas.element.dispatchEvent(
+        new PointerEvent(type, { pointerId, clientX, clientY: 300, pointerType: "touch", button: 0, bubbles: true }));
+      touch("pointerdown", 11, 300); touch("pointerdown", 12, 500);
+      touch("pointermove", 11, 200); touch("pointermove", 12, 600);
+      touch("pointerup", 11, 200); touch("pointerup", 12, 600);
+    }""")
+    assert stage.evaluate("canvas.viewport.scale / canvas.viewport.fitScale()") == pytest.approx(2, rel=1e-6)
+    assert events(stage) == []
+
+
+def test_the_box_is_drawn_and_a_corner_drags_it(stage: Page) -> None:
+    stage.evaluate("canvas.show({ mode: 'box' })")
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> list[float]:
+        stage.mouse.move(*on_canvas(stage, *start))
+        stage.mouse.down()
+        stage.mouse.move(*on_canvas(stage, *end), steps=4)
+        stage.mouse.up()
+        [drawn] = events(stage)
+        return drawn["box"]
+
+    assert drag((50, 60), (250, 160)) == pytest.approx([50, 60, 200, 100], abs=1)
+    assert drag((250, 160), (300, 200)) == pytest.approx([50, 60, 250, 140], abs=1)
+
+
+def test_a_hidden_canvas_keeps_its_view(stage: Page) -> None:
+    stage.evaluate("canvas.zoom(3)")
+    before = stage.evaluate("[canvas.viewport.scale, canvas.viewport.x, canvas.viewport.y]")
+    stage.evaluate("document.getElementById('stage').style.display = 'none'")
+    stage.wait_for_timeout(60)
+    stage.evaluate("document.getElementById('stage').style.display = 'block'")
+    stage.wait_for_timeout(60)
+    assert stage.evaluate("[canvas.viewport.scale, canvas.viewport.x, canvas.viewport.y]") == pytest.approx(before)
+
+
+def test_nothing_is_drawn_while_nothing_changes(stage: Page) -> None:
+    count = stage.evaluate("""async () => {
+      const context = canvas.element.getContext("2d");
+      const clear = context.clearRect.bind(context);
+      let drawn = 0;
+      context.clearRect = (...args) => { drawn++; clear(...args); };
+      const frames = (n) => n ? new Promise((r) => requestAnimationFrame(r)).then(() => frames(n - 1)) : null;
+      await frames(3);
+      drawn = 0;
+      await frames(5);
+      const idle = drawn;
+      canvas.draw(); canvas.draw(); canvas.draw();
+      await frames(3);
+      return [idle, drawn - idle];
+    }""")
+    assert count == [0, 1]
+
+
+def test_the_ellipse_is_the_ninety_percent_region_of_the_laplacian(stage: Page) -> None:
+    covariance = np.array([[9.0, 4.0], [4.0, 16.0]])
+    ellipse = stage.evaluate("async () => (await import('/ui/drawing.js')).ellipseOf([9, 4, 16])")
+    values, vectors = np.linalg.eigh(covariance)
+    radius = 2.246  # 1 - (1 + sqrt(3) r) exp(-sqrt(3) r) = 0.9
+    assert 1 - (1 + 3**0.5 * radius) * np.exp(-(3**0.5) * radius) == pytest.approx(0.9, abs=1e-4)
+    assert (ellipse["minor"], ellipse["major"]) == pytest.approx(radius * np.sqrt(values))
+    axis = np.array([np.cos(ellipse["angle"]), np.sin(ellipse["angle"])])
+    assert abs(axis @ vectors[:, 1]) == pytest.approx(1)
+
+
+def test_category_there_and_back(stage: Page) -> None:
+    category = {
+        "name": "x",
+        "keypoints": ["a_left", "a_right", "tip"],
+        "landmark_ids": [4, 9, None],
+        "flsg": {"left_eye": [0], "right_eye": [1], "nose": [2]},
+        "flip_pairs": [[0, 1]],
+        "skeleton": [[1, 3]],
+        "normalizer": [0, 1],
+    }
+    back = stage.evaluate(
+        "async (category) => { const { fromCategory, toCategory } = await import('/ui/definition.js');"
+        " return toCategory(fromCategory(category)); }",
+        category,
+    )
+    assert back == category

@@ -1,0 +1,138 @@
+"""No edit is lost: retries, the journal, conflicts, several tabs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for, watch
+
+pytestmark = pytest.mark.browser
+
+
+def opened(page: Page, site: Site, name: str, face: int) -> None:
+    open_tab(page, site, name, "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
+
+
+def break_saving(page: Page) -> list[str]:
+    """From now on, edits do not reach the server."""
+    stopped: list[str] = []
+
+    def stop(route: Route) -> None:
+        stopped.append(route.request.url)
+        route.abort()
+
+    page.route("**/faces/*/points", stop)
+    return stopped
+
+
+def test_an_edit_that_fails_is_shown_and_sent_again(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("rails")
+    face = project.store.faces()[0].id
+    opened(page, site, "rails", face)
+    break_saving(page)
+    click_at(page, "label", 150, 100)
+    click_at(page, "label", 250, 100)
+    expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
+    assert project.store.points(face).get(face, {}) == {}
+    page.unroute("**/faces/*/points")
+    saved(page)
+    assert sorted(wait_for(lambda: project.store.points(face).get(face))) == [1, 2]
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('mdmd.journal'))") == []
+    complaints.clear()
+
+
+def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("coots")
+    face = project.store.faces()[0].id
+    opened(page, site, "coots", face)
+    page.evaluate(f"Object.assign({root('label')}.session, {{ pump: () => {{}} }})")
+    click_at(page, "label", 150, 100)
+    click_at(page, "label", 250, 100)
+    assert project.store.points(face).get(face, {}) == {}
+    page.goto("about:blank")
+    assert sorted(wait_for(lambda: len(found := project.store.points(face).get(face, {})) == 2 and found)) == [1, 2]
+
+
+def test_a_crashed_page_leaves_its_edits_to_the_next(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("crakes")
+    face = project.store.faces()[0].id
+    opened(page, site, "crakes", face)
+    break_saving(page)
+    click_at(page, "label", 150, 100)
+    click_at(page, "label", 250, 100)
+    expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
+    page.evaluate(f"Object.assign({root('label')}.session, {{ sendRest: () => {{}} }})")
+    page.goto("about:blank")
+    page.unroute("**/faces/*/points")
+    assert project.store.points(face).get(face, {}) == {}
+    opened(page, site, "crakes", face)
+    assert sorted(wait_for(lambda: project.store.points(face).get(face))) == [1, 2]
+    saved(page)
+    complaints.clear()
+
+
+def test_two_tabs_see_each_other_and_merge(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("gulls")
+    face = project.store.faces()[0].id
+    opened(page, site, "gulls", face)
+    context: BrowserContext = page.context
+    other = context.new_page()
+    watch(other, complaints)
+    opened(other, site, "gulls", face)
+    click_at(page, "label", 150, 100)
+    wait_for(lambda: other.evaluate(f"{root('label')}.editor.view.points['1']?.x"))
+    assert other.evaluate(f"{root('label')}.editor.current") == "2"
+    click_at(other, "label", 250, 100)
+    saved(other)
+    labels = wait_for(lambda: len(found := project.store.points(face)[face]) == 2 and found)
+    assert labels[1].x == pytest.approx(150, abs=1)
+    assert labels[2].x == pytest.approx(250, abs=1)
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.points['2']?.x"))
+
+
+def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("skuas")
+    face = project.store.faces()[0].id
+    opened(page, site, "skuas", face)
+    click_at(page, "label", 150, 100)
+    saved(page)
+    # Somebody on another machine, whom no channel between tabs announces.
+    address = f"{site.url}/api/projects/skuas/faces/{face}/points"
+    point = {"points": [{"id": 1, "x": 30, "y": 40, "v": 2}], "source": "dragged"}
+    answer = page.context.request.post(address, data=json.dumps(point), headers={"Content-Type": "application/json"})
+    assert answer.ok
+    page.keyboard.press("b")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".toast.warning")).to_be_visible()
+    assert page.evaluate(f"{root('label')}.editor.view.points['1'].x") == 30
+    assert project.store.points(face)[face][1].x == 30
+    complaints.clear()
+
+
+def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { collapse, unseen } = await import("/ui/journal.js");
+      const body = (id, x, revision) => ({ points: [{ id, x, y: 1, v: 2 }], source: "placed", revision });
+      const points = (...point) => ({ face: 5, action: "points", body: body(...point) });
+      const edits = collapse([
+        points(1, 10, 7), points(2, 20, 7), points(1, 11, 8), { face: 5, action: "undo", body: {} },
+        { face: 5, action: "clear", body: { ids: [2] } }, { face: 5, action: "box", body: { box: [0, 0, 5, 5] } }]);
+      const view = (x) => ({ points: x === null ? {} : { 1: { x, y: 1, v: 2 } }, predictions: {}, box: [0, 0, 5, 5] });
+      const [moved, cleared, box] = edits;
+      return { actions: edits.map(({ action }) => action), wanted: moved.body.points,
+        arrived: unseen(view(11), moved), older: unseen(view(10), moved).body.revision,
+        foreign: unseen(view(99), moved).body.revision,
+        cleared: unseen(view(11), cleared), box: unseen(view(11), box) };
+    }""")
+    assert result["actions"] == ["points", "clear", "box"]
+    assert result["wanted"] == [{"id": 1, "x": 11, "y": 1, "v": 2}]
+    assert result["arrived"] is None
+    assert result["older"] is None  # the server has an older value of ours: no conflict
+    assert result["foreign"] == 8  # somebody else's: the server is to check
+    assert result["cleared"] is None
+    assert result["box"] is None

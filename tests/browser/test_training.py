@@ -1,0 +1,94 @@
+"""Training from the page: real processes of a tiny model, their progress, a reload, a cancel."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from labeler import jobs
+from tests.browser.conftest import Site, open_tab, root, wait_for
+from tests.builders import label_face
+
+pytestmark = pytest.mark.browser
+
+
+def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
+    project = site.project("finches", pictures=8)
+    for face in project.store.faces()[:6]:
+        label_face(project, face.id)
+    first = jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=12)
+    page.goto(f"{site.url}/?project=finches#train")
+    expect(page.get_by_role("heading", name=f"Training {first.id} running")).to_be_visible()
+    expect(page.get_by_role("button", name="Train on my 6 images")).to_be_disabled()
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=60_000)
+    expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(timeout=90_000)
+    expect(page.locator(".chart")).to_have_count(2)
+    expect(page.locator(".run .note").first).to_contain_text(re.compile(r"On 1 held-out faces? the points are off by"))
+
+    page.locator("a.button", has_text="Review").click()
+    wait_for(lambda: page.evaluate(f"{root('review')}?.editor.view?.run") == first.id)
+    expect(page.locator(".left.wide .strip-row")).to_have_count(2)
+
+    page.locator("#tab-train-button").click()
+    page.get_by_role("button", name="Advanced").click()
+    for label, option in (("Preset", "tiny"), ("Learn together with", "nothing, my images alone")):
+        page.get_by_label(label).click()
+        page.get_by_role("option", name=option).click()
+    page.get_by_label("Weights").fill("none")
+    train = page.get_by_role("button", name="Train on my 6 images")
+    expect(train).to_be_enabled()
+    train.click()
+    expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
+    page.get_by_role("button", name="Cancel the run").click()
+    expect(page.get_by_role("heading", name="Training 002 cancelled")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Train on my 6 images")).to_be_enabled()
+    assert [run.state for run in jobs.runs(project)] == ["cancelled", "done"]
+
+
+def test_too_few_labels_are_refused_before_the_button(page: Page, site: Site) -> None:
+    project = site.project("robins", pictures=2)
+    label_face(project, project.store.faces()[0].id)
+    page.goto(f"{site.url}/?project=robins#train")
+    expect(page.get_by_text("Training needs at least 3 labeled faces")).to_be_visible()
+    expect(page.get_by_role("button", name="Train on my 1 image")).to_be_disabled()
+
+
+def test_pages_without_a_project_say_what_to_do(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#label")
+    expect(page.get_by_role("heading", name="No project is open")).to_be_visible()
+    page.get_by_role("button", name="Choose a project").click()
+    expect(page.get_by_role("heading", name="New project")).to_be_visible()
+
+
+def test_refused_pictures_are_listed_with_reasons(page: Page, site: Site) -> None:
+    folder = site.pictures("pipits", 2)
+    (folder / "notes.jpg").write_text("not a picture")
+    page.goto(site.url)
+    page.get_by_label("Name").first.fill("pipits")
+    page.get_by_label("or a folder on this machine").last.fill(str(folder))
+    page.get_by_role("button", name="Create project").click()
+    expect(page.locator(".refused li")).to_contain_text("notes.jpg")
+    page.get_by_role("link", name="Open pipits").click()
+    page.wait_for_url("**/?project=pipits*")
+    assert len(site.workspace.open("pipits").store.images()) == 2
+    page.goto(site.url)
+    page.get_by_label("Name").first.fill("a/b")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_text("letters, digits, spaces, - and _ only")).to_be_visible()
+    assert "a" not in site.workspace.names()
+
+
+def test_canvas_pages_never_scroll(page: Page, site: Site) -> None:
+    site.project("swifts", pictures=30)
+    for width, height in ((1024, 700), (2560, 1440)):
+        page.set_viewport_size({"width": width, "height": height})
+        for tab in ("label", "schema"):
+            open_tab(page, site, "swifts", tab)
+            wait_for(lambda: page.evaluate("document.documentElement.scrollHeight <= innerHeight"))
+            bottom = page.evaluate(f"{root(tab)}.root.getBoundingClientRect().bottom")
+            assert bottom == pytest.approx(height, abs=1)

@@ -1,0 +1,113 @@
+"""Small pictures, definitions, projects and runs for the tests."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from labeler import jobs
+from labeler.project import Project, Workspace
+from labeler.runs import Run
+from labeler.store import Point
+from mdmd.records import Definition
+
+#: Four landmarks: two eyes that mirror each other, a nose and a chin.
+CATEGORY: dict[str, Any] = {
+    "id": 1,
+    "name": "small",
+    "supercategory": "face",
+    "keypoints": ["eye_left", "eye_right", "nose", "chin"],
+    "skeleton": [[1, 2]],
+    "flsg": {"left_eye": [0], "right_eye": [1], "nose": [2], "jaw": [3]},
+    "flip_pairs": [[0, 1]],
+    "normalizer": [0, 1],
+}
+SMALL = Definition.from_category(CATEGORY)
+
+
+def write_picture(path: Path, size: tuple[int, int] = (64, 48), color: Any = None, mode: str = "RGB") -> Path:
+    """A picture of one colour; by default a colour that depends on the file's name, so that files differ."""
+    if color is None:
+        number = sum(path.name.encode())
+        color = (number % 256, number // 7 % 256, 90) if mode == "RGB" else number % 256
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, color).save(path)
+    return path
+
+
+def make_project(
+    root: Path, name: str = "faces", *, pictures: int = 3, labeled: int = 0, definition: Definition | None = SMALL
+) -> Project:
+    """A project under root/projects with `pictures` pictures, the first `labeled` of them completely labeled."""
+    project = Workspace(root / "projects").create(name, definition=definition)
+    for number in range(pictures):
+        picture = write_picture(root / "in" / f"{name}-{number}.png", color=(number % 256, number // 256, 50))
+        project.add_pictures([picture])
+    for face in project.store.faces()[:labeled]:
+        label_face(project, face.id)
+    return project
+
+
+def label_face(project: Project, face_id: int, ids: Iterable[int] | None = None) -> None:
+    """Label landmarks (by default all) at places that depend on the face and the landmark."""
+    assert project.definition is not None
+    places = {key: Point(10.0 + key + face_id / 8, 20.0 + 2 * key, 2) for key in ids or project.definition.ids}
+    project.store.edit_points(face_id, places)
+
+
+def python_run(project: Project, code: str, *, kind: str = "train") -> Run:
+    """Start a run whose command is Python code; `run` in it is the run's folder as a Path."""
+    script = "import json, sys, time, os, signal\nfrom pathlib import Path\nrun = Path(sys.argv[1])\n" + code
+    return jobs.start(
+        project,
+        kind,
+        lambda folder: [[sys.executable, "-c", script, str(folder)]],
+        {"target": project.unlabeled_faces() if kind == "prelabel" else project.training_set()},
+    )
+
+
+def predictions_of(project: Project, faces: Iterable[int], *, p_off: float = 0.1, run: str = "001") -> dict[str, Any]:
+    """What a run's predictions.json holds: every landmark of `faces`, flagged when `p_off` is above 0.2."""
+    definition = project.definition
+    assert definition is not None
+    n = len(definition.ids)
+    attributes = {
+        "source": "predicted",
+        "run": run,
+        "covariance": [[4.0, 1.0, 9.0]] * n,
+        "p_off": [p_off] * n,
+        "flagged": [p_off > 0.2] * n,
+    }
+    keypoints = [number for key in definition.ids for number in (5.0 + key, 6.0 + key, 2)]
+    return {
+        "categories": [definition.to_category()],
+        "annotations": [{"id": face, "keypoints": keypoints, "attributes": {**attributes}} for face in faces],
+    }
+
+
+def leave_predictions(project: Project, number: int, predictions: Mapping[str, Any]) -> Path:
+    """The folder of a finished run that predicted; returns it."""
+    folder = project.runs / f"{number:03d}"
+    folder.mkdir(parents=True)
+    record = {
+        "id": folder.name,
+        "kind": "train",
+        "created_at": 1000.0,
+        "commands": [],
+        "pid": 1,
+        "process_started": "long ago",
+        "images": 1,
+        "faces": 1,
+        "source": None,
+        "preset": None,
+        "minutes": None,
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "predictions.json").write_text(json.dumps(predictions))
+    (folder / "exit.json").write_text(json.dumps({"code": 0, "ended_at": 1060.0}))
+    return folder

@@ -1,0 +1,209 @@
+"""The routes: what they answer, and that every refusal is a status code and one sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CATEGORY, leave_predictions, make_project, predictions_of, write_picture
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from labeler import jobs
+from labeler.api import build_api, install_errors
+from labeler.project import Project, Workspace
+from mdmd.records import shipped_definitions
+
+BASE = "/api/projects/faces"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Three pictures; the first face has predictions."""
+    made = make_project(tmp_path)
+    leave_predictions(made, 1, predictions_of(made, [1], p_off=0.5))
+    jobs.collect(made)
+    made.store.close()
+    return Workspace(tmp_path / "projects").open("faces")
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[TestClient]:
+    workspace = Workspace(project.folder.parent)
+    app = FastAPI()
+    app.include_router(build_api(workspace))
+    install_errors(app)
+    with TestClient(app) as client:
+        yield client
+    workspace.close()
+
+
+def place(key: int, x: float = 5.0, **more: Any) -> dict[str, Any]:
+    return {"points": [{"id": key, "x": x, "y": 6.5, "v": 2}], **more}
+
+
+def test_the_overview_names_project_progress_settings_and_definition(client: TestClient):
+    answer = client.get(BASE).json()
+    assert answer["name"] == "faces"
+    assert (answer["progress"]["pictures"], answer["progress"]["predicted_faces"]) == (3, 1)
+    assert answer["settings"] == {"tolerance": 0.05, "threshold": 0.2}
+    assert answer["definition"]["keypoints"] == CATEGORY["keypoints"]
+
+
+def test_a_placed_point_is_in_the_fresh_view_and_in_the_store(client: TestClient, project: Project):
+    view = client.post(f"{BASE}/faces/1/points", json=place(2, source="dragged", annotator="ana")).json()
+    assert view["points"] == {"2": {"x": 5.0, "y": 6.5, "v": 2, "source": "dragged"}}
+    assert view == client.get(f"{BASE}/faces/1").json()
+    assert project.store.points()[1][2].x == 5.0
+    assert project.store.annotators() == {1: ["ana"]}
+
+
+def test_a_label_session_over_http(client: TestClient):
+    client.post(f"{BASE}/faces/1/points", json=place(1))
+    assert sorted(client.post(f"{BASE}/faces/1/accept", json={"ids": [2]}).json()["points"]) == ["1", "2"]
+    assert sorted(client.post(f"{BASE}/faces/1/accept", json={}).json()["points"]) == ["1", "2", "3", "4"]
+    assert sorted(client.post(f"{BASE}/faces/1/clear", json={"ids": [1]}).json()["points"]) == ["2", "3", "4"]
+    assert sorted(client.post(f"{BASE}/faces/1/undo").json()["points"]) == ["1", "2", "3", "4"]
+    assert sorted(client.post(f"{BASE}/faces/1/redo", json={"annotator": "ana"}).json()["points"]) == ["2", "3", "4"]
+    assert client.post(f"{BASE}/faces/1/box", json={"box": [1, 2, 30, 20]}).json()["box"] == [1, 2, 30, 20]
+    added = client.post(f"{BASE}/pictures/1/faces", json={"box": [0, 0, 10, 10]}).json()
+    assert added["picture"]["faces"] == [1, added["face"]]
+    assert client.delete(f"{BASE}/faces/{added['face']}").json()["face"] == 1
+    assert [p["faces"][0]["state"] for p in client.get(f"{BASE}/pictures").json()] == ["predicted", "empty", "empty"]
+    assert [r["face"] for r in client.get(f"{BASE}/review").json()] == [1]
+
+
+def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
+    old = client.get(f"{BASE}/faces/1").json()["revision"]
+    client.post(f"{BASE}/faces/1/points", json=place(1, annotator="ana"))
+    merged = client.post(f"{BASE}/faces/1/points", json=place(2, revision=old, annotator="ben"))
+    assert merged.status_code == 200
+    refused = client.post(f"{BASE}/faces/1/points", json=place(1, x=50.0, revision=old, annotator="ben"))
+    assert refused.status_code == 409
+    assert "changed this point" in refused.json()["error"]
+    assert refused.json()["view"] == client.get(f"{BASE}/faces/1").json()
+    assert refused.json()["view"]["points"]["1"]["x"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("GET", "/api/projects/nobody", None, 404, "no project named 'nobody'"),
+        ("GET", "/api/projects/.sources", None, 404, "no project named"),
+        ("GET", f"{BASE}/faces/99", None, 404, "no face 99"),
+        ("GET", f"{BASE}/faces/99999999999999999999", None, 422, "face_id"),
+        ("GET", f"{BASE}/faces/x", None, 422, "face_id"),
+        ("GET", f"{BASE}/pictures/99/image", None, 404, "no picture 99"),
+        ("GET", f"{BASE}/pictures/1/image?width=500", None, 400, "wanted one of 1600, 240 or none"),
+        ("GET", f"{BASE}/definition/templates/nope", None, 404, "no template named 'nope'"),
+        ("POST", f"{BASE}/faces/99/points", place(1), 404, "no face 99"),
+        ("POST", f"{BASE}/faces/1/points", place(77), 400, "no landmark 77"),
+        ("POST", f"{BASE}/faces/1/points", {"points": []}, 422, "points"),
+        ("POST", f"{BASE}/faces/1/points", {"points": [{"id": 1, "x": 1, "y": 1, "v": 3}]}, 422, "points.0.v"),
+        ("POST", f"{BASE}/faces/1/points", {"points": [{"id": 1, "v": 2}]}, 400, "no x and y"),
+        ("POST", f"{BASE}/faces/1/points", place(1, source="accepted"), 422, "source"),
+        ("POST", f"{BASE}/faces/1/points", place(1, annotator="x" * 101), 422, "annotator"),
+        ("POST", f"{BASE}/faces/1/points", {"points": place(1)["points"] * 1001}, 422, "points"),
+        ("POST", f"{BASE}/faces/1/clear", {}, 422, "ids"),
+        ("POST", f"{BASE}/faces/1/accept", {"ids": [77]}, 400, "no landmark 77"),
+        ("POST", f"{BASE}/faces/2/accept", {"ids": [1]}, 400, "no prediction of landmark 1"),
+        ("POST", f"{BASE}/faces/1/undo", None, 409, "nothing to undo"),
+        ("POST", f"{BASE}/faces/1/redo", None, 409, "nothing to redo"),
+        ("POST", f"{BASE}/faces/1/box", {"box": [900, 900, 1, 1]}, 400, "less than a pixel"),
+        ("POST", f"{BASE}/faces/1/box", {"box": [1, 2, 3]}, 422, "box"),
+        ("DELETE", f"{BASE}/faces/1", None, 409, "only face"),
+        ("PUT", f"{BASE}/definition", {"category": {"keypoints": ["a"] * 1001}, "version": 1}, 422, "keypoints"),
+        ("PUT", f"{BASE}/definition", {"category": CATEGORY, "version": 0}, 409, "version 1 by now"),
+    ],
+)
+def test_every_refusal_is_one_sentence(client: TestClient, method: str, path: str, body: Any, status: int, said: str):
+    before = client.get(f"{BASE}/faces/1").json()
+    answer = client.request(method, path, json=body)
+    assert (answer.status_code, next(iter(answer.json()))) == (status, "error")
+    assert said in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+    assert client.get(f"{BASE}/faces/1").json() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "",
+        "[1]",
+        '{"points": [{"id": 1, "x": NaN, "y": 1, "v": 2}]}',
+        '{"points": [{"id": 1, "x": 1e999, "y": 1, "v": 2}]}',
+    ],
+)
+def test_a_spoiled_body_is_one_sentence(client: TestClient, text: str):
+    answer = client.post(f"{BASE}/faces/1/points", content=text, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_a_text_plain_body_from_another_site_writes_nothing(client: TestClient):
+    text = '{"points": [{"id": 1, "x": 1, "y": 1, "v": 2}]}'
+    answer = client.post(f"{BASE}/faces/1/points", content=text, headers={"content-type": "text/plain"})
+    assert answer.status_code == 422
+    assert client.get(f"{BASE}/faces/1").json()["points"] == {}
+
+
+def test_pictures_come_as_copies_that_fit_or_as_they_are(client: TestClient, project: Project, tmp_path: Path):
+    big = write_picture(tmp_path / "big.png", size=(2000, 1000), color=(200, 20, 20))
+    project.add_pictures([big])
+    for width, size in ((1600, (1600, 800)), (240, (240, 120))):
+        answer = client.get(f"{BASE}/pictures/4/image?width={width}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert image.size == size
+    answer = client.get(f"{BASE}/pictures/4/image")
+    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(big.read_bytes()).digest()
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert {"private", "immutable"} <= set(answer.headers["cache-control"].split(", "))
+    again = client.get(f"{BASE}/pictures/4/image", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_picture_whose_file_was_taken_away_is_a_sentence(client: TestClient, project: Project):
+    (project.images / project.store.image(1).file_name).unlink()
+    for query in ("", "?width=240"):
+        answer = client.get(f"{BASE}/pictures/1/image{query}")
+        assert answer.status_code == 404
+        assert "is missing from" in answer.json()["error"]
+
+
+def test_a_definition_is_read_checked_and_saved(client: TestClient):
+    assert [t["name"] for t in client.get(f"{BASE}/definition").json()["templates"]] == shipped_definitions()
+    template = client.get(f"{BASE}/definition/templates/pare").json()
+    assert template["landmark_ids"] == [None] * 9
+    assert client.post(f"{BASE}/definition/check", json={"category": template}).json() == {"problems": []}
+    broken = {**template, "keypoints": [*template["keypoints"][:-1], template["keypoints"][0]]}
+    assert "both named" in client.post(f"{BASE}/definition/check", json={"category": broken}).json()["problems"][0]
+    refused = client.put(f"{BASE}/definition", json={"category": broken, "version": 1})
+    assert (refused.status_code, len(refused.json()["problems"])) == (422, 1)
+    body = {"category": template, "reference": {"picture": 1, "points": {"#0": [1, 2]}}, "version": 1}
+    saved = client.put(f"{BASE}/definition", json=body).json()
+    assert saved == client.get(f"{BASE}/definition").json()
+    assert (saved["version"], saved["category"]["landmark_ids"]) == (2, list(range(5, 14)))
+    assert saved["reference"] == {"picture": 1, "points": {"5": [1, 2]}}
+
+
+def test_names_are_text_and_come_back_as_they_are(client: TestClient):
+    names = ["<img src=x onerror=alert(1)>", "${alert(1)}", "Auge — 左", "{{value}}"]
+    client.put(f"{BASE}/definition", json={"category": {**CATEGORY, "keypoints": names}, "version": 1})
+    assert client.get(f"{BASE}/definition").json()["category"]["keypoints"] == names
+
+
+def test_a_project_without_definition_has_none(client: TestClient, project: Project):
+    make_project(project.folder.parent.parent, "bare", definition=None)
+    answer = client.get("/api/projects/bare/definition").json()
+    assert (answer["category"], answer["reference"], answer["version"]) == (None, None, 0)
+    assert client.get("/api/projects/bare").json()["definition"] is None
+    body = {"category": CATEGORY, "version": 0}
+    assert client.put("/api/projects/bare/definition", json=body).json()["category"]["landmark_ids"] == [1, 2, 3, 4]

@@ -1,0 +1,303 @@
+"""Projects: making, opening, bringing pictures in, progress, snapshots, export and import."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
+
+from labeler import jobs
+from labeler.project import Workspace
+from labeler.store import NotFoundError, Point
+from labeler.workbench import Workbench
+from mdmd.coco import read_coco
+from mdmd.records import Box, DataError, Definition
+
+
+@pytest.mark.parametrize("name", ["monkeys", "Äffchen 1", "顔-2", "हिन्दी", "a" * 60])
+def test_a_project_can_be_called_in_any_script(tmp_path: Path, name: str):
+    workspace = Workspace(tmp_path)
+    project = workspace.create(name)
+    assert workspace.names() == [name]
+    assert workspace.open(name) is project
+    assert Workspace(tmp_path).open(name).settings.tolerance == 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "1 to 60 characters, found 0"),
+        ("a" * 61, "found 61"),
+        ("../up", "found '.'"),
+        (".sources", "found '.'"),
+        ("a/b", "found '/'"),
+        ("<b>", "found '<'"),
+        (" a", "neither starts nor ends with a space"),
+        ("a\n", "found '\\\\n'"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_and_makes_nothing(tmp_path: Path, name: str, said: str):
+    workspace = Workspace(tmp_path / "projects")
+    with pytest.raises(DataError, match=said):
+        workspace.create(name)
+    with pytest.raises(NotFoundError):
+        workspace.open(name)
+    assert not (tmp_path / "projects").exists()
+
+
+def test_a_taken_name_is_refused_whatever_its_case(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    workspace.create("Monkeys")
+    with pytest.raises(DataError, match="already a project named 'monkeys'"):
+        workspace.create("monkeys")
+    assert workspace.names() == ["Monkeys"]
+
+
+def test_opening_says_which_projects_there_are(tmp_path: Path):
+    workspace = Workspace(tmp_path)
+    with pytest.raises(NotFoundError, match=r"no project named 'a'.*none yet"):
+        workspace.open("a")
+    workspace.create("b")
+    with pytest.raises(NotFoundError, match=r"there are: b\)"):
+        workspace.open("a")
+
+
+def test_a_project_without_its_labels_is_not_opened_as_an_empty_one(tmp_path: Path):
+    project = make_project(tmp_path, labeled=1)
+    project.store.close()
+    (project.folder / "labels.db").unlink()
+    with pytest.raises(DataError, match=r"labels\.db is missing"):
+        Workspace(project.folder.parent).open(project.name)
+    assert not (project.folder / "labels.db").exists()
+
+
+def test_a_spoiled_description_is_one_sentence(tmp_path: Path):
+    project = make_project(tmp_path)
+    for text, said in (
+        ("{", "not a project's description"),
+        ('{"format": 2, "tolerance": 1, "threshold": 1}', "update"),
+    ):
+        (project.folder / "project.json").write_text(text)
+        with pytest.raises(DataError, match=said):
+            Workspace(project.folder.parent).open(project.name)
+
+
+def test_bad_pictures_keep_no_good_one_out(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    folder = tmp_path / "new"
+    write_picture(folder / "a.png")
+    write_picture(folder / "z.png")
+    (folder / "m.jpg").write_text("text")
+    report = project.add_pictures([folder])
+    assert (report.added, report.already) == (2, 0)
+    assert [name for name, _ in report.refused] == ["m.jpg"]
+    assert [picture.name for picture in project.store.images()] == ["a.png", "z.png"]
+    assert sorted(path.name for path in project.images.iterdir()) == ["a.png", "z.png"]
+
+
+def test_the_same_bytes_come_in_once_whatever_they_are_called(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    first = write_picture(tmp_path / "a.png")
+    second = Path(shutil.copy(first, tmp_path / "b.png"))
+    assert project.add_pictures([first, second]).already == 1
+    assert project.add_pictures([second]).already == 1
+    assert len(list(project.images.iterdir())) == len(project.store.images()) == 1
+
+
+def test_progress_counts_what_persons_and_models_have_done(tmp_path: Path):
+    project = make_project(tmp_path, pictures=5, labeled=2)
+    faces = [face.id for face in project.store.faces()]
+    label_face(project, faces[2], [1, 2])
+    project.store.edit_points(faces[3], {1: Point(None, None, 0)})
+    leave_predictions(project, 1, predictions_of(project, faces[2:], p_off=0.5))
+    jobs.collect(project)
+    progress = project.progress()
+    assert (progress.pictures, progress.faces) == (5, 5)
+    assert (progress.labeled_pictures, progress.labeled_faces, progress.complete_faces) == (3, 3, 2)
+    assert (progress.training_pictures, progress.training_faces) == (3, 3)
+    assert progress.points == 10
+    assert (progress.predicted_faces, progress.flagged_points, progress.unlabeled_faces) == (3, 2 + 3 + 4, 3)
+
+
+def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
+    project = make_project(tmp_path, pictures=4, labeled=2)
+    extra = project.store.add_face(2, Box(1, 2, 30, 20))
+    label_face(project, extra, [3])
+    faces = [face.id for face in project.store.faces()]
+    leave_predictions(project, 1, predictions_of(project, faces))
+    jobs.collect(project)
+    training = project.training_set()
+    assert [(s.image_id, s.face_id) for s in training.samples] == [(1, 1), (2, 2), (2, extra)]
+    assert [int(s.annotation.labeled.sum()) for s in training.samples if s.annotation] == [4, 4, 1]
+    waiting = project.unlabeled_faces()
+    assert [s.face_id for s in waiting.samples] == [extra, 3, 4]
+    assert [s.annotation is None for s in waiting.samples] == [False, True, True]
+
+
+def test_training_needs_a_definition(tmp_path: Path):
+    project = make_project(tmp_path, definition=None)
+    for use in (project.training_set, project.unlabeled_faces, lambda: project.export(tmp_path / "x.json")):
+        with pytest.raises(DataError, match="no landmarks defined"):
+            use()
+
+
+def test_the_export_reads_back_as_it_was_labeled_from_anywhere(tmp_path: Path):
+    project = make_project(tmp_path, pictures=3, labeled=1)
+    project.store.edit_points(2, {1: Point(3.125, 4.0625, 1), 2: Point(None, None, 0)})
+    for out in (tmp_path / "x.json", tmp_path / "deep" / "er" / "x.json", project.folder / "x.json"):
+        report = project.export(out)
+        assert (report.path, report.images, report.faces, report.points) == (out, 2, 2, 5)
+        dataset = read_coco(out)
+        assert [s.path.resolve() for s in dataset.samples] == [
+            (project.images / p.file_name).resolve() for p in project.store.images()[:2]
+        ]
+        partial = dataset.samples[1].annotation
+        assert partial is not None
+        np.testing.assert_array_equal(partial.visibility, [1, 0, 0, 0])
+        np.testing.assert_array_equal(partial.points[0], [3.125, 4.0625])
+    info = json.loads((tmp_path / "x.json").read_text())["info"]
+    assert (info["project"], info["definition_version"], info["image_folder"]) == ("faces", 1, "projects/faces/images")
+    assert project.export(tmp_path / "x.json", only_complete=True).faces == 1
+
+
+def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tmp_path: Path):
+    project = make_project(tmp_path, pictures=2, labeled=1)
+    leave_predictions(project, 1, predictions_of(project, [1, 2]))
+    jobs.collect(project)
+    assert project.export(tmp_path / "x.json").faces == 1
+    bench = Workbench(project)
+    bench.accept(2, [1, 4], annotator="ana")
+    bench.set_points(2, [{"id": 2, "x": 1, "y": 1, "v": 2}], source="corrected", annotator="ben")
+    project.export(tmp_path / "x.json")
+    record = json.loads((tmp_path / "x.json").read_text())["annotations"][1]
+    assert record["keypoints"] == [6, 7, 2, 1, 1, 2, 0, 0, 0, 9, 10, 2]
+    assert record["attributes"] == {
+        "sources": {"accepted": 2, "corrected": 1},
+        "annotators": ["ana", "ben"],
+        "covariance": [[4, 1, 9], None, None, [4, 1, 9]],
+    }
+
+
+def test_a_refused_export_leaves_the_old_file(tmp_path: Path):
+    project = make_project(tmp_path)
+    out = tmp_path / "x.json"
+    out.write_text("old")
+    with pytest.raises(DataError, match="nothing to export"):
+        project.export(out)
+    label_face(project, 1, [1])
+    with pytest.raises(DataError, match="completely labeled"):
+        project.export(out, only_complete=True)
+    with pytest.raises(DataError, match="is a folder"):
+        project.export(tmp_path)
+    with pytest.raises(DataError, match="cannot write"):
+        project.export(out / "below.json")
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.glob(".*.part")] == []
+
+
+def test_an_export_imports_into_an_empty_project_and_a_second_time_changes_nothing(tmp_path: Path):
+    project = make_project(tmp_path, pictures=3, labeled=1)
+    second = project.store.add_face(1, Box(5, 6, 20, 21))
+    label_face(project, second, [2])
+    project.export(tmp_path / "x.json")
+    other = Workspace(tmp_path / "projects").create("other")
+    report = other.import_coco(tmp_path / "x.json")
+    assert (report.added, report.faces, report.points, report.already, report.refused) == (1, 2, 5, 0, [])
+    assert other.definition is not None
+    assert other.definition.landmarks == SMALL.landmarks
+    assert other.store.faces()[1].box == Box(5, 6, 20, 21)
+    before = other.store.points()
+    again = other.import_coco(tmp_path / "x.json")
+    assert (again.added, again.faces, again.already) == (0, 0, 1)
+    assert other.store.points() == before
+
+
+def coco_file(folder: Path, **changes: object) -> Path:
+    """A COCO file with a labeled picture, one without any face, one that is missing, and one of another size."""
+    for name in ("a.png", "bare.png"):
+        write_picture(folder / "images" / name)
+    write_picture(folder / "images" / "turned.png", size=(48, 64), color=(9, 9, 9))
+    names = ["a.png", "bare.png", "missing.png", "turned.png"]
+    record = {
+        "images": [
+            {"id": 10 + k, "file_name": name, "width": 64, "height": 48, "split": "test" if k == 1 else "train"}
+            for k, name in enumerate(names)
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 10, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0, 7, 8, 2], "bbox": [1, 1, 40, 30]},
+            {"id": 2, "image_id": 12, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0, 7, 8, 2]},
+            {"id": 3, "image_id": 13, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0, 7, 8, 2]},
+        ],
+        "categories": [CATEGORY],
+        **changes,
+    }
+    path = folder / "annotations.json"
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_an_import_takes_what_is_sound_and_names_what_is_not(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    report = project.import_coco(coco_file(tmp_path / "set"))
+    assert (report.added, report.faces, report.points) == (2, 1, 3)
+    assert report.refused == [
+        ("missing.png", "there is no such file"),
+        ("turned.png", "the file says 64 x 48 pixels, but the picture has 48 x 64 when upright"),
+    ]
+    assert project.store.points() == {
+        1: {1: Point(1, 2, 2, "imported"), 2: Point(3, 4, 1, "imported"), 4: Point(7, 8, 2, "imported")}
+    }
+    assert [(p.name, p.split) for p in project.store.images()] == [("a.png", "train"), ("bare.png", "test")]
+
+
+def test_pictures_of_a_test_split_are_never_trained_on(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    project.import_coco(coco_file(tmp_path / "set"))
+    for face in project.store.faces():
+        label_face(project, face.id)
+    assert [s.file_name for s in project.training_set().samples] == ["a.png"]
+    assert project.progress().training_faces == 1
+    project.export(tmp_path / "x.json")
+    assert [s.split for s in read_coco(tmp_path / "x.json").samples] == ["train", "test"]
+
+
+def test_landmarks_are_matched_by_name_on_import(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    names = CATEGORY["keypoints"][::-1]
+    swapped = {**CATEGORY, "keypoints": names, "flsg": {"jaw": [0], "nose": [1], "right_eye": [2], "left_eye": [3]}}
+    swapped |= {"flip_pairs": [[2, 3]], "skeleton": [], "normalizer": "box"}
+    project.import_coco(coco_file(tmp_path / "set", categories=[swapped]))
+    assert project.store.points()[1][4] == Point(1, 2, 2, "imported")
+    assert project.store.points()[1][1] == Point(7, 8, 2, "imported")
+
+
+def test_an_import_with_other_landmarks_changes_nothing(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    other = {**CATEGORY, "keypoints": ["eye_left", "eye_right", "nose", "ear"]}
+    with pytest.raises(DataError, match="'ear' is only in the file"):
+        project.import_coco(coco_file(tmp_path / "set", categories=[other]))
+    broken = coco_file(tmp_path / "set", annotations=[{"id": 1, "image_id": 99, "keypoints": [0] * 12}])
+    with pytest.raises(DataError, match="image 99 is not in the file"):
+        project.import_coco(broken)
+    assert len(project.store.images()) == 1
+
+
+def test_labels_are_imported_onto_a_picture_that_was_there_without_any(tmp_path: Path):
+    path = coco_file(tmp_path / "set")
+    project = make_project(tmp_path, pictures=0)
+    project.add_pictures([tmp_path / "set" / "images" / "a.png"])
+    report = project.import_coco(path)
+    assert (report.added, report.faces) == (1, 1)
+    assert project.store.faces(1)[0].box == Box(1, 1, 40, 30)
+    assert project.store.points()[1][1] == Point(1, 2, 2, "imported")
+
+
+def test_a_definition_given_at_creation_is_the_first_version(tmp_path: Path):
+    project = Workspace(tmp_path).create("a", definition=Definition.from_category(CATEGORY))
+    saved = project.store.definition()
+    assert saved is not None
+    assert (saved.version, saved.category["landmark_ids"]) == (1, [1, 2, 3, 4])

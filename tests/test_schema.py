@@ -1,0 +1,126 @@
+"""What may be done to a definition, and that no label ever moves to another landmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import CATEGORY, SMALL, label_face, make_project
+
+from labeler import schema
+from labeler.schema import DefinitionError
+from labeler.store import ConflictError, SavedDefinition
+from labeler.workbench import Workbench
+from mdmd.records import DataError, shipped_definitions
+
+
+def category_of(names: list[str], ids: list[int | None] | None) -> dict[str, Any]:
+    category: dict[str, Any] = {"name": "x", "keypoints": names, "flsg": {"nose": list(range(len(names)))}}
+    return category if ids is None else {**category, "landmark_ids": ids}
+
+
+def version(number: int, names: list[str], ids: list[int]) -> SavedDefinition:
+    return SavedDefinition(number, category_of(names, ids), None)
+
+
+def test_every_template_starts_with_landmarks_that_are_new():
+    assert [found["name"] for found in schema.templates()] == shipped_definitions()
+    for found in schema.templates():
+        category = schema.template(found["name"])
+        assert category["landmark_ids"] == [None] * found["landmarks"]
+        assert schema.next_category(category, ())["landmark_ids"] == list(range(1, found["landmarks"] + 1))
+
+
+def test_new_landmarks_get_ids_that_no_version_has_used():
+    versions = [version(1, ["a", "b", "c"], [1, 2, 3]), version(2, ["a", "b"], [1, 2])]
+    made = schema.next_category(category_of(["new", "b", "newer"], [None, 2, None]), versions)
+    assert made["landmark_ids"] == [4, 2, 5]
+    assert schema.next_category(category_of(["x", "y"], None), versions)["landmark_ids"] == [4, 5]
+
+
+def test_an_id_that_was_used_comes_back_with_its_landmark():
+    versions = [version(1, ["a", "b"], [1, 2]), version(2, ["a"], [1])]
+    assert schema.next_category(category_of(["a", "b again"], [1, 2]), versions)["landmark_ids"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([1, 1], "have the same id 1"),
+        ([1, 7], "which this project never gave"),
+        ([1, 0], "wanted a whole number from 1"),
+        ([1], "an id or null for each of the 2"),
+    ],
+)
+def test_wrong_ids_are_named(ids: list[int | None], said: str):
+    with pytest.raises(DefinitionError, match=said):
+        schema.next_category(category_of(["a", "b"], ids), [version(1, ["a"], [1])])
+
+
+def test_every_problem_of_a_definition_is_told_at_once():
+    broken = {**CATEGORY, "keypoints": ["eye", "eye", "nose", "chin"], "flsg": {"left_eye": [0], "nose": [2, 0]}}
+    with pytest.raises(DefinitionError) as refusal:
+        schema.next_category(broken, ())
+    text = " | ".join(refusal.value.problems)
+    assert "both named 'eye'" in text
+    assert "in two groups" in text
+    assert "in no group" in text
+
+
+def test_a_rename_and_a_new_order_move_no_label_and_a_deleted_landmark_comes_back(tmp_path: Path):
+    project = make_project(tmp_path, labeled=1)
+    bench = Workbench(project)
+    before = bench.view(1)["points"]
+    renamed = {
+        **CATEGORY,
+        "keypoints": ["chin", "tip", "eye_left"],
+        "landmark_ids": [4, 3, 1],
+        "flsg": {"jaw": [0], "nose": [1], "left_eye": [2]},
+        "flip_pairs": [],
+        "skeleton": [],
+        "normalizer": "box",
+    }
+    assert bench.save_definition(renamed, None, version=1)["version"] == 2
+    assert bench.view(1)["points"] == {key: before[key] for key in "134"}
+    assert project.progress().complete_faces == 1
+    sample = project.training_set().samples[0]
+    assert sample.annotation is not None
+    assert [list(point) for point in sample.annotation.points] == [
+        [before[key]["x"], before[key]["y"]] for key in "431"
+    ]
+    bench.save_definition({**SMALL.to_category()}, None, version=2)
+    assert bench.view(1)["points"] == before
+
+
+def test_saving_from_an_old_version_is_a_conflict_and_changes_nothing(tmp_path: Path):
+    bench = Workbench(make_project(tmp_path))
+    bench.save_definition(SMALL.to_category(), None, version=1)
+    with pytest.raises(ConflictError, match="version 2 by now, this edit started from version 1"):
+        bench.save_definition(SMALL.to_category(), None, version=1)
+    assert bench.definition()["version"] == 2
+
+
+def test_the_reference_picture_names_new_landmarks_by_their_place(tmp_path: Path):
+    bench = Workbench(make_project(tmp_path))
+    grown = {**CATEGORY, "keypoints": [*CATEGORY["keypoints"], "brow"], "landmark_ids": [1, 2, 3, 4, None]}
+    grown["flsg"] = {**CATEGORY["flsg"], "left_brow": [4]}
+    saved = bench.save_definition(grown, {"picture": 1, "points": {"1": [1, 2], "#4": [3, 4]}}, version=1)
+    assert saved["reference"] == {"picture": 1, "points": {"1": [1, 2], "5": [3, 4]}}
+    for reference, said in (
+        ({"picture": 1, "points": {"77": [1, 2]}}, "'77'"),
+        ({"picture": 1, "points": {"#0": [1, 2]}}, "'#0'"),
+        ({"picture": 99, "points": {}}, "no picture 99"),
+    ):
+        with pytest.raises(DataError, match=said):
+            bench.save_definition({**grown, "landmark_ids": [1, 2, 3, 4, 5]}, reference, version=2)
+    assert bench.definition()["version"] == 2
+
+
+def test_checking_a_definition_changes_nothing(tmp_path: Path):
+    project = make_project(tmp_path)
+    label_face(project, 1)
+    bench = Workbench(project)
+    assert bench.check_definition(SMALL.to_category()) == []
+    assert bench.check_definition({"keypoints": []}) == ["no landmarks: 'keypoints' must list at least one name"]
+    assert bench.definition()["version"] == 1
