@@ -94,7 +94,10 @@ def mdmd(*command: object) -> None:
 def markdown(table: pd.DataFrame) -> str:
     head = ["run", *table.columns]
     lines = [head, ["---"] * len(head)]
-    lines += [[str(name), *(f"{value:.3g}" for value in values)] for name, values in zip(table.index, table.to_numpy())]
+    lines += [
+        [str(name), *(f"{value:.3g}" for value in values)]
+        for name, values in zip(table.index, table.to_numpy(), strict=True)
+    ]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 

@@ -144,8 +144,9 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     learn.add_argument(
         "--base-minutes",
         type=float,
+        default=jobs.BASE_MINUTES,
         metavar="M",
-        help="how long to learn a source that has not been learned on this machine yet",
+        help=f"how long to learn a source that is new to this machine (default {jobs.BASE_MINUTES:g})",
     )
     learn.add_argument("--encoder", metavar="E", help="any timm vision transformer (default: the preset's)")
     learn.add_argument(

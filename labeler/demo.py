@@ -23,7 +23,7 @@ from mdmd.records import DataError, Dataset, Sample
 from mdmd.synthetic import write_pareidolias
 
 #: Shares of the demo's minutes: the target alone, the source, the target together with the source.
-ALONE, BASE, TOGETHER = 0.3, 0.4, 0.3
+ALONE, BASE, TOGETHER = 0.25, 0.5, 0.25
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Demo:
                 preset="tiny",
                 weights=Path("none"),
                 minutes=minutes * self.minutes,
-                base_minutes=BASE * self.minutes if source else None,
+                base_minutes=BASE * self.minutes,
                 prelabel=source is not None,
             )
             code = follow(project, run, say=self.say)

@@ -30,6 +30,8 @@ except ImportError:  # Windows has no advisory locks of this kind; one process a
 
 #: Training refuses fewer labeled faces than this.
 FEWEST_FACES = 3
+#: Minutes for learning a source that has not been learned on this machine, unless another number is given.
+BASE_MINUTES = 20.0
 
 Commands = Sequence[Sequence[str]]
 
@@ -45,7 +47,7 @@ def start_training(
     encoder: str | None = None,
     weights: Path | None = None,
     minutes: float | None = 10,
-    base_minutes: float | None = None,
+    base_minutes: float = BASE_MINUTES,
     steps: int | None = None,
     prelabel: bool = True,
     seed: int = 0,
@@ -67,8 +69,8 @@ def start_training(
         adapt = [*_MDMD, "adapt", "--target", folder / "target.json", "--preset", preset, "--seed", seed, "--quiet"]
         adapt += _rule(project)
         if source is not None:
-            adapt += ["--source", source.path.resolve(), "--bases", root / ".bases"]
-        for option, value in (("--encoder", encoder), ("--weights", weights), ("--base-minutes", base_minutes)):
+            adapt += ["--source", source.path.resolve(), "--bases", root / ".bases", "--base-minutes", base_minutes]
+        for option, value in (("--encoder", encoder), ("--weights", weights)):
             adapt += [] if value is None else [option, value]
         adapt += ["--minutes", minutes] if steps is None else ["--steps", steps]
         tasks = [[*adapt, "--out", folder]]
@@ -86,6 +88,8 @@ def start_training(
         {"target": target, **({"faces": waiting} if prelabel else {})},
         source=source.name if source else None,
         preset=preset,
+        encoder=encoder,
+        weights=None if weights is None else str(weights),
         minutes=minutes if steps is None else None,
     )
 
@@ -118,6 +122,8 @@ def start(
     *,
     source: str | None = None,
     preset: str | None = None,
+    encoder: str | None = None,
+    weights: str | None = None,
     minutes: float | None = None,
 ) -> Run:
     """A new run: its folder with `snapshots` (name -> NAME.json) and run.json, and a process for `commands(folder)`.
@@ -142,6 +148,8 @@ def start(
                 "faces": len(samples),
                 "source": source,
                 "preset": preset,
+                "encoder": encoder,
+                "weights": weights,
                 "minutes": minutes,
             }
             write_json(folder / "run.json", record, indent=1)
@@ -260,7 +268,7 @@ def _check_training(target: Dataset, source: Source | None, weights: Path | None
         raise DataError(f"no such weights file: {weights}")
 
 
-def _check_budget(minutes: float | None, base_minutes: float | None, steps: int | None) -> None:
+def _check_budget(minutes: float | None, base_minutes: float, steps: int | None) -> None:
     if minutes is None and steps is None:
         raise DataError("training needs a number of minutes or of steps")
     for name, value in (("minutes", minutes), ("base minutes", base_minutes), ("steps", steps)):

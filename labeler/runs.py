@@ -29,6 +29,8 @@ class Run:
     faces: int
     source: str | None
     preset: str | None
+    encoder: str | None
+    weights: str | None
     minutes: float | None
     stage: str | None
     step: int | None
@@ -71,6 +73,8 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         faces=record["faces"],
         source=record["source"],
         preset=record["preset"],
+        encoder=record.get("encoder"),
+        weights=record.get("weights"),
         minutes=record["minutes"],
         stage=_stage(events),
         step=last.get("step"),

@@ -52,8 +52,8 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
     if not isinstance(image_folder, str | None):
         raise DataError(f"{where}, info: image_folder is {image_folder!r}, wanted the path of a folder")
 
-    images: dict[int, Mapping[str, Any]] = {}
-    paths: dict[int, Path] = {}
+    images: dict[float, Mapping[str, Any]] = {}
+    paths: dict[float, Path] = {}
     for position, record in enumerate(coco["images"]):
         label = _record_label(record, f"{where}, image", position)
         for key in ("id", "file_name", "width", "height"):

@@ -18,15 +18,16 @@ class ModelConfig:
     """Everything that prediction needs to rebuild the network.
 
     `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
-    ask stride-4 features where each landmark is). `crop_scale` is the crop's side in longer sides of the box.
-    `sigma_floor` is the smallest standard deviation in shares of the crop (half a pixel of 224).
+    ask stride-4 features where each landmark is). `decoder_heads` None means one for each 64 channels.
+    `crop_scale` is the crop's side in longer sides of the box. `sigma_floor` is the smallest standard
+    deviation in shares of the crop (half a pixel of 224).
     """
 
     encoder: str = DEFAULT_ENCODER
     image_size: int = 224
     head: Literal["regression", "heatmap"] = "heatmap"
     decoder_depth: int = 3
-    decoder_heads: int = 3
+    decoder_heads: int | None = None
     feedforward_residual: bool = True
     pixel_channels: int = 64
     crop_scale: float = 1.4
@@ -38,6 +39,7 @@ class TrainConfig:
     """How a model is trained. Times are shares of the whole run, so that any budget ends its schedule.
 
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
+    `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.
     """
 
@@ -48,6 +50,7 @@ class TrainConfig:
     warmup_share: float = 0.05
     decay: Literal["linear", "cosine"] = "cosine"
     distance_share: float = 0.2
+    target_share: float | None = 0.75
     clip_norm: float | None = 1.0
     average_decay: float = 0.99
     batch_size: int = 16
@@ -76,6 +79,7 @@ PRESETS: Mapping[str, Preset] = {
             warmup_share=0.0,
             decay="linear",
             distance_share=0.0,
+            target_share=None,
             clip_norm=None,
             average_decay=0.0,
             batch_size=32,

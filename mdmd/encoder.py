@@ -13,7 +13,7 @@ from typing import Any
 
 import huggingface_hub.constants
 import timm
-import timm.data
+import timm.data.config
 import torch
 from huggingface_hub import try_to_load_from_cache
 from jaxtyping import Float
@@ -52,7 +52,7 @@ class Encoder(nn.Module):
         self.prefix = int(self.backbone.num_prefix_tokens)
         rows, columns = self.backbone.patch_embed.grid_size
         self.grid = (int(rows), int(columns))
-        data = timm.data.resolve_model_data_config(self.backbone)
+        data = timm.data.config.resolve_model_data_config(self.backbone)
         self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
 
@@ -122,25 +122,30 @@ def load_pretrained(encoder: Encoder, name: str, warn: Warn) -> str | None:
             f"timm has no pretrained weights for {name}: the encoder starts from random numbers and learns more slowly"
         )
         return None
-    reason = _why_no_hub(name)
+    reason = _why_no_hub(name) or _fetch(encoder, name)
     if reason is None:
-        try:
-            source: Any = timm.create_model(name, pretrained=True, num_classes=0, img_size=_size_of(encoder))
-        except (OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if reason is not None:
-        warn(
-            f"the pretrained weights of {name} could not be fetched ({reason}): the encoder starts from random "
-            "numbers, needs far more labels and is less accurate; give --weights FILE where you have them"
-        )
-        return None
+        return f"hub:{name}"
+    warn(
+        f"the pretrained weights of {name} could not be fetched ({reason}): the encoder starts from random "
+        "numbers, needs far more labels and is less accurate; name a weights file where you have one"
+    )
+    return None
+
+
+def _fetch(encoder: Encoder, name: str) -> str | None:
+    """Load timm's weights; why that failed, or None."""
+    try:
+        source: Any = timm.create_model(name, pretrained=True, num_classes=0, img_size=_size_of(encoder))
+    except (OSError, RuntimeError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
     encoder.backbone.load_state_dict(source.state_dict())
-    return f"hub:{name}"
+    return None
 
 
 def _why_no_hub(name: str) -> str | None:
     """Why asking the hub is hopeless, at once: its own client tries for most of a minute. None: ask it."""
-    repository = timm.models.get_pretrained_cfg(name).hf_hub_id
+    known = timm.models.get_pretrained_cfg(name)
+    repository = known.hf_hub_id if known is not None else None
     if repository and any(isinstance(try_to_load_from_cache(repository, f), str) for f in HUB_FILES):
         return None
     hub = urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT)

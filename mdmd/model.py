@@ -38,13 +38,14 @@ class MDMD(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder, config.image_size)
         channels = self.encoder.channels
-        if channels % config.decoder_heads:
-            raise DataError(f"{config.decoder_heads} decoder heads do not divide the encoder's {channels} channels")
+        heads = config.decoder_heads or max(1, channels // 64)
+        if channels % heads:
+            raise DataError(f"{heads} decoder heads do not divide the encoder's {channels} channels")
         self.decoder = GroupDecoder(
             channels,
             groups=len(GROUPS),
             depth=config.decoder_depth,
-            heads=config.decoder_heads,
+            heads=heads,
             feedforward_residual=config.feedforward_residual,
         )
         self.pixels = PixelPath(channels, config.pixel_channels) if config.head == "heatmap" else None

@@ -222,7 +222,7 @@ def _annotation(sample: Sample) -> Annotation:
 
 
 def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch: Watch, stage: str) -> MDMD:
-    """Optimise `model`, each batch from one set drawn uniformly; returns the averaged weights."""
+    """Optimise `model`, each batch from one set (see `draw_set`); returns the averaged weights."""
     config, device = plan.train, compute_device()
     generator = torch.Generator().manual_seed(plan.seed)
     streams = [epochs(len(c), config.batch_size, generator) for c in caches]
@@ -233,7 +233,7 @@ def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch
     recent: dict[str, float] = {}
     step, evaluations, share = 0, 0, 0.0
     while share < 1:
-        which = int(torch.randint(len(caches), (), generator=generator))
+        which = draw_set(len(caches), config.target_share if stage == "adapt" else None, generator)
         batch = caches[which].batch(next(streams[which]), config.augment, generator)
         set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
         value = _step(model, batch, caches[which], optimizer, config, device, share)
@@ -253,6 +253,15 @@ def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch
             watch.report(averaged, step)
     watch.report(averaged, step)
     return averaged
+
+
+def draw_set(count: int, target_share: float | None, generator: torch.Generator) -> int:
+    """Which set the next batch comes from: each alike, or the first (the target) with `target_share`."""
+    if target_share is None or count == 1:
+        return int(torch.randint(count, (), generator=generator))
+    if float(torch.rand((), generator=generator)) < target_share:
+        return 0
+    return 1 + int(torch.randint(count - 1, (), generator=generator))
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -309,7 +309,10 @@ def test_the_commands_of_a_training(project: Project):
     assert (options["--minutes"], options["--preset"], options["--weights"]) == ("2", "tiny", "none")
     assert options["--bases"] == str((project.folder.parent / ".bases").resolve())
     assert predict[3:5] == ["predict", str(run.folder)]
+    assert options["--base-minutes"] == str(jobs.BASE_MINUTES)
     assert (record["source"], record["minutes"], record["faces"]) == (DRAWN, 2, 3)
+    [again] = jobs.runs(project)
+    assert (again.preset, again.encoder, again.weights) == ("tiny", None, "none")
     assert [s.face_id for s in read_coco(run.folder / "faces.json").samples] == [4, 5]
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,13 @@ def test_any_number_of_prefix_tokens(name):
     assert tokens.shape == (1, encoder.prefix + rows * columns, encoder.channels)
     grid = encoder.grid_features(tokens)
     torch.testing.assert_close(grid[0, :, 1, 2], tokens[0, encoder.prefix + columns + 2])
+
+
+def test_decoder_heads_follow_the_encoder_or_are_refused():
+    model = build(replace(TINY, decoder_heads=None), {"masks": load_definition("pare")}).eval()
+    assert model(torch.rand(1, 3, 64, 64), "masks").mean.shape == (1, 9, 2)
+    with pytest.raises(DataError, match="3 decoder heads do not divide the encoder's 64 channels"):
+        build(replace(TINY, decoder_heads=3), {})
 
 
 def test_an_encoder_that_is_none_is_refused():

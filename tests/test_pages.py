@@ -16,6 +16,7 @@ from labeler.pages.project import next_step, overview_html, picture_paths, proje
 from labeler.pages.runs import duration, live_html, preflight_html, runs_html
 from labeler.project import Workspace
 from labeler.sources import Sources
+from mdmd.config import PRESETS
 from mdmd.records import DataError, Definition
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
 
@@ -71,39 +72,58 @@ def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
     project = make_project(tmp_path, pictures=4, labeled=0)
     for face in project.store.faces()[:3]:
         label_face(project, face.id, [1, 2, 3])
-    said = preflight_html(project, None, "test_vit", "", "default")
+    said = preflight_html(project, None, "test_vit", "", "default", 10)
     assert "3 labeled faces on 3 pictures" in said
     assert "Never labeled, so not to be learned: chin." in said
     assert "learns from your images alone" in said
     assert "toy encoder" in said
-    assert "is learned first, once on this machine" in preflight_html(
-        project, Sources(project.folder.parent).get("drawn68"), "", "", "default"
-    )
     assert "There is no weights file /nowhere/w.safetensors." in preflight_html(
-        project, None, "", "/nowhere/w.safetensors", "default"
+        project, None, "", "/nowhere/w.safetensors", "default", 10
     )
+
+
+def test_preflight_says_the_whole_time(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=3)
+    sources = Sources(project.folder.parent)
+
+    def said(preset: str = "default", *, encoder: str = "", alone: bool = False) -> str:
+        return preflight_html(project, None if alone else sources.get("drawn68"), encoder, "", preset, 10)
+
+    first_time = "up to 30 minutes this time: up to 20 to learn drawn68 first, once on this machine, then 10 minutes"
+    assert first_time in said()
+    assert "Takes about 10 minutes." in said(alone=True)
+    assert "Takes about 10 minutes." in said("paper")
+    model = PRESETS["default"].model
+    base = sources.root / ".bases" / f"drawn68-{model.encoder.split('.')[0]}-{model.head}-0123456789"
+    base.mkdir(parents=True)
+    (base / "model.json").write_text("{}")
+    assert "Takes about 10 minutes." in said()
+    assert first_time in said("tiny")
+    assert first_time in said(encoder="vit_small_patch16_224")
 
 
 def test_preflight_without_enough_labels_or_landmarks(tmp_path: Path) -> None:
     assert "needs at least 3 labeled faces" in preflight_html(
-        make_project(tmp_path, labeled=2), None, "", "", "default"
+        make_project(tmp_path, labeled=2), None, "", "", "default", 10
     )
     bare = make_project(tmp_path, "bare", definition=None)
-    assert "No landmarks are defined yet" in preflight_html(bare, None, "", "", "default")
-    assert "No project is open" in preflight_html(None, None, "", "", "default")
+    assert "No landmarks are defined yet" in preflight_html(bare, None, "", "", "default", 10)
+    assert "No project is open" in preflight_html(None, None, "", "", "default", 10)
 
 
 def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
-    assert "add pictures" in next_step(make_project(tmp_path, "a", pictures=0))
-    assert "Schema" in next_step(make_project(tmp_path, "b", definition=None))
-    assert "label" in next_step(make_project(tmp_path, "c", labeled=1))
-    assert "export" in next_step(make_project(tmp_path, "d", labeled=3))
+    assert next_step(make_project(tmp_path, "a", pictures=0))[1] == "project"
+    assert next_step(make_project(tmp_path, "b", definition=None))[1] == "schema"
+    assert next_step(make_project(tmp_path, "c", labeled=1))[1] == "label"
+    assert next_step(make_project(tmp_path, "d", labeled=3))[1] == "export"
     doubtful = make_project(tmp_path, "e", labeled=1)
     leave_predictions(
         doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5)
     )
     jobs.collect(doubtful)
-    assert "8 doubtful points on the Review page" in next_step(doubtful)
+    sentence, page = next_step(doubtful)
+    assert "8 doubtful points on the Review page" in sentence
+    assert f"/?project=e#{page}'>Go to Review</a>" in overview_html(doubtful, None)
 
 
 def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
@@ -115,6 +135,7 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     page = live_html(project, done, None)
     assert "On 22 held-out faces the points are off by 6.2 % of the normalising distance" in page
     assert "the 90 % ellipses hold 88.0 % of them" in page
+    assert "On 1 held-out face the points" in live_html(project, replace(done, metrics={"nme": 6.2, "n": 1}), None)
     assert "#review" in page
     assert "Review 4 doubtful points of 1 face" in page
 
@@ -125,11 +146,14 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     [run] = jobs.runs(project)
     failed = replace(run, state="failed", error="no such <file>", warnings=["<b>careful</b>"])
     page = live_html(project, failed, "the predictions of run 001 cannot be used")
+    assert "waiting for the first numbers" not in page
     assert "Failed: no such &lt;file&gt;" in page
     assert "&lt;b&gt;careful" in page
     assert "The predictions of run 001 cannot be used" in page
     running = replace(run, state="running", stage="adapt", step=50, steps=200, eta_seconds=95.0, images_per_second=41.6)
     assert "step 50 of 200 · 42 images/s · about 2 min left" in live_html(project, running, None)
+    learning = replace(running, stage="base", minutes=10)
+    assert "about 2 min left · then 10 min for your landmarks" in live_html(project, learning, None)
     assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)
     assert runs_html([run]) == ""
     assert "no such &lt;file&gt;" in runs_html([run, failed])
@@ -139,8 +163,8 @@ def test_names_of_projects_and_landmarks_are_escaped(tmp_path: Path) -> None:
     wild = Definition.from_category({**CATEGORY, "keypoints": ["<i>a</i>", "b", "c", "d"]})
     project = make_project(tmp_path, "faces", labeled=0, definition=wild)
     label_face(project, 1, [2, 3, 4])
-    assert "&lt;i&gt;a" in preflight_html(project, None, "", "", "default")
-    assert "<i>" not in preflight_html(project, None, "", "", "default")
+    assert "&lt;i&gt;a" in preflight_html(project, None, "", "", "default", 10)
+    assert "<i>" not in preflight_html(project, None, "", "", "default", 10)
     missing = overview_html(None, "<script>")
     assert "&lt;script&gt;" in missing
     assert "<script" not in missing
@@ -155,6 +179,8 @@ def test_projects_are_links_with_progress_and_a_broken_one_is_no_obstacle(tmp_pa
     assert "/?project=two%20words" in page
     assert "1 of 3 faces complete" in page
     assert "broken" in page
+    make_project(tmp_path, "bare", pictures=0)
+    assert "no pictures yet" in projects_html(Workspace(tmp_path / "projects"), None)
 
 
 def test_checks_before_an_export(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import Plan, adapt, fewer_faces, train
+from mdmd.train import Plan, adapt, draw_set, fewer_faces, train
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)
@@ -131,6 +131,14 @@ def test_an_epoch_shows_every_face_once():
     stream = epochs(10, 4, torch.Generator().manual_seed(0))
     seen = [k for _ in range(5) for k in next(stream)]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(None, [1 / 3, 1 / 3, 1 / 3]), (0.75, [0.75, 0.125, 0.125])])
+def test_batches_come_uniformly_from_the_sets_or_mostly_from_the_target(share, expected):
+    generator = torch.Generator().manual_seed(0)
+    drawn = np.bincount([draw_set(3, share, generator) for _ in range(4000)], minlength=3) / 4000
+    np.testing.assert_allclose(drawn, expected, atol=0.03)
+    assert draw_set(1, share, generator) == 0
 
 
 def test_fewer_faces_leaves_other_splits(sets):

@@ -22,7 +22,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             overview = gr.HTML(padding=False)
             with gr.Column(visible=False, elem_classes=["card"]) as adding:
                 gr.HTML("<h2>Add pictures</h2>")
-                more = gr.File(file_count="multiple", label="Upload", height=120)
+                more = gr.File(file_count="multiple", label="Upload", height=140)
                 more_folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
                 add = gr.Button("Add pictures", variant="secondary")
             report = gr.HTML(padding=False)
@@ -45,6 +45,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             overview_html(project, missing),
             gr.update(visible=project is not None),
             projects_html(workspace, project),
+            gr.update(variant="primary" if project is None else "secondary"),
         )
 
     @refusals_as_messages
@@ -71,7 +72,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         taken = project.add_pictures(paths)
         return ingest_html(taken), None, "", *show(request)
 
-    shown = [overview, adding, projects]
+    shown = [overview, adding, projects, create]
     pages.load(show, None, shown, show_progress="hidden")
     tab.select(show, None, shown, show_progress="hidden")
     create.click(make, [name, template, files, folder], [created, address]).success(show, None, shown).success(
@@ -102,25 +103,28 @@ def overview_html(project: Project | None, missing: str | None) -> str:
         )
     progress = project.progress()
     share = progress.complete_faces / progress.faces if progress.faces else 0.0
-    return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(next_step(project))}"
+    sentence, page = next_step(project)
+    address = f"{project_address(project.name)}#{page}"
+    button = f"<p><a class='button' href='{text(address)}'>Go to {page.title()}</a></p>" if page != "project" else ""
+    return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(sentence)}{button}"
 
 
-def next_step(project: Project) -> str:
-    """What a person does next, in one sentence."""
+def next_step(project: Project) -> tuple[str, str]:
+    """What a person does next, in one sentence, and the page where that is done."""
     progress = project.progress()
     if not progress.pictures:
-        return "Next: add pictures. A hundred to a hundred and fifty are a good start."
+        return "Next: add pictures. A hundred to a hundred and fifty are a good start.", "project"
     if project.definition is None:
-        return "Next: define the landmarks on the Schema page."
+        return "Next: define the landmarks on the Schema page.", "schema"
     if progress.flagged_points:
         points = plural(progress.flagged_points, "doubtful point")
-        return f"Next: look at {points} on the Review page."
+        return f"Next: look at {points} on the Review page.", "review"
     if progress.training_faces < 50 and progress.unlabeled_faces:
         faces = plural(progress.training_faces, "face")
-        return f"Next: label. So far {faces} of the fifty or more that make a useful model."
+        return f"Next: label. So far {faces} of the fifty or more that make a useful model.", "label"
     if progress.unlabeled_faces:
-        return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more."
-    return "Every face is complete: export them, or add more pictures."
+        return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more.", "train"
+    return "Every face is complete: export them, or add more pictures.", "export"
 
 
 def projects_html(workspace: Workspace, current: Project | None) -> str:
@@ -133,7 +137,8 @@ def projects_html(workspace: Workspace, current: Project | None) -> str:
             rows.append(f"<li class='broken'><b>{text(name)}</b><span>{text(error)}</span></li>")
             continue
         share = progress.complete_faces / progress.faces if progress.faces else 0.0
-        words = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
+        done = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
+        words = done if progress.faces else "no pictures yet"
         here = " aria-current='page'" if current is not None and current.name == name else ""
         link = (
             f"<a href='{text(project_address(name))}'{here}><b>{text(name)}</b>{meter(share)}<span>{words}</span></a>"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 
-from labeler.jobs import FEWEST_FACES
+from labeler.jobs import BASE_MINUTES, FEWEST_FACES
 from labeler.pages.charts import line_chart
 from labeler.pages.markup import meter, note, plural, project_address, text
 from labeler.project import Project
@@ -26,8 +26,10 @@ STAGES = {
 }
 
 
-def preflight_html(project: Project | None, source: Source | None, encoder: str, weights: str, preset: str) -> str:
-    """What a training would learn from, what it would measure itself on, and what is missing."""
+def preflight_html(
+    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float
+) -> str:
+    """What a training would learn from, what it would measure itself on, how long it takes, what is missing."""
     if project is None:
         return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
     if project.definition is None:
@@ -36,8 +38,8 @@ def preflight_html(project: Project | None, source: Source | None, encoder: str,
     faces = progress.training_faces
     held = round(faces * PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
     said = [
-        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}; "
-        f"about {held} of them are held out to measure the error."
+        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
+        f"about {held} of them held out to measure the error."
     ]
     warnings = []
     if faces < FEWEST_FACES:
@@ -51,16 +53,32 @@ def preflight_html(project: Project | None, source: Source | None, encoder: str,
         warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
     if source is None:
         warnings.append("Without a second set the model learns from your images alone, and is less accurate.")
-    elif source.bases:
-        said.append(f"{source.name} has been learned on this machine before: the run starts from there.")
-    else:
-        said.append(f"{source.name} is learned first, once on this machine; later runs start from it.")
-    told, lacking = weights_sentence(
-        encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder, weights.strip()
-    )
+    network = PRESETS.get(preset, PRESETS["default"])
+    encoder = encoder.strip() or network.model.encoder
+    learned = source is None or has_base(source, encoder, network.model.head)
+    said.append(time_sentence(source, minutes, learned=learned or not network.starts_from_base))
+    told, lacking = weights_sentence(encoder, weights.strip())
     (warnings if lacking else said).append(told)
     lines = "".join(f"<li>{text(line)}</li>" for line in said)
-    return f"<h1>Train</h1><ul class='said'>{lines}</ul>" + "".join(note(line, "warning") for line in warnings)
+    cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
+    noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
+    return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
+
+
+def has_base(source: Source, encoder: str, head: str) -> bool:
+    """Whether the source has been learned on this machine with this network: that is in a base's name."""
+    return any(f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases)
+
+
+def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
+    """How long a training takes in all, and what of that goes to a source that has to be learned first."""
+    usual = plural(round(minutes), "minute")
+    if source is None or learned:
+        return f"Takes about {usual}."
+    return (
+        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
+        f"{source.name} first, once on this machine, then {usual} for your landmarks."
+    )
 
 
 def never_labeled(project: Project) -> list[str]:
@@ -116,6 +134,8 @@ def _progress(run: Run) -> str:
     facts.append(
         f"about {duration(run.eta_seconds)} left" if run.eta_seconds is not None else f"{duration(run.seconds)} so far"
     )
+    if run.stage == "base" and run.minutes:
+        facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
     return f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
 
 
@@ -151,15 +171,16 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
         return f"{scale * value:.1f}" if isinstance(value, int | float) else None
 
     nme, count = number("nme"), metrics.get("n")
+    faces = plural(count, "held-out face") if isinstance(count, int) else "the held-out faces"
     if nme is None:
         return "No held-out error could be measured."
-    sentence = f"On {count} held-out faces the points are off by {nme} % of {unit} on average"
+    sentence = f"On {faces} the points are off by {nme} % of {unit} on average"
     coverage = number("coverage90", 100)
     return sentence + (f"; the 90 % ellipses hold {coverage} % of them." if coverage else ".")
 
 
 def _charts(run: Run) -> str:
-    if run.kind != "train":
+    if run.kind != "train" or (run.state != "running" and not run.series):
         return ""
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import gradio as gr
@@ -18,6 +19,7 @@ from mdmd.records import DataError
 
 ALONE = ""
 POLL_SECONDS = 1.0
+FEWEST_MINUTES, MOST_MINUTES = 1, 60
 
 
 def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: gr.Tab) -> None:
@@ -27,7 +29,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             source = gr.Dropdown(
                 [], label="Learn together with", info="A large set of another definition; its faces carry yours."
             )
-            minutes = gr.Slider(1, 60, value=10, step=1, label="Minutes")
+            minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
             start = gr.Button("Train", variant="primary", size="lg", interactive=False)
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
@@ -78,24 +80,37 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         )
 
     def plan(
-        source: str | None, encoder: str | None, weights: str | None, preset: str | None, request: gr.Request
+        source: str | None,
+        minutes: float,
+        preset: str | None,
+        encoder: str | None,
+        weights: str | None,
+        request: gr.Request,
     ) -> tuple[object, ...]:
         project = open_project(workspace, request)
         chosen = find_source(sources, source)
         if project is None:
-            return preflight_html(None, None, "", "", "default"), gr.update(value="Train", interactive=False)
+            return preflight_html(None, None, "", "", "default", minutes), gr.update(value="Train", interactive=False)
         ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
         running = any(run.state == "running" for run in jobs.runs(project))
         label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
-        return preflight_html(project, chosen, encoder or "", weights or "", preset or "default"), gr.update(
-            value=label, interactive=ready and not running
-        )
+        weights = weights or os.environ.get("MDMD_WEIGHTS", "")
+        said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
+        return said, gr.update(value=label, interactive=ready and not running)
 
-    def offer(source: str | None) -> object:
-        names = [known.name for known in sources.all()]
-        registered = [name for name in names if name != DRAWN]
-        default = source if source in (*names, ALONE) else (registered or names)[0]
-        return gr.update(choices=source_choices(sources), value=default)
+    def offer(source: str | None, request: gr.Request) -> object:
+        chosen = (source, usual_source(sources, newest_training(open_project(workspace, request))))
+        offered = source_choices(sources)
+        return gr.update(choices=offered, value=next(name for name in chosen if name in [key for _, key in offered]))
+
+    def recall(request: gr.Request) -> tuple[object, ...]:
+        last = newest_training(open_project(workspace, request))
+        source = gr.update(choices=source_choices(sources), value=usual_source(sources, last))
+        if last is None:
+            return source, *(gr.skip(),) * 4
+        minutes = min(max(round(last.minutes), FEWEST_MINUTES), MOST_MINUTES) if last.minutes else gr.skip()
+        preset = last.preset if last.preset in PRESETS else gr.skip()
+        return source, minutes, preset, last.encoder or "", last.weights or ""
 
     @refusals_as_messages
     def begin(
@@ -131,22 +146,28 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         return gr.update(choices=source_choices(sources), value=added.name), ""
 
     watched = [live, cancel, history, prelabel, timer, seen, finished]
-    choices = [source, encoder, weights, preset]
+    choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start]
-    for event in (pages.load, tab.select):
-        event(offer, source, source, show_progress="hidden").then(plan, choices, planned, show_progress="hidden")
-        event(look, None, watched, show_progress="hidden")
+    filled = (
+        pages.load(recall, None, choices, show_progress="hidden"),
+        tab.select(offer, source, source, show_progress="hidden"),
+    )
+    for event in filled:
+        event.then(plan, choices, planned, show_progress="hidden").then(look, None, watched, show_progress="hidden")
     timer.tick(watch, seen, watched, show_progress="hidden")
     for choice in choices:
         choice.change(plan, choices, planned, show_progress="hidden")
     for button, handler, inputs in (
-        (start, begin, [source, minutes, preset, encoder, weights]),
+        (start, begin, choices),
         (prelabel, begin_prelabel, None),
         (cancel, stop, None),
     ):
         button.click(handler, inputs, None).then(look, None, watched, show_progress="hidden").then(
             plan, choices, planned, show_progress="hidden"
         )
+    preset.change(
+        lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, show_progress="hidden"
+    )
     add_source.click(register, source_path, [source, source_path])
     finished.change(plan, choices, planned, show_progress="hidden").then(None, None, None, js=ANNOUNCE)
 
@@ -165,6 +186,19 @@ def fingerprint(runs: list[Run], problem: str | None) -> str:
     states = ",".join(f"{run.id}{run.state}" for run in runs)
     newest = f"{len(runs[0].series)}.{len(runs[0].evals)}.{runs[0].stage}.{int(runs[0].seconds)}" if runs else ""
     return f"{states};{newest};{problem or ''}"
+
+
+def newest_training(project: Project | None) -> Run | None:
+    """The run whose choices the form begins with."""
+    return next((run for run in jobs.runs(project) if run.kind == "train"), None) if project else None
+
+
+def usual_source(sources: Sources, last: Run | None) -> str:
+    """The source of the run before; without one a registered set, else the built-in one."""
+    names = [known.name for known in sources.all()]
+    if last is not None and (last.source or ALONE) in (*names, ALONE):
+        return last.source or ALONE
+    return next((name for name in names if name != DRAWN), DRAWN)
 
 
 def source_choices(sources: Sources) -> list[tuple[str, str]]:

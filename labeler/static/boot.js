@@ -1,7 +1,6 @@
 // Puts the right page into each `.canvas-root` that Gradio has mounted. One session serves them all.
 
 import { Bar } from "./bar.js";
-import { el } from "./dom.js";
 import { LabelPage } from "./label.js";
 import { emptyState, NO_PROJECT } from "./page.js";
 import { ReviewPage } from "./review.js";
@@ -31,10 +30,7 @@ export async function boot(element) {
     () => null,
     (error) => error.message,
   );
-  if (problem)
-    return void root.append(
-      el("div.empty-state", {}, el("h2", { text: "This project cannot be opened" }), el("p", { text: problem })),
-    );
+  if (problem) return emptyState(root, { ...NO_PROJECT, title: "This project cannot be opened", text: problem });
   await session.ready;
   root.page = new PAGES[page](root, session);
 }

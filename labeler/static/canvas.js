@@ -37,9 +37,7 @@ export class LandmarkCanvas extends EventTarget {
       showEdges: true,
       showNames: false,
       showBox: false,
-      nameCurrent: true,
       dimCertain: false,
-      dimLabels: false,
     };
     this.touched = false;
     this.pointers = new Map();

@@ -1,5 +1,6 @@
 // A landmark definition while it is being edited: every operation gives a new draft, so that undo is a list of drafts.
-// A draft is {name, landmarks: [{id, name, group, mirror}], edges, normalizer, category, places: {id: [x, y]}}.
+// A draft is {name, landmarks: [{id, name, group, mirror, guessed?}], edges, normalizer, category,
+// places: {id: [x, y]}}; `guessed`: nobody has said the group yet.
 
 import { fromCategory, GROUPS, toCategory } from "./definition.js";
 
@@ -54,7 +55,7 @@ function freshName(draft, group) {
 
 export function addLandmark(draft, group, place) {
   const id = freshId(draft);
-  const landmark = { id, name: freshName(draft, group), group, mirror: null };
+  const landmark = { id, name: freshName(draft, group), group, mirror: null, guessed: true };
   const grown = {
     ...draft,
     landmarks: [...draft.landmarks, landmark],
@@ -68,12 +69,24 @@ const change = (draft, id, changes) => ({
   landmarks: draft.landmarks.map((landmark) => (landmark.id === id ? { ...landmark, ...changes } : landmark)),
 });
 
+/** A name may tell the group, as long as that is only guessed from the place. */
 export function rename(draft, id, name) {
-  return pairByName(change(draft, id, { name }), id);
+  const { guessed } = draft.landmarks.find((landmark) => landmark.id === id);
+  const group = guessed ? groupOfName(name) : -1;
+  return pairByName(change(draft, id, group < 0 ? { name } : { name, group }), id);
+}
+
+/** The group that a name like `eye_outer_left` or `lip_top` speaks of, or -1. */
+export function groupOfName(name) {
+  if (/brow/.test(name)) return GROUPS.indexOf(`${sideOf(name)}_brow`);
+  if (/eye/.test(name)) return GROUPS.indexOf(`${sideOf(name)}_eye`);
+  if (/nose|nostril/.test(name)) return GROUPS.indexOf("nose");
+  if (/mouth|lip/.test(name)) return GROUPS.indexOf(/bottom|lower/.test(name) ? "bottom_mouth" : "top_mouth");
+  return /jaw|chin/.test(name) ? GROUPS.indexOf("jaw") : -1;
 }
 
 export function setGroup(draft, id, group) {
-  return change(draft, id, { group });
+  return change(draft, id, { group, guessed: false });
 }
 
 // nose_left finds nose_right by itself, as long as neither has a partner.

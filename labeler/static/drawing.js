@@ -48,7 +48,7 @@ export function drawScene(context, viewport, scene) {
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
   for (const mark of [...marks].sort((a, b) => doubtful(a) - doubtful(b))) {
     if (mark.prediction) drawPrediction(context, mark, radius, scene);
-    else drawPoint(context, mark, radius, scene);
+    else drawPoint(context, mark, radius);
   }
   drawFocus(context, viewport, scene, marks, radius);
   drawNames(context, viewport, scene, marks, radius);
@@ -143,13 +143,11 @@ function halo(context, path, colour, { fill = true, width = 2 } = {}) {
   context.fill(path);
 }
 
-function drawPoint(context, { landmark, x, y, point }, radius, scene) {
+function drawPoint(context, { landmark, x, y, point }, radius) {
   const path = new Path2D();
-  context.globalAlpha = scene.dimLabels ? 0.55 : 1;
   // A hidden landmark is a hollow ring: its middle must stay see-through.
   path.arc(x, y, point.v === 1 ? radius : radius - 0.5, 0, 2 * Math.PI);
   halo(context, path, COLOURS[landmark.group], { fill: point.v !== 1, width: point.v === 1 ? 2 : 1.5 });
-  context.globalAlpha = 1;
 }
 
 function diamond(x, y, r) {
@@ -180,14 +178,16 @@ function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
   const { major, minor, angle } = ellipseOf(prediction.cov);
   const path = new Path2D();
   path.ellipse(x, y, Math.max(major * viewport.scale, 1), Math.max(minor * viewport.scale, 1), angle, 0, 2 * Math.PI);
-  context.globalAlpha = prediction.flagged ? 1 : scene.dimCertain ? 0.35 : 0.8;
-  context.lineWidth = prediction.flagged ? 4 : 2.5;
+  // Only the doubtful point that is being looked at is loud: nine filled ellipses would hide the face.
+  const loud = prediction.flagged && landmark.id === scene.current;
+  context.globalAlpha = loud ? 1 : prediction.flagged ? 0.6 : scene.dimCertain ? 0.35 : 0.8;
+  context.lineWidth = loud ? 4 : 2.5;
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.stroke(path);
-  context.lineWidth = prediction.flagged ? 2 : 1;
+  context.lineWidth = loud ? 2 : 1;
   context.strokeStyle = prediction.flagged ? DOUBT : COLOURS[landmark.group];
   context.stroke(path);
-  if (prediction.flagged) {
+  if (loud) {
     context.globalAlpha = 0.16;
     context.fillStyle = DOUBT;
     context.fill(path);
@@ -230,7 +230,7 @@ function drawFocus(context, viewport, scene, marks, radius) {
 function drawNames(context, viewport, scene, marks, radius) {
   for (const mark of marks) {
     const id = mark.landmark.id;
-    if (scene.showNames || id === scene.hover || (id === scene.current && scene.nameCurrent)) {
+    if (scene.showNames || id === scene.hover || id === scene.current) {
       drawTag(context, viewport, mark.landmark.name, mark.x + radius + 6, mark.y);
     }
   }

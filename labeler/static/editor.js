@@ -53,6 +53,7 @@ export class FaceEditor extends EventTarget {
     Object.assign(this, {
       picture,
       view,
+      current: null,
       lastPlace: null,
       keyboardCursor: null,
       pen: 2,

@@ -91,6 +91,9 @@ export class LabelPage {
     const item = this.items[index];
     if (!item) return;
     this.select(index);
+    this.root.querySelector(".toast.plain")?.remove();
+    // Where a picture has several faces, the box says whose landmarks are asked for.
+    this.editor.canvas.show({ showBox: item.count > 1 });
     try {
       await this.editor.open(item.face, item.picture);
     } catch (error) {
@@ -235,7 +238,8 @@ export class LabelPage {
     if (!window.confirm(`Remove face ${item.nth} of ${item.picture.name} with its ${item.labeled} labels?`)) return;
     try {
       await this.session.request("DELETE", `/faces/${item.face}`);
-      this.index = -1;
+      // The neighbour in the list is another face of the same picture.
+      this.select(item.nth > 1 ? this.index - 1 : this.index + 1);
       this.session.announceChange();
     } catch (error) {
       toast(this.root, error.message, "warning");
@@ -251,7 +255,7 @@ export class LabelPage {
     const { editor } = this;
     return [
       {
-        keys: ["A", ",", "PageUp"],
+        keys: [",", "PageUp"], // not A: on the review page A accepts
         title: "Previous picture",
         icon: "previous",
         group: "go",

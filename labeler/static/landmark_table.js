@@ -4,6 +4,8 @@ import { COLOURS, GROUPS, groupTitle } from "./definition.js";
 import { el, icon } from "./dom.js";
 import { move, rename, setGroup, setMirror } from "./draft.js";
 
+const MIDLINE = "none: midline";
+
 export class LandmarkTable {
   /** `onChange(draft)`: a new draft; `onSelect(id)`, `onRemove(id)`. */
   constructor(root, { onChange, onSelect, onRemove }) {
@@ -39,7 +41,11 @@ export class LandmarkTable {
       maxLength: 100,
       "aria-label": "Name",
       onfocus: () => this.onSelect(id),
-      onchange: () => this.onChange(rename(this.draft, id, name.value.trim())),
+      onchange: () => {
+        const given = name.value.trim();
+        if (given) this.onChange(rename(this.draft, id, given));
+        else name.value = this.draft.landmarks.find((landmark) => landmark.id === id).name;
+      },
     });
     const group = el(
       "select.field",
@@ -74,7 +80,7 @@ export class LandmarkTable {
     const { mirror } = this.rows.get(id);
     const chosen = mirror.value;
     mirror.replaceChildren(
-      el("option", { value: "", text: "midline, no partner" }),
+      el("option", { value: "", text: MIDLINE }),
       ...this.draft.landmarks
         .filter((other) => other.id !== id)
         .map((other) => el("option", { value: other.id, text: other.name })),
@@ -89,8 +95,12 @@ export class LandmarkTable {
     row.chip.style.background = COLOURS[group];
     const partner = this.draft.landmarks.find((other) => other.id === mirror);
     if (document.activeElement !== row.mirror || row.mirror.value !== (mirror ?? "")) {
-      row.mirror.replaceChildren(el("option", { value: mirror ?? "", text: partner?.name ?? "midline, no partner" }));
+      row.mirror.replaceChildren(el("option", { value: mirror ?? "", text: partner?.name ?? MIDLINE }));
     }
+    // At a small window the fields cut their texts off.
+    row.name.title = name;
+    row.group.title = groupTitle(group);
+    row.mirror.title = partner?.name ?? MIDLINE;
     row.item.classList.toggle("placed", Boolean(this.draft.places[id]));
     if (id === current && row.item.getAttribute("aria-current") !== "true")
       row.item.scrollIntoView({ block: "nearest" });

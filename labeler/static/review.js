@@ -167,8 +167,9 @@ export class ReviewPage {
     const { state, flagged } = summary(view, this.definition);
     const item = this.items[index];
     const done = state === "complete";
-    if (item.flagged !== flagged || item.done !== done) this.strip.update(index, { ...item, flagged, done });
-    if (view.face === this.editor.view?.face) this.show();
+    if (item.flagged === flagged && item.done === done) return;
+    this.strip.update(index, { ...item, flagged, done });
+    this.show();
   }
 
   row(item) {

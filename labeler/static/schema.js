@@ -173,7 +173,12 @@ export class SchemaPage {
     this.current = this.draft.landmarks[place]?.id ?? null;
     this.show(this.draft);
     this.session.announceChange();
-    toast(this.root, "Saved. Labels stay with their landmarks, whatever their names and order.");
+    toast(
+      this.root,
+      this.saved.version === 1
+        ? "Saved. Next: label your pictures on the Label page."
+        : "Saved. Labels stay with their landmarks, whatever their names and order.",
+    );
   }
 
   // --- what is shown ------------------------------------------------------------------------------------------
@@ -189,9 +194,9 @@ export class SchemaPage {
     const from = draft.landmarks.find(({ id }) => id === this.edgeFrom);
     this.hint.textContent =
       edges && from
-        ? `Click the landmark that ${from.name} is joined to, or parted from`
+        ? `Click the landmark that ${from.name} is joined to, or parted from. Esc begins elsewhere.`
         : edges
-          ? "Click the two ends of an edge. L leaves."
+          ? "Click the two ends of an edge. Esc leaves."
           : current && !draft.places[this.current]
             ? `Click ${current.name}, or Esc to add another`
             : "Click to add a landmark, drag to move one";
@@ -262,6 +267,14 @@ export class SchemaPage {
     this.apply(remove(this.draft, id));
   }
 
+  // Esc: out of a chain of edges, out of the edges, out of the landmark that waits for its place.
+  leave() {
+    if (this.mode !== "edges") return this.select(null);
+    if (this.edgeFrom === null) return this.setMode("points");
+    this.edgeFrom = null;
+    this.show(this.draft);
+  }
+
   setMode(mode) {
     Object.assign(this, { mode, edgeFrom: null });
     this.canvas.show({ showEdges: true });
@@ -317,7 +330,7 @@ export class SchemaPage {
           this.show(this.draft);
         },
       },
-      { keys: ["Escape"], title: "Add new landmarks, not those that wait for a place", run: () => this.select(null) },
+      { keys: ["Escape"], title: "Leave the edges, or add new landmarks", run: () => this.leave() },
       { keys: ["Ctrl+S"], title: "Save", run: () => this.saveDraft() },
       helpCommand(this),
     ];

@@ -29,6 +29,8 @@ export class SchemaForm {
       row("Picture", this.picture),
       row("Normaliser", this.ends[0], this.to, this.ends[1]),
     );
+    this.head.lastElementChild.title =
+      "Errors are measured in parts of this length, which every face has: mostly between the outer corners of the eyes.";
     this.foot = [this.problems, el("div.save-row", {}, this.state, this.save)];
   }
 

@@ -62,10 +62,15 @@ export class Session extends EventTarget {
   }
 
   async face(id) {
-    await this.idle(id);
-    const view = await this.get(`/faces/${id}`);
-    this.revisions.set(id, view.revision);
-    return view;
+    for (;;) {
+      await this.idle(id);
+      const known = this.revisions.get(id);
+      const view = await this.get(`/faces/${id}`);
+      // What was edited while the answer was on its way is not in it.
+      if (this.pending(id) || this.revisions.get(id) !== known) continue;
+      this.revisions.set(id, view.revision);
+      return view;
+    }
   }
 
   pictureUrl(picture, width) {

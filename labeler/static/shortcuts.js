@@ -1,5 +1,6 @@
 // Commands of a page: one table gives its keys, its toolbar and its help overlay.
-// A command is {keys: ["Ctrl+Z"], title, run(event), icon?, group?, hidden?}; `group` puts it on the toolbar.
+// A command is {keys: ["Ctrl+Z"], title, run(event), icon?, text?, group?, hidden?, active?(), enabled?()}; `group` puts it on the
+// toolbar, where a page shows by `active` and `enabled` whether it is on and can be used.
 
 import { el, icon, isTyping } from "./dom.js";
 

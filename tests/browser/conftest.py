@@ -107,13 +107,17 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: Site, complaints: list[str]) -> Iterator[Page]:
+def page(
+    chromium: Browser, site: Site, complaints: list[str], request: pytest.FixtureRequest, pytestconfig: pytest.Config
+) -> Iterator[Page]:
+    """A signed-in page; how it looked at the end of the test is kept under artifacts/, which git ignores."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(15_000)
     page = context.new_page()
     watch(page, complaints)
     context.request.get(f"{site.url}/?token={site.token}", max_redirects=0)
     yield page
+    page.screenshot(path=pytestconfig.rootpath / "artifacts" / "browser" / f"{request.node.name}.png")
     context.close()
     assert complaints == []
 

@@ -186,6 +186,26 @@ def test_the_ellipse_is_the_ninety_percent_region_of_the_laplacian(stage: Page) 
     assert abs(axis @ vectors[:, 1]) == pytest.approx(1)
 
 
+def test_only_the_current_doubtful_point_has_a_filled_ellipse(stage: Page) -> None:
+    filled = stage.evaluate("""async () => {
+      const settled = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const doubtful = (x, y) => ({ x, y, cov: [200, 0, 200], p_off: 0.5, flagged: true });
+      const predictions = { new0: doubtful(100, 100), new1: doubtful(300, 200) };
+      const alpha = (x, y) => {
+        const [left, top] = canvas.viewport.toScreen(x, y).map((v) => Math.round(v * devicePixelRatio));
+        return canvas.element.getContext("2d").getImageData(left, top, 1, 1).data[3];
+      };
+      const seen = [];
+      for (const current of ["new0", "new1"]) {
+        canvas.show({ points: {}, predictions, current });
+        await settled();
+        seen.push([alpha(100, 115) > 0, alpha(300, 215) > 0]);
+      }
+      return seen;
+    }""")
+    assert filled == [[True, False], [False, True]]
+
+
 def test_category_there_and_back(stage: Page) -> None:
     category = {
         "name": "x",

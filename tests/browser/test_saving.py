@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for, watch
 
@@ -136,3 +136,22 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
     assert result["foreign"] == 8  # somebody else's: the server is to check
     assert result["cleared"] is None
     assert result["box"] is None
+
+
+def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Page, site: Site) -> None:
+    project = site.project("plovers")
+    face = project.store.faces()[0].id
+    opened(page, site, "plovers", face)
+    page.wait_for_load_state("networkidle")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(f"**/faces/{face}", lambda route: held.append((route, route.fetch())), times=1)
+    page.evaluate(f"void (window.reloaded = {root('label')}.editor.reload())")
+    while not held:
+        page.wait_for_timeout(20)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    [(route, before)] = held
+    route.fulfill(response=before)
+    page.evaluate("window.reloaded")
+    assert page.evaluate(f"Object.keys({root('label')}.editor.view.points)") == ["1"]
+    assert page.evaluate(f"{root('label')}.editor.current") == "2"

@@ -54,6 +54,42 @@ def test_a_template_with_an_edge_taken_away_and_undone(page: Page, site: Site) -
     assert definition.normalizer == ((1,), (3,))
 
 
+def test_landmarks_from_nothing_with_mistakes(page: Page, site: Site) -> None:
+    project = site.project("cranes", definition=None)
+    ready(page, site, "cranes")
+    places = [(140, 90), (260, 90), (150, 130)]
+    for x, y in places:
+        click_at(page, "schema", x, y)
+    rows = page.locator(".table-rows li")
+    for k, name in enumerate(("eye_left", "eye_right", "lower_lip")):
+        rows.nth(k).get_by_label("Name").fill(name)
+        rows.nth(k).get_by_label("Name").press("Tab")
+    groups = "[...document.querySelectorAll('.table-rows select[aria-label=Group]')].map((s) => Number(s.value))"
+    assert page.evaluate(groups) == [5, 6, 11]
+    rows.nth(2).get_by_label("Group").select_option("2")
+    rows.nth(2).get_by_label("Name").fill("nose")
+    rows.nth(2).get_by_label("Name").press("Tab")
+    assert page.evaluate(groups) == [5, 6, 2]
+    rows.nth(2).get_by_label("Name").fill("  ")
+    rows.nth(2).get_by_label("Name").press("Tab")
+    expect(rows.nth(2).get_by_label("Name")).to_have_value("nose")
+
+    canvas(page, "schema").focus()
+    page.keyboard.press("l")
+    click_at(page, "schema", *places[0])
+    click_at(page, "schema", *places[1])
+    page.keyboard.press("Escape")
+    click_at(page, "schema", *places[2])
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    assert page.evaluate(f"{root('schema')}.mode") == "points"
+    assert len(page.evaluate(f"{root('schema')}.draft.edges")) == 1
+    page.keyboard.press("Control+s")
+    expect(page.locator(".toast")).to_contain_text("Label page")
+    assert project.definition is not None
+    assert project.definition.edges == ((0, 1),)
+
+
 def test_renaming_keeps_labels_and_a_draft_survives_a_reload(page: Page, site: Site) -> None:
     project = site.project("herons")
     ready(page, site, "herons")

@@ -38,12 +38,20 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
         page.get_by_label(label).click()
         page.get_by_role("option", name=option).click()
     page.get_by_label("Weights").fill("none")
+    page.get_by_label("number input for Minutes").fill("3")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
     train = page.get_by_role("button", name="Train on my 6 images")
     expect(train).to_be_enabled()
     train.click()
     expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
+    expect(page.get_by_label("Learn together with")).to_have_value("nothing, my images alone")
+    expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
+    page.get_by_role("button", name="Advanced").click()
+    expect(page.get_by_label("Preset")).to_have_value("tiny")
+    expect(page.get_by_label("Weights")).to_have_value("none")
     page.get_by_role("button", name="Cancel the run").click()
     expect(page.get_by_role("heading", name="Training 002 cancelled")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Train on my 6 images")).to_be_enabled()
@@ -65,6 +73,22 @@ def test_pages_without_a_project_say_what_to_do(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", name="New project")).to_be_visible()
 
 
+def test_a_project_that_is_not_there(page: Page, site: Site, complaints: list[str]) -> None:
+    page.goto(f"{site.url}/?project=dodos#label")
+    label = page.locator(".canvas-root[data-page=label]")
+    expect(label.locator(".empty-state")).to_contain_text("there is no project named 'dodos'")
+    page.get_by_role("button", name="Choose a project").click()
+    expect(page.get_by_role("heading", name="New project")).to_be_visible()
+    complaints[:] = [words for words in complaints if "404" not in words]
+
+
+def test_the_next_step_is_one_click_away(page: Page, site: Site) -> None:
+    site.project("kites")
+    page.goto(f"{site.url}/?project=kites#project")
+    page.get_by_role("link", name="Go to Label").click()
+    expect(page.locator(".workbench .hint").filter(has_text="Click eye_left")).to_be_visible()
+
+
 def test_refused_pictures_are_listed_with_reasons(page: Page, site: Site) -> None:
     folder = site.pictures("pipits", 2)
     (folder / "notes.jpg").write_text("not a picture")
@@ -80,6 +104,7 @@ def test_refused_pictures_are_listed_with_reasons(page: Page, site: Site) -> Non
     page.get_by_label("Name").first.fill("a/b")
     page.get_by_role("button", name="Create project").click()
     expect(page.get_by_text("letters, digits, spaces, - and _ only")).to_be_visible()
+    expect(page.locator("[data-testid=status-tracker] .error")).to_be_hidden()
     assert "a" not in site.workspace.names()
 
 

@@ -147,6 +147,36 @@ def test_the_help_overlay_and_the_box(page: Page, site: Site) -> None:
     drag(page, "label", (10, 10), (90, 90))
     wait_for(lambda: len(project.store.faces()) == 4)
     expect(page.locator(".face-head").first).to_contain_text("face 2 of 2")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.canvas.scene.showBox"))
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove this face").click()
+    wait_for(lambda: len(project.store.faces()) == 3)
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == face)
+    assert not page.evaluate(f"{root('label')}.editor.canvas.scene.showBox")
+
+
+def test_every_picture_begins_with_its_first_landmark(page: Page, site: Site) -> None:
+    project = site.project("ospreys")
+    first, second, third = (face.id for face in project.store.faces())
+    open_tab(page, site, "ospreys", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == first)
+    for x, y in PLACES.values():
+        click_at(page, "label", x, y)
+    expect(page.locator(".toast")).to_contain_text("Face complete")
+    drag(page, "label", PLACES[3], (220, 175))
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    expect(page.locator(".workbench .hint").filter(has_text="Click eye_left")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(0)
+    # The last picture's second face goes: the page stays with that picture.
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == third)
+    page.keyboard.press("Shift+X")
+    drag(page, "label", (10, 10), (90, 90))
+    expect(page.locator(".face-head").first).to_contain_text("face 2 of 2")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove this face").click()
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == third)
 
 
 def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
@@ -177,6 +207,7 @@ def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
     page.keyboard.press("Shift+A")
     wait_for(lambda: len(project.store.points(faces[1])[faces[1]]) == 4)
     wait_for(lambda: page.evaluate(f"{root('review')}.editor.view.face") == faces[0])
+    expect(page.locator(".face-head").last).to_contain_text("1 face to go")
     page.keyboard.press("Control+z")
     wait_for(lambda: len(project.store.points(faces[1])[faces[1]]) == 2)
     assert page.evaluate(f"{root('review')}.editor.view.face") == faces[1]
