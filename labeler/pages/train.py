@@ -22,6 +22,122 @@ POLL_SECONDS = 1.0
 FEWEST_MINUTES, MOST_MINUTES = 1, 60
 
 
+class TrainHandlers:
+    """What the tab's events do. Gradio gives each the request, whose address names the project."""
+
+    def __init__(self, workspace: Workspace, sources: Sources) -> None:
+        self.workspace = workspace
+        self.sources = sources
+
+    def look(self, request: gr.Request) -> tuple[object, ...]:
+        """Everything about the runs, as for a page that has seen nothing yet."""
+        return self.watch("", request)
+
+    def watch(self, seen: str, request: gr.Request) -> tuple[object, ...]:
+        """What changed about the runs since the page saw `seen`; skips where nothing did."""
+        project = open_project(self.workspace, request)
+        if project is None:
+            return (gr.skip(),) * 2 + (gr.skip(), gr.skip(), gr.Timer(active=False), "", gr.skip())
+        problem = collected(project)
+        runs = jobs.runs(project)
+        stamp = fingerprint(runs, problem)
+        active = any(run.state == "running" for run in runs)
+        if stamp == seen:
+            return (gr.skip(),) * 4 + (gr.Timer(active=active), gr.skip(), gr.skip())
+        over = ",".join(run.id for run in runs if run.state != "running")
+        return (
+            live_html(project, runs[0] if runs else None, problem),
+            gr.update(visible=active),
+            runs_html(runs),
+            gr.update(
+                visible=any(run.has_model for run in runs) and not active and project.progress().unlabeled_faces > 0
+            ),
+            gr.Timer(active=active),
+            stamp,
+            over,
+        )
+
+    def plan(
+        self,
+        source: str | None,
+        minutes: float,
+        preset: str | None,
+        encoder: str | None,
+        weights: str | None,
+        request: gr.Request,
+    ) -> tuple[object, ...]:
+        """What a training with these choices would use, and the button with its true number."""
+        project = open_project(self.workspace, request)
+        chosen = find_source(self.sources, source)
+        if project is None:
+            return preflight_html(None, None, "", "", "default", minutes), gr.update(value="Train", interactive=False)
+        ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
+        running = any(run.state == "running" for run in jobs.runs(project))
+        label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
+        weights = weights or os.environ.get("MDMD_WEIGHTS", "")
+        said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
+        return said, gr.update(value=label, interactive=ready and not running)
+
+    def offer(self, source: str | None, request: gr.Request) -> object:
+        """The sources to choose from, `source` staying chosen where it can."""
+        chosen = (source, usual_source(self.sources, newest_training(open_project(self.workspace, request))))
+        offered = source_choices(self.sources)
+        return gr.update(choices=offered, value=next(name for name in chosen if name in [key for _, key in offered]))
+
+    def recall(self, request: gr.Request) -> tuple[object, ...]:
+        """The newest training's choices, for a page that has just been opened."""
+        last = newest_training(open_project(self.workspace, request))
+        source = gr.update(choices=source_choices(self.sources), value=usual_source(self.sources, last))
+        if last is None:
+            return source, *(gr.skip(),) * 4
+        minutes = min(max(round(last.minutes), FEWEST_MINUTES), MOST_MINUTES) if last.minutes else gr.skip()
+        preset = last.preset if last.preset in PRESETS else gr.skip()
+        return source, minutes, preset, last.encoder or "", last.weights or ""
+
+    @refusals_as_messages
+    def begin(
+        self,
+        source: str | None,
+        minutes: float,
+        preset: str,
+        encoder: str | None,
+        weights: str | None,
+        request: gr.Request,
+    ) -> None:
+        """Start a training with these choices."""
+        project = wanted_project(self.workspace, request)
+        jobs.start_training(
+            project,
+            source=find_source(self.sources, source),
+            preset=preset,
+            encoder=(encoder or "").strip() or None,
+            weights=Path(weights.strip()).expanduser() if weights and weights.strip() else None,
+            minutes=minutes,
+        )
+
+    @refusals_as_messages
+    def begin_prelabel(self, request: gr.Request) -> None:
+        """Predict the faces left with the newest model."""
+        jobs.start_prelabel(wanted_project(self.workspace, request))
+
+    @refusals_as_messages
+    def stop(self, request: gr.Request) -> None:
+        """Cancel the run that is going on."""
+        project = wanted_project(self.workspace, request)
+        running = next((run for run in jobs.runs(project) if run.state == "running"), None)
+        if running is None:
+            raise DataError("nothing is running any more")
+        jobs.cancel(project, running.id)
+
+    @refusals_as_messages
+    def register(self, path: str | None) -> tuple[object, str]:
+        """Remember a further set to learn together with."""
+        if not (path or "").strip():
+            raise DataError("no file named: give the path of a COCO-keypoint JSON on this machine")
+        added = self.sources.add(Path(str(path).strip()).expanduser())
+        return gr.update(choices=source_choices(self.sources), value=added.name), ""
+
+
 def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes=["page"]):
         with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
@@ -53,123 +169,34 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     seen = gr.Textbox(visible=False)
     finished = gr.Textbox(visible=False)
 
-    def look(request: gr.Request) -> tuple[object, ...]:
-        return watch("", request)
-
-    def watch(seen: str, request: gr.Request) -> tuple[object, ...]:
-        project = open_project(workspace, request)
-        if project is None:
-            return (gr.skip(),) * 2 + (gr.skip(), gr.skip(), gr.Timer(active=False), "", gr.skip())
-        problem = collected(project)
-        runs = jobs.runs(project)
-        stamp = fingerprint(runs, problem)
-        active = any(run.state == "running" for run in runs)
-        if stamp == seen:
-            return (gr.skip(),) * 4 + (gr.Timer(active=active), gr.skip(), gr.skip())
-        over = ",".join(run.id for run in runs if run.state != "running")
-        return (
-            live_html(project, runs[0] if runs else None, problem),
-            gr.update(visible=active),
-            runs_html(runs),
-            gr.update(
-                visible=any(run.has_model for run in runs) and not active and project.progress().unlabeled_faces > 0
-            ),
-            gr.Timer(active=active),
-            stamp,
-            over,
-        )
-
-    def plan(
-        source: str | None,
-        minutes: float,
-        preset: str | None,
-        encoder: str | None,
-        weights: str | None,
-        request: gr.Request,
-    ) -> tuple[object, ...]:
-        project = open_project(workspace, request)
-        chosen = find_source(sources, source)
-        if project is None:
-            return preflight_html(None, None, "", "", "default", minutes), gr.update(value="Train", interactive=False)
-        ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
-        running = any(run.state == "running" for run in jobs.runs(project))
-        label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
-        weights = weights or os.environ.get("MDMD_WEIGHTS", "")
-        said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
-        return said, gr.update(value=label, interactive=ready and not running)
-
-    def offer(source: str | None, request: gr.Request) -> object:
-        chosen = (source, usual_source(sources, newest_training(open_project(workspace, request))))
-        offered = source_choices(sources)
-        return gr.update(choices=offered, value=next(name for name in chosen if name in [key for _, key in offered]))
-
-    def recall(request: gr.Request) -> tuple[object, ...]:
-        last = newest_training(open_project(workspace, request))
-        source = gr.update(choices=source_choices(sources), value=usual_source(sources, last))
-        if last is None:
-            return source, *(gr.skip(),) * 4
-        minutes = min(max(round(last.minutes), FEWEST_MINUTES), MOST_MINUTES) if last.minutes else gr.skip()
-        preset = last.preset if last.preset in PRESETS else gr.skip()
-        return source, minutes, preset, last.encoder or "", last.weights or ""
-
-    @refusals_as_messages
-    def begin(
-        source: str | None, minutes: float, preset: str, encoder: str | None, weights: str | None, request: gr.Request
-    ) -> None:
-        project = wanted_project(workspace, request)
-        jobs.start_training(
-            project,
-            source=find_source(sources, source),
-            preset=preset,
-            encoder=(encoder or "").strip() or None,
-            weights=Path(weights.strip()).expanduser() if weights and weights.strip() else None,
-            minutes=minutes,
-        )
-
-    @refusals_as_messages
-    def begin_prelabel(request: gr.Request) -> None:
-        jobs.start_prelabel(wanted_project(workspace, request))
-
-    @refusals_as_messages
-    def stop(request: gr.Request) -> None:
-        project = wanted_project(workspace, request)
-        running = next((run for run in jobs.runs(project) if run.state == "running"), None)
-        if running is None:
-            raise DataError("nothing is running any more")
-        jobs.cancel(project, running.id)
-
-    @refusals_as_messages
-    def register(path: str | None) -> tuple[object, str]:
-        if not (path or "").strip():
-            raise DataError("no file named: give the path of a COCO-keypoint JSON on this machine")
-        added = sources.add(Path(str(path).strip()).expanduser())
-        return gr.update(choices=source_choices(sources), value=added.name), ""
-
+    on = TrainHandlers(workspace, sources)
     watched = [live, cancel, history, prelabel, timer, seen, finished]
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start]
     filled = (
-        pages.load(recall, None, choices, show_progress="hidden"),
-        tab.select(offer, source, source, show_progress="hidden"),
+        pages.load(on.recall, None, choices, show_progress="hidden"),
+        tab.select(on.offer, source, source, show_progress="hidden"),
     )
     for event in filled:
-        event.then(plan, choices, planned, show_progress="hidden").then(look, None, watched, show_progress="hidden")
-    timer.tick(watch, seen, watched, show_progress="hidden")
+        event.then(on.plan, choices, planned, show_progress="hidden").then(
+            on.look, None, watched, show_progress="hidden"
+        )
+    timer.tick(on.watch, seen, watched, show_progress="hidden")
     for choice in choices:
-        choice.change(plan, choices, planned, show_progress="hidden")
+        choice.change(on.plan, choices, planned, show_progress="hidden")
     for button, handler, inputs in (
-        (start, begin, choices),
-        (prelabel, begin_prelabel, None),
-        (cancel, stop, None),
+        (start, on.begin, choices),
+        (prelabel, on.begin_prelabel, None),
+        (cancel, on.stop, None),
     ):
-        button.click(handler, inputs, None).then(look, None, watched, show_progress="hidden").then(
-            plan, choices, planned, show_progress="hidden"
+        button.click(handler, inputs, None).then(on.look, None, watched, show_progress="hidden").then(
+            on.plan, choices, planned, show_progress="hidden"
         )
     preset.change(
         lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, show_progress="hidden"
     )
-    add_source.click(register, source_path, [source, source_path])
-    finished.change(plan, choices, planned, show_progress="hidden").then(None, None, None, js=ANNOUNCE)
+    add_source.click(on.register, source_path, [source, source_path])
+    finished.change(on.plan, choices, planned, show_progress="hidden").then(None, None, None, js=ANNOUNCE)
 
 
 def collected(project: Project) -> str | None:
