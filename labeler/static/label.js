@@ -6,7 +6,7 @@ import { FaceEditor } from "./editor.js";
 import { nextUnlabeled, summary } from "./face.js";
 import { Filmstrip } from "./filmstrip.js";
 import { LandmarkList } from "./landmarks.js";
-import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, whenStale } from "./page.js";
+import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
 import { Schematic } from "./schematic.js";
 import { Shortcuts } from "./shortcuts.js";
 
@@ -50,11 +50,7 @@ export class LabelPage {
     editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
     editor.addEventListener("completed", () => toast(this.root, "Face complete. Press D for the next picture."));
     editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
-    session.addEventListener("refused", ({ detail }) => {
-      if (detail.face !== editor.view?.face || !this.root.offsetParent) return;
-      toast(this.root, detail.message, "warning");
-      if (!detail.conflict) editor.reload();
-    });
+    tellRefusals(this);
     session.addEventListener("view", ({ detail }) => this.updateItem(detail.view));
     whenStale(this.root, session, () => this.load());
   }
@@ -165,10 +161,7 @@ export class LabelPage {
             ? `Click ${current.name}${pen}`
             : "";
     this.hint.hidden = !this.hint.textContent;
-    for (const command of this.shortcuts.commands) {
-      if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
-      if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
-    }
+    this.shortcuts.refresh();
   }
 
   updateItem(view) {

@@ -64,6 +64,15 @@ export function whenStale(root, session, refresh) {
   }).observe(root);
 }
 
+/** Says why the server will not take an edit of the face that `page` shows, and shows what holds instead. */
+export function tellRefusals({ root, session, editor }) {
+  session.addEventListener("refused", ({ detail }) => {
+    if (detail.face !== editor.view?.face || !root.offsetParent) return;
+    toast(root, detail.message, "warning");
+    if (!detail.conflict) editor.reload();
+  });
+}
+
 /** Puts a sentence and the way on in place of the page's content; null takes it away. */
 export function emptyState(root, state) {
   root.querySelector(":scope > .empty-state")?.remove();

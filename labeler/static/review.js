@@ -6,7 +6,7 @@ import { FaceEditor } from "./editor.js";
 import { flaggedIds, summary } from "./face.js";
 import { Filmstrip } from "./filmstrip.js";
 import { LandmarkList } from "./landmarks.js";
-import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, whenStale } from "./page.js";
+import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
 import { Shortcuts } from "./shortcuts.js";
 
 const NO_PREDICTIONS = {
@@ -56,11 +56,7 @@ export class ReviewPage {
     editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
     // A dragged doubtful point is done: go on to the next one.
     editor.canvas.addEventListener("dragend", ({ detail }) => detail.from === "prediction" && editor.advance());
-    session.addEventListener("refused", ({ detail }) => {
-      if (detail.face !== editor.view?.face || !this.root.offsetParent) return;
-      toast(this.root, detail.message, "warning");
-      if (!detail.conflict) editor.reload();
-    });
+    tellRefusals(this);
     session.addEventListener("view", ({ detail }) => this.updateItem(detail.view));
     whenStale(this.root, session, () => this.load());
   }
@@ -155,10 +151,7 @@ export class ReviewPage {
             ? ""
             : "No doubtful point left. Shift+A accepts the rest and goes on.";
     this.hint.hidden = !this.hint.textContent;
-    for (const command of this.shortcuts.commands) {
-      if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
-      if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
-    }
+    this.shortcuts.refresh();
   }
 
   updateItem(view) {

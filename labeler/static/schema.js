@@ -200,10 +200,7 @@ export class SchemaPage {
           : current && !draft.places[this.current]
             ? `Click ${current.name}, or Esc to add another`
             : "Click to add a landmark, drag to move one";
-    for (const command of this.shortcuts.commands) {
-      if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
-      if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
-    }
+    this.shortcuts.refresh();
   }
 
   async showPicture(id) {

@@ -37,6 +37,14 @@ export class Shortcuts {
     command.run(event);
   }
 
+  /** Show on the toolbar what is on and what can be used now. */
+  refresh() {
+    for (const command of this.commands) {
+      if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
+      if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
+    }
+  }
+
   toolbar() {
     const bar = el("div.toolbar", { role: "toolbar", "aria-label": "Tools" });
     const groups = new Map();
