@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import html
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
 from labeler.project import Project, Workspace
 from mdmd.records import DataError
+
+#: For events that only look. They pass by Gradio's queue, whose one stream a page can close on the answer of
+#: another event that comes right behind (a click just after a change of tabs waited for ever), and they cost less.
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.markup import note, plural, text
 from labeler.project import Project, Workspace
 
@@ -32,8 +32,8 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         html = f"{note(sentence, 'good')}<p class='path'>On this machine: <code>{text(path)}</code></p>"
         return html, gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
-    pages.load(show, None, checks, show_progress="hidden")
-    tab.select(show, None, checks, show_progress="hidden")
+    pages.load(show, None, checks, **QUIETLY)
+    tab.select(show, None, checks, **QUIETLY)
     write.click(export, only_complete, [report, download])
 
 

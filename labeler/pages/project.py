@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.project import IngestReport, Project, Workspace
 from labeler.schema import templates
@@ -73,11 +73,11 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         return ingest_html(taken), None, "", *show(request)
 
     shown = [overview, adding, projects, create]
-    pages.load(show, None, shown, show_progress="hidden")
-    tab.select(show, None, shown, show_progress="hidden")
-    create.click(make, [name, template, files, folder], [created, address]).success(show, None, shown).success(
-        None, [address], None, js=GO_THERE
-    )
+    pages.load(show, None, shown, **QUIETLY)
+    tab.select(show, None, shown, **QUIETLY)
+    create.click(make, [name, template, files, folder], [created, address]).success(
+        show, None, shown, **QUIETLY
+    ).success(None, [address], None, js=GO_THERE)
     add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
 
 

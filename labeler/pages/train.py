@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from labeler import jobs
-from labeler.pages.bound import open_project, refusals_as_messages, wanted_project
+from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.markup import ANNOUNCE, plural
 from labeler.pages.runs import live_html, preflight_html, runs_html
 from labeler.project import Project, Workspace
@@ -174,29 +174,25 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start]
     filled = (
-        pages.load(on.recall, None, choices, show_progress="hidden"),
-        tab.select(on.offer, source, source, show_progress="hidden"),
+        pages.load(on.recall, None, choices, **QUIETLY),
+        tab.select(on.offer, source, source, **QUIETLY),
     )
     for event in filled:
-        event.then(on.plan, choices, planned, show_progress="hidden").then(
-            on.look, None, watched, show_progress="hidden"
-        )
-    timer.tick(on.watch, seen, watched, show_progress="hidden")
+        event.then(on.plan, choices, planned, **QUIETLY).then(on.look, None, watched, **QUIETLY)
+    timer.tick(on.watch, seen, watched, **QUIETLY)
     for choice in choices:
-        choice.change(on.plan, choices, planned, show_progress="hidden")
+        choice.change(on.plan, choices, planned, **QUIETLY)
     for button, handler, inputs in (
         (start, on.begin, choices),
         (prelabel, on.begin_prelabel, None),
         (cancel, on.stop, None),
     ):
-        button.click(handler, inputs, None).then(on.look, None, watched, show_progress="hidden").then(
-            on.plan, choices, planned, show_progress="hidden"
+        button.click(handler, inputs, None).then(on.look, None, watched, **QUIETLY).then(
+            on.plan, choices, planned, **QUIETLY
         )
-    preset.change(
-        lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, show_progress="hidden"
-    )
+    preset.change(lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, **QUIETLY)
     add_source.click(on.register, source_path, [source, source_path])
-    finished.change(on.plan, choices, planned, show_progress="hidden").then(None, None, None, js=ANNOUNCE)
+    finished.change(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 
 def collected(project: Project) -> str | None:
