@@ -12,8 +12,8 @@ import gradio as gr
 from labeler.project import Project, Workspace
 from mdmd.records import DataError
 
-#: For events that only look. They pass by Gradio's queue, whose one stream a page can close on the answer of
-#: another event that comes right behind (a click just after a change of tabs waited for ever), and they cost less.
+#: For events that only look. They pass by Gradio's queue, which costs less. It answers all events of a page on one
+#: stream; a click right behind a change of tabs was once carried out there and its answer never came.
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 
 P = ParamSpec("P")
