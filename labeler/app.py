@@ -24,7 +24,7 @@ import gradio as gr
 from labeler.api import build_api, install_errors
 from labeler.pages.shell import build_pages, theme
 from labeler.project import Workspace
-from labeler.sources import Sources
+from labeler.sources import Sources, machine_sources
 
 STATIC = Path(__file__).parent / "static"
 HOSTS = ("127.0.0.1", "localhost")
@@ -41,7 +41,7 @@ def build_app(workspace: Workspace, *, token: str | None, sources: Sources | Non
     """The application for the projects of `workspace`.
 
     Whoever opens it with `?token=` gets a cookie, all others a 401 with one sentence; with `token` None anybody
-    on this machine may use it. `sources` is by default what lies under the workspace's root.
+    on this machine may use it. `sources` is by default all that this machine has for the workspace.
     """
     app = FastAPI(title="mdmd labeler", docs_url=None, redoc_url=None, openapi_url=None)
     install_errors(app)
@@ -52,7 +52,7 @@ def build_app(workspace: Workspace, *, token: str | None, sources: Sources | Non
     if token is not None:
         app.add_middleware(TokenGate, token=token)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
-    pages = build_pages(workspace, sources or Sources(workspace.root))
+    pages = build_pages(workspace, sources or machine_sources(workspace.root))
     return gr.mount_gradio_app(
         app,
         pages,

@@ -15,7 +15,7 @@ from labeler.dataset import read_pictures
 from labeler.demo import Demo
 from labeler.images import pictures_in
 from labeler.project import Workspace, name_problem
-from labeler.sources import DRAWN, Source, Sources
+from labeler.sources import DRAWN, Source, machine_sources
 from mdmd.records import DataError, Definition, load_definition, shipped_definitions
 
 Command = Callable[[argparse.Namespace, Workspace], int]
@@ -257,9 +257,9 @@ def run_train(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _source(text: str, workspace: Workspace) -> Source:
-    sources = Sources(workspace.root)
+    sources = machine_sources(workspace.root)
     path = Path(text)
-    return sources.add(path) if path.suffix == ".json" or path.exists() else sources.get(text)
+    return sources.add(path) if path.suffix == ".json" or path.is_file() else sources.get(text)
 
 
 def run_prelabel(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -69,7 +69,7 @@ def start_training(
         adapt = [*_MDMD, "adapt", "--target", folder / "target.json", "--preset", preset, "--seed", seed, "--quiet"]
         adapt += _rule(project)
         if source is not None:
-            adapt += ["--source", source.path.resolve(), "--bases", root / ".bases", "--base-minutes", base_minutes]
+            adapt += ["--source", source.given, "--bases", root / ".bases", "--base-minutes", base_minutes]
         for option, value in (("--encoder", encoder), ("--weights", weights)):
             adapt += [] if value is None else [option, value]
         adapt += ["--minutes", minutes] if steps is None else ["--steps", steps]
@@ -262,8 +262,8 @@ def _check_training(target: Dataset, source: Source | None, weights: Path | None
             f"{count} labeled face{'' if count == 1 else 's'}; training needs at least {FEWEST_FACES}, "
             "and 50 or more for a useful model"
         )
-    if source is not None and source.name != DRAWN and not source.path.is_file():
-        raise DataError(f"the source {source.name!r} is not where it was: there is no file {source.path}")
+    if source is not None and source.name != DRAWN and not source.path.exists():
+        raise DataError(f"the source {source.name!r} is not where it was: there is no {source.path}")
     if weights is not None and str(weights) != "none" and not weights.is_file():
         raise DataError(f"no such weights file: {weights}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -13,8 +14,11 @@ from typing import Any
 
 from labeler.dataset import write_json
 from labeler.project import name_problem
-from mdmd.coco import read_coco
+from mdmd.coco import default_name, read_coco
 from mdmd.records import DataError, load_definition
+from mdmd.sources import Source as Added
+from mdmd.sources import Sources as AddedSources
+from mdmd.sources import default_home
 from mdmd.synthetic import write_source
 
 #: The built-in source and how many faces are drawn for it.
@@ -24,9 +28,10 @@ DRAWN_FACES = 1200
 
 @dataclass(frozen=True)
 class Source:
-    """A co-training set: its COCO file, its size, and the base checkpoints that were learned from it on this machine.
+    """A co-training set: where it is, its size, and the base checkpoints that were learned from it on this machine.
 
-    The file of the built-in one is not there before `Sources.make`.
+    `given` is what `mdmd adapt --source` is called with: its COCO file, or the name under which `mdmd sources` knows
+    it. The file of the built-in one is not there before `Sources.make`.
     """
 
     name: str
@@ -34,20 +39,22 @@ class Source:
     faces: int
     landmarks: int
     bases: list[str]
+    given: str
 
 
 class Sources:
-    """The co-training sources of a projects root."""
+    """The co-training sources of a projects root, and the datasets `added` with `mdmd sources add`."""
 
-    def __init__(self, root: Path, *, drawn_faces: int = DRAWN_FACES) -> None:
+    def __init__(self, root: Path, *, drawn_faces: int = DRAWN_FACES, added: AddedSources | None = None) -> None:
         self.root = root
         self.folder = root / ".sources"
         self.drawn_faces = drawn_faces
+        self.added = added
 
     def all(self) -> list[Source]:
-        """The built-in source, then the registered ones by name."""
-        names = sorted(path.parent.name for path in self.folder.glob("*/source.json") if path.parent.name != DRAWN)
-        return [self.get(name) for name in (DRAWN, *names)]
+        """The built-in source, then the others by name; of two with one name the one registered here."""
+        names = {path.parent.name for path in self.folder.glob("*/source.json")} | set(self._added())
+        return [self.get(name) for name in (DRAWN, *sorted(names - {DRAWN}))]
 
     def get(self, name: str) -> Source:
         """The source of that name; raises DataError when there is none."""
@@ -55,14 +62,17 @@ class Sources:
             landmarks = len(load_definition("300w").landmarks)
             path = self.folder / DRAWN / "annotations.json"
             faces = self._record(DRAWN)["faces"] if path.is_file() else self.drawn_faces
-            return Source(DRAWN, path, faces, landmarks, self._bases(path))
+            return self._source(DRAWN, path, faces, landmarks)
         try:
             record = self._record(name)
-            path = Path(record["data"])
-            return Source(name, path, int(record["faces"]), int(record["landmarks"]), self._bases(path))
+            return self._source(name, Path(record["data"]), int(record["faces"]), int(record["landmarks"]))
         except (OSError, ValueError, KeyError, TypeError):
-            known = ", ".join([DRAWN, *sorted(p.parent.name for p in self.folder.glob("*/source.json"))])
-            raise DataError(f"there is no source named {name!r}; there are: {known}") from None
+            added = self._added()
+        if name in added:
+            one = added[name]
+            return Source(name, one.path, one.faces.get("train", 0), one.landmarks, self._bases(name), name)
+        known = {path.parent.name for path in self.folder.glob("*/source.json")} | set(added)
+        raise DataError(f"there is no source named {name!r}; there are: {', '.join([DRAWN, *sorted(known - {DRAWN})])}")
 
     def add(self, path: Path, name: str | None = None) -> Source:
         """Register a COCO-keypoint file under `name` (by default its own); raises DataError when it is not usable."""
@@ -110,11 +120,25 @@ class Sources:
     def _record(self, name: str) -> dict[str, Any]:
         return json.loads((self.folder / name / "source.json").read_text(encoding="utf-8"))
 
-    def _bases(self, path: Path) -> list[str]:
-        """Bases begin with the data's name, which is its folder's for a file called annotations.json."""
-        data = path.parent.name if path.name == "annotations.json" else path.stem
+    def _added(self) -> dict[str, Added]:
+        """Datasets known to `mdmd sources`; none when its list is damaged, which `mdmd sources list` then tells."""
+        try:
+            return {one.name: one for one in self.added.all()} if self.added else {}
+        except DataError:
+            return {}
+
+    def _source(self, name: str, path: Path, faces: int, landmarks: int) -> Source:
+        return Source(name, path, faces, landmarks, self._bases(default_name(path)), str(path.resolve()))
+
+    def _bases(self, data: str) -> list[str]:
+        """Bases begin with the data's name."""
         found = (self.root / ".bases").glob("*/model.json")
         return sorted(base.parent.name for base in found if base.parent.name.startswith(f"{data}-"))
+
+
+def machine_sources(root: Path) -> Sources:
+    """All sources for the projects in `root`, with those that this machine's user added with `mdmd sources`."""
+    return Sources(root, added=AddedSources(default_home(os.environ)))
 
 
 def main(root: Path, name: str, faces: int, log: Path) -> None:

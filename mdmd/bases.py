@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mdmd.checkpoint import Checkpoint, load
 from mdmd.config import ModelConfig, to_json
 from mdmd.records import Dataset
@@ -16,15 +18,24 @@ from mdmd.runlog import RunLog
 from mdmd.train import Plan, train
 
 
-def base_folder(
-    bases: Path, files: Sequence[Path], names: Sequence[str], config: ModelConfig, weights: str | None
-) -> Path:
-    """Where the base of these sources lives: the same label files, network and weights give the same folder."""
+def base_folder(bases: Path, sources: Sequence[Dataset], config: ModelConfig, weights: str | None) -> Path:
+    """Where the base of these sources lives: the same training labels, network and weights give the same folder."""
     digest = hashlib.sha256(json.dumps([to_json(config), _weights_key(weights)], sort_keys=True).encode())
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for source in sources:
+        digest.update(labels_key(source))
     encoder = config.encoder.split(".")[0]
-    return bases / f"{'+'.join(names)}-{encoder}-{config.head}-{digest.hexdigest()[:10]}"
+    return bases / f"{'+'.join(s.name for s in sources)}-{encoder}-{config.head}-{digest.hexdigest()[:10]}"
+
+
+def labels_key(dataset: Dataset) -> bytes:
+    """A hash of what there is to learn: the definition and every labeled training face, whatever file they came in."""
+    digest = hashlib.sha256(json.dumps(dataset.definition.to_category(), sort_keys=True).encode())
+    for s in dataset.split("train"):
+        if s.annotation is not None:
+            digest.update(json.dumps([s.file_name, s.group, s.box.x, s.box.y, s.box.w, s.box.h]).encode())
+            places = np.where(s.annotation.labeled[:, None], s.annotation.points, 0.0)
+            digest.update(places.astype("<f8").tobytes() + s.annotation.visibility.astype("<i8").tobytes())
+    return digest.digest()
 
 
 def _weights_key(weights: str | None) -> str:

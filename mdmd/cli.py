@@ -20,15 +20,17 @@ from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
+from mdmd.readers import kinds
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
+from mdmd.sources import Sources, default_home, report, warnings
 from mdmd.train import Plan, adapt, fewer_faces, train
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 DATA_HELP = (
-    "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer; "
-    "pictures beside it or in images/"
+    "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
+    "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
 )
 
 
@@ -117,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     measure.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
     measure.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
+    measure.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
     measure.add_argument("--head", help="which head answers (default: the target's)")
     measure.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
     _flag_options(measure)
@@ -138,7 +141,29 @@ def parser() -> argparse.ArgumentParser:
     find.add_argument("--head", help="which head answers (default: the target's)")
     find.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
     _flag_options(find)
+    _sources_commands(
+        command("sources", run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
+    )
     return top
+
+
+def _sources_commands(group: argparse.ArgumentParser) -> None:
+    actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    def action(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    add = action("add", run_sources_add, "Check a dataset as distributed (or a COCO file) and remember it by a name.")
+    add.add_argument("kind", nargs="?", choices=kinds(), help="which dataset it is (default: by what the folder holds)")
+    add.add_argument("path", type=Path, help="its folder; a COCO-keypoint JSON or the folder of its annotations.json")
+    add.add_argument("--name", help="what to call it (default: the kind; for COCO its folder or file)")
+    add.add_argument(
+        "--one-based", action="store_true", help="coordinates in its text files count from 1 (default: from 0)"
+    )
+    action("list", run_sources_list, "Show the datasets that were added.")
+    action("remove", run_sources_remove, "Forget a dataset; its files stay.").add_argument("name")
 
 
 def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
@@ -197,13 +222,21 @@ def _plan(options: argparse.Namespace, chosen: Preset) -> Plan:
 def _read_all(paths: Sequence[Path]) -> list[Dataset]:
     datasets: list[Dataset] = []
     for path in paths:
-        dataset = read_coco(path)
+        dataset = _read_set(path)
         taken = {d.name for d in datasets}
         name, k = dataset.name, 2
         while name in taken:
             name, k = f"{dataset.name}-{k}", k + 1
         datasets.append(replace(dataset, name=name))
     return datasets
+
+
+def _read_set(given: Path) -> Dataset:
+    """The COCO file or the added dataset that an option names; says what of it cannot be used."""
+    reading = Sources(default_home(os.environ)).open(given)
+    for sentence in warnings(reading):
+        print(f"mdmd: {sentence}", file=sys.stderr)
+    return reading.dataset
 
 
 def _leave(out: Path, made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
@@ -241,8 +274,7 @@ def run_adapt(options: argparse.Namespace) -> None:
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
     with _open_run(options.out, options.quiet) as log:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
-            names = [s.name for s in sources]
-            folder = bases.base_folder(options.bases, options.source, names, chosen.model, options.weights)
+            folder = bases.base_folder(options.bases, sources, chosen.model, options.weights)
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
             base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
         _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
@@ -253,7 +285,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     made = checkpoint.load(options.model)
     head = options.head or made.target
     definition = made.model.head_definition(head)
-    data = read_coco(options.data)
+    data = _read_set(options.data)
     if len(data.definition.landmarks) != len(definition.landmarks):
         raise DataError(
             f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
@@ -263,6 +295,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if not samples:
         found = ", ".join(sorted({s.split for s in data.samples}))
         raise DataError(f"{options.data.name} has no labeled faces in split {options.split!r}; its splits: {found}")
+    if options.subset is not None:
+        found = ", ".join(sorted({name for s in samples for name in s.subsets})) or "none"
+        samples = [s for s in samples if options.subset in s.subsets]
+        if not samples:
+            raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
     made.model.to(compute_device())
     predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0))
     numbers = plain(evaluate(data.definition, predictions, samples, _rule(options)))
@@ -309,6 +346,26 @@ def run_predict(options: argparse.Namespace) -> None:
     write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
     flagged = sum(sum(extra["flagged"]) for extra in extras.values())
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
+
+
+def run_sources_add(options: argparse.Namespace) -> None:
+    """`mdmd sources add`."""
+    added = Sources(default_home(os.environ)).add(
+        options.path, kind=options.kind, name=options.name, one_based=options.one_based
+    )
+    print(report(*added))
+
+
+def run_sources_list(options: argparse.Namespace) -> None:
+    """`mdmd sources list`."""
+    for source in Sources(default_home(os.environ)).all():
+        faces = ", ".join(f"{split} {number:,}" for split, number in source.faces.items())
+        print(f"{source.name}: {source.landmarks} points, faces: {faces}; {source.kind} in {source.path}")
+
+
+def run_sources_remove(options: argparse.Namespace) -> None:
+    """`mdmd sources remove`."""
+    Sources(default_home(os.environ)).remove(options.name)
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:

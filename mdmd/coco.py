@@ -20,8 +20,7 @@ def read_coco(path: Path, *, name: str | None = None) -> Dataset:
     """A COCO-keypoint file with one category as a Dataset; raises DataError that names the record.
 
     Pictures are looked for beside the file, then in `images/` beside it, then in the folder that
-    `info.image_folder` names relative to it. `name` defaults to the folder's name for a file called
-    annotations.json, else to the file's stem.
+    `info.image_folder` names relative to it. `name` is by default `default_name`.
     """
     try:
         coco = json.loads(path.read_text(encoding="utf-8"))
@@ -31,9 +30,13 @@ def read_coco(path: Path, *, name: str | None = None) -> Dataset:
         raise DataError(f"{path} is a folder; name the COCO JSON file in it (annotations.json?)") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is not readable as JSON: {error}") from None
-    if name is None:
-        name = path.resolve().parent.name if path.name == "annotations.json" else path.stem
-    return from_coco(coco, folder=path.parent, name=name, where=path.name)
+    return from_coco(coco, folder=path.parent, name=name or default_name(path), where=path.name)
+
+
+def default_name(path: Path) -> str:
+    """What a dataset is called by its file: the folder's name for an annotations.json or a folder, else the stem."""
+    folder = path.parent if path.name == "annotations.json" else path
+    return folder.resolve().name if folder is not path or path.is_dir() else path.stem
 
 
 def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO") -> Dataset:
@@ -91,11 +94,11 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
                 height=int(image["height"]),
                 box=_box(record.get("bbox"), annotation, image, label),
                 annotation=annotation,
-                split=str(image.get("split", "train")),
+                split=str(record.get("split", image.get("split", "train"))),
                 group=str(image.get("group", image["file_name"])),
                 image_id=int(image["id"]),
                 face_id=int(record.get("id", 0)),
-                extra={k: image[k] for k in ("style", "subset") if k in image},
+                extra=_extra(image, record, label),
             )
         )
     return Dataset(name, definition, tuple(samples))
@@ -121,6 +124,17 @@ def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str)
         raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
     places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
     return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
+
+
+def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """What to keep beside the face: `style` and `subset` of its picture, `subsets` of its own."""
+    extra: dict[str, Any] = {key: image[key] for key in ("style", "subset") if key in image}
+    subsets = record.get("subsets")
+    if subsets is not None:
+        if not isinstance(subsets, list) or not all(isinstance(name, str) for name in subsets):
+            raise DataError(f"{label}: subsets is {subsets!r}, wanted a list of names")
+        extra["subsets"] = subsets
+    return extra
 
 
 def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
@@ -169,7 +183,8 @@ def to_coco(
     `area` and box sides above 0, `segmentation` [], `num_keypoints` always present; an unlabeled point is
     0, 0, 0; skeleton counted from 1; coordinates unrounded, so that reading the file gives them back exactly.
     What COCO does not know stands under keys of its own: `split`, `group` of an image, `flsg`, `flip_pairs`,
-    `normalizer`, `landmark_ids` of the category, and `attributes` of an annotation (`attributes[face_id]`).
+    `normalizer`, `landmark_ids` of the category, and of an annotation `attributes` (`attributes[face_id]`),
+    `subsets`, and `split` where it is not its picture's.
     A face without annotation has all points 0.
 
     The ids are the samples' own (annotation id = `face_id`, image id = `image_id`) when they can be: all
@@ -190,7 +205,7 @@ def to_coco(
                 "height": sample.height,
                 "split": sample.split,
                 "group": sample.group,
-                **sample.extra,
+                **{key: value for key, value in sample.extra.items() if key != "subsets"},
             },
         )
         keypoints = _keypoints(sample, definition)
@@ -208,6 +223,10 @@ def to_coco(
             "segmentation": [],
             "iscrowd": 0,
         }
+        if sample.split != image["split"]:
+            record["split"] = sample.split
+        if "subsets" in sample.extra:
+            record["subsets"] = list(sample.extra["subsets"])
         if attributes and sample.face_id in attributes:
             record["attributes"] = dict(attributes[sample.face_id])
         annotations.append(record)

@@ -290,6 +290,12 @@ class Sample:
     face_id: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """Names that pick this face out of its split: `extra`'s subsets, and the subset and style of its picture."""
+        named = (self.extra[key] for key in ("subset", "style") if key in self.extra)
+        return (*self.extra.get("subsets", ()), *map(str, named))
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

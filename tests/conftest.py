@@ -3,6 +3,9 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["MDMD_HOME"] = (
+    "/nonexistent"  # the datasets that this machine's user has added are none of the tests' business
+)
 
 from jaxtyping import install_import_hook
 

@@ -22,6 +22,7 @@ ONLY_IN = {
     "torchvision": ("mdmd.",),
     "timm": ("mdmd.",),
     "safetensors": ("mdmd.",),
+    "h5py": ("mdmd.cofw",),
 }
 HEAVY = ("torch", "timm")  # what must never reach the server's process
 PURE = ("mdmd.loss", "mdmd.decoder", "mdmd.heads")  # modules that import nothing of ours

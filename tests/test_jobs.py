@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of, python_run, write_picture
+from distributed import w300
 
 from labeler import jobs, supervisor
 from labeler.project import Project, Workspace
@@ -21,6 +23,7 @@ from labeler.sources import DRAWN, Source, Sources
 from labeler.store import ConflictError, NotFoundError
 from mdmd.coco import read_coco
 from mdmd.records import DataError
+from mdmd.sources import Sources as AddedSources
 
 LOG = """
 def event(**fields):
@@ -276,7 +279,7 @@ def test_training_with_too_few_faces_is_refused(tmp_path: Path, labeled: int, sa
 
 
 def test_training_refuses_what_is_missing_or_makes_no_sense(project: Project, tmp_path: Path):
-    gone = Source("300w", tmp_path / "gone.json", 5, 68, [])
+    gone = Source("300w", tmp_path / "gone.json", 5, 68, [], given="gone.json")
     refusals = [
         ({"source": gone}, "source '300w' is not where it was"),
         ({"source": None, "weights": tmp_path / "no.safetensors"}, "no such weights file"),
@@ -334,6 +337,28 @@ def test_sources_are_the_drawn_one_and_those_registered(project: Project, tmp_pa
     with pytest.raises(DataError, match="no such file"):
         sources.add(tmp_path / "nowhere.json")
     assert Workspace(project.folder.parent).names() == ["faces"]
+
+
+def test_datasets_added_on_the_command_line_are_sources_too(project: Project, tmp_path: Path):
+    added = AddedSources(tmp_path / "home")
+    added.add(w300(tmp_path / "data"))
+    sources = Sources(project.folder.parent, added=added)
+    assert [(s.name, s.path, s.faces, s.landmarks, s.given) for s in sources.all()[1:]] == [
+        ("300w", tmp_path / "data", 2, 68, "300w")
+    ]
+    with pytest.raises(DataError, match="there are: drawn68, 300w"):
+        sources.get("x")
+    run = jobs.start_training(project, source=sources.get("300w"), preset="tiny", weights=Path("none"), minutes=2)
+    jobs.cancel(project, run.id, patience=20)
+    [adapt, _] = json.loads((run.folder / "run.json").read_text())["commands"]
+    assert adapt[adapt.index("--source") + 1] == "300w"
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(DataError, match="the source '300w' is not where it was: there is no"):
+        jobs.start_training(project, source=sources.get("300w"), preset="tiny", weights=Path("none"), minutes=2)
+    project.export(tmp_path / "300w.json")
+    assert sources.add(tmp_path / "300w.json") == sources.get("300w")
+    (tmp_path / "home" / "sources.json").write_text("{")
+    assert [s.name for s in sources.all()] == ["drawn68", "300w"]
 
 
 def test_a_source_without_its_pictures_or_labels_is_refused(tmp_path: Path):
