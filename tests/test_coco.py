@@ -381,6 +381,7 @@ REFUSED = [
     ),
     (change("annotations.1.keypoints.5", 3), "t.json, annotation 6: landmark 1 has visibility 3, wanted 0, 1 or 2"),
     (change("annotations.1.keypoints.5", 0.5), "t.json, annotation 6: landmark 1 has visibility 0.5, wanted 0, 1 or"),
+    (change("annotations.1.subsets", "pose"), "t.json, annotation 6: subsets is 'pose', wanted a list of names"),
     (change("annotations.0.bbox", [1, 2, 3]), "t.json, annotation 5: bbox [1, 2, 3] is not x, y, width, height"),
     (change("annotations.0.bbox", "box"), "t.json, annotation 5: bbox 'box' is not x, y, width, height"),
     (change("annotations.0.bbox", 4), "t.json, annotation 5: bbox 4 is not x, y, width, height"),
