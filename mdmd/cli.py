@@ -18,14 +18,13 @@ from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
-from mdmd.loader import read_picture
+from mdmd.pictures import pictures_in, read_picture
 from mdmd.predict import compute_device, predict
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
 from mdmd.train import Plan, adapt, fewer_faces, train
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer; "
     "pictures beside it or in images/"
@@ -312,14 +311,8 @@ def run_predict(options: argparse.Namespace) -> None:
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
-    files: list[Path] = []
-    for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
-        if not inside:
-            raise DataError(f"no pictures in {path} (looked for {', '.join(sorted(PICTURES))})")
-        files += inside
     samples = []
-    for file in files:
+    for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
         width, height = read_picture(file).size
         whole = Box(0.0, 0.0, float(width), float(height))
         samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,35 +11,16 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
 from mdmd.geometry import Crop, face_crop
-from mdmd.records import DataError, Dataset, Definition, Sample
+from mdmd.pictures import read_picture
+from mdmd.records import Dataset, Definition, Sample
 
 #: The cached crop reaches this much farther than the network's, so that a warp finds pixels to read.
 MARGIN = 1.5
-PIXEL_CAP = 300_000_000
-
-
-def read_picture(path: Path) -> Image.Image:
-    """The upright RGB picture at `path`; DataError when it is not one."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"picture {path} cannot be read: {error.strerror or error}") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content))
-            if picture.width * picture.height > PIXEL_CAP:
-                raise DataError(f"picture {path} has {picture.width} x {picture.height} pixels, more than 300 million")
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"picture {path} is not a readable image: {error}") from None
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
