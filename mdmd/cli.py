@@ -18,7 +18,7 @@ from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
-from mdmd.pictures import pictures_in, read_picture
+from mdmd.pictures import picture_size, pictures_in
 from mdmd.predict import compute_device, predict
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
@@ -190,7 +190,15 @@ def _rule(options: argparse.Namespace) -> FlagRule:
 
 def _plan(options: argparse.Namespace, chosen: Preset) -> Plan:
     minutes = 10.0 if options.minutes is None and options.steps is None else options.minutes
-    return Plan(chosen.train, Budget(options.steps, minutes), options.weights, options.seed, _rule(options))
+    home = Path(os.environ.get("MDMD_HOME") or Path.home() / ".mdmd")
+    return Plan(
+        chosen.train,
+        Budget(options.steps, minutes),
+        options.weights,
+        options.seed,
+        _rule(options),
+        crops=home / "crops",
+    )
 
 
 def _read_all(paths: Sequence[Path]) -> list[Dataset]:
@@ -313,7 +321,7 @@ def run_predict(options: argparse.Namespace) -> None:
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
     samples = []
     for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
-        width, height = read_picture(file).size
+        width, height = picture_size(file)
         whole = Box(0.0, 0.0, float(width), float(height))
         samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))
     return samples

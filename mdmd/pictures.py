@@ -5,7 +5,9 @@ Training, prediction and the tool read with this, so that all of them see the sa
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 PIXEL_CAP = 300_000_000
 #: The EXIF tag that says how a picture is to be turned.
 ORIENTATION = 0x0112
+QUARTER_TURNS = (5, 6, 7, 8)
 
 # Pillow's own guard only warns between its limit and twice that, and warnings cannot be caught per thread.
 # `open_picture` compares the header's size with PIXEL_CAP before anything is decoded instead.
@@ -41,10 +44,31 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def read_picture(path: Path) -> Image.Image:
     """The upright RGB picture at `path`; DataError, with the path, when it is not one."""
+    return read_reduced(path, 1)[0]
+
+
+def read_reduced(path: Path, most: float) -> tuple[Image.Image, int]:
+    """The picture as `read_picture` gives it, but at a k-th of its size, and that k: the largest of 1, 2, 4 and 8 up to
+    `most` that divides both sides. Only JPEGs can be; at an eighth they are decoded several times faster."""
+    with _named(path), open_picture(path) as image:
+        width, height = image.size
+        wanted = max(k for k in (1, 2, 4, 8) if k == 1 or (k <= most and width % k == 0 and height % k == 0))
+        image.draft(None, (width // wanted, height // wanted))
+        decode(image)
+        return upright(image), width // image.width
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the upright picture at `path` by its header; DataError, with the path, when it has none."""
+    with _named(path), open_picture(path) as image:
+        width, height = image.size
+        return (height, width) if orientation(image) in QUARTER_TURNS else (width, height)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
     try:
-        with open_picture(path) as image:
-            decode(image)
-            return upright(image)
+        yield
     except DataError as error:
         raise DataError(f"picture {path} cannot be used: {error}") from None
 

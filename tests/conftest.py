@@ -4,8 +4,15 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 from jaxtyping import install_import_hook
 
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
 TENSOR_MODULES = ("augment", "decoder", "encoder", "heads", "loader", "loss", "model", "pixels")
 install_import_hook([f"mdmd.{name}" for name in TENSOR_MODULES], "typecheck.checked")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs keep for later runs goes into the tests' own folder, in this process and those it starts."""
+    os.environ["MDMD_HOME"] = str(tmp_path_factory.mktemp("home"))
