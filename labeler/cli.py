@@ -13,9 +13,9 @@ from labeler import jobs
 from labeler.console import follow, serve
 from labeler.dataset import read_pictures
 from labeler.demo import Demo
-from labeler.images import pictures_in
 from labeler.project import Workspace, name_problem
 from labeler.sources import DRAWN, Source, machine_sources
+from mdmd.pictures import pictures_in
 from mdmd.records import DataError, Definition, load_definition, shipped_definitions
 
 Command = Callable[[argparse.Namespace, Workspace], int]

@@ -1,11 +1,10 @@
-"""Pictures on their way into a project: decoded once, upright, RGB, under a safe name; and copies for the screen."""
+"""Pictures on their way into a project: decoded once, kept upright and RGB under a safe name; copies for the screen."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-import struct
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -13,22 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from mdmd.pictures import decode, open_picture, orientation, upright
 from mdmd.records import DataError
 
-#: What Pillow may decode here. SVG is not among them on purpose: it can carry scripts.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MINIMUM_SIDE = 16
-PIXEL_CAP = 300_000_000
-#: The EXIF tag that says how a picture is to be turned.
-ORIENTATION = 0x0112
-
-# Pillow's own guard only warns between its limit and twice that, and warnings cannot be caught per thread.
-# `_open` compares the header's size with PIXEL_CAP before anything is decoded instead.
-Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True)
@@ -38,20 +27,6 @@ class Ingested:
     file_name: str
     width: int
     height: int
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Files under `folder` that are called like pictures, sorted; raises DataError when there are none."""
-    if not folder.is_dir():
-        raise DataError(f"no such folder: {folder}" if not folder.exists() else f"{folder} is a file, not a folder")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if not found:
-        raise DataError(f"no pictures in {folder}: wanted files ending in {', '.join(SUFFIXES)}")
-    return found
 
 
 def sha256_of(path: Path) -> str:
@@ -69,7 +44,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it is meant to be seen, from its header; raises DataError."""
     with _open(path) as image:
         width, height = image.size
-        return (height, width) if _orientation(image) >= 5 else (width, height)
+        return (height, width) if orientation(image) >= 5 else (width, height)
 
 
 def ingest(source: Path, folder: Path) -> Ingested:
@@ -80,29 +55,19 @@ def ingest(source: Path, folder: Path) -> Ingested:
     """
     with _open(source) as image:
         kind = image.format or ""
-        width, height = image.size
-        try:
-            image.load()
-            frames = getattr(image, "n_frames", 1) if kind != "MPO" else 1
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise DataError(f"the picture is damaged or cut short ({error})") from None
-        except MemoryError:
-            raise DataError(f"the picture of {width} x {height} pixels does not fit into memory") from None
-        orientation = _orientation(image)
-        simple = orientation == 1 and frames == 1 and "transparency" not in image.info
+        decode(image)
+        simple = orientation(image) == 1 and _frames(image) == 1 and "transparency" not in image.info
         if simple and image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG"):
             name = _write(
                 folder, source.name, ".png" if kind == "PNG" else ".jpg", lambda t: shutil.copyfile(source, t)
             )
-            return Ingested(name, width, height)
-        upright = _rgb(image)
-        upright.getexif()[ORIENTATION] = orientation
-        upright = ImageOps.exif_transpose(upright)
+            return Ingested(name, *image.size)
+        shown = upright(image)
     if kind in ("JPEG", "MPO", "WEBP"):
-        name = _write(folder, source.name, ".jpg", lambda t: upright.save(t, "JPEG", quality=95, subsampling=0))
+        name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0))
     else:
-        name = _write(folder, source.name, ".png", lambda t: upright.save(t, "PNG", compress_level=3))
-    return Ingested(name, *upright.size)
+        name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3))
+    return Ingested(name, *shown.size)
 
 
 def screen_copy(source: Path, cache: Path, width: int) -> Path:
@@ -119,53 +84,20 @@ def screen_copy(source: Path, cache: Path, width: int) -> Path:
 
 
 def _open(source: Path) -> Image.Image:
-    try:
-        image = Image.open(source, formats=FORMATS)
-    except FileNotFoundError:
-        raise DataError("there is no such file") from None
-    except UnidentifiedImageError:
-        raise DataError("this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise DataError(f"the picture cannot be read ({error})") from None
+    image = open_picture(source)
     width, height = image.size
     if min(width, height) < MINIMUM_SIDE:
         image.close()
         raise DataError(f"the picture is {width} x {height} pixels, wanted at least {MINIMUM_SIDE} on each side")
-    if width * height > PIXEL_CAP:
-        image.close()
-        raise DataError(f"the picture is {width} x {height} pixels, more than {PIXEL_CAP // 1_000_000} megapixels")
     return image
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # Asking Pillow would decode all of it.
+def _frames(image: Image.Image) -> int:
+    """How many pictures the file holds; the small copies that a camera puts beside its picture do not count."""
     try:
-        found = image.getexif().get(ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError, KeyError, struct.error):
-        return 1
-    return found if found in range(1, 9) else 1
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """`image` as 8-bit RGB, not turned yet: transparency over white, deeper grays scaled down."""
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        shown = image.convert("RGBA")
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(shown, mask=shown.getchannel("A"))
-        return flat
-    return image.convert("RGB")
-
-
-def _eight_bit(gray: np.ndarray) -> np.ndarray:
-    """Gray values (H, W) of any depth as uint8: white is the largest value of the bits in use (8, 10, 12, 16, ...)."""
-    values = np.nan_to_num(gray.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    highest = float(values.max())
-    white = 1.0 if 0 < highest <= 1 and gray.dtype.kind == "f" else 2.0 ** max(8, int(highest).bit_length()) - 1
-    return np.round(values / white * 255).astype(np.uint8)
+        return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(f"the picture is damaged or cut short ({error})") from None
 
 
 def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:

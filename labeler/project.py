@@ -13,9 +13,10 @@ from pathlib import Path
 
 from labeler import schema
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
-from labeler.images import ingest, pictures_in, sha256_of, upright_size
+from labeler.images import ingest, sha256_of, upright_size
 from labeler.ranking import Standing, standing
 from labeler.store import NotFoundError, Picture, Store
+from mdmd.pictures import pictures_in
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
 FORMAT = 1

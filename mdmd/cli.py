@@ -18,7 +18,7 @@ from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
-from mdmd.loader import read_picture
+from mdmd.pictures import picture_size, pictures_in
 from mdmd.predict import compute_device, predict
 from mdmd.readers import kinds
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
@@ -27,7 +27,6 @@ from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
 from mdmd.train import Plan, adapt, fewer_faces, train
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
     "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
@@ -216,7 +215,15 @@ def _rule(options: argparse.Namespace) -> FlagRule:
 
 def _plan(options: argparse.Namespace, chosen: Preset) -> Plan:
     minutes = 10.0 if options.minutes is None and options.steps is None else options.minutes
-    return Plan(chosen.train, Budget(options.steps, minutes), options.weights, options.seed, _rule(options))
+    home = Path(os.environ.get("MDMD_HOME") or Path.home() / ".mdmd")
+    return Plan(
+        chosen.train,
+        Budget(options.steps, minutes),
+        options.weights,
+        options.seed,
+        _rule(options),
+        crops=home / "crops",
+    )
 
 
 def _read_all(paths: Sequence[Path]) -> list[Dataset]:
@@ -369,15 +376,9 @@ def run_sources_remove(options: argparse.Namespace) -> None:
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
-    files: list[Path] = []
-    for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
-        if not inside:
-            raise DataError(f"no pictures in {path} (looked for {', '.join(sorted(PICTURES))})")
-        files += inside
     samples = []
-    for file in files:
-        width, height = read_picture(file).size
+    for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
+        width, height = picture_size(file)
         whole = Box(0.0, 0.0, float(width), float(height))
         samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))
     return samples

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator, Sequence
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
+from mdmd.cropstore import CropStore
 from mdmd.geometry import Crop, face_crop
-from mdmd.records import DataError, Dataset, Definition, Sample
+from mdmd.pictures import read_reduced
+from mdmd.records import Dataset, Definition, Sample
 
 #: The cached crop reaches this much farther than the network's, so that a warp finds pixels to read.
 MARGIN = 1.5
-PIXEL_CAP = 300_000_000
-
-
-def read_picture(path: Path) -> Image.Image:
-    """The upright RGB picture at `path`; DataError when it is not one."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"picture {path} cannot be read: {error.strerror or error}") from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content))
-            if picture.width * picture.height > PIXEL_CAP:
-                raise DataError(f"picture {path} has {picture.width} x {picture.height} pixels, more than 300 million")
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"picture {path} is not a readable image: {error}") from None
+#: Part of every key of the crop store; counts up when `face_pixels` gives other pixels.
+CUT_VERSION = 1
+#: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
+READERS = 2
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
@@ -52,6 +42,22 @@ def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
     inner = (crop.x - left, crop.y - top, crop.x - left + crop.side, crop.y - top + crop.side)
     shown = region.resize((crop.size, crop.size), Image.Resampling.BILINEAR, box=inner, reducing_gap=2.0)
     return np.asarray(shown)
+
+
+def face_pixels(path: Path, crop: Crop) -> UInt8[np.ndarray, "3 S S"]:
+    """The crop's pixels from the picture at `path`. A JPEG is decoded no larger than twice the crop's size asks for."""
+    picture, k = read_reduced(path, crop.side / (2 * crop.size))
+    return cut(picture, replace(crop, x=crop.x / k, y=crop.y / k, side=crop.side / k)).transpose(2, 0, 1)
+
+
+def _key(file: Path, crop: Crop) -> str:
+    """A name for the crop of this very file: another size or time of change gives another name."""
+    try:
+        about = file.stat()
+        identity = (about.st_size, about.st_mtime_ns)
+    except OSError:
+        identity = (0, 0)  # reading it will say what is wrong
+    return hashlib.sha256(repr((CUT_VERSION, str(file.absolute()), identity, astuple(crop))).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,34 +71,57 @@ class Batch:
 
 
 class FaceCache:
-    """Every labeled face of a set, cut once with a margin into a memory-mapped file.
+    """Every labeled face of a set, cut with a margin once and then read from `store`.
 
-    Memory stays flat in the number of faces; the file takes 3 (1.5 S)^2 bytes a face and is the caller's to delete.
+    Memory stays flat in the number of faces: a face that the store does not hold is cut from its picture again.
+    Make all caches of a run before the first is filled, so that none drops what another is about to use.
     """
 
     def __init__(
-        self, name: str, definition: Definition, samples: Sequence[Sample], *, crop_scale: float, size: int, file: Path
+        self,
+        name: str,
+        definition: Definition,
+        samples: Sequence[Sample],
+        *,
+        crop_scale: float,
+        size: int,
+        store: CropStore,
     ) -> None:
         self.name = name
         self.definition = definition
         self.size = size
-        side = round(MARGIN * size)
-        self.pictures = np.lib.format.open_memmap(file, "w+", np.uint8, (len(samples), 3, side, side))
+        self._store = store
+        self._side = round(MARGIN * size)
+        self._files = [s.path for s in samples]
+        self._crops = [face_crop(s.box, scale=crop_scale * MARGIN, size=self._side) for s in samples]
+        self._keys = [_key(file, crop) for file, crop in zip(self._files, self._crops, strict=True)]
         points = np.zeros((len(samples), len(definition.landmarks), 2))
         labeled = np.zeros(points.shape[:2], dtype=bool)
-
-        def fill(k: int) -> None:
-            sample = samples[k]
-            crop = face_crop(sample.box, scale=crop_scale * MARGIN, size=side)
-            self.pictures[k] = cut(read_picture(sample.path), crop).transpose(2, 0, 1)
+        for k, (sample, crop) in enumerate(zip(samples, self._crops, strict=True)):
             if sample.annotation is not None:
                 labeled[k] = sample.annotation.labeled
-                points[k] = np.where(labeled[k][:, None], crop.to_crop(sample.annotation.points) / side, 0.5)
-
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(fill, range(len(samples))))
+                points[k] = np.where(labeled[k][:, None], crop.to_crop(sample.annotation.points) / self._side, 0.5)
         self.points = torch.from_numpy(points).float()
         self.labeled = torch.from_numpy(labeled)
+        store.use(self._keys)
+
+    def fill(self) -> None:
+        """Cut every face now, on all cores, so that no step waits for one and a bad picture stops nothing later."""
+
+        def cut_one(k: int) -> None:
+            self._pixels(k)
+
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(cut_one, range(len(self))):
+                pass
+
+    def _pixels(self, k: int) -> NDArray[np.uint8]:
+        stored = self._store.read(self._keys[k], (3, self._side, self._side))
+        if stored is not None:
+            return stored
+        pixels = face_pixels(self._files[k], self._crops[k])
+        self._store.write(self._keys[k], pixels)
+        return pixels
 
     def __len__(self) -> int:
         return len(self.labeled)
@@ -107,7 +136,7 @@ class FaceCache:
     def batch(self, index: Sequence[int], augment: str, generator: torch.Generator) -> Batch:
         """The faces of `index`, each warped and recoloured at random (`augment`: none, moderate, strong)."""
         chosen = torch.as_tensor(index)
-        pictures = torch.from_numpy(np.ascontiguousarray(self.pictures[chosen.numpy()]))
+        pictures = torch.from_numpy(np.stack([self._pixels(k) for k in index]))
         points, labeled = self.points[chosen], self.labeled[chosen]
         mirrored = torch.zeros(len(chosen), dtype=torch.bool)
         if augment != "none":
@@ -130,11 +159,54 @@ def epochs(count: int, batch_size: int, generator: torch.Generator) -> Iterator[
         pending = pending[batch_size:]
 
 
-def crops_of(samples: Sequence[Sample], *, crop_scale: float, size: int) -> tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]:
-    """The network's own view of `samples` for prediction, and the crops that lead back to image pixels."""
+T = TypeVar("T")
+
+
+def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> Iterator[T]:
+    """What each job returns, in the order of `jobs`, up to `depth` of them done by threads before they are asked for.
+
+    An error of a job comes when its turn does. `depth` 0: every job is done when asked for, without threads.
+    """
+    if depth == 0:
+        yield from (job() for job in jobs)
+        return
+    coming = iter(jobs)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+    try:
+        pending = deque(pool.submit(job) for job in islice(coming, depth))
+        while pending:
+            done = pending.popleft().result()
+            pending.extend(pool.submit(job) for job in islice(coming, 1))
+            yield done
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def batches_ahead(device: torch.device) -> int:
+    """How many training batches to prepare while the network computes: none where its own threads fill the cores,
+    for threads that wait for each other lose more than is gained."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 if device.type != "cpu" or torch.get_num_threads() < cores else 0
+
+
+def crops_ahead(
+    samples: Sequence[Sample], *, crop_scale: float, size: int, batch_size: int
+) -> Iterator[tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]]:
+    """The network's own view of `samples`, batch by batch, and the crops that lead back to image pixels.
+
+    The next pictures are read and decoded while the caller computes.
+    """
     crops = [face_crop(s.box, scale=crop_scale, size=size) for s in samples]
-    pixels = np.stack([cut(read_picture(s.path), c) for s, c in zip(samples, crops, strict=True)])
-    return torch.from_numpy(pixels.transpose(0, 3, 1, 2).copy()), crops
+    jobs = (partial(face_pixels, s.path, crop) for s, crop in zip(samples, crops, strict=True))
+    pixels = ahead(jobs, depth=2 * batch_size, workers=READERS)
+    for start in range(0, len(samples), batch_size):
+        part = crops[start : start + batch_size]
+        yield torch.from_numpy(np.stack(list(islice(pixels, len(part))))), part
+
+
+def crops_of(samples: Sequence[Sample], *, crop_scale: float, size: int) -> tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]:
+    """All of `crops_ahead` as one batch; `samples` must not be empty."""
+    return next(crops_ahead(samples, crop_scale=crop_scale, size=size, batch_size=len(samples)))
 
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:

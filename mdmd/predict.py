@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mdmd.geometry import Crop
 from mdmd.heads import factor_to_covariance
-from mdmd.loader import crops_of
+from mdmd.loader import crops_ahead
 from mdmd.model import MDMD
 from mdmd.records import Prediction, Sample
 
@@ -56,17 +56,14 @@ def predict(
 ) -> list[Prediction]:
     """A prediction for each sample, from its picture and box; `on_batch` hears how many are done."""
     predictions: list[Prediction] = []
-    for part in _parts(samples, batch_size):
-        images, crops = crops_of(part, crop_scale=model.config.crop_scale, size=model.config.image_size)
+    config = model.config
+    for images, crops in crops_ahead(
+        samples, crop_scale=config.crop_scale, size=config.image_size, batch_size=batch_size
+    ):
         predictions += predict_crops(model, images, head, crops, scale=scale)
         if on_batch is not None:
             on_batch(len(predictions))
     return predictions
-
-
-def _parts(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]
 
 
 def stacked(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:

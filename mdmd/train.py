@@ -20,6 +20,7 @@ from mdmd import loss as losses
 from mdmd.calibrate import fit_scale
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig, TrainConfig
+from mdmd.cropstore import CropStore
 from mdmd.encoder import load_pretrained, load_weights
 from mdmd.evaluate import FlagRule, evaluate, plain
 from mdmd.heads import RegressionHead
@@ -39,13 +40,15 @@ EVALUATIONS = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own."""
+    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own; `crops` is
+    the folder where cut faces are kept for later runs, or None for one that lasts as long as this run."""
 
     train: TrainConfig
     budget: Budget
     weights: str | None = None
     seed: int = 0
     rule: FlagRule = field(default_factory=FlagRule)
+    crops: Path | None = None
 
 
 def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
@@ -117,7 +120,7 @@ def _learn(
         device=str(device),
     )
     began = time.monotonic()
-    with _caches(datasets, learned, config) as caches:
+    with _caches(datasets, learned, config, plan, log) as caches:
         for cache in caches:
             head = checkpoint.model.head(cache.name)
             if isinstance(head, RegressionHead) and cache.name not in checkpoint.scales:
@@ -153,20 +156,18 @@ def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog) -> None:
 
 @contextlib.contextmanager
 def _caches(
-    datasets: Sequence[Dataset], learned: Mapping[str, Sequence[Sample]], config: ModelConfig
+    datasets: Sequence[Dataset], learned: Mapping[str, Sequence[Sample]], config: ModelConfig, plan: Plan, log: RunLog
 ) -> Iterator[list[FaceCache]]:
-    with tempfile.TemporaryDirectory(prefix="mdmd-faces-") as folder:
-        yield [
-            FaceCache(
-                d.name,
-                d.definition,
-                learned[d.name],
-                crop_scale=config.crop_scale,
-                size=config.image_size,
-                file=Path(folder) / f"{k}.npy",
-            )
-            for k, d in enumerate(datasets)
+    with contextlib.ExitStack() as stack:
+        folder = plan.crops or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdmd-crops-")))
+        store = CropStore(folder, warn=log.warn)
+        size, scale = config.image_size, config.crop_scale
+        caches = [
+            FaceCache(d.name, d.definition, learned[d.name], crop_scale=scale, size=size, store=store) for d in datasets
         ]
+        for cache in caches:
+            cache.fill()
+        yield caches
 
 
 class Watch:

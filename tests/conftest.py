@@ -7,8 +7,15 @@ os.environ["MDMD_HOME"] = (
     "/nonexistent"  # the datasets that this machine's user has added are none of the tests' business
 )
 
+import pytest
 from jaxtyping import install_import_hook
 
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
 TENSOR_MODULES = ("augment", "decoder", "encoder", "heads", "loader", "loss", "model", "pixels")
 install_import_hook([f"mdmd.{name}" for name in TENSOR_MODULES], "typecheck.checked")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs keep for later runs goes into the tests' own folder, in this process and those it starts."""
+    os.environ["MDMD_HOME"] = str(tmp_path_factory.mktemp("home"))

@@ -11,7 +11,8 @@ import pytest
 from builders import write_picture
 from PIL import Image
 
-from labeler.images import MINIMUM_SIDE, ingest, pictures_in, screen_copy, upright_size
+from labeler.images import MINIMUM_SIDE, ingest, screen_copy, upright_size
+from mdmd.pictures import pictures_in
 from mdmd.records import DataError
 
 

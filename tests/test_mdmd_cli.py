@@ -116,7 +116,7 @@ def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_
 def test_an_unreadable_picture_is_named(drawn, run, tmp_path, capsys):
     (tmp_path / "letter.jpg").write_text("dear sir")
     assert main(["predict", str(run), str(tmp_path / "letter.jpg"), "--out", str(tmp_path / "p.json")]) == 2
-    assert "letter.jpg is not a readable image" in capsys.readouterr().err
+    assert "letter.jpg cannot be used: this is not a JPEG, PNG" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["predict", str(run), str(tmp_path / "empty"), "--out", str(tmp_path / "p.json")]) == 2
     assert "no pictures in" in capsys.readouterr().err

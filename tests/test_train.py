@@ -9,6 +9,7 @@ import torch
 from mdmd import checkpoint
 from mdmd.coco import read_coco
 from mdmd.config import PRESETS, TrainConfig
+from mdmd.cropstore import CropStore
 from mdmd.loader import FaceCache, epochs, split_heldout
 from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
@@ -84,8 +85,8 @@ def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
     settings = replace(QUICK, augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
     made = train([face], TINY, Plan(settings, Budget(steps=150), weights="none"), log)
     made.model.eval()
-    file = tmp_path / "c.npy"
-    cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, file=file)
+    store = CropStore(tmp_path / "crops", warn=log.warn)
+    cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, store=store)
     batch = cache.batch([0, 1, 2], "none", torch.Generator())
     with torch.inference_mode():
         error = (made.model(batch.images, "objects").mean - batch.points).norm(dim=-1) * 64

@@ -57,5 +57,5 @@ def checks_html(project: Project | None) -> str:
         ),
     ]
     listed = "".join(f"<li class='{'ok' if good else 'open'}'>{text(words)}</li>" for good, words in rows)
-    intro = "COCO-keypoint JSON: reads in pycocotools, MMPose and others; carries your names, groups and mirror pairs."
+    intro = "COCO-keypoint JSON that pycocotools reads; it carries your names, groups and mirror pairs."
     return f"<h1>Export</h1><p>{intro}</p><ul class='checks'>{listed}</ul>"

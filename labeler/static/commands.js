@@ -1,4 +1,39 @@
-// Commands that the label and the review page share. `page` has {editor, shortcuts, show()}.
+// Commands that the label and the review page share. `page` has {editor, shortcuts, show(), step(direction)}.
+
+/** To the next and the previous `item` (a word for it) of the page. */
+export function stepCommands(page, item) {
+  return [
+    // Not A for back: on the review page A accepts.
+    { keys: [",", "PageUp"], title: `Previous ${item}`, icon: "previous", group: "go", run: () => page.step(-1) },
+    { keys: ["D", ".", "PageDown"], title: `Next ${item}`, icon: "next", group: "go", run: () => page.step(1) },
+  ];
+}
+
+/** Undo and redo; `undo` and `canUndo` are the page's own where it remembers more than the open face. */
+export function historyCommands(
+  { editor },
+  { undo = () => editor.undo("undo"), canUndo = () => editor.view?.can_undo } = {},
+) {
+  return [
+    { keys: ["Ctrl+Z"], title: "Undo", icon: "undo", group: "edit", run: undo, enabled: canUndo },
+    {
+      keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
+      title: "Redo",
+      icon: "redo",
+      group: "edit",
+      run: () => editor.undo("redo"),
+      enabled: () => editor.view?.can_redo,
+    },
+  ];
+}
+
+/** To the next and the previous landmark by `step(direction)`; `item` says which landmarks are stepped through. */
+export function landmarkSteps(item, step) {
+  return [
+    { keys: ["N", "Tab"], title: `Next ${item}`, run: () => step(1) },
+    { keys: ["B", "Shift+Tab"], title: `Previous ${item}`, run: () => step(-1) },
+  ];
+}
 
 export function landmarkCommands(page) {
   const { editor } = page;

@@ -15,8 +15,8 @@ export const GROUPS = [
   "bottom_mouth",
 ];
 
-// Found by search: any two of these, and the orange that marks doubt, are at least 19 apart in CIELAB to normal,
-// protan, deutan and tritan eyes. The most vivid ones went to the groups that small definitions use.
+// Found by search: any two of these, and the orange that marks doubt, are at least 20 apart in CIELAB to normal,
+// protan, deutan and tritan eyes (measured by tests/test_definition_js.py). The most vivid ones went to the groups that small definitions use.
 export const COLOURS = [
   "#eeeeff",
   "#99bb88",

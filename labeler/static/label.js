@@ -1,6 +1,13 @@
 // The label page: faces on the left, the picture in the middle, the landmarks on the right, tools below.
 
-import { helpCommand, landmarkCommands, viewCommands } from "./commands.js";
+import {
+  helpCommand,
+  historyCommands,
+  landmarkCommands,
+  landmarkSteps,
+  stepCommands,
+  viewCommands,
+} from "./commands.js";
 import { el, icon, toast } from "./dom.js";
 import { FaceEditor } from "./editor.js";
 import { nextUnlabeled, summary } from "./face.js";
@@ -247,33 +254,10 @@ export class LabelPage {
   commands() {
     const { editor } = this;
     return [
-      {
-        keys: [",", "PageUp"], // not A: on the review page A accepts
-        title: "Previous picture",
-        icon: "previous",
-        group: "go",
-        run: () => this.step(-1),
-      },
-      { keys: ["D", ".", "PageDown"], title: "Next picture", icon: "next", group: "go", run: () => this.step(1) },
+      ...stepCommands(this, "picture"),
       { keys: ["U"], title: "Next unfinished face", icon: "skip", group: "go", run: () => this.nextUnfinished() },
-      {
-        keys: ["Ctrl+Z"],
-        title: "Undo",
-        icon: "undo",
-        group: "edit",
-        run: () => editor.undo("undo"),
-        enabled: () => editor.view?.can_undo,
-      },
-      {
-        keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
-        title: "Redo",
-        icon: "redo",
-        group: "edit",
-        run: () => editor.undo("redo"),
-        enabled: () => editor.view?.can_redo,
-      },
-      { keys: ["N", "Tab"], title: "Next landmark", run: () => editor.step(1) },
-      { keys: ["B", "Shift+Tab"], title: "Previous landmark", run: () => editor.step(-1) },
+      ...historyCommands(this),
+      ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
       {

@@ -1,6 +1,13 @@
 // The review page: faces with predictions in order of doubt; the doubtful points stand out, one key accepts.
 
-import { helpCommand, landmarkCommands, viewCommands } from "./commands.js";
+import {
+  helpCommand,
+  historyCommands,
+  landmarkCommands,
+  landmarkSteps,
+  stepCommands,
+  viewCommands,
+} from "./commands.js";
 import { el, icon, toast } from "./dom.js";
 import { FaceEditor } from "./editor.js";
 import { flaggedIds, summary } from "./face.js";
@@ -215,8 +222,7 @@ export class ReviewPage {
   commands() {
     const { editor } = this;
     return [
-      { keys: [",", "PageUp"], title: "Previous face", icon: "previous", group: "go", run: () => this.step(-1) },
-      { keys: ["D", ".", "PageDown"], title: "Next face", icon: "next", group: "go", run: () => this.step(1) },
+      ...stepCommands(this, "face"),
       {
         keys: ["A"],
         title: "Accept the point",
@@ -233,24 +239,11 @@ export class ReviewPage {
         group: "accept",
         run: () => this.acceptFace(),
       },
-      {
-        keys: ["Ctrl+Z"],
-        title: "Undo",
-        icon: "undo",
-        group: "edit",
-        run: () => this.undo(),
-        enabled: () => this.trail.length || editor.view?.can_undo,
-      },
-      {
-        keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
-        title: "Redo",
-        icon: "redo",
-        group: "edit",
-        run: () => editor.undo("redo"),
-        enabled: () => editor.view?.can_redo,
-      },
-      { keys: ["N", "Tab"], title: "Next doubtful point", run: () => editor.stepFlagged(1) },
-      { keys: ["B", "Shift+Tab"], title: "Previous doubtful point", run: () => editor.stepFlagged(-1) },
+      ...historyCommands(this, {
+        undo: () => this.undo(),
+        canUndo: () => this.trail.length || editor.view?.can_undo,
+      }),
+      ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
       { keys: ["G"], title: "Show the face", run: () => editor.frameFace() },
