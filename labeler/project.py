@@ -229,8 +229,9 @@ class Project:
     def import_coco(self, path: Path) -> ImportReport:
         """Bring in pictures and labels of a COCO-keypoint file whose landmarks are the project's or become them.
 
-        A picture that is there already and has labels is left as it is. Raises DataError, changing nothing,
-        when the file is not sound or has other landmarks than the project.
+        A picture that is there already and has labels is left as it is; one that lies outside the file's own
+        folder is refused. Raises DataError, changing nothing, when the file is not sound or has other landmarks
+        than the project.
         """
         theirs, pictures = read_pictures(path)
         if self.definition is None:
@@ -241,6 +242,7 @@ class Project:
         refused = []
         for samples in pictures:
             try:
+                self._check_place(samples[0].path, path)
                 picture, new = self._import_picture(samples)
             except DataError as error:
                 refused.append((samples[0].file_name, str(error)))
@@ -256,6 +258,13 @@ class Project:
                     faces += 1
                     points += len(labels)
         return ImportReport(added, faces, points, already, refused)
+
+    def _check_place(self, picture: Path, file: Path) -> None:
+        # A file from somebody else may point anywhere on this machine, by `info.image_folder` or a link, and what it
+        # brings in may be exported again. Pictures of other projects may stay: the tool's own exports name them.
+        allowed = (file.resolve().parent, self.folder.resolve().parent)
+        if not any(picture.resolve().is_relative_to(place) for place in allowed):
+            raise DataError(f"the picture lies outside the folder of {file.name}; copy it there to import it")
 
     def _import_picture(self, samples: list[Sample]) -> tuple[Picture, bool]:
         first = samples[0]

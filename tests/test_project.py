@@ -254,6 +254,33 @@ def test_an_import_takes_what_is_sound_and_names_what_is_not(tmp_path: Path):
     assert [(p.name, p.split) for p in project.store.images()] == [("a.png", "train"), ("bare.png", "test")]
 
 
+@pytest.mark.parametrize("way", ["absolute folder", "folder above", "linked picture", "linked folder"])
+def test_an_import_takes_no_picture_from_elsewhere_on_the_machine(tmp_path: Path, way: str):
+    private = write_picture(tmp_path / "private" / "a.png")
+    folders = {"absolute folder": str(private.parent), "folder above": "../private"}
+    path = coco_file(tmp_path / "set", info={"image_folder": folders.get(way, "images")})
+    (tmp_path / "set" / "images" / "a.png").unlink()
+    if way == "linked picture":
+        (tmp_path / "set" / "images" / "a.png").symlink_to(private)
+    elif way == "linked folder":
+        (tmp_path / "set" / "images").rename(tmp_path / "set" / "others")
+        (tmp_path / "set" / "images").symlink_to(private.parent)
+    project = make_project(tmp_path, pictures=0)
+    report = project.import_coco(path)
+    assert ("a.png", "the picture lies outside the folder of annotations.json; copy it there to import it") in (
+        report.refused
+    )
+    assert "a.png" not in [picture.name for picture in project.store.images()]
+    assert read_coco(path).samples[0].path.samefile(private)  # the command line trains on what its user names
+
+
+def test_an_export_of_one_project_is_imported_by_another(tmp_path: Path):
+    first = make_project(tmp_path, "first", pictures=2, labeled=2)
+    written = first.export(first.folder / "exports" / "first.json")
+    report = make_project(tmp_path, "second", pictures=0).import_coco(written.path)
+    assert (report.added, report.faces, report.refused) == (2, 2, [])
+
+
 def test_pictures_of_a_test_split_are_never_trained_on(tmp_path: Path):
     project = make_project(tmp_path, pictures=0)
     project.import_coco(coco_file(tmp_path / "set"))
