@@ -13,7 +13,8 @@ from mdmd.checkpoint import Checkpoint, load
 from mdmd.config import ModelConfig, to_json
 from mdmd.records import Dataset
 from mdmd.runlog import RunLog
-from mdmd.train import Plan, train
+from mdmd.schedule import Plan
+from mdmd.train import train
 
 
 def base_folder(

@@ -22,8 +22,8 @@ from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
-from mdmd.schedule import Budget
-from mdmd.train import Plan, adapt, fewer_faces, train
+from mdmd.schedule import Budget, Plan
+from mdmd.train import adapt, fewer_faces, train
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 DATA_HELP = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mdmd.config import TrainConfig
+from mdmd.evaluate import FlagRule
 from mdmd.records import DataError
 
 
@@ -28,6 +29,17 @@ class Budget:
             return step / self.steps
         assert self.minutes is not None
         return seconds / (60 * self.minutes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own."""
+
+    train: TrainConfig
+    budget: Budget
+    weights: str | None = None
+    seed: int = 0
+    rule: FlagRule = field(default_factory=FlagRule)
 
 
 def learning_rate_factor(share: float, config: TrainConfig) -> float:
