@@ -20,10 +20,11 @@ from mdmd.fit import fit
 from mdmd.heads import RegressionHead
 from mdmd.loader import FaceCache, split_heldout
 from mdmd.model import MDMD
-from mdmd.predict import compute_device
+from mdmd.plan import Plan
+from mdmd.rare import FEWEST_LABELS, label_counts
 from mdmd.records import DataError, Dataset, Sample
+from mdmd.resume import RunState, inputs_of
 from mdmd.runlog import RunLog
-from mdmd.schedule import Plan
 from mdmd.watch import Watch
 
 #: Fewer faces than this cannot be split into faces to learn from and faces to measure on.
@@ -80,13 +81,15 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
 def _learn(
     checkpoint: Checkpoint, datasets: Sequence[Dataset], held: Sequence[Dataset], *, plan: Plan, log: RunLog, stage: str
 ) -> Checkpoint:
-    config, device = checkpoint.model.config, compute_device()
+    began = time.monotonic()
+    config, device = checkpoint.model.config, plan.processes.device
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {}
+    few: dict[str, dict[str, int]] = {}
     for dataset in datasets:
         share = plan.train.heldout_share if dataset in held else 0.0
         learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
-        _check(dataset, learned[dataset.name], log)
+        few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=plan.train.augment != "none")
     log.event(
         "start",
         stage=stage,
@@ -97,15 +100,19 @@ def _learn(
         encoder=config.encoder,
         weights=checkpoint.history.get("weights"),
         device=str(device),
+        processes=plan.processes.count,
     )
-    began = time.monotonic()
     with _caches(datasets, learned, config) as caches:
         for cache in caches:
             head = checkpoint.model.head(cache.name)
             if isinstance(head, RegressionHead) and cache.name not in checkpoint.scales:
                 head.means.start_at(cache.mean_shape(), spread=0.1)
-        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage)
-        checkpoint.model = fit(checkpoint.model.to(device), caches, plan, log, watch, stage)
+        # Still to come after the last step: one report, and two measurements of each head that is held to account.
+        following = 1 + 2 * len(held)
+        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage, following=following)
+        state = _state(checkpoint.model, datasets, plan, log, stage)
+        model = checkpoint.model.to(device)
+        checkpoint.model = fit(model, caches, plan, log, watch, stage, state=state, began=began)
     checkpoint.model.cpu()
     for dataset in held:
         measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
@@ -116,21 +123,41 @@ def _learn(
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
+        rarely_labeled=few[checkpoint.target],
         seed=plan.seed,
-        seconds=round(time.monotonic() - began, 1),
+        seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
     )
     log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
     return checkpoint
 
 
-def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog) -> None:
+def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, stage: str) -> RunState | None:
+    if plan.keep is None:
+        return None
+    kind = "steps" if plan.budget.steps is not None else "minutes"
+    settings = (model.config, plan.train)
+    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed)
+    return RunState(plan.keep, inputs, log, main=plan.processes.main)
+
+
+def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
+    """Landmarks with too few labels to learn from, and how many; DataError for a set with too few faces."""
     total = sum(s.annotation is not None for s in dataset.split("train"))
     if total < FEWEST_FACES:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
-    seen = np.sum([s.annotation.labeled for s in faces if s.annotation is not None], axis=0)
-    never = [name for name, count in zip(dataset.definition.landmarks, seen, strict=True) if count == 0]
+    labeled = torch.from_numpy(np.stack([s.annotation.labeled for s in faces if s.annotation is not None]))
+    counts = label_counts(labeled, dataset.definition.mirror, mirrored=mirrored).tolist()
+    few = {name: n for name, n in zip(dataset.definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
+    never = [name for name, n in few.items() if n == 0]
     if never:
         log.warn(f"{dataset.name}: no labels to learn {', '.join(never)} from; predictions of these mean nothing")
+    rarely = [f"{name} ({n})" for name, n in few.items() if n > 0]
+    if rarely:
+        log.warn(
+            f"{dataset.name}: fewer than {FEWEST_LABELS} labels to learn {', '.join(rarely)} from; "
+            "they keep the uncertainty they start with"
+        )
+    return few
 
 
 @contextlib.contextmanager

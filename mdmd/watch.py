@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from mdmd.calibrate import fit_scale
@@ -15,7 +16,11 @@ from mdmd.runlog import RunLog
 
 
 class Watch:
-    """Held-out faces of one head, cut once, to measure a model on while and after it learns."""
+    """Held-out faces of one head, cut once, to measure a model on while and after it learns.
+
+    `closing` is how many seconds the `following` measurements after the last step will take, as long as the last one;
+    0 before there was one.
+    """
 
     def __init__(
         self,
@@ -25,7 +30,11 @@ class Watch:
         log: RunLog,
         stage: str,
         head: str | None = None,
+        *,
+        following: int = 1,
     ) -> None:
+        self.closing = 0.0
+        self._following = following
         self.faces = faces
         self.rule = rule
         self.log = log
@@ -56,7 +65,9 @@ class Watch:
 
     def report(self, model: MDMD, step: int) -> None:
         """Log the held-out NME."""
+        began = time.monotonic()
         found = self.metrics(model, 1.0)
+        self.closing = self._following * (time.monotonic() - began)
         if found:
             self.log.event("eval", stage=self.stage, step=step, nme=round(found["nme"], 3), faces=len(self.faces))
 

@@ -9,11 +9,12 @@ import torch
 from mdmd import checkpoint
 from mdmd.coco import read_coco
 from mdmd.config import PRESETS, TrainConfig
-from mdmd.fit import draw_set
 from mdmd.loader import FaceCache, epochs, split_heldout
+from mdmd.order import draw_set
+from mdmd.plan import Plan
 from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
-from mdmd.schedule import Budget, Plan, learning_rate_factor
+from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
 from mdmd.train import adapt, fewer_faces, train
 
