@@ -249,7 +249,9 @@ def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]
         if processes.main:
             _clear(options.out, fresh=options.fresh)
         processes.wait()
-        with RunLog(options.out / "log.jsonl" if processes.main else None, quiet=options.quiet) as log:
+        with RunLog(
+            options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
+        ) as log:
             yield log, processes
 
 

@@ -75,7 +75,7 @@ def launched() -> Iterator[Processes]:
         return
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
     try:
         yield Processes(state.process_index, state.num_processes, torch.device(state.device or "cpu"))
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,10 +93,10 @@ class RunLog:
 
 def _appending(file: Path) -> io.FileIO:
     """`file`, unbuffered, to append whole lines to: half a line that a killed process left is cut off."""
-    content = file.read_bytes() if file.is_file() else b""
-    stream = io.FileIO(file, "a")
-    stream.truncate(content.rfind(b"\n") + 1)
-    return stream
+    whole = file.read_bytes().rfind(b"\n") + 1 if file.is_file() else None
+    if whole is not None:
+        os.truncate(file, whole)
+    return io.FileIO(file, "a")
 
 
 def _is_later(line: bytes, stage: str, step: int) -> bool:

@@ -77,7 +77,7 @@ class Stepper:
                 with autocast(device):
                     found = self.model(batch.images[faces].to(device), batch.name)
                 points, labeled = batch.points[faces].to(device), batch.labeled[faces].to(device)
-                value = batch_loss(found, points, labeled, weights.to(device), rare.to(device), self.config, share)
+                value = batch_loss(found, points, labeled, weights.to(device), rare, self.config, share)
                 value.backward()
                 total += value.detach()
         except (RuntimeError, MemoryError) as error:
@@ -119,8 +119,9 @@ def batch_loss(
     crop), which does not reward small sigmas on memorised faces. A heatmap also gets its cross-entropy.
 
     `weights` (N,) are `loss.group_weights` of the whole batch, of which these faces may be a part. Landmarks in
-    `rare` (N,) keep the sigma they start with: the residuals of one or two faces, soon memorised, say nothing of it.
+    `rare` (N,) learn their factor from the others' residuals: those of one or two faces are soon memorised.
     """
+    rare = rare.to(points.device)
     factor = torch.where(rare[:, None], found.factor.detach(), found.factor)
     if share < config.distance_share:
         # The factor still learns, on means it cannot pull: sigmas are right when the likelihood takes over.
@@ -130,7 +131,17 @@ def batch_loss(
         values = losses.laplacian_nll(found.mean, factor, points)
     if found.logits is not None:
         values = values + losses.heatmap_cross_entropy(found.logits, points, sigma=HEATMAP_SIGMA)
-    return (values * weights)[labeled].sum()
+    total = (values * weights)[labeled].sum()
+    return total + _borrowed(found, points, labeled, weights, rare) if rare.any() else total
+
+
+def _borrowed(found: Laplacian, points: Tensor, labeled: Tensor, weights: Tensor, rare: Tensor) -> Tensor:
+    """The likelihood of the other landmarks' residuals under the factor of each rare one, weighed like one landmark."""
+    factor = found.factor[:, rare, None].expand(-1, -1, len(rare), -1).flatten(0, 1)
+    residual = (points - found.mean).detach()[:, None].expand(-1, int(rare.sum()), -1, -1).flatten(0, 1)
+    values = losses.laplacian_nll(torch.zeros_like(residual), factor, residual).unflatten(0, (len(points), -1))
+    known = labeled & ~rare
+    return (values * weights).transpose(1, 2)[known].sum() / len(rare)
 
 
 def make_optimizer(model: MDMD, config: TrainConfig) -> torch.optim.Optimizer:

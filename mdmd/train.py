@@ -155,7 +155,7 @@ def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: 
     if rarely:
         log.warn(
             f"{dataset.name}: fewer than {FEWEST_LABELS} labels to learn {', '.join(rarely)} from; "
-            "they keep the uncertainty they start with"
+            "they take the uncertainty of the others"
         )
     return few
 
