@@ -7,15 +7,17 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mdmd.checkpoint import Checkpoint, load
 from mdmd.config import ModelConfig, to_json
+from mdmd.plan import Plan
 from mdmd.records import Dataset
 from mdmd.runlog import RunLog
-from mdmd.train import Plan, train
+from mdmd.train import train
 
 
 def base_folder(bases: Path, sources: Sequence[Dataset], config: ModelConfig, weights: str | None) -> Path:
@@ -46,12 +48,20 @@ def _weights_key(weights: str | None) -> str:
 
 
 def find_or_train(folder: Path, sources: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
-    """The base in `folder`, trained by `plan` first where there is none yet. A broken-off training leaves nothing."""
+    """The base in `folder`, trained by `plan` first where there is none yet. A broken-off training leaves its state
+    in a file beside `folder` and the next one goes on from it, as often as `plan.keep` says."""
     if (folder / "model.json").is_file():
         return load(folder)
+    state = folder.with_name(folder.name + ".resume.safetensors")
+    if plan.keep is not None:
+        # Nobody asked for this base by name: one that was begun otherwise must not stand in the way.
+        plan = replace(plan, keep=replace(plan.keep, file=state, forget=True))
+    folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    checkpoint.save(partial)
-    os.replace(partial, folder)
+    if plan.processes.main:
+        partial = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        checkpoint.save(partial)
+        os.replace(partial, folder)
+        state.unlink(missing_ok=True)
     return checkpoint

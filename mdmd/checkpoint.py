@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,7 @@ class Checkpoint:
     def save(self, folder: Path) -> None:
         """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there."""
         folder.mkdir(parents=True, exist_ok=True)
-        state: Mapping[str, Tensor] = {k: v.contiguous() for k, v in self.model.state_dict().items()}
-        partial = folder / "model.safetensors.partial"
-        save_file(dict(state), partial)
-        os.replace(partial, folder / "model.safetensors")
+        write_tensors(folder / "model.safetensors", self.model.state_dict(), {})
         record = {
             "format": FORMAT,
             "target": self.target,
@@ -75,6 +73,33 @@ def load(folder: Path) -> Checkpoint:
 
 def write_json(path: Path, record: Any) -> None:
     """Write JSON beside `path`, then put it in its place at once."""
+    content = json.dumps(record, indent=1, ensure_ascii=False)
+    _replace(path, lambda partial: partial.write_text(content, encoding="utf-8"))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file beside `path`, then put it in its place at once; OSError where the disk is full."""
+
+    def write(partial: Path) -> None:
+        try:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, dict(metadata))
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+
+    _replace(path, write)
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` write a file beside `path`; once it is safe on the disk it takes the place of `path`."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        write(partial)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

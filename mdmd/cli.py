@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,14 +20,19 @@ from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.pictures import picture_size, pictures_in
+from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
+from mdmd.processes import Processes, launched, writes_files
 from mdmd.readers import kinds
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
+from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
-from mdmd.train import Plan, adapt, fewer_faces, train
+from mdmd.train import adapt, fewer_faces, train
 
+#: The file in a run's folder that a broken-off run goes on from.
+STATE = "resume.safetensors"
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
     "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
@@ -58,8 +64,9 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 def _refuse(options: argparse.Namespace, message: str, *, code: int) -> int:
     print(f"mdmd: error: {message}", file=sys.stderr)
     out = getattr(options, "out", None)
-    if out is not None and out.is_dir():
-        write_json(out / "error.json", {"error": message})
+    if out is not None and out.is_dir() and writes_files():
+        with contextlib.suppress(OSError):  # the disk may be what is full
+            write_json(out / "error.json", {"error": message})
     return code
 
 
@@ -185,6 +192,16 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "--steps", type=int, metavar="N", help="how many batches instead: repeatable to the last digit on one machine"
     )
     command.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument(
+        "--fresh", action="store_true", help="start over where a broken-off run in the folder would be gone on with"
+    )
+    command.add_argument(
+        "--save-every",
+        type=float,
+        default=Keep.every,
+        metavar="S",
+        help="seconds between states that a broken-off run can be gone on with from (default 60)",
+    )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=out)
     _flag_options(command)
@@ -213,16 +230,17 @@ def _rule(options: argparse.Namespace) -> FlagRule:
     return FlagRule(options.tolerance, options.threshold)
 
 
-def _plan(options: argparse.Namespace, chosen: Preset) -> Plan:
+def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> Plan:
     minutes = 10.0 if options.minutes is None and options.steps is None else options.minutes
-    home = Path(os.environ.get("MDMD_HOME") or Path.home() / ".mdmd")
     return Plan(
         chosen.train,
         Budget(options.steps, minutes),
         options.weights,
         options.seed,
         _rule(options),
-        crops=home / "crops",
+        Keep(options.out / STATE, every=options.save_every),
+        processes,
+        default_home(os.environ) / "crops",
     )
 
 
@@ -246,45 +264,64 @@ def _read_set(given: Path) -> Dataset:
     return reading.dataset
 
 
-def _leave(out: Path, made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
+def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
+    if not writes_files():
+        return
     made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
-    made.save(out)
-    write_json(out / "metrics.json", made.history["heldout"])
+    made.save(options.out)
+    write_json(
+        options.out / "metrics.json", {**made.history["heldout"], "rarely_labeled": made.history["rarely_labeled"]}
+    )
+    (options.out / STATE).unlink(missing_ok=True)
 
 
-def _open_run(out: Path, quiet: bool) -> RunLog:
+@contextlib.contextmanager
+def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]:
+    """The run's log, in the one process that writes it, and the processes that train together."""
+    with launched() as processes:
+        if processes.main:
+            _clear(options.out, fresh=options.fresh)
+        processes.wait()
+        with RunLog(
+            options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
+        ) as log:
+            yield log, processes
+
+
+def _clear(out: Path, *, fresh: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    if (out / "model.json").is_file():  # the log of an earlier run that came to its end
+    if fresh:
+        (out / STATE).unlink(missing_ok=True)
+    if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
         (out / "log.jsonl").unlink(missing_ok=True)
     (out / "error.json").unlink(missing_ok=True)
-    return RunLog(out / "log.jsonl", quiet=quiet)
 
 
 def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
     chosen = preset(options.preset, encoder=options.encoder)
-    plan = _plan(options, chosen)
     datasets = _read_all(options.data)
-    with _open_run(options.out, options.quiet) as log:
-        _leave(options.out, train(datasets, chosen.model, plan, log), chosen, options)
+    with _open_run(options) as (log, processes):
+        plan = _plan(options, chosen, processes)
+        _leave(train(datasets, chosen.model, plan, log), chosen, options)
 
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
     chosen = preset(options.preset, encoder=options.encoder)
-    plan = _plan(options, chosen)
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = checkpoint.load(options.base) if options.base is not None else None
     if base is not None and options.encoder not in (None, base.model.config.encoder):
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
-    with _open_run(options.out, options.quiet) as log:
+    with _open_run(options) as (log, processes):
+        plan = _plan(options, chosen, processes)
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             folder = bases.base_folder(options.bases, sources, chosen.model, options.weights)
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
             base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
-        _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
+        _leave(adapt(target, sources, base, chosen.model, plan, log), chosen, options)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

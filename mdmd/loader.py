@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from functools import partial
@@ -162,7 +162,7 @@ def epochs(count: int, batch_size: int, generator: torch.Generator) -> Iterator[
 T = TypeVar("T")
 
 
-def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> Iterator[T]:
+def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> Generator[T, None, None]:
     """What each job returns, in the order of `jobs`, up to `depth` of them done by threads before they are asked for.
 
     An error of a job comes when its turn does. `depth` 0: every job is done when asked for, without threads.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 SQRT3 = math.sqrt(3.0)
@@ -49,16 +49,27 @@ def heatmap_cross_entropy(
     return -(target * logits.flatten(-2).log_softmax(-1)).sum(-1)
 
 
+def group_counts(labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]]) -> Int[Tensor, " G"]:
+    """How many labels the landmarks of each group have in a batch."""
+    seen = labeled.sum(0)
+    return torch.stack([seen[list(group)].sum() for group in members])
+
+
+def group_weights(counts: Int[Tensor, " G"], members: Sequence[Sequence[int]]) -> Float[Tensor, " N"]:
+    """What one label of each landmark weighs in equation 4: 1 / (groups that have labels x labels of its group).
+
+    So the loss of a batch is a plain sum over its labels, and the parts of a batch add up to it exactly.
+    """
+    weights = torch.zeros(sum(map(len, members)), device=counts.device)
+    for group, count in zip(members, counts, strict=True):
+        if count:
+            weights[list(group)] = 1 / ((counts > 0).sum() * count)
+    return weights
+
+
 def group_mean(
     values: Float[Tensor, "B N"], labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]]
 ) -> Float[Tensor, ""]:
     """Equation 4: the mean over landmarks inside each group, then over groups; groups without a label do not count."""
-    means = []
-    for group in members:
-        if not group:
-            continue
-        index = torch.tensor(group, device=values.device)
-        kept = labeled[:, index]
-        if kept.any():
-            means.append(values[:, index][kept].mean())
-    return torch.stack(means).mean() if means else values.sum() * 0.0
+    weights = group_weights(group_counts(labeled, members), members)
+    return (values * weights)[labeled].sum()

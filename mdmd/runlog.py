@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +16,21 @@ from tqdm import tqdm
 class RunLog:
     """Appends events to `file` (None: nowhere) and shows them on the terminal unless `quiet`.
 
-    An event is a line {"event": kind, "time": unix seconds, ...}; a reader sees whole lines only.
+    An event is a line {"event": kind, "time": unix seconds, ...}; a reader sees whole lines only. Steps come in
+    `every` so many seconds. Where the disk is full, the run goes on without a log.
     """
 
-    def __init__(self, file: Path | None, *, quiet: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self._stream = open(file, "a", encoding="utf-8") if file is not None else None  # noqa: SIM115 - closed in __exit__
+    def __init__(
+        self,
+        file: Path | None,
+        *,
+        quiet: bool = False,
+        every: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.every = every
+        self._file = file
+        self._stream = _appending(file) if file is not None else None
         self._quiet = quiet
         self._clock = clock
         self._bar: tqdm[Any] | None = None
@@ -27,8 +39,12 @@ class RunLog:
         """Write one event at once."""
         if self._stream is not None:
             line = json.dumps({"event": kind, "time": round(self._clock(), 3), **fields}, ensure_ascii=False)
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            try:
+                self._stream.write(line.encode() + b"\n")
+            except OSError as error:
+                self._stream.close()
+                self._stream = None
+                self.warn(f"the log ends here, {self._file}: {error.strerror or error}")
         if kind == "warning":
             self._say(f"warning: {fields['message']}")
         elif kind == "eval":
@@ -41,6 +57,14 @@ class RunLog:
     def warn(self, message: str) -> None:
         """Something the person should know that does not stop the run."""
         self.event("warning", message=message)
+
+    def resume(self, stage: str, step: int, seconds: float) -> None:
+        """The run goes on at `step` after a break: what was told of later steps of `stage` is forgotten."""
+        if self._stream is not None and self._file is not None:
+            lines = self._file.read_bytes().splitlines(keepends=True)
+            self._stream.truncate(0)
+            self._stream.write(b"".join(line for line in lines if not _is_later(line, stage, step)))
+        self.event("resume", stage=stage, step=step, seconds=round(seconds, 1))
 
     def __enter__(self) -> Self:
         return self
@@ -65,3 +89,16 @@ class RunLog:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _appending(file: Path) -> io.FileIO:
+    """`file`, unbuffered, to append whole lines to: half a line that a killed process left is cut off."""
+    whole = file.read_bytes().rfind(b"\n") + 1 if file.is_file() else None
+    if whole is not None:
+        os.truncate(file, whole)
+    return io.FileIO(file, "a")
+
+
+def _is_later(line: bytes, stage: str, step: int) -> bool:
+    event = json.loads(line)
+    return event.get("stage") == stage and event["event"] in ("step", "eval") and event["step"] > step

@@ -22,12 +22,40 @@ class Budget:
         if (self.steps is not None and self.steps < 1) or (self.minutes is not None and not self.minutes > 0):
             raise DataError(f"a budget must be above zero, found {self.steps or self.minutes}")
 
-    def share(self, step: int, seconds: float) -> float:
-        """How much of the run is over after `step` steps and `seconds`; 1 or more at the end."""
+    def share(self, step: int, seconds: float, *, closing: float = 0.0) -> float:
+        """How much of the run is over after `step` steps and `seconds`; 1 or more at the end.
+
+        `closing` seconds are kept back for what follows the last step; at most half of the minutes.
+        """
         if self.steps is not None:
             return step / self.steps
+        return seconds / self._training_seconds(closing)
+
+    def steps_left(self, step: int, seconds: float, *, pace: float, closing: float = 0.0) -> int:
+        """How many steps are still to come when each takes `pace` seconds."""
+        if self.steps is not None:
+            return max(0, self.steps - step)
+        return max(0, round((self._training_seconds(closing) - seconds) / pace))
+
+    def _training_seconds(self, closing: float) -> float:
         assert self.minutes is not None
-        return seconds / (60 * self.minutes)
+        return max(60 * self.minutes - closing, 30 * self.minutes)
+
+
+class Pace:
+    """Seconds a step takes, from `now` on; the first, which warms up or compiles, counts until there is a second."""
+
+    def __init__(self, now: float) -> None:
+        self.seconds = math.inf
+        self._since = now
+        self._steps = 0
+
+    def step(self, now: float) -> None:
+        """A step was over at `now`."""
+        self._steps += 1
+        self.seconds = max((now - self._since) / max(self._steps - 1, 1), 1e-9)
+        if self._steps == 1:
+            self._since = now
 
 
 def learning_rate_factor(share: float, config: TrainConfig) -> float:

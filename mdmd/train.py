@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from mdmd import loss as losses
-from mdmd.calibrate import fit_scale
 from mdmd.checkpoint import Checkpoint
-from mdmd.config import ModelConfig, TrainConfig
+from mdmd.config import ModelConfig
 from mdmd.cropstore import CropStore
 from mdmd.encoder import load_pretrained, load_weights
-from mdmd.evaluate import FlagRule, evaluate, plain
+from mdmd.evaluate import plain
+from mdmd.fit import fit
 from mdmd.heads import RegressionHead
-from mdmd.loader import Batch, FaceCache, crops_of, epochs, split_heldout
-from mdmd.model import MDMD, Laplacian
-from mdmd.predict import autocast, compute_device, predict_crops
-from mdmd.records import Annotation, DataError, Dataset, Prediction, Sample
+from mdmd.loader import FaceCache, split_heldout
+from mdmd.model import MDMD
+from mdmd.plan import Plan
+from mdmd.rare import FEWEST_LABELS, label_counts
+from mdmd.records import DataError, Dataset, Sample
+from mdmd.resume import RunState, inputs_of
 from mdmd.runlog import RunLog
-from mdmd.schedule import Budget, learning_rate_factor
+from mdmd.watch import Watch
 
 #: Fewer faces than this cannot be split into faces to learn from and faces to measure on.
 FEWEST_FACES = 3
-#: Width of the heatmaps' target, in cells.
-HEATMAP_SIGMA = 1.0
-EVALUATIONS = 10
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own; `crops` is
-    the folder where cut faces are kept for later runs, or None for one that lasts as long as this run."""
-
-    train: TrainConfig
-    budget: Budget
-    weights: str | None = None
-    seed: int = 0
-    rule: FlagRule = field(default_factory=FlagRule)
-    crops: Path | None = None
 
 
 def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
@@ -101,13 +82,15 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
 def _learn(
     checkpoint: Checkpoint, datasets: Sequence[Dataset], held: Sequence[Dataset], *, plan: Plan, log: RunLog, stage: str
 ) -> Checkpoint:
-    config, device = checkpoint.model.config, compute_device()
+    began = time.monotonic()
+    config, device = checkpoint.model.config, plan.processes.device
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {}
+    few: dict[str, dict[str, int]] = {}
     for dataset in datasets:
         share = plan.train.heldout_share if dataset in held else 0.0
         learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
-        _check(dataset, learned[dataset.name], log)
+        few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=plan.train.augment != "none")
     log.event(
         "start",
         stage=stage,
@@ -118,15 +101,19 @@ def _learn(
         encoder=config.encoder,
         weights=checkpoint.history.get("weights"),
         device=str(device),
+        processes=plan.processes.count,
     )
-    began = time.monotonic()
     with _caches(datasets, learned, config, plan, log) as caches:
         for cache in caches:
             head = checkpoint.model.head(cache.name)
             if isinstance(head, RegressionHead) and cache.name not in checkpoint.scales:
                 head.means.start_at(cache.mean_shape(), spread=0.1)
-        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage)
-        checkpoint.model = fit(checkpoint.model.to(device), caches, plan, log, watch, stage)
+        # Still to come after the last step: one report, and two measurements of each head that is held to account.
+        following = 1 + 2 * len(held)
+        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage, following=following)
+        state = _state(checkpoint.model, datasets, plan, log, stage)
+        model = checkpoint.model.to(device)
+        checkpoint.model = fit(model, caches, plan, log, watch, stage, state=state, began=began)
     checkpoint.model.cpu()
     for dataset in held:
         measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
@@ -137,21 +124,41 @@ def _learn(
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
+        rarely_labeled=few[checkpoint.target],
         seed=plan.seed,
-        seconds=round(time.monotonic() - began, 1),
+        seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
     )
     log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
     return checkpoint
 
 
-def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog) -> None:
+def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, stage: str) -> RunState | None:
+    if plan.keep is None:
+        return None
+    kind = "steps" if plan.budget.steps is not None else "minutes"
+    settings = (model.config, plan.train)
+    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed)
+    return RunState(plan.keep, inputs, log, main=plan.processes.main)
+
+
+def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
+    """Landmarks with too few labels to learn from, and how many; DataError for a set with too few faces."""
     total = sum(s.annotation is not None for s in dataset.split("train"))
     if total < FEWEST_FACES:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
-    seen = np.sum([s.annotation.labeled for s in faces if s.annotation is not None], axis=0)
-    never = [name for name, count in zip(dataset.definition.landmarks, seen, strict=True) if count == 0]
+    labeled = torch.from_numpy(np.stack([s.annotation.labeled for s in faces if s.annotation is not None]))
+    counts = label_counts(labeled, dataset.definition.mirror, mirrored=mirrored).tolist()
+    few = {name: n for name, n in zip(dataset.definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
+    never = [name for name, n in few.items() if n == 0]
     if never:
         log.warn(f"{dataset.name}: no labels to learn {', '.join(never)} from; predictions of these mean nothing")
+    rarely = [f"{name} ({n})" for name, n in few.items() if n > 0]
+    if rarely:
+        log.warn(
+            f"{dataset.name}: fewer than {FEWEST_LABELS} labels to learn {', '.join(rarely)} from; "
+            "they take the uncertainty of the others"
+        )
+    return few
 
 
 @contextlib.contextmanager
@@ -168,202 +175,6 @@ def _caches(
         for cache in caches:
             cache.fill()
         yield caches
-
-
-class Watch:
-    """Held-out faces of one head, cut once, to measure a model on while and after it learns."""
-
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        faces: Sequence[Sample],
-        rule: FlagRule,
-        log: RunLog,
-        stage: str,
-        head: str | None = None,
-    ) -> None:
-        self.faces = faces
-        self.rule = rule
-        self.log = log
-        self.stage = stage
-        self.head = head or checkpoint.target
-        config = checkpoint.model.config
-        self.images, self.crops = (
-            crops_of(faces, crop_scale=config.crop_scale, size=config.image_size) if faces else (None, [])
-        )
-
-    def predictions(self, model: MDMD, scale: float) -> list[Prediction]:
-        """Of these faces, in image pixels."""
-        assert self.images is not None
-        found: list[Prediction] = []
-        for k in range(0, len(self.crops), 32):
-            found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=scale)
-        return found
-
-    def scale(self, model: MDMD) -> float:
-        """The covariance factor that these faces ask for; 1 without faces."""
-        return fit_scale(self.predictions(model, 1.0), [_annotation(s) for s in self.faces]) if self.faces else 1.0
-
-    def metrics(self, model: MDMD, scale: float) -> dict[str, float]:
-        """`evaluate` on these faces; empty without faces."""
-        if not self.faces:
-            return {}
-        return evaluate(model.head_definition(self.head), self.predictions(model, scale), self.faces, self.rule)
-
-    def report(self, model: MDMD, step: int) -> None:
-        """Log the held-out NME."""
-        found = self.metrics(model, 1.0)
-        if found:
-            self.log.event("eval", stage=self.stage, step=step, nme=round(found["nme"], 3), faces=len(self.faces))
-
-
-def _annotation(sample: Sample) -> Annotation:
-    assert sample.annotation is not None
-    return sample.annotation
-
-
-def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch: Watch, stage: str) -> MDMD:
-    """Optimise `model`, each batch from one set (see `draw_set`); returns the averaged weights."""
-    config, device = plan.train, compute_device()
-    generator = torch.Generator().manual_seed(plan.seed)
-    streams = [epochs(len(c), config.batch_size, generator) for c in caches]
-    optimizer = make_optimizer(model, config)
-    average = AveragedModel(model, avg_fn=moving_average(config.average_decay))
-    averaged = cast(MDMD, average.module)
-    began = told = time.monotonic()
-    recent: dict[str, float] = {}
-    step, evaluations, share = 0, 0, 0.0
-    while share < 1:
-        which = draw_set(len(caches), config.target_share if stage == "adapt" else None, generator)
-        batch = caches[which].batch(next(streams[which]), config.augment, generator)
-        set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
-        value = _step(model, batch, caches[which], optimizer, config, device, share)
-        step += 1
-        if math.isfinite(value):
-            average.update_parameters(model)
-            recent[batch.name] = value if batch.name not in recent else 0.9 * recent[batch.name] + 0.1 * value
-        else:
-            log.warn(f"step {step} on {batch.name}: the loss was {value}, the step was skipped")
-        now = time.monotonic()
-        share = plan.budget.share(step, now - began)
-        if now - told >= 1 or share >= 1 or step == 1:
-            told = now
-            _tell(log, stage, step, share, now - began, recent, optimizer, config)
-        if share >= (evaluations + 1) / EVALUATIONS and share < 1:
-            evaluations = int(share * EVALUATIONS)
-            watch.report(averaged, step)
-    watch.report(averaged, step)
-    return averaged
-
-
-def draw_set(count: int, target_share: float | None, generator: torch.Generator) -> int:
-    """Which set the next batch comes from: each alike, or the first (the target) with `target_share`."""
-    if target_share is None or count == 1:
-        return int(torch.randint(count, (), generator=generator))
-    if float(torch.rand((), generator=generator)) < target_share:
-        return 0
-    return 1 + int(torch.randint(count - 1, (), generator=generator))
-
-
-def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential moving average that starts short, so that the first weights do not linger in short runs."""
-
-    def update(average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-        return average.lerp(new, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
-
-    return update
-
-
-def _step(
-    model: MDMD,
-    batch: Batch,
-    cache: FaceCache,
-    optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
-    device: torch.device,
-    share: float,
-) -> float:
-    model.train()
-    with autocast(device):
-        found = model(batch.images.to(device), batch.name)
-    value = batch_loss(
-        found, batch.points.to(device), batch.labeled.to(device), cache.definition.members, config, share
-    )
-    optimizer.zero_grad(set_to_none=True)
-    if torch.isfinite(value):
-        value.backward()
-        if config.clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
-    return float(value.detach())
-
-
-def batch_loss(
-    found: Laplacian,
-    points: Tensor,
-    labeled: Tensor,
-    members: Sequence[Sequence[int]],
-    config: TrainConfig,
-    share: float,
-) -> Tensor:
-    """Equation 4 on the Laplacian likelihood; in the first part of a run on the distance (in twentieths of the
-    crop), which does not reward small sigmas on memorised faces. A heatmap also gets its cross-entropy."""
-    if share < config.distance_share:
-        # The factor still learns, on means it cannot pull: sigmas are right when the likelihood takes over.
-        values = 20 * losses.distance(found.mean, points)
-        values = values + losses.laplacian_nll(found.mean.detach(), found.factor, points)
-    else:
-        values = losses.laplacian_nll(found.mean, found.factor, points)
-    if found.logits is not None:
-        values = values + losses.heatmap_cross_entropy(found.logits, points, sigma=HEATMAP_SIGMA)
-    return losses.group_mean(values, labeled, members)
-
-
-def make_optimizer(model: MDMD, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW; encoder blocks learn slower the deeper they lie, and norms and biases do not decay."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        factor = 1.0
-        if name.startswith("encoder."):
-            below = model.encoder.depth - model.encoder.depth_of(name.removeprefix("encoder."))
-            factor = config.layer_decay ** (below + 1) if config.layer_decay < 1 else 1.0
-        decay = config.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((factor, decay), []).append(parameter)
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return kind(
-        [{"params": p, "factor": factor, "weight_decay": decay} for (factor, decay), p in groups.items()],
-        lr=config.learning_rate,
-    )
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """`rate` times each parameter group's own factor."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
-
-
-def _tell(
-    log: RunLog,
-    stage: str,
-    step: int,
-    share: float,
-    seconds: float,
-    recent: Mapping[str, float],
-    optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
-) -> None:
-    total = max(step, round(step / share)) if share > 0 else step
-    log.event(
-        "step",
-        stage=stage,
-        step=step,
-        steps=total,
-        loss=round(sum(recent.values()) / max(len(recent), 1), 5),
-        losses={name: round(value, 5) for name, value in recent.items()},
-        images_per_second=round(step * config.batch_size / max(seconds, 1e-9), 1),
-        eta_seconds=round(max(0.0, seconds * (1 - share) / share), 1) if share > 0 else None,
-        learning_rate=max(group["lr"] for group in optimizer.param_groups),
-    )
 
 
 def fewer_faces(dataset: Dataset, count: int, seed: int) -> Dataset:

@@ -11,11 +11,13 @@ from mdmd.coco import read_coco
 from mdmd.config import PRESETS, TrainConfig
 from mdmd.cropstore import CropStore
 from mdmd.loader import FaceCache, epochs, split_heldout
+from mdmd.order import draw_set
+from mdmd.plan import Plan
 from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import Plan, adapt, draw_set, fewer_faces, train
+from mdmd.train import adapt, fewer_faces, train
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)

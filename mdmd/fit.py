@@ -1,0 +1,115 @@
+"""The optimisation: batches in, averaged weights out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from mdmd.loader import Batch, FaceCache, ahead, batches_ahead
+from mdmd.model import MDMD
+from mdmd.order import Draw, draws, mixed
+from mdmd.plan import Plan
+from mdmd.rare import rarely_labeled
+from mdmd.records import DataError
+from mdmd.resume import Progress, RunState
+from mdmd.runlog import RunLog
+from mdmd.schedule import Pace, learning_rate_factor
+from mdmd.step import Stepper, make_optimizer, moving_average, set_learning_rate
+from mdmd.watch import Watch
+
+EVALUATIONS = 10
+#: So many steps in a row without a finite loss and gradient end a run.
+PATIENCE = 20
+
+
+def fit(
+    model: MDMD,
+    caches: Sequence[FaceCache],
+    plan: Plan,
+    log: RunLog,
+    watch: Watch,
+    stage: str,
+    *,
+    state: RunState | None = None,
+    began: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> MDMD:
+    """Optimise `model`, each batch from one set (see `order.draws`); returns the averaged weights.
+
+    Goes on where `state` says that an earlier process was, and keeps it up to date. `began` is when the run
+    began by `clock`, in seconds (default: now). Raises DataError when the loss stays without a finite value.
+    """
+    config, processes = plan.train, plan.processes
+    pace = Pace(clock())
+    began = clock() if began is None else began
+    optimizer = make_optimizer(model, config)
+    average = AveragedModel(model, avg_fn=moving_average(config.average_decay))
+    averaged = cast(MDMD, average.module)
+    take_step = Stepper(model, optimizer, config, processes, log.warn)
+    kept = state.restore(model, average, optimizer) if state is not None else None
+    progress = kept or Progress()
+    if kept is not None:
+        began -= kept.seconds
+        log.resume(stage, kept.step, kept.seconds)
+
+    rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=config.augment != "none") for c in caches]
+    target_share = config.target_share if stage == "adapt" else None
+    order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
+    share = plan.budget.share(progress.step, progress.seconds)
+
+    def made(draw: Draw) -> tuple[Draw, Batch]:
+        return draw, caches[draw.which].batch(draw.index, config.augment, draw.generator)
+
+    batches = ahead((partial(made, draw) for draw in order), depth=batches_ahead(processes.device))
+    told = -math.inf
+    while share < 1:
+        draw, batch = next(batches)
+        # What a network draws itself (dropout) is a function of seed and step too.
+        torch.manual_seed(mixed(plan.seed, 2, progress.step))
+        set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
+        value = take_step(batch, rare[draw.which], share)
+        progress.count(batch.name, value)
+        if math.isfinite(value):
+            average.update_parameters(model)
+        else:
+            log.warn(f"step {progress.step} on {batch.name}: loss or gradient was {value}, the step was skipped")
+        if progress.skipped >= PATIENCE:
+            if state is not None:
+                state.save(progress, model, average, optimizer)
+            raise DataError(
+                f"step {progress.step}: {PATIENCE} steps in a row without a finite loss and gradient; the training "
+                f"stops, the weights of its last good step are {f'kept in {state.keep.file}' if state else 'lost'}"
+            )
+
+        now = clock()
+        pace.step(now)
+        progress.seconds = now - began
+        share = max(share, processes.agree(plan.budget.share(progress.step, progress.seconds, closing=watch.closing)))
+        if now - told >= log.every or share >= 1:
+            told = now
+            left = plan.budget.steps_left(progress.step, progress.seconds, pace=pace.seconds, closing=watch.closing)
+            log.event(
+                "step",
+                stage=stage,
+                step=progress.step,
+                steps=progress.step + left,
+                loss=round(progress.loss, 5),
+                losses={name: round(loss, 5) for name, loss in progress.recent.items()},
+                images_per_second=round(config.batch_size / pace.seconds, 1),
+                eta_seconds=round(left * pace.seconds + watch.closing, 1),
+                learning_rate=max(group["lr"] for group in optimizer.param_groups),
+            )
+        if (progress.evaluations + 1) / EVALUATIONS <= share < 1:
+            progress.evaluations = int(share * EVALUATIONS)
+            watch.report(averaged, progress.step)
+        if state is not None:
+            state.offer(progress, model, average, optimizer)
+    batches.close()
+    watch.report(averaged, progress.step)
+    return averaged

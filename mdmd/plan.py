@@ -1,0 +1,28 @@
+"""What one run needs beside its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mdmd.config import TrainConfig
+from mdmd.evaluate import FlagRule
+from mdmd.processes import Processes
+from mdmd.resume import Keep
+from mdmd.schedule import Budget
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`weights` is a safetensors file, "none", or None for timm's own. `keep` is where the run's state is kept to go
+    on from after a break; None: nowhere. `crops` is the folder where cut faces are kept for later runs, or None for one
+    that lasts as long as this run."""
+
+    train: TrainConfig
+    budget: Budget
+    weights: str | None = None
+    seed: int = 0
+    rule: FlagRule = field(default_factory=FlagRule)
+    keep: Keep | None = None
+    processes: Processes = field(default_factory=Processes)
+    crops: Path | None = None
