@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from mdmd import bases, checkpoint
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import PRESETS, Preset, preset, to_json
+from mdmd.config import PRESETS, Preset, check_base, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
@@ -148,7 +148,20 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         choices=sorted(PRESETS),
         help="paper: the published method; default: ours; tiny: for a try without pretrained weights",
     )
-    command.add_argument("--encoder", metavar="NAME", help="any timm vision transformer (default: the preset's)")
+    command.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="any timm vision transformer, or a convolutional network such as resnet50 (default: the preset's)",
+    )
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SETTING",
+        help="change one setting of the preset, such as model.groups=8, model.tokens=landmark, "
+        "model.stem=early_convolutions or train.loss=euclidean; repeatable",
+    )
     command.add_argument(
         "--weights",
         metavar="FILE",
@@ -222,7 +235,7 @@ def _open_run(out: Path, quiet: bool) -> RunLog:
 
 def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
-    chosen = preset(options.preset, encoder=options.encoder)
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     plan = _plan(options, chosen)
     datasets = _read_all(options.data)
     with _open_run(options.out, options.quiet) as log:
@@ -231,7 +244,7 @@ def run_train(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
-    chosen = preset(options.preset, encoder=options.encoder)
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     plan = _plan(options, chosen)
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
@@ -239,6 +252,8 @@ def run_adapt(options: argparse.Namespace) -> None:
     base = checkpoint.load(options.base) if options.base is not None else None
     if base is not None and options.encoder not in (None, base.model.config.encoder):
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
+    if base is not None:
+        check_base(base.model.config, options.settings, where=str(options.base))
     with _open_run(options.out, options.quiet) as log:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             names = [s.name for s in sources]

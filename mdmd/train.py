@@ -91,7 +91,7 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
         return None
     if weights is None:
         return load_pretrained(model.encoder, model.config.encoder, log.warn)
-    load_weights(model.encoder, Path(weights))
+    load_weights(model.encoder, Path(weights), log.warn)
     return Path(weights).name
 
 
@@ -236,7 +236,7 @@ def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch
         which = draw_set(len(caches), config.target_share if stage == "adapt" else None, generator)
         batch = caches[which].batch(next(streams[which]), config.augment, generator)
         set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
-        value = _step(model, batch, caches[which], optimizer, config, device, share)
+        value = _step(model, batch, optimizer, config, device, share)
         step += 1
         if math.isfinite(value):
             average.update_parameters(model)
@@ -276,7 +276,6 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
 def _step(
     model: MDMD,
     batch: Batch,
-    cache: FaceCache,
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
     device: torch.device,
@@ -286,7 +285,7 @@ def _step(
     with autocast(device):
         found = model(batch.images.to(device), batch.name)
     value = batch_loss(
-        found, batch.points.to(device), batch.labeled.to(device), cache.definition.members, config, share
+        found, batch.points.to(device), batch.labeled.to(device), model.groups_of(batch.name), config, share
     )
     optimizer.zero_grad(set_to_none=True)
     if torch.isfinite(value):
@@ -305,9 +304,10 @@ def batch_loss(
     config: TrainConfig,
     share: float,
 ) -> Tensor:
-    """Equation 4 on the Laplacian likelihood; in the first part of a run on the distance (in twentieths of the
-    crop), which does not reward small sigmas on memorised faces. A heatmap also gets its cross-entropy."""
-    if share < config.distance_share:
+    """Equation 4 on the Laplacian likelihood; in the first part of a run, or throughout with the Euclidean loss, on the
+    distance (in twentieths of the crop), which does not reward small sigmas on memorised faces. A heatmap also gets
+    its cross-entropy."""
+    if config.loss == "euclidean" or share < config.distance_share:
         # The factor still learns, on means it cannot pull: sigmas are right when the likelihood takes over.
         values = 20 * losses.distance(found.mean, points)
         values = values + losses.laplacian_nll(found.mean.detach(), found.factor, points)
