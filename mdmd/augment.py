@@ -7,7 +7,7 @@ and then x by a wave in the new y, and A is affine; a point goes back through A 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +19,9 @@ from torchvision.transforms.v2 import functional as photo
 
 @dataclass(frozen=True)
 class WarpRange:
-    """Largest random deviations: degrees, shares of the crop, and factors."""
+    """Largest random deviations: degrees, shares of the crop, and factors; `mirror` is the share of mirrored faces."""
 
+    mirror: float = 0.0
     rotation: float = 0.0
     scale: float = 0.0
     shift: float = 0.0
@@ -31,8 +32,11 @@ class WarpRange:
 
 WARPS = {
     "none": WarpRange(),
-    "moderate": WarpRange(rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
-    "strong": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=15.0, stretch=0.15, wave=0.03),
+    "moderate": WarpRange(mirror=0.5, rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
+    "strong": WarpRange(mirror=0.5, rotation=45.0, scale=0.3, shift=0.12, shear=15.0, stretch=0.15, wave=0.03),
+    # D.2 names the operations and prints no range. Shear is AutoAugment's 0.3; rotation is more than its 30 degrees,
+    # for "additional rotations"; scale, translation and waves are ours. It names no mirroring.
+    "paper": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=math.degrees(math.atan(0.3)), wave=0.03),
 }
 
 
@@ -110,18 +114,38 @@ Draw = Callable[[float, float], float]
 Picture = UInt8[Tensor, "3 S S"]
 
 
-def _cutout(x: Tensor, draw: Draw) -> Tensor:
-    size = x.shape[-1]
-    height, width = (int(size * draw(0.1, 0.4)) for _ in range(2))
-    top, left = int(draw(0, size - height)), int(draw(0, size - width))
-    out = x.clone()
-    out[:, top : top + height, left : left + width] = int(draw(0, 255))
-    return out
+Operation = Callable[[Picture, Draw], Picture]
 
 
-OPERATIONS: dict[str, Callable[[Tensor, Draw], Tensor]] = {
+def _cutout(smallest: float, largest: float) -> Operation:
+    """A rectangle of one grey whose sides are these shares of the picture's."""
+
+    def cut(x: Picture, draw: Draw) -> Picture:
+        size = x.shape[-1]
+        height, width = (int(size * draw(smallest, largest)) for _ in range(2))
+        top, left = int(draw(0, size - height)), int(draw(0, size - width))
+        out = x.clone()
+        out[:, top : top + height, left : left + width] = int(draw(0, 255))
+        return out
+
+    return cut
+
+
+def _jitter(tone: float, colour: float, hue: float) -> Operation:
+    """Brightness and contrast times 1 +- `tone`, saturation times 1 +- `colour`, hue turned by +- `hue` of a circle."""
+
+    def jitter(x: Picture, draw: Draw) -> Picture:
+        x = photo.adjust_brightness(x, draw(1 - tone, 1 + tone))
+        x = photo.adjust_contrast(x, draw(1 - tone, 1 + tone))
+        x = photo.adjust_saturation(x, draw(1 - colour, 1 + colour))
+        return photo.adjust_hue(x, draw(-hue, hue)) if hue else x
+
+    return jitter
+
+
+OPERATIONS: dict[str, Operation] = {
     "blur": lambda x, draw: photo.gaussian_blur(x, [7, 7], [draw(0.3, 2.0)] * 2),
-    "cutout": _cutout,
+    "cutout": _cutout(0.1, 0.4),
     "equalize": lambda x, draw: photo.equalize(x),
     "solarize": lambda x, draw: photo.solarize(x, draw(128, 255)),
     "autocontrast": lambda x, draw: photo.autocontrast(x),
@@ -131,25 +155,52 @@ OPERATIONS: dict[str, Callable[[Tensor, Draw], Tensor]] = {
     "gray": lambda x, draw: photo.rgb_to_grayscale(x, num_output_channels=3),
 }
 
+#: The photometric operations of D.2, in the ranges of AutoAugment (Cubuk et al. 2019), which D.2 modifies; those of
+#: blur and of the jitter's hue are ours, and cutout's sides are AutoAugment's 60 pixels of 331.
+PAPER_OPERATIONS: dict[str, Operation] = {
+    **{name: OPERATIONS[name] for name in ("blur", "equalize", "autocontrast", "invert")},
+    "cutout": _cutout(0.0, 60 / 331),
+    "jitter": _jitter(0.9, 0.9, 0.05),
+    "solarize": lambda x, draw: photo.solarize(x, draw(0, 255)),
+    "sharpness": lambda x, draw: photo.adjust_sharpness(x, draw(0.1, 1.9)),
+    "posterize": lambda x, draw: photo.posterize(x, int(draw(4, 9))),
+}
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """`always` on every picture, then none to `most` of `operations`, each alike."""
+
+    operations: Mapping[str, Operation]
+    most: int
+    always: Operation = lambda x, draw: x
+
+
+PHOTOMETRY: Mapping[str, Photometry] = {
+    "none": Photometry({}, most=0),
+    "moderate": Photometry(OPERATIONS, most=1, always=_jitter(0.4, 0.6, 0.0)),
+    "strong": Photometry(OPERATIONS, most=2, always=_jitter(0.4, 0.6, 0.0)),
+    # Two operations are what a sub-policy of AutoAugment has; which pairs the paper uses is not printed.
+    "paper": Photometry(PAPER_OPERATIONS, most=2),
+}
+
 
 def random_photometry(
-    pictures: UInt8[Tensor, "B 3 S S"], strength: str, generator: torch.Generator
+    pictures: UInt8[Tensor, "B 3 S S"], policy: str, generator: torch.Generator
 ) -> UInt8[Tensor, "B 3 S S"]:
-    """Colour jitter for every picture, and up to one (moderate) or two (strong) of OPERATIONS."""
-    if strength == "none":
+    """The pictures under the `policy` of PHOTOMETRY, each drawn for itself."""
+    chosen = PHOTOMETRY[policy]
+    if not chosen.operations:
         return pictures
 
     def draw(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand((), generator=generator))
 
-    names = list(OPERATIONS)
-    most = 2 if strength == "strong" else 1
+    names = list(chosen.operations)
     out = []
     for picture in pictures:
-        jittered = photo.adjust_brightness(picture, draw(0.6, 1.4))
-        jittered = photo.adjust_contrast(jittered, draw(0.6, 1.4))
-        jittered = photo.adjust_saturation(jittered, draw(0.4, 1.6))
-        for _ in range(int(draw(0, most + 1))):
-            jittered = OPERATIONS[names[int(draw(0, len(names)))]](jittered, draw)
-        out.append(jittered)
+        changed = chosen.always(picture, draw)
+        for _ in range(int(draw(0, chosen.most + 1))):
+            changed = chosen.operations[names[int(draw(0, len(names)))]](changed, draw)
+        out.append(changed)
     return torch.stack(out)

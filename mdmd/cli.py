@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from mdmd import bases, checkpoint
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import PRESETS, Preset, preset, to_json
+from mdmd.config import PRESETS, Preset, check_base, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
@@ -179,7 +179,20 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         choices=sorted(PRESETS),
         help="paper: the published method; default: ours; tiny: for a try without pretrained weights",
     )
-    command.add_argument("--encoder", metavar="NAME", help="any timm vision transformer (default: the preset's)")
+    command.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="any timm vision transformer, or a convolutional network such as resnet50 (default: the preset's)",
+    )
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SETTING",
+        help="change one setting of the preset, such as model.groups=8, model.tokens=landmark, "
+        "model.stem=early_convolutions or train.loss=euclidean; repeatable",
+    )
     command.add_argument(
         "--weights",
         metavar="FILE",
@@ -299,7 +312,7 @@ def _clear(out: Path, *, fresh: bool) -> None:
 
 def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
-    chosen = preset(options.preset, encoder=options.encoder)
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     datasets = _read_all(options.data)
     with _open_run(options) as (log, processes):
         plan = _plan(options, chosen, processes)
@@ -308,13 +321,15 @@ def run_train(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
-    chosen = preset(options.preset, encoder=options.encoder)
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = checkpoint.load(options.base) if options.base is not None else None
     if base is not None and options.encoder not in (None, base.model.config.encoder):
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
+    if base is not None:
+        check_base(base.model.config, options.settings, where=str(options.base))
     with _open_run(options) as (log, processes):
         plan = _plan(options, chosen, processes)
         if base is None and sources and chosen.starts_from_base and options.bases is not None:

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mdmd.records import DataError
 
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+#: 12 blocks of D = 768 on 14 x 14 patches, as printed; which pretrained weights the paper used is not.
+PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"
+
+
+def refuse_unless(sound: bool, sentence: str) -> None:
+    """DataError with `sentence` where a setting is not `sound`."""
+    if not sound:
+        raise DataError(sentence)
+
+
+def fits(value: object, kind: Any) -> bool:
+    """Whether a JSON value is of an annotated kind; a whole number is a number, and infinities are none."""
+    if get_origin(kind) is Literal:
+        return any(value == choice and type(value) is type(choice) for choice in get_args(kind))
+    if get_args(kind):
+        return any(fits(value, choice) for choice in get_args(kind))
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is kind
+
+
+def wanted(kind: Any) -> str:
+    """An annotated kind in words."""
+    if get_origin(kind) is Literal:
+        return " or ".join(str(choice) for choice in get_args(kind))
+    if get_args(kind):
+        return " or ".join(wanted(choice) for choice in get_args(kind))
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}.get(kind, "none")
+
+
+def check_kinds(config: ModelConfig | TrainConfig) -> None:
+    """DataError for the first setting whose value is not of its kind."""
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        refuse_unless(fits(value, kind), f"{name} must be {wanted(kind)}, found {value!r}")
 
 
 @dataclass(frozen=True)
@@ -18,31 +54,52 @@ class ModelConfig:
     """Everything that prediction needs to rebuild the network.
 
     `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
-    ask stride-4 features where each landmark is). `decoder_heads` None means one for each 64 channels.
+    ask stride-4 features where each landmark is). `stem` stands before a transformer's blocks (`mdmd/stems.py`).
+    `groups` is how finely landmarks are grouped (Table 7), and `tokens` what the decoder's queries are: groups,
+    a definition's landmarks (Table 5), or both (`mdmd/grouping.py`, `mdmd/model.py`). `decoder_heads` None means one
+    for each 64 channels.
     `crop_scale` is the crop's side in longer sides of the box. `sigma_floor` is the smallest standard
     deviation in shares of the crop (half a pixel of 224).
     """
 
     encoder: str = DEFAULT_ENCODER
     image_size: int = 224
+    stem: Literal["patch", "early_convolutions", "resnet50"] = "patch"
+    groups: Literal[5, 8, 12] = 12
+    tokens: Literal["group", "landmark", "both"] = "group"
     head: Literal["regression", "heatmap"] = "heatmap"
     decoder_depth: int = 3
     decoder_heads: int | None = None
     feedforward_residual: bool = True
+    activation: Literal["relu", "gelu"] = "gelu"
     pixel_channels: int = 64
     crop_scale: float = 1.4
     sigma_floor: float = 0.5 / 224
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
+        for name in ("image_size", "decoder_depth", "crop_scale"):
+            refuse_unless(getattr(self, name) > 0, f"{name} must be above 0, found {getattr(self, name)}")
+        heads = self.decoder_heads
+        refuse_unless(heads is None or heads > 0, f"decoder_heads must be above 0 or none, found {heads}")
+        widths = self.pixel_channels > 0 and self.pixel_channels % 16 == 0
+        refuse_unless(widths, f"pixel_channels must be a multiple of 16, found {self.pixel_channels}")
+        floor = self.sigma_floor
+        refuse_unless(0 < floor < 0.05, f"sigma_floor must be above 0 and below 0.05 of the crop, found {floor}")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How a model is trained. Times are shares of the whole run, so that any budget ends its schedule.
 
+    `loss` "laplacian" is the likelihood of equation 4; "euclidean" (Table 5) lets the means follow the distance alone,
+    and the covariances the likelihood of means that they cannot move, so that there is still something to calibrate.
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
     `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.
     """
 
+    loss: Literal["laplacian", "euclidean"] = "laplacian"
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = 1e-3
     layer_decay: float = 0.65
@@ -54,8 +111,21 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     average_decay: float = 0.99
     batch_size: int = 16
-    augment: Literal["none", "moderate", "strong"] = "moderate"
+    augment: Literal["none", "moderate", "strong", "paper"] = "moderate"
     heldout_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_kinds(self)
+        for name in ("layer_decay", "distance_share", "target_share", "heldout_share"):
+            value = getattr(self, name)
+            refuse_unless(value is None or 0 <= value <= 1, f"{name} must be between 0 and 1, found {value}")
+        for name in ("warmup_share", "average_decay"):
+            value = getattr(self, name)
+            refuse_unless(0 <= value < 1, f"{name} must be at least 0 and below 1, found {value}")
+        for name in ("learning_rate", "clip_norm", "batch_size"):
+            value = getattr(self, name)
+            refuse_unless(value is None or value > 0, f"{name} must be above 0, found {value}")
+        refuse_unless(self.weight_decay >= 0, f"weight_decay must not be below 0, found {self.weight_decay}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +140,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(ModelConfig(), TrainConfig(), starts_from_base=True),
     "paper": Preset(
-        ModelConfig(head="regression", feedforward_residual=False),
+        ModelConfig(encoder=PAPER_ENCODER, head="regression", feedforward_residual=False, activation="relu"),
         TrainConfig(
             optimizer="adam",
             learning_rate=1e-4,
@@ -83,7 +153,7 @@ PRESETS: Mapping[str, Preset] = {
             clip_norm=None,
             average_decay=0.0,
             batch_size=32,
-            augment="strong",
+            augment="paper",
         ),
         starts_from_base=False,
     ),
@@ -95,12 +165,45 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-def preset(name: str, *, encoder: str | None = None) -> Preset:
-    """The preset called `name`, with another encoder where one is given."""
+def preset(name: str, *, encoder: str | None = None, settings: Sequence[str] = ()) -> Preset:
+    """The preset called `name`, with another encoder and other `settings` ("train.loss=euclidean") where given."""
     if name not in PRESETS:
         raise DataError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
     chosen = PRESETS[name]
-    return chosen if encoder is None else replace(chosen, model=replace(chosen.model, encoder=encoder))
+    if encoder is not None:
+        chosen = replace(chosen, model=replace(chosen.model, encoder=encoder))
+    for setting in settings:
+        section, key, value = parse_setting(setting)
+        if section == "model":
+            chosen = replace(chosen, model=replace(chosen.model, **{key: value}))
+        else:
+            chosen = replace(chosen, train=replace(chosen.train, **{key: value}))
+    return chosen
+
+
+def parse_setting(text: str) -> tuple[str, str, Any]:
+    """Section ("model" or "train"), name and value of "model.groups=8"; DataError says which names there are."""
+    path, equals, written = text.partition("=")
+    section, _, key = path.strip().partition(".")
+    kind = {"model": ModelConfig, "train": TrainConfig}.get(section)
+    if kind is None or not equals:
+        raise DataError(f"a setting reads model.NAME=VALUE or train.NAME=VALUE, found {text!r}")
+    names = [f.name for f in fields(kind)]
+    if key not in names:
+        raise DataError(f"no setting {section}.{key}; there are: {', '.join(names)}")
+    written = written.strip()
+    try:
+        value = None if written == "none" and not fits("none", get_type_hints(kind)[key]) else json.loads(written)
+    except json.JSONDecodeError:
+        value = written
+    return section, key, value
+
+
+def check_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> None:
+    """DataError where `settings` ask of a trained model to be another one."""
+    for section, key, value in map(parse_setting, settings):
+        if section == "model" and getattr(base, key) != value:
+            raise DataError(f"{where} has {key} = {getattr(base, key)}, {section}.{key} asks for {value}")
 
 
 T = TypeVar("T", ModelConfig, TrainConfig)
@@ -111,7 +214,10 @@ def from_json(kind: type[T], record: Mapping[str, Any], *, where: Path) -> T:
     unknown = set(record) - {f.name for f in fields(kind)}
     if unknown:
         raise DataError(f"{where}: unknown settings {', '.join(sorted(unknown))}: written by another version?")
-    return kind(**record)
+    try:
+        return kind(**record)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:

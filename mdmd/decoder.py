@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
+
 
 class DecoderBlock(nn.Module):
-    """Equations 1 to 3 of the paper. Equation 3 prints no residual around the feed-forward network;
-    `feedforward_residual` adds the usual one."""
+    """Equations 1 to 3 of the paper: each layer normalises what it reads, the picture's tokens too.
 
-    def __init__(self, channels: int, heads: int, *, feedforward_residual: bool) -> None:
+    Equation 3 prints no residual around the feed-forward network; `feedforward_residual` adds the usual one.
+    The network is that of Vaswani et al. 2017, four times as wide inside; `activation` is theirs ("relu") or "gelu".
+    """
+
+    def __init__(self, channels: int, heads: int, *, feedforward_residual: bool, activation: str) -> None:
         super().__init__()
         self.norm_query = nn.LayerNorm(channels)
         self.norm_picture = nn.LayerNorm(channels)
@@ -19,7 +27,7 @@ class DecoderBlock(nn.Module):
         self.mutual = nn.MultiheadAttention(channels, heads, batch_first=True)
         self.norm_feedforward = nn.LayerNorm(channels)
         self.feedforward = nn.Sequential(
-            nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels)
+            nn.Linear(channels, 4 * channels), ACTIVATIONS[activation](), nn.Linear(4 * channels, channels)
         )
         self.feedforward_residual = feedforward_residual
 
@@ -33,19 +41,31 @@ class DecoderBlock(nn.Module):
 
 
 class GroupDecoder(nn.Module):
-    """G learned group queries through `depth` blocks of cross- and self-attention."""
+    """G learned group queries, and queries that a caller adds, through `depth` blocks of cross- and self-attention."""
 
-    def __init__(self, channels: int, *, groups: int, depth: int, heads: int, feedforward_residual: bool) -> None:
+    def __init__(
+        self, channels: int, *, groups: int, depth: int, heads: int, feedforward_residual: bool, activation: str
+    ) -> None:
         super().__init__()
-        self.queries = nn.Embedding(groups, channels)
-        nn.init.normal_(self.queries.weight, std=0.02)
+        self.queries = learned_queries(groups, channels)
         self.blocks = nn.ModuleList(
-            DecoderBlock(channels, heads, feedforward_residual=feedforward_residual) for _ in range(depth)
+            DecoderBlock(channels, heads, feedforward_residual=feedforward_residual, activation=activation)
+            for _ in range(depth)
         )
 
-    def forward(self, tokens: Float[Tensor, "B T C"]) -> Float[Tensor, "B G C"]:
-        """Group tokens of each picture."""
-        groups = self.queries.weight.expand(len(tokens), -1, -1)
+    def forward(
+        self, tokens: Float[Tensor, "B T C"], added: Float[Tensor, "A C"] | None = None
+    ) -> Float[Tensor, "B Q C"]:
+        """What the queries found in each picture: the G shared ones first, then the A added."""
+        shared = self.queries.weight
+        queries = (shared if added is None else torch.cat([shared, added])).expand(len(tokens), -1, -1)
         for block in self.blocks:
-            groups = block(groups, tokens)
-        return groups
+            queries = block(queries, tokens)
+        return queries
+
+
+def learned_queries(count: int, channels: int) -> nn.Embedding:
+    """`count` learned tokens, small at first so that blocks start from the picture."""
+    queries = nn.Embedding(count, channels)
+    nn.init.normal_(queries.weight, std=0.02)
+    return queries

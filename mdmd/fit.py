@@ -11,6 +11,7 @@ from typing import cast
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from mdmd.augment import WARPS
 from mdmd.loader import Batch, FaceCache, ahead, batches_ahead
 from mdmd.model import MDMD
 from mdmd.order import Draw, draws, mixed
@@ -58,7 +59,7 @@ def fit(
         began -= kept.seconds
         log.resume(stage, kept.step, kept.seconds)
 
-    rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=config.augment != "none") for c in caches]
+    rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=WARPS[config.augment].mirror > 0) for c in caches]
     target_share = config.target_share if stage == "adapt" else None
     order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
     share = plan.budget.share(progress.step, progress.seconds)

@@ -134,13 +134,11 @@ class FaceCache:
         return torch.where(count > 0, (mean - 0.5) * MARGIN + 0.5, 0.5)
 
     def batch(self, index: Sequence[int], augment: str, generator: torch.Generator) -> Batch:
-        """The faces of `index`, each warped and recoloured at random (`augment`: none, moderate, strong)."""
+        """The faces of `index`, each warped and recoloured at random (`augment`: a policy of `mdmd/augment.py`)."""
         chosen = torch.as_tensor(index)
         pictures = torch.from_numpy(np.stack([self._pixels(k) for k in index]))
         points, labeled = self.points[chosen], self.labeled[chosen]
-        mirrored = torch.zeros(len(chosen), dtype=torch.bool)
-        if augment != "none":
-            mirrored = torch.rand(len(chosen), generator=generator) < 0.5
+        mirrored = torch.rand(len(chosen), generator=generator) < WARPS[augment].mirror
         warp = random_warp(len(chosen), WARPS[augment], mirrored, zoom=MARGIN, generator=generator)
         mirror = torch.tensor(self.definition.mirror)
         points = torch.where(mirrored[:, None, None], points[:, mirror], points)

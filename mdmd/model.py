@@ -10,11 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mdmd.config import ModelConfig
-from mdmd.decoder import GroupDecoder
+from mdmd.decoder import GroupDecoder, learned_queries
 from mdmd.encoder import Encoder
+from mdmd.grouping import grouped
 from mdmd.heads import HeatmapHead, RegressionHead
 from mdmd.pixels import PixelPath
-from mdmd.records import GROUPS, DataError, Definition
+from mdmd.records import DataError, Definition
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,45 +32,59 @@ class Laplacian:
 
 
 class MDMD(nn.Module):
-    """Shared encoder and decoder with a head for every set of faces, found by the set's name."""
+    """Shared encoder and decoder with a head for every set of faces, found by the set's name.
+
+    A head reads one token for each group of landmarks (`config.tokens` "group", the paper), one for each landmark of
+    its definition ("landmark", Table 5), or for each landmark the sum of its own token and its group's ("both", our
+    reading of the paper's future work: all attend together, groups carry what definitions share, landmarks their own
+    place). Landmark queries belong to a definition, so each head brings its own.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.encoder, config.image_size)
+        self.encoder = Encoder(config.encoder, config.image_size, config.stem)
         channels = self.encoder.channels
         heads = config.decoder_heads or max(1, channels // 64)
         if channels % heads:
             raise DataError(f"{heads} decoder heads do not divide the encoder's {channels} channels")
         self.decoder = GroupDecoder(
             channels,
-            groups=len(GROUPS),
+            groups=0 if config.tokens == "landmark" else config.groups,
             depth=config.decoder_depth,
             heads=heads,
             feedforward_residual=config.feedforward_residual,
+            activation=config.activation,
         )
         self.pixels = PixelPath(channels, config.pixel_channels) if config.head == "heatmap" else None
         self.definitions: dict[str, Definition] = {}
         self.heads = nn.ModuleList()
+        self.landmark_queries = nn.ModuleList()
 
     def add_head(self, name: str, definition: Definition, mean_shape: Float[Tensor, "N 2"] | None = None) -> None:
         """A head for the set `name`, in place of one of that name. `mean_shape` in crop units, default the middle."""
         channels, config = self.encoder.channels, self.config
-        members = definition.members
+        count = len(definition.landmarks)
+        members = grouped(definition.members, config.groups)
+        if config.tokens != "group":
+            members = tuple((k,) for k in range(count))
         if config.head == "heatmap":
             head: nn.Module = HeatmapHead(
                 channels, members, pixel_channels=config.pixel_channels, floor=config.sigma_floor
             )
         else:
-            middle = torch.full((len(definition.landmarks), 2), 0.5)
+            middle = torch.full((count, 2), 0.5)
             head = RegressionHead(
                 channels, members, middle if mean_shape is None else mean_shape, floor=config.sigma_floor
             )
-        if name in self.definitions:
-            self.heads[self._position(name)] = head
-        else:
-            self.heads.append(head)
         self.definitions[name] = definition
+        _put(self.heads, self._position(name), head)
+        if config.tokens != "group":
+            _put(self.landmark_queries, self._position(name), learned_queries(count, channels))
+
+    def groups_of(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """The landmarks of head `name` in each of this model's groups, which equation 4 averages over."""
+        return grouped(self.definitions[name].members, self.config.groups)
 
     def head_definition(self, name: str) -> Definition:
         """The definition that head `name` speaks; DataError for a name there is no head for."""
@@ -87,9 +102,27 @@ class MDMD(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 S S"], head: str) -> Laplacian:
         """Landmarks of head `head` on pictures with values from 0 to 1."""
         tokens = self.encoder(images)
-        groups = self.decoder(tokens)
+        read = self._read(tokens, head)
         pixels = self.pixels(images, self.encoder.grid_features(tokens)) if self.pixels is not None else None
-        return Laplacian(*self.head(head)(groups, pixels))
+        return Laplacian(*self.head(head)(read, pixels))
+
+    def _read(self, tokens: Float[Tensor, "B T C"], name: str) -> Float[Tensor, "B R C"]:
+        """The tokens that head `name` reads."""
+        if self.config.tokens == "group":
+            return self.decoder(tokens)
+        found = self.decoder(tokens, self.landmark_queries[self._position(name)].weight)
+        if self.config.tokens == "landmark":
+            return found
+        groups, landmarks = found[:, : self.config.groups], found[:, self.config.groups :]
+        group_of = {k: g for g, members in enumerate(self.groups_of(name)) for k in members}
+        return landmarks + groups[:, [group_of[k] for k in range(landmarks.shape[1])]]
+
+
+def _put(modules: nn.ModuleList, position: int, module: nn.Module) -> None:
+    if position == len(modules):
+        modules.append(module)
+    else:
+        modules[position] = module
 
 
 def build(config: ModelConfig, definitions: Mapping[str, Definition]) -> MDMD:

@@ -66,7 +66,7 @@ class Stepper:
     def _gradients(self, batch: Batch, rare: Tensor, share: float) -> Tensor:
         """Add up this process's gradients; its part of the loss, and 1 where memory was too short (float64)."""
         self.optimizer.zero_grad(set_to_none=True)
-        members = self.model.head_definition(batch.name).members
+        members = self.model.groups_of(batch.name)
         weights = losses.group_weights(losses.group_counts(batch.labeled, members), members)
         device = self.processes.device
         total = torch.zeros((), dtype=torch.float64, device=device)
@@ -115,15 +115,16 @@ def batch_loss(
     config: TrainConfig,
     share: float,
 ) -> Tensor:
-    """Equation 4 on the Laplacian likelihood; in the first part of a run on the distance (in twentieths of the
-    crop), which does not reward small sigmas on memorised faces. A heatmap also gets its cross-entropy.
+    """Equation 4 on the Laplacian likelihood; in the first part of a run, or throughout with the Euclidean loss, on the
+    distance (in twentieths of the crop), which does not reward small sigmas on memorised faces. A heatmap also gets
+    its cross-entropy.
 
     `weights` (N,) are `loss.group_weights` of the whole batch, of which these faces may be a part. Landmarks in
     `rare` (N,) learn their factor from the others' residuals: those of one or two faces are soon memorised.
     """
     rare = rare.to(points.device)
     factor = torch.where(rare[:, None], found.factor.detach(), found.factor)
-    if share < config.distance_share:
+    if config.loss == "euclidean" or share < config.distance_share:
         # The factor still learns, on means it cannot pull: sigmas are right when the likelihood takes over.
         values = 20 * losses.distance(found.mean, points)
         values = values + losses.laplacian_nll(found.mean.detach(), factor, points)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mdmd.augment import WARPS
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig
 from mdmd.cropstore import CropStore
@@ -75,7 +76,7 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
         return None
     if weights is None:
         return load_pretrained(model.encoder, model.config.encoder, log.warn)
-    load_weights(model.encoder, Path(weights))
+    load_weights(model.encoder, Path(weights), log.warn)
     return Path(weights).name
 
 
@@ -90,7 +91,7 @@ def _learn(
     for dataset in datasets:
         share = plan.train.heldout_share if dataset in held else 0.0
         learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
-        few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=plan.train.augment != "none")
+        few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
     log.event(
         "start",
         stage=stage,

@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
-TENSOR_MODULES = ("augment", "decoder", "encoder", "heads", "loader", "loss", "model", "pixels")
+TENSOR_MODULES = ("augment", "decoder", "encoder", "heads", "loader", "loss", "model", "pixels", "stems")
 install_import_hook([f"mdmd.{name}" for name in TENSOR_MODULES], "typecheck.checked")
 
 

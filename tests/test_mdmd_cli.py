@@ -42,6 +42,28 @@ def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
     assert [e["stage"] for e in events if e["event"] == "start"] == ["adapt"]
 
 
+def test_settings_reach_the_run_and_a_base_keeps_its_own(drawn, tmp_path, capsys):
+    _, objects = drawn
+    switches = ["--set", "model.groups=5", "--set", "model.tokens=both", "--set", "train.loss=euclidean"]
+    assert main(["train", "--data", str(objects), *QUICK, *switches, "--out", str(tmp_path / "base")]) == 0
+    record = json.loads((tmp_path / "base" / "model.json").read_text())
+    assert (record["model"]["groups"], record["model"]["tokens"]) == (5, "both")
+    assert record["history"]["train"]["loss"] == "euclidean"
+    again = [
+        "adapt",
+        "--target",
+        str(objects),
+        *QUICK,
+        "--from",
+        str(tmp_path / "base"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main([*again, "--set", "model.groups=12"]) == 2
+    assert "base has groups = 5, model.groups asks for 12" in capsys.readouterr().err
+    assert main(again) == 0
+
+
 def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
     assert main(["evaluate", str(run), "--data", str(drawn[1]), "--json", str(tmp_path / "out.json")]) == 0
     numbers = json.loads((tmp_path / "out.json").read_text())
@@ -96,6 +118,7 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--train-faces", "999"], "asked for 999 training faces, there are 12"),
         (["adapt", "--target", "{objects}", "--train-faces", "2"], "found 2 labeled training faces"),
         (["adapt", "--target", "{objects}", "--from", "nowhere"], "nowhere holds no model"),
+        (["adapt", "--target", "{objects}", "--set", "model.groups=9"], "groups must be 5 or 8 or 12, found 9"),
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
     ],

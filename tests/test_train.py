@@ -81,6 +81,26 @@ def test_every_preset_trains(sets, log, name):
     assert np.isfinite(made.history["heldout"]["nme"])
 
 
+def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and_decoder(sets, log, tmp_path):
+    people, objects = sets
+    paper = PRESETS["paper"]
+    config = replace(paper.model, encoder="test_vit", image_size=64)
+    plan = Plan(replace(paper.train, batch_size=4), Budget(steps=1), weights="none")
+    train([people], config, plan, log).save(tmp_path / "base")
+    base, start = checkpoint.load(tmp_path / "base"), checkpoint.load(tmp_path / "base").model.state_dict()
+    made = adapt(objects, [], base, config, plan, log)
+    assert made.target == "objects"
+    assert made.history["faces"].keys() == {"objects"}
+    learned = made.model.state_dict()
+    for name, before in start.items():
+        moved = float((learned[name] - before).abs().max())
+        if name.startswith("heads.0."):  # the base's own head is neither used nor changed
+            assert moved == 0
+        else:  # the first step of Adam moves a weight by the learning rate
+            assert moved == pytest.approx(1e-4, rel=0.05), name
+    assert learned.keys() - start.keys() == {n for n in learned if n.startswith("heads.1.")}
+
+
 def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
     _, objects = sets
     face = replace(objects, samples=objects.split("train")[:3])
