@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any, Literal
 
@@ -61,13 +60,26 @@ def make_stem(stem: StemName, patch_embed: Any, channels: int) -> nn.Module:
 
 
 def early_convolutions(channels: int, patch: int) -> tuple[nn.Sequential, int]:
-    """Xiao et al. 2021: 3x3 convolutions of stride 2 with batch normalisation and ReLU, widths doubling, and the last
-    width. The paper's three sizes start at 24, 48 and 64 channels for 192, 384 and 768: an eighth, at most 64."""
+    """Xiao et al. 2021: 3x3 convolutions with batch normalisation and ReLU that halve the picture and double their
+    width until a cell is a patch; and the last width. They start at an eighth of the transformer's channels, at most
+    64; before transformers wider than 384 each inner width comes twice, the second time without halving."""
     steps = round(math.log2(patch))
     if patch != 2**steps:
         raise DataError(f"early convolutions halve the picture: the patch must be a power of two, found {patch} pixels")
-    widths = [3, *(min(channels // 8, 64) * 2**k for k in range(steps))]
     layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(widths):
-        layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    return nn.Sequential(*layers), widths[-1]
+    before = 3
+    for k in range(steps):
+        width = min(channels // 8, 64) * 2**k
+        layers += _convolution(before, width, stride=2)
+        if channels > 384 and 0 < k < steps - 1:
+            layers += _convolution(width, width, stride=1)
+        before = width
+    return nn.Sequential(*layers), before
+
+
+def _convolution(inputs: int, outputs: int, *, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    ]
