@@ -31,6 +31,7 @@ class ModelConfig:
     feedforward_residual: bool = True
     pixel_channels: int = 64
     crop_scale: float = 1.4
+    views: Literal["single", "mirrored", "fused"] = "fused"
     sigma_floor: float = 0.5 / 224
 
 
@@ -70,7 +71,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(ModelConfig(), TrainConfig(), starts_from_base=True),
     "paper": Preset(
-        ModelConfig(head="regression", feedforward_residual=False),
+        ModelConfig(head="regression", feedforward_residual=False, views="single"),
         TrainConfig(
             optimizer="adam",
             learning_rate=1e-4,
