@@ -31,7 +31,7 @@ class ModelConfig:
     feedforward_residual: bool = True
     pixel_channels: int = 64
     crop_scale: float = 1.4
-    views: Literal["single", "mirrored", "fused"] = "fused"
+    views: Literal["single", "two"] = "two"
     sigma_floor: float = 0.5 / 224
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from builders import SMALL
 from PIL import Image
 
 from mdmd.config import ModelConfig
@@ -60,9 +57,9 @@ def test_every_view_leads_back_to_the_same_image_pixels(face, views):
     np.testing.assert_allclose(found.points, [[90.0, 80.0], [140.0, 100.0]], atol=0.15)
 
 
-@pytest.mark.parametrize("view", VIEWS["fused"])
+@pytest.mark.parametrize("view", VIEWS["two"])
 def test_a_single_look_gives_its_covariance_in_image_pixels(face, view):
-    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views="fused"))
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views="two"))
     images, crops = views_of([face], model.config)
     (found,) = predict_crops(model, images, "eyes", crops, scale=2.0, views=[view])
     side = 90.0 * 1.4 * view.zoom
@@ -84,17 +81,3 @@ def test_one_view_is_left_as_it_is():
     mean, covariance = fuse(np.full((1, 2, 3, 2), 0.3), np.broadcast_to(np.eye(2), (1, 2, 3, 2, 2)))
     np.testing.assert_allclose(mean, 0.3)
     np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), (2, 3, 2, 2)))
-
-
-def test_the_small_definition_mirrors_in_a_trained_model_too(face):
-    config = ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, pixel_channels=32, views="mirrored")
-    model = MDMD(config)
-    model.add_head("small", SMALL)
-    images, crops = views_of([face, face], config)
-    once = predict_crops(model, images, "small", crops, scale=1.0)
-    turned = predict_crops(
-        model, images.flip(-1), "small", [replace(crop, x=240 - crop.x - crop.side) for crop in crops], scale=1.0
-    )
-    swapped = once[0].points[[1, 0, 2, 3]]
-    np.testing.assert_allclose(turned[0].points[:, 0], 240 - swapped[:, 0], atol=1e-3)
-    np.testing.assert_allclose(turned[0].points[:, 1], swapped[:, 1], atol=1e-3)
