@@ -74,6 +74,7 @@ class ModelConfig:
     activation: Literal["relu", "gelu"] = "gelu"
     pixel_channels: int = 64
     crop_scale: float = 1.4
+    views: Literal["single", "two"] = "two"
     sigma_floor: float = 0.5 / 224
 
     def __post_init__(self) -> None:
@@ -140,7 +141,9 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(ModelConfig(), TrainConfig(), starts_from_base=True),
     "paper": Preset(
-        ModelConfig(encoder=PAPER_ENCODER, head="regression", feedforward_residual=False, activation="relu"),
+        ModelConfig(
+            encoder=PAPER_ENCODER, head="regression", feedforward_residual=False, activation="relu", views="single"
+        ),
         TrainConfig(
             optimizer="adam",
             learning_rate=1e-4,

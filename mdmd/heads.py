@@ -58,6 +58,35 @@ class PerGroup(nn.Module):
             last.bias.copy_(values[position[offset : offset + count]].flatten())
             offset += count
 
+    @torch.no_grad()
+    def start_from(self, other: PerGroup, like: Sequence[int]) -> None:
+        """Make landmark k give what landmark `like[k]` of `other` gives, which must be of the same group; -1: as it is.
+
+        A group that has any counterpart takes the first layer of the other's.
+        """
+        rows, other_rows = self._rows(), other._rows()
+        for k, counterpart in enumerate(like):
+            if counterpart < 0:
+                continue
+            (network, row), (known, known_row) = rows[k], other_rows[counterpart]
+            network[1].load_state_dict(known[1].state_dict())
+            size = self.size
+            network[3].weight[row * size : (row + 1) * size] = known[3].weight[
+                known_row * size : (known_row + 1) * size
+            ]
+            network[3].bias[row * size : (row + 1) * size] = known[3].bias[known_row * size : (known_row + 1) * size]
+
+    def _rows(self) -> dict[int, tuple[Any, int]]:
+        """Each landmark's network, and its place in that network's last layer."""
+        grouped = torch.argsort(self.order).tolist()
+        rows: dict[int, tuple[Any, int]] = {}
+        offset = 0
+        for network in self.networks:
+            count = network[-1].out_features // self.size
+            rows |= {k: (network, row) for row, k in enumerate(grouped[offset : offset + count])}
+            offset += count
+        return rows
+
 
 class CholeskyHead(nn.Module):
     """Cholesky factors: a and c are `floor` plus a softplus, started near START_SIGMA; b is free."""
@@ -91,6 +120,11 @@ class RegressionHead(nn.Module):
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], None]:
         return self.means(groups).float(), self.cholesky(groups), None
 
+    def start_from(self, other: RegressionHead, like: Sequence[int]) -> None:
+        """Begin as landmarks `like` of `other` (-1: none)."""
+        self.means.start_from(other.means, like)
+        self.cholesky.numbers.start_from(other.cholesky.numbers, like)
+
 
 class HeatmapHead(nn.Module):
     """Each landmark asks the stride-4 features where it is; its mean is the heatmap's expected position.
@@ -115,6 +149,15 @@ class HeatmapHead(nn.Module):
             own = factor_to_covariance(self.cholesky(groups.float()))
             total = own + torch.sigmoid(self.spread)[None, :, None, None] * covariance
             return mean, covariance_to_factor(total), logits
+
+    @torch.no_grad()
+    def start_from(self, other: HeatmapHead, like: Sequence[int]) -> None:
+        """Begin as landmarks `like` of `other` (-1: none)."""
+        self.queries.start_from(other.queries, like)
+        self.cholesky.numbers.start_from(other.cholesky.numbers, like)
+        for k, counterpart in enumerate(like):
+            if counterpart >= 0:
+                self.spread[k] = other.spread[counterpart]
 
 
 def heatmap_moments(

@@ -202,11 +202,6 @@ def crops_ahead(
         yield torch.from_numpy(np.stack(list(islice(pixels, len(part))))), part
 
 
-def crops_of(samples: Sequence[Sample], *, crop_scale: float, size: int) -> tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]:
-    """All of `crops_ahead` as one batch; `samples` must not be empty."""
-    return next(crops_ahead(samples, crop_scale=crop_scale, size=size, batch_size=len(samples)))
-
-
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Labeled training faces as (learned from, held out): about `share` held out, never splitting a group, at least
     one of each where there are two groups or more."""

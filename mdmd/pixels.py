@@ -33,29 +33,33 @@ class Residual(nn.Module):
 
 
 class PixelPath(nn.Module):
-    """(B, D, S/4, S/4) features from pictures (B, 3, S, S) and token grids (B, C, R, K)."""
+    """(B, D, S/4, S/4) features from pictures (B, 3, S, S) and token grids (B, C, R, K).
+
+    At stride 4 a channel costs sixteen times what it does at the bottleneck: D / 2 of them pass there, and 1 x 1
+    convolutions thin them out before they are enlarged.
+    """
 
     def __init__(self, token_channels: int, channels: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            convolution(3, channels // 2, stride=2), convolution(channels // 2, channels, stride=2)
-        )
-        self.down8 = nn.Sequential(convolution(channels, channels, stride=2), Residual(channels))
-        self.down16 = nn.Sequential(convolution(channels, 2 * channels, stride=2), Residual(2 * channels))
+        half = channels // 2
+        self.stem = nn.Sequential(convolution(3, half, stride=2), convolution(half, half, stride=2))
+        self.down8 = nn.Sequential(convolution(half, channels, stride=2), Residual(channels))
+        self.down16 = nn.Sequential(convolution(channels, 2 * channels, stride=2))
         self.tokens = nn.Conv2d(token_channels, 2 * channels, 1)
         self.bottom = Residual(2 * channels)
-        self.up8 = nn.Sequential(convolution(3 * channels, channels), Residual(channels))
-        self.up4 = nn.Sequential(convolution(2 * channels, channels), convolution(channels, channels))
-        # Unit length a channel, so that the heads' logits move fast enough for runs of a few hundred steps.
-        self.out = nn.Sequential(nn.Conv2d(channels, channels, 1), LayerNorm2d(channels))
+        self.to8 = nn.Conv2d(2 * channels, channels, 1)
+        self.up8 = nn.Sequential(convolution(2 * channels, channels), Residual(channels))
+        self.to4 = nn.Conv2d(channels, half, 1)
+        self.up4 = nn.Sequential(convolution(2 * half, half), convolution(half, half))
+        self.out = nn.Sequential(nn.Conv2d(half, channels, 1), LayerNorm2d(channels))
 
     def forward(self, images: Float[Tensor, "B 3 S S"], grid: Float[Tensor, "B C R K"]) -> Float[Tensor, "B D H W"]:
         at4 = self.stem(2 * images - 1)
         at8 = self.down8(at4)
         at16 = self.down16(at8)
         bottom = self.bottom(at16 + F.interpolate(self.tokens(grid), size=at16.shape[-2:], mode="bilinear"))
-        up8 = self.up8(torch.cat([at8, _up(bottom, at8)], dim=1))
-        up4 = self.up4(torch.cat([at4, _up(up8, at4)], dim=1))
+        up8 = self.up8(torch.cat([at8, _up(self.to8(bottom), at8)], dim=1))
+        up4 = self.up4(torch.cat([at4, _up(self.to4(up8), at4)], dim=1))
         return self.out(up4)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from mdmd.geometry import Crop
+from mdmd.config import ModelConfig
+from mdmd.geometry import Crop, mirror_covariance, mirror_points
 from mdmd.heads import factor_to_covariance
 from mdmd.loader import crops_ahead
 from mdmd.model import MDMD
@@ -31,18 +35,94 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
-def predict_crops(model: MDMD, images: Tensor, head: str, crops: Sequence[Crop], *, scale: float) -> list[Prediction]:
-    """Predictions, in image pixels, of uint8 crops (B, 3, S, S). `scale` multiplies standard deviations."""
-    device = next(model.parameters()).device
-    model.eval()
-    with torch.inference_mode(), autocast(device):
-        found = model(images.to(device).float() / 255, head)
-    means = found.mean.double().cpu().numpy()
-    covariances = factor_to_covariance(found.factor.double()).cpu().numpy() * scale**2
+@dataclass(frozen=True)
+class View:
+    """One look at a face: a crop `zoom` times as wide as the network's own, mirrored or not."""
+
+    zoom: float = 1.0
+    mirrored: bool = False
+
+
+#: What `ModelConfig.views` names. Looks that differ in width and in side err differently; four or six of them gain
+#: nothing more (benchmarks/RESULTS.md).
+VIEWS: Mapping[str, tuple[View, ...]] = {
+    "single": (View(),),
+    "two": (View(zoom=0.86, mirrored=True), View(zoom=1.14)),
+}
+
+
+def views_ahead(
+    samples: Sequence[Sample], config: ModelConfig, *, batch_size: int
+) -> Iterator[tuple[UInt8[Tensor, "B 3 K K"], list[Crop]]]:
+    """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to image pixels.
+
+    The next pictures are read while the caller computes.
+    """
+    zooms = [view.zoom for view in VIEWS[config.views]]
+    size = round(config.image_size * max(zooms) / min(zooms))
+    return crops_ahead(samples, crop_scale=config.crop_scale * max(zooms), size=size, batch_size=batch_size)
+
+
+def predict_crops(
+    model: MDMD,
+    images: UInt8[Tensor, "B 3 K K"],
+    head: str,
+    crops: Sequence[Crop],
+    *,
+    scale: float,
+    views: Sequence[View] | None = None,
+) -> list[Prediction]:
+    """Predictions, in image pixels, of what `views_ahead` cut. `scale` multiplies standard deviations.
+
+    `views` takes fewer looks than the model's configuration asks for.
+    """
+    configured = VIEWS[model.config.views]
+    views = configured if views is None else views
+    broadest = max(view.zoom for view in configured)
+    mirror = model.head_definition(head).mirror
+    found = [_look(model, images, head, view, view.zoom / broadest, mirror) for view in views]
+    means, covariances = fuse(np.stack([m for m, _ in found]), np.stack([c for _, c in found]))
     return [
-        Prediction(crop.to_image(mean * crop.size), crop.covariance_to_image(covariance * crop.size**2))
+        Prediction(crop.to_image(mean * crop.size), crop.covariance_to_image(covariance * (scale * crop.size) ** 2))
         for crop, mean, covariance in zip(crops, means, covariances, strict=True)
     ]
+
+
+def _look(
+    model: MDMD, images: Tensor, head: str, view: View, share: float, mirror: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means (B, N, 2) and covariances (B, N, 2, 2) that one view gives, in units of the whole of `images`."""
+    device = next(model.parameters()).device
+    size, whole = model.config.image_size, images.shape[-1]
+    margin = round(whole * (1 - share) / 2)
+    side = whole - 2 * margin
+    shown = images[:, :, margin : margin + side, margin : margin + side].to(device).float() / 255
+    if side != size:
+        shown = F.interpolate(shown, size=(size, size), mode="bilinear", antialias=True)
+    model.eval()
+    with torch.inference_mode(), autocast(device):
+        found = model(shown.flip(-1) if view.mirrored else shown, head)
+    means = found.mean.double().cpu().numpy()
+    covariances = factor_to_covariance(found.factor.double()).cpu().numpy()
+    if view.mirrored:
+        means = np.stack([mirror_points(m, mirror, width=1.0) for m in means])
+        covariances = mirror_covariance(covariances, mirror)
+    return (margin + side * means) / whole, covariances * (side / whole) ** 2
+
+
+def fuse(
+    means: Float[np.ndarray, "V B N 2"], covariances: Float[np.ndarray, "V B N 2 2"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """One mean (B, N, 2) and covariance (B, N, 2, 2) from those of V views: the mean weighted by inverse covariance.
+
+    Views of one face by one network err together, so the fused covariance is their harmonic mean, not its V-th part,
+    and what they disagree by is added.
+    """
+    precision = np.linalg.inv(covariances)
+    common = np.linalg.inv(precision.sum(axis=0))
+    mean = (common @ (precision @ means[..., None]).sum(axis=0))[..., 0]
+    apart = (means - mean)[..., None]
+    return mean, len(means) * common + (apart @ apart.swapaxes(-1, -2)).mean(axis=0)
 
 
 def predict(
@@ -56,10 +136,7 @@ def predict(
 ) -> list[Prediction]:
     """A prediction for each sample, from its picture and box; `on_batch` hears how many are done."""
     predictions: list[Prediction] = []
-    config = model.config
-    for images, crops in crops_ahead(
-        samples, crop_scale=config.crop_scale, size=config.image_size, batch_size=batch_size
-    ):
+    for images, crops in views_ahead(samples, model.config, batch_size=batch_size):
         predictions += predict_crops(model, images, head, crops, scale=scale)
         if on_batch is not None:
             on_batch(len(predictions))

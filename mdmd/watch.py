@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from mdmd.calibrate import fit_scale
 from mdmd.checkpoint import Checkpoint
 from mdmd.evaluate import FlagRule, evaluate
-from mdmd.loader import crops_of
 from mdmd.model import MDMD
-from mdmd.predict import predict_crops
+from mdmd.predict import VIEWS, View, predict_crops, views_ahead
 from mdmd.records import Annotation, Prediction, Sample
 from mdmd.runlog import RunLog
 
@@ -40,33 +39,30 @@ class Watch:
         self.log = log
         self.stage = stage
         self.head = head or checkpoint.target
-        config = checkpoint.model.config
-        self.images, self.crops = (
-            crops_of(faces, crop_scale=config.crop_scale, size=config.image_size) if faces else (None, [])
-        )
+        self.batches = list(views_ahead(faces, checkpoint.model.config, batch_size=32))
 
-    def predictions(self, model: MDMD, scale: float) -> list[Prediction]:
+    def predictions(self, model: MDMD, scale: float, views: Sequence[View] | None = None) -> list[Prediction]:
         """Of these faces, in image pixels."""
-        assert self.images is not None
         found: list[Prediction] = []
-        for k in range(0, len(self.crops), 32):
-            found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=scale)
+        for images, crops in self.batches:
+            found += predict_crops(model, images, self.head, crops, scale=scale, views=views)
         return found
 
     def scale(self, model: MDMD) -> float:
         """The covariance factor that these faces ask for; 1 without faces."""
         return fit_scale(self.predictions(model, 1.0), [_annotation(s) for s in self.faces]) if self.faces else 1.0
 
-    def metrics(self, model: MDMD, scale: float) -> dict[str, float]:
+    def metrics(self, model: MDMD, scale: float, views: Sequence[View] | None = None) -> dict[str, float]:
         """`evaluate` on these faces; empty without faces."""
         if not self.faces:
             return {}
-        return evaluate(model.head_definition(self.head), self.predictions(model, scale), self.faces, self.rule)
+        found = self.predictions(model, scale, views)
+        return evaluate(model.head_definition(self.head), found, self.faces, self.rule)
 
     def report(self, model: MDMD, step: int) -> None:
-        """Log the held-out NME."""
+        """Log the held-out NME of one look at each face: a report on the way must not take time from learning."""
         began = time.monotonic()
-        found = self.metrics(model, 1.0)
+        found = self.metrics(model, 1.0, VIEWS["single"])
         self.closing = self._following * (time.monotonic() - began)
         if found:
             self.log.event("eval", stage=self.stage, step=step, nme=round(found["nme"], 3), faces=len(self.faces))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mdmd.cropstore import ABANDONED, CropStore
 from mdmd.geometry import Crop
-from mdmd.loader import FaceCache, ahead, crops_ahead, crops_of, face_pixels
+from mdmd.loader import FaceCache, ahead, crops_ahead, face_pixels
 from mdmd.pictures import picture_size, read_reduced
 from mdmd.records import Annotation, Box, DataError, Sample
 
@@ -211,7 +211,7 @@ def test_an_endless_stream_ends_with_its_reader():
 def test_crops_ahead_are_the_crops_in_batches(faces):
     parts = list(crops_ahead(faces, crop_scale=1.4, size=16, batch_size=4))
     assert [len(pixels) for pixels, _ in parts] == [4, 2]
-    pixels, crops = crops_of(faces, crop_scale=1.4, size=16)
+    pixels, crops = next(crops_ahead(faces, crop_scale=1.4, size=16, batch_size=len(faces)))
     assert torch.equal(torch.cat([p for p, _ in parts]), pixels)
     assert [c for _, part in parts for c in part] == crops
     assert crops[0].side == pytest.approx(28)
