@@ -54,7 +54,7 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
 def views_ahead(
     samples: Sequence[Sample], config: ModelConfig, *, batch_size: int
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 K K"], list[Crop]]]:
-    """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to image pixels.
+    """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to the image.
 
     The next pictures are read while the caller computes.
     """
