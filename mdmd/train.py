@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from mdmd import loss as losses
-from mdmd.calibrate import fit_scale
+from mdmd.calibrate import Calibration, Method, calibrate
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig, TrainConfig
 from mdmd.encoder import load_pretrained, load_weights
@@ -26,7 +26,7 @@ from mdmd.heads import RegressionHead
 from mdmd.loader import Batch, FaceCache, crops_of, epochs, split_heldout
 from mdmd.model import MDMD, Laplacian
 from mdmd.predict import autocast, compute_device, predict_crops
-from mdmd.records import Annotation, DataError, Dataset, Prediction, Sample
+from mdmd.records import DataError, Dataset, Prediction, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 
@@ -46,6 +46,7 @@ class Plan:
     weights: str | None = None
     seed: int = 0
     rule: FlagRule = field(default_factory=FlagRule)
+    calibration: Method = "likelihood"
 
 
 def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
@@ -75,8 +76,8 @@ def adapt(
     else:
         model = base.model
         history = {"weights": base.history.get("weights"), "base": base.history}
-        scales = {name: scale for name, scale in base.scales.items() if name != target.name}
-        checkpoint = Checkpoint(model, target.name, scales, history)
+        calibrations = {name: made for name, made in base.calibrations.items() if name != target.name}
+        checkpoint = Checkpoint(model, target.name, calibrations, history)
     for dataset in (target, *sources):
         known = model.definitions.get(dataset.name)
         if known != dataset.definition or dataset is target:
@@ -120,16 +121,17 @@ def _learn(
     with _caches(datasets, learned, config) as caches:
         for cache in caches:
             head = checkpoint.model.head(cache.name)
-            if isinstance(head, RegressionHead) and cache.name not in checkpoint.scales:
+            if isinstance(head, RegressionHead) and cache.name not in checkpoint.calibrations:
                 head.means.start_at(cache.mean_shape(), spread=0.1)
         watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage)
         checkpoint.model = fit(checkpoint.model.to(device), caches, plan, log, watch, stage)
     checkpoint.model.cpu()
     for dataset in held:
         measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
-        checkpoint.scales[dataset.name] = measured.scale(checkpoint.model)
+        calibration = measured.calibration(checkpoint.model, plan.calibration)
+        checkpoint.calibrations[dataset.name] = calibration
         if dataset.name == checkpoint.target:
-            numbers = measured.metrics(checkpoint.model, checkpoint.scales[dataset.name])
+            numbers = measured.metrics(checkpoint.model, calibration)
             checkpoint.history["heldout"] = plain(numbers)
     checkpoint.history.update(
         stage=stage,
@@ -191,34 +193,38 @@ class Watch:
             crops_of(faces, crop_scale=config.crop_scale, size=config.image_size) if faces else (None, [])
         )
 
-    def predictions(self, model: MDMD, scale: float) -> list[Prediction]:
-        """Of these faces, in image pixels."""
+    def predictions(self, model: MDMD) -> list[Prediction]:
+        """Of these faces, in image pixels, with the network's own covariances."""
         assert self.images is not None
         found: list[Prediction] = []
         for k in range(0, len(self.crops), 32):
-            found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=scale)
+            found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=1.0)
         return found
 
-    def scale(self, model: MDMD) -> float:
-        """The covariance factor that these faces ask for; 1 without faces."""
-        return fit_scale(self.predictions(model, 1.0), [_annotation(s) for s in self.faces]) if self.faces else 1.0
+    def calibration(self, model: MDMD, method: Method) -> Calibration:
+        """What these faces say of the model's covariances; `method` gives way, with a warning, to too few faces."""
+        labeled = [(s, s.annotation) for s in self.faces if s.annotation is not None]
+        found = self.predictions(model) if labeled else []
+        made = calibrate(found, [a for _, a in labeled], [s.box for s, _ in labeled], method)
+        if made.method != method:
+            self.log.warn(
+                f"{self.head}: {made.faces} held-out faces are too few for a conformal 90 % ellipse, which takes 9; "
+                "its covariances are calibrated by likelihood"
+            )
+        return made
 
-    def metrics(self, model: MDMD, scale: float) -> dict[str, float]:
+    def metrics(self, model: MDMD, calibration: Calibration) -> dict[str, float]:
         """`evaluate` on these faces; empty without faces."""
         if not self.faces:
             return {}
-        return evaluate(model.head_definition(self.head), self.predictions(model, scale), self.faces, self.rule)
+        found = [calibration.apply(p, s.box) for p, s in zip(self.predictions(model), self.faces, strict=True)]
+        return evaluate(model.head_definition(self.head), found, self.faces, self.rule, calibration.law)
 
     def report(self, model: MDMD, step: int) -> None:
         """Log the held-out NME."""
-        found = self.metrics(model, 1.0)
+        found = self.metrics(model, Calibration())
         if found:
             self.log.event("eval", stage=self.stage, step=step, nme=round(found["nme"], 3), faces=len(self.faces))
-
-
-def _annotation(sample: Sample) -> Annotation:
-    assert sample.annotation is not None
-    return sample.annotation
 
 
 def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch: Watch, stage: str) -> MDMD:
