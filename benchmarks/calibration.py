@@ -1,4 +1,4 @@
-"""What calibrating on few faces is worth: many draws of K test faces to calibrate on, the other test faces to measure on.
+"""What calibrating on few faces is worth: many draws of K test faces to calibrate on, measured on the others.
 
 python benchmarks/calibration.py RUN T.json
 """

@@ -114,6 +114,14 @@ def parser() -> argparse.ArgumentParser:
         help="time for learning a base that is not there yet (default 20)",
     )
     fit.add_argument("--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only")
+    fit.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="hold no faces out: learn from all, then K times more without a K-th of them to calibrate on all "
+        "(each time for the whole budget; for few faces and much time; default 0: hold 15 %% out)",
+    )
     _training_options(fit, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 
     measure = command("evaluate", run_evaluate, "Measure a run on labeled faces.")
@@ -244,7 +252,7 @@ def run_train(options: argparse.Namespace) -> None:
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
     chosen = preset(options.preset, encoder=options.encoder)
-    plan = _plan(options, chosen)
+    plan = replace(_plan(options, chosen), folds=options.folds)
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
@@ -255,7 +263,7 @@ def run_adapt(options: argparse.Namespace) -> None:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             names = [s.name for s in sources]
             folder = bases.base_folder(options.bases, options.source, names, chosen.model, options.weights)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
             base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
         _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
 

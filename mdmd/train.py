@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -20,12 +21,14 @@ from mdmd import loss as losses
 from mdmd.calibrate import Calibration, Method, calibrate
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig, TrainConfig
+from mdmd.crossfit import Predict, cross_fit, folds_of
 from mdmd.encoder import load_pretrained, load_weights
 from mdmd.evaluate import FlagRule, evaluate, plain
 from mdmd.heads import RegressionHead
 from mdmd.loader import Batch, FaceCache, crops_of, epochs, split_heldout
 from mdmd.model import MDMD, Laplacian
 from mdmd.predict import autocast, compute_device, predict_crops
+from mdmd.radial import LAPLACIAN
 from mdmd.records import DataError, Dataset, Prediction, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
@@ -39,7 +42,11 @@ EVALUATIONS = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own."""
+    """What one run needs beside its data. `weights` is a safetensors file, "none", or None for timm's own.
+
+    `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
+    budget and without one fold, to calibrate on all faces too.
+    """
 
     train: TrainConfig
     budget: Budget
@@ -47,6 +54,7 @@ class Plan:
     seed: int = 0
     rule: FlagRule = field(default_factory=FlagRule)
     calibration: Method = "likelihood"
+    folds: int = 0
 
 
 def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
@@ -103,9 +111,11 @@ def _learn(
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {}
     for dataset in datasets:
-        share = plan.train.heldout_share if dataset in held else 0.0
+        share = plan.train.heldout_share if dataset in held and not plan.folds else 0.0
         learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
         _check(dataset, learned[dataset.name], log)
+        if plan.folds and dataset in held:
+            folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number is said before the long part
     log.event(
         "start",
         stage=stage,
@@ -118,21 +128,25 @@ def _learn(
         device=str(device),
     )
     began = time.monotonic()
-    with _caches(datasets, learned, config) as caches:
-        for cache in caches:
-            head = checkpoint.model.head(cache.name)
-            if isinstance(head, RegressionHead) and cache.name not in checkpoint.calibrations:
-                head.means.start_at(cache.mean_shape(), spread=0.1)
-        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage)
-        checkpoint.model = fit(checkpoint.model.to(device), caches, plan, log, watch, stage)
-    checkpoint.model.cpu()
+    known = set(checkpoint.calibrations)
+    start = copy.deepcopy(checkpoint.model) if plan.folds else None
+    watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage)
+    checkpoint.model = _fitted(checkpoint.model, datasets, learned, known, plan, log, watch, stage)
     for dataset in held:
         measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
-        calibration = measured.calibration(checkpoint.model, plan.calibration)
+        if start is None:
+            faces, found = measured.faces, measured.predictions(checkpoint.model)
+        else:
+            faces = learned[dataset.name]
+            learn = _fold_learner(start, dataset, datasets, learned, known, plan, log, stage)
+            found = cross_fit(faces, plan.folds, learn, plan.seed)
+        calibration = _calibrate(dataset.name, found, faces, plan.calibration, log)
         checkpoint.calibrations[dataset.name] = calibration
         if dataset.name == checkpoint.target:
-            numbers = measured.metrics(checkpoint.model, calibration)
-            checkpoint.history["heldout"] = plain(numbers)
+            found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
+            definition = checkpoint.model.head_definition(dataset.name)
+            numbers = evaluate(definition, found, faces, plan.rule, calibration.law) if faces else {}
+            checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
@@ -141,6 +155,61 @@ def _learn(
     )
     log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
     return checkpoint
+
+
+def _fitted(
+    model: MDMD,
+    datasets: Sequence[Dataset],
+    learned: Mapping[str, Sequence[Sample]],
+    known: Collection[str],
+    plan: Plan,
+    log: RunLog,
+    watch: Watch,
+    stage: str,
+) -> MDMD:
+    """`model` after learning; heads that are not `known` start at their set's mean shape."""
+    with _caches(datasets, learned, model.config) as caches:
+        for cache in caches:
+            head = model.head(cache.name)
+            if isinstance(head, RegressionHead) and cache.name not in known:
+                head.means.start_at(cache.mean_shape(), spread=0.1)
+        return fit(model.to(compute_device()), caches, plan, log, watch, stage).cpu()
+
+
+def _fold_learner(
+    start: MDMD,
+    dataset: Dataset,
+    datasets: Sequence[Dataset],
+    learned: Mapping[str, Sequence[Sample]],
+    known: Collection[str],
+    plan: Plan,
+    log: RunLog,
+    stage: str,
+) -> Callable[[Sequence[Sample]], Predict]:
+    """What `cross_fit` asks for: trains a copy of `start` on some faces of `dataset` beside the other sets."""
+
+    def learn(faces: Sequence[Sample]) -> Predict:
+        log.event("fold", stage=stage, faces=len(faces), folds=plan.folds)
+        blind = Watch(Checkpoint(start, dataset.name), (), plan.rule, log, stage)
+        shown = {**learned, dataset.name: faces}
+        model = _fitted(copy.deepcopy(start), datasets, shown, known, plan, log, blind, stage)
+        return lambda unseen: Watch(Checkpoint(model, dataset.name), unseen, plan.rule, log, stage).predictions(model)
+
+    return learn
+
+
+def _calibrate(
+    name: str, found: Sequence[Prediction], faces: Sequence[Sample], method: Method, log: RunLog
+) -> Calibration:
+    """What `faces` say of the head `name`; `method` gives way, with a warning, to too few faces."""
+    truth = [s.annotation for s in faces if s.annotation is not None]
+    made = calibrate(found, truth, [s.box for s in faces], method)
+    if made.method != method:
+        log.warn(
+            f"{name}: {made.faces} held-out faces are too few for a conformal 90 % ellipse, which takes 9; "
+            "its covariances are calibrated by likelihood"
+        )
+    return made
 
 
 def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog) -> None:
@@ -195,35 +264,17 @@ class Watch:
 
     def predictions(self, model: MDMD) -> list[Prediction]:
         """Of these faces, in image pixels, with the network's own covariances."""
-        assert self.images is not None
         found: list[Prediction] = []
-        for k in range(0, len(self.crops), 32):
-            found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=1.0)
+        if self.images is not None:
+            for k in range(0, len(self.crops), 32):
+                found += predict_crops(model, self.images[k : k + 32], self.head, self.crops[k : k + 32], scale=1.0)
         return found
-
-    def calibration(self, model: MDMD, method: Method) -> Calibration:
-        """What these faces say of the model's covariances; `method` gives way, with a warning, to too few faces."""
-        labeled = [(s, s.annotation) for s in self.faces if s.annotation is not None]
-        found = self.predictions(model) if labeled else []
-        made = calibrate(found, [a for _, a in labeled], [s.box for s, _ in labeled], method)
-        if made.method != method:
-            self.log.warn(
-                f"{self.head}: {made.faces} held-out faces are too few for a conformal 90 % ellipse, which takes 9; "
-                "its covariances are calibrated by likelihood"
-            )
-        return made
-
-    def metrics(self, model: MDMD, calibration: Calibration) -> dict[str, float]:
-        """`evaluate` on these faces; empty without faces."""
-        if not self.faces:
-            return {}
-        found = [calibration.apply(p, s.box) for p, s in zip(self.predictions(model), self.faces, strict=True)]
-        return evaluate(model.head_definition(self.head), found, self.faces, self.rule, calibration.law)
 
     def report(self, model: MDMD, step: int) -> None:
         """Log the held-out NME."""
-        found = self.metrics(model, Calibration())
-        if found:
+        if self.faces:
+            definition = model.head_definition(self.head)
+            found = evaluate(definition, self.predictions(model), self.faces, self.rule, LAPLACIAN)
             self.log.event("eval", stage=self.stage, step=step, nme=round(found["nme"], 3), faces=len(self.faces))
 
 

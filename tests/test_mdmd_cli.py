@@ -106,6 +106,7 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--from", "nowhere"], "nowhere holds no model"),
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
+        (["adapt", "--target", "{objects}", "--folds", "1"], "found 1 folds, wanted 2 to 12"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):

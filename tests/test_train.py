@@ -78,6 +78,19 @@ def test_a_checkpoint_from_when_a_scale_was_all_is_still_read(sets, log, tmp_pat
         checkpoint.load(tmp_path)
 
 
+def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets, log, tmp_path):
+    people, objects = sets
+    few = fewer_faces(objects, 6, seed=0)
+    made = adapt(few, [people], None, TINY, quick(folds=3), log)
+    assert made.history["faces"]["objects"] == made.calibration("objects").faces == 6
+    assert (made.history["heldout"]["n"], made.history["heldout"]["folds"]) == (6, 3)
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(e["faces"], e["folds"]) for e in events if e["event"] == "fold"] == [(4, 3)] * 3
+    plain = adapt(replace(few, name="objects"), [people], None, TINY, quick(folds=2), log)
+    for key, value in made.model.state_dict().items():  # the folds leave the model itself alone
+        assert torch.equal(value, plain.model.state_dict()[key])
+
+
 def test_too_few_faces_for_a_conformal_ellipse_are_said_and_the_likelihood_stands_in(sets, log, tmp_path):
     made = train([sets[1]], TINY, quick(calibration="conformal"), log)
     assert made.calibration("objects").method == "likelihood"
