@@ -146,10 +146,11 @@ class Demo:
 
     def _measure(self, project: Project, run: Path) -> dict[str, Any]:
         out = run / "demo_evaluation.json"
-        rule = ["--tolerance", project.settings.tolerance, "--threshold", project.settings.threshold]
         command = [sys.executable, "-m", "mdmd.cli", "evaluate", run, "--data", self.folder / "demo_truth.json"]
         done = subprocess.run(
-            [str(word) for word in [*command, "--split", "test", *rule, "--json", out]], capture_output=True, text=True
+            [str(word) for word in [*command, "--split", "test", *project.settings.options, "--json", out]],
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise DataError(f"the demo's model could not be measured: {done.stderr.strip().splitlines()[-1:]}")

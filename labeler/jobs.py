@@ -67,7 +67,7 @@ def start_training(
 
     def commands(folder: Path) -> Commands:
         adapt = [*_MDMD, "adapt", "--target", folder / "target.json", "--preset", preset, "--seed", seed, "--quiet"]
-        adapt += _rule(project)
+        adapt += project.settings.options
         if source is not None:
             adapt += ["--source", source.given, "--bases", root / ".bases", "--base-minutes", base_minutes]
         for option, value in (("--encoder", encoder), ("--weights", weights)):
@@ -248,11 +248,7 @@ _MDMD = (sys.executable, "-m", "mdmd.cli")
 
 def _predict(project: Project, model: Path, folder: Path) -> list[Any]:
     files = ["--faces", folder / "faces.json", "--out", folder / "predictions.json"]
-    return [*_MDMD, "predict", model, *files, *_rule(project)]
-
-
-def _rule(project: Project) -> list[Any]:
-    return ["--tolerance", project.settings.tolerance, "--threshold", project.settings.threshold]
+    return [*_MDMD, "predict", model, *files, *project.settings.options]
 
 
 def _check_training(target: Dataset, source: Source | None, weights: Path | None) -> None:

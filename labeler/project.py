@@ -26,11 +26,18 @@ FORMAT = 1
 class Settings:
     """A predicted point is flagged when it is off by more than `tolerance` with a probability above `threshold`.
 
-    `tolerance` is a share of the definition's normalising distance.
+    `tolerance` is a share of the definition's normalising distance. A `threshold` of None leaves the choice to the
+    model: so that the flags are expected to catch most of the wrong points.
     """
 
-    tolerance: float = 0.05
-    threshold: float = 0.2
+    tolerance: float = 0.1
+    threshold: float | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """These settings as options of `mdmd`."""
+        threshold = [] if self.threshold is None else ["--threshold", str(self.threshold)]
+        return ["--tolerance", str(self.tolerance), *threshold]
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,8 @@ class Project:
     def __init__(self, folder: Path) -> None:
         try:
             record = json.loads((folder / "project.json").read_text(encoding="utf-8"))
-            form, self.settings = record["format"], Settings(float(record["tolerance"]), float(record["threshold"]))
+            form, threshold = record["format"], record["threshold"]
+            self.settings = Settings(float(record["tolerance"]), None if threshold is None else float(threshold))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder / 'project.json'} is not a project's description: {error!r}") from None
         if form != FORMAT:

@@ -1,7 +1,8 @@
 """Augmentation: one composed warp for pixels and points, and a photometric policy (appendix D.2 of the paper).
 
-The warp is exact for points: output pixel (x, y) reads the input at A (w(x, y)), where w moves y by a wave in x
-and then x by a wave in the new y, and A is affine; a point goes back through A and the two waves one after the other.
+The warp is exact for points: output pixel p reads the input at A (w(p + d(p))), where d is a smooth field between a few
+random displacements (features of a face grow, shrink and move, as in a caricature), w moves y by a wave in x and then x
+by a wave in the new y, and A is affine. A point goes back through A, the waves and d, one after the other.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
+from mdmd.stylise import Draw, Picture, stylised
+
+#: The displacement field's cells, each way. With five, displacements of up to 0.03 change the field by less than its
+#: argument, so that a point is found by iteration; so many steps bring it to a thousandth of a pixel.
+BEND_CELLS = 5
+BEND_ITERATIONS = 20
+
 
 @dataclass(frozen=True)
 class WarpRange:
@@ -28,12 +36,15 @@ class WarpRange:
     shear: float = 0.0
     stretch: float = 0.0
     wave: float = 0.0
+    bend: float = 0.0
 
 
 WARPS = {
     "none": WarpRange(),
     "moderate": WarpRange(mirror=0.5, rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
-    "strong": WarpRange(mirror=0.5, rotation=45.0, scale=0.3, shift=0.12, shear=15.0, stretch=0.15, wave=0.03),
+    "drawn": WarpRange(
+        mirror=0.5, rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015, bend=0.03
+    ),
     # D.2 names the operations and prints no range. Shear is AutoAugment's 0.3; rotation is more than its 30 degrees,
     # for "additional rotations"; scale, translation and waves are ours. It names no mirroring.
     "paper": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=math.degrees(math.atan(0.3)), wave=0.03),
@@ -43,16 +54,20 @@ WARPS = {
 @dataclass(frozen=True, eq=False)
 class Warp:
     """One warp a face, in output crop units (0 to 1): `affine` (B, 2, 3) maps waved output to input;
-    `waves` (B, 2, 3) holds amplitude, length and phase of the vertical and the horizontal wave."""
+    `waves` (B, 2, 3) holds amplitude, length and phase of the vertical and the horizontal wave;
+    `bend` (B, 2, K, K) the displacements in x and y at the middles of K x K cells, bicubic between them."""
 
     affine: Float[Tensor, "B 2 3"]
     waves: Float[Tensor, "B 2 3"]
+    bend: Float[Tensor, "B 2 K K"]
 
     def grid(self, size: int) -> Float[Tensor, "B S S 2"]:
         """Where each output pixel's centre reads the input, in input units (0 to 1)."""
         line = (torch.arange(size) + 0.5) / size
         y, x = torch.meshgrid(line, line, indexing="ij")
         x, y = x.expand(len(self.affine), -1, -1), y.expand(len(self.affine), -1, -1)
+        bent = F.interpolate(self.bend, size=(size, size), mode="bicubic")
+        x, y = x + bent[:, 0], y + bent[:, 1]
         y = y + self._wave(0, x)
         x = x + self._wave(1, y)
         place = torch.stack([x, y], dim=-1)
@@ -64,7 +79,17 @@ class Warp:
         x, y = back[..., 0].unbind(-1)
         x = x - self._wave(1, y)
         y = y - self._wave(0, x)
-        return torch.stack([x, y], dim=-1)
+        bent = torch.stack([x, y], dim=-1)
+        found = bent
+        for _ in range(BEND_ITERATIONS):
+            found = bent - self._bend(found)
+        return found
+
+    def _bend(self, points: Float[Tensor, "B N 2"]) -> Float[Tensor, "B N 2"]:
+        read = F.grid_sample(
+            self.bend, 2 * points[:, None] - 1, mode="bicubic", padding_mode="border", align_corners=False
+        )
+        return read[:, :, 0].transpose(1, 2)
 
     def _wave(self, which: int, along: Tensor) -> Tensor:
         shape = (-1,) + (1,) * (along.dim() - 1)
@@ -100,7 +125,8 @@ def random_warp(count: int, ranges: WarpRange, mirrored: Tensor, *, zoom: float,
         ],
         dim=-1,
     )
-    return Warp(torch.cat([linear, offset[..., None]], dim=-1), waves)
+    bend = uniform(ranges.bend, 2, BEND_CELLS, BEND_CELLS)
+    return Warp(torch.cat([linear, offset[..., None]], dim=-1), waves, bend)
 
 
 def warp_pictures(pictures: UInt8[Tensor, "B 3 K K"], warp: Warp, size: int) -> UInt8[Tensor, "B 3 S S"]:
@@ -108,10 +134,6 @@ def warp_pictures(pictures: UInt8[Tensor, "B 3 K K"], warp: Warp, size: int) -> 
     grid = 2 * warp.grid(size) - 1
     out = F.grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return out.round_().clamp_(0, 255).to(torch.uint8)
-
-
-Draw = Callable[[float, float], float]
-Picture = UInt8[Tensor, "3 S S"]
 
 
 Operation = Callable[[Picture, Draw], Picture]
@@ -141,6 +163,16 @@ def _jitter(tone: float, colour: float, hue: float) -> Operation:
         return photo.adjust_hue(x, draw(-hue, hue)) if hue else x
 
     return jitter
+
+
+def _redrawn(share: float, first: Operation) -> Operation:
+    """`first`, and then for this share of the pictures one of the styles of `mdmd/stylise.py`."""
+
+    def redraw(x: Picture, draw: Draw) -> Picture:
+        x = first(x, draw)
+        return stylised(x, draw) if draw(0, 1) < share else x
+
+    return redraw
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -179,7 +211,7 @@ class Photometry:
 PHOTOMETRY: Mapping[str, Photometry] = {
     "none": Photometry({}, most=0),
     "moderate": Photometry(OPERATIONS, most=1, always=_jitter(0.4, 0.6, 0.0)),
-    "strong": Photometry(OPERATIONS, most=2, always=_jitter(0.4, 0.6, 0.0)),
+    "drawn": Photometry(OPERATIONS, most=1, always=_redrawn(0.5, _jitter(0.4, 0.6, 0.0))),
     # Two operations are what a sub-policy of AutoAugment has; which pairs the paper uses is not printed.
     "paper": Photometry(PAPER_OPERATIONS, most=2),
 }

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mdmd.calibrate import Calibration
 from mdmd.config import ModelConfig, from_json, to_json
 from mdmd.model import MDMD, build
 from mdmd.records import DataError, Definition
@@ -25,15 +26,19 @@ FORMAT = 1
 class Checkpoint:
     """A model and what prediction must know of it.
 
-    `target` is the head that is meant when none is named. `scales[head]` multiplies predicted standard
-    deviations (fitted on held-out faces; 1 where there were none). `history` says how it came to be: preset,
-    sets, face counts, weights.
+    `target` is the head that is meant when none is named. `calibrations[head]` says how its covariances are to be
+    read (fitted on held-out faces; absent where there were none: see `calibration`). `history` says how it came to be:
+    preset, sets, face counts, weights.
     """
 
     model: MDMD
     target: str
-    scales: dict[str, float] = field(default_factory=dict)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
+
+    def calibration(self, head: str) -> Calibration:
+        """Of `head`; one that changes nothing where no faces were held out."""
+        return self.calibrations.get(head, Calibration())
 
     def save(self, folder: Path) -> None:
         """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there."""
@@ -44,7 +49,7 @@ class Checkpoint:
             "target": self.target,
             "model": to_json(self.model.config),
             "heads": {name: d.to_category() for name, d in self.model.definitions.items()},
-            "scales": self.scales,
+            "calibrations": {head: made.to_json() for head, made in self.calibrations.items()},
             "history": self.history,
         }
         write_json(folder / "model.json", record)
@@ -68,7 +73,17 @@ def load(folder: Path) -> Checkpoint:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise DataError(f"model.safetensors in {folder} does not fit its model.json: {error}") from None
-    return Checkpoint(model, record["target"], dict(record["scales"]), dict(record["history"]))
+    try:
+        calibrations = _calibrations(record)
+    except TypeError as error:
+        raise DataError(f"{folder / 'model.json'}: {error}: written by another version?") from None
+    return Checkpoint(model, record["target"], calibrations, dict(record["history"]))
+
+
+def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:
+    if "calibrations" not in record:  # a model.json from when there was one number, the scale
+        return {head: Calibration(scale) for head, scale in record["scales"].items()}
+    return {head: Calibration(**made) for head, made in record["calibrations"].items()}
 
 
 def write_json(path: Path, record: Any) -> None:

@@ -12,13 +12,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
+
+import numpy as np
 
 from mdmd import bases, checkpoint
+from mdmd.calibrate import Method
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, check_base, preset, to_json
-from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
+from mdmd.evaluate import RECALL, FlagRule, evaluate, plain, probabilities_off
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
@@ -119,6 +122,14 @@ def parser() -> argparse.ArgumentParser:
         help="time for learning a base that is not there yet (default 20)",
     )
     fit.add_argument("--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only")
+    fit.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="hold no faces out: learn from all, then K times more without a K-th of them to calibrate on all "
+        "(each time for the whole budget; for few faces and much time; default 0: hold 15 %% out)",
+    )
     _training_options(fit, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 
     measure = command("evaluate", run_evaluate, "Measure a run on labeled faces.")
@@ -215,6 +226,13 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         metavar="S",
         help="seconds between states that a broken-off run can be gone on with from (default 60)",
     )
+    command.add_argument(
+        "--calibration",
+        default="likelihood",
+        choices=get_args(Method),
+        help="what covariances are fitted to on held-out faces: the likelihood, or the 50 %% and 90 %% ellipses of "
+        "split-conformal prediction, which hold at least what they promise (from 9 held-out faces)",
+    )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=out)
     _flag_options(command)
@@ -226,19 +244,19 @@ def _flag_options(command: argparse.ArgumentParser) -> None:
         type=float,
         default=FlagRule.tolerance,
         metavar="T",
-        help="a point is flagged when it may be off by more than this share of the normaliser (default 0.05) ...",
+        help="a point is flagged when it may be off by more than this share of the normaliser (default 0.10) ...",
     )
     command.add_argument(
         "--threshold",
         type=float,
-        default=FlagRule.threshold,
         metavar="P",
-        help="... with more than this probability (default 0.2)",
+        help="... with more than this probability (default: so that the flags are expected to catch "
+        f"{100 * RECALL:.0f} %% of all such points)",
     )
 
 
 def _rule(options: argparse.Namespace) -> FlagRule:
-    if not options.tolerance > 0 or not 0 < options.threshold < 1:
+    if not options.tolerance > 0 or not (options.threshold is None or 0 < options.threshold < 1):
         raise DataError("--tolerance must be above 0 and --threshold between 0 and 1")
     return FlagRule(options.tolerance, options.threshold)
 
@@ -251,9 +269,10 @@ def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> 
         options.weights,
         options.seed,
         _rule(options),
-        Keep(options.out / STATE, every=options.save_every),
-        processes,
-        default_home(os.environ) / "crops",
+        options.calibration,
+        keep=Keep(options.out / STATE, every=options.save_every),
+        processes=processes,
+        crops=default_home(os.environ) / "crops",
     )
 
 
@@ -331,10 +350,10 @@ def run_adapt(options: argparse.Namespace) -> None:
     if base is not None:
         check_base(base.model.config, options.settings, where=str(options.base))
     with _open_run(options) as (log, processes):
-        plan = _plan(options, chosen, processes)
+        plan = replace(_plan(options, chosen, processes), folds=options.folds)
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             folder = bases.base_folder(options.bases, sources, chosen.model, options.weights)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
             base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
         _leave(adapt(target, sources, base, chosen.model, plan, log), chosen, options)
 
@@ -360,8 +379,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
         if not samples:
             raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
     made.model.to(compute_device())
-    predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0))
-    numbers = plain(evaluate(data.definition, predictions, samples, _rule(options)))
+    calibration = made.calibration(head)
+    raw = predict(made.model, samples, head)
+    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    numbers = plain(evaluate(data.definition, predictions, samples, _rule(options), calibration.law))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
@@ -374,7 +395,7 @@ def run_predict(options: argparse.Namespace) -> None:
         raise DataError("name either pictures (or folders of them), or --faces F.json")
     made = checkpoint.load(options.model)
     head = options.head or made.target
-    definition = made.model.head_definition(head)
+    definition, calibration = made.model.head_definition(head), made.calibration(head)
     samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
     made.model.to(compute_device())
     with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
@@ -382,25 +403,30 @@ def run_predict(options: argparse.Namespace) -> None:
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))
 
-        predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0), on_batch=told)
+        raw = predict(made.model, samples, head, on_batch=told)
+    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    p_off = [
+        probabilities_off(definition, p, s, rule.tolerance, calibration.law)
+        for p, s in zip(predictions, samples, strict=True)
+    ]
+    threshold = rule.threshold_for(np.array(p_off))
     labels, extras = [], {}
-    for number, (sample, found) in enumerate(zip(samples, predictions, strict=True), start=1):
+    for number, (sample, found, off) in enumerate(zip(samples, predictions, p_off, strict=True), start=1):
         face = sample.face_id or number
-        off = probabilities_off(definition, found, sample, rule.tolerance)
         shown = Annotation(found.points, 2 + 0 * (found.points[:, 0]).astype(int))
         labels.append(replace(sample, annotation=shown, face_id=face, image_id=sample.image_id or number))
         extras[face] = {
             "source": PREDICTED,
             "covariance": [[round(float(c[i, j]), 4) for i, j in ((0, 0), (0, 1), (1, 1))] for c in found.covariance],
             "p_off": [round(float(p), 4) for p in off],
-            "flagged": [bool(p > rule.threshold) for p in off],
+            "flagged": [bool(p > threshold) for p in off],
         }
     info = {
         "description": "predictions, not labels",
         "model": options.model.name,
         "head": head,
         "tolerance": rule.tolerance,
-        "threshold": rule.threshold,
+        "threshold": threshold,
     }
     write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
     flagged = sum(sum(extra["flagged"]) for extra in extras.values())

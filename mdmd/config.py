@@ -97,6 +97,8 @@ class TrainConfig:
     and the covariances the likelihood of means that they cannot move, so that there is still something to calibrate.
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
     `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
+    `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/inherit.py`);
+    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are;
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.
     """
 
@@ -109,10 +111,12 @@ class TrainConfig:
     decay: Literal["linear", "cosine"] = "cosine"
     distance_share: float = 0.2
     target_share: float | None = 0.75
+    inherit: bool = True
+    frozen_blocks: int = 6
     clip_norm: float | None = 1.0
     average_decay: float = 0.99
     batch_size: int = 16
-    augment: Literal["none", "moderate", "strong", "paper"] = "moderate"
+    augment: Literal["none", "moderate", "drawn", "paper"] = "drawn"
     heldout_share: float = 0.15
 
     def __post_init__(self) -> None:
@@ -126,7 +130,8 @@ class TrainConfig:
         for name in ("learning_rate", "clip_norm", "batch_size"):
             value = getattr(self, name)
             refuse_unless(value is None or value > 0, f"{name} must be above 0, found {value}")
-        refuse_unless(self.weight_decay >= 0, f"weight_decay must not be below 0, found {self.weight_decay}")
+        for name in ("weight_decay", "frozen_blocks"):
+            refuse_unless(getattr(self, name) >= 0, f"{name} must not be below 0, found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,8 @@ PRESETS: Mapping[str, Preset] = {
             decay="linear",
             distance_share=0.0,
             target_share=None,
+            inherit=False,
+            frozen_blocks=0,
             clip_norm=None,
             average_decay=0.0,
             batch_size=32,
@@ -162,7 +169,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "tiny": Preset(
         ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, pixel_channels=32),
-        TrainConfig(learning_rate=3e-3, layer_decay=1.0, batch_size=8),
+        TrainConfig(learning_rate=3e-3, layer_decay=1.0, frozen_blocks=0, batch_size=8, augment="moderate"),
         starts_from_base=True,
     ),
 }

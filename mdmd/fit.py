@@ -49,7 +49,7 @@ def fit(
     config, processes = plan.train, plan.processes
     pace = Pace(clock())
     began = clock() if began is None else began
-    optimizer = make_optimizer(model, config)
+    optimizer = make_optimizer(model, config, frozen_blocks=config.frozen_blocks if stage == "adapt" else 0)
     average = AveragedModel(model, avg_fn=moving_average(config.average_decay))
     averaged = cast(MDMD, average.module)
     take_step = Stepper(model, optimizer, config, processes, log.warn)

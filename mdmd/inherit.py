@@ -6,7 +6,7 @@ new definition show which known landmark lies where a new one is wanted, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from jaxtyping import Float
@@ -22,20 +22,20 @@ ENOUGH_FACES = 64
 BATCH = 16
 
 
-def inherit(model: MDMD, faces: FaceCache) -> dict[str, str]:
-    """Start the head of `faces` as the nearest landmarks of the best known head; new landmark -> known landmark.
+def inherit(model: MDMD, faces: FaceCache, known: Collection[str]) -> dict[str, str]:
+    """Start the head of `faces` as the nearest landmarks of the best of the heads `known`; new landmark -> known one.
 
-    Only landmarks of one semantic group are compared. Empty where the model knows no other head.
+    Only landmarks of one semantic group are compared. Empty where there is no other known head.
     """
-    distances = {name: distances_to(model, faces, name) for name in model.definitions if name != faces.name}
+    distances = {name: distances_to(model, faces, name) for name in sorted(known) if name != faces.name}
     if not distances:
         return {}
     definition = faces.definition
     matches = {name: nearest(d, definition, model.definitions[name]) for name, d in distances.items()}
     best = min(matches, key=lambda name: _mean_distance(distances[name], matches[name]))
     model.head(faces.name).start_from(model.head(best), matches[best])
-    known = model.definitions[best].landmarks
-    return {new: known[k] for new, k in zip(definition.landmarks, matches[best], strict=True) if k >= 0}
+    names = model.definitions[best].landmarks
+    return {new: names[k] for new, k in zip(definition.landmarks, matches[best], strict=True) if k >= 0}
 
 
 def distances_to(model: MDMD, faces: FaceCache, head: str) -> Float[Tensor, "N M"]:

@@ -1,7 +1,8 @@
-"""NME, failure rate, AUC, coverage and AUROC, with bootstrap intervals. numpy only.
+"""How good points are (NME, failure rate, AUC) and how true their covariances (coverage, NLL, AUSE, AUROC). numpy only.
 
-Definitions and their sources: NME, FR and AUC as in Wu et al. 2018 (WFLW); the radial law of the 2-D
-Laplacian as in Kumar et al. 2020 (LUVLi), whose Mahalanobis radius r has P(r <= R) = 1 - (1 + sqrt3 R) exp(-sqrt3 R).
+Definitions and their sources: NME, FR and AUC as in Wu et al. 2018 (WFLW); the density of a point as in Kumar et al.
+2020 (LUVLi), see `mdmd/radial.py`; sparsification as in Ilg et al. 2018 (Uncertainty estimates and multi-hypotheses
+networks for optical flow).
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-SQRT3 = float(np.sqrt(3.0))
+from mdmd.radial import LAPLACIAN, Array, RadialLaw
 
 
 def point_errors(predicted: Array, truth: Array, labeled: NDArray[np.bool_], distance: Array) -> Array:
@@ -47,28 +47,27 @@ def mahalanobis(offset: Array, covariance: Array) -> Array:
     return np.sqrt(np.maximum((offset * solved).sum(axis=-1), 0.0))
 
 
-def laplacian_radius(probability: float) -> float:
-    """Mahalanobis radius R that holds `probability` of the 2-D Laplacian's mass (bisection on the closed form)."""
-    low, high = 0.0, 100.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if 1 - (1 + SQRT3 * middle) * np.exp(-SQRT3 * middle) < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+def coverage(radii: Array, probability: float, law: RadialLaw = LAPLACIAN) -> float:
+    """Share of points inside the ellipse that promises `probability` under `law`.
 
-
-def coverage(radii: Array, probability: float) -> float:
-    """Share of held-out points inside the ellipse that promises `probability`.
-
-    `radii` are Mahalanobis; NaN (not labeled) does not count.
+    `radii` are Mahalanobis; NaN (not labeled) does not count. NaN where nothing counts.
     """
-    return float(np.mean(radii[~np.isnan(radii)] <= laplacian_radius(probability)))
+    known = radii[~np.isnan(radii)]
+    return float(np.mean(known <= law.radius(probability))) if len(known) else float("nan")
 
 
-def probability_off(covariance: Array, tolerance: Array, *, angles: int = 64) -> Array:
-    """Probability (...,) that a Laplacian point lies farther than `tolerance` (...,) from its mean.
+def negative_log_likelihood(radii: Array, covariance: Array, distance: Array, law: RadialLaw = LAPLACIAN) -> Array:
+    """-log of the density (B, N) of each true point under its prediction, lengths in shares of the normaliser.
+
+    `radii` (B, N) are Mahalanobis, `covariance` (B, N, 2, 2) in pixels, `distance` (B,) the normaliser in pixels; in
+    shares, faces of any size can be averaged. NaN stays NaN. In pixels it would be 2 log(distance) more.
+    """
+    area = np.log(np.linalg.det(covariance)) / 2 - 2 * np.log(distance)[:, None]
+    return area - law.log_density(radii)
+
+
+def probability_off(covariance: Array, tolerance: Array, law: RadialLaw = LAPLACIAN, *, angles: int = 64) -> Array:
+    """Probability (...,) that a point lies farther than `tolerance` (...,) from its mean.
 
     `covariance` (..., 2, 2). The point is r L u with u uniform on the circle and r the Mahalanobis radius, so the
     probability is the mean over directions of P(r > tolerance / |L u|). Pixels in both arguments; error below
@@ -77,8 +76,28 @@ def probability_off(covariance: Array, tolerance: Array, *, angles: int = 64) ->
     turn = (np.arange(angles) + 0.5) * np.pi / angles  # |L u| is the same for u and -u
     direction = np.stack([np.cos(turn), np.sin(turn)])
     reach = np.linalg.norm(np.linalg.cholesky(covariance) @ direction, axis=-2)
-    scaled = SQRT3 * tolerance[..., None] / np.maximum(reach, 1e-12)
-    return np.mean((1 + scaled) * np.exp(-scaled), axis=-1)
+    return np.mean(law.survival(tolerance[..., None] / np.maximum(reach, 1e-12)), axis=-1)
+
+
+def sparsification_curve(errors: Array, doubt: Array) -> Array:
+    """Mean error (M,) of what is left after taking away the k most doubtful of M points, k = 0 .. M - 1, as a share of
+    the mean error of all. Points of equal doubt go in any order: each counts with their mean error."""
+    _, same, counts = np.unique(doubt, return_inverse=True, return_counts=True)
+    expected = (np.bincount(same, weights=errors) / counts)[same]
+    rising = expected[np.argsort(doubt, kind="stable")]
+    left = (np.cumsum(rising) / np.arange(1, len(rising) + 1))[::-1]
+    return left / left[0] if left[0] > 0 else np.zeros_like(left)
+
+
+def ause(errors: Array, doubt: Array) -> float:
+    """Area under the sparsification error: the curve by `doubt` less the oracle's, which takes large errors first.
+
+    Both (M,). 0: doubt orders points as their errors do. The errors' unit cancels, the share taken away runs from 0 to
+    1. NaN for no points.
+    """
+    if not len(errors):
+        return float("nan")
+    return float(np.mean(sparsification_curve(errors, doubt) - sparsification_curve(errors, errors)))
 
 
 def auroc(score: Array, positive: NDArray[np.bool_]) -> float:

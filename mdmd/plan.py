@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mdmd.calibrate import Method
 from mdmd.config import TrainConfig
 from mdmd.evaluate import FlagRule
 from mdmd.processes import Processes
@@ -14,15 +15,21 @@ from mdmd.schedule import Budget
 
 @dataclass(frozen=True)
 class Plan:
-    """`weights` is a safetensors file, "none", or None for timm's own. `keep` is where the run's state is kept to go
-    on from after a break; None: nowhere. `crops` is the folder where cut faces are kept for later runs, or None for one
-    that lasts as long as this run."""
+    """`weights` is a safetensors file, "none", or None for timm's own.
+
+    `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
+    budget and without one fold, to calibrate on all faces too. `keep` is where the run's state is kept to go on from
+    after a break (not in the middle of folds); None: nowhere. `crops` is the folder where cut faces are kept for later
+    runs, or None for one that lasts as long as this run.
+    """
 
     train: TrainConfig
     budget: Budget
     weights: str | None = None
     seed: int = 0
     rule: FlagRule = field(default_factory=FlagRule)
+    calibration: Method = "likelihood"
+    folds: int = 0
     keep: Keep | None = None
     processes: Processes = field(default_factory=Processes)
     crops: Path | None = None

@@ -69,10 +69,9 @@ def predict_crops(
     head: str,
     crops: Sequence[Crop],
     *,
-    scale: float,
     views: Sequence[View] | None = None,
 ) -> list[Prediction]:
-    """Predictions, in image pixels, of what `views_ahead` cut. `scale` multiplies standard deviations.
+    """Predictions, in image pixels and with the network's own covariances, of what `views_ahead` cut.
 
     `views` takes fewer looks than the model's configuration asks for.
     """
@@ -83,7 +82,7 @@ def predict_crops(
     found = [_look(model, images, head, view, view.zoom / broadest, mirror) for view in views]
     means, covariances = fuse(np.stack([m for m, _ in found]), np.stack([c for _, c in found]))
     return [
-        Prediction(crop.to_image(mean * crop.size), crop.covariance_to_image(covariance * (scale * crop.size) ** 2))
+        Prediction(crop.to_image(mean * crop.size), crop.covariance_to_image(covariance * crop.size**2))
         for crop, mean, covariance in zip(crops, means, covariances, strict=True)
     ]
 
@@ -130,14 +129,13 @@ def predict(
     samples: Sequence[Sample],
     head: str,
     *,
-    scale: float,
     batch_size: int = 32,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
     """A prediction for each sample, from its picture and box; `on_batch` hears how many are done."""
     predictions: list[Prediction] = []
     for images, crops in views_ahead(samples, model.config, batch_size=batch_size):
-        predictions += predict_crops(model, images, head, crops, scale=scale)
+        predictions += predict_crops(model, images, head, crops)
         if on_batch is not None:
             on_batch(len(predictions))
     return predictions

@@ -145,13 +145,21 @@ def _borrowed(found: Laplacian, points: Tensor, labeled: Tensor, weights: Tensor
     return (values * weights).transpose(1, 2)[known].sum() / len(rare)
 
 
-def make_optimizer(model: MDMD, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW; encoder blocks learn slower the deeper they lie, and norms and biases do not decay."""
+def make_optimizer(model: MDMD, config: TrainConfig, *, frozen_blocks: int = 0) -> torch.optim.Optimizer:
+    """Adam or AdamW; encoder blocks learn slower the deeper they lie, and norms and biases do not decay.
+
+    The patch embedding and the lowest `frozen_blocks` of the encoder do not learn at all: nothing goes back through
+    them, which is a good part of a step's cost.
+    """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         factor = 1.0
         if name.startswith("encoder."):
-            below = model.encoder.depth - model.encoder.depth_of(name.removeprefix("encoder."))
+            height = model.encoder.depth_of(name.removeprefix("encoder."))
+            parameter.requires_grad_(not frozen_blocks or height > frozen_blocks)
+            if not parameter.requires_grad:
+                continue
+            below = model.encoder.depth - height
             factor = config.layer_decay ** (below + 1) if config.layer_decay < 1 else 1.0
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((factor, decay), []).append(parameter)

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mdmd.augment import WARPS
+from mdmd.calibrate import Calibration, Method, calibrate
 from mdmd.checkpoint import Checkpoint
 from mdmd.config import ModelConfig
 from mdmd.cropstore import CropStore
+from mdmd.crossfit import Predict, cross_fit, folds_of
 from mdmd.encoder import load_pretrained, load_weights
-from mdmd.evaluate import plain
+from mdmd.evaluate import evaluate, plain
 from mdmd.fit import fit
 from mdmd.heads import RegressionHead
+from mdmd.inherit import inherit
 from mdmd.loader import FaceCache, split_heldout
 from mdmd.model import MDMD
 from mdmd.plan import Plan
 from mdmd.rare import FEWEST_LABELS, label_counts
-from mdmd.records import DataError, Dataset, Sample
+from mdmd.records import DataError, Dataset, Prediction, Sample
 from mdmd.resume import RunState, inputs_of
 from mdmd.runlog import RunLog
 from mdmd.watch import Watch
@@ -60,8 +64,8 @@ def adapt(
     else:
         model = base.model
         history = {"weights": base.history.get("weights"), "base": base.history}
-        scales = {name: scale for name, scale in base.scales.items() if name != target.name}
-        checkpoint = Checkpoint(model, target.name, scales, history)
+        calibrations = {name: made for name, made in base.calibrations.items() if name != target.name}
+        checkpoint = Checkpoint(model, target.name, calibrations, history)
     for dataset in (target, *sources):
         known = model.definitions.get(dataset.name)
         if known != dataset.definition or dataset is target:
@@ -84,14 +88,15 @@ def _learn(
     checkpoint: Checkpoint, datasets: Sequence[Dataset], held: Sequence[Dataset], *, plan: Plan, log: RunLog, stage: str
 ) -> Checkpoint:
     began = time.monotonic()
-    config, device = checkpoint.model.config, plan.processes.device
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {}
     few: dict[str, dict[str, int]] = {}
     for dataset in datasets:
-        share = plan.train.heldout_share if dataset in held else 0.0
+        share = plan.train.heldout_share if dataset in held and not plan.folds else 0.0
         learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
+        if plan.folds and dataset in held:
+            folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number is said before the long part
     log.event(
         "start",
         stage=stage,
@@ -99,29 +104,29 @@ def _learn(
         minutes=plan.budget.minutes,
         train_faces={name: len(s) for name, s in learned.items()},
         heldout_faces=len(heldout[checkpoint.target]),
-        encoder=config.encoder,
+        encoder=checkpoint.model.config.encoder,
         weights=checkpoint.history.get("weights"),
-        device=str(device),
+        device=str(plan.processes.device),
         processes=plan.processes.count,
     )
-    with _caches(datasets, learned, config, plan, log) as caches:
-        for cache in caches:
-            head = checkpoint.model.head(cache.name)
-            if isinstance(head, RegressionHead) and cache.name not in checkpoint.scales:
-                head.means.start_at(cache.mean_shape(), spread=0.1)
-        # Still to come after the last step: one report, and two measurements of each head that is held to account.
-        following = 1 + 2 * len(held)
-        watch = Watch(checkpoint, heldout[checkpoint.target], plan.rule, log, stage, following=following)
-        state = _state(checkpoint.model, datasets, plan, log, stage)
-        model = checkpoint.model.to(device)
-        checkpoint.model = fit(model, caches, plan, log, watch, stage, state=state, began=began)
-    checkpoint.model.cpu()
+    run = _Run(datasets, set(checkpoint.calibrations), plan, log, stage)
+    start = copy.deepcopy(checkpoint.model) if plan.folds else None
+    watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held))
+    state = _state(checkpoint.model, datasets, plan, log, stage)
+    checkpoint.model = run.fitted(checkpoint.model, learned, watch, state, began)
     for dataset in held:
-        measured = Watch(checkpoint, heldout[dataset.name], plan.rule, log, stage, head=dataset.name)
-        checkpoint.scales[dataset.name] = measured.scale(checkpoint.model)
+        if start is None:
+            faces = heldout[dataset.name]
+            found = Watch(checkpoint, faces, log, stage, head=dataset.name).predictions(checkpoint.model)
+        else:
+            faces = learned[dataset.name]
+            found = cross_fit(faces, plan.folds, run.fold_learner(start, dataset, learned), plan.seed)
+        calibration = _calibrate(dataset.name, found, faces, plan.calibration, log)
+        checkpoint.calibrations[dataset.name] = calibration
         if dataset.name == checkpoint.target:
-            numbers = measured.metrics(checkpoint.model, checkpoint.scales[dataset.name])
-            checkpoint.history["heldout"] = plain(numbers)
+            found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
+            numbers = evaluate(dataset.definition, found, faces, plan.rule, calibration.law) if faces else {}
+            checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
@@ -131,6 +136,70 @@ def _learn(
     )
     log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
     return checkpoint
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every fit of one run shares; `known` are the heads that have learned before."""
+
+    datasets: Sequence[Dataset]
+    known: Collection[str]
+    plan: Plan
+    log: RunLog
+    stage: str
+
+    def fitted(
+        self,
+        model: MDMD,
+        learned: Mapping[str, Sequence[Sample]],
+        watch: Watch,
+        state: RunState | None = None,
+        began: float | None = None,
+    ) -> MDMD:
+        """`model` after learning from `learned`, on the CPU."""
+        with _caches(self.datasets, learned, model.config, self.plan, self.log) as caches:
+            model.to(self.plan.processes.device)
+            for cache in caches:
+                if cache.name not in self.known:
+                    self._start_head(model, cache)
+            return fit(model, caches, self.plan, self.log, watch, self.stage, state=state, began=began).cpu()
+
+    def _start_head(self, model: MDMD, faces: FaceCache) -> None:
+        head = model.head(faces.name)
+        if isinstance(head, RegressionHead):
+            head.means.start_at(faces.mean_shape(), spread=0.1)
+        if self.plan.train.inherit:
+            like = inherit(model, faces, self.known)
+            if like:
+                self.log.event("inherited", stage=self.stage, head=faces.name, like=like)
+
+    def fold_learner(
+        self, start: MDMD, dataset: Dataset, learned: Mapping[str, Sequence[Sample]]
+    ) -> Callable[[Sequence[Sample]], Predict]:
+        """What `cross_fit` asks for: trains a copy of `start` on some faces of `dataset` beside the other sets."""
+
+        def learn(faces: Sequence[Sample]) -> Predict:
+            self.log.event("fold", stage=self.stage, faces=len(faces), folds=self.plan.folds)
+            blind = Watch(Checkpoint(start, dataset.name), (), self.log, self.stage)
+            model = self.fitted(copy.deepcopy(start), {**learned, dataset.name: faces}, blind)
+            made = Checkpoint(model, dataset.name)
+            return lambda unseen: Watch(made, unseen, self.log, self.stage).predictions(model)
+
+        return learn
+
+
+def _calibrate(
+    name: str, found: Sequence[Prediction], faces: Sequence[Sample], method: Method, log: RunLog
+) -> Calibration:
+    """What `faces` say of the head `name`; `method` gives way, with a warning, to too few faces."""
+    truth = [s.annotation for s in faces if s.annotation is not None]
+    made = calibrate(found, truth, [s.box for s in faces], method)
+    if made.method != method:
+        log.warn(
+            f"{name}: {made.faces} held-out faces are too few for a conformal 90 % ellipse, which takes 9; "
+            "its covariances are calibrated by likelihood"
+        )
+    return made
 
 
 def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, stage: str) -> RunState | None:

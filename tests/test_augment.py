@@ -30,7 +30,7 @@ def centroid(channel):
     return torch.stack([(weight.sum(0) * line).sum(), (weight.sum(1) * line).sum()]) / weight.sum()
 
 
-@pytest.mark.parametrize("strength", ["moderate", "strong", "paper"])
+@pytest.mark.parametrize("strength", ["moderate", "drawn", "paper"])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_dot_lands_where_its_point_goes(strength, mirrored):
     generator = torch.Generator().manual_seed(4)
@@ -111,7 +111,7 @@ def test_a_wave_bends_one_axis_along_the_other(which, axis):
 
 
 def test_the_paper_mirrors_no_face_and_every_policy_knows_its_operations():
-    assert [WARPS[name].mirror for name in ("none", "moderate", "strong", "paper")] == [0.0, 0.5, 0.5, 0.0]
+    assert [WARPS[name].mirror for name in ("none", "moderate", "drawn", "paper")] == [0.0, 0.5, 0.5, 0.0]
     assert WARPS.keys() == PHOTOMETRY.keys()
     paper = WARPS["paper"]
     assert all(x > 0 for x in (paper.rotation, paper.wave, paper.shear, paper.scale, paper.shift))
@@ -183,7 +183,7 @@ def test_gray_has_no_colour():
     assert_close(OPERATIONS["gray"](picture, lowest), torch.full((3, 4, 4), expected), within=1)
 
 
-@pytest.mark.parametrize("policy", ["moderate", "strong", "paper"])
+@pytest.mark.parametrize("policy", ["moderate", "drawn", "paper"])
 def test_photometry_keeps_the_form_and_repeats_with_its_seed(policy):
     pictures = (torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255).to(torch.uint8)
     first, again = (random_photometry(pictures, policy, torch.Generator().manual_seed(9)) for _ in range(2))

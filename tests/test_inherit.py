@@ -72,7 +72,7 @@ def test_inheriting_finds_the_landmarks_that_the_labels_name(model, tmp_path):
         Image.fromarray(random.integers(0, 255, (100, 100, 3), dtype=np.uint8)).save(file)
         samples.append(Sample(file, file.name, 100, 100, Box(20.0, 20.0, 60.0, 60.0)))
     images, crops = next(views_ahead(samples, model.config, batch_size=8))
-    known = predict_crops(model, images, "known", crops, scale=1.0)
+    known = predict_crops(model, images, "known", crops)
     labeled = [
         replace(s, annotation=Annotation(p.points[[4, 1, 0]], np.array([2, 2, 0])))
         for s, p in zip(samples, known, strict=True)
@@ -81,8 +81,8 @@ def test_inheriting_finds_the_landmarks_that_the_labels_name(model, tmp_path):
     store = CropStore(tmp_path / "crops", warn=print)
     cache = FaceCache("new", NEW, labeled, crop_scale=model.config.crop_scale, size=128, store=store)
 
-    assert inherit(model, cache) == {"snout": "bridge", "corner": "inner"}
-    found = predict_crops(model, images, "new", crops, scale=1.0)
+    assert inherit(model, cache, {"known", "stranger"}) == {"snout": "bridge", "corner": "inner"}
+    found = predict_crops(model, images, "new", crops)
     for mine, theirs in zip(found, known, strict=True):
         np.testing.assert_allclose(mine.points[:2], theirs.points[[4, 1]], atol=0.05)
 
@@ -95,4 +95,4 @@ def test_a_model_that_knows_nothing_else_leaves_the_head_as_it_is(model, tmp_pat
     face = Sample(file, "face.png", 64, 64, Box(0, 0, 64, 64), Annotation(np.full((3, 2), 9.0), np.full(3, 2)))
     store = CropStore(tmp_path / "crops", warn=print)
     cache = FaceCache("new", NEW, [face], crop_scale=1.4, size=128, store=store)
-    assert inherit(alone, cache) == {}
+    assert inherit(alone, cache, set()) == {}

@@ -157,7 +157,7 @@ def test_batches_made_ahead_are_the_same_batches(faces, store):
     def jobs():
         for step in range(5):
             generator = torch.Generator().manual_seed(step)
-            yield partial(whole.batch, [step, 5 - step, 2], "strong", generator)
+            yield partial(whole.batch, [step, 5 - step, 2], "drawn", generator)
 
     for one, other in zip(ahead(jobs(), depth=0), ahead(jobs(), depth=3), strict=True):
         assert torch.equal(one.images, other.images)

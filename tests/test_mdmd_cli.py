@@ -9,6 +9,7 @@ from mdmd.cli import main
 from mdmd.synthetic import write_pareidolias, write_source
 
 KEYS = {"nme", "fr10", "auc10", "coverage50", "coverage90", "auroc_wrong", "flag_recall", "flag_rate", "n"}
+KEYS |= {"nll", "ause", "coverage90_nose"}
 QUICK = ["--preset", "tiny", "--weights", "none", "--steps", "2", "--quiet"]
 
 
@@ -90,7 +91,14 @@ def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, ca
     assert first["source"] == "predicted"
     assert [len(first[k]) for k in ("covariance", "p_off", "flagged")] == [9, 9, 9]
     assert all(0 <= p <= 1 for p in first["p_off"])
-    assert first["flagged"] == [p > 0.2 for p in first["p_off"]]
+    assert (found["info"]["tolerance"], 0.05 <= found["info"]["threshold"] <= 0.5) == (0.1, True)
+    assert first["flagged"] == [p > found["info"]["threshold"] for p in first["p_off"]]
+    arguments = ["predict", str(run), str(pictures), "--tolerance", "0.2", "--threshold", "0.3"]
+    assert main([*arguments, "--out", str(tmp_path / "p.json")]) == 0
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert (found["info"]["tolerance"], found["info"]["threshold"]) == (0.2, 0.3)
+    for extra in (a["attributes"] for a in found["annotations"]):
+        assert extra["flagged"] == [p > 0.3 for p in extra["p_off"]]
     assert main(["adapt", "--target", str(tmp_path / "p.json"), *QUICK, "--out", str(tmp_path / "r")]) == 2
     assert "a model's prediction, not a label" in capsys.readouterr().err
 
@@ -121,6 +129,7 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--set", "model.groups=9"], "groups must be 5 or 8 or 12, found 9"),
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
+        (["adapt", "--target", "{objects}", "--folds", "1"], "found 1 folds, wanted 2 to 12"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):

@@ -10,15 +10,18 @@ from hypothesis import strategies as st
 from mdmd.metrics import (
     area_under_curve,
     auroc,
+    ause,
     bootstrap_interval,
     coverage,
     face_nme,
     failure_rate,
-    laplacian_radius,
     mahalanobis,
+    negative_log_likelihood,
     point_errors,
     probability_off,
+    sparsification_curve,
 )
+from mdmd.radial import RadialLaw
 
 NAN = float("nan")
 COVARIANCE = np.array([[9.0, 3.0], [3.0, 4.0]])
@@ -92,17 +95,6 @@ def test_points_on_an_ellipse_have_its_radius(a: float, b: float, c: float, radi
     assert mahalanobis(offset, factor @ factor.T) == pytest.approx(radius, rel=1e-3, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("probability", "radius"), [(0.50, 0.969), (0.6827, 1.362), (0.90, 2.246), (0.95, 2.739), (0.99, 3.833)]
-)
-def test_laplacian_radius_holds_its_share_of_the_density(probability: float, radius: float):
-    assert laplacian_radius(probability) == pytest.approx(radius, abs=6e-4)
-    edges = np.linspace(0, laplacian_radius(probability), 20_001)
-    r = (edges[1:] + edges[:-1]) / 2
-    ring = laplacian_density(np.stack([r, 0 * r], axis=1), np.eye(2)) * 2 * np.pi * r
-    assert np.sum(ring * np.diff(edges)) == pytest.approx(probability, abs=1e-7)
-
-
 def test_sampled_offsets_have_the_covariance_and_lie_in_the_ellipses_as_promised():
     offsets = laplacian_offsets(COVARIANCE, 400_000)
     np.testing.assert_allclose(np.cov(offsets.T), COVARIANCE, rtol=0.02)
@@ -158,6 +150,39 @@ def test_probability_off_takes_batches_and_does_not_care_how_the_ellipse_is_turn
     assert p.shape == (2, 3)
     np.testing.assert_allclose(p, p[:, :1].repeat(3, axis=1), atol=1e-9)  # pixels in both: scale cancels
     assert (p[0] > p[1]).all()
+
+
+def test_probability_off_follows_the_law_it_is_given():
+    law = RadialLaw(1.3)
+    circle = 4 * np.eye(2)
+    assert probability_off(circle, np.array(5.0), law) == pytest.approx(law.survival(np.array(2.5)))
+    assert probability_off(circle, np.array(5.0), law) < probability_off(circle, np.array(5.0))
+
+
+def test_negative_log_likelihood_is_minus_the_log_density_in_shares_of_the_normaliser():
+    offset = np.array([[[1.5, -2.0], [0.0, 3.0]]])
+    covariance = np.stack([COVARIANCE, 2 * np.eye(2)])[None]
+    density = [[laplacian_density(offset[0, k], covariance[0, k]) for k in range(2)]]
+    in_pixels = negative_log_likelihood(mahalanobis(offset, covariance), covariance, np.ones(1))
+    np.testing.assert_allclose(in_pixels, -np.log(density))
+    in_shares = negative_log_likelihood(mahalanobis(offset, covariance), covariance, np.array([50.0]))
+    np.testing.assert_allclose(in_shares, in_pixels - 2 * np.log(50))
+    resized = negative_log_likelihood(mahalanobis(3 * offset, 9 * covariance), 9 * covariance, np.array([150.0]))
+    np.testing.assert_allclose(resized, in_shares)
+
+
+def test_sparsification_by_hand():
+    errors = np.array([1.0, 2.0, 3.0, 6.0])
+    oracle = sparsification_curve(errors, errors)
+    np.testing.assert_allclose(oracle, [1, 2 / 3, 0.5, 1 / 3])  # means 3, 2, 1.5, 1 over the mean of all, 3
+    assert ause(errors, errors) == 0.0
+    assert ause(errors, np.log(errors)) == 0.0  # the order alone counts
+    assert ause(errors, np.ones(4)) == pytest.approx(1 - oracle.mean())  # no opinion: the curve stays at 1
+    np.testing.assert_allclose(sparsification_curve(errors, -errors), [1, 11 / 9, 1.5, 2])
+    assert ause(errors, -errors) == pytest.approx((5 / 9 + 1 + 5 / 3) / 4)
+    assert ause(7 * errors, -errors) == pytest.approx(ause(errors, -errors))
+    assert ause(np.zeros(3), np.arange(3.0)) == 0.0
+    assert np.isnan(ause(np.zeros(0), np.zeros(0)))
 
 
 def test_auroc_by_hand():

@@ -53,7 +53,7 @@ def face(tmp_path) -> Sample:
 def test_every_view_leads_back_to_the_same_image_pixels(face, views):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views=views))
     images, crops = next(views_ahead([face], model.config, batch_size=1))
-    (found,) = predict_crops(model, images, "eyes", crops, scale=1.0)
+    (found,) = predict_crops(model, images, "eyes", crops)
     np.testing.assert_allclose(found.points, [[90.0, 80.0], [140.0, 100.0]], atol=0.15)
 
 
@@ -61,10 +61,10 @@ def test_every_view_leads_back_to_the_same_image_pixels(face, views):
 def test_a_single_look_gives_its_covariance_in_image_pixels(face, view):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views="two"))
     images, crops = next(views_ahead([face], model.config, batch_size=1))
-    (found,) = predict_crops(model, images, "eyes", crops, scale=2.0, views=[view])
+    (found,) = predict_crops(model, images, "eyes", crops, views=[view])
     side = 90.0 * 1.4 * view.zoom
     mixed = -1 if view.mirrored else 1
-    expected = np.array([[0.0004, mixed * 0.0002], [mixed * 0.0002, 0.001]]) * (2.0 * side) ** 2
+    expected = np.array([[0.0004, mixed * 0.0002], [mixed * 0.0002, 0.001]]) * side**2
     np.testing.assert_allclose(found.covariance, [expected, expected], rtol=0.02)
 
 

@@ -11,7 +11,7 @@ import pytest
 from builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
 
 from labeler import jobs
-from labeler.project import Workspace
+from labeler.project import Settings, Workspace
 from labeler.store import NotFoundError, Point
 from labeler.workbench import Workbench
 from mdmd.coco import read_coco
@@ -24,7 +24,15 @@ def test_a_project_can_be_called_in_any_script(tmp_path: Path, name: str):
     project = workspace.create(name)
     assert workspace.names() == [name]
     assert workspace.open(name) is project
-    assert Workspace(tmp_path).open(name).settings.tolerance == 0.05
+    assert Workspace(tmp_path).open(name).settings == Settings(tolerance=0.1, threshold=None)
+
+
+def test_settings_become_options_and_outlive_the_process(tmp_path: Path):
+    project = make_project(tmp_path)
+    assert project.settings.options == ["--tolerance", "0.1"]
+    (project.folder / "project.json").write_text('{"format": 1, "tolerance": 0.05, "threshold": 0.2}')
+    settings = Workspace(project.folder.parent).open(project.name).settings
+    assert settings.options == ["--tolerance", "0.05", "--threshold", "0.2"]
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def fitted(drawn, tmp_path):
         model = build(TINY, {"objects": objects.definition})
         made = checkpoint.Checkpoint(model, "objects")
         state = RunState(plan.keep, {"set": "objects"}, log, write=write)
-        return fit(model, [cache], plan, log, Watch(made, (), plan.rule, log, "base"), "base", state=state, **kw)
+        return fit(model, [cache], plan, log, Watch(made, (), log, "base"), "base", state=state, **kw)
 
     return run
 

@@ -200,7 +200,7 @@ def test_a_run_without_finite_losses_stops_with_its_last_good_weights(tmp_path):
     keep = Keep(tmp_path / "resume.safetensors")
     plan = Plan(replace(SETTINGS, batch_size=2), Budget(steps=100), keep=keep)
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
-        watch = Watch(Checkpoint(model, "small"), (), plan.rule, log, "base")
+        watch = Watch(Checkpoint(model, "small"), (), log, "base")
         state = RunState(keep, {}, log)
         with pytest.raises(DataError, match=rf"step {4 + PATIENCE}: {PATIENCE} steps in a row .* are kept in .*resume"):
             fit(model, [cache], plan, log, watch, "base", state=state)

@@ -1,5 +1,6 @@
 """Training on drawn faces: it learns, repeats with its seed, masks what is not labeled, and leaves a checkpoint."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from mdmd import checkpoint
+from mdmd.calibrate import Calibration
 from mdmd.coco import read_coco
 from mdmd.config import PRESETS, TrainConfig
 from mdmd.cropstore import CropStore
@@ -54,7 +56,7 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     made = adapt(objects, [people], checkpoint.load(tmp_path / "base"), TINY, quick(), log)
     assert list(made.model.definitions) == ["people", "objects"]
     assert made.target == "objects"
-    assert set(made.scales) == {"people", "objects"}
+    assert set(made.calibrations) == {"people", "objects"}
     assert made.history["faces"]["people"] > 0
     made.save(tmp_path / "run")
     again = checkpoint.load(tmp_path / "run")
@@ -63,6 +65,39 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     again.model.eval()
     torch.testing.assert_close(again.model(images, "objects").mean, made.model(images, "objects").mean)
     assert again.history == made.history
+    assert again.calibrations == made.calibrations
+    assert made.calibration("objects").faces > 0
+    assert made.calibration("nobody").scale == 1
+
+
+def test_a_checkpoint_from_when_a_scale_was_all_is_still_read(sets, log, tmp_path):
+    train([sets[1]], TINY, quick(), log).save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    del record["calibrations"]
+    (tmp_path / "model.json").write_text(json.dumps({**record, "scales": {"objects": 0.8}}))
+    assert checkpoint.load(tmp_path).calibrations == {"objects": Calibration(0.8)}
+    (tmp_path / "model.json").write_text(json.dumps({**record, "calibrations": {"objects": {"colour": 1}}}))
+    with pytest.raises(DataError, match=r"model.json: .*'colour'.* written by another version"):
+        checkpoint.load(tmp_path)
+
+
+def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets, log, tmp_path):
+    people, objects = sets
+    few = fewer_faces(objects, 6, seed=0)
+    made = adapt(few, [people], None, TINY, quick(folds=3), log)
+    assert made.history["faces"]["objects"] == made.calibration("objects").faces == 6
+    assert (made.history["heldout"]["n"], made.history["heldout"]["folds"]) == (6, 3)
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(e["faces"], e["folds"]) for e in events if e["event"] == "fold"] == [(4, 3)] * 3
+    plain = adapt(replace(few, name="objects"), [people], None, TINY, quick(folds=2), log)
+    for key, value in made.model.state_dict().items():  # the folds leave the model itself alone
+        assert torch.equal(value, plain.model.state_dict()[key])
+
+
+def test_too_few_faces_for_a_conformal_ellipse_are_said_and_the_likelihood_stands_in(sets, log, tmp_path):
+    made = train([sets[1]], TINY, quick(calibration="conformal"), log)
+    assert made.calibration("objects").method == "likelihood"
+    assert "too few for a conformal 90 % ellipse, which takes 9" in (tmp_path / "log.jsonl").read_text()
 
 
 def test_two_sets_of_one_definition_keep_a_head_each(sets, log):
