@@ -13,16 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mdmd import bases, checkpoint
+from mdmd import bases, checkpoint, comparison
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
+from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import pictures_in, read_picture
 from mdmd.predict import compute_device, predict
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
+from mdmd.tables import TABLES
 from mdmd.train import Plan, adapt, fewer_faces, train
 
 DATA_HELP = (
@@ -117,6 +119,12 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
     measure.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
     measure.add_argument("--head", help="which head answers (default: the target's)")
+    measure.add_argument(
+        "--normalizer",
+        default="definition",
+        choices=("definition", "box"),
+        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
+    )
     measure.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
     _flag_options(measure)
 
@@ -137,7 +145,56 @@ def parser() -> argparse.ArgumentParser:
     find.add_argument("--head", help="which head answers (default: the target's)")
     find.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
     _flag_options(find)
+    _experiment_options(
+        command("experiment", run_experiment, "Run a table of the paper, or one of our own, and print both numbers.")
+    )
     return top
+
+
+def _experiment_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help=f"which table: {', '.join(TABLES)}")
+    data = os.environ.get("MDMD_DATA")
+    command.add_argument(
+        "--data",
+        type=Path,
+        default=data,
+        required=data is None,
+        metavar="ROOT",
+        help="where the sets lie, each as NAME/annotations.json (default: $MDMD_DATA)",
+    )
+    # Not "out": that is where a command that fails leaves its error, and this folder holds many runs.
+    command.add_argument(
+        "--out", dest="runs", type=Path, required=True, metavar="FOLDER", help="the runs; what is done there is read"
+    )
+    command.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds of each row (default 3)")
+    budget = command.add_mutually_exclusive_group()
+    budget.add_argument(
+        "--minutes", type=float, default=10.0, metavar="M", help="wall-clock time for each adaptation (default 10)"
+    )
+    budget.add_argument("--steps", type=int, metavar="N", help="how many batches instead, for bases too")
+    command.add_argument(
+        "--base-minutes", type=float, default=20.0, metavar="M", help="for each base that is started from (default 20)"
+    )
+    command.add_argument(
+        "--weights",
+        metavar="FILE",
+        default=os.environ.get("MDMD_WEIGHTS"),
+        help="the encoder's weights as in train, for all rows but those about other encoders",
+    )
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SETTING",
+        help="a setting for all rows, as in train",
+    )
+    command.add_argument(
+        "--only", action="append", default=[], metavar="PATTERN", help="only runs with names like this, such as '*-25'"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="list runs, missing data and expected time; run nothing"
+    )
 
 
 def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
@@ -264,7 +321,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         raise DataError(f"{options.data.name} has no labeled faces in split {options.split!r}; its splits: {found}")
     made.model.to(compute_device())
     predictions = predict(made.model, samples, head, scale=made.scales.get(head, 1.0))
-    numbers = plain(evaluate(data.definition, predictions, samples, _rule(options)))
+    normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
+    numbers = plain(evaluate(normalized, predictions, samples, _rule(options)))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
@@ -308,6 +366,29 @@ def run_predict(options: argparse.Namespace) -> None:
     write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
     flagged = sum(sum(extra["flagged"]) for extra in extras.values())
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
+
+
+def run_experiment(options: argparse.Namespace) -> None:
+    """`mdmd experiment`."""
+    if options.name not in TABLES:
+        raise DataError(f"no table {options.name!r}; there are: {', '.join(TABLES)}")
+    steps = options.steps
+    experiment = Experiment(
+        table=TABLES[options.name],
+        root=Path(options.data).resolve(),
+        out=options.runs.resolve(),
+        seeds=options.seeds,
+        budget=Budget(minutes=options.minutes) if steps is None else Budget(steps),
+        base_budget=Budget(minutes=options.base_minutes) if steps is None else Budget(steps),
+        weights=options.weights,
+        settings=tuple(options.settings),
+        only=tuple(options.only),
+    )
+    if options.dry_run:
+        print(comparison.forecast(experiment))
+        return
+    experiment.execute(launch_process, lambda line: print(line, file=sys.stderr))
+    print(comparison.markdown(experiment))
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
