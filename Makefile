@@ -29,7 +29,7 @@ check: setup
 	$(MAKE) test
 
 bench: setup
-	$(BIN)/python benchmarks/real_faces.py
+	$(BIN)/mdmd experiment faces --seeds 1 --minutes 5 --out artifacts/experiments
 
 clean:
 	rm -rf $(VENV) artifacts

@@ -16,12 +16,13 @@ from typing import Any, NoReturn, get_args
 
 import numpy as np
 
-from mdmd import bases, checkpoint
+from mdmd import bases, checkpoint, comparison
 from mdmd.calibrate import Method
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import PRESETS, Preset, check_base, preset, to_json
 from mdmd.evaluate import RECALL, FlagRule, evaluate, plain, probabilities_off
+from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
@@ -32,6 +33,7 @@ from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
+from mdmd.tables import TABLES
 from mdmd.train import adapt, fewer_faces, train
 
 #: The file in a run's folder that a broken-off run goes on from.
@@ -138,6 +140,12 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
     measure.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
     measure.add_argument("--head", help="which head answers (default: the target's)")
+    measure.add_argument(
+        "--normalizer",
+        default="definition",
+        choices=("definition", "box"),
+        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
+    )
     measure.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
     _flag_options(measure)
 
@@ -161,6 +169,9 @@ def parser() -> argparse.ArgumentParser:
     _sources_commands(
         command("sources", run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
     )
+    _experiment_options(
+        command("experiment", run_experiment, "Run a table of the paper, or one of our own, and print both numbers.")
+    )
     return top
 
 
@@ -181,6 +192,52 @@ def _sources_commands(group: argparse.ArgumentParser) -> None:
     )
     action("list", run_sources_list, "Show the datasets that were added.")
     action("remove", run_sources_remove, "Forget a dataset; its files stay.").add_argument("name")
+
+
+def _experiment_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help=f"which table: {', '.join(TABLES)}")
+    data = os.environ.get("MDMD_DATA")
+    command.add_argument(
+        "--data",
+        type=Path,
+        default=data,
+        required=data is None,
+        metavar="ROOT",
+        help="where the sets lie, each as NAME/annotations.json (default: $MDMD_DATA)",
+    )
+    # Not "out": that is where a command that fails leaves its error, and this folder holds many runs.
+    command.add_argument(
+        "--out", dest="runs", type=Path, required=True, metavar="FOLDER", help="the runs; what is done there is read"
+    )
+    command.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds of each row (default 3)")
+    budget = command.add_mutually_exclusive_group()
+    budget.add_argument(
+        "--minutes", type=float, default=10.0, metavar="M", help="wall-clock time for each adaptation (default 10)"
+    )
+    budget.add_argument("--steps", type=int, metavar="N", help="how many batches instead, for bases too")
+    command.add_argument(
+        "--base-minutes", type=float, default=20.0, metavar="M", help="for each base that is started from (default 20)"
+    )
+    command.add_argument(
+        "--weights",
+        metavar="FILE",
+        default=os.environ.get("MDMD_WEIGHTS"),
+        help="the encoder's weights as in train, for all rows but those about other encoders",
+    )
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SETTING",
+        help="a setting for all rows, as in train",
+    )
+    command.add_argument(
+        "--only", action="append", default=[], metavar="PATTERN", help="only runs with names like this, such as '*-25'"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="list runs, missing data and expected time; run nothing"
+    )
 
 
 def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
@@ -382,7 +439,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     calibration = made.calibration(head)
     raw = predict(made.model, samples, head)
     predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-    numbers = plain(evaluate(data.definition, predictions, samples, _rule(options), calibration.law))
+    normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
+    numbers = plain(evaluate(normalized, predictions, samples, _rule(options), calibration.law))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
@@ -451,6 +509,30 @@ def run_sources_list(options: argparse.Namespace) -> None:
 def run_sources_remove(options: argparse.Namespace) -> None:
     """`mdmd sources remove`."""
     Sources(default_home(os.environ)).remove(options.name)
+
+
+def run_experiment(options: argparse.Namespace) -> None:
+    """`mdmd experiment`."""
+    if options.name not in TABLES:
+        raise DataError(f"no table {options.name!r}; there are: {', '.join(TABLES)}")
+    steps = options.steps
+    experiment = Experiment(
+        table=TABLES[options.name],
+        root=Path(options.data).resolve(),
+        out=options.runs.resolve(),
+        seeds=options.seeds,
+        budget=Budget(minutes=options.minutes) if steps is None else Budget(steps),
+        base_budget=Budget(minutes=options.base_minutes) if steps is None else Budget(steps),
+        weights=options.weights,
+        settings=tuple(options.settings),
+        only=tuple(options.only),
+        added=frozenset(source.name for source in Sources(default_home(os.environ)).all()),
+    )
+    if options.dry_run:
+        print(comparison.forecast(experiment))
+        return
+    experiment.execute(launch_process, lambda line: print(line, file=sys.stderr))
+    print(comparison.markdown(experiment))
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:

@@ -17,10 +17,10 @@ from mdmd.augment import (
 
 
 def dotted(points, size):
-    """A black picture with a Gaussian dot of three pixels at each of `points` (crop units), one channel each."""
+    """A black picture with a Gaussian dot of two pixels at each of `points` (crop units), one channel each."""
     line = (torch.arange(size) + 0.5) / size
-    along_x = torch.exp(-0.5 * ((line - points[:, :1]) * size / 3) ** 2)
-    along_y = torch.exp(-0.5 * ((line - points[:, 1:]) * size / 3) ** 2)
+    along_x = torch.exp(-0.5 * ((line - points[:, :1]) * size / 2) ** 2)
+    along_y = torch.exp(-0.5 * ((line - points[:, 1:]) * size / 2) ** 2)
     return (255 * along_y[:, :, None] * along_x[:, None, :]).to(torch.uint8)
 
 

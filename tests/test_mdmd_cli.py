@@ -1,6 +1,7 @@
 """The command line of the method, as scripts rely on it."""
 
 import json
+import math
 
 import pytest
 from PIL import Image
@@ -72,6 +73,22 @@ def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
     assert numbers == json.loads(capsys.readouterr().out)
     assert numbers["n"] == 3
     assert 0 <= numbers["coverage50"] <= numbers["coverage90"] <= 1
+
+
+def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
+    objects = write_pareidolias(tmp_path / "one", 3, seed=5)  # one test face, so that its two NME differ by one ratio
+    found = {}
+    for normalizer in ("definition", "box"):
+        out = tmp_path / f"{normalizer}.json"
+        words = ["evaluate", str(run), "--data", str(objects), "--normalizer", normalizer, "--json", str(out)]
+        assert main(words) == 0
+        found[normalizer] = json.loads(out.read_text())
+    face = json.loads(objects.read_text())["annotations"][-1]
+    x, y = face["keypoints"][::3], face["keypoints"][1::3]
+    eyes = math.dist((x[0], y[0]), (x[3], y[3]))
+    _, _, width, height = face["bbox"]
+    assert found["box"]["n"] == 1
+    assert found["box"]["nme"] * math.sqrt(width * height) == pytest.approx(found["definition"]["nme"] * eyes, rel=1e-4)
 
 
 def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
