@@ -16,6 +16,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
+from mdmd.stylise import stylised
+
 
 @dataclass(frozen=True)
 class WarpRange:
@@ -34,6 +36,9 @@ WARPS = {
     "moderate": WarpRange(rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
     "strong": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=15.0, stretch=0.15, wave=0.03),
 }
+WARPS["stylised"] = WARPS["strong"]
+#: How many of the pictures are redrawn under "stylised".
+STYLISED_SHARE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +140,8 @@ OPERATIONS: dict[str, Callable[[Tensor, Draw], Tensor]] = {
 def random_photometry(
     pictures: UInt8[Tensor, "B 3 S S"], strength: str, generator: torch.Generator
 ) -> UInt8[Tensor, "B 3 S S"]:
-    """Colour jitter for every picture, and up to one (moderate) or two (strong) of OPERATIONS."""
+    """Colour jitter for every picture, and up to one (moderate) or two (strong, stylised) of OPERATIONS; before them,
+    "stylised" redraws some of the pictures."""
     if strength == "none":
         return pictures
 
@@ -143,10 +149,11 @@ def random_photometry(
         return low + (high - low) * float(torch.rand((), generator=generator))
 
     names = list(OPERATIONS)
-    most = 2 if strength == "strong" else 1
+    most = 1 if strength == "moderate" else 2
     out = []
     for picture in pictures:
-        jittered = photo.adjust_brightness(picture, draw(0.6, 1.4))
+        redrawn = strength == "stylised" and draw(0, 1) < STYLISED_SHARE
+        jittered = photo.adjust_brightness(stylised(picture, draw) if redrawn else picture, draw(0.6, 1.4))
         jittered = photo.adjust_contrast(jittered, draw(0.6, 1.4))
         jittered = photo.adjust_saturation(jittered, draw(0.4, 1.6))
         for _ in range(int(draw(0, most + 1))):

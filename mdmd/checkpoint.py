@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -34,10 +35,13 @@ class Checkpoint:
     scales: dict[str, float] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
 
-    def save(self, folder: Path) -> None:
-        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there."""
+    def save(self, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
+        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there.
+
+        With `dtype` float16 the file is half as large; `load` makes float32 of it again.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        state: Mapping[str, Tensor] = {k: v.contiguous() for k, v in self.model.state_dict().items()}
+        state: Mapping[str, Tensor] = {k: v.to(dtype).contiguous() for k, v in self.model.state_dict().items()}
         partial = folder / "model.safetensors.partial"
         save_file(dict(state), partial)
         os.replace(partial, folder / "model.safetensors")

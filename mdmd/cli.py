@@ -20,6 +20,7 @@ from mdmd.config import PRESETS, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
+from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
@@ -138,6 +139,29 @@ def parser() -> argparse.ArgumentParser:
     find.add_argument("--head", help="which head answers (default: the target's)")
     find.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
     _flag_options(find)
+
+    start = command(
+        "pretrain", run_pretrain, "Learn a starter from scratch, on drawn faces and openly licensed photographs."
+    )
+    start.add_argument(
+        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
+    )
+    start.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
+    start.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
+    start.add_argument(
+        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
+    )
+    start.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    start.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
+    start.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    start.add_argument("--quiet", action="store_true", help="no progress bar")
+    start.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the starter; the same command again goes on where it was",
+    )
     return top
 
 
@@ -246,6 +270,20 @@ def run_adapt(options: argparse.Namespace) -> None:
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
             base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
         _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
+
+
+def run_pretrain(options: argparse.Namespace) -> None:
+    """`mdmd pretrain`."""
+    if min(options.rounds, options.faces, options.workers) < 1:
+        raise DataError("--rounds, --faces and --workers must be at least 1")
+    budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
+    photos = read_coco(options.photos) if options.photos is not None else None
+    drawing = Drawing(faces=options.faces, workers=options.workers)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
+        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
+        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
+    print(f"starter of {made.history['rounds']} rounds: {options.out}")
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -18,12 +18,14 @@ class ModelConfig:
     """Everything that prediction needs to rebuild the network.
 
     `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
-    ask stride-4 features where each landmark is). `decoder_heads` None means one for each 64 channels.
+    ask stride-4 features where each landmark is). `encoder_depth` is how many of the encoder's blocks there are (None:
+    all). `decoder_heads` None means one for each 64 channels.
     `crop_scale` is the crop's side in longer sides of the box. `sigma_floor` is the smallest standard
     deviation in shares of the crop (half a pixel of 224).
     """
 
     encoder: str = DEFAULT_ENCODER
+    encoder_depth: int | None = None
     image_size: int = 224
     head: Literal["regression", "heatmap"] = "heatmap"
     decoder_depth: int = 3
@@ -54,7 +56,7 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     average_decay: float = 0.99
     batch_size: int = 16
-    augment: Literal["none", "moderate", "strong"] = "moderate"
+    augment: Literal["none", "moderate", "strong", "stylised"] = "moderate"
     heldout_share: float = 0.15
 
 

@@ -40,10 +40,11 @@ class Encoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, image_size: int) -> None:
+    def __init__(self, name: str, image_size: int, depth: int | None = None) -> None:
         super().__init__()
+        blocks: dict[str, Any] = {} if depth is None else {"depth": depth}
         try:
-            self.backbone: Any = timm.create_model(name, pretrained=False, num_classes=0, img_size=image_size)
+            self.backbone: Any = timm.create_model(name, pretrained=False, num_classes=0, img_size=image_size, **blocks)
         except (RuntimeError, ValueError, TypeError, AssertionError) as error:
             raise DataError(f"encoder {name!r} cannot be made at {image_size} pixels: {error}") from None
         if not hasattr(self.backbone, "num_prefix_tokens"):
@@ -138,7 +139,8 @@ def _fetch(encoder: Encoder, name: str) -> str | None:
         source: Any = timm.create_model(name, pretrained=True, num_classes=0, img_size=_size_of(encoder))
     except (OSError, RuntimeError) as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
-    encoder.backbone.load_state_dict(source.state_dict())
+    state = source.state_dict()
+    encoder.backbone.load_state_dict({name: state[name] for name in encoder.backbone.state_dict()})
     return None
 
 

@@ -48,15 +48,31 @@ class Plan:
     rule: FlagRule = field(default_factory=FlagRule)
 
 
-def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
-    """A model with a head for each of `datasets`, from the encoder's weights; the first is the target."""
+def train(
+    datasets: Sequence[Dataset],
+    config: ModelConfig,
+    plan: Plan,
+    log: RunLog,
+    *,
+    start: Checkpoint | None = None,
+    stage: str = "base",
+) -> Checkpoint:
+    """A model with a head for each of `datasets`, from the encoder's weights; the first is the target.
+
+    With `start` it is that checkpoint's network that goes on learning, with its heads of the same names. Stage "base"
+    draws its batches uniformly from the sets, any other by `target_share`.
+    """
     torch.manual_seed(plan.seed)
-    model = MDMD(config)
-    source = start_encoder(model, plan.weights, log)
+    if start is None:
+        model = MDMD(config)
+        checkpoint = Checkpoint(model, datasets[0].name, history={"weights": start_encoder(model, plan.weights, log)})
+    else:
+        model = start.model
+        checkpoint = Checkpoint(model, datasets[0].name, dict(start.scales), {"weights": start.history.get("weights")})
     for dataset in datasets:
-        model.add_head(dataset.name, dataset.definition)
-    checkpoint = Checkpoint(model, datasets[0].name, history={"weights": source})
-    return _learn(checkpoint, datasets, held=datasets, plan=plan, log=log, stage="base")
+        if model.definitions.get(dataset.name) != dataset.definition:
+            model.add_head(dataset.name, dataset.definition)
+    return _learn(checkpoint, datasets, held=datasets, plan=plan, log=log, stage=stage)
 
 
 def adapt(
@@ -233,7 +249,7 @@ def fit(model: MDMD, caches: Sequence[FaceCache], plan: Plan, log: RunLog, watch
     recent: dict[str, float] = {}
     step, evaluations, share = 0, 0, 0.0
     while share < 1:
-        which = draw_set(len(caches), config.target_share if stage == "adapt" else None, generator)
+        which = draw_set(len(caches), None if stage == "base" else config.target_share, generator)
         batch = caches[which].batch(next(streams[which]), config.augment, generator)
         set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
         value = _step(model, batch, caches[which], optimizer, config, device, share)
