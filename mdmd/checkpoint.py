@@ -19,6 +19,7 @@ from mdmd.model import MDMD, build
 from mdmd.records import DataError, Definition
 
 FORMAT = 1
+WEIGHTS = "model.safetensors"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Checkpoint:
         state: Mapping[str, Tensor] = {k: v.to(dtype).contiguous() for k, v in self.model.state_dict().items()}
         partial = folder / "model.safetensors.partial"
         save_file(dict(state), partial)
-        os.replace(partial, folder / "model.safetensors")
+        os.replace(partial, folder / WEIGHTS)
         record = {
             "format": FORMAT,
             "target": self.target,
@@ -62,7 +63,7 @@ def load(folder: Path) -> Checkpoint:
         raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
     try:
         record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        state = load_file(folder / "model.safetensors")
+        state = load_file(folder / WEIGHTS)
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise DataError(f"the model in {folder} is not readable: {error}") from None
     if record.get("format") != FORMAT:

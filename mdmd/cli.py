@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from mdmd import bases, checkpoint
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import PRESETS, Preset, preset, to_json
+from mdmd.config import PRESETS, STARTER, Preset, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.loader import read_picture
 from mdmd.predict import compute_device, predict
@@ -111,6 +111,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="M",
         help="time for learning a base that is not there yet (default 20)",
     )
+    fit.add_argument(
+        "--starter",
+        type=Path,
+        default=STARTER,
+        metavar="FOLDER",
+        help="another starter than the one that comes with mdmd",
+    )
     fit.add_argument("--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only")
     _training_options(fit, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 
@@ -177,7 +184,8 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "--weights",
         metavar="FILE",
         default=os.environ.get("MDMD_WEIGHTS"),
-        help="the encoder's weights as safetensors, or 'none' (default: $MDMD_WEIGHTS, else timm's download)",
+        help="the encoder's weights as safetensors, 'none', or for adapt 'starter' (default: $MDMD_WEIGHTS, else "
+        "timm's download, else for adapt the starter)",
     )
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, metavar="M", help="how long to train, on any machine (default 10)")
@@ -264,12 +272,14 @@ def run_adapt(options: argparse.Namespace) -> None:
     if base is not None and options.encoder not in (None, base.model.config.encoder):
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
     with _open_run(options.out, options.quiet) as log:
+        start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
+        config = chosen.model if start is None else start.model.config
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
-            names = [s.name for s in sources]
-            folder = bases.base_folder(options.bases, options.source, names, chosen.model, options.weights)
+            names, first = [s.name for s in sources], None if start is None else options.starter
+            folder = bases.base_folder(options.bases, options.source, names, config, options.weights, first)
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes))
-            base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
-        _leave(options.out, adapt(target, sources, base, chosen.model, plan, log), chosen, options)
+            base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
+        _leave(options.out, adapt(target, sources, base or start, config, plan, log), chosen, options)
 
 
 def run_pretrain(options: argparse.Namespace) -> None:

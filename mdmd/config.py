@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from mdmd.records import DataError
 
+#: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
+STARTER = Path(__file__).parent / "starter"
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
 

@@ -118,7 +118,7 @@ def load_pretrained(encoder: Encoder, name: str, warn: Warn) -> str | None:
 
     Where the hub cannot be reached, or the model has no weights, warns in one sentence and returns None.
     """
-    if not timm.models.get_pretrained_cfg(name) or not timm.is_model_pretrained(name):
+    if not _has_pretrained(name):
         warn(
             f"timm has no pretrained weights for {name}: the encoder starts from random numbers and learns more slowly"
         )
@@ -131,6 +131,15 @@ def load_pretrained(encoder: Encoder, name: str, warn: Warn) -> str | None:
         "numbers, needs far more labels and is less accurate; name a weights file where you have one"
     )
     return None
+
+
+def why_no_pretrained(name: str) -> str | None:
+    """Why there is no use in asking for timm's weights of `name`, found out in seconds; None: ask."""
+    return _why_no_hub(name) if _has_pretrained(name) else "timm has none"
+
+
+def _has_pretrained(name: str) -> bool:
+    return bool(timm.models.get_pretrained_cfg(name)) and timm.is_model_pretrained(name)
 
 
 def _fetch(encoder: Encoder, name: str) -> str | None:

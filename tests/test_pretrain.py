@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mdmd import checkpoint
+from mdmd import bases, checkpoint
+from mdmd.cli import main
 from mdmd.coco import read_coco
 from mdmd.config import ModelConfig, TrainConfig, preset
 from mdmd.model import build
@@ -111,6 +112,44 @@ def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path
     assert list(made.model.definitions) == [DRAWN, "things"]
     assert (made.model.state_dict()["decoder.queries.weight"] - before).abs().max() < 0.01
     assert made.history["base"]["rounds"] == 2
+
+
+def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(starter: Path, tmp_path: Path) -> None:
+    default, tiny = preset("default").model, preset("tiny").model
+
+    def asked(folder: Path, config: ModelConfig, weights: str | None, reason: str | None) -> bool:
+        return bases.starter(folder, config, weights, log, why_none=lambda _: reason) is not None
+
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        assert asked(starter, default, None, "no connection")
+        assert asked(starter, tiny, "starter", None)
+        assert not asked(starter, default, None, None), "timm's own weights are better"
+        assert not asked(starter, default, "none", "no connection")
+        assert not asked(starter, default, "vit.safetensors", "no connection")
+        assert not asked(starter, tiny, None, "no connection"), "another network was asked for"
+        assert not asked(tmp_path / "nothing", default, None, "no connection")
+        with pytest.raises(DataError, match="no starter"):
+            asked(tmp_path / "nothing", default, "starter", None)
+    lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["message"].split(": ")[1] for line in lines] == [
+        "starting from the starter that comes with mdmd"
+    ]
+
+
+def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Path) -> None:
+    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    people = write_source(tmp_path / "people", 6, seed=0, size=64)
+    words = ["adapt", "--target", things, "--source", people, "--bases", tmp_path / "bases", "--base-minutes", "0.01"]
+    words += ["--weights", "starter", "--starter", starter, "--steps", "1", "--quiet", "--out", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 0
+    made = checkpoint.load(tmp_path / "run")
+    assert made.model.config == TINY
+    assert list(made.model.definitions) == [DRAWN, "people", "things"]
+    (base,) = (tmp_path / "bases").iterdir()
+    assert checkpoint.load(base).model.config == TINY
+    without = [str(word) for word in words if word != starter]
+    without[without.index("--starter")] = "--starter=" + str(tmp_path / "nothing")
+    assert main(without) == 2
 
 
 def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_path: Path) -> None:
