@@ -19,6 +19,7 @@ from labeler.dataset import write_coco, write_json
 from labeler.project import Project, Workspace
 from labeler.sources import DRAWN, DRAWN_FACES, Source, Sources
 from mdmd.coco import read_coco
+from mdmd.config import STARTER
 from mdmd.records import DataError, Dataset, Sample
 from mdmd.synthetic import write_pareidolias
 
@@ -39,11 +40,17 @@ class Demo:
     unlabeled: int = 60
     drawn_faces: int = DRAWN_FACES
     name: str = "demo"
+    starter: Path = STARTER
     say: Callable[[str], None] = print
 
     @property
     def folder(self) -> Path:
         return self.workspace.root / self.name
+
+    @property
+    def starts_from_starter(self) -> bool:
+        """Whether a starter comes with the tool; else a tiny network learns from nothing."""
+        return (self.starter / "model.json").is_file()
 
     def make(self) -> int:
         """Make the demo unless it is there; returns an exit code. A half-made one is made again from the start."""
@@ -62,8 +69,8 @@ class Demo:
             run = jobs.start_training(
                 project,
                 source=source,
-                preset="tiny",
-                weights=Path("none"),
+                preset="default" if self.starts_from_starter else "tiny",
+                weights=Path("starter" if self.starts_from_starter else "none"),
                 minutes=minutes * self.minutes,
                 base_minutes=BASE * self.minutes,
                 prelabel=source is not None,

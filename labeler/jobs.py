@@ -260,7 +260,7 @@ def _check_training(target: Dataset, source: Source | None, weights: Path | None
         )
     if source is not None and source.name != DRAWN and not source.path.exists():
         raise DataError(f"the source {source.name!r} is not where it was: there is no {source.path}")
-    if weights is not None and str(weights) != "none" and not weights.is_file():
+    if weights is not None and str(weights) not in ("none", "starter") and not weights.is_file():
         raise DataError(f"no such weights file: {weights}")
 
 

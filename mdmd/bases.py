@@ -6,23 +6,62 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mdmd.checkpoint import Checkpoint, load
-from mdmd.config import ModelConfig, to_json
+from mdmd.checkpoint import WEIGHTS, Checkpoint, load
+from mdmd.config import PRESETS, ModelConfig, to_json
+from mdmd.encoder import why_no_pretrained
 from mdmd.plan import Plan
-from mdmd.records import Dataset
+from mdmd.records import DataError, Dataset
 from mdmd.runlog import RunLog
 from mdmd.train import train
 
+#: As the name of a weights file: start from the starter.
+FROM_STARTER = "starter"
 
-def base_folder(bases: Path, sources: Sequence[Dataset], config: ModelConfig, weights: str | None) -> Path:
-    """Where the base of these sources lives: the same training labels, network and weights give the same folder."""
-    digest = hashlib.sha256(json.dumps([to_json(config), _weights_key(weights)], sort_keys=True).encode())
+
+def starter(
+    folder: Path,
+    config: ModelConfig,
+    weights: str | None,
+    log: RunLog,
+    *,
+    why_none: Callable[[str], str | None] = why_no_pretrained,
+) -> Checkpoint | None:
+    """The starter in `folder`, where `weights` asks for it, or where it is the best there is: no weights are named,
+    `config` is the default network and its pretrained weights cannot be had. The log says so.
+
+    `why_none` says why an encoder's pretrained weights cannot be had, if so. DataError where the starter is asked for
+    and is not there.
+    """
+    asked = weights == FROM_STARTER
+    there = (folder / "model.json").is_file()
+    if asked and not there:
+        raise DataError(f"there is no starter in {folder}; make one with `mdmd pretrain`, or name other weights")
+    if asked:
+        return load(folder)
+    if not there or weights is not None or config != PRESETS["default"].model:
+        return None
+    reason = why_none(config.encoder)
+    if reason is None:
+        return None
+    log.warn(f"no pretrained weights of {config.encoder} ({reason}): starting from the starter that comes with mdmd")
+    return load(folder)
+
+
+def base_folder(
+    bases: Path, sources: Sequence[Dataset], config: ModelConfig, weights: str | None, start: Path | None = None
+) -> Path:
+    """Where the base of these sources lives: the same training labels, network and weights give the same folder.
+
+    `start` is the folder of the checkpoint that the base is learned from, if any.
+    """
+    key = _weights_key(weights) if start is None else hashlib.sha256((start / WEIGHTS).read_bytes()).hexdigest()
+    digest = hashlib.sha256(json.dumps([to_json(config), key], sort_keys=True).encode())
     for source in sources:
         digest.update(labels_key(source))
     encoder = config.encoder.split(".")[0]
@@ -47,9 +86,20 @@ def _weights_key(weights: str | None) -> str:
     return f"{file.name}:{file.stat().st_size if file.is_file() else 0}"
 
 
-def find_or_train(folder: Path, sources: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
-    """The base in `folder`, trained by `plan` first where there is none yet. A broken-off training leaves its state
-    in a file beside `folder` and the next one goes on from it, as often as `plan.keep` says."""
+def find_or_train(
+    folder: Path,
+    sources: Sequence[Dataset],
+    config: ModelConfig,
+    plan: Plan,
+    log: RunLog,
+    *,
+    start: Checkpoint | None = None,
+) -> Checkpoint:
+    """The base in `folder`, trained by `plan` first where there is none yet, from `start` where that is given.
+
+    A broken-off training leaves its state in a file beside `folder` and the next one goes on from it, as often as
+    `plan.keep` says.
+    """
     if (folder / "model.json").is_file():
         return load(folder)
     state = folder.with_name(folder.name + ".resume.safetensors")
@@ -57,7 +107,7 @@ def find_or_train(folder: Path, sources: Sequence[Dataset], config: ModelConfig,
         # Nobody asked for this base by name: one that was begun otherwise must not stand in the way.
         plan = replace(plan, keep=replace(plan.keep, file=state, forget=True))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = train(sources, config, plan, log)
+    checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,6 +21,7 @@ from mdmd.model import MDMD, build
 from mdmd.records import DataError, Definition
 
 FORMAT = 1
+WEIGHTS = "model.safetensors"
 
 
 @dataclass
@@ -40,10 +42,13 @@ class Checkpoint:
         """Of `head`; one that changes nothing where no faces were held out."""
         return self.calibrations.get(head, Calibration())
 
-    def save(self, folder: Path) -> None:
-        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there."""
+    def save(self, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
+        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there.
+
+        With `dtype` float16 the file is half as large; `load` makes float32 of it again.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / "model.safetensors", self.model.state_dict(), {})
+        write_tensors(folder / WEIGHTS, {k: v.to(dtype) for k, v in self.model.state_dict().items()}, {})
         record = {
             "format": FORMAT,
             "target": self.target,
@@ -61,7 +66,7 @@ def load(folder: Path) -> Checkpoint:
         raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
     try:
         record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        state = load_file(folder / "model.safetensors")
+        state = load_file(folder / WEIGHTS)
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise DataError(f"the model in {folder} is not readable: {error}") from None
     if record.get("format") != FORMAT:

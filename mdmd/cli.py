@@ -20,12 +20,13 @@ from mdmd import bases, checkpoint, comparison
 from mdmd.calibrate import Method
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import PRESETS, Preset, check_base, preset, to_json
+from mdmd.config import PRESETS, STARTER, Preset, check_base, preset, to_json
 from mdmd.evaluate import RECALL, FlagRule, evaluate, plain, probabilities_off
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
+from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched, writes_files
 from mdmd.readers import kinds
 from mdmd.records import Annotation, Box, DataError, Dataset, Sample
@@ -123,6 +124,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="M",
         help="time for learning a base that is not there yet (default 20)",
     )
+    fit.add_argument(
+        "--starter",
+        type=Path,
+        default=STARTER,
+        metavar="FOLDER",
+        help="another starter than the one that comes with mdmd",
+    )
     fit.add_argument("--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only")
     fit.add_argument(
         "--folds",
@@ -171,6 +179,29 @@ def parser() -> argparse.ArgumentParser:
     )
     _experiment_options(
         command("experiment", run_experiment, "Run a table of the paper, or one of our own, and print both numbers.")
+    )
+
+    start = command(
+        "pretrain", run_pretrain, "Learn a starter from scratch, on drawn faces and openly licensed photographs."
+    )
+    start.add_argument(
+        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
+    )
+    start.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
+    start.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
+    start.add_argument(
+        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
+    )
+    start.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    start.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
+    start.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    start.add_argument("--quiet", action="store_true", help="no progress bar")
+    start.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the starter; the same command again goes on where it was",
     )
     return top
 
@@ -265,7 +296,8 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "--weights",
         metavar="FILE",
         default=os.environ.get("MDMD_WEIGHTS"),
-        help="the encoder's weights as safetensors, or 'none' (default: $MDMD_WEIGHTS, else timm's download)",
+        help="the encoder's weights as safetensors, 'none', or for adapt 'starter' (default: $MDMD_WEIGHTS, else "
+        "timm's download, else for adapt the starter)",
     )
     budget = command.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, metavar="M", help="how long to train, on any machine (default 10)")
@@ -408,11 +440,28 @@ def run_adapt(options: argparse.Namespace) -> None:
         check_base(base.model.config, options.settings, where=str(options.base))
     with _open_run(options) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
+        start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
+        config = chosen.model if start is None else start.model.config
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
-            folder = bases.base_folder(options.bases, sources, chosen.model, options.weights)
+            first = None if start is None else options.starter
+            folder = bases.base_folder(options.bases, sources, config, options.weights, first)
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
-            base = bases.find_or_train(folder, sources, chosen.model, base_plan, log)
-        _leave(adapt(target, sources, base, chosen.model, plan, log), chosen, options)
+            base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
+        _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
+
+
+def run_pretrain(options: argparse.Namespace) -> None:
+    """`mdmd pretrain`."""
+    if min(options.rounds, options.faces, options.workers) < 1:
+        raise DataError("--rounds, --faces and --workers must be at least 1")
+    budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
+    photos = read_coco(options.photos) if options.photos is not None else None
+    drawing = Drawing(faces=options.faces, workers=options.workers)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
+        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
+        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
+    print(f"starter of {made.history['rounds']} rounds: {options.out}")
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

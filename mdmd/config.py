@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mdmd.records import DataError
 
+#: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
+STARTER = Path(__file__).parent / "starter"
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 #: 12 blocks of D = 768 on 14 x 14 patches, as printed; which pretrained weights the paper used is not.
 PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"
@@ -54,7 +56,8 @@ class ModelConfig:
     """Everything that prediction needs to rebuild the network.
 
     `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
-    ask stride-4 features where each landmark is). `stem` stands before a transformer's blocks (`mdmd/stems.py`).
+    ask stride-4 features where each landmark is). `encoder_depth` is how many of the encoder's blocks there are (None:
+    all). `stem` stands before a transformer's blocks (`mdmd/stems.py`).
     `groups` is how finely landmarks are grouped (Table 7), and `tokens` what the decoder's queries are: groups,
     a definition's landmarks (Table 5), or both (`mdmd/grouping.py`, `mdmd/model.py`). `decoder_heads` None means one
     for each 64 channels.
@@ -63,6 +66,7 @@ class ModelConfig:
     """
 
     encoder: str = DEFAULT_ENCODER
+    encoder_depth: int | None = None
     image_size: int = 224
     stem: Literal["patch", "early_convolutions", "resnet50"] = "patch"
     groups: Literal[5, 8, 12] = 12

@@ -59,11 +59,11 @@ class Encoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, image_size: int, stem: StemName = "patch") -> None:
+    def __init__(self, name: str, image_size: int, stem: StemName = "patch", depth: int | None = None) -> None:
         super().__init__()
         self.name = name
         self.stem: StemName = stem
-        self.backbone: Any = make_backbone(name, image_size)
+        self.backbone: Any = make_backbone(name, image_size, depth=depth)
         self.backbone_size = image_size
         data = timm.data.config.resolve_model_data_config(self.backbone)
         self.project: nn.Linear | None = None
@@ -123,12 +123,18 @@ class Encoder(nn.Module):
     def take(self, state: Mapping[str, Tensor]) -> None:
         """Use the weights of a plain backbone (the one `make_backbone` makes), all but those of a replaced stem."""
         ours = {n: v for n, v in state.items() if self.stem == "patch" or not n.startswith("patch_embed.")}
-        self.backbone.load_state_dict(ours, strict=self.stem == "patch")
+        wanted = self.backbone.state_dict()  # of a backbone with fewer blocks the upper ones are not
+        self.backbone.load_state_dict({n: v for n, v in ours.items() if n in wanted}, strict=self.stem == "patch")
 
 
-def make_backbone(name: str, size: int, *, pretrained: bool = False) -> Any:
-    """timm's network `name` for pictures of `size` pixels, without classifier; DataError where that cannot be."""
+def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained: bool = False) -> Any:
+    """timm's network `name` for pictures of `size` pixels, without classifier; DataError where that cannot be.
+
+    `depth` is how many blocks a transformer has; None: all of them.
+    """
     keywords: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
+    if depth is not None:
+        keywords["depth"] = depth
     try:
         try:
             return timm.create_model(name, img_size=size, **keywords)
@@ -195,7 +201,7 @@ def load_pretrained(encoder: Encoder, name: str, warn: Warn) -> str | None:
 
     Where the hub cannot be reached, or the model has no weights, warns in one sentence and returns None.
     """
-    if not timm.models.get_pretrained_cfg(name) or not timm.is_model_pretrained(name):
+    if not _has_pretrained(name):
         warn(
             f"timm has no pretrained weights for {name}: the encoder starts from random numbers and learns more slowly"
         )
@@ -221,6 +227,15 @@ def _fetch_stem(encoder: Encoder, warn: Warn) -> str:
         return f" + hub:{RESNET}"
     warn(f"no pretrained weights for the stem {encoder.stem!r} ({reason}): it starts from random numbers")
     return ""
+
+
+def why_no_pretrained(name: str) -> str | None:
+    """Why there is no use in asking for timm's weights of `name`, found out in seconds; None: ask."""
+    return _why_no_hub(name) if _has_pretrained(name) else "timm has none"
+
+
+def _has_pretrained(name: str) -> bool:
+    return bool(timm.models.get_pretrained_cfg(name)) and timm.is_model_pretrained(name)
 
 
 def _fetch(name: str, size: int, take: Callable[[Mapping[str, Tensor]], object]) -> str | None:

@@ -43,7 +43,7 @@ class MDMD(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.encoder, config.image_size, config.stem)
+        self.encoder = Encoder(config.encoder, config.image_size, config.stem, config.encoder_depth)
         channels = self.encoder.channels
         heads = config.decoder_heads or max(1, channels // 64)
         if channels % heads:

@@ -7,8 +7,12 @@ function of its seed and size alone.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,20 +56,22 @@ def pareidolia_kind(seed: int) -> str:
     return list(KINDS)[seed % len(KINDS)]
 
 
-def write_source(folder: Path, count: int, *, seed: int) -> Path:
+def write_source(folder: Path, count: int, *, seed: int, size: int = 256, workers: int = 1) -> Path:
     """`count` drawn faces as `folder`/images/*.jpg and COCO `folder`/annotations.json; returns the JSON's path.
 
     The last fifth is split "test" (at least one of two). The JSON is written last, so that its presence means that
-    the set is complete. Raises DataError for a `count` below 1.
+    the set is complete. `workers` processes draw; the files do not depend on how many. Raises DataError for a
+    `count` below 1.
     """
     info = {"description": "Human-like faces with 68 landmarks, drawn by a program: no photographs, no people"}
-    return _write(folder, count, seed, draw_source, lambda _: "face", load_definition(SOURCE), info)
+    draw = partial(draw_source, size=size)
+    return _write(folder, count, seed, draw, lambda _: "face", load_definition(SOURCE), info, workers)
 
 
 def write_pareidolias(folder: Path, count: int, *, seed: int) -> Path:
     """`count` drawn things that look like faces, with nine points each, laid out as by `write_source`."""
     info = {"description": "Things that look like faces, with nine landmarks, drawn by a program: no photographs"}
-    return _write(folder, count, seed, draw_pareidolia, pareidolia_kind, load_definition(PAREIDOLIA), info)
+    return _write(folder, count, seed, draw_pareidolia, pareidolia_kind, load_definition(PAREIDOLIA), info, 1)
 
 
 def _write(
@@ -76,34 +82,52 @@ def _write(
     kind: Callable[[int], str],
     definition: Definition,
     info: dict[str, str],
+    workers: int,
 ) -> Path:
     if count < 1:
         raise DataError(f"found a count of {count} pictures to draw, wanted at least 1")
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     tests = max(1, round(count * TEST_SHARE)) if count > 1 else 0
+    pictures = [seed * 1_000_000 + k for k in range(count)]
+    files = [images / f"{k + 1:05d}-{kind(p).replace(' ', '-')}.jpg" for k, p in enumerate(pictures)]
     samples = []
-    for k in range(count):
-        picture = seed * 1_000_000 + k
-        image, points, box = draw(picture)
-        style = kind(picture)
-        name = f"{k + 1:05d}-{style.replace(' ', '-')}.jpg"
-        image.save(images / name, quality=JPEG_QUALITY)
-        samples.append(
-            Sample(
-                path=images / name,
-                file_name=name,
-                width=image.width,
-                height=image.height,
-                box=box,
-                annotation=Annotation(points, np.full(len(points), 2)),
-                split="test" if k >= count - tests else "train",
-                group=name,
-                extra={"style": style},
+    with _mapping(workers) as mapped:
+        drawn = mapped(partial(_draw_file, draw), zip(pictures, files, strict=True))
+        for k, (width, height, points, box) in enumerate(drawn):
+            samples.append(
+                Sample(
+                    path=files[k],
+                    file_name=files[k].name,
+                    width=width,
+                    height=height,
+                    box=box,
+                    annotation=Annotation(points, np.full(len(points), 2)),
+                    split="test" if k >= count - tests else "train",
+                    group=files[k].name,
+                    extra={"style": kind(pictures[k])},
+                )
             )
-        )
     path = folder / "annotations.json"
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps(to_coco(samples, definition, info=info)), encoding="utf-8")
     os.replace(unfinished, path)
     return path
+
+
+def _draw_file(draw: Callable[[int], Drawing], job: tuple[int, Path]) -> tuple[int, int, Points, Box]:
+    """Draw one picture into its file; its size, points and box."""
+    picture, file = job
+    image, points, box = draw(picture)
+    image.save(file, quality=JPEG_QUALITY)
+    return image.width, image.height, points, box
+
+
+@contextmanager
+def _mapping(workers: int) -> Iterator[Callable[..., Iterator]]:
+    """`map`, or the same in `workers` processes."""
+    if workers == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield partial(pool.map, chunksize=16)

@@ -1,4 +1,4 @@
-"""Paint for the drawn pictures: a supersampled canvas, soft shapes, gradients, textures, backdrops, lens faults."""
+"""Paint for the drawn pictures: a supersampled canvas, soft shapes, gradients, textures."""
 
 from __future__ import annotations
 
@@ -247,76 +247,6 @@ def backdrop(size: int, image: Image.Image) -> Image.Image:
     """`image` of any size as the ground of a canvas for pictures of `size` pixels."""
     full = size * SUPERSAMPLING
     return image.convert("RGB").resize((full, full), Image.Resampling.BILINEAR)
-
-
-def blurred_room(rng: np.random.Generator, size: int) -> Image.Image:
-    """A ground out of focus: a gradient with rectangles, discs and stripes that stand for whatever lies behind."""
-    n = size // 2
-    grey, dull = rng.uniform(30, 220, 2), rng.uniform(0.2, 0.9)
-    top, bottom = (mix(rng.integers(20, 235, 3), (g, g, g), dull) for g in grey)
-    image = Image.fromarray(np.linspace(top, bottom, n).astype(np.uint8)[:, None].repeat(2, axis=1)).resize((n, n))
-    draw = ImageDraw.Draw(image, "RGBA")
-    for _ in range(int(rng.integers(0, 16))):
-        x, y = rng.uniform(-0.2, 1.1, 2) * n
-        w, h = rng.uniform(0.05, 0.5, 2) * n
-        color = (*vary(rng, mix(top, bottom, rng.uniform()), 45), int(rng.integers(60, 256)))
-        (draw.ellipse if rng.uniform() < 0.4 else draw.rectangle)((x, y, x + w, y + h), fill=color)
-    if rng.uniform() < 0.2:
-        step = int(rng.integers(6, 20))
-        for x in range(0, n, step):
-            draw.line((x, 0, x + rng.normal(0, 3), n), fill=(*shade(top, 0.7), 90), width=max(1, step // 3))
-    return image.filter(ImageFilter.GaussianBlur(float(rng.choice([0.4, 1.5, 4.0]))))
-
-
-def light(rng: np.random.Generator, image: Image.Image, strength: float) -> Image.Image:
-    """`image` lit from one side: multiplied by a ramp of random direction that is 1 - `strength` at its dark end."""
-    a = rng.uniform(0, 2 * np.pi)
-    t = np.linspace(-1, 1, 16)
-    ramp = np.clip(0.5 + 0.5 * (t[None, :] * np.cos(a) + t[:, None] * np.sin(a)), 0, 1)
-    mask = Image.fromarray((255 * strength * (1 - ramp)).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
-    image.paste((8, 8, 20), (0, 0), mask)
-    return image
-
-
-def cast_shadow(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """A shadow with a soft edge across part of `image`, as of a wall or of leaves out of view."""
-    n = 64
-    cover = Image.new("L", (n, n))
-    draw = ImageDraw.Draw(cover)
-    if rng.uniform() < 0.5:
-        a, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.15, 0.25) * n
-        along, across = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
-        edge = np.array([n / 2, n / 2]) + across * offset
-        far = [
-            edge - 2 * n * along,
-            edge + 2 * n * along,
-            edge + 2 * n * (along + across),
-            edge + 2 * n * (across - along),
-        ]
-        draw.polygon([(x, y) for x, y in np.array(far).tolist()], fill=255)
-    else:
-        for _ in range(int(rng.integers(6, 22))):
-            x, y, r = rng.uniform(0, n), rng.uniform(0, n), rng.uniform(2, 9)
-            draw.ellipse((x - r, y - r * 0.7, x + r, y + r * 0.7), fill=255)
-    depth = rng.uniform(0.3, 0.62)
-    cover = cover.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3))).point([int(v * depth) for v in range(256)])
-    image.paste((6, 8, 24), (0, 0), cover.resize(image.size, Image.Resampling.BICUBIC))
-    return image
-
-
-def photograph(rng: np.random.Generator, image: Image.Image, *, faults: float = 1.0) -> Image.Image:
-    """`image` as a camera might give it: white balance, exposure, contrast, softness, grain; `faults` scales them."""
-    if rng.uniform() < 0.35 * faults:
-        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3) * faults))
-    gain = np.exp(rng.normal(0, 0.07 * faults, 3)) * np.exp(rng.normal(0, 0.14 * faults))
-    contrast = np.exp(rng.normal(0, 0.16 * faults))
-    pixels = (np.asarray(image, np.float32) - 128) * (contrast * gain).astype(np.float32) + np.float32(128)
-    pixels += np.float32(rng.normal(0, 12 * faults))
-    if rng.uniform() < 0.6:
-        grain = rng.standard_normal(pixels.shape[:2], dtype=np.float32) * np.float32(rng.uniform(1, 9) * faults)
-        pixels += grain[:, :, None]
-    result = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-    return result.convert("L").convert("RGB") if rng.uniform() < 0.08 * faults else result
 
 
 def jittered(rng: np.random.Generator, points: ArrayLike, amount: float) -> Array:

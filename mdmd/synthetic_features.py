@@ -35,10 +35,10 @@ def _shaded_skin(easel: Easel, outline: Array) -> None:
     du, dv = np.gradient(turned, axis=1), np.gradient(turned, axis=0)
     normal = np.cross(du, dv)
     normal *= np.sign(normal[..., 2].mean()) / (np.linalg.norm(normal, axis=2, keepdims=True) + 1e-9)
-    lamp = np.array([rng.normal(0, 0.55), rng.normal(-0.45, 0.35), 1.0])
+    lamp = np.array([rng.normal(0, 0.7), rng.normal(-0.4, 0.5), 1.0])
     lamp /= np.linalg.norm(lamp)
     toward = np.clip(normal @ lamp, 0, 1)
-    ambient = rng.uniform(0.25, 0.7)
+    ambient = rng.uniform(0.15, 0.7)
     half = lamp + np.array([0, 0, 1])
     gloss = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** 22 * rng.uniform(0, 0.16)
     tone = ambient + (1 - ambient) * toward + gloss
@@ -65,9 +65,29 @@ def _shaded_skin(easel: Easel, outline: Array) -> None:
         np.interp(levels, [0, 195, 255], [dark[k], look.skin[k], bright[k]]).astype(int).tolist() for k in range(3)
     ]
     easel.canvas.image.paste(Image.merge("RGB", [lit.point(table) for table in tables]), (x, y), cover)
+    _folds(easel)
     flush = (*mix(look.skin, (200, 60, 50), 0.5), int(rng.integers(15, 70)))
     for spot in (arc(-42, 36, 12, 9), arc(42, 36, 12, 9), arc(0, 36, 8, 6)):
         easel.canvas.soft(easel.head.on_face(spot), flush, 7 * easel.mm)
+
+
+def _folds(easel: Easel) -> None:
+    """Lines that age and laughter leave, as soft shadows: beside the mouth, under the eyes, on the forehead."""
+    rng, smile = easel.rng, max(0.0, easel.head.expression.smile)
+    dark = shade(easel.look.skin, 0.45)
+    lines = []
+    if rng.uniform() < 0.35 + 0.4 * smile:
+        lines += [[(side * 20, 40), (side * 31, 54), (side * (34 + 5 * smile), 72)] for side in (-1, 1)]
+    if rng.uniform() < 0.3:
+        lines += [[(side * 20, 11), (side * 31, 15), (side * 42, 10)] for side in (-1, 1)]
+    if rng.uniform() < 0.2:
+        lines += [[(-30, y), (0, y + rng.normal(0, 2)), (30, y)] for y in (-42, -50, -58)]
+    deep = int(rng.integers(25, 120))
+    for line in lines:
+        path = smooth(line)
+        breadth = 1.6 * np.sin(np.linspace(0.2, np.pi - 0.2, len(path)))[:, None] * (1, 0.5)
+        fold = easel.head.on_face(np.concatenate([path - breadth, (path + breadth)[::-1]]))
+        easel.canvas.soft(fold, (*dark, deep), 1.2 * easel.mm)
 
 
 def eye(easel: Easel, name: str) -> None:

@@ -119,7 +119,7 @@ class View:
         scale = size * rng.uniform(0.40, 0.60) / 145
         x, y = (size * (0.5 + np.clip(rng.normal(0, 0.035), -0.08, 0.08)) for _ in range(2))
         return cls(
-            angle(17, 45), angle(8, 20), angle(10, 32), rng.uniform(600, 2200), float(scale), (float(x), float(y))
+            angle(20, 50), angle(10, 25), angle(12, 36), rng.uniform(600, 2200), float(scale), (float(x), float(y))
         )
 
 

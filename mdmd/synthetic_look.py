@@ -67,7 +67,7 @@ class Look:
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Look:
-        manner = str(rng.choice(["photo", "cartoon", "line", "pencil"], p=[0.66, 0.16, 0.07, 0.11]))
+        manner = str(rng.choice(["photo", "cartoon", "line", "pencil"], p=[0.60, 0.20, 0.09, 0.11]))
         fancy = manner == "cartoon" and rng.uniform() < 0.2
         skin = vary(rng, pick(rng, *(FANCY_SKINS if fancy else SKINS)), 9)
         if manner == "pencil":
@@ -93,7 +93,7 @@ class Look:
             hairstyle=str(rng.choice(list(HAIRSTYLES), p=list(HAIRSTYLES.values()))),
             beard=str(rng.choice(list(BEARDS), p=list(BEARDS.values()))),
             glasses=str(rng.choice(["none", "clear", "dark"], p=[0.82, 0.14, 0.04])),
-            occluder=bool(rng.uniform() < 0.07),
+            occluder=bool(rng.uniform() < 0.14),
         )
 
     def paint(self, color: ArrayLike) -> Color:

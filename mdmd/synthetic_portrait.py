@@ -7,24 +7,17 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mdmd.synthetic_canvas import (
-    Array,
-    Canvas,
-    backdrop,
-    blurred_room,
-    cast_shadow,
-    disc,
-    moved,
-    photograph,
-    pick,
-    shade,
-    smooth,
-    vary,
-)
+from mdmd.synthetic_camera import cast_shadow, photograph, poor_copy
+from mdmd.synthetic_canvas import Array, Canvas, backdrop, disc, moved, pick, shade, smooth, vary
+from mdmd.synthetic_caricature import Bend
 from mdmd.synthetic_features import brow, eye, mouth, nose, skin
+from mdmd.synthetic_ground import behind_portrait
 from mdmd.synthetic_hair import back_hair, beard, hair
 from mdmd.synthetic_head import Expression, Head, Identity, View
 from mdmd.synthetic_look import SKINS, Easel, Look
+
+#: Share of the pictures that are bent out of proportion.
+CARICATURES = 0.3
 
 
 def paint_head(easel: Easel) -> None:
@@ -106,11 +99,11 @@ def _glasses(easel: Easel) -> None:
 
 
 def _occluder(easel: Easel) -> None:
-    """Something in front of part of the face: a stick, a cup or a hand's fingers."""
+    """Something in front of part of the face: a stick, a cup, a hand's fingers, a mask or a sheet."""
     rng, head = easel.rng, easel.head
     spot = head.on_face([(rng.uniform(-50, 50), rng.uniform(30, 100))])[0]
     color = easel.look.paint(vary(rng, rng.integers(20, 230, 3), 10))
-    kind = int(rng.integers(3))
+    kind = int(rng.integers(5))
     if kind == 0:
         way = rng.uniform(0, np.pi)
         step = np.array([np.cos(way), np.sin(way)]) * easel.canvas.size
@@ -119,6 +112,16 @@ def _occluder(easel: Easel) -> None:
         cup = np.array([(-26, 0), (26, 0), (20, 75), (-20, 75)]) * easel.mm + spot
         easel.fill(cup, color)
         easel.fill(disc(spot, 26 * easel.mm, 7 * easel.mm), shade(color, 0.7))
+    elif kind == 2:
+        edge = [(-66, 46), (-30, 30), (0, 22), (30, 30), (66, 46), (54, 96), (20, 122), (-20, 122), (-54, 96)]
+        easel.fill(smooth(head.on_face(edge), closed=True), color, 0.7)
+        for y in (60, 80):
+            easel.canvas.line(head.on_face([(-48, y), (0, y - 8), (48, y)]), shade(color, 0.8), 0.8 * easel.mm)
+    elif kind == 3:
+        half = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * rng.uniform(15, 45, 2) * easel.mm
+        turn = rng.uniform(0, np.pi)
+        way = np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))])
+        easel.canvas.gradient(spot + half @ way, [shade(color, 1.2), shade(color, 0.7)], float(rng.uniform(0, 360)))
     else:
         fingers = pick(rng, easel.look.skin, *SKINS)
         for k in range(4):
@@ -144,15 +147,19 @@ def _pencil(rng: np.random.Generator, image: Image.Image, paper: Iterable[int]) 
 def paint_portrait(rng: np.random.Generator, size: int) -> tuple[Image.Image, Array]:
     """A drawn face, `size` pixels square, and its 68 points (68, 2) in pixels, in 300W's order."""
     look = Look.sample(rng)
-    stretch = 1.35 if look.manner == "cartoon" else 1.0
+    stretch = float(rng.choice([1.0, 1.4, 1.8], p=[0.2, 0.5, 0.3] if look.manner == "cartoon" else [0.75, 0.2, 0.05]))
     head = Head(Identity.sample(rng, stretch), Expression.sample(rng), View.sample(rng, size))
     plain = look.manner == "line" or (look.manner == "cartoon" and rng.uniform() < 0.4)
-    ground = Image.new("RGB", (2, 2), look.paper) if plain else blurred_room(rng, size)
+    ground = Image.new("RGB", (2, 2), look.paper) if plain else behind_portrait(rng, size)
     canvas = Canvas(backdrop(size, ground))
     paint_head(Easel(head, look, canvas, rng))
-    if look.manner == "photo" and rng.uniform() < 0.1:
+    if look.manner == "photo" and rng.uniform() < 0.2:
         cast_shadow(rng, canvas.image)
+    points = head.landmarks()
+    if rng.uniform() < CARICATURES:
+        bend = Bend.sample(rng)
+        canvas.image, points = bend.picture(canvas.image), bend.points(points / size) * size
     image = canvas.finish()
     if look.manner == "pencil":
         image = _pencil(rng, image, look.paper)
-    return photograph(rng, image, faults=1.0 if look.manner == "photo" else 0.4), head.landmarks()
+    return poor_copy(rng, photograph(rng, image, faults=1.0 if look.manner == "photo" else 0.4)), points

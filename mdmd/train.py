@@ -37,15 +37,33 @@ from mdmd.watch import Watch
 FEWEST_FACES = 3
 
 
-def train(datasets: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
-    """A model with a head for each of `datasets`, from the encoder's weights; the first is the target."""
+def train(
+    datasets: Sequence[Dataset],
+    config: ModelConfig,
+    plan: Plan,
+    log: RunLog,
+    *,
+    start: Checkpoint | None = None,
+    stage: str = "base",
+) -> Checkpoint:
+    """A model with a head for each of `datasets`, from the encoder's weights; the first is the target.
+
+    With `start` it is that checkpoint's network that goes on learning, with its heads of the same names. Stage "base"
+    draws its batches uniformly from the sets, any other by `target_share`.
+    """
     torch.manual_seed(plan.seed)
-    model = MDMD(config)
-    source = start_encoder(model, plan.weights, log)
+    if start is None:
+        model = MDMD(config)
+        checkpoint = Checkpoint(model, datasets[0].name, history={"weights": start_encoder(model, plan.weights, log)})
+    else:
+        model = start.model
+        checkpoint = Checkpoint(
+            model, datasets[0].name, dict(start.calibrations), {"weights": start.history.get("weights")}
+        )
     for dataset in datasets:
-        model.add_head(dataset.name, dataset.definition)
-    checkpoint = Checkpoint(model, datasets[0].name, history={"weights": source})
-    return _learn(checkpoint, datasets, held=datasets, plan=plan, log=log, stage="base")
+        if model.definitions.get(dataset.name) != dataset.definition:
+            model.add_head(dataset.name, dataset.definition)
+    return _learn(checkpoint, datasets, held=datasets, plan=plan, log=log, stage=stage)
 
 
 def adapt(

@@ -46,6 +46,14 @@ def test_the_project_has_labeled_and_unlabeled_pictures_and_the_truth_beside(tmp
         assert ((sample.annotation.points >= low) & (sample.annotation.points <= high)).all()
 
 
+def test_the_demo_starts_from_the_starter_where_one_comes_with_the_tool(tmp_path: Path):
+    without, _ = small(tmp_path, starter=tmp_path / "nothing")
+    assert not without.starts_from_starter
+    (tmp_path / "starter").mkdir()
+    (tmp_path / "starter" / "model.json").touch()
+    assert small(tmp_path, starter=tmp_path / "starter")[0].starts_from_starter
+
+
 def test_a_demo_that_is_there_is_not_made_again(tmp_path: Path):
     demo, _ = small(tmp_path)
     project = demo.prepare()

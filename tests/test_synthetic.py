@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mdmd.coco import read_coco
 from mdmd.records import DataError, load_definition
 from mdmd.synthetic import draw_pareidolia, draw_source, pareidolia_kind, write_pareidolias, write_source
 from mdmd.synthetic_canvas import Canvas, backdrop, lens, smooth
+from mdmd.synthetic_caricature import Bend, steepness
 from mdmd.synthetic_head import Expression, Head, Identity, View
 from mdmd.synthetic_look import Easel, Look
 from mdmd.synthetic_portrait import paint_head
@@ -235,6 +236,41 @@ def test_written_sets_are_deterministic_and_split_small_counts(tmp_path: Path):
     assert [s.split for s in read_coco(write_source(tmp_path / "two", 2, seed=1)).samples] == ["train", "test"]
     with pytest.raises(DataError, match="count of 0"):
         write_source(tmp_path / "none", 0, seed=1)
+
+
+def test_a_set_does_not_depend_on_how_many_processes_drew_it(tmp_path: Path):
+    one, two = (write_source(tmp_path / str(n), 4, seed=2, size=64, workers=n) for n in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    for name in ("00001-face.jpg", "00004-face.jpg"):
+        assert (one.parent / "images" / name).read_bytes() == (two.parent / "images" / name).read_bytes()
+
+
+def test_a_bend_moves_points_as_it_moves_the_picture():
+    """A white dot on black, bent: its centre of mass is where the bend says that its middle went."""
+    lost = []
+    for seed in range(20):
+        bend = Bend.sample(np.random.default_rng(seed))
+        point = np.random.default_rng([seed, 1]).uniform(0.25, 0.75, 2)
+        image = Image.new("L", (400, 400))
+        ImageDraw.Draw(image).ellipse([*(point * 400 - 4), *(point * 400 + 4)], fill=255)
+        bent = np.asarray(bend.picture(image), float)
+        y, x = np.mgrid[:400, :400] + 0.5
+        seen = np.array([(bent * x).sum(), (bent * y).sum()]) / bent.sum()
+        expected = bend.points(point[None])[0] * 400
+        np.testing.assert_allclose(bend.source(bend.points(point[None])), point[None], atol=1e-7)
+        assert np.abs(seen - expected).max() < 1.5, seed
+        lost.append(np.hypot(*(expected - point * 400)))
+    assert max(lost) > 10  # a caricature does bend
+
+
+def test_a_bend_keeps_the_border_and_a_flat_grid_keeps_everything():
+    bend = Bend.sample(np.random.default_rng(0))
+    corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
+    np.testing.assert_allclose(bend.points(corners), corners)
+    assert steepness(bend.offsets) <= 0.6 + 1e-9
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    still = Bend(np.zeros_like(bend.offsets))
+    np.testing.assert_array_equal(np.asarray(still.picture(image)), np.asarray(image))
 
 
 def test_curves_go_through_the_points_that_make_them():

@@ -92,6 +92,8 @@ def weights_sentence(encoder: str, weights: str) -> tuple[str, bool]:
     """Where the encoder's pretrained weights come from, and whether that is a reason to worry."""
     if weights == "none":
         return "Without pretrained weights the model needs far more labels.", True
+    if weights == "starter":
+        return "Starting from the starter that comes with the tool.", False
     if weights:
         found = Path(weights).expanduser().is_file()
         return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)

@@ -1,0 +1,76 @@
+"""What light, lens and copying do to a drawn picture."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+
+def light(rng: np.random.Generator, image: Image.Image, strength: float) -> Image.Image:
+    """`image` lit from one side: multiplied by a ramp of random direction that is 1 - `strength` at its dark end."""
+    a = rng.uniform(0, 2 * np.pi)
+    t = np.linspace(-1, 1, 16)
+    ramp = np.clip(0.5 + 0.5 * (t[None, :] * np.cos(a) + t[:, None] * np.sin(a)), 0, 1)
+    mask = Image.fromarray((255 * strength * (1 - ramp)).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    image.paste((8, 8, 20), (0, 0), mask)
+    return image
+
+
+def cast_shadow(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """A shadow with a soft edge across part of `image`, as of a wall or of leaves out of view."""
+    n = 64
+    cover = Image.new("L", (n, n))
+    draw = ImageDraw.Draw(cover)
+    if rng.uniform() < 0.5:
+        a, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.15, 0.25) * n
+        along, across = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
+        edge = np.array([n / 2, n / 2]) + across * offset
+        far = [
+            edge - 2 * n * along,
+            edge + 2 * n * along,
+            edge + 2 * n * (along + across),
+            edge + 2 * n * (across - along),
+        ]
+        draw.polygon([(x, y) for x, y in np.array(far).tolist()], fill=255)
+    else:
+        for _ in range(int(rng.integers(6, 22))):
+            x, y, r = rng.uniform(0, n), rng.uniform(0, n), rng.uniform(2, 9)
+            draw.ellipse((x - r, y - r * 0.7, x + r, y + r * 0.7), fill=255)
+    depth = rng.uniform(0.3, 0.62)
+    cover = cover.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3))).point([int(v * depth) for v in range(256)])
+    image.paste((6, 8, 24), (0, 0), cover.resize(image.size, Image.Resampling.BICUBIC))
+    return image
+
+
+def photograph(rng: np.random.Generator, image: Image.Image, *, faults: float = 1.0) -> Image.Image:
+    """`image` as a camera might give it: white balance, exposure, contrast, softness, grain; `faults` scales them."""
+    if rng.uniform() < 0.35 * faults:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3) * faults))
+    gain = np.exp(rng.normal(0, 0.07 * faults, 3)) * np.exp(rng.normal(0, 0.14 * faults))
+    contrast = np.exp(rng.normal(0, 0.16 * faults))
+    pixels = (np.asarray(image, np.float32) - 128) * (contrast * gain).astype(np.float32) + np.float32(128)
+    pixels += np.float32(rng.normal(0, 12 * faults))
+    if rng.uniform() < 0.6:
+        grain = rng.standard_normal(pixels.shape[:2], dtype=np.float32) * np.float32(rng.uniform(1, 9) * faults)
+        pixels += grain[:, :, None]
+    result = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return result.convert("L").convert("RGB") if rng.uniform() < 0.08 * faults else result
+
+
+def poor_copy(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """`image` as it often goes round: tinted, small and blown up again, compressed; each of them now and then."""
+    if rng.uniform() < 0.2:
+        gain = np.exp(rng.normal(0, 0.22, 3)).astype(np.float32)
+        image = Image.fromarray(np.clip(np.asarray(image, np.float32) * gain, 0, 255).astype(np.uint8))
+    if rng.uniform() < 0.2:
+        small = tuple(max(8, round(side / rng.uniform(1.5, 3.5))) for side in image.size)
+        image = image.resize((small[0], small[1]), Image.Resampling.BILINEAR).resize(
+            image.size, Image.Resampling.BICUBIC
+        )
+    if rng.uniform() < 0.25:
+        packed = io.BytesIO()
+        image.save(packed, "JPEG", quality=int(rng.integers(10, 50)))
+        image = Image.open(packed).convert("RGB")
+    return image
