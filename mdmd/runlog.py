@@ -49,6 +49,8 @@ class RunLog:
             self._say(f"warning: {fields['message']}")
         elif kind == "eval":
             self._say(f"  held-out NME {fields['nme']:.2f} % of {fields['faces']} faces at step {fields['step']}")
+        elif kind == "resume":
+            self._say(f"going on at step {fields['step']}, after {fields['seconds']:.0f} s of training")
         elif kind == "step" and not self._quiet:
             self._show(fields)
         elif kind in ("start", "done"):

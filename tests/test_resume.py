@@ -136,6 +136,7 @@ def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
     assert events(tmp_path, "step")[-1]["step"] == 5
     assert not keep.file.exists()
     assert checkpoint.load(tmp_path).target == "objects"
+    assert json.loads((tmp_path / "metrics.json").read_text())["rarely_labeled"] == {}
     assert not (tmp_path / "error.json").exists()
 
     break_off()

@@ -15,6 +15,7 @@ from mdmd.cropstore import CropStore
 from mdmd.loader import FaceCache, epochs, split_heldout
 from mdmd.order import draw_set
 from mdmd.plan import Plan
+from mdmd.predict import predict
 from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
@@ -165,6 +166,30 @@ def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
     made = train([blind], TINY, quick(), log)
     assert np.isfinite(made.history["heldout"]["nme"])
     assert "no labels to learn nose_tip from" in (tmp_path / "log.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path):
+    objects = read_coco(write_pareidolias(tmp_path / "objects", 40, seed=0))
+    nose = objects.definition.landmarks.index("nose_tip")
+    faces = []
+    for k, face in enumerate(objects.split("train")):
+        assert face.annotation is not None
+        visibility = face.annotation.visibility.copy()
+        visibility[nose] *= k == 0
+        faces.append(replace(face, annotation=Annotation(face.annotation.points, visibility)))
+    once = replace(objects, samples=tuple(faces))
+    settings = replace(PRESETS["tiny"].train, heldout_share=0.0)
+    plan = Plan(settings, Budget(steps=400), weights="none")
+    made = train([once], replace(TINY, head="regression"), plan, log)
+    assert made.history["rarely_labeled"] == {"nose_tip": 1}
+    assert "fewer than 3 labels to learn nose_tip (1) from" in (tmp_path / "log.jsonl").read_text()
+    test = objects.split("test")
+    found = predict(made.model, test, made.target, scale=1.0)
+    sigmas = [np.linalg.det(p.covariance) ** 0.25 / face.box.w for p, face in zip(found, test, strict=True)]
+    sigma = np.mean(sigmas, axis=0)
+    # Its own one residual alone, memorised, gives two thirds of the others' median.
+    assert sigma[nose] > 0.8 * np.median(np.delete(sigma, nose))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
