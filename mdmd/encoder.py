@@ -6,7 +6,7 @@ import socket
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Encoder(nn.Module):
         self.position: nn.Parameter | None = None
         if hasattr(self.backbone, "num_prefix_tokens"):
             if stem != "patch":
-                data = self._replace_stem(image_size) or data
+                data = self._replace_stem(image_size, depth) or data
             self.channels = int(self.backbone.num_features)
             self.prefix = int(self.backbone.num_prefix_tokens)
             rows, columns = self.backbone.patch_embed.grid_size
@@ -87,18 +87,19 @@ class Encoder(nn.Module):
         self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
 
-    def _replace_stem(self, image_size: int) -> dict[str, Any] | None:
+    def _replace_stem(self, image_size: int, depth: int | None) -> dict[str, Any] | None:
         """Put the stem in place; returns how the stem's own pictures are normalised, None where it has no say."""
         if not isinstance(self.backbone.patch_embed, PatchEmbed):
             raise DataError(f"encoder {self.name!r} has convolutions of its own: no stem {self.stem!r} for it")
         self.backbone_size = transformer_size(self.stem, image_size, int(self.backbone.patch_embed.patch_size[0]))
-        self.backbone = make_backbone(self.name, self.backbone_size)
+        self.backbone = make_backbone(self.name, self.backbone_size, depth=depth)
         made = make_stem(self.stem, self.backbone.patch_embed, int(self.backbone.num_features))
         self.backbone.patch_embed = made
         return timm.data.config.resolve_model_data_config(made.layers) if self.stem == "resnet50" else None
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T C"]:
         """Tokens, prefix first, of pictures with values from 0 to 1."""
+        choose_attention(self.backbone, images.device)
         found = self.backbone.forward_features((images - self.mean) / self.std)
         if self.project is None:
             return found
@@ -125,6 +126,15 @@ class Encoder(nn.Module):
         ours = {n: v for n, v in state.items() if self.stem == "patch" or not n.startswith("patch_embed.")}
         wanted = self.backbone.state_dict()  # of a backbone with fewer blocks the upper ones are not
         self.backbone.load_state_dict({n: v for n, v in ours.items() if n in wanted}, strict=self.stem == "patch")
+
+
+def choose_attention(network: nn.Module, device: torch.device) -> None:
+    """Plain attention in timm's blocks where PyTorch's fused one is three times slower: on a CPU in bfloat16."""
+    fused = device.type != "cpu" or not torch.is_autocast_enabled("cpu")
+    modules: Iterator[Any] = network.modules()
+    for module in modules:
+        if getattr(module, "fused_attn", fused) != fused:
+            module.fused_attn = fused
 
 
 def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained: bool = False) -> Any:

@@ -176,3 +176,17 @@ def test_a_model_that_was_never_pretrained_says_so():
     assert warnings == [
         "timm has no pretrained weights for davit_giant: the encoder starts from random numbers and learns more slowly"
     ]
+
+
+def test_both_kinds_of_attention_give_the_same_tokens():
+    torch.manual_seed(0)
+    encoder = Encoder("test_vit", 64)
+    images = torch.rand(2, 3, 64, 64)
+    blocks = encoder.backbone.blocks
+    fused = encoder(images)
+    assert all(block.attn.fused_attn for block in blocks)
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = encoder(images)
+    assert not any(block.attn.fused_attn for block in blocks)
+    torch.testing.assert_close(plain.float(), fused, atol=0.06, rtol=0.02)
+    torch.testing.assert_close(encoder(images), fused)

@@ -1,0 +1,303 @@
+"""What training and prediction cost beside the bare encoder, as ratios measured side by side; print Markdown tables.
+
+    OMP_NUM_THREADS=2 python benchmarks/speed.py --data DATA            # everything
+    OMP_NUM_THREADS=1 python benchmarks/speed.py --only step profile    # on drawn faces
+
+DATA holds `stylised9/annotations.json` and `w300_helen_afw/annotations.json`; without it faces are drawn. Weights are
+random: speed does not depend on them. The bare encoder is timm's own, as it comes, at the same batch size, type and
+threads. Each ratio is the median of rounds in which both sides run one after the other, with the smallest and the
+largest; by the clock, and by the process's own CPU time, which a busy machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import timm
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from mdmd import cli
+from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
+from mdmd.checkpoint import Checkpoint
+from mdmd.coco import read_coco, to_coco
+from mdmd.config import PRESETS, ModelConfig
+from mdmd.cropstore import CropStore
+from mdmd.evaluate import FlagRule
+from mdmd.loader import MARGIN, FaceCache
+from mdmd.model import MDMD, Laplacian
+from mdmd.predict import autocast
+from mdmd.records import Box, Dataset
+from mdmd.runlog import RunLog
+from mdmd.schedule import Budget
+from mdmd.synthetic import write_pareidolias, write_source
+from mdmd.train import Plan, Watch, batch_loss, fit, make_optimizer, moving_average
+
+CPU = torch.device("cpu")
+MODEL, TRAIN = PRESETS["default"].model, PRESETS["default"].train
+PARTS = ("step", "predict", "memory", "profile")
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds for one piece of work: by the clock, and of this process's processors."""
+
+    clock: float
+    processor: float
+
+
+def cost(work: Callable[[], object]) -> Cost:
+    """What `work` takes, once."""
+    clock, processor = time.perf_counter(), time.process_time()
+    work()
+    return Cost(time.perf_counter() - clock, time.process_time() - processor)
+
+
+def compare(bare: Callable[[], object], whole: Callable[[], object], *, rounds: int) -> dict[str, str]:
+    """Ratio of `bare` to `whole` (1: as fast as the bare encoder), each run once a round after one unmeasured."""
+    bare()
+    whole()
+    pairs = [(cost(bare), cost(whole)) for _ in range(rounds)]
+    found = {}
+    for name in ("clock", "processor"):
+        ratios = np.array([getattr(b, name) / getattr(w, name) for b, w in pairs])
+        found[f"ratio by {name}"] = f"{np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
+    return found
+
+
+def bare_encoder(config: ModelConfig) -> nn.Module:
+    return timm.create_model(config.encoder, pretrained=False, num_classes=0, img_size=config.image_size)
+
+
+def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path) -> dict[str, str]:
+    """`fit` itself on `dataset`, against forward and backward of the encoder."""
+    batch, config = TRAIN.batch_size, MODEL
+    images = torch.rand(batch, 3, config.image_size, config.image_size)
+    encoder = bare_encoder(config).train()
+    model = MDMD(config)
+    model.add_head(dataset.name, dataset.definition)
+    with RunLog(None, quiet=True) as log:
+        store = CropStore(folder / "crops", warn=log.warn)
+        samples = dataset.split("train")[:150]
+        cache = FaceCache(
+            dataset.name,
+            dataset.definition,
+            samples,
+            crop_scale=config.crop_scale,
+            size=config.image_size,
+            store=store,
+        )
+        cache.fill()
+        plan = Plan(TRAIN, Budget(steps=options.steps), weights="none")
+        watch = Watch(Checkpoint(model, dataset.name), (), FlagRule(), log, "adapt")
+
+        def bare() -> None:
+            for _ in range(options.steps):
+                with autocast(CPU):
+                    tokens = encoder.forward_features(images)
+                tokens.float().mean().backward()
+                encoder.zero_grad(set_to_none=True)
+
+        def whole() -> None:
+            fit(model, [cache], plan, log, watch, "adapt")
+
+        found = compare(bare, whole, rounds=options.rounds)
+        rate = options.steps * batch / cost(whole).clock
+    points = len(dataset.definition.landmarks)
+    return {"what": f"training step, {points} points, batch {batch}", **found, "images/s": f"{rate:.1f}"}
+
+
+def prediction(dataset: Dataset, options: argparse.Namespace, folder: Path) -> dict[str, str]:
+    """`mdmd predict` from JPEG files to its JSON, the checkpoint's reading included, against the encoder's forward."""
+    samples = dataset.samples[: options.pictures]
+    model = MDMD(MODEL)
+    model.add_head(dataset.name, dataset.definition)
+    Checkpoint(model, dataset.name).save(folder / "run")
+    pictures = {"image_folder": str(samples[0].path.parent.resolve())}
+    (folder / "faces.json").write_text(json.dumps(to_coco(samples, dataset.definition, info=pictures)))
+    encoder = bare_encoder(MODEL).eval()
+    images = torch.rand(32, 3, MODEL.image_size, MODEL.image_size)
+
+    def bare() -> None:
+        with torch.inference_mode(), autocast(CPU):
+            for start in range(0, len(samples), 32):
+                encoder.forward_features(images[: len(samples) - start])
+
+    def whole() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            command = ["predict", folder / "run", "--faces", folder / "faces.json", "--out", folder / "out.json"]
+            if cli.main([str(word) for word in command]):
+                raise SystemExit("mdmd predict failed")
+
+    found = compare(bare, whole, rounds=options.rounds)
+    what = f"prediction of {len(samples)} faces, {len(dataset.definition.landmarks)} points"
+    return {"what": what, **found, "images/s": f"{len(samples) / cost(whole).clock:.1f}"}
+
+
+def memory(dataset: Dataset, count: int) -> dict[str, str]:
+    """The largest memory of a process that trains three steps of `count` faces: `dataset`'s, in ever other boxes."""
+    folder = dataset.samples[0].path.parent.parent
+    command = [sys.executable, __file__, "--train-many", str(count), "--data", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    started, peak = (int(word) for word in done.stdout.split()[-2:])
+    return {"faces": f"{count:,}", "at the start, MB": f"{started:,}", "largest, MB": f"{peak:,}"}
+
+
+def train_many(folder: Path, count: int) -> None:
+    """Train three steps of `count` faces in a fresh store; prints the largest memory before and after, in MB."""
+    dataset = read_coco(folder / "annotations.json", name="many")
+    few = dataset.split("train")
+    samples = []
+    for k in range(count):
+        sample, shift = few[k % len(few)], (k // len(few)) / 50
+        box = Box(sample.box.x + shift, sample.box.y, sample.box.w, sample.box.h)
+        samples.append(replace(sample, box=box, split="train"))
+    model = MDMD(MODEL)
+    model.add_head("many", dataset.definition)
+    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    with tempfile.TemporaryDirectory() as crops, RunLog(None, quiet=True) as log:
+        store = CropStore(Path(crops), warn=log.warn)
+        scale, size = MODEL.crop_scale, MODEL.image_size
+        cache = FaceCache("many", dataset.definition, samples, crop_scale=scale, size=size, store=store)
+        cache.fill()
+        watch = Watch(Checkpoint(model, "many"), (), FlagRule(), log, "adapt")
+        fit(model, [cache], Plan(TRAIN, Budget(steps=3)), log, watch, "adapt")
+    print(started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.DataFrame:
+    """Where a training step's processor time goes: each part alone, forward and backward, on real tensors; medians."""
+    definition, count = dataset.definition, TRAIN.batch_size
+    model = MDMD(MODEL)
+    model.add_head(dataset.name, definition)
+    model.train()
+    store = CropStore(folder / "crops", warn=lambda text: print(text, file=sys.stderr))
+    samples = dataset.split("train")[:64]
+    scale, size = MODEL.crop_scale, MODEL.image_size
+    cache = FaceCache(dataset.name, definition, samples, crop_scale=scale, size=size, store=store)
+    cache.fill()
+    optimizer = make_optimizer(model, TRAIN)
+    average = AveragedModel(model, avg_fn=moving_average(TRAIN.average_decay))
+    encoder, generator = bare_encoder(MODEL).train(), torch.Generator().manual_seed(0)
+    spent: dict[str, list[float]] = {}
+
+    def timed(part: str, work: Callable[[], R]) -> R:
+        began = time.process_time()
+        result = work()
+        spent.setdefault(part, []).append(1000 * (time.process_time() - began))
+        return result
+
+    def under_autocast(work: Callable[[], R]) -> R:
+        with autocast(CPU):
+            return work()
+
+    def both_ways(part: str, work: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """Forward and backward of one part; its output cut off from it, to be the next one's input."""
+        out = timed(f"{part}, forward", lambda: under_autocast(work))
+        timed(f"{part}, backward", lambda: out.backward(torch.ones_like(out)))
+        return out.detach().requires_grad_()
+
+    for _ in range(options.rounds + 1):
+        index = torch.randperm(len(cache), generator=generator)[:count].tolist()
+        mirrored = torch.rand(count, generator=generator) < 0.5
+        warp = random_warp(count, WARPS[TRAIN.augment], mirrored, zoom=MARGIN, generator=generator)
+        raw = torch.randint(0, 256, (count, 3, round(MARGIN * size), round(MARGIN * size)), dtype=torch.uint8)
+        warped = timed("of it: warp", lambda raw=raw, warp=warp: warp_pictures(raw, warp, size))
+        timed("of it: photometry", lambda warped=warped: random_photometry(warped, TRAIN.augment, generator))
+        batch = timed("batch", lambda index=index: cache.batch(index, TRAIN.augment, generator))
+        tokens = both_ways("encoder", lambda batch=batch: model.encoder(batch.images))
+        groups = both_ways("decoder", lambda tokens=tokens: model.decoder(tokens))
+        pixels = None
+        if model.pixels is not None:
+            grid = model.encoder.grid_features(tokens).detach().requires_grad_()
+            pixels = both_ways("pixel path", lambda batch=batch, grid=grid: model.pixels(batch.images, grid))
+
+        def head_and_loss(groups=groups, pixels=pixels, batch=batch) -> torch.Tensor:
+            found = under_autocast(lambda: Laplacian(*model.head(dataset.name)(groups, pixels)))
+            return batch_loss(found, batch.points, batch.labeled, definition.members, TRAIN, 0.5)
+
+        value = timed("head and loss, forward", head_and_loss)
+        timed("head and loss, backward", value.backward)
+        timed("clip", lambda: nn.utils.clip_grad_norm_(model.parameters(), 1.0))
+        timed("optimizer", optimizer.step)
+        timed("moving average", lambda: average.update_parameters(model))
+        optimizer.zero_grad(set_to_none=True)
+        tokens = timed(
+            "(bare encoder, forward)",
+            lambda batch=batch: under_autocast(lambda: encoder.forward_features(batch.images)),
+        )
+        timed("(bare encoder, backward)", lambda tokens=tokens: tokens.backward(torch.ones_like(tokens)))
+    medians = {part: float(np.median(values[1:])) for part, values in spent.items()}
+    whole = sum(value for part, value in medians.items() if not part.startswith(("of it", "(")))
+    rows = [(part, f"{value:.1f}", f"{100 * value / whole:.1f}") for part, value in medians.items()]
+    return pd.DataFrame(rows, columns=["part", f"ms for {count} faces, {len(definition.landmarks)} points", "%"])
+
+
+def sets(options: argparse.Namespace, folder: Path) -> list[Dataset]:
+    """The dense set and the small one: real where --data says so, else drawn."""
+    if options.data is not None:
+        paths = [options.data / name / "annotations.json" for name in ("w300_helen_afw", "stylised9")]
+    else:
+        paths = [write_source(folder / "faces", 100, seed=0), write_pareidolias(folder / "things", 100, seed=0)]
+    return [read_coco(path) for path in paths]
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A Markdown table."""
+    lines = [table.columns.tolist(), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="real faces; default: drawn ones")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=10, help="training steps in each round")
+    parser.add_argument("--pictures", type=int, default=320, help="faces predicted in each round")
+    parser.add_argument("--counts", type=int, nargs="+", default=[150, 15_000], help="faces for the memory test")
+    parser.add_argument("--train-many", type=int, help=argparse.SUPPRESS)  # the memory test's own process
+    options = parser.parse_args(words)
+    if options.train_many is not None:
+        return train_many(options.data, options.train_many)
+    with autocast(CPU):
+        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+    print(f"threads: {torch.get_num_threads()}, type: {kind}\n")
+    with tempfile.TemporaryDirectory(prefix="mdmd-speed-") as temporary:
+        folder = Path(temporary)
+        both = sets(options, folder)
+        ratios = []
+        for dataset in both:
+            own = folder / dataset.name
+            own.mkdir()
+            ratios += [training_step(dataset, options, own)] if "step" in options.only else []
+            ratios += [prediction(dataset, options, own)] if "predict" in options.only else []
+        if ratios:
+            print(markdown(pd.DataFrame(ratios)))
+        if "memory" in options.only:
+            print(markdown(pd.DataFrame([memory(both[-1], count) for count in options.counts])))
+        if "profile" in options.only:
+            for dataset in both:
+                print(markdown(profile(dataset, options, folder)))
+    return None
+
+
+if __name__ == "__main__":
+    main()
