@@ -32,6 +32,8 @@ MARGIN = 1.5
 CUT_VERSION = 1
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
+#: As many held-out faces settle a calibration (benchmarks/RESULTS.md); what a large set has more is better learned from.
+HELDOUT_MOST = 60
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
@@ -203,12 +205,12 @@ def crops_ahead(
 
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Labeled training faces as (learned from, held out): about `share` held out, never splitting a group, at least
-    one of each where there are two groups or more."""
+    """Labeled training faces as (learned from, held out): about `share` held out, but no more than HELDOUT_MOST, never
+    splitting a group, at least one of each where there are two groups or more."""
     samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
     groups = sorted({s.group for s in samples})
     order = np.random.default_rng(seed).permutation(len(groups))
-    wanted = max(1, round(share * len(samples))) if len(groups) > 1 and share > 0 else 0
+    wanted = max(1, min(round(share * len(samples)), HELDOUT_MOST)) if len(groups) > 1 and share > 0 else 0
     held: set[str] = set()
     taken = 0
     for k in order[: len(groups) - 1]:
