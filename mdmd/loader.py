@@ -32,7 +32,7 @@ MARGIN = 1.5
 CUT_VERSION = 1
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
-#: As many held-out faces settle a calibration (benchmarks/RESULTS.md); what a large set has more is better learned from.
+#: So many held-out faces settle a calibration (benchmarks/RESULTS.md); the rest of a large set is better learned from.
 HELDOUT_MOST = 60
 
 
