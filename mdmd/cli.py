@@ -1,44 +1,28 @@
-"""The command line of the method: train, adapt, evaluate, predict."""
+"""The command line of the method: its commands and their options. What they do stands in `mdmd/commands.py`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import importlib.metadata
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-import numpy as np
-
-from mdmd import bases, checkpoint, comparison
+from mdmd import commands
 from mdmd.calibrate import Method
 from mdmd.checkpoint import write_json
-from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import PRESETS, STARTER, Preset, check_base, preset, to_json
-from mdmd.evaluate import RECALL, FlagRule, evaluate, plain, probabilities_off
-from mdmd.experiments import Experiment, launch_process
-from mdmd.pictures import picture_size, pictures_in
-from mdmd.plan import Plan
-from mdmd.predict import compute_device, predict
-from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
-from mdmd.processes import Processes, launched, writes_files
+from mdmd.config import PRESETS, STARTER
+from mdmd.evaluate import RECALL, FlagRule
+from mdmd.processes import writes_files
 from mdmd.readers import kinds
-from mdmd.records import Annotation, Box, DataError, Dataset, Sample
+from mdmd.records import DataError
 from mdmd.resume import Keep
-from mdmd.runlog import RunLog
-from mdmd.schedule import Budget
-from mdmd.sources import Sources, default_home, report, warnings
 from mdmd.tables import TABLES
-from mdmd.train import adapt, fewer_faces, train
 
-#: The file in a run's folder that a broken-off run goes on from.
-STATE = "resume.safetensors"
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
     "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
@@ -93,12 +77,12 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     learn = command(
-        "train", run_train, "Learn one or several sets at once and leave a checkpoint (a base to adapt from)."
+        "train", commands.run_train, "Learn one or several sets at once and leave a checkpoint (a base to adapt from)."
     )
     learn.add_argument("--data", type=Path, action="append", required=True, metavar="S.json", help=DATA_HELP)
     _training_options(learn, out="the folder for the checkpoint")
 
-    fit = command("adapt", run_adapt, "Learn a new definition from few faces, beside one or more large sets.")
+    fit = command("adapt", commands.run_adapt, "Learn a new definition from few faces, beside one or more large sets.")
     fit.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
     fit.add_argument(
         "--source",
@@ -142,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _training_options(fit, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 
-    measure = command("evaluate", run_evaluate, "Measure a run on labeled faces.")
+    measure = command("evaluate", commands.run_evaluate, "Measure a run on labeled faces.")
     measure.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     measure.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
     measure.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
@@ -158,7 +142,9 @@ def parser() -> argparse.ArgumentParser:
     _flag_options(measure)
 
     find = command(
-        "predict", run_predict, "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags."
+        "predict",
+        commands.run_predict,
+        "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
     )
     find.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     find.add_argument(
@@ -175,14 +161,20 @@ def parser() -> argparse.ArgumentParser:
     find.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
     _flag_options(find)
     _sources_commands(
-        command("sources", run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
+        command("sources", commands.run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
     )
     _experiment_options(
-        command("experiment", run_experiment, "Run a table of the paper, or one of our own, and print both numbers.")
+        command(
+            "experiment",
+            commands.run_experiment,
+            "Run a table of the paper, or one of our own, and print both numbers.",
+        )
     )
 
     start = command(
-        "pretrain", run_pretrain, "Learn a starter from scratch, on drawn faces and openly licensed photographs."
+        "pretrain",
+        commands.run_pretrain,
+        "Learn a starter from scratch, on drawn faces and openly licensed photographs.",
     )
     start.add_argument(
         "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
@@ -214,15 +206,17 @@ def _sources_commands(group: argparse.ArgumentParser) -> None:
         made.set_defaults(run=run)
         return made
 
-    add = action("add", run_sources_add, "Check a dataset as distributed (or a COCO file) and remember it by a name.")
+    add = action(
+        "add", commands.run_sources_add, "Check a dataset as distributed (or a COCO file) and remember it by a name."
+    )
     add.add_argument("kind", nargs="?", choices=kinds(), help="which dataset it is (default: by what the folder holds)")
     add.add_argument("path", type=Path, help="its folder; a COCO-keypoint JSON or the folder of its annotations.json")
     add.add_argument("--name", help="what to call it (default: the kind; for COCO its folder or file)")
     add.add_argument(
         "--one-based", action="store_true", help="coordinates in its text files count from 1 (default: from 0)"
     )
-    action("list", run_sources_list, "Show the datasets that were added.")
-    action("remove", run_sources_remove, "Forget a dataset; its files stay.").add_argument("name")
+    action("list", commands.run_sources_list, "Show the datasets that were added.")
+    action("remove", commands.run_sources_remove, "Forget a dataset; its files stay.").add_argument("name")
 
 
 def _experiment_options(command: argparse.ArgumentParser) -> None:
@@ -342,255 +336,6 @@ def _flag_options(command: argparse.ArgumentParser) -> None:
         help="... with more than this probability (default: so that the flags are expected to catch "
         f"{100 * RECALL:.0f} %% of all such points)",
     )
-
-
-def _rule(options: argparse.Namespace) -> FlagRule:
-    if not options.tolerance > 0 or not (options.threshold is None or 0 < options.threshold < 1):
-        raise DataError("--tolerance must be above 0 and --threshold between 0 and 1")
-    return FlagRule(options.tolerance, options.threshold)
-
-
-def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> Plan:
-    minutes = 10.0 if options.minutes is None and options.steps is None else options.minutes
-    return Plan(
-        chosen.train,
-        Budget(options.steps, minutes),
-        options.weights,
-        options.seed,
-        _rule(options),
-        options.calibration,
-        keep=Keep(options.out / STATE, every=options.save_every),
-        processes=processes,
-        crops=default_home(os.environ) / "crops",
-    )
-
-
-def _read_all(paths: Sequence[Path]) -> list[Dataset]:
-    datasets: list[Dataset] = []
-    for path in paths:
-        dataset = _read_set(path)
-        taken = {d.name for d in datasets}
-        name, k = dataset.name, 2
-        while name in taken:
-            name, k = f"{dataset.name}-{k}", k + 1
-        datasets.append(replace(dataset, name=name))
-    return datasets
-
-
-def _read_set(given: Path) -> Dataset:
-    """The COCO file or the added dataset that an option names; says what of it cannot be used."""
-    reading = Sources(default_home(os.environ)).open(given)
-    for sentence in warnings(reading):
-        print(f"mdmd: {sentence}", file=sys.stderr)
-    return reading.dataset
-
-
-def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
-    if not writes_files():
-        return
-    made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
-    made.save(options.out)
-    write_json(
-        options.out / "metrics.json", {**made.history["heldout"], "rarely_labeled": made.history["rarely_labeled"]}
-    )
-    (options.out / STATE).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]:
-    """The run's log, in the one process that writes it, and the processes that train together."""
-    with launched() as processes:
-        if processes.main:
-            _clear(options.out, fresh=options.fresh)
-        processes.wait()
-        with RunLog(
-            options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
-        ) as log:
-            yield log, processes
-
-
-def _clear(out: Path, *, fresh: bool) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        (out / STATE).unlink(missing_ok=True)
-    if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
-        (out / "log.jsonl").unlink(missing_ok=True)
-    (out / "error.json").unlink(missing_ok=True)
-
-
-def run_train(options: argparse.Namespace) -> None:
-    """`mdmd train`."""
-    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    datasets = _read_all(options.data)
-    with _open_run(options) as (log, processes):
-        plan = _plan(options, chosen, processes)
-        _leave(train(datasets, chosen.model, plan, log), chosen, options)
-
-
-def run_adapt(options: argparse.Namespace) -> None:
-    """`mdmd adapt`."""
-    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    target, *sources = _read_all([options.target, *options.source])
-    if options.train_faces is not None:
-        target = fewer_faces(target, options.train_faces, options.seed)
-    base = checkpoint.load(options.base) if options.base is not None else None
-    if base is not None and options.encoder not in (None, base.model.config.encoder):
-        raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
-    if base is not None:
-        check_base(base.model.config, options.settings, where=str(options.base))
-    with _open_run(options) as (log, processes):
-        plan = replace(_plan(options, chosen, processes), folds=options.folds)
-        start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
-        config = chosen.model if start is None else start.model.config
-        if base is None and sources and chosen.starts_from_base and options.bases is not None:
-            first = None if start is None else options.starter
-            folder = bases.base_folder(options.bases, sources, config, options.weights, first)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
-            base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
-        _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
-
-
-def run_pretrain(options: argparse.Namespace) -> None:
-    """`mdmd pretrain`."""
-    if min(options.rounds, options.faces, options.workers) < 1:
-        raise DataError("--rounds, --faces and --workers must be at least 1")
-    budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
-    photos = read_coco(options.photos) if options.photos is not None else None
-    drawing = Drawing(faces=options.faces, workers=options.workers)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
-        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
-        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
-    print(f"starter of {made.history['rounds']} rounds: {options.out}")
-
-
-def run_evaluate(options: argparse.Namespace) -> None:
-    """`mdmd evaluate`."""
-    made = checkpoint.load(options.model)
-    head = options.head or made.target
-    definition = made.model.head_definition(head)
-    data = _read_set(options.data)
-    if len(data.definition.landmarks) != len(definition.landmarks):
-        raise DataError(
-            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
-            f"head {head!r} predicts {len(definition.landmarks)}"
-        )
-    samples = [s for s in data.split(options.split) if s.annotation is not None]
-    if not samples:
-        found = ", ".join(sorted({s.split for s in data.samples}))
-        raise DataError(f"{options.data.name} has no labeled faces in split {options.split!r}; its splits: {found}")
-    if options.subset is not None:
-        found = ", ".join(sorted({name for s in samples for name in s.subsets})) or "none"
-        samples = [s for s in samples if options.subset in s.subsets]
-        if not samples:
-            raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
-    made.model.to(compute_device())
-    calibration = made.calibration(head)
-    raw = predict(made.model, samples, head)
-    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-    normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
-    numbers = plain(evaluate(normalized, predictions, samples, _rule(options), calibration.law))
-    print(json.dumps(numbers, indent=1))
-    if options.json is not None:
-        write_json(options.json, numbers)
-
-
-def run_predict(options: argparse.Namespace) -> None:
-    """`mdmd predict`."""
-    rule = _rule(options)
-    if bool(options.pictures) == (options.faces is not None):
-        raise DataError("name either pictures (or folders of them), or --faces F.json")
-    made = checkpoint.load(options.model)
-    head = options.head or made.target
-    definition, calibration = made.model.head_definition(head), made.calibration(head)
-    samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
-    made.model.to(compute_device())
-    with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
-
-        def told(done: int) -> None:
-            log.event("predicted", faces=done, of=len(samples))
-
-        raw = predict(made.model, samples, head, on_batch=told)
-    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-    p_off = [
-        probabilities_off(definition, p, s, rule.tolerance, calibration.law)
-        for p, s in zip(predictions, samples, strict=True)
-    ]
-    threshold = rule.threshold_for(np.array(p_off))
-    labels, extras = [], {}
-    for number, (sample, found, off) in enumerate(zip(samples, predictions, p_off, strict=True), start=1):
-        face = sample.face_id or number
-        shown = Annotation(found.points, 2 + 0 * (found.points[:, 0]).astype(int))
-        labels.append(replace(sample, annotation=shown, face_id=face, image_id=sample.image_id or number))
-        extras[face] = {
-            "source": PREDICTED,
-            "covariance": [[round(float(c[i, j]), 4) for i, j in ((0, 0), (0, 1), (1, 1))] for c in found.covariance],
-            "p_off": [round(float(p), 4) for p in off],
-            "flagged": [bool(p > threshold) for p in off],
-        }
-    info = {
-        "description": "predictions, not labels",
-        "model": options.model.name,
-        "head": head,
-        "tolerance": rule.tolerance,
-        "threshold": threshold,
-    }
-    write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
-    flagged = sum(sum(extra["flagged"]) for extra in extras.values())
-    print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
-
-
-def run_sources_add(options: argparse.Namespace) -> None:
-    """`mdmd sources add`."""
-    added = Sources(default_home(os.environ)).add(
-        options.path, kind=options.kind, name=options.name, one_based=options.one_based
-    )
-    print(report(*added))
-
-
-def run_sources_list(options: argparse.Namespace) -> None:
-    """`mdmd sources list`."""
-    for source in Sources(default_home(os.environ)).all():
-        faces = ", ".join(f"{split} {number:,}" for split, number in source.faces.items())
-        print(f"{source.name}: {source.landmarks} points, faces: {faces}; {source.kind} in {source.path}")
-
-
-def run_sources_remove(options: argparse.Namespace) -> None:
-    """`mdmd sources remove`."""
-    Sources(default_home(os.environ)).remove(options.name)
-
-
-def run_experiment(options: argparse.Namespace) -> None:
-    """`mdmd experiment`."""
-    if options.name not in TABLES:
-        raise DataError(f"no table {options.name!r}; there are: {', '.join(TABLES)}")
-    steps = options.steps
-    experiment = Experiment(
-        table=TABLES[options.name],
-        root=Path(options.data).resolve(),
-        out=options.runs.resolve(),
-        seeds=options.seeds,
-        budget=Budget(minutes=options.minutes) if steps is None else Budget(steps),
-        base_budget=Budget(minutes=options.base_minutes) if steps is None else Budget(steps),
-        weights=options.weights,
-        settings=tuple(options.settings),
-        only=tuple(options.only),
-        added=frozenset(source.name for source in Sources(default_home(os.environ)).all()),
-    )
-    if options.dry_run:
-        print(comparison.forecast(experiment))
-        return
-    experiment.execute(launch_process, lambda line: print(line, file=sys.stderr))
-    print(comparison.markdown(experiment))
-
-
-def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
-    samples = []
-    for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
-        width, height = picture_size(file)
-        whole = Box(0.0, 0.0, float(width), float(height))
-        samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))
-    return samples
 
 
 if __name__ == "__main__":

@@ -1,0 +1,285 @@
+"""What each command of `mdmd` does with its options (see `mdmd/cli.py`)."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mdmd import bases, checkpoint, comparison
+from mdmd.checkpoint import write_json
+from mdmd.coco import PREDICTED, read_coco, to_coco
+from mdmd.config import Preset, check_base, preset, to_json
+from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
+from mdmd.experiments import Experiment, launch_process
+from mdmd.pictures import picture_size, pictures_in
+from mdmd.plan import Plan
+from mdmd.predict import compute_device, predict
+from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
+from mdmd.processes import Processes, launched, writes_files
+from mdmd.records import Annotation, Box, DataError, Dataset, Sample
+from mdmd.resume import Keep
+from mdmd.runlog import RunLog
+from mdmd.schedule import Budget
+from mdmd.sources import Sources, default_home, report, warnings
+from mdmd.tables import TABLES
+from mdmd.train import adapt, fewer_faces, train
+
+#: The file in a run's folder that a broken-off run goes on from.
+STATE = "resume.safetensors"
+
+
+def _rule(options: argparse.Namespace) -> FlagRule:
+    if not options.tolerance > 0 or not (options.threshold is None or 0 < options.threshold < 1):
+        raise DataError("--tolerance must be above 0 and --threshold between 0 and 1")
+    return FlagRule(options.tolerance, options.threshold)
+
+
+def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> Plan:
+    minutes = 10.0 if options.minutes is None and options.steps is None else options.minutes
+    return Plan(
+        chosen.train,
+        Budget(options.steps, minutes),
+        options.weights,
+        options.seed,
+        _rule(options),
+        options.calibration,
+        keep=Keep(options.out / STATE, every=options.save_every),
+        processes=processes,
+        crops=default_home(os.environ) / "crops",
+    )
+
+
+def _read_all(paths: Sequence[Path]) -> list[Dataset]:
+    datasets: list[Dataset] = []
+    for path in paths:
+        dataset = _read_set(path)
+        taken = {d.name for d in datasets}
+        name, k = dataset.name, 2
+        while name in taken:
+            name, k = f"{dataset.name}-{k}", k + 1
+        datasets.append(replace(dataset, name=name))
+    return datasets
+
+
+def _read_set(given: Path) -> Dataset:
+    """The COCO file or the added dataset that an option names; says what of it cannot be used."""
+    reading = Sources(default_home(os.environ)).open(given)
+    for sentence in warnings(reading):
+        print(f"mdmd: {sentence}", file=sys.stderr)
+    return reading.dataset
+
+
+def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
+    if not writes_files():
+        return
+    made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
+    made.save(options.out)
+    write_json(
+        options.out / "metrics.json", {**made.history["heldout"], "rarely_labeled": made.history["rarely_labeled"]}
+    )
+    (options.out / STATE).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]:
+    """The run's log, in the one process that writes it, and the processes that train together."""
+    with launched() as processes:
+        if processes.main:
+            _clear(options.out, fresh=options.fresh)
+        processes.wait()
+        with RunLog(
+            options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
+        ) as log:
+            yield log, processes
+
+
+def _clear(out: Path, *, fresh: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        (out / STATE).unlink(missing_ok=True)
+    if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
+        (out / "log.jsonl").unlink(missing_ok=True)
+    (out / "error.json").unlink(missing_ok=True)
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """`mdmd train`."""
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
+    datasets = _read_all(options.data)
+    with _open_run(options) as (log, processes):
+        plan = _plan(options, chosen, processes)
+        _leave(train(datasets, chosen.model, plan, log), chosen, options)
+
+
+def run_adapt(options: argparse.Namespace) -> None:
+    """`mdmd adapt`."""
+    chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
+    target, *sources = _read_all([options.target, *options.source])
+    if options.train_faces is not None:
+        target = fewer_faces(target, options.train_faces, options.seed)
+    base = checkpoint.load(options.base) if options.base is not None else None
+    if base is not None and options.encoder not in (None, base.model.config.encoder):
+        raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
+    if base is not None:
+        check_base(base.model.config, options.settings, where=str(options.base))
+    with _open_run(options) as (log, processes):
+        plan = replace(_plan(options, chosen, processes), folds=options.folds)
+        start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
+        config = chosen.model if start is None else start.model.config
+        if base is None and sources and chosen.starts_from_base and options.bases is not None:
+            first = None if start is None else options.starter
+            folder = bases.base_folder(options.bases, sources, config, options.weights, first)
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
+            base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
+        _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
+
+
+def run_pretrain(options: argparse.Namespace) -> None:
+    """`mdmd pretrain`."""
+    if min(options.rounds, options.faces, options.workers) < 1:
+        raise DataError("--rounds, --faces and --workers must be at least 1")
+    budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
+    photos = read_coco(options.photos) if options.photos is not None else None
+    drawing = Drawing(faces=options.faces, workers=options.workers)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
+        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
+        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
+    print(f"starter of {made.history['rounds']} rounds: {options.out}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """`mdmd evaluate`."""
+    made = checkpoint.load(options.model)
+    head = options.head or made.target
+    definition = made.model.head_definition(head)
+    data = _read_set(options.data)
+    if len(data.definition.landmarks) != len(definition.landmarks):
+        raise DataError(
+            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
+            f"head {head!r} predicts {len(definition.landmarks)}"
+        )
+    samples = [s for s in data.split(options.split) if s.annotation is not None]
+    if not samples:
+        found = ", ".join(sorted({s.split for s in data.samples}))
+        raise DataError(f"{options.data.name} has no labeled faces in split {options.split!r}; its splits: {found}")
+    if options.subset is not None:
+        found = ", ".join(sorted({name for s in samples for name in s.subsets})) or "none"
+        samples = [s for s in samples if options.subset in s.subsets]
+        if not samples:
+            raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
+    made.model.to(compute_device())
+    calibration = made.calibration(head)
+    raw = predict(made.model, samples, head)
+    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
+    numbers = plain(evaluate(normalized, predictions, samples, _rule(options), calibration.law))
+    print(json.dumps(numbers, indent=1))
+    if options.json is not None:
+        write_json(options.json, numbers)
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    """`mdmd predict`."""
+    rule = _rule(options)
+    if bool(options.pictures) == (options.faces is not None):
+        raise DataError("name either pictures (or folders of them), or --faces F.json")
+    made = checkpoint.load(options.model)
+    head = options.head or made.target
+    definition, calibration = made.model.head_definition(head), made.calibration(head)
+    samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
+    made.model.to(compute_device())
+    with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
+
+        def told(done: int) -> None:
+            log.event("predicted", faces=done, of=len(samples))
+
+        raw = predict(made.model, samples, head, on_batch=told)
+    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    p_off = [
+        probabilities_off(definition, p, s, rule.tolerance, calibration.law)
+        for p, s in zip(predictions, samples, strict=True)
+    ]
+    threshold = rule.threshold_for(np.array(p_off))
+    labels, extras = [], {}
+    for number, (sample, found, off) in enumerate(zip(samples, predictions, p_off, strict=True), start=1):
+        face = sample.face_id or number
+        shown = Annotation(found.points, 2 + 0 * (found.points[:, 0]).astype(int))
+        labels.append(replace(sample, annotation=shown, face_id=face, image_id=sample.image_id or number))
+        extras[face] = {
+            "source": PREDICTED,
+            "covariance": [[round(float(c[i, j]), 4) for i, j in ((0, 0), (0, 1), (1, 1))] for c in found.covariance],
+            "p_off": [round(float(p), 4) for p in off],
+            "flagged": [bool(p > threshold) for p in off],
+        }
+    info = {
+        "description": "predictions, not labels",
+        "model": options.model.name,
+        "head": head,
+        "tolerance": rule.tolerance,
+        "threshold": threshold,
+    }
+    write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
+    flagged = sum(sum(extra["flagged"]) for extra in extras.values())
+    print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
+
+
+def run_sources_add(options: argparse.Namespace) -> None:
+    """`mdmd sources add`."""
+    added = Sources(default_home(os.environ)).add(
+        options.path, kind=options.kind, name=options.name, one_based=options.one_based
+    )
+    print(report(*added))
+
+
+def run_sources_list(options: argparse.Namespace) -> None:
+    """`mdmd sources list`."""
+    for source in Sources(default_home(os.environ)).all():
+        faces = ", ".join(f"{split} {number:,}" for split, number in source.faces.items())
+        print(f"{source.name}: {source.landmarks} points, faces: {faces}; {source.kind} in {source.path}")
+
+
+def run_sources_remove(options: argparse.Namespace) -> None:
+    """`mdmd sources remove`."""
+    Sources(default_home(os.environ)).remove(options.name)
+
+
+def run_experiment(options: argparse.Namespace) -> None:
+    """`mdmd experiment`."""
+    if options.name not in TABLES:
+        raise DataError(f"no table {options.name!r}; there are: {', '.join(TABLES)}")
+    steps = options.steps
+    experiment = Experiment(
+        table=TABLES[options.name],
+        root=Path(options.data).resolve(),
+        out=options.runs.resolve(),
+        seeds=options.seeds,
+        budget=Budget(minutes=options.minutes) if steps is None else Budget(steps),
+        base_budget=Budget(minutes=options.base_minutes) if steps is None else Budget(steps),
+        weights=options.weights,
+        settings=tuple(options.settings),
+        only=tuple(options.only),
+        added=frozenset(source.name for source in Sources(default_home(os.environ)).all()),
+    )
+    if options.dry_run:
+        print(comparison.forecast(experiment))
+        return
+    experiment.execute(launch_process, lambda line: print(line, file=sys.stderr))
+    print(comparison.markdown(experiment))
+
+
+def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
+    samples = []
+    for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
+        width, height = picture_size(file)
+        whole = Box(0.0, 0.0, float(width), float(height))
+        samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))
+    return samples
