@@ -69,10 +69,10 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: mdmd adapt --target monkeys.json --source 300w/annotations.json --minutes 5 --out monkeys-run",
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    known = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
+        made = known.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
 
@@ -171,29 +171,12 @@ def parser() -> argparse.ArgumentParser:
         )
     )
 
-    start = command(
-        "pretrain",
-        commands.run_pretrain,
-        "Learn a starter from scratch, on drawn faces and openly licensed photographs.",
-    )
-    start.add_argument(
-        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
-    )
-    start.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
-    start.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
-    start.add_argument(
-        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
-    )
-    start.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
-    start.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
-    start.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
-    start.add_argument("--quiet", action="store_true", help="no progress bar")
-    start.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="the starter; the same command again goes on where it was",
+    _pretrain_options(
+        command(
+            "pretrain",
+            commands.run_pretrain,
+            "Learn a starter from scratch, on drawn faces and openly licensed photographs.",
+        )
     )
     return top
 
@@ -262,6 +245,28 @@ def _experiment_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--dry-run", action="store_true", help="list runs, missing data and expected time; run nothing"
+    )
+
+
+def _pretrain_options(start: argparse.ArgumentParser) -> None:
+    start.add_argument(
+        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
+    )
+    start.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
+    start.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
+    start.add_argument(
+        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
+    )
+    start.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    start.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
+    start.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    start.add_argument("--quiet", action="store_true", help="no progress bar")
+    start.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the starter; the same command again goes on where it was",
     )
 
 
