@@ -16,7 +16,7 @@ def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
     """3x3 convolution, group normalisation (batches hold one domain at a time, so no batch statistics), GELU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(8, outputs),
+        nn.GroupNorm(min(8, outputs), outputs),
         nn.GELU(),
     )
 
@@ -35,14 +35,14 @@ class Residual(nn.Module):
 class PixelPath(nn.Module):
     """(B, D, S/4, S/4) features from pictures (B, 3, S, S) and token grids (B, C, R, K).
 
-    At stride 4 a channel costs sixteen times what it does at the bottleneck: D / 2 of them pass there, and 1 x 1
-    convolutions thin them out before they are enlarged.
+    At stride 4 a channel costs sixteen times what it does at the bottleneck, and at stride 2 four times that: D / 2 and
+    D / 4 of them pass there, and 1 x 1 convolutions thin them out before they are enlarged.
     """
 
     def __init__(self, token_channels: int, channels: int) -> None:
         super().__init__()
         half = channels // 2
-        self.stem = nn.Sequential(convolution(3, half, stride=2), convolution(half, half, stride=2))
+        self.stem = nn.Sequential(convolution(3, half // 2, stride=2), convolution(half // 2, half, stride=2))
         self.down8 = nn.Sequential(convolution(half, channels, stride=2), Residual(channels))
         self.down16 = nn.Sequential(convolution(channels, 2 * channels, stride=2))
         self.tokens = nn.Conv2d(token_channels, 2 * channels, 1)
@@ -51,7 +51,11 @@ class PixelPath(nn.Module):
         self.up8 = nn.Sequential(convolution(2 * channels, channels), Residual(channels))
         self.to4 = nn.Conv2d(channels, half, 1)
         self.up4 = nn.Sequential(convolution(2 * half, half), convolution(half, half))
-        self.out = nn.Sequential(nn.Conv2d(half, channels, 1), LayerNorm2d(channels))
+        # Features of one length in every cell, whatever the picture's contrast, and long enough that the heads' logits
+        # move in runs of a few hundred steps.
+        last = nn.Conv2d(half, channels, 1)
+        nn.init.normal_(last.weight, std=half**-0.5)
+        self.out = nn.Sequential(LayerNorm2d(half), last)
 
     def forward(self, images: Float[Tensor, "B 3 S S"], grid: Float[Tensor, "B C R K"]) -> Float[Tensor, "B D H W"]:
         at4 = self.stem(2 * images - 1)
