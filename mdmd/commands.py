@@ -16,7 +16,7 @@ import numpy as np
 from mdmd import bases, checkpoint, comparison
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
-from mdmd.config import Preset, check_base, preset, to_json
+from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
@@ -129,7 +129,7 @@ def run_adapt(options: argparse.Namespace) -> None:
     if base is not None and options.encoder not in (None, base.model.config.encoder):
         raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
     if base is not None:
-        check_base(base.model.config, options.settings, where=str(options.base))
+        base.model.config = of_base(base.model.config, options.settings, where=str(options.base))
     with _open_run(options) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)

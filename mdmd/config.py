@@ -213,11 +213,17 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     return section, key, value
 
 
-def check_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> None:
-    """DataError where `settings` ask of a trained model to be another one."""
+def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
+    """A trained model's configuration under `settings`; DataError where they ask it to be another network.
+
+    How a face is looked at (`views`) is no matter of the network.
+    """
     for section, key, value in map(parse_setting, settings):
-        if section == "model" and getattr(base, key) != value:
+        if section == "model" and key == "views":
+            base = replace(base, views=value)
+        elif section == "model" and getattr(base, key) != value:
             raise DataError(f"{where} has {key} = {getattr(base, key)}, {section}.{key} asks for {value}")
+    return base
 
 
 T = TypeVar("T", ModelConfig, TrainConfig)

@@ -1,11 +1,11 @@
 """Presets, single settings from the command line, and records of earlier versions."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from mdmd.config import PRESETS, ModelConfig, TrainConfig, check_base, from_json, preset, to_json
+from mdmd.config import PRESETS, ModelConfig, TrainConfig, from_json, of_base, preset, to_json
 from mdmd.records import DataError
 
 
@@ -40,7 +40,7 @@ def test_settings_change_what_they_name_and_nothing_else():
     [
         ("groups=8", "a setting reads model.NAME=VALUE or train.NAME=VALUE, found 'groups=8'"),
         ("model.groups", "a setting reads"),
-        ("model.grups=8", "no setting model.grups; there are: encoder, image_size, stem, groups"),
+        ("model.grups=8", "no setting model.grups; there are: encoder, encoder_depth, image_size, stem, groups"),
         ("train.groups=8", "no setting train.groups; there are: loss, optimizer"),
         ("model.groups=9", "groups must be 5 or 8 or 12, found 9"),
         ("model.groups=8.0", "groups must be 5 or 8 or 12, found 8.0"),
@@ -69,9 +69,10 @@ def test_a_setting_that_cannot_be_is_refused_in_one_sentence(setting, sentence):
 
 def test_a_trained_model_is_not_made_another_by_a_setting():
     base = ModelConfig(groups=8)
-    check_base(base, ["model.groups=8", "train.loss=euclidean"], where="base")
+    assert of_base(base, ["model.groups=8", "train.loss=euclidean"], where="base") == base
+    assert of_base(base, ["model.views=single"], where="base") == replace(base, views="single")
     with pytest.raises(DataError, match=r"base has groups = 8, model.groups asks for 12"):
-        check_base(base, ["model.groups=12"], where="base")
+        of_base(base, ["model.groups=12"], where="base")
 
 
 def test_configurations_go_through_json_and_older_ones_get_the_defaults():
