@@ -73,8 +73,8 @@ def load(folder: Path) -> Checkpoint:
     return Checkpoint(model, record["target"], dict(record["scales"]), dict(record["history"]))
 
 
-def write_json(path: Path, record: Any) -> None:
-    """Write JSON beside `path`, then put it in its place at once."""
+def write_json(path: Path, record: Any, *, indent: int | None = 1) -> None:
+    """Write JSON beside `path`, then put it in its place at once; without `indent` several times faster."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.write_text(json.dumps(record, indent=indent, ensure_ascii=False), encoding="utf-8")
     os.replace(partial, path)
