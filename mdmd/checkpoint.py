@@ -91,9 +91,9 @@ def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:
     return {head: Calibration(**made) for head, made in record["calibrations"].items()}
 
 
-def write_json(path: Path, record: Any) -> None:
-    """Write JSON beside `path`, then put it in its place at once."""
-    content = json.dumps(record, indent=1, ensure_ascii=False)
+def write_json(path: Path, record: Any, *, indent: int | None = 1) -> None:
+    """Write JSON beside `path`, then put it in its place at once; without `indent` several times faster."""
+    content = json.dumps(record, indent=indent, ensure_ascii=False)
     _replace(path, lambda partial: partial.write_text(content, encoding="utf-8"))
 
 

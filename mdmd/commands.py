@@ -216,7 +216,7 @@ def run_predict(options: argparse.Namespace) -> None:
         labels.append(replace(sample, annotation=shown, face_id=face, image_id=sample.image_id or number))
         extras[face] = {
             "source": PREDICTED,
-            "covariance": [[round(float(c[i, j]), 4) for i, j in ((0, 0), (0, 1), (1, 1))] for c in found.covariance],
+            "covariance": found.covariance[:, (0, 0, 1), (0, 1, 1)].round(4).tolist(),
             "p_off": [round(float(p), 4) for p in off],
             "flagged": [bool(p > threshold) for p in off],
         }
@@ -227,7 +227,7 @@ def run_predict(options: argparse.Namespace) -> None:
         "tolerance": rule.tolerance,
         "threshold": threshold,
     }
-    write_json(options.out, to_coco(labels, definition, info=info, attributes=extras))
+    write_json(options.out, to_coco(labels, definition, info=info, attributes=extras), indent=None)
     flagged = sum(sum(extra["flagged"]) for extra in extras.values())
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
 

@@ -159,11 +159,11 @@ def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_pat
     history = {
         "drawn_faces": 1, "photographs": None, "rounds": 1, "augment": "drawn", "heldout": {}, "faces": {}
     }  # fmt: skip
-    ship(checkpoint.Checkpoint(model, DRAWN, {DRAWN: 1.0}, history), tmp_path / "starter")
+    ship(checkpoint.Checkpoint(model, DRAWN, {}, history), tmp_path / "starter")
     size = sum(f.stat().st_size for f in (tmp_path / "starter").iterdir())
     assert 11_000_000 < size < SIZE_LIMIT
     whole = build(replace(STARTER_MODEL, encoder_depth=None), {DRAWN: faces})
     assert len(whole.encoder.backbone.blocks) == 12
     with pytest.raises(DataError, match=r"15\.3 MB of weights in float16, at most 12\.0"):
-        ship(checkpoint.Checkpoint(whole, DRAWN, {DRAWN: 1.0}, history), tmp_path / "whole")
+        ship(checkpoint.Checkpoint(whole, DRAWN, {}, history), tmp_path / "whole")
     assert not (tmp_path / "whole").exists()
