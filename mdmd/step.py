@@ -167,6 +167,7 @@ def make_optimizer(model: MDMD, config: TrainConfig, *, frozen_blocks: int = 0) 
     return kind(
         [{"params": p, "factor": factor, "weight_decay": decay} for (factor, decay), p in groups.items()],
         lr=config.learning_rate,
+        fused=True,  # on CPUs a third of the time of the other implementations
     )
 
 
