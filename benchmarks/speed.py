@@ -4,9 +4,10 @@
     OMP_NUM_THREADS=1 python benchmarks/speed.py --only step profile    # on drawn faces
 
 DATA holds `stylised9/annotations.json` and `w300_helen_afw/annotations.json`; without it faces are drawn. Weights are
-random: speed does not depend on them. The bare encoder is timm's own, as it comes, at the same batch size, type and
-threads. Each ratio is the median of rounds in which both sides run one after the other, with the smallest and the
-largest; by the clock, and by the process's own CPU time, which a busy machine disturbs less.
+random: speed does not depend on them. The bare encoder is timm's, at the same batch size, type and threads: as it
+comes, and with the plain attention that ours has (`choose_attention`). Each ratio is the median of rounds in which all
+run one after the other, with the smallest and the largest; by the clock, and by the process's own CPU time, which a
+busy machine disturbs less. A training step is one of an adaptation, whose lowest blocks are frozen, or one of a base.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -38,15 +40,19 @@ from mdmd.checkpoint import Checkpoint
 from mdmd.coco import read_coco, to_coco
 from mdmd.config import PRESETS, ModelConfig
 from mdmd.cropstore import CropStore
-from mdmd.evaluate import FlagRule
+from mdmd.encoder import choose_attention
+from mdmd.fit import fit
 from mdmd.loader import MARGIN, FaceCache
+from mdmd.loss import group_counts, group_weights
 from mdmd.model import MDMD, Laplacian
+from mdmd.plan import Plan
 from mdmd.predict import autocast
 from mdmd.records import Box, Dataset
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
+from mdmd.step import batch_loss, make_optimizer, moving_average
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import Plan, Watch, batch_loss, fit, make_optimizer, moving_average
+from mdmd.watch import Watch
 
 CPU = torch.device("cpu")
 MODEL, TRAIN = PRESETS["default"].model, PRESETS["default"].train
@@ -70,27 +76,38 @@ def cost(work: Callable[[], object]) -> Cost:
     return Cost(time.perf_counter() - clock, time.process_time() - processor)
 
 
-def compare(bare: Callable[[], object], whole: Callable[[], object], *, rounds: int) -> dict[str, str]:
-    """Ratio of `bare` to `whole` (1: as fast as the bare encoder), each run once a round after one unmeasured."""
-    bare()
-    whole()
-    pairs = [(cost(bare), cost(whole)) for _ in range(rounds)]
+def compare(bares: Mapping[str, Callable[[], object]], work: Callable[[], object], *, rounds: int) -> dict[str, str]:
+    """Ratio of each of `bares` to `work` (1: as fast as that), each run once a round after one unmeasured."""
+    costs: dict[str, list[Cost]] = {name: [] for name in (*bares, "whole")}
+    for k in range(rounds + 1):
+        for name, one in {**bares, "whole": work}.items():
+            spent = cost(one)
+            if k:
+                costs[name].append(spent)
     found = {}
-    for name in ("clock", "processor"):
-        ratios = np.array([getattr(b, name) / getattr(w, name) for b, w in pairs])
-        found[f"ratio by {name}"] = f"{np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
+    for name in bares:
+        for by in ("clock", "processor"):
+            ratios = np.array(
+                [getattr(b, by) / getattr(w, by) for b, w in zip(costs[name], costs["whole"], strict=True)]
+            )
+            found[f"{name}, by {by}"] = f"{np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
     return found
 
 
-def bare_encoder(config: ModelConfig) -> nn.Module:
-    return timm.create_model(config.encoder, pretrained=False, num_classes=0, img_size=config.image_size)
+def bare_encoders(config: ModelConfig) -> dict[str, nn.Module]:
+    """timm's encoder as it comes, and with the attention that ours has."""
+    made = {}
+    for name in ("timm's", "plain attention"):
+        made[name] = timm.create_model(config.encoder, pretrained=False, num_classes=0, img_size=config.image_size)
+    with autocast(CPU):
+        choose_attention(made["plain attention"], CPU)
+    return made
 
 
-def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path) -> dict[str, str]:
+def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path, stage: str) -> dict[str, str]:
     """`fit` itself on `dataset`, against forward and backward of the encoder."""
     batch, config = TRAIN.batch_size, MODEL
     images = torch.rand(batch, 3, config.image_size, config.image_size)
-    encoder = bare_encoder(config).train()
     model = MDMD(config)
     model.add_head(dataset.name, dataset.definition)
     with RunLog(None, quiet=True) as log:
@@ -106,9 +123,9 @@ def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path) -
         )
         cache.fill()
         plan = Plan(TRAIN, Budget(steps=options.steps), weights="none")
-        watch = Watch(Checkpoint(model, dataset.name), (), FlagRule(), log, "adapt")
+        watch = Watch(Checkpoint(model, dataset.name), (), log, stage)
 
-        def bare() -> None:
+        def bare(encoder: Any) -> None:
             for _ in range(options.steps):
                 with autocast(CPU):
                     tokens = encoder.forward_features(images)
@@ -116,26 +133,27 @@ def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path) -
                 encoder.zero_grad(set_to_none=True)
 
         def whole() -> None:
-            fit(model, [cache], plan, log, watch, "adapt")
+            fit(model, [cache], plan, log, watch, stage)
 
-        found = compare(bare, whole, rounds=options.rounds)
-        rate = options.steps * batch / cost(whole).clock
+        bares = {name: partial(bare, encoder.train()) for name, encoder in bare_encoders(config).items()}
+        found = compare(bares, whole, rounds=options.rounds)
     points = len(dataset.definition.landmarks)
-    return {"what": f"training step, {points} points, batch {batch}", **found, "images/s": f"{rate:.1f}"}
+    return {"what": f"training step ({stage}), {points} points, batch {batch}", **found}
 
 
-def prediction(dataset: Dataset, options: argparse.Namespace, folder: Path) -> dict[str, str]:
+def prediction(
+    dataset: Dataset, options: argparse.Namespace, folder: Path, views: Literal["single", "two"]
+) -> dict[str, str]:
     """`mdmd predict` from JPEG files to its JSON, the checkpoint's reading included, against the encoder's forward."""
     samples = dataset.samples[: options.pictures]
-    model = MDMD(MODEL)
+    model = MDMD(replace(MODEL, views=views))
     model.add_head(dataset.name, dataset.definition)
     Checkpoint(model, dataset.name).save(folder / "run")
     pictures = {"image_folder": str(samples[0].path.parent.resolve())}
     (folder / "faces.json").write_text(json.dumps(to_coco(samples, dataset.definition, info=pictures)))
-    encoder = bare_encoder(MODEL).eval()
     images = torch.rand(32, 3, MODEL.image_size, MODEL.image_size)
 
-    def bare() -> None:
+    def bare(encoder: Any) -> None:
         with torch.inference_mode(), autocast(CPU):
             for start in range(0, len(samples), 32):
                 encoder.forward_features(images[: len(samples) - start])
@@ -146,9 +164,9 @@ def prediction(dataset: Dataset, options: argparse.Namespace, folder: Path) -> d
             if cli.main([str(word) for word in command]):
                 raise SystemExit("mdmd predict failed")
 
-    found = compare(bare, whole, rounds=options.rounds)
-    what = f"prediction of {len(samples)} faces, {len(dataset.definition.landmarks)} points"
-    return {"what": what, **found, "images/s": f"{len(samples) / cost(whole).clock:.1f}"}
+    bares = {name: partial(bare, encoder.eval()) for name, encoder in bare_encoders(MODEL).items()}
+    found = compare(bares, whole, rounds=options.rounds)
+    return {"what": f"prediction, views {views}, {len(dataset.definition.landmarks)} points", **found}
 
 
 def memory(dataset: Dataset, count: int) -> dict[str, str]:
@@ -177,7 +195,7 @@ def train_many(folder: Path, count: int) -> None:
         scale, size = MODEL.crop_scale, MODEL.image_size
         cache = FaceCache("many", dataset.definition, samples, crop_scale=scale, size=size, store=store)
         cache.fill()
-        watch = Watch(Checkpoint(model, "many"), (), FlagRule(), log, "adapt")
+        watch = Watch(Checkpoint(model, "many"), (), log, "adapt")
         fit(model, [cache], Plan(TRAIN, Budget(steps=3)), log, watch, "adapt")
     print(started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
@@ -193,10 +211,14 @@ def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.D
     scale, size = MODEL.crop_scale, MODEL.image_size
     cache = FaceCache(dataset.name, definition, samples, crop_scale=scale, size=size, store=store)
     cache.fill()
-    optimizer = make_optimizer(model, TRAIN)
+    optimizer = make_optimizer(model, TRAIN, frozen_blocks=TRAIN.frozen_blocks)
     average = AveragedModel(model, avg_fn=moving_average(TRAIN.average_decay))
-    encoder, generator = bare_encoder(MODEL).train(), torch.Generator().manual_seed(0)
+    encoder: Any = bare_encoders(MODEL)["timm's"].train()
+    generator = torch.Generator().manual_seed(0)
     spent: dict[str, list[float]] = {}
+    members = model.groups_of(dataset.name)
+    weights = group_weights(group_counts(cache.labeled[:count], members), members)
+    rare = torch.zeros(len(definition.landmarks), dtype=torch.bool)
 
     def timed(part: str, work: Callable[[], R]) -> R:
         began = time.process_time()
@@ -231,7 +253,7 @@ def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.D
 
         def head_and_loss(groups=groups, pixels=pixels, batch=batch) -> torch.Tensor:
             found = under_autocast(lambda: Laplacian(*model.head(dataset.name)(groups, pixels)))
-            return batch_loss(found, batch.points, batch.labeled, definition.members, TRAIN, 0.5)
+            return batch_loss(found, batch.points, batch.labeled, weights, rare, TRAIN, 0.5)
 
         value = timed("head and loss, forward", head_and_loss)
         timed("head and loss, backward", value.backward)
@@ -287,8 +309,10 @@ def main(words: Sequence[str] | None = None) -> None:
         for dataset in both:
             own = folder / dataset.name
             own.mkdir()
-            ratios += [training_step(dataset, options, own)] if "step" in options.only else []
-            ratios += [prediction(dataset, options, own)] if "predict" in options.only else []
+            if "step" in options.only:
+                ratios += [training_step(dataset, options, own, stage) for stage in ("adapt", "base")]
+            if "predict" in options.only:
+                ratios += [prediction(dataset, options, own, views) for views in ("single", "two")]
         if ratios:
             print(markdown(pd.DataFrame(ratios)))
         if "memory" in options.only:
