@@ -134,6 +134,8 @@ def run_adapt(options: argparse.Namespace) -> None:
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
         config = chosen.model if start is None else start.model.config
+        if start is not None and all(source.name in start.calibrations for source in sources):
+            base = start  # it has learned these sets already
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
             folder = bases.base_folder(options.bases, sources, config, options.weights, first)

@@ -153,6 +153,16 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
     assert main(without) == 2
 
 
+def test_no_base_is_learned_from_what_the_starter_has_learned_already(starter: Path, tmp_path: Path) -> None:
+    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
+    words = ["adapt", "--target", things, "--source", drawn, "--bases", tmp_path / "bases", "--weights", "starter"]
+    words += ["--starter", starter, "--steps", "1", "--quiet", "--out", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 0
+    assert list(checkpoint.load(tmp_path / "run").model.definitions) == [DRAWN, "things"]
+    assert not (tmp_path / "bases").exists()
+
+
 def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_path: Path) -> None:
     faces = load_definition("300w")
     model = build(STARTER_MODEL, {DRAWN: faces})
