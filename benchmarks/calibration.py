@@ -56,7 +56,7 @@ def main() -> None:
     made = checkpoint.load(chosen.run)
     data = read_coco(chosen.data)
     samples = [s for s in data.split("test") if s.annotation is not None]
-    predictions = predict(made.model, samples, made.target, scale=1.0)
+    predictions = predict(made.model, samples, made.target)
     names = ("faces", "calibration", "50 %: off by", "90 %: off by", "both within 4", "NLL", "recall", "flagged")
     print("| " + " | ".join(names) + " |\n|" + " --- |" * len(names))
     for count in FACES:
