@@ -153,7 +153,7 @@ A network to adapt from where no other weights are at hand.
 - **Network**: {encoder} with {blocks} blocks, decoder depth {decoder_depth}, {image_size} px, one head, float16.
 - **Recipe**: `mdmd pretrain`, {rounds} rounds, augmentation "{augment}".
 - **Measured**: NME {nme} % of the distance of the outer eye corners on {n} drawn faces kept aside.
-- **Limits**: the proportions of the drawn faces were set with the mean face of 300W in view. Drawn faces are easier than
+- **Limits**: the drawn faces' proportions were set with the mean face of 300W in view. Drawn faces are easier than
   real ones, human-like, and mostly seen from the front. The starter is meant to be adapted; its own 68 points on
   photographs are rough.
 - **Licence**: Apache-2.0 for the weights. An attribution above belongs to them.
