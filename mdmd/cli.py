@@ -69,13 +69,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: mdmd adapt --target monkeys.json --source 300w/annotations.json --minutes 5 --out monkeys-run",
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
-    known = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        made = known.add_parser(name, help=text, description=text)
-        made.set_defaults(run=run)
-        return made
-
+    command = _group(top, "command")
     learn = command(
         "train", commands.run_train, "Learn one or several sets at once and leave a checkpoint (a base to adapt from)."
     )
@@ -181,14 +175,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _sources_commands(group: argparse.ArgumentParser) -> None:
-    actions = group.add_subparsers(title="actions", required=True, metavar="ACTION")
+def _group(parent: argparse.ArgumentParser, kind: str) -> Callable[..., argparse.ArgumentParser]:
+    """A function that adds a command to `parent`: its name, what it does and what that is in words."""
+    members = parent.add_subparsers(title=f"{kind}s", required=True, metavar=kind.upper())
 
-    def action(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        made = actions.add_parser(name, help=text, description=text)
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        made = members.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
 
+    return add
+
+
+def _sources_commands(group: argparse.ArgumentParser) -> None:
+    action = _group(group, "action")
     add = action(
         "add", commands.run_sources_add, "Check a dataset as distributed (or a COCO file) and remember it by a name."
     )
