@@ -23,8 +23,9 @@ from mdmd.config import STARTER
 from mdmd.records import DataError, Dataset, Sample
 from mdmd.synthetic import write_pareidolias
 
-#: Shares of the demo's minutes: the target alone, the source, the target together with the source.
+#: Shares of the demo's minutes: the target alone, the source (which the starter knows already), the target with it.
 ALONE, BASE, TOGETHER = 0.25, 0.5, 0.25
+ALONE_WORDS = "alone, from nothing"
 
 
 @dataclass
@@ -52,6 +53,11 @@ class Demo:
         """Whether a starter comes with the tool; else a tiny network learns from nothing."""
         return (self.starter / "model.json").is_file()
 
+    @property
+    def together_words(self) -> str:
+        """How the second training learns."""
+        return f"together with {DRAWN}" + (", from the starter" if self.starts_from_starter else "")
+
     def make(self) -> int:
         """Make the demo unless it is there; returns an exit code. A half-made one is made again from the start."""
         if not self.minutes > 0:
@@ -65,13 +71,14 @@ class Demo:
         self.say(f"{self.labeled} labeled and {self.unlabeled} unlabeled pictures in {project.folder}")
         measured = {}
         for key, minutes, source in (("alone", ALONE, None), ("together", TOGETHER, self._source())):
-            self.say(f"training {'alone' if source is None else f'together with {source.name}'}")
+            starter = source is not None and self.starts_from_starter
+            self.say(f"training {ALONE_WORDS if source is None else self.together_words}")
             run = jobs.start_training(
                 project,
                 source=source,
-                preset="default" if self.starts_from_starter else "tiny",
-                weights=Path("starter" if self.starts_from_starter else "none"),
-                minutes=minutes * self.minutes,
+                preset="default" if starter else "tiny",
+                weights=Path("starter" if starter else "none"),
+                minutes=(minutes + BASE if starter else minutes) * self.minutes,
                 base_minutes=BASE * self.minutes,
                 prelabel=source is not None,
             )
@@ -108,8 +115,8 @@ class Demo:
         """Say what came out."""
         alone, together = outcome["alone"], outcome["together"]
         self.say(f"on the {together['n']} faces that nobody has labeled (drawn, so their true points are known):")
-        self.say(f"  alone:                NME {alone['nme']:.2f} %, failures {alone['fr10']:.1f} %")
-        self.say(f"  together with {DRAWN}: NME {together['nme']:.2f} %, failures {together['fr10']:.1f} %")
+        for words, found in ((ALONE_WORDS, alone), (self.together_words, together)):
+            self.say(f"  {words + ':':<40} NME {found['nme']:.2f} %, failures {found['fr10']:.1f} %")
         if together["flag_recall"] is not None:
             self.say(
                 f"  flags: {100 * together['flag_rate']:.0f} % of the points, among them "

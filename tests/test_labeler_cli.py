@@ -161,7 +161,9 @@ def test_following_tells_stages_steps_and_warnings_once(tmp_path: Path):
 def test_ctrl_c_cancels_the_training(tmp_path: Path):
     project = make_project(tmp_path, labeled=3)
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
+        "import signal, sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
+        # Where the tests themselves run in the background, a shell has Ctrl-C ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from builders import python_run; from labeler.console import follow; from labeler.project import Workspace\n"
         f"project = Workspace(Path({str(project.folder.parent)!r})).open('faces')\n"
         "run = python_run(project, 'time.sleep(60)'); print('started', flush=True)\n"
