@@ -185,7 +185,7 @@ def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path
     assert made.history["rarely_labeled"] == {"nose_tip": 1}
     assert "fewer than 3 labels to learn nose_tip (1) from" in (tmp_path / "log.jsonl").read_text()
     test = objects.split("test")
-    found = predict(made.model, test, made.target, scale=1.0)
+    found = predict(made.model, test, made.target)
     sigmas = [np.linalg.det(p.covariance) ** 0.25 / face.box.w for p, face in zip(found, test, strict=True)]
     sigma = np.mean(sigmas, axis=0)
     # Its own one residual alone, memorised, gives two thirds of the others' median.
