@@ -307,7 +307,7 @@ def main(words: Sequence[str] | None = None) -> None:
         both = sets(options, folder)
         ratios = []
         for dataset in both:
-            own = folder / dataset.name
+            own = folder / f"{dataset.name}-measured"  # drawn sets lie in folders of their names
             own.mkdir()
             if "step" in options.only:
                 ratios += [training_step(dataset, options, own, stage) for stage in ("adapt", "base")]
