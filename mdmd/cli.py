@@ -70,90 +70,24 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
     command = _group(top, "command")
-    learn = command(
-        "train", commands.run_train, "Learn one or several sets at once and leave a checkpoint (a base to adapt from)."
+    _train_options(
+        command(
+            "train",
+            commands.run_train,
+            "Learn one or several sets at once and leave a checkpoint (a base to adapt from).",
+        )
     )
-    learn.add_argument("--data", type=Path, action="append", required=True, metavar="S.json", help=DATA_HELP)
-    _training_options(learn, out="the folder for the checkpoint")
-
-    fit = command("adapt", commands.run_adapt, "Learn a new definition from few faces, beside one or more large sets.")
-    fit.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
-    fit.add_argument(
-        "--source",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="S.json",
-        help="a set to learn beside it; repeatable; none: the target alone",
+    _adapt_options(
+        command("adapt", commands.run_adapt, "Learn a new definition from few faces, beside one or more large sets.")
     )
-    fit.add_argument(
-        "--from", dest="base", type=Path, metavar="BASE", help="the checkpoint to start from (made by mdmd train)"
+    _evaluate_options(command("evaluate", commands.run_evaluate, "Measure a run on labeled faces."))
+    _predict_options(
+        command(
+            "predict",
+            commands.run_predict,
+            "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
+        )
     )
-    fit.add_argument(
-        "--bases",
-        type=Path,
-        metavar="DIR",
-        help="where base checkpoints are kept: the sources' base is taken from here, and learned first if not there",
-    )
-    fit.add_argument(
-        "--base-minutes",
-        type=float,
-        default=20.0,
-        metavar="M",
-        help="time for learning a base that is not there yet (default 20)",
-    )
-    fit.add_argument(
-        "--starter",
-        type=Path,
-        default=STARTER,
-        metavar="FOLDER",
-        help="another starter than the one that comes with mdmd",
-    )
-    fit.add_argument("--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only")
-    fit.add_argument(
-        "--folds",
-        type=int,
-        default=0,
-        metavar="K",
-        help="hold no faces out: learn from all, then K times more without a K-th of them to calibrate on all "
-        "(each time for the whole budget; for few faces and much time; default 0: hold 15 %% out)",
-    )
-    _training_options(fit, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
-
-    measure = command("evaluate", commands.run_evaluate, "Measure a run on labeled faces.")
-    measure.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
-    measure.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
-    measure.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
-    measure.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
-    measure.add_argument("--head", help="which head answers (default: the target's)")
-    measure.add_argument(
-        "--normalizer",
-        default="definition",
-        choices=("definition", "box"),
-        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
-    )
-    measure.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
-    _flag_options(measure)
-
-    find = command(
-        "predict",
-        commands.run_predict,
-        "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
-    )
-    find.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
-    find.add_argument(
-        "pictures",
-        type=Path,
-        nargs="*",
-        metavar="IMAGE_OR_FOLDER",
-        help="pictures; the face is taken to fill each of them",
-    )
-    find.add_argument(
-        "--faces", type=Path, metavar="F.json", help="faces with boxes, as COCO JSON, instead of bare pictures"
-    )
-    find.add_argument("--head", help="which head answers (default: the target's)")
-    find.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
-    _flag_options(find)
     _sources_commands(
         command("sources", commands.run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
     )
@@ -164,7 +98,6 @@ def parser() -> argparse.ArgumentParser:
             "Run a table of the paper, or one of our own, and print both numbers.",
         )
     )
-
     _pretrain_options(
         command(
             "pretrain",
@@ -185,6 +118,91 @@ def _group(parent: argparse.ArgumentParser, kind: str) -> Callable[..., argparse
         return made
 
     return add
+
+
+def _train_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, action="append", required=True, metavar="S.json", help=DATA_HELP)
+    _training_options(command, out="the folder for the checkpoint")
+
+
+def _adapt_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
+    command.add_argument(
+        "--source",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="S.json",
+        help="a set to learn beside it; repeatable; none: the target alone",
+    )
+    command.add_argument(
+        "--from", dest="base", type=Path, metavar="BASE", help="the checkpoint to start from (made by mdmd train)"
+    )
+    command.add_argument(
+        "--bases",
+        type=Path,
+        metavar="DIR",
+        help="where base checkpoints are kept: the sources' base is taken from here, and learned first if not there",
+    )
+    command.add_argument(
+        "--base-minutes",
+        type=float,
+        default=20.0,
+        metavar="M",
+        help="time for learning a base that is not there yet (default 20)",
+    )
+    command.add_argument(
+        "--starter",
+        type=Path,
+        default=STARTER,
+        metavar="FOLDER",
+        help="another starter than the one that comes with mdmd",
+    )
+    command.add_argument(
+        "--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only"
+    )
+    command.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="hold no faces out: learn from all, then K times more without a K-th of them to calibrate on all "
+        "(each time for the whole budget; for few faces and much time; default 0: hold 15 %% out)",
+    )
+    _training_options(command, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
+
+
+def _evaluate_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
+    command.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
+    command.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
+    command.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
+    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument(
+        "--normalizer",
+        default="definition",
+        choices=("definition", "box"),
+        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
+    )
+    command.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
+    _flag_options(command)
+
+
+def _predict_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
+    command.add_argument(
+        "pictures",
+        type=Path,
+        nargs="*",
+        metavar="IMAGE_OR_FOLDER",
+        help="pictures; the face is taken to fill each of them",
+    )
+    command.add_argument(
+        "--faces", type=Path, metavar="F.json", help="faces with boxes, as COCO JSON, instead of bare pictures"
+    )
+    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
+    _flag_options(command)
 
 
 def _sources_commands(group: argparse.ArgumentParser) -> None:
@@ -248,20 +266,20 @@ def _experiment_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _pretrain_options(start: argparse.ArgumentParser) -> None:
-    start.add_argument(
+def _pretrain_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
     )
-    start.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
-    start.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
-    start.add_argument(
+    command.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
+    command.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
+    command.add_argument(
         "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
     )
-    start.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
-    start.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
-    start.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
-    start.add_argument("--quiet", action="store_true", help="no progress bar")
-    start.add_argument(
+    command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    command.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_argument(
         "--out",
         type=Path,
         required=True,

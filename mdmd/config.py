@@ -138,6 +138,15 @@ class TrainConfig:
             refuse_unless(getattr(self, name) >= 0, f"{name} must not be below 0, found {getattr(self, name)}")
 
 
+#: So many held-out faces settle a calibration (benchmarks/RESULTS.md); the rest of a large set is better learned from.
+HELDOUT_MOST = 60
+
+
+def heldout_count(faces: int, share: float) -> int:
+    """How many of `faces` labeled training faces are held out at `share`, where at least two can be told apart."""
+    return max(1, min(round(share * faces), HELDOUT_MOST)) if faces > 1 and share > 0 else 0
+
+
 @dataclass(frozen=True)
 class Preset:
     """A named pair of configurations. `starts_from_base` is false where the encoder's weights are the only start."""

@@ -95,17 +95,8 @@ def fit(
         if now - told >= log.every or share >= 1:
             told = now
             left = plan.budget.steps_left(progress.step, progress.seconds, pace=pace.seconds, closing=watch.closing)
-            log.event(
-                "step",
-                stage=stage,
-                step=progress.step,
-                steps=progress.step + left,
-                loss=round(progress.loss, 5),
-                losses={name: round(loss, 5) for name, loss in progress.recent.items()},
-                images_per_second=round(config.batch_size / pace.seconds, 1),
-                eta_seconds=round(left * pace.seconds + watch.closing, 1),
-                learning_rate=max(group["lr"] for group in optimizer.param_groups),
-            )
+            rate = max(group["lr"] for group in optimizer.param_groups)
+            _tell(log, stage, progress, config.batch_size, left, pace.seconds, watch.closing, rate)
         if (progress.evaluations + 1) / EVALUATIONS <= share < 1:
             progress.evaluations = int(share * EVALUATIONS)
             watch.report(averaged, progress.step)
@@ -114,3 +105,27 @@ def fit(
     batches.close()
     watch.report(averaged, progress.step)
     return averaged
+
+
+def _tell(
+    log: RunLog,
+    stage: str,
+    progress: Progress,
+    batch_size: int,
+    left: int,
+    seconds: float,
+    closing: float,
+    learning_rate: float,
+) -> None:
+    """Log a step: `left` more of them, `seconds` each, and `closing` seconds after the last."""
+    log.event(
+        "step",
+        stage=stage,
+        step=progress.step,
+        steps=progress.step + left,
+        loss=round(progress.loss, 5),
+        losses={name: round(loss, 5) for name, loss in progress.recent.items()},
+        images_per_second=round(batch_size / seconds, 1),
+        eta_seconds=round(left * seconds + closing, 1),
+        learning_rate=learning_rate,
+    )

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
+from mdmd.config import heldout_count
 from mdmd.cropstore import CropStore
 from mdmd.geometry import Crop, face_crop
 from mdmd.pictures import read_reduced
@@ -32,8 +33,6 @@ MARGIN = 1.5
 CUT_VERSION = 1
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
-#: So many held-out faces settle a calibration (benchmarks/RESULTS.md); the rest of a large set is better learned from.
-HELDOUT_MOST = 60
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
@@ -205,12 +204,12 @@ def crops_ahead(
 
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Labeled training faces as (learned from, held out): about `share` held out, but no more than HELDOUT_MOST, never
+    """Labeled training faces as (learned from, held out): `config.heldout_count` of them held out, never
     splitting a group, at least one of each where there are two groups or more."""
     samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
     groups = sorted({s.group for s in samples})
     order = np.random.default_rng(seed).permutation(len(groups))
-    wanted = max(1, min(round(share * len(samples)), HELDOUT_MOST)) if len(groups) > 1 and share > 0 else 0
+    wanted = heldout_count(len(samples), share) if len(groups) > 1 else 0
     held: set[str] = set()
     taken = 0
     for k in order[: len(groups) - 1]:

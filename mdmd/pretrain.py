@@ -27,9 +27,8 @@ from mdmd.train import train
 #: ViT-Tiny with 9 of its 12 blocks and one decoder block: 5.9 M parameters, which is what fits SIZE_LIMIT.
 STARTER_MODEL = ModelConfig(encoder="vit_tiny_patch16_224", encoder_depth=9, decoder_depth=1, image_size=160)
 STARTER_TRAIN = TrainConfig(
-    layer_decay=1.0, warmup_share=0.1, average_decay=0.998, batch_size=32, augment="drawn", heldout_share=0.05,
-    target_share=0.85,
-)  # fmt: skip
+    layer_decay=1.0, warmup_share=0.1, average_decay=0.998, batch_size=32, augment="drawn", heldout_share=0.05
+)
 #: Bytes that the shipped weights may take.
 SIZE_LIMIT = 12_000_000
 #: The name of the drawn faces' head; the tool's built-in source has it too.

@@ -48,8 +48,8 @@ def train(
 ) -> Checkpoint:
     """A model with a head for each of `datasets`, from the encoder's weights; the first is the target.
 
-    With `start` it is that checkpoint's network that goes on learning, with its heads of the same names. Stage "base"
-    draws its batches uniformly from the sets, any other by `target_share`.
+    Batches come from every set alike. With `start` it is that checkpoint's network that goes on learning, with its
+    heads of the same names. `stage` is what the log calls it.
     """
     torch.manual_seed(plan.seed)
     if start is None:

@@ -13,10 +13,10 @@ from labeler.pages.charts import line_chart, ticks
 from labeler.pages.export import checks_html
 from labeler.pages.markup import plural, text
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
-from labeler.pages.runs import duration, live_html, preflight_html, runs_html
+from labeler.pages.runs import duration, live_html, preflight_html, runs_html, weights_sentence
 from labeler.project import Workspace
 from labeler.sources import Sources
-from mdmd.config import PRESETS
+from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.records import DataError, Definition
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
 
@@ -86,13 +86,14 @@ def test_preflight_says_the_whole_time(tmp_path: Path) -> None:
     project = make_project(tmp_path, labeled=3)
     sources = Sources(project.folder.parent)
 
-    def said(preset: str = "default", *, encoder: str = "", alone: bool = False) -> str:
-        return preflight_html(project, None if alone else sources.get("drawn68"), encoder, "", preset, 10)
+    def said(preset: str = "default", *, encoder: str = "", weights: str = "", alone: bool = False) -> str:
+        return preflight_html(project, None if alone else sources.get("drawn68"), encoder, weights, preset, 10)
 
     first_time = "up to 30 minutes this time: up to 20 to learn drawn68 first, once on this machine, then 10 minutes"
     assert first_time in said()
     assert "Takes about 10 minutes." in said(alone=True)
     assert "Takes about 10 minutes." in said("paper")
+    assert "Takes about 10 minutes." in said(weights="starter"), "the starter has learned this set already"
     model = PRESETS["default"].model
     base = sources.root / ".bases" / f"drawn68-{model.encoder.split('.')[0]}-{model.head}-0123456789"
     base.mkdir(parents=True)
@@ -100,6 +101,16 @@ def test_preflight_says_the_whole_time(tmp_path: Path) -> None:
     assert "Takes about 10 minutes." in said()
     assert first_time in said("tiny")
     assert first_time in said(encoder="vit_small_patch16_224")
+
+
+def test_preflight_says_where_weights_come_from(tmp_path: Path) -> None:
+    said, caution = weights_sentence("vit_never_heard_of", "", starter=tmp_path)
+    assert ("needs far more labels" in said, caution) == (True, True)
+    (tmp_path / "model.json").touch()
+    said, caution = weights_sentence("vit_never_heard_of", "", starter=tmp_path)
+    assert "needs far more labels" in said, "the starter stands in for the default encoder alone"
+    assert "begins from the starter" in weights_sentence(DEFAULT_ENCODER, "", starter=tmp_path)[0]
+    assert weights_sentence(DEFAULT_ENCODER, "starter", starter=tmp_path)[1] is False
 
 
 def test_preflight_without_enough_labels_or_landmarks(tmp_path: Path) -> None:

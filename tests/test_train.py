@@ -10,7 +10,7 @@ import torch
 from mdmd import checkpoint
 from mdmd.calibrate import Calibration
 from mdmd.coco import read_coco
-from mdmd.config import PRESETS, TrainConfig
+from mdmd.config import PRESETS, TrainConfig, heldout_count
 from mdmd.cropstore import CropStore
 from mdmd.loader import FaceCache, epochs, split_heldout
 from mdmd.order import draw_set
@@ -208,6 +208,12 @@ def test_held_out_faces_never_split_a_group_and_never_come_from_test(sets):
     assert not {s.group for s in learned} & {s.group for s in held}
     assert all(s.split == "train" for s in (*learned, *held))
     assert len(learned) + len(held) == len(paired.split("train"))
+
+
+@pytest.mark.parametrize(("faces", "count"), [(1, 0), (2, 1), (100, 15), (400, 60), (3148, 60)])
+def test_a_share_is_held_out_but_no_more_than_sixty(faces, count):
+    assert heldout_count(faces, 0.15) == count
+    assert heldout_count(faces, 0.0) == 0
 
 
 def test_an_epoch_shows_every_face_once():

@@ -12,8 +12,8 @@ from labeler.pages.charts import line_chart
 from labeler.pages.markup import meter, note, plural, project_address, text
 from labeler.project import Project
 from labeler.runs import Run
-from labeler.sources import Source
-from mdmd.config import PRESETS
+from labeler.sources import DRAWN, Source
+from mdmd.config import DEFAULT_ENCODER, PRESETS, STARTER, heldout_count
 
 #: Fewer labeled faces than this rarely make a model that saves work.
 USEFUL_FACES = 50
@@ -36,7 +36,7 @@ def preflight_html(
         return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
     progress = project.progress()
     faces = progress.training_faces
-    held = round(faces * PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
+    held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
     said = [
         f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
         f"about {held} of them held out to measure the error."
@@ -55,9 +55,9 @@ def preflight_html(
         warnings.append("Without a second set the model learns from your images alone, and is less accurate.")
     network = PRESETS.get(preset, PRESETS["default"])
     encoder = encoder.strip() or network.model.encoder
-    learned = source is None or has_base(source, encoder, network.model.head)
+    learned = source is None or has_base(source, encoder, network.model.head, weights.strip())
     said.append(time_sentence(source, minutes, learned=learned or not network.starts_from_base))
-    told, lacking = weights_sentence(encoder, weights.strip())
+    told, lacking = weights_sentence(encoder, weights.strip(), starter=STARTER)
     (warnings if lacking else said).append(told)
     lines = "".join(f"<li>{text(line)}</li>" for line in said)
     cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
@@ -65,9 +65,12 @@ def preflight_html(
     return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
 
 
-def has_base(source: Source, encoder: str, head: str) -> bool:
-    """Whether the source has been learned on this machine with this network: that is in a base's name."""
-    return any(f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases)
+def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
+    """Whether the source has been learned with this network: on this machine, which is in a base's name, or by the
+    starter."""
+    return (weights == "starter" and source.name == DRAWN) or any(
+        f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
+    )
 
 
 def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
@@ -88,8 +91,11 @@ def never_labeled(project: Project) -> list[str]:
     return [name for k, name in enumerate(dataset.definition.landmarks) if not any(mask[k] for mask in labeled)]
 
 
-def weights_sentence(encoder: str, weights: str) -> tuple[str, bool]:
-    """Where the encoder's pretrained weights come from, and whether that is a reason to worry."""
+def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:
+    """Where the encoder's pretrained weights come from, and whether that is a reason to worry.
+
+    `starter` is the folder of the starter, which stands in for weights of the default encoder that cannot be fetched.
+    """
     if weights == "none":
         return "Without pretrained weights the model needs far more labels.", True
     if weights == "starter":
@@ -102,11 +108,10 @@ def weights_sentence(encoder: str, weights: str) -> tuple[str, bool]:
     here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
     if isinstance(here, str):
         return "The encoder's pretrained weights are on this machine.", False
-    return (
-        "The encoder's pretrained weights are not on this machine: they are fetched when training starts. "
-        "If that fails, training goes on without them and needs far more labels.",
-        True,
-    )
+    absent = "The encoder's pretrained weights are not on this machine: they are fetched when training starts. "
+    if encoder == DEFAULT_ENCODER and (starter / "model.json").is_file():
+        return absent + "If that fails, it begins from the starter that comes with the tool.", False
+    return absent + "If that fails, training goes on without them and needs far more labels.", True
 
 
 def live_html(project: Project, run: Run | None, problem: str | None) -> str:
