@@ -129,7 +129,7 @@ class Encoder(nn.Module):
 
 
 def choose_attention(network: nn.Module, device: torch.device) -> None:
-    """Plain attention in timm's blocks where PyTorch's fused one is three times slower: on a CPU in bfloat16."""
+    """Plain attention in timm's blocks where PyTorch's fused one is slower (DECISIONS.md): on a CPU in bfloat16."""
     fused = device.type != "cpu" or not torch.is_autocast_enabled("cpu")
     modules: Iterator[Any] = network.modules()
     for module in modules:
