@@ -6,6 +6,7 @@ reaches neither. What it leaves is exit.json; the rest of the run's story is in 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -71,6 +72,17 @@ class Supervisor:
                 child.kill()
 
 
+def give_way() -> None:
+    """Low priority for this process and what it starts."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    # Linux may weigh whole sessions against each other, and inside of one only their processes: this session gives way.
+    session = Path("/proc/self/autogroup")
+    if session.exists() and os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            session.write_text("10")
+
+
 def write_exit(folder: Path, code: int) -> None:
     """Write exit.json, whole or not at all."""
     temporary = folder / "exit.json.part"
@@ -84,8 +96,7 @@ def main(folder: Path, *, grace: float = GRACE) -> int:
     supervisor = Supervisor(folder, commands, grace=grace)
     signal.signal(signal.SIGTERM, supervisor.stop)
     signal.signal(signal.SIGINT, supervisor.stop)
-    if hasattr(os, "nice"):
-        os.nice(10)
+    give_way()
     code = supervisor.run()
     write_exit(folder, code)
     if supervisor.stopped_at is not None and hasattr(os, "killpg") and os.getpgrp() == os.getpid():

@@ -90,6 +90,13 @@ def test_snapshots_are_written_with_store_ids_before_the_process_starts(project:
     wait(project, over)
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="no autogroups on this system")
+def test_a_run_gives_way_to_other_sessions(project: Project):
+    python_run(project, 'print(open("/proc/self/autogroup").read().strip(), os.nice(0))')
+    run = wait(project, over)
+    assert (run.folder / "output.txt").read_text().split()[1:] == ["nice", "10", "10"]
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
