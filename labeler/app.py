@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -92,12 +92,8 @@ class TokenGate:
             await send({"type": "websocket.close", "code": 1008})
 
     def _signed_in(self, headers: Headers) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        held = cookies.get(self.cookie)
-        return held is not None and self._same(held.value)
+        held = cookie_parser(headers.get("cookie", "")).get(self.cookie)
+        return held is not None and self._same(held)
 
     def _same(self, candidate: str) -> bool:
         return secrets.compare_digest(candidate.encode(), self.token.encode())

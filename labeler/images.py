@@ -40,13 +40,6 @@ def sha256_of(path: Path) -> str:
         raise DataError(f"the file cannot be read: {error.strerror}") from None
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture as it is meant to be seen, from its header; raises DataError."""
-    with _open(path) as image:
-        width, height = image.size
-        return (height, width) if orientation(image) >= 5 else (width, height)
-
-
 def ingest(source: Path, folder: Path) -> Ingested:
     """Bring one picture into `folder`; raises DataError (a sentence without the name) when it is not usable.
 

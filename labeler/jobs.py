@@ -292,7 +292,8 @@ def _only_one(root: Path) -> Iterator[None]:
 
 def _new_folder(project: Project) -> Path:
     project.runs.mkdir(exist_ok=True)
-    newest = max([0, *(int(folder.name) for folder in _folders(project.folder))])
+    # A run whose folder is gone keeps its number: its predictions stand in the store under it.
+    newest = max([0, *(int(folder.name) for folder in _folders(project.folder)), *project.store.collected_runs()])
     folder = project.runs.resolve() / f"{newest + 1:03d}"
     folder.mkdir()
     return folder

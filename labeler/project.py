@@ -13,10 +13,10 @@ from pathlib import Path
 
 from labeler import schema
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
-from labeler.images import ingest, sha256_of, upright_size
+from labeler.images import ingest, sha256_of
 from labeler.ranking import Standing, standing
 from labeler.store import NotFoundError, Picture, Store
-from mdmd.pictures import pictures_in
+from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
 FORMAT = 1
@@ -276,7 +276,8 @@ class Project:
 
     def _import_picture(self, samples: list[Sample]) -> tuple[Picture, bool]:
         first = samples[0]
-        size = upright_size(first.path)
+        with open_picture(first.path) as image:
+            size = upright_size(image)
         if size != (first.width, first.height):
             raise DataError(
                 f"the file says {first.width} x {first.height} pixels, "
@@ -290,7 +291,8 @@ class Project:
         present = [face.id for face in self.store.faces(picture.id)]
         if not new:
             for face_id, sample in zip(present, samples, strict=False):
-                self.store.edit_box(face_id, sample.box)
+                if sample.annotation is not None:  # without one the box is only the picture's edge
+                    self.store.edit_box(face_id, sample.box)
             for sample in samples[len(present) :]:
                 present.append(self.store.add_face(picture.id, sample.box))
         return present[: len(samples)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -118,12 +118,16 @@ def _check_whole(value: Any, key: str, least: int, label: str) -> None:
 
 
 def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
+    _check_file_name(file_name, label)
+    places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
+    return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
+
+
+def _check_file_name(file_name: Any, label: str) -> None:
     # Windows paths know both kinds of slashes and drives, so one check holds on every system.
     relative = PureWindowsPath(file_name) if isinstance(file_name, str) else PureWindowsPath()
     if not relative.parts or relative.anchor or ".." in relative.parts:
         raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
-    places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
-    return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
 
 
 def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
@@ -192,10 +196,11 @@ def to_coco(
     numbered from 1 in order. Raises DataError for what `read_coco` would refuse to take back.
     """
     samples = list(samples)
-    keeps_ids = _ids_are_sound(samples)
+    keeps_ids = ids_are_sound(samples)
     images: dict[str, dict[str, Any]] = {}
     annotations = []
     for sample in samples:
+        _check_file_name(sample.file_name, _face_label(sample))
         image = images.setdefault(
             sample.file_name,
             {
@@ -239,7 +244,8 @@ def to_coco(
     }
 
 
-def _ids_are_sound(samples: list[Sample]) -> bool:
+def ids_are_sound(samples: Sequence[Sample]) -> bool:
+    """Whether `to_coco` keeps the ids of these samples."""
     pictures = {(s.file_name, s.image_id) for s in samples}
     return (
         all(s.face_id >= 1 and s.image_id >= 1 for s in samples)

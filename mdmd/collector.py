@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mdmd.point_files import picture_size, read_points
+from mdmd.pictures import picture_size
+from mdmd.point_files import read_points
 from mdmd.records import Annotation, Box, DataError, Definition, Points, Sample, box_of_points
 
 
@@ -29,7 +30,7 @@ class Collector:
     one_based: bool
     unpacked: Path
     samples: list[Sample] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     #: Of each picture: its number from 1 on, its width and its height.
     pictures: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Collector:
         if not all(map(math.isfinite, (box.x, box.y, box.w, box.h))) or box.w <= 0 or box.h <= 0:
             raise DataError(f"{file_name}: found a box of {box.w:g} x {box.h:g} pixels, wanted one with an area")
         if not picture.is_file():
-            self.missing.append(file_name)
+            self.missing[file_name] = None
             return
         if picture not in self.pictures:
             self.pictures[picture] = (len(self.pictures) + 1, *picture_size(picture))

@@ -15,7 +15,7 @@ import numpy as np
 
 from mdmd import bases, checkpoint, comparison
 from mdmd.checkpoint import write_json
-from mdmd.coco import PREDICTED, read_coco, to_coco
+from mdmd.coco import PREDICTED, ids_are_sound, read_coco, to_coco
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
 from mdmd.experiments import Experiment, launch_process
@@ -160,6 +160,8 @@ def run_pretrain(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`mdmd evaluate`."""
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
     made = checkpoint.load(options.model)
     head = options.head or made.target
     definition = made.model.head_definition(head)
@@ -197,6 +199,7 @@ def run_predict(options: argparse.Namespace) -> None:
     made = checkpoint.load(options.model)
     head = options.head or made.target
     definition, calibration = made.model.head_definition(head), made.calibration(head)
+    options.out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
     samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
     made.model.to(compute_device())
     with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
@@ -211,12 +214,13 @@ def run_predict(options: argparse.Namespace) -> None:
         for p, s in zip(predictions, samples, strict=True)
     ]
     threshold = rule.threshold_for(np.array(p_off))
+    if not ids_are_sound(samples):
+        samples = [replace(s, face_id=number, image_id=0) for number, s in enumerate(samples, start=1)]
     labels, extras = [], {}
-    for number, (sample, found, off) in enumerate(zip(samples, predictions, p_off, strict=True), start=1):
-        face = sample.face_id or number
-        shown = Annotation(found.points, 2 + 0 * (found.points[:, 0]).astype(int))
-        labels.append(replace(sample, annotation=shown, face_id=face, image_id=sample.image_id or number))
-        extras[face] = {
+    for sample, found, off in zip(samples, predictions, p_off, strict=True):
+        visible = np.full(len(found.points), 2)
+        labels.append(replace(sample, annotation=Annotation(found.points, visible)))
+        extras[sample.face_id] = {
             "source": PREDICTED,
             "covariance": found.covariance[:, (0, 0, 1), (0, 1, 1)].round(4).tolist(),
             "p_off": [round(float(p), 4) for p in off],
@@ -279,9 +283,12 @@ def run_experiment(options: argparse.Namespace) -> None:
 
 
 def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
+    """A face that fills each picture; their names are their paths under the folder that holds them all."""
     samples = []
-    for file in (file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])):
+    files = [file.resolve() for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+    root = os.path.commonpath([file.parent for file in files])
+    for file in files:
         width, height = picture_size(file)
         whole = Box(0.0, 0.0, float(width), float(height))
-        samples.append(Sample(file, file.as_posix().lstrip("/"), width, height, whole))
+        samples.append(Sample(file, file.relative_to(root).as_posix(), width, height, whole))
     return samples

@@ -61,8 +61,14 @@ def read_reduced(path: Path, most: float) -> tuple[Image.Image, int]:
 def picture_size(path: Path) -> tuple[int, int]:
     """Width and height of the upright picture at `path` by its header; DataError, with the path, when it has none."""
     with _named(path), open_picture(path) as image:
-        width, height = image.size
-        return (height, width) if orientation(image) in QUARTER_TURNS else (width, height)
+        return upright_size(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an opened picture as it is meant to be seen."""
+    # Of a TIFF Pillow gives the upright size itself.
+    turned = image.format != "TIFF" and orientation(image) in QUARTER_TURNS
+    return (image.height, image.width) if turned else image.size
 
 
 @contextlib.contextmanager

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mdmd.records import DataError, Points
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
-EXIF_ORIENTATION = 0x0112
-SIDEWAYS = (5, 6, 7, 8)  # the EXIF orientations that swap width and height
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
@@ -99,17 +95,3 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path} is not a text file") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright picture, from its header alone; DataError when it is not a picture."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                # Asked for its EXIF block, Pillow decodes a whole PNG that has none.
-                asked = picture.format != "PNG" or "exif" in picture.info
-                sideways = asked and picture.getexif().get(EXIF_ORIENTATION) in SIDEWAYS
-                return (picture.height, picture.width) if sideways else picture.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"picture {path} is not a readable image: {error}") from None

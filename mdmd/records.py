@@ -199,7 +199,10 @@ def _group_problems(names: Sequence[Any], flsg: Any) -> list[str]:
         if group not in GROUPS:
             problems.append(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}")
             continue
-        for k in indices if isinstance(indices, list | tuple) else [indices]:
+        if not isinstance(indices, list | tuple):
+            problems.append(f"group {group!r} is {indices!r}, wanted a list of landmark indices")
+            continue
+        for k in indices:
             if not _is_whole(k) or k not in range(len(names)):
                 problems.append(f"group {group!r} holds {_label(names, k)}")
             elif k in group_of:

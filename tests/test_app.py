@@ -85,6 +85,12 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(locked: TestClient) -
         assert locked.get(path).status_code == 200
 
 
+def test_a_cookie_of_another_program_on_this_host_locks_nobody_out(locked: TestClient) -> None:
+    cookie = locked.get("/", params={"token": TOKEN}).headers["set-cookie"].split(";")[0]
+    locked.cookies.clear()
+    assert locked.get("/", headers={"Cookie": f'prefs={{"theme": "dark"}}; {cookie}'}).status_code == 200
+
+
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[TestClient]:
     yield from client(tmp_path / "other", "another-token")

@@ -257,6 +257,14 @@ def test_predictions_are_collected_once(project: Project):
     assert folder.is_dir()
 
 
+def test_a_run_whose_folder_was_deleted_keeps_its_number(project: Project):
+    shutil.rmtree(leave_predictions(project, 1, predictions_of(project, [4])))
+    leave_predictions(project, 2, predictions_of(project, [4]))
+    assert jobs.collect(project) == ["002"]
+    shutil.rmtree(project.runs / "002")
+    assert python_run(project, "pass").id == "003"
+
+
 def test_predictions_of_a_run_that_failed_stay_out(project: Project):
     folder = leave_predictions(project, 1, predictions_of(project, [4]))
     (folder / "exit.json").write_text(json.dumps({"code": 1, "ended_at": 1.0}))

@@ -14,7 +14,7 @@ from PIL import Image
 from mdmd.cropstore import ABANDONED, CropStore
 from mdmd.geometry import Crop
 from mdmd.loader import FaceCache, ahead, crops_ahead, face_pixels
-from mdmd.pictures import picture_size, read_reduced
+from mdmd.pictures import picture_size, read_picture, read_reduced
 from mdmd.records import Annotation, Box, DataError, Sample
 
 SIDE = 24  # of a cached crop: 1.5 times the network's 16
@@ -246,3 +246,11 @@ def test_a_size_is_read_upright_from_the_header(tmp_path):
     Image.effect_noise((200, 120), 90).save(tmp_path / "lying.jpg", exif=exif)
     (tmp_path / "lying.jpg").write_bytes((tmp_path / "lying.jpg").read_bytes()[:2000])  # no pixel is decoded
     assert picture_size(tmp_path / "lying.jpg") == (120, 200)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_the_size_by_the_header_is_that_of_the_picture_in_every_format(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / f"lying.{suffix}", exif=exif)
+    assert picture_size(tmp_path / f"lying.{suffix}") == read_picture(tmp_path / f"lying.{suffix}").size == (20, 40)

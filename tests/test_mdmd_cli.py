@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -118,6 +120,29 @@ def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, ca
         assert extra["flagged"] == [p > 0.3 for p in extra["p_off"]]
     assert main(["adapt", "--target", str(tmp_path / "p.json"), *QUICK, "--out", str(tmp_path / "r")]) == 2
     assert "a model's prediction, not a label" in capsys.readouterr().err
+
+
+def test_faces_with_ids_from_zero_are_numbered_and_keep_their_own_predictions(run, drawn, tmp_path):
+    faces = json.loads(drawn[1].read_text())
+    for number, record in enumerate(faces["annotations"]):
+        record["id"] = number
+    (drawn[1].parent / "zero.json").write_text(json.dumps(faces))
+    for name in ("zero", "annotations"):
+        out = str(tmp_path / "new" / f"{name}.json")
+        assert main(["predict", str(run), "--faces", str(drawn[1].parent / f"{name}.json"), "--out", out]) == 0
+    zero, plain = (json.loads((tmp_path / "new" / f"{n}.json").read_text()) for n in ("zero", "annotations"))
+    assert [a["id"] for a in zero["annotations"]] == [*range(1, len(faces["annotations"]) + 1)]
+    assert [a["attributes"] for a in zero["annotations"]] == [a["attributes"] for a in plain["annotations"]]
+
+
+def test_pictures_are_named_by_their_place_under_the_folder_that_holds_them_all(run, drawn, tmp_path, monkeypatch):
+    images = drawn[1].parent / "images"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    found = os.path.relpath(images, tmp_path / "here")
+    assert main(["predict", str(run), found, "--out", "p.json"]) == 0
+    names = [image["file_name"] for image in json.loads(Path("p.json").read_text())["images"]]
+    assert names == sorted(file.name for file in images.iterdir())
 
 
 def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):

@@ -224,6 +224,15 @@ def test_an_export_imports_into_an_empty_project_and_a_second_time_changes_nothi
     assert other.store.points() == before
 
 
+def test_a_picture_without_faces_in_the_file_keeps_the_box_that_a_person_drew(tmp_path: Path):
+    project = Workspace(tmp_path / "projects").create("mine", definition=SMALL)
+    project.add_pictures([write_picture(tmp_path / "set" / "images" / "bare.png")])
+    face = project.store.faces()[0].id
+    project.store.edit_box(face, Box(10, 10, 20, 20))
+    project.import_coco(coco_file(tmp_path / "set"))
+    assert project.store.face(face).box == Box(10, 10, 20, 20)
+
+
 def coco_file(folder: Path, **changes: object) -> Path:
     """A COCO file with a labeled picture, one without any face, one that is missing, and one of another size."""
     for name in ("a.png", "bare.png"):

@@ -175,6 +175,14 @@ def test_every_problem_is_named_at_once():
     assert len(category_problems(faulty)) == 5  # one name twice, two ungrouped, a pair, the normalizer
 
 
+def test_a_group_that_is_no_list_is_named():
+    lone = {"name": "face", "keypoints": ["tip"], "flsg": {"nose": 0}, "normalizer": "box"}
+    assert category_problems(lone) == [
+        "group 'nose' is 0, wanted a list of landmark indices",
+        "landmark 0 ('tip') is in no group",
+    ]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 5) | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GROUPS[:3], "x"]), inner, max_size=3),

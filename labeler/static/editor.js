@@ -284,7 +284,7 @@ export class FaceEditor extends EventTarget {
     const points = { ...this.view.points };
     for (const id of wanted) points[id] = { ...placeOf(this.view.predictions[id]), v: 2, source: "accepted" };
     this.change({ points });
-    this.session.accept(this.view.face, ids && wanted);
+    this.session.accept(this.view.face, ids && wanted, wanted);
     this.emit("edited", { face: this.view.face });
     return true;
   }

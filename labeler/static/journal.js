@@ -1,41 +1,43 @@
-// What to do with edits that were never acknowledged: pure functions on lists of {face, action, body}.
+// What to do with edits that were never acknowledged: pure functions on lists of {face, action, body, seen}.
 
-/** The least that says the same: per face one edit of points, one of cleared points, one box, one acceptance. They
- * touch different things, so their order no longer matters. Undo and redo are left out: done twice, they would take
- * back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a point. */
+/** The least that says the same: per face one edit of points, one of cleared points, one acceptance, one box. Of each
+ * landmark the last word counts, so they touch different things and their order no longer matters. An acceptance of
+ * everything stands for what there was to accept on the screen, `seen`. Undo and redo are left out: done twice, they
+ * would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a point. */
 export function collapse(edits) {
   const faces = new Map();
-  for (const { face, action, body } of edits) {
-    if (!faces.has(face))
-      faces.set(face, { points: new Map(), values: {}, cleared: new Set(), box: null, accept: null });
+  for (const { face, action, body, seen } of edits) {
+    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: null });
     const state = faces.get(face);
     if (action === "points") {
       for (const point of body.points) {
-        state.points.set(point.id, { point, source: body.source, revision: body.revision });
+        state.words.set(point.id, { point, source: body.source, revision: body.revision });
         (state.values[point.id] ??= []).push(point);
-        state.cleared.delete(point.id);
       }
-    } else if (action === "clear") {
-      for (const id of body.ids) {
-        state.points.delete(id);
-        state.cleared.add(id);
-      }
+    } else if (action === "clear" || action === "accept") {
+      for (const id of body.ids ?? seen ?? []) state.words.set(id, { action });
     } else if (action === "box") state.box = body;
-    else if (action === "accept") state.accept = body;
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
-function editsOf(face, { points, values, cleared, box, accept }) {
+function editsOf(face, { words, values, box }) {
   const found = [];
-  if (points.size) {
-    const [{ source, revision }] = [...points.values()].slice(-1);
-    const body = { points: [...points.values()].map(({ point }) => point), source, revision };
-    found.push({ face, action: "points", body, values });
+  const points = [...words.values()].filter(({ point }) => point);
+  if (points.length) {
+    const { source, revision } = points.at(-1);
+    found.push({
+      face,
+      action: "points",
+      body: { points: points.map(({ point }) => point), source, revision },
+      values,
+    });
   }
-  if (cleared.size) found.push({ face, action: "clear", body: { ids: [...cleared] } });
+  for (const action of ["clear", "accept"]) {
+    const ids = [...words].filter(([, word]) => word.action === action).map(([id]) => id);
+    if (ids.length) found.push({ face, action, body: { ids } });
+  }
   if (box) found.push({ face, action: "box", body: box });
-  if (accept) found.push({ face, action: "accept", body: accept });
   return found;
 }
 
@@ -59,6 +61,6 @@ export function unseen(view, { face, action, body, values }) {
       ? body.ids.every((id) => !view.points[id])
       : action === "box"
         ? body.box.every((value, k) => near(value, view.box[k]))
-        : (body.ids ?? Object.keys(view.predictions)).every((id) => view.points[id]);
+        : body.ids.every((id) => view.points[id]?.source === "accepted");
   return arrived ? null : { face, action, body };
 }

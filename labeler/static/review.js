@@ -214,9 +214,15 @@ export class ReviewPage {
   // The last edit may have been on the face before: go back to it, so that what is undone is seen.
   async undo() {
     const face = this.trail.pop() ?? this.editor.view?.face;
-    const index = this.items.findIndex((item) => item.face === face);
-    if (index >= 0 && face !== this.editor.view?.face) await this.open(index);
-    await this.editor.undo("undo");
+    const at = () => this.items.findIndex((item) => item.face === face);
+    if (at() >= 0) {
+      if (face !== this.editor.view?.face) await this.open(at());
+      return this.editor.undo("undo");
+    }
+    // A face that was done when the queue was read anew has left it; undone, it comes back.
+    await this.session.edit(face, "undo", {});
+    await this.load();
+    await this.open(at());
   }
 
   commands() {

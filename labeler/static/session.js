@@ -96,14 +96,15 @@ export class Session extends EventTarget {
     return this.edit(face, "box", { box });
   }
 
-  accept(face, ids) {
-    return this.edit(face, "accept", { ids: ids && ids.map(Number) });
+  /** Accept the predictions of `ids`, or (null) of all that has no label: on the screen, `seen`. */
+  accept(face, ids, seen = ids) {
+    return this.edit(face, "accept", { ids: ids && ids.map(Number) }, seen.map(Number));
   }
 
   /** `action` as in the routes: points, clear, box, accept, undo, redo. Promises the server's view, or null where the server refused. */
-  edit(face, action, body) {
+  edit(face, action, body, seen) {
     return new Promise((resolve) => {
-      this.queue.push({ face, action, body, resolve });
+      this.queue.push({ face, action, body, seen, resolve });
       this.remember();
       this.pump();
     });
@@ -211,9 +212,13 @@ export class Session extends EventTarget {
   // --- the journal ----------------------------------------------------------------------------------------------
 
   remember() {
-    const edits = this.queue.map(({ face, action, body }) => ({ face, action, body }));
-    if (edits.length) this.storage.setItem(this.prefix + this.id, JSON.stringify(edits));
-    else this.storage.removeItem(this.prefix + this.id);
+    const edits = this.queue.map(({ face, action, body, seen }) => ({ face, action, body, seen }));
+    try {
+      if (edits.length) this.storage.setItem(this.prefix + this.id, JSON.stringify(edits));
+      else this.storage.removeItem(this.prefix + this.id);
+    } catch {
+      // A full or forbidden storage must not stop the saving itself; only a crash in this moment could lose the edit.
+    }
   }
 
   // The page goes away: hand the rest to the browser. The journal stays, for nobody will hear the answer.

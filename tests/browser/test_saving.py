@@ -138,6 +138,42 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
     assert result["box"] is None
 
 
+def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { collapse, unseen } = await import("/ui/journal.js");
+      const accept = (ids, seen) => ({ face: 5, action: "accept", body: { ids }, seen });
+      const placed = (id) => ({ points: [{ id, x: 1, y: 1, v: 2 }], source: "placed" });
+      const point = (id) => ({ face: 5, action: "points", body: placed(id) });
+      const clear = (...ids) => ({ face: 5, action: "clear", body: { ids } });
+      const brief = (...edits) => Object.fromEntries(collapse(edits).map(
+        ({ action, body }) => [action, body.ids ?? body.points.map(({ id }) => id)]));
+      const [accepted] = collapse([accept([3])]);
+      return [brief(accept([3]), accept([5]), accept([7]), point(7)), brief(accept([3]), clear(3)),
+        brief(clear(3), accept(null, [3, 4])), brief(accept(null, [3, 4]), clear(3), point(4)),
+        unseen({ points: { 3: { v: 2, source: "placed" } } }, accepted) !== null,
+        unseen({ points: { 3: { v: 2, source: "accepted" } } }, accepted) === null];
+    }""")
+    assert result == [
+        {"points": [7], "accept": [3, 5]},
+        {"clear": [3]},
+        {"accept": [3, 4]},
+        {"points": [4], "clear": [3]},
+        True,
+        True,
+    ]
+
+
+def test_a_full_storage_does_not_stop_the_saving(page: Page, site: Site) -> None:
+    project = site.project("knots")
+    face = project.store.faces()[0].id
+    opened(page, site, "knots", face)
+    page.evaluate("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })")
+    click_at(page, "label", 150, 110)
+    saved(page)
+    wait_for(lambda: project.store.points(face).get(face))
+
+
 def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Page, site: Site) -> None:
     project = site.project("plovers")
     face = project.store.faces()[0].id

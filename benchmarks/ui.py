@@ -1,0 +1,294 @@
+"""How quickly the label page answers, in a real Chromium; prints a Markdown table.
+
+    python benchmarks/ui.py                 # an idle machine
+    python benchmarks/ui.py --training      # beside a training that was started as the tool does, with all cores
+
+Pictures and labels are made up here. A time begins with the browser's own time stamp of the input and ends when the
+frame that shows its effect is drawn (or when the server's answer to the save has been handled).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from labeler import jobs
+from labeler.project import Project, Workspace
+from labeler.store import Point
+from mdmd.records import GROUPS, Definition
+from mdmd.synthetic import write_pareidolias
+
+HERE = Path(__file__).parent
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+LABEL = ".canvas-root[data-page=label]"
+READY = f"document.querySelector('{LABEL}')?.page?.editor?.canvas?.scene?.image"
+ACTIONS = 100
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was measured, and what is wanted of its 95th percentile (milliseconds)."""
+
+    what: str
+    times: Sequence[float]
+    wanted: str
+
+    def row(self) -> str:
+        median, high = np.percentile(self.times, [50, 95])
+        return f"| {self.what} | {median:.0f} | {high:.0f} | {self.wanted} | {len(self.times)} |"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running labeler over `workspace`, and a browser."""
+
+    workspace: Workspace
+    url: str
+    token: str
+    browser: Browser
+
+    @contextlib.contextmanager
+    def page(self, project: Project) -> Iterator[Page]:
+        """The label page of `project` in a profile that has seen nothing, ready and at rest."""
+        context = self.browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        context.request.get(f"{self.url}/?token={self.token}", max_redirects=0)
+        page.goto(f"{self.url}/?project={project.name}#label")
+        page.wait_for_function(READY)
+        page.wait_for_load_state("networkidle")
+        page.evaluate((HERE / "ui.js").read_text(encoding="utf-8"))
+        yield page
+        context.close()
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[Site]:
+    """`labeler open` over an empty workspace under `folder`."""
+    words = ["-m", "labeler.cli", "--projects", str(folder / "projects"), "open", "--port", "0", "--no-browser"]
+    told = folder / "server.txt"
+    with told.open("w") as output, sync_playwright() as playwright:
+        server = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT)
+        workspace = Workspace(folder / "projects")
+        try:
+            while not (found := re.search(r"open (http://\S+?)/?\?token=(\S+)", told.read_text())):
+                time.sleep(0.05)
+            path = next(
+                (p for p in ("/usr/bin/chromium", shutil.which("chromium")) if p and os.access(p, os.X_OK)), None
+            )
+            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+            yield Site(workspace, found[1], found[2], browser)
+            browser.close()
+        finally:
+            server.terminate()
+            server.wait(20)
+            workspace.close()
+
+
+def landmarks(count: int) -> Definition:
+    """A definition with `count` landmarks, spread over the semantic groups."""
+    flsg = {group: list(range(k, count, len(GROUPS))) for k, group in enumerate(GROUPS) if k < count}
+    names = [f"point_{k:03d}" for k in range(count)]
+    category = {"name": "face", "keypoints": names, "flsg": flsg, "flip_pairs": [], "skeleton": []}
+    category["skeleton"] = [[k + 1, k + 2] for k in range(count - 1)]
+    return Definition.from_category({**category, "normalizer": "box"})
+
+
+def picture(seed: int, width: int, height: int) -> Image.Image:
+    """Something with edges and grain everywhere, as expensive to compress as a photograph."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8))
+    return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def project(
+    site: Site, name: str, points: int, sizes: Sequence[tuple[int, int]], *, suffix: str = "jpg", labeled: bool = False
+) -> Project:
+    """A project with a picture for each of `sizes`; `labeled` gives all landmarks of the first a place."""
+    made = site.workspace.create(name, definition=landmarks(points))
+    with tempfile.TemporaryDirectory() as folder:
+        for k, (width, height) in enumerate(sizes):
+            file = Path(folder) / f"{name}-{k:03d}.{suffix}"
+            picture(k, width, height).save(file, quality=88)
+            made.add_picture(file)
+    if labeled:
+        width, height = sizes[0]
+        angles = np.linspace(0, 2 * math.pi, points, endpoint=False)
+        places = {
+            k + 1: Point(width * (0.5 + 0.3 * math.cos(a)), height * (0.5 + 0.35 * math.sin(a)), 2)
+            for k, a in enumerate(angles)
+        }
+        made.store.edit_points(made.store.faces()[0].id, places)
+    return made
+
+
+def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
+    left, top = page.evaluate(
+        "([x, y]) => { const { canvas } = document.querySelector('.canvas-root[data-page=label]').page.editor;"
+        " const r = canvas.element.getBoundingClientRect(); const [a, b] = canvas.viewport.toScreen(x, y);"
+        " return [a + r.left, b + r.top]; }",
+        [x, y],
+    )
+    return left, top
+
+
+def clicks(site: Site) -> list[Target]:
+    """Landmarks placed one after the other on a face of 189."""
+    made = project(site, "clicks", 189, [(1600, 1200)])
+    found = []
+    with site.page(made) as page:
+        for k in range(ACTIONS):
+            x, y = 200 + 120 * (k % 10), 150 + 95 * (k // 10)
+            page.evaluate("probe.click()")
+            page.mouse.click(*on_screen(page, x, y))
+            found.append(page.evaluate("probe.result"))
+    return [
+        Target("click to drawn point", [f["drawn"] for f in found], "33"),
+        Target("click to save acknowledged", [f["saved"] for f in found], "60"),
+    ]
+
+
+def switches(site: Site) -> list[Target]:
+    """To the next picture, which was fetched ahead while the person looked at the one before."""
+    made = project(site, "switches", 9, [(3000, 2000)] * (ACTIONS + 6))
+    found = []
+    with site.page(made) as page:
+        for _ in range(ACTIONS):
+            page.wait_for_timeout(300)
+            page.evaluate("probe.step()")
+            page.keyboard.press("d")
+            found.append(page.evaluate("probe.result")["drawn"])
+    return [Target("next picture, prefetched", found, "50")]
+
+
+def cold(site: Site, name: str, size: tuple[int, int], wanted: str, *, suffix: str = "jpg", rounds: int) -> Target:
+    """A picture that nobody has asked for: neither the browser nor the server has a copy for the screen."""
+    made = project(site, name.replace(" ", "-"), 9, [(640, 480)] * 6 + [size], suffix=suffix)
+    times = []
+    for _ in range(rounds):
+        with site.page(made) as page:
+            page.wait_for_timeout(500)
+            for copy in (made.folder / "cache").glob(f"*-006.{suffix}*"):
+                copy.unlink()
+            times.append(page.evaluate("probe.jump(6)")["drawn"])
+    return Target(f"a cold picture, {name}", times, wanted)
+
+
+def frames(site: Site) -> list[Target]:
+    """Time between drawings while one of 189 points is dragged, and while the picture is panned."""
+    made = project(site, "frames", 189, [(2000, 1500)], labeled=True)
+    found = []
+    with site.page(made) as page:
+        for what, (x, y) in (("drag", (1600.0, 750.0)), ("pan", (1000.0, 750.0))):
+            left, top = on_screen(page, x, y)
+            page.mouse.move(left, top)
+            page.mouse.down()
+            page.evaluate("probe.record()")
+            until = time.monotonic() + 4
+            step = 0
+            while time.monotonic() < until:
+                step += 1
+                page.mouse.move(left + 90 * math.sin(step / 20), top + 60 * math.sin(step / 13))
+            page.mouse.up()
+            times = page.evaluate("probe.stop()")
+            found.append(Target(f"from frame to frame, {what} with 189 points", np.diff(times), "20"))
+    return found
+
+
+def memory(site: Site) -> str:
+    """Resident memory of the page's process while 300 pictures pass."""
+    made = project(site, "memory", 9, [(1600, 1200)] * 301)
+    rows = []
+    with site.page(made) as page:
+        process = renderer(site.browser, page)
+        for k in range(1, 301):
+            page.evaluate("probe.step()")
+            page.keyboard.press("d")
+            page.evaluate("probe.result")
+            if k in (20, 100, 200, 300):
+                page.wait_for_timeout(1500)
+                rows.append(f"| {k} | {resident(process)} |")
+    return "\n".join(["| pictures seen | memory of the tab, MB |", "| --- | --- |", *rows])
+
+
+def renderer(browser: Browser, page: Page) -> int:
+    """Id of the process that has shown the most: the only tab's."""
+    session: CDPSession = browser.new_browser_cdp_session()
+    told: dict[str, Any] = session.send("SystemInfo.getProcessInfo")
+    page.bring_to_front()
+    return max((p["id"] for p in told["processInfo"] if p["type"] == "renderer"), key=resident)
+
+
+def resident(process: int) -> int:
+    """Megabytes of physical memory."""
+    status = Path(f"/proc/{process}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found is not None
+    return int(found[1]) // 1024
+
+
+@contextlib.contextmanager
+def training(folder: Path) -> Iterator[None]:
+    """A training like one from the page, on drawn faces, with a thread for every core."""
+    made = Workspace(folder / "other projects").create("training")
+    made.import_coco(write_pareidolias(folder / "drawn", 40, seed=1))
+    os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
+    run = jobs.start_training(made, source=None, weights=Path("none"), minutes=600, prelabel=False)
+    try:
+        while not any(r.progress for r in jobs.runs(made)):
+            time.sleep(0.5)
+        yield
+    finally:
+        jobs.cancel(made, run.id)
+
+
+PARTS: dict[str, Callable[[Site], list[Target]]] = {
+    "clicks": clicks,
+    "switches": switches,
+    "cold": lambda site: [
+        cold(site, "12 megapixels", (4000, 3000), "250", rounds=20),
+        cold(site, "36 megapixels", (7360, 4912), "usable", rounds=5),
+        cold(site, "6,000 x 6,000 PNG", (6000, 6000), "usable", suffix="png", rounds=5),
+    ],
+    "frames": frames,
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--training", action="store_true", help="while a training runs on all cores")
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, "memory"], default=[*PARTS, "memory"])
+    options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="labeler-ui-")))
+        site = stack.enter_context(serve(folder))
+        if options.training:
+            with contextlib.redirect_stdout(io.StringIO()):
+                stack.enter_context(training(folder))
+        print("| what | median, ms | 95 %, ms | wanted, ms | times |\n| --- | --- | --- | --- | --- |")
+        for part in options.only:
+            for target in PARTS[part](site) if part != "memory" else []:
+                print(target.row(), flush=True)
+        if "memory" in options.only:
+            print("\n" + memory(site))
+
+
+if __name__ == "__main__":
+    main()
