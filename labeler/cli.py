@@ -150,7 +150,10 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     learn.add_argument("--encoder", metavar="E", help="any timm vision transformer (default: the preset's)")
     learn.add_argument(
-        "--weights", type=Path, metavar="W", help="the encoder's weights as safetensors, or 'none' (default: download)"
+        "--weights",
+        type=Path,
+        metavar="W",
+        help="the encoder's weights as safetensors, 'starter' or 'none' (default: download, else the starter)",
     )
     learn.add_argument("--preset", default="default", choices=("default", "paper", "tiny"), help="(default: default)")
     learn.add_argument("--seed", type=int, default=0, metavar="N", help="for everything random (default 0)")

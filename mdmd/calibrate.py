@@ -3,7 +3,7 @@
 The network's likelihood is fitted to faces it knows, so its standard deviations are too small or too large together
 (`scale`), and differ too little between sure and doubtful points (`sharpness`); its errors have a shorter tail than the
 Laplacian (`power`, see `mdmd/radial.py`). All three come from the likelihood of held-out points; or scale and power put
-the 50 % and 90 % ellipses where split-conformal prediction puts them. DECISIONS.md has what each one gains.
+the 50 % and 90 % ellipses where split-conformal prediction puts them. `benchmarks/RESULTS.md` has what they gain.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The law of the Mahalanobis radius of a landmark: the 2-D Laplacian's, with a power for its tail. numpy only.
 
 Under the 2-D Laplacian (LUVLi, Kumar et al. 2020) the radius r has P(r > R) = (1 + sqrt3 R) exp(-sqrt3 R). Points that
-were not trained on have fewer very small and fewer very large radii than that (`DECISIONS.md` says how many). One
-exponent describes them: r is the Laplacian's radius to the power 1 / power, in a unit that keeps E[r^2] at the
-Laplacian's 2. So the covariance stays the covariance of the error, and every probability stays in closed form.
+were not trained on have fewer very small and fewer very large radii than that (`benchmarks/calibration.py` measures
+what follows). One exponent describes them: r is the Laplacian's radius to the power 1 / power, in a unit that keeps
+E[r^2] at the Laplacian's 2. So the covariance stays that of the error, and every probability stays in closed form.
 """
 
 from __future__ import annotations

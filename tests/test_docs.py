@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TEXTS = ("README.md", "DECISIONS.md")
+TEXTS = ("README.md", "DECISIONS.md", "benchmarks/RESULTS.md", "mdmd/starter/README.md")
 PROGRAMS = ("mdmd", "labeler")
 
 SUFFIXES = "py|md|json|jsonl|toml|txt|js|css|html|png|jpg|svg|gif|db|safetensors|yaml|yml|sh|cfg|ini|lock"
@@ -194,6 +194,10 @@ def test_the_readme_names_a_picture_the_measured_number_and_the_commands_to_star
     assert any(path.endswith(".png") for path in linked_paths(text))
     assert "make" in {command.program for command in commands(text)}
     assert {"mdmd", "labeler"} & {command.program for command in commands(text)}
+    measured = set(re.findall(r"\d+\.\d+", (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")))
+    percentages = re.findall(r"(\d+\.\d+) %", text)
+    assert percentages
+    assert {p for p in percentages if not any(m.startswith(p) or f"{float(m):.1f}" == p for m in measured)} == set()
 
 
 # The checker on small samples
