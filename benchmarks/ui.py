@@ -15,9 +15,6 @@ import io
 import math
 import os
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from label_page import Site, on_screen, serve
 from PIL import Image
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page
 
 from labeler import jobs
 from labeler.project import Project, Workspace
@@ -36,9 +34,6 @@ from mdmd.records import GROUPS, Definition
 from mdmd.synthetic import write_pareidolias
 
 HERE = Path(__file__).parent
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-LABEL = ".canvas-root[data-page=label]"
-READY = f"document.querySelector('{LABEL}')?.page?.editor?.canvas?.scene?.image"
 ACTIONS = 100
 
 
@@ -55,50 +50,12 @@ class Target:
         return f"| {self.what} | {median:.0f} | {high:.0f} | {self.wanted} | {len(self.times)} |"
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running labeler over `workspace`, and a browser."""
-
-    workspace: Workspace
-    url: str
-    token: str
-    browser: Browser
-
-    @contextlib.contextmanager
-    def page(self, project: Project) -> Iterator[Page]:
-        """The label page of `project` in a profile that has seen nothing, ready and at rest."""
-        context = self.browser.new_context(viewport={"width": 1440, "height": 900})
-        page = context.new_page()
-        context.request.get(f"{self.url}/?token={self.token}", max_redirects=0)
-        page.goto(f"{self.url}/?project={project.name}#label")
-        page.wait_for_function(READY)
-        page.wait_for_load_state("networkidle")
+@contextlib.contextmanager
+def probed(site: Site, project: Project) -> Iterator[Page]:
+    """The label page with `ui.js` in it."""
+    with site.page(project) as page:
         page.evaluate((HERE / "ui.js").read_text(encoding="utf-8"))
         yield page
-        context.close()
-
-
-@contextlib.contextmanager
-def serve(folder: Path) -> Iterator[Site]:
-    """`labeler open` over an empty workspace under `folder`."""
-    words = ["-m", "labeler.cli", "--projects", str(folder / "projects"), "open", "--port", "0", "--no-browser"]
-    told = folder / "server.txt"
-    with told.open("w") as output, sync_playwright() as playwright:
-        server = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT)
-        workspace = Workspace(folder / "projects")
-        try:
-            while not (found := re.search(r"open (http://\S+?)/?\?token=(\S+)", told.read_text())):
-                time.sleep(0.05)
-            path = next(
-                (p for p in ("/usr/bin/chromium", shutil.which("chromium")) if p and os.access(p, os.X_OK)), None
-            )
-            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-            yield Site(workspace, found[1], found[2], browser)
-            browser.close()
-        finally:
-            server.terminate()
-            server.wait(20)
-            workspace.close()
 
 
 def landmarks(count: int) -> Definition:
@@ -138,21 +95,11 @@ def project(
     return made
 
 
-def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
-    left, top = page.evaluate(
-        "([x, y]) => { const { canvas } = document.querySelector('.canvas-root[data-page=label]').page.editor;"
-        " const r = canvas.element.getBoundingClientRect(); const [a, b] = canvas.viewport.toScreen(x, y);"
-        " return [a + r.left, b + r.top]; }",
-        [x, y],
-    )
-    return left, top
-
-
 def clicks(site: Site) -> list[Target]:
     """Landmarks placed one after the other on a face of 189."""
     made = project(site, "clicks", 189, [(1600, 1200)])
     found = []
-    with site.page(made) as page:
+    with probed(site, made) as page:
         for k in range(ACTIONS):
             x, y = 200 + 120 * (k % 10), 150 + 95 * (k // 10)
             page.evaluate("probe.click()")
@@ -168,7 +115,7 @@ def switches(site: Site) -> list[Target]:
     """To the next picture, which was fetched ahead while the person looked at the one before."""
     made = project(site, "switches", 9, [(3000, 2000)] * (ACTIONS + 6))
     found = []
-    with site.page(made) as page:
+    with probed(site, made) as page:
         for _ in range(ACTIONS):
             page.wait_for_timeout(300)
             page.evaluate("probe.step()")
@@ -182,7 +129,7 @@ def cold(site: Site, name: str, size: tuple[int, int], wanted: str, *, suffix: s
     made = project(site, name.replace(" ", "-"), 9, [(640, 480)] * 6 + [size], suffix=suffix)
     times = []
     for _ in range(rounds):
-        with site.page(made) as page:
+        with probed(site, made) as page:
             page.wait_for_timeout(500)
             for copy in (made.folder / "cache").glob(f"*-006.{suffix}*"):
                 copy.unlink()
@@ -194,7 +141,7 @@ def frames(site: Site) -> list[Target]:
     """Time between drawings while one of 189 points is dragged, and while the picture is panned."""
     made = project(site, "frames", 189, [(2000, 1500)], labeled=True)
     found = []
-    with site.page(made) as page:
+    with probed(site, made) as page:
         for what, (x, y) in (("drag", (1600.0, 750.0)), ("pan", (1000.0, 750.0))):
             left, top = on_screen(page, x, y)
             page.mouse.move(left, top)
@@ -215,7 +162,7 @@ def memory(site: Site) -> str:
     """Resident memory of the page's process while 300 pictures pass."""
     made = project(site, "memory", 9, [(1600, 1200)] * 301)
     rows = []
-    with site.page(made) as page:
+    with probed(site, made) as page:
         process = renderer(site.browser, page)
         for k in range(1, 301):
             page.evaluate("probe.step()")
