@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 from labeler import schema
 from labeler.images import screen_copy
 from labeler.project import Workspace
+from labeler.proposals import Start
 from labeler.schema import DefinitionError
 from labeler.store import ConflictError, NotFoundError, StorageError
 from labeler.workbench import Workbench
@@ -29,6 +30,7 @@ Name = Annotated[str, Field(max_length=100)]
 Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
 Key = Annotated[int, Field(ge=1, lt=2**53)]
 Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Pixel = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
 Ids = Annotated[list[Key], Field(max_length=MANY)]
 Indices = Annotated[list[Index], Field(max_length=MANY)]
 
@@ -46,7 +48,7 @@ class Signed(BaseModel):
 
 class PointsBody(Signed):
     points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
-    source: Literal["placed", "dragged", "nudged", "corrected"] = "placed"
+    source: Literal["placed", "dragged", "nudged", "corrected", "started"] = "placed"
     revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
@@ -60,6 +62,11 @@ class AcceptBody(Signed):
 
 class BoxBody(Signed):
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class ProposalBody(BaseModel):
+    start: Start
+    known: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] = Field(default_factory=dict)
 
 
 class CategoryBody(BaseModel):
@@ -198,6 +205,16 @@ def undo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, An
 @routes.post("/faces/{face_id}/redo")
 def redo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, Any]:
     return bench.redo(face_id, annotator=body.annotator if body else None)
+
+
+@routes.post("/faces/{face_id}/proposal")
+def proposal(bench: Bench, face_id: Key, body: ProposalBody) -> dict[str, Any]:
+    return bench.proposal(face_id, body.start, body.known)
+
+
+@routes.get("/open")
+def open_landmarks(bench: Bench) -> dict[str, list[int]]:
+    return bench.open_landmarks()
 
 
 @routes.delete("/faces/{face_id}")

@@ -14,12 +14,15 @@ from pathlib import Path
 from labeler import schema
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of
+from labeler.proposals import Proposals
 from labeler.ranking import Standing, standing
-from labeler.store import NotFoundError, Picture, Store
+from labeler.store import NotFoundError, Picture, Point, Store
 from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
 FORMAT = 1
+#: From how many changed faces on all labels are read at once instead of face by face.
+MANY_FACES = 20
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Project:
         self.store = Store(folder / "labels.db")
         self._adding = threading.Lock()
         self._standings: tuple[object, list[Standing]] = (None, [])
+        self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
+        self.proposals = Proposals(self.store, self.labels)
 
     @property
     def images(self) -> Path:
@@ -181,13 +186,26 @@ class Project:
         if self._standings[0] != stamp:
             definition = self.definition
             ids = frozenset(definition.ids if definition else ())
-            points, predictions = self.store.points(), self.store.predictions()
+            points, predictions = self.labels(), self.store.predictions()
             found = [
                 standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
                 for face in self.store.faces()
             ]
             self._standings = (stamp, found)
         return self._standings[1]
+
+    def labels(self) -> dict[int, dict[int, Point]]:
+        """Labels by face and landmark id as the store has them; only faces that have changed are read again."""
+        revisions, known = self._labels
+        faces = {face.id: face.revision for face in self.store.faces()}
+        changed = {face for face, revision in faces.items() if revisions.get(face) != revision}
+        if len(changed) > MANY_FACES:
+            fresh = self.store.points()
+        else:
+            fresh = {face: labels for each in changed for face, labels in self.store.points(each).items()}
+        labels = {face: fresh.get(face, {}) if face in changed else known[face] for face in faces}
+        self._labels = (faces, labels)
+        return labels
 
     def progress(self) -> Progress:
         faces = self.standings()

@@ -7,9 +7,10 @@ from typing import Any
 
 from labeler import schema
 from labeler.project import Project
+from labeler.proposals import Start
 from labeler.ranking import Standing, order_of_doubt
 from labeler.store import ConflictError, Point, PredictedPoint
-from mdmd.records import Box, DataError
+from mdmd.records import GROUPS, Box, DataError
 
 
 class Workbench:
@@ -125,6 +126,32 @@ class Workbench:
     def redo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
         self.store.redo(face_id, annotator=annotator)
         return self.view(face_id)
+
+    # Starts
+
+    def proposal(
+        self, face_id: int, start: Start, known: Mapping[int, tuple[float, float]] | None = None
+    ) -> dict[str, Any]:
+        """Expected places of the landmarks that are not in `known`, and from how many faces they were learned.
+
+        Changes nothing. Raises DataError, and ConflictError where there is nothing to start from yet.
+        """
+        self._must_know(known or ())
+        proposal = self.project.proposals.propose(face_id, start, known or {})
+        return {"places": {str(key): list(place) for key, place in proposal.places.items()}, "faces": proposal.faces}
+
+    def open_landmarks(self) -> dict[str, list[int]]:
+        """Of every face, by id: how many landmarks of each of the 12 groups have no label yet."""
+        definition, labels = self.project.definition, self.project.labels()
+        groups = dict(zip(definition.ids, definition.groups, strict=True)) if definition else {}
+        found = {}
+        for face, points in labels.items():
+            left = [len(members) for members in definition.members] if definition else [0] * len(GROUPS)
+            for key in points:
+                if key in groups:
+                    left[groups[key]] -= 1
+            found[str(face)] = left
+        return found
 
     # Overviews
 

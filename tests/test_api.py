@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import CATEGORY, leave_predictions, make_project, predictions_of, write_picture
+from builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of, write_picture
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -116,6 +116,13 @@ def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
         ("POST", f"{BASE}/faces/1/redo", None, 409, "nothing to redo"),
         ("POST", f"{BASE}/faces/1/box", {"box": [900, 900, 1, 1]}, 400, "less than a pixel"),
         ("POST", f"{BASE}/faces/1/box", {"box": [1, 2, 3]}, 422, "box"),
+        ("POST", f"{BASE}/faces/2/proposal", {"start": "mean"}, 409, "label one face first"),
+        ("POST", f"{BASE}/faces/2/proposal", {"start": "previous"}, 409, "label one face first"),
+        ("POST", f"{BASE}/faces/2/proposal", {"start": "prediction"}, 409, "no prediction of this face yet"),
+        ("POST", f"{BASE}/faces/2/proposal", {"start": "nothing"}, 422, "start"),
+        ("POST", f"{BASE}/faces/1/proposal", {"start": "prediction", "known": {"77": [1, 1]}}, 400, "no landmark 77"),
+        ("POST", f"{BASE}/faces/1/proposal", {"start": "prediction", "known": {"1": [1e7, 1]}}, 422, "known"),
+        ("POST", f"{BASE}/faces/99/proposal", {"start": "mean"}, 404, "no face 99"),
         ("DELETE", f"{BASE}/faces/1", None, 409, "only face"),
         ("PUT", f"{BASE}/definition", {"category": {"keypoints": ["a"] * 1001}, "version": 1}, 422, "keypoints"),
         ("PUT", f"{BASE}/definition", {"category": CATEGORY, "version": 0}, 409, "version 1 by now"),
@@ -151,6 +158,67 @@ def test_a_text_plain_body_from_another_site_writes_nothing(client: TestClient):
     answer = client.post(f"{BASE}/faces/1/points", content=text, headers={"content-type": "text/plain"})
     assert answer.status_code == 422
     assert client.get(f"{BASE}/faces/1").json()["points"] == {}
+
+
+def test_a_proposal_follows_what_is_known_and_is_stored_nowhere(client: TestClient, project: Project):
+    for face in (1, 2):
+        label_face(project, face)
+    before = {face: client.get(f"{BASE}/faces/{face}").json() for face in (1, 2, 3)}
+    ask = f"{BASE}/faces/3/proposal"
+    mean = client.post(ask, json={"start": "mean"}).json()
+    assert (sorted(mean["places"]), mean["faces"]) == (["1", "2", "3", "4"], 2)
+    labels = project.store.points()
+    for key, (x, y) in mean["places"].items():
+        assert x == pytest.approx((labels[1][int(key)].x + labels[2][int(key)].x) / 2, abs=0.1)
+        assert y == pytest.approx(labels[1][int(key)].y, abs=0.1)
+    previous = client.post(ask, json={"start": "previous"}).json()["places"]
+    assert previous == {str(key): pytest.approx([p.x, p.y]) for key, p in labels[2].items()}
+    x, y = mean["places"]["1"]
+    moved = client.post(ask, json={"start": "mean", "known": {"1": [x + 6, y]}}).json()["places"]
+    assert sorted(moved) == ["2", "3", "4"]
+    assert all(moved[key][0] > mean["places"][key][0] + 3 for key in moved)
+    far = client.post(ask, json={"start": "mean", "known": {"1": [9e5, -9e5]}}).json()["places"]
+    assert all(0 <= x <= 64 and 0 <= y <= 48 for x, y in far.values())
+    assert {face: client.get(f"{BASE}/faces/{face}").json() for face in (1, 2, 3)} == before
+    assert client.get(f"{BASE}/pictures").json()[2]["faces"][0]["labeled"] == 0
+
+
+def test_a_proposal_from_the_prediction_follows_the_corrected_point(client: TestClient):
+    ask = f"{BASE}/faces/1/proposal"
+    plain = client.post(ask, json={"start": "prediction"}).json()
+    assert plain == {"places": {str(k): pytest.approx([5.0 + k, 6.0 + k]) for k in (1, 2, 3, 4)}, "faces": 0}
+    moved = client.post(ask, json={"start": "prediction", "known": {"1": [10, 7]}}).json()["places"]
+    assert sorted(moved) == ["2", "3", "4"]
+    assert 4 > moved["2"][0] - 7 > moved["3"][0] - 8 > moved["4"][0] - 9 > 0.2
+
+
+def test_a_face_is_no_example_of_itself_and_the_reference_speaks_before_any_is(client: TestClient, project: Project):
+    label_face(project, 1)
+    ask = {"start": "mean"}
+    refused = client.post(f"{BASE}/faces/1/proposal", json=ask)
+    assert (refused.status_code, refused.json()["error"][:29]) == (409, "no other face is labeled yet,")
+    assert client.post(f"{BASE}/faces/2/proposal", json=ask).json()["faces"] == 1
+    saved = client.get(f"{BASE}/definition").json()
+    reference = {"picture": 2, "points": {"1": [20, 10], "2": [40, 10], "3": [30, 20], "4": [30, 40]}}
+    client.put(f"{BASE}/definition", json={"category": saved["category"], "reference": reference, "version": 1})
+    answer = client.post(f"{BASE}/faces/1/proposal", json=ask).json()
+    assert (answer["faces"], answer["places"]["4"]) == (0, pytest.approx([30, 40]))
+
+
+def test_a_started_label_says_so(client: TestClient, project: Project):
+    view = client.post(f"{BASE}/faces/1/points", json=place(1, source="started")).json()
+    assert view["points"]["1"]["source"] == "started"
+
+
+def test_open_landmarks_are_counted_by_group(client: TestClient):
+    client.post(f"{BASE}/faces/1/points", json=place(1))
+    client.post(f"{BASE}/faces/2/points", json={"points": [{"id": 3, "v": 0}, {"id": 4, "x": 1, "y": 1, "v": 1}]})
+    none = [0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 0]  # jaw, left eye, right eye, nose
+    expected = {"1": [*none], "2": [*none], "3": none}
+    expected["1"][5] = expected["2"][9] = expected["2"][2] = 0
+    assert client.get(f"{BASE}/open").json() == expected
+    client.post(f"{BASE}/faces/1/undo")
+    assert client.get(f"{BASE}/open").json()["1"] == none
 
 
 def test_pictures_come_as_copies_that_fit_or_as_they_are(client: TestClient, project: Project, tmp_path: Path):

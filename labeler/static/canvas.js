@@ -2,12 +2,12 @@
 //
 // It holds no labels of its own and never fetches: a page hands it a scene and listens.
 //   place  {x, y, id}    a click on free ground while landmark `current` is unlabeled (or its prediction was clicked)
-//   drag   {id, x, y}    while a point is dragged          dragend {id, x, y, from: "label" | "prediction"}
+//   drag   {id, x, y}    while a point is dragged          dragend {id, x, y, from: "label" | "prediction" | "ghost"}
 //   select {id}          a point was clicked; id null: free ground was clicked and nothing is to be placed
 //   box    {box}         a box was drawn or resized        hover   {id, x, y}      view  the viewport changed
 // Coordinates are image pixels, (0, 0) the top-left corner of the top-left pixel.
 
-import { drawScene, markers, pointRadius } from "./drawing.js";
+import { drawScene, ghostMarks, markers, pointRadius } from "./drawing.js";
 import { Viewport } from "./viewport.js";
 
 const DRAG_THRESHOLD = { mouse: 4, pen: 6, touch: 10 };
@@ -28,6 +28,7 @@ export class LandmarkCanvas extends EventTarget {
       image: null,
       points: {},
       predictions: {},
+      ghosts: {},
       box: null,
       current: null,
       hover: null,
@@ -157,7 +158,9 @@ export class LandmarkCanvas extends EventTarget {
   hit(x, y, pointerType = "mouse") {
     const reach = Math.max(HIT_RADIUS[pointerType] ?? 8, pointRadius(this.scene.definition?.landmarks.length ?? 0) + 2);
     let best = null;
-    for (const mark of markers(this.scene, this.viewport)) {
+    // Of the ghosts only the one whose turn it is can be taken hold of: a click beside another is for the current one.
+    const ghosts = ghostMarks(this.scene, this.viewport).filter(({ landmark }) => landmark.id === this.scene.current);
+    for (const mark of [...markers(this.scene, this.viewport), ...ghosts]) {
       const distance = Math.hypot(mark.x - x, mark.y - y);
       if (distance <= reach && (!best || distance < best.distance)) best = { ...mark, distance };
     }
@@ -217,7 +220,7 @@ export class LandmarkCanvas extends EventTarget {
       this.emit("dragend", {
         id: gesture.mark.landmark.id,
         ...place,
-        from: gesture.mark.point ? "label" : "prediction",
+        from: gesture.mark.point ? "label" : gesture.mark.ghost ? "ghost" : "prediction",
       });
     } else if (!gesture.moved) this.click(gesture);
   }

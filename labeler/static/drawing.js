@@ -36,6 +36,16 @@ export function markers(scene, viewport) {
   return found;
 }
 
+/** Where landmarks without a label may lie, in CSS pixels. */
+export function ghostMarks(scene, viewport) {
+  return (scene.definition?.landmarks ?? []).flatMap((landmark) => {
+    const ghost = scene.ghosts?.[landmark.id];
+    if (!ghost || scene.points[landmark.id]) return [];
+    const [x, y] = viewport.toScreen(ghost.x, ghost.y);
+    return [{ landmark, x, y, ghost }];
+  });
+}
+
 export function drawScene(context, viewport, scene) {
   context.clearRect(0, 0, viewport.width, viewport.height);
   drawImage(context, viewport, scene);
@@ -44,6 +54,7 @@ export function drawScene(context, viewport, scene) {
   if (scene.showEdges) drawEdges(context, scene, marks);
   const radius = pointRadius(scene.definition?.landmarks.length ?? 0);
   for (const mark of marks) if (mark.prediction) drawEllipse(context, viewport, mark, scene);
+  drawGhosts(context, viewport, scene, radius);
   // Doubtful points last, so that nothing hides them.
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
   for (const mark of [...marks].sort((a, b) => doubtful(a) - doubtful(b))) {
@@ -148,6 +159,18 @@ function drawPoint(context, { landmark, x, y, point }, radius) {
   // A hidden landmark is a hollow ring: its middle must stay see-through.
   path.arc(x, y, point.v === 1 ? radius : radius - 0.5, 0, 2 * Math.PI);
   halo(context, path, COLOURS[landmark.group], { fill: point.v !== 1, width: point.v === 1 ? 2 : 1.5 });
+}
+
+function drawGhosts(context, viewport, scene, radius) {
+  for (const { landmark, x, y } of ghostMarks(scene, viewport)) {
+    const path = new Path2D();
+    path.arc(x, y, radius - 0.5, 0, 2 * Math.PI);
+    const isCurrent = landmark.id === scene.current;
+    if (isCurrent) path.arc(x, y, radius + 4.5, 0, 2 * Math.PI);
+    context.globalAlpha = isCurrent ? 1 : 0.75;
+    halo(context, path, COLOURS[landmark.group], { fill: false, width: 1 });
+  }
+  context.globalAlpha = 1;
 }
 
 function diamond(x, y, r) {

@@ -1,6 +1,7 @@
 // One face on a canvas and everything that can be done to it: shows every edit at once, hands it to the session, and
 // takes the server's view when it comes. Both the label and the review page are built around one.
-// Events: changed {} (view or current landmark), edited {face}, completed {} (the last landmark got its label),
+// Events: changed {} (view or current landmark), edited {face}, finished {} (`settle` knows no landmark after a label),
+// completed {} (every landmark has its label),
 // newface {box} (drawn while `drawsNewFace`), note {message}.
 
 import { LandmarkCanvas } from "./canvas.js";
@@ -10,14 +11,17 @@ import { PictureCache } from "./pictures.js";
 const NUDGE_PAUSE_MS = 450;
 
 export class FaceEditor extends EventTarget {
-  /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done. */
-  constructor(root, session, { settle }) {
+  /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done; `asksFor(id)`: whether a
+   * landmark is being worked on, so that its ghost counts. */
+  constructor(root, session, { settle, asksFor = () => true }) {
     super();
     this.session = session;
     this.settle = settle;
+    this.asksFor = asksFor;
     this.pictures = new PictureCache(session);
     this.canvas = new LandmarkCanvas(root);
     this.view = null;
+    this.ghosts = {};
     this.current = null;
     this.pen = 2;
     this.keyboardCursor = null;
@@ -30,7 +34,10 @@ export class FaceEditor extends EventTarget {
     on("place", ({ id, x, y }) => this.place(id, x, y));
     on("select", ({ id }) => this.select(id ?? nextUnlabeled(this.definition, this.view.points, this.current)));
     on("drag", ({ id, x, y }) => this.showPoint(id, { x, y }));
-    on("dragend", ({ id, x, y, from }) => this.move(id, x, y, from === "label" ? "dragged" : "corrected"));
+    on("dragend", ({ id, x, y, from }) => {
+      this.move(id, x, y, from === "label" ? "dragged" : "corrected");
+      if (from === "ghost") this.advance();
+    });
     on("dragcancel", () => this.reload());
     on("box", ({ box }) => this.boxDrawn(box));
     on("hover", ({ x }) => x !== null && this.hideCursor());
@@ -53,6 +60,7 @@ export class FaceEditor extends EventTarget {
     Object.assign(this, {
       picture,
       view,
+      ghosts: {},
       current: null,
       lastPlace: null,
       keyboardCursor: null,
@@ -90,13 +98,31 @@ export class FaceEditor extends EventTarget {
     const hidden = this.pen === 1 ? " (hidden)" : "";
     this.canvas.show({
       points: view?.points ?? {},
-      predictions: view?.predictions ?? {},
+      predictions: this.shownPredictions(),
+      ghosts: this.openGhosts(),
       box: view?.box ?? null,
       current,
       cursor: this.keyboardCursor,
       cursorName: landmark ? landmark.name + hidden : "",
     });
     this.emit("changed", {});
+  }
+
+  // A ghost that started as a prediction is where that prediction went.
+  shownPredictions() {
+    const ghosts = this.openGhosts();
+    return Object.fromEntries(Object.entries(this.view?.predictions ?? {}).filter(([id]) => !ghosts[id]));
+  }
+
+  /** {id: {x, y}}: where landmarks without a label may lie. */
+  openGhosts() {
+    const open = Object.entries(this.ghosts).filter(([id]) => !this.view?.points[id] && this.asksFor(id));
+    return Object.fromEntries(open);
+  }
+
+  showGhosts(ghosts) {
+    this.ghosts = ghosts;
+    this.refresh();
   }
 
   emit(name, detail) {
@@ -151,10 +177,10 @@ export class FaceEditor extends EventTarget {
     this.emit("edited", { face: this.view.face });
   }
 
-  place(id, x, y) {
+  place(id, x, y, source = this.view.predictions[id] ? "corrected" : "placed") {
     this.flush();
     this.showPoint(id, { x, y, v: this.pen });
-    this.send(id, this.view.predictions[id] ? "corrected" : "placed");
+    this.send(id, source);
     this.lastPlace = [x, y];
     this.advance();
   }
@@ -169,7 +195,9 @@ export class FaceEditor extends EventTarget {
   advance() {
     const next = this.settle(this);
     this.select(next);
-    if (next === null && this.isComplete()) this.emit("completed", {});
+    if (next !== null) return;
+    if (this.isComplete()) this.emit("completed", {});
+    this.emit("finished", {});
   }
 
   isComplete() {
@@ -197,8 +225,8 @@ export class FaceEditor extends EventTarget {
   }
 
   cursorStart() {
-    const prediction = this.view.predictions[this.current];
-    if (prediction) return [prediction.x, prediction.y];
+    const expected = this.openGhosts()[this.current] ?? this.view.predictions[this.current];
+    if (expected) return [expected.x, expected.y];
     const [x, y, w, h] = this.view.box ?? [0, 0, this.picture.width, this.picture.height];
     return this.lastPlace ?? [x + w / 2, y + h / 2];
   }
@@ -218,10 +246,12 @@ export class FaceEditor extends EventTarget {
     this.send(id, "nudged");
   }
 
-  /** Enter: put the current landmark where the keyboard's cursor or else the pointer is. */
+  /** Enter: put the current landmark where the keyboard's cursor, or else its ghost, or else the pointer is. */
   placeAtCursor() {
     const id = this.current;
     if (id === null) return this.note("Every landmark of this face has its label.");
+    const ghost = this.openGhosts()[id];
+    if (ghost && !this.keyboardCursor) return this.place(id, ghost.x, ghost.y, "started");
     const place = this.keyboardCursor ?? this.canvas.pointer;
     if (place) {
       const byKeys = Boolean(this.keyboardCursor);
@@ -289,6 +319,21 @@ export class FaceEditor extends EventTarget {
     return true;
   }
 
+  /** Take all ghosts for labels: one edit, and one undo. */
+  takeGhosts() {
+    this.flush();
+    const ghosts = Object.entries(this.openGhosts()).map(([id, { x, y }]) => ({ id, x: round(x), y: round(y), v: 2 }));
+    if (!ghosts.length) return false;
+    const points = { ...this.view.points };
+    for (const { id, ...place } of ghosts) points[id] = { ...place, source: "started" };
+    this.change({ points });
+    const sent = ghosts.map((point) => ({ ...point, id: Number(point.id) }));
+    this.session.setPoints(this.view.face, sent, "started");
+    this.emit("edited", { face: this.view.face });
+    this.advance();
+    return true;
+  }
+
   /** `action`: "undo" or "redo". The landmark that it changed becomes current. */
   async undo(action) {
     this.flush();
@@ -321,7 +366,8 @@ export class FaceEditor extends EventTarget {
   }
 
   zoomToCurrent() {
-    const place = this.view?.points[this.current] ?? this.view?.predictions[this.current];
+    const { current, view } = this;
+    const place = view?.points[current] ?? this.openGhosts()[current] ?? view?.predictions[current];
     const [x, y] =
       this.keyboardCursor ??
       (place && place.x !== null ? [place.x, place.y] : (this.canvas.pointer ?? this.cursorStart()));

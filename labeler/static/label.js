@@ -10,9 +10,11 @@ import {
 } from "./commands.js";
 import { el, icon, toast } from "./dom.js";
 import { FaceEditor } from "./editor.js";
-import { nextUnlabeled, summary } from "./face.js";
+import { summary } from "./face.js";
 import { Filmstrip } from "./filmstrip.js";
 import { LandmarkList } from "./landmarks.js";
+import { Passes } from "./passes.js";
+import { Proposal, startCommands, startMenu } from "./proposal.js";
 import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
 import { Schematic } from "./schematic.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -37,8 +39,11 @@ export class LabelPage {
       onSelect: (index) => this.open(index),
     });
     this.editor = new FaceEditor(this.stage, session, {
-      settle: ({ definition, view, current }) => definition && nextUnlabeled(definition, view.points, current),
+      settle: (editor) => this.passes.settle(editor),
+      asksFor: (id) => this.passes.asksFor(id),
     });
+    this.proposal = new Proposal(this.editor, session);
+    this.passes = new Passes(this);
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, {
       onSelect: (id) => {
@@ -47,13 +52,16 @@ export class LabelPage {
       },
     });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
-    root.append(this.shortcuts.toolbar());
+    const toolbar = this.shortcuts.toolbar();
+    toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
+    root.append(toolbar);
     this.listen();
   }
 
   listen() {
     const { editor, session } = this;
     editor.addEventListener("changed", () => this.show());
+    this.proposal.addEventListener("changed", () => this.show());
     editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
     editor.addEventListener("completed", () => toast(this.root, "Face complete. Press D for the next picture."));
     editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
@@ -165,7 +173,7 @@ export class LabelPage {
         : this.mode === "box"
           ? "Draw the face's box, or drag a corner. X or Esc leaves."
           : editor.waiting && current
-            ? `Click ${current.name}${pen}`
+            ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
             : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
@@ -248,6 +256,7 @@ export class LabelPage {
 
   leave() {
     if (this.mode !== "place") this.setMode("place");
+    else if (this.passes.running) this.passes.leave();
     else this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus();
   }
 
@@ -256,9 +265,11 @@ export class LabelPage {
     return [
       ...stepCommands(this, "picture"),
       { keys: ["U"], title: "Next unfinished face", icon: "skip", group: "go", run: () => this.nextUnfinished() },
-      ...historyCommands(this),
+      ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),
+      ...startCommands(this),
+      { keys: ["K"], title: "Pass: label one group over all pictures", run: () => this.passes.toggle() },
       ...viewCommands(this),
       {
         keys: ["X"],

@@ -51,7 +51,7 @@ export class Shortcuts {
     for (const command of this.commands) {
       if (!command.group) continue;
       if (!groups.has(command.group)) {
-        groups.set(command.group, el("div.tool-group"));
+        groups.set(command.group, el("div.tool-group", { "data-group": command.group }));
         bar.append(groups.get(command.group));
       }
       const keys = command.keys[0] ? ` (${shown(command.keys[0])})` : "";
