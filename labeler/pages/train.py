@@ -154,7 +154,9 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                     label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
                 )
                 weights = gr.Textbox(
-                    label="Weights", placeholder="fetched from the hub", info="A safetensors file here, starter, or none."
+                    label="Weights",
+                    placeholder="fetched from the hub",
+                    info="A safetensors file here, starter, or none.",
                 )
                 gr.HTML("<h3>Add a set to learn together with</h3>")
                 source_path = gr.Textbox(label="COCO-keypoint file", placeholder="/data/300w/annotations.json")
