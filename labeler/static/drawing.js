@@ -166,7 +166,10 @@ function drawGhosts(context, viewport, scene, radius) {
     const path = new Path2D();
     path.arc(x, y, radius - 0.5, 0, 2 * Math.PI);
     const isCurrent = landmark.id === scene.current;
-    if (isCurrent) path.arc(x, y, radius + 4.5, 0, 2 * Math.PI);
+    if (isCurrent) {
+      path.moveTo(x + radius + 4.5, y);
+      path.arc(x, y, radius + 4.5, 0, 2 * Math.PI);
+    }
     context.globalAlpha = isCurrent ? 1 : 0.75;
     halo(context, path, COLOURS[landmark.group], { fill: false, width: 1 });
   }
