@@ -1,13 +1,13 @@
 // What to do with edits that were never acknowledged: pure functions on lists of {face, action, body}.
 
-/** The least that says the same: per face one edit of points, one of cleared points, one box, one acceptance. They
- * touch different things, so their order no longer matters. Undo and redo are left out: done twice, they would take
+/** The least that says the same: per face one edit of points, one of cleared points, one box, one acceptance, one
+ * skip. They touch different things, so their order no longer matters. Undo and redo are left out: done twice, they would take
  * back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a point. */
 export function collapse(edits) {
   const faces = new Map();
   for (const { face, action, body } of edits) {
     if (!faces.has(face))
-      faces.set(face, { points: new Map(), values: {}, cleared: new Set(), box: null, accept: null });
+      faces.set(face, { points: new Map(), values: {}, cleared: new Set(), box: null, accept: null, skip: null });
     const state = faces.get(face);
     if (action === "points") {
       for (const point of body.points) {
@@ -22,11 +22,12 @@ export function collapse(edits) {
       }
     } else if (action === "box") state.box = body;
     else if (action === "accept") state.accept = body;
+    else if (action === "skip") state.skip = body;
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
-function editsOf(face, { points, values, cleared, box, accept }) {
+function editsOf(face, { points, values, cleared, box, accept, skip }) {
   const found = [];
   if (points.size) {
     const [{ source, revision }] = [...points.values()].slice(-1);
@@ -36,6 +37,7 @@ function editsOf(face, { points, values, cleared, box, accept }) {
   if (cleared.size) found.push({ face, action: "clear", body: { ids: [...cleared] } });
   if (box) found.push({ face, action: "box", body: box });
   if (accept) found.push({ face, action: "accept", body: accept });
+  if (skip) found.push({ face, action: "skip", body: skip });
   return found;
 }
 
@@ -54,11 +56,11 @@ export function unseen(view, { face, action, body, values }) {
     const ours = points.every(({ id }) => values[id].some((value) => same(view.points[id], value)));
     return { face, action, body: { ...body, points, revision: ours ? null : body.revision } };
   }
-  const arrived =
-    action === "clear"
-      ? body.ids.every((id) => !view.points[id])
-      : action === "box"
-        ? body.box.every((value, k) => near(value, view.box[k]))
-        : (body.ids ?? Object.keys(view.predictions)).every((id) => view.points[id]);
-  return arrived ? null : { face, action, body };
+  const arrived = {
+    clear: () => body.ids.every((id) => !view.points[id]),
+    box: () => body.box.every((value, k) => near(value, view.box[k])),
+    accept: () => (body.ids ?? Object.keys(view.predictions)).every((id) => view.points[id]),
+    skip: () => view.skip === body.reason,
+  };
+  return arrived[action]() ? null : { face, action, body };
 }
