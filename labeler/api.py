@@ -61,7 +61,7 @@ class IdsBody(SeenBody):
     ids: Ids
 
 
-class AcceptBody(Signed):
+class AcceptBody(SeenBody):
     ids: Ids | None = None
 
 
@@ -193,7 +193,8 @@ def set_box(bench: Bench, face_id: Key, body: BoxBody) -> dict[str, Any]:
 
 @routes.post("/faces/{face_id}/accept")
 def accept(bench: Bench, face_id: Key, body: AcceptBody) -> dict[str, Any]:
-    return bench.accept(face_id, body.ids, annotator=body.annotator)
+    with _with_the_face(bench, face_id):
+        return bench.accept(face_id, body.ids, revision=body.revision, own=body.own, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/undo")

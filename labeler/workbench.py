@@ -95,11 +95,23 @@ class Workbench:
         cleared: dict[int, Point | None] = {key: None for key in wanted if key in labeled}
         return self._edit(face_id, cleared, "cleared", annotator, revision, own)
 
-    def accept(self, face_id: int, ids: Iterable[int] | None = None, *, annotator: str | None = None) -> dict[str, Any]:
-        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet."""
+    def accept(
+        self,
+        face_id: int,
+        ids: Iterable[int] | None = None,
+        *,
+        revision: int | None = None,
+        own: Collection[int] = (),
+        annotator: str | None = None,
+    ) -> dict[str, Any]:
+        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet.
+
+        Raises DataError, and for `ids` ConflictError like `set_points`.
+        """
         face = self.store.face(face_id)
         _, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
         if ids is None:
+            revision = None  # what is not labeled now cannot be overwritten
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self._ids()
             wanted = [key for key in predictions if key in defined and key not in labeled]
@@ -111,7 +123,7 @@ class Workbench:
         labels: dict[int, Point | None] = {
             key: Point(predictions[key].x, predictions[key].y, 2, "accepted") for key in wanted
         }
-        return self._edit(face_id, labels, "accepted", annotator, None)
+        return self._edit(face_id, labels, "accepted", annotator, revision, own)
 
     def _edit(
         self,

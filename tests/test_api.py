@@ -112,9 +112,12 @@ def test_a_clear_or_an_undo_of_what_was_not_seen_is_a_conflict_with_the_face_as_
     old = client.get(f"{BASE}/faces/1").json()["revision"]
     own = client.post(f"{BASE}/faces/1/points", json=place(1)).json()["revision"]
     client.post(f"{BASE}/faces/1/points", json=place(2))
-    for action, body in (("undo", {}), ("clear", {"ids": [2]}), ("points", place(2, x=50.0))):
+    steps = (("undo", {}), ("clear", {"ids": [2]}), ("accept", {"ids": [2]}), ("points", place(2, x=50.0)))
+    for action, body in steps:
         refused = client.post(f"{BASE}/faces/1/{action}", json={**body, "revision": old, "own": [own]})
         assert (refused.status_code, sorted(refused.json()["view"]["points"])) == (409, ["1", "2"])
+    rest = client.post(f"{BASE}/faces/1/accept", json={"revision": old, "own": [own]})
+    assert (rest.json()["points"]["2"]["source"], rest.json()["points"]["3"]["source"]) == ("placed", "accepted")
     again = client.post(f"{BASE}/faces/1/points", json=place(1, x=7.0, revision=old, own=[own]))
     assert again.json()["points"]["1"]["x"] == 7.0
 

@@ -74,6 +74,7 @@ export class HistoryPanel {
     );
     column.append(this.element);
     session.addEventListener("view", ({ detail }) => detail.view.face === this.face && this.refetch());
+    session.addEventListener("refresh", () => this.isOpen && this.refetch());
   }
 
   get isOpen() {

@@ -16,7 +16,7 @@ const NAME_KEY = "mdmd.annotator";
 // So many of our own edits are remembered per face: more than can wait for an answer.
 const OWN = 1000;
 // What may touch points that somebody else has changed meanwhile: the server checks these against what was seen here.
-const CHECKED = new Set(["points", "clear", "undo"]);
+const CHECKED = new Set(["points", "clear", "accept", "undo"]);
 
 export class ApiError extends Error {
   constructor(status, body) {

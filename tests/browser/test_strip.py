@@ -55,11 +55,12 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
         unfinished: [nextUnfinished(shown("all", "", 6), 6).face, nextUnfinished(shown("complete", "", 2), 2)],
         times: [4.24, 9.96, 99.4, 125].map(faceTime),
         left: [20, 720, 3540, 7800].map(timeLeft),
-        texts: [overview(0, 0, 0, null), overview(150, 2, 0, null), overview(147, 87, 3, 11.2), overview(9, 9, 0, 4)].map(
-          progressText),
+        texts: [[0, 0, 0, null], [150, 2, 0, null], [147, 87, 3, 11.2], [9, 9, 0, 4]].map(
+          (numbers) => progressText(overview(...numbers))),
         said: [edit({ 3: 2 }), edit({ 3: 1 }), edit({ 3: 0 }), edit({ 3: null }), edit({ 1: 2, 2: 2 }, "dragged"),
           edit({ 1: 2, 2: 2, 3: 1 }, "mirrored")],
-        undone: edits([{ id: 4, kind: "undo", meant: 3 }, { id: 3, kind: "edit", undone: true }, { id: 1, kind: "create" }]),
+        undone: edits([{ id: 4, kind: "undo", meant: 3 }, { id: 3, kind: "edit", undone: true },
+          { id: 1, kind: "create" }]),
         when: [10, 300, 7200, 86400, 3 * 86400].map((ago) => when(at - ago, at)),
       };
     }""")
