@@ -113,7 +113,8 @@ export class Session extends EventTarget {
 
   /** `action` as in the routes: points, clear, box, accept, skip, undo, redo. Promises the server's view, or null where the server refused. */
   edit(face, action, content) {
-    const body = CHECKED.has(action) ? { ...content, revision: this.revisions.get(face) ?? null } : content;
+    const body = { ...content, annotator: this.annotator };
+    if (CHECKED.has(action)) body.revision = this.revisions.get(face) ?? null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, resolve });
       this.remember();
@@ -168,7 +169,8 @@ export class Session extends EventTarget {
     // The edit builds on what was seen when it was made, and on our own edits since: anything else is a conflict.
     if (typeof body.revision === "number")
       body.own = (this.own.get(edit.face) ?? []).filter((revision) => revision > body.revision);
-    if (this.annotator) body.annotator = this.annotator;
+    // What a crashed page left behind was made in this browser too.
+    if (body.annotator === undefined) body.annotator = this.annotator;
     return this.request("POST", `/faces/${edit.face}/${edit.action}`, body, options);
   }
 

@@ -205,7 +205,8 @@ def test_five_points_are_undone_and_redone_after_a_reload_and_the_history_says_s
     page.keyboard.press("Escape")
     page.keyboard.press("b")
     page.keyboard.press("ArrowRight")
-    wait_for(lambda: project.store.history(face)[0].annotator == "Ana")
+    wait_for(lambda: project.store.history(face)[0].source == "nudged")
+    assert [action.annotator for action in project.store.history(face)] == ["Ana", None, None, None, None, None]
     edits = len(project.store.history(face)) - 1
     assert edits == 5
     before = project.store.points(face)[face]
