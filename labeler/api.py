@@ -3,7 +3,8 @@
 Routes are plain functions, so that the framework runs their blocking work in its threads.
 """
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,17 +47,23 @@ class Signed(BaseModel):
     annotator: Annotator = None
 
 
-class PointsBody(Signed):
+class SeenBody(Signed):
+    """What an edit builds on: the `revision` of the face that was seen, and the sender's `own` actions since."""
+
+    revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    own: Ids = Field(default_factory=list)
+
+
+class PointsBody(SeenBody):
     points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
     source: Literal["placed", "dragged", "nudged", "corrected", "started"] = "placed"
-    revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
-class IdsBody(Signed):
+class IdsBody(SeenBody):
     ids: Ids
 
 
-class AcceptBody(Signed):
+class AcceptBody(SeenBody):
     ids: Ids | None = None
 
 
@@ -67,6 +74,10 @@ class BoxBody(Signed):
 class ProposalBody(BaseModel):
     start: Start
     known: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] = Field(default_factory=dict)
+
+
+class SkipBody(Signed):
+    reason: Annotated[str, Field(max_length=200)] | None
 
 
 class CategoryBody(BaseModel):
@@ -124,13 +135,7 @@ routes = APIRouter(prefix="/api/projects/{project}")
 
 @routes.get("")
 def overview(bench: Bench) -> dict[str, Any]:
-    project = bench.project
-    return {
-        "name": project.name,
-        "progress": asdict(project.progress()),
-        "settings": asdict(project.settings),
-        "definition": bench.definition()["category"],
-    }
+    return bench.overview()
 
 
 @routes.get("/pictures")
@@ -176,15 +181,16 @@ def view(bench: Bench, face_id: Key) -> dict[str, Any]:
 @routes.post("/faces/{face_id}/points")
 def set_points(bench: Bench, face_id: Key, body: PointsBody) -> dict[str, Any]:
     points = [point.model_dump() for point in body.points]
-    try:
-        return bench.set_points(face_id, points, source=body.source, revision=body.revision, annotator=body.annotator)
-    except ConflictError as error:
-        raise EditConflictError(str(error), bench.view(face_id)) from None
+    with _with_the_face(bench, face_id):
+        return bench.set_points(
+            face_id, points, source=body.source, revision=body.revision, own=body.own, annotator=body.annotator
+        )
 
 
 @routes.post("/faces/{face_id}/clear")
 def clear(bench: Bench, face_id: Key, body: IdsBody) -> dict[str, Any]:
-    return bench.clear_points(face_id, body.ids, annotator=body.annotator)
+    with _with_the_face(bench, face_id):
+        return bench.clear_points(face_id, body.ids, revision=body.revision, own=body.own, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/box")
@@ -194,12 +200,15 @@ def set_box(bench: Bench, face_id: Key, body: BoxBody) -> dict[str, Any]:
 
 @routes.post("/faces/{face_id}/accept")
 def accept(bench: Bench, face_id: Key, body: AcceptBody) -> dict[str, Any]:
-    return bench.accept(face_id, body.ids, annotator=body.annotator)
+    with _with_the_face(bench, face_id):
+        return bench.accept(face_id, body.ids, revision=body.revision, own=body.own, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/undo")
-def undo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, Any]:
-    return bench.undo(face_id, annotator=body.annotator if body else None)
+def undo(bench: Bench, face_id: Key, body: SeenBody | None = None) -> dict[str, Any]:
+    seen = body or SeenBody()
+    with _with_the_face(bench, face_id):
+        return bench.undo(face_id, revision=seen.revision, own=seen.own, annotator=seen.annotator)
 
 
 @routes.post("/faces/{face_id}/redo")
@@ -215,6 +224,16 @@ def proposal(bench: Bench, face_id: Key, body: ProposalBody) -> dict[str, Any]:
 @routes.get("/open")
 def open_landmarks(bench: Bench) -> dict[str, list[int]]:
     return bench.open_landmarks()
+
+
+@routes.post("/faces/{face_id}/skip")
+def skip(bench: Bench, face_id: Key, body: SkipBody) -> dict[str, Any]:
+    return bench.set_skip(face_id, body.reason, annotator=body.annotator)
+
+
+@routes.get("/faces/{face_id}/history")
+def history(bench: Bench, face_id: Key) -> list[dict[str, Any]]:
+    return bench.history(face_id)
 
 
 @routes.delete("/faces/{face_id}")
@@ -243,6 +262,15 @@ def check(bench: Bench, body: CheckBody) -> dict[str, Any]:
 def save(bench: Bench, body: DefinitionBody) -> dict[str, Any]:
     reference = body.reference.model_dump() if body.reference else None
     return bench.save_definition(body.category.model_dump(), reference, version=body.version)
+
+
+@contextmanager
+def _with_the_face(bench: Workbench, face_id: int) -> Iterator[None]:
+    """Makes a conflict's answer carry the face as it is now."""
+    try:
+        yield
+    except ConflictError as error:
+        raise EditConflictError(str(error), bench.view(face_id)) from None
 
 
 def _media_type(path: Path) -> str:

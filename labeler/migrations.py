@@ -97,8 +97,22 @@ SELECT * FROM predictions AS p
 WHERE run_id = (SELECT max(run_id) FROM predictions AS q WHERE q.face_id = p.face_id);
 """
 
+_SKIPS = """
+CREATE TABLE skip_edits (
+    action_id INTEGER NOT NULL REFERENCES actions(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    reason TEXT CHECK (reason <> ''),
+    old_reason TEXT,
+    PRIMARY KEY (face_id, action_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW current_skips AS
+SELECT face_id, reason, action_id FROM skip_edits AS e
+WHERE reason IS NOT NULL AND action_id = (SELECT max(action_id) FROM skip_edits AS s WHERE s.face_id = e.face_id);
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

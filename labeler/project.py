@@ -7,16 +7,17 @@ import shutil
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeler import schema
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of
+from labeler.pace import seconds_a_face
 from labeler.proposals import Proposals
 from labeler.ranking import Standing, standing
-from labeler.store import NotFoundError, Picture, Point, Store
+from labeler.store import Face, NotFoundError, Picture, Point, Store
 from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
@@ -77,7 +78,8 @@ class ImportReport:
 class Progress:
     """What there is in a project. `points` are labels with coordinates; `labeled_*` have at least one of them.
 
-    `training_*` are the labeled ones that training uses: those of pictures whose split is "train".
+    `training_*` are the labeled ones that training uses: those of pictures whose split is "train". Skipped faces are
+    counted in `skipped_faces` and nowhere else.
     """
 
     pictures: int
@@ -91,6 +93,7 @@ class Progress:
     unlabeled_faces: int
     training_pictures: int
     training_faces: int
+    skipped_faces: int
 
 
 class Project:
@@ -111,7 +114,7 @@ class Project:
         self.folder = folder
         self.store = Store(folder / "labels.db")
         self._adding = threading.Lock()
-        self._standings: tuple[object, list[Standing]] = (None, [])
+        self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
 
@@ -186,13 +189,17 @@ class Project:
         if self._standings[0] != stamp:
             definition = self.definition
             ids = frozenset(definition.ids if definition else ())
-            points, predictions = self.labels(), self.store.predictions()
-            found = [
-                standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
-                for face in self.store.faces()
-            ]
-            self._standings = (stamp, found)
-        return self._standings[1]
+            basis = (ids, self.store.collected_runs())
+            # Reading every label again after each click would cost more than the click: only a face that changed is
+            # looked at, and its revision says so.
+            known = self._standings[2] if self._standings[1] == basis else {}
+            found = {face: known.get(face) or self._standing(face, ids) for face in self.store.faces()}
+            self._standings = (stamp, basis, found)
+        return list(self._standings[2].values())
+
+    def _standing(self, face: Face, ids: Collection[int]) -> Standing:
+        points, predictions = self.store.points(face.id), self.store.predictions(face.id)
+        return standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
 
     def labels(self) -> dict[int, dict[int, Point]]:
         """Labels by face and landmark id as the store has them; only faces that have changed are read again."""
@@ -208,10 +215,9 @@ class Project:
         return labels
 
     def progress(self) -> Progress:
-        faces = self.standings()
+        faces = self._wanted()
         labeled = [face for face in faces if face.visible]
-        training = {picture.id for picture in self.store.images() if picture.split == "train"}
-        used = [face for face in labeled if face.picture in training]
+        used = self._training(faces)
         return Progress(
             pictures=len(self.store.images()),
             faces=len(faces),
@@ -224,26 +230,44 @@ class Project:
             unlabeled_faces=sum(face.state != "complete" for face in faces),
             training_pictures=len({face.picture for face in used}),
             training_faces=len(used),
+            skipped_faces=len(self.standings()) - len(faces),
+        )
+
+    def seconds_a_face(self) -> float | None:
+        """How long a face takes by hand, by the newest complete ones; None while there are few."""
+        self.standings()
+        complete = [face for face, found in self._standings[2].items() if found.state == "complete"]
+        return seconds_a_face(
+            self.store, (face.id for face in sorted(complete, key=lambda face: face.revision, reverse=True))
         )
 
     def training_set(self) -> Dataset:
-        """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them.
+        """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them, and
+        no skipped face.
 
         Raises DataError while no landmark is defined, like the next two.
         """
-        training = {picture.id for picture in self.store.images() if picture.split == "train"}
-        return self._dataset({face.face for face in self.standings() if face.visible and face.picture in training})
+        return self._dataset({face.face for face in self._training(self._wanted())})
 
     def unlabeled_faces(self) -> Dataset:
-        """Faces that are not completely labeled: what there is to pre-label."""
-        return self._dataset({face.face for face in self.standings() if face.state != "complete"})
+        """Faces that are neither completely labeled nor skipped: what there is to pre-label."""
+        return self._dataset({face.face for face in self._wanted() if face.state != "complete"})
+
+    def _wanted(self) -> list[Standing]:
+        """Where the faces stand that nobody has skipped."""
+        return [face for face in self.standings() if face.state != "skipped"]
+
+    def _training(self, faces: list[Standing]) -> list[Standing]:
+        training = {picture.id for picture in self.store.images() if picture.split == "train"}
+        return [face for face in faces if face.visible and face.picture in training]
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
         """Write what persons have labeled as a COCO-keypoint file, or only the faces with all landmarks labeled.
 
-        Raises DataError when there is nothing to write or `out` cannot be written; what was there stays as it was.
+        Skipped faces stay out. Raises DataError when there is nothing to write or `out` cannot be written; what was
+        there stays as it was.
         """
-        labeled = [face for face in self.standings() if face.visible]
+        labeled = [face for face in self._wanted() if face.visible]
         dataset = self._dataset({face.face for face in labeled if face.state == "complete" or not only_complete})
         if not dataset.samples:
             kind = "completely labeled" if only_complete else "labeled"

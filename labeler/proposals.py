@@ -70,7 +70,7 @@ class Proposals:
 
     def _previous(self, face: Face) -> tuple[Places, Box]:
         labels = self._labels()
-        before = [other for other in self._store.faces() if (other.image_id, other.id) < (face.image_id, face.id)]
+        before = [other for other in self._faces() if (other.image_id, other.id) < (face.image_id, face.id)]
         for other in reversed(before):
             shape = _places(labels.get(other.id, {}))
             if len(shape) >= FEWEST_POINTS:
@@ -80,7 +80,7 @@ class Proposals:
     def _model(self, face: Face) -> ShapeModel | None:
         """What all other faces teach, learned again only when one of them or the definition has changed."""
         definition = self._definition()
-        others = [other for other in self._store.faces() if other.id != face.id]
+        others = [other for other in self._faces() if other.id != face.id]
         key = (definition.version, face.id, max((other.revision for other in others), default=0), len(others))
         with self._lock:
             if self._learned[0] != key:
@@ -94,6 +94,9 @@ class Proposals:
         if any(len(shape.keys() & set(ids)) >= FEWEST_POINTS for shape, _ in shapes):
             return learn(shapes, ids)
         return _of_reference(self._store, definition)
+
+    def _faces(self) -> list[Face]:
+        return [face for face in self._store.faces() if face.skip is None]
 
     def _definition(self) -> SavedDefinition:
         definition = self._store.definition()

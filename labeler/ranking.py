@@ -15,7 +15,8 @@ class Standing:
     `visible` counts labels with coordinates, `flagged` and `unreviewed` predicted points that nobody has labeled.
     `expected_wrong` is how many of the unreviewed are expected to be off by more than the tolerance: by linearity
     of expectation the sum of their probabilities.
-    `state` is "complete" (all landmarks labeled), "predicted", "partial" or "empty".
+    `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty", or "skipped": left out by a person,
+    for the reason `skip`. Nothing waits to be reviewed on a skipped face.
     """
 
     face: int
@@ -27,6 +28,7 @@ class Standing:
     flagged: int
     unreviewed: int
     expected_wrong: float
+    skip: str | None
 
 
 def standing(
@@ -35,7 +37,9 @@ def standing(
     """Where `face` stands in a definition with landmarks `ids`; labels of other landmarks do not count."""
     labels = {key: point for key, point in points.items() if key in ids}
     open_points = {key: point for key, point in predictions.items() if key in ids and key not in labels}
-    if ids and len(labels) == len(ids):
+    if face.skip is not None:
+        state, open_points = "skipped", {}
+    elif ids and len(labels) == len(ids):
         state = "complete"
     elif any(key in ids for key in predictions):
         state = "predicted"
@@ -51,6 +55,7 @@ def standing(
         flagged=sum(point.flagged for point in open_points.values()),
         unreviewed=len(open_points),
         expected_wrong=sum(point.p_off for point in open_points.values()),
+        skip=face.skip,
     )
 
 

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Face:
-    """A face of a picture. `revision` is the id of its newest action."""
+    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not)."""
 
     id: int
     image_id: int
     box: Box
     revision: int
+    skip: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,28 @@ class PredictedPoint:
     cov: tuple[float, float, float]
     p_off: float
     flagged: bool
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing done to a face: who, when (seconds since 1970) and what.
+
+    `kind` is create, edit, undo or redo; `landmarks` are those it changed with their new visibility (None: not
+    labeled any more); `box` and `skipped` say whether it changed the face's box and whether it is skipped, with
+    `skip` as the new reason. `undone` is an edit that holds no longer; `meant` the edit that an undo or redo is of.
+    """
+
+    id: int
+    at: float
+    kind: str
+    source: str
+    annotator: str | None
+    landmarks: dict[int, int | None]
+    box: bool
+    skipped: bool
+    skip: str | None
+    undone: bool
+    meant: int | None
 
 
 @dataclass(frozen=True)
@@ -194,13 +217,16 @@ class Store:
 
     def _faces(self, where: str, *parameters: Any) -> list[Face]:
         rows = self._rows(
-            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h,"
+            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h, s.reason,"
             " (SELECT max(id) FROM actions WHERE face_id = f.id) AS revision"
-            f" FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id WHERE {where}"
+            " FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id"
+            f" LEFT JOIN current_skips AS s ON s.face_id = f.id WHERE {where}"
             " ORDER BY f.image_id, f.id",
             *parameters,
         )
-        return [Face(r["id"], r["image_id"], Box(r["x"], r["y"], r["w"], r["h"]), r["revision"]) for r in rows]
+        return [
+            Face(r["id"], r["image_id"], Box(r["x"], r["y"], r["w"], r["h"]), r["revision"], r["reason"]) for r in rows
+        ]
 
     def add_face(self, image_id: int, box: Box, *, annotator: str | None = None) -> int:
         """A further face on a picture; returns its id."""
@@ -232,20 +258,21 @@ class Store:
         source: str = "placed",
         annotator: str | None = None,
         revision: int | None = None,
+        own: Collection[int] = (),
     ) -> int:
         """Write labels (None: back to not labeled yet) as one action; returns the face's new revision.
 
-        Raises ConflictError when one of them was changed by an action newer than `revision`.
+        Raises ConflictError when one of them was changed by an action newer than `revision` that is not among `own`.
         """
         with self._transaction() as db:
             face = self.face(face_id)
             if revision is not None and revision < face.revision:
                 newer = self._rows(
-                    "SELECT DISTINCT landmark_id FROM point_edits WHERE face_id = ? AND action_id > ?",
+                    "SELECT action_id, landmark_id FROM point_edits WHERE face_id = ? AND action_id > ?",
                     face_id,
                     revision,
                 )
-                if any(row["landmark_id"] in points for row in newer):
+                if any(row["landmark_id"] in points and row["action_id"] not in own for row in newer):
                     raise ConflictError(
                         "somebody has changed this point since you saw it; look at the face as it is now"
                     )
@@ -261,9 +288,28 @@ class Store:
             self._write_box(db, action, face_id, box, old)
         return action
 
-    def undo(self, face_id: int, *, annotator: str | None = None) -> int:
-        """Put back what the newest action not undone yet changed; raises ConflictError when there is none."""
-        return self._step(face_id, "undo", annotator)
+    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None) -> int:
+        """Leave a face out for `reason`, or take it in again (None), as one action; returns the face's revision.
+
+        What is so already is no action.
+        """
+        with self._transaction() as db:
+            face = self.face(face_id)
+            if face.skip == reason:
+                return face.revision
+            action = self._act(db, face_id, "edit", "unskipped" if reason is None else "skipped", annotator)
+            self._write_skip(db, action, face_id, reason, face.skip)
+        return action
+
+    def undo(
+        self, face_id: int, *, annotator: str | None = None, revision: int | None = None, own: Collection[int] = ()
+    ) -> int:
+        """Put back what the newest action not undone yet changed.
+
+        Raises ConflictError when there is none, or when it is newer than `revision` and not among `own`: nobody
+        takes back what they have not seen.
+        """
+        return self._step(face_id, "undo", annotator, revision, own)
 
     def redo(self, face_id: int, *, annotator: str | None = None) -> int:
         """Do again what was undone last; raises ConflictError when there is nothing, or something was edited since."""
@@ -282,28 +328,67 @@ class Store:
                 seen.append(row["annotator"])
         return names
 
+    def history(self, face_id: int) -> list[Action]:
+        """Everything that was done to a face, newest first."""
+        self.face(face_id)
+        landmarks: dict[int, dict[int, int | None]] = {}
+        for row in self._rows(
+            "SELECT action_id, landmark_id, v FROM point_edits WHERE face_id = ? ORDER BY landmark_id", face_id
+        ):
+            landmarks.setdefault(row["action_id"], {})[row["landmark_id"]] = row["v"]
+        rows = self._rows(
+            "SELECT a.id, a.at, a.kind, a.source, a.annotator, b.action_id IS NOT NULL AS box,"
+            " s.action_id IS NOT NULL AS skipped, s.reason AS skip FROM actions AS a"
+            " LEFT JOIN box_edits AS b ON b.face_id = a.face_id AND b.action_id = a.id"
+            " LEFT JOIN skip_edits AS s ON s.face_id = a.face_id AND s.action_id = a.id"
+            " WHERE a.face_id = ? ORDER BY a.id",
+            face_id,
+        )
+        done, _, meant = _replay(rows)
+        in_effect = set(done)
+        return [
+            Action(
+                **{**row, "box": bool(row["box"]), "skipped": bool(row["skipped"])},
+                landmarks=landmarks.get(row["id"], {}),
+                undone=row["kind"] == "edit" and row["id"] not in in_effect,
+                meant=meant.get(row["id"]),
+            )
+            for row in reversed(rows)
+        ]
+
+    def seconds_spent(self, face_id: int, *, longest_pause: float) -> float | None:
+        """How long persons worked on a face; None where labels of it were imported.
+
+        The time of an action is the time since the same person's action before it, on this face or another; longer
+        than `longest_pause` it was a pause, and counts nothing.
+        """
+        [row] = self._rows(
+            "SELECT max(source = 'imported') AS imported, total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds"
+            " FROM (SELECT a.source, a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id"
+            " AND p.annotator IS a.annotator ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a WHERE a.face_id = ?)",
+            longest_pause,
+            face_id,
+        )
+        return None if row["imported"] else row["seconds"]
+
     def _history(self, face_id: int) -> tuple[list[int], list[int]]:
         """Actions in effect and actions undone, each as a stack, replayed from the log."""
-        done: list[int] = []
-        undone: list[int] = []
-        rows = self._rows("SELECT id, kind FROM actions WHERE face_id = ? AND kind <> 'create' ORDER BY id", face_id)
-        for row in rows:
-            if row["kind"] == "edit":
-                done.append(row["id"])
-                undone.clear()
-            elif row["kind"] == "undo":
-                undone.append(done.pop())
-            else:
-                done.append(undone.pop())
+        done, undone, _ = _replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
         return done, undone
 
-    def _step(self, face_id: int, kind: str, annotator: str | None) -> int:
+    def _step(
+        self, face_id: int, kind: str, annotator: str | None, revision: int | None = None, own: Collection[int] = ()
+    ) -> int:
         with self._transaction() as db:
             face = self.face(face_id)
             done, undone = self._history(face_id)
             stack = done if kind == "undo" else undone
             if not stack:
                 raise ConflictError(f"there is nothing to {kind} on this face")
+            if revision is not None and stack[-1] > revision and stack[-1] not in own:
+                raise ConflictError(
+                    "somebody has changed this face since you saw it; look at it as it is now, then undo"
+                )
             which = "old_{0} AS {0}" if kind == "undo" else "{0}"
             columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
             edits = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", stack[-1])
@@ -313,6 +398,12 @@ class Store:
             self._write_points(db, action, face_id, {edit["landmark_id"]: _point(edit) for edit in edits})
             if boxes:
                 self._write_box(db, action, face_id, Box(**boxes[0]), face.box)
+            reason = which.format("reason")
+            skips = self._rows(
+                f"SELECT {reason} FROM skip_edits WHERE face_id = ? AND action_id = ?", face_id, stack[-1]
+            )
+            if skips:
+                self._write_skip(db, action, face_id, skips[0]["reason"], face.skip)
         return action
 
     def _act(self, db: Database, face_id: int, kind: str, source: str, annotator: str | None) -> int:
@@ -343,6 +434,12 @@ class Store:
             "INSERT INTO box_edits (action_id, face_id, x, y, w, h, old_x, old_y, old_w, old_h)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (action, face_id, box.x, box.y, box.w, box.h, *before),
+        )
+
+    def _write_skip(self, db: Database, action: int, face_id: int, reason: str | None, old: str | None) -> None:
+        db.execute(
+            "INSERT INTO skip_edits (action_id, face_id, reason, old_reason) VALUES (?, ?, ?, ?)",
+            (action, face_id, reason, old),
         )
 
     # Labels and predictions as they are now
@@ -429,6 +526,25 @@ class Store:
                 ),
             )
         return saved
+
+
+def _replay(actions: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int], dict[int, int]]:
+    """Of a face's actions, oldest first: the edits in effect and the edits that can be redone, each as a stack of ids,
+    and for every undo and redo the edit it is of."""
+    done: list[int] = []
+    undone: list[int] = []
+    meant: dict[int, int] = {}
+    for action in actions:
+        if action["kind"] == "edit":
+            done.append(action["id"])
+            undone.clear()
+        elif action["kind"] == "undo":
+            undone.append(done.pop())
+            meant[action["id"]] = undone[-1]
+        elif action["kind"] == "redo":
+            done.append(undone.pop())
+            meant[action["id"]] = done[-1]
+    return done, undone, meant
 
 
 def _point(row: Mapping[str, Any]) -> Point | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from labeler import schema
@@ -40,6 +41,7 @@ class Workbench:
                 "faces": [other.id for other in self.store.faces(picture.id)],
             },
             "revision": face.revision,
+            "skip": face.skip,
             "box": [face.box.x, face.box.y, face.box.w, face.box.h],
             "points": {
                 str(key): {"x": p.x, "y": p.y, "v": p.v, "source": p.source} for key, p in points.items() if key in ids
@@ -57,11 +59,13 @@ class Workbench:
         *,
         source: str = "placed",
         revision: int | None = None,
+        own: Collection[int] = (),
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Write points {"id", "x", "y", "v"} as one undo step; v 0 says the landmark is absent.
 
-        Raises DataError, and ConflictError when one of them was changed after `revision`.
+        Raises DataError, and ConflictError when one of them was changed after `revision`, the one that the writer saw,
+        by an action that is not among the writer's `own`.
         """
         self._must_know(point["id"] for point in points)
         labels: dict[int, Point | None] = {}
@@ -72,20 +76,43 @@ class Workbench:
             if v and (point.get("x") is None or point.get("y") is None):
                 raise DataError(f"landmark {key} has visibility {v} but no x and y")
             labels[key] = Point(point["x"], point["y"], v, source) if v else Point(None, None, 0, source)
-        return self._edit(face_id, labels, source, annotator, revision)
+        return self._edit(face_id, labels, source, annotator, revision, own)
 
-    def clear_points(self, face_id: int, ids: Iterable[int], *, annotator: str | None = None) -> dict[str, Any]:
-        """Put landmarks back to "not labeled yet" as one undo step; those that are not labeled do not count."""
+    def clear_points(
+        self,
+        face_id: int,
+        ids: Iterable[int],
+        *,
+        revision: int | None = None,
+        own: Collection[int] = (),
+        annotator: str | None = None,
+    ) -> dict[str, Any]:
+        """Put landmarks back to "not labeled yet" as one undo step; those that are not labeled do not count.
+
+        Raises DataError and ConflictError like `set_points`.
+        """
         wanted = self._must_know(ids)
         labeled = self.store.points(face_id).get(face_id, {})
         cleared: dict[int, Point | None] = {key: None for key in wanted if key in labeled}
-        return self._edit(face_id, cleared, "cleared", annotator, None)
+        return self._edit(face_id, cleared, "cleared", annotator, revision, own)
 
-    def accept(self, face_id: int, ids: Iterable[int] | None = None, *, annotator: str | None = None) -> dict[str, Any]:
-        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet."""
+    def accept(
+        self,
+        face_id: int,
+        ids: Iterable[int] | None = None,
+        *,
+        revision: int | None = None,
+        own: Collection[int] = (),
+        annotator: str | None = None,
+    ) -> dict[str, Any]:
+        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet.
+
+        Raises DataError, and for `ids` ConflictError like `set_points`.
+        """
         face = self.store.face(face_id)
         _, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
         if ids is None:
+            revision = None  # what is not labeled now cannot be overwritten
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self._ids()
             wanted = [key for key in predictions if key in defined and key not in labeled]
@@ -97,13 +124,19 @@ class Workbench:
         labels: dict[int, Point | None] = {
             key: Point(predictions[key].x, predictions[key].y, 2, "accepted") for key in wanted
         }
-        return self._edit(face_id, labels, "accepted", annotator, None)
+        return self._edit(face_id, labels, "accepted", annotator, revision, own)
 
     def _edit(
-        self, face_id: int, labels: Mapping[int, Point | None], source: str, annotator: str | None, revision: int | None
+        self,
+        face_id: int,
+        labels: Mapping[int, Point | None],
+        source: str,
+        annotator: str | None,
+        revision: int | None,
+        own: Collection[int] = (),
     ) -> dict[str, Any]:
         if labels:
-            self.store.edit_points(face_id, labels, source=source, annotator=annotator, revision=revision)
+            self.store.edit_points(face_id, labels, source=source, annotator=annotator, revision=revision, own=own)
         return self.view(face_id)
 
     def set_box(self, face_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
@@ -119,13 +152,31 @@ class Workbench:
         self.store.delete_face(face_id)
         return self.view(self.store.faces(picture)[0].id)
 
-    def undo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
-        self.store.undo(face_id, annotator=annotator)
+    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None) -> dict[str, Any]:
+        """Leave a face out of training, pre-labeling and export for `reason`, or take it in again (None).
+
+        Its labels stay. Raises DataError for a reason without words.
+        """
+        words = None if reason is None else reason.strip()
+        if words == "":
+            raise DataError("skipping a face takes a reason; found none")
+        self.store.set_skip(face_id, words, annotator=annotator)
+        return self.view(face_id)
+
+    def undo(
+        self, face_id: int, *, revision: int | None = None, own: Collection[int] = (), annotator: str | None = None
+    ) -> dict[str, Any]:
+        """Take back the newest edit; raises ConflictError when there is none, or when the writer has not seen it."""
+        self.store.undo(face_id, annotator=annotator, revision=revision, own=own)
         return self.view(face_id)
 
     def redo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
         self.store.redo(face_id, annotator=annotator)
         return self.view(face_id)
+
+    def history(self, face_id: int) -> list[dict[str, Any]]:
+        """What was done to a face, newest first: see `Action`."""
+        return [asdict(action) for action in self.store.history(face_id)]
 
     # Starts
 
@@ -155,6 +206,16 @@ class Workbench:
 
     # Overviews
 
+    def overview(self) -> dict[str, Any]:
+        """The project: how far it is, how long a face takes (None while few are done), settings, newest definition."""
+        return {
+            "name": self.project.name,
+            "progress": asdict(self.project.progress()),
+            "seconds_a_face": self.project.seconds_a_face(),
+            "settings": asdict(self.project.settings),
+            "definition": self.definition()["category"],
+        }
+
     def pictures(self) -> list[dict[str, Any]]:
         """All pictures in order of ingestion, each with how far its faces are."""
         faces: dict[int, list[Standing]] = {}
@@ -167,7 +228,14 @@ class Workbench:
                 "width": picture.width,
                 "height": picture.height,
                 "faces": [
-                    {"id": s.face, "state": s.state, "labeled": s.labeled, "of": s.of, "flagged": s.flagged}
+                    {
+                        "id": s.face,
+                        "state": s.state,
+                        "labeled": s.labeled,
+                        "of": s.of,
+                        "flagged": s.flagged,
+                        "skip": s.skip,
+                    }
                     for s in faces.get(picture.id, [])
                 ],
             }

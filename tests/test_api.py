@@ -78,6 +78,50 @@ def test_a_label_session_over_http(client: TestClient):
     assert [r["face"] for r in client.get(f"{BASE}/review").json()] == [1]
 
 
+def test_a_face_is_skipped_and_taken_in_again_over_http(client: TestClient):
+    skipped = client.post(f"{BASE}/faces/2/skip", json={"reason": " too blurred ", "annotator": "ana"}).json()
+    assert (skipped["skip"], skipped["can_undo"]) == ("too blurred", True)
+    assert [p["faces"][0]["skip"] for p in client.get(f"{BASE}/pictures").json()] == [None, "too blurred", None]
+    overview = client.get(BASE).json()
+    assert (overview["progress"]["faces"], overview["progress"]["skipped_faces"]) == (2, 1)
+    assert overview["seconds_a_face"] is None
+    assert client.post(f"{BASE}/faces/2/skip", json={"reason": None}).json()["skip"] is None
+    newest, before, _ = client.get(f"{BASE}/faces/2/history").json()
+    assert (newest["source"], newest["skipped"], newest["skip"]) == ("unskipped", True, None)
+    assert (before["source"], before["skip"], before["annotator"]) == ("skipped", "too blurred", "ana")
+    client.post(f"{BASE}/faces/2/undo")
+    assert client.get(f"{BASE}/faces/2").json()["skip"] == "too blurred"
+
+
+def test_the_history_gives_landmarks_with_their_visibility(client: TestClient):
+    client.post(f"{BASE}/faces/1/points", json=place(1, annotator="ana"))
+    client.post(f"{BASE}/faces/1/accept", json={})
+    client.post(f"{BASE}/faces/1/undo")
+    undo, accepted, placed, created = client.get(f"{BASE}/faces/1/history").json()
+    assert (undo["kind"], undo["meant"]) == ("undo", accepted["id"])
+    assert (accepted["source"], accepted["landmarks"], accepted["undone"]) == (
+        "accepted",
+        {"2": 2, "3": 2, "4": 2},
+        True,
+    )
+    assert (placed["source"], placed["landmarks"], placed["undone"]) == ("placed", {"1": 2}, False)
+    assert (placed["annotator"], created["kind"], created["box"]) == ("ana", "create", True)
+
+
+def test_a_clear_or_an_undo_of_what_was_not_seen_is_a_conflict_with_the_face_as_it_is(client: TestClient):
+    old = client.get(f"{BASE}/faces/1").json()["revision"]
+    own = client.post(f"{BASE}/faces/1/points", json=place(1)).json()["revision"]
+    client.post(f"{BASE}/faces/1/points", json=place(2))
+    steps = (("undo", {}), ("clear", {"ids": [2]}), ("accept", {"ids": [2]}), ("points", place(2, x=50.0)))
+    for action, body in steps:
+        refused = client.post(f"{BASE}/faces/1/{action}", json={**body, "revision": old, "own": [own]})
+        assert (refused.status_code, sorted(refused.json()["view"]["points"])) == (409, ["1", "2"])
+    rest = client.post(f"{BASE}/faces/1/accept", json={"revision": old, "own": [own]})
+    assert (rest.json()["points"]["2"]["source"], rest.json()["points"]["3"]["source"]) == ("placed", "accepted")
+    again = client.post(f"{BASE}/faces/1/points", json=place(1, x=7.0, revision=old, own=[own]))
+    assert again.json()["points"]["1"]["x"] == 7.0
+
+
 def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
     old = client.get(f"{BASE}/faces/1").json()["revision"]
     client.post(f"{BASE}/faces/1/points", json=place(1, annotator="ana"))
@@ -123,6 +167,11 @@ def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
         ("POST", f"{BASE}/faces/1/proposal", {"start": "prediction", "known": {"77": [1, 1]}}, 400, "no landmark 77"),
         ("POST", f"{BASE}/faces/1/proposal", {"start": "prediction", "known": {"1": [1e7, 1]}}, 422, "known"),
         ("POST", f"{BASE}/faces/99/proposal", {"start": "mean"}, 404, "no face 99"),
+        ("POST", f"{BASE}/faces/1/skip", {}, 422, "reason"),
+        ("POST", f"{BASE}/faces/1/skip", {"reason": "   "}, 400, "takes a reason"),
+        ("POST", f"{BASE}/faces/1/skip", {"reason": "x" * 201}, 422, "reason"),
+        ("POST", f"{BASE}/faces/99/skip", {"reason": None}, 404, "no face 99"),
+        ("GET", f"{BASE}/faces/99/history", None, 404, "no face 99"),
         ("DELETE", f"{BASE}/faces/1", None, 409, "only face"),
         ("PUT", f"{BASE}/definition", {"category": {"keypoints": ["a"] * 1001}, "version": 1}, 422, "keypoints"),
         ("PUT", f"{BASE}/definition", {"category": CATEGORY, "version": 0}, 409, "version 1 by now"),

@@ -127,6 +127,10 @@ def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
     assert next_step(make_project(tmp_path, "b", definition=None))[1] == "schema"
     assert next_step(make_project(tmp_path, "c", labeled=1))[1] == "label"
     assert next_step(make_project(tmp_path, "d", labeled=3))[1] == "export"
+    left_out = make_project(tmp_path, "left out", pictures=1)
+    left_out.store.set_skip(1, "not a face")
+    assert next_step(left_out)[0].startswith("Every face is skipped")
+    assert "1 face skipped; none is exported" in checks_html(left_out)
     doubtful = make_project(tmp_path, "e", labeled=1)
     leave_predictions(
         doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5)

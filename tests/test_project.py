@@ -146,6 +146,59 @@ def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
     assert [s.annotation is None for s in waiting.samples] == [False, True, True]
 
 
+def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path: Path):
+    project = make_project(tmp_path, pictures=4, labeled=2)
+    leave_predictions(project, 1, predictions_of(project, [3], p_off=0.5))
+    jobs.collect(project)
+    for face in (1, 3, 4):
+        project.store.set_skip(face, "not a face")
+    progress = project.progress()
+    assert (progress.pictures, progress.faces, progress.skipped_faces) == (4, 1, 3)
+    assert (progress.complete_faces, progress.unlabeled_faces, progress.labeled_faces, progress.points) == (1, 0, 1, 4)
+    assert (progress.predicted_faces, progress.flagged_points, progress.training_faces) == (0, 0, 1)
+    assert [s.face_id for s in project.training_set().samples] == [2]
+    assert project.unlabeled_faces().samples == ()
+    assert project.export(tmp_path / "x.json").faces == 1
+    assert len(project.store.points(1)[1]) == 4
+    project.store.set_skip(1, None)
+    project.store.set_skip(4, None)
+    assert [s.face_id for s in project.training_set().samples] == [1, 2]
+    assert [s.face_id for s in project.unlabeled_faces().samples] == [4]
+    assert project.export(tmp_path / "x.json").faces == 2
+
+
+def test_standings_follow_every_kind_of_change(tmp_path: Path):
+    project = make_project(tmp_path, pictures=2)
+
+    def states() -> list[str]:
+        return [standing.state for standing in project.standings()]
+
+    assert states() == ["empty", "empty"]
+    label_face(project, 1)
+    assert states() == ["complete", "empty"]
+    project.store.undo(1)
+    assert states() == ["empty", "empty"]
+    leave_predictions(project, 1, predictions_of(project, [2]))
+    jobs.collect(project)
+    assert states() == ["empty", "predicted"]
+    project.store.set_skip(2, "duplicate")
+    assert states() == ["empty", "skipped"]
+    label_face(project, 1, [1, 2, 3])
+    assert states() == ["partial", "skipped"]
+    assert project.definition is not None
+    category = project.definition.to_category()
+    kept = {**category, "keypoints": category["keypoints"][:2], "flsg": {"left_eye": [0], "right_eye": [1]}}
+    project.store.save_definition({**kept, "landmark_ids": [1, 2], "skeleton": []}, None, edited_from=1)
+    assert states() == ["complete", "skipped"]
+
+
+def test_the_pace_is_of_complete_faces_in_the_order_of_their_last_edit(tmp_path: Path):
+    project = make_project(tmp_path, pictures=4, labeled=3)
+    assert project.seconds_a_face() == pytest.approx(0, abs=5)
+    project.store.edit_points(1, {1: None})
+    assert project.seconds_a_face() is None
+
+
 def test_training_needs_a_definition(tmp_path: Path):
     project = make_project(tmp_path, definition=None)
     for use in (project.training_set, project.unlabeled_faces, lambda: project.export(tmp_path / "x.json")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labeler.ranking import order_of_doubt, standing
@@ -33,6 +35,15 @@ SEEN, ABSENT = Point(1, 1, 2), Point(None, None, 0)
 )
 def test_the_state_of_a_face(points: dict[int, Point], predictions: dict[int, PredictedPoint], state: str):
     assert standing(face(1), points, predictions, (1, 2)).state == state
+
+
+def test_a_skipped_face_is_skipped_however_far_it_is_and_nothing_waits_there():
+    left_out = replace(face(1), skip="not a face")
+    for points in ({}, {1: SEEN}, {1: SEEN, 2: SEEN}):
+        found = standing(left_out, points, predicted(0.9, 0.9), (1, 2))
+        assert (found.state, found.skip, found.labeled) == ("skipped", "not a face", len(points))
+        assert (found.flagged, found.unreviewed, found.expected_wrong) == (0, 0, 0)
+        assert order_of_doubt([found]) == []
 
 
 def test_a_face_without_any_landmark_defined_is_empty():

@@ -322,3 +322,94 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
     (tmp_path / "labels.db").write_bytes(b"this is a text, and long enough to be looked at as a database " * 50)
     with pytest.raises(DataError, match="not a usable label database"):
         Store(tmp_path / "labels.db")
+
+
+def test_a_skip_is_an_edit_that_undo_takes_back_and_labels_stay(store: Store, tmp_path: Path):
+    face = add_face(store)
+    store.edit_points(face, {1: Point(1, 1, 2)})
+    store.set_skip(face, "too blurred", annotator="ana")
+    revision = store.set_skip(face, "not a face")
+    assert store.set_skip(face, "not a face") == revision  # nothing changed: no action
+    assert store.face(face).skip == "not a face"
+    assert store.points(face)[face] == {1: Point(1, 1, 2)}
+    store.undo(face)
+    assert store.face(face).skip == "too blurred"
+    store.undo(face)
+    assert store.face(face).skip is None
+    store.redo(face)
+    assert [other.skip for other in store.faces()] == ["too blurred"]
+    store.set_skip(face, None)
+    assert store.face(face).skip is None
+    store.undo(face)
+    store.close()
+    again = Store(tmp_path / "labels.db")
+    assert again.face(face).skip == "too blurred"
+    again.close()
+
+
+def test_the_history_says_who_when_what_and_what_was_undone(store: Store):
+    face = add_face(store)
+    placed = store.edit_points(face, {3: Point(1, 1, 2)}, annotator="ana")
+    several = store.edit_points(face, {1: Point(2, 2, 1), 2: None}, source="cleared", annotator="ben")
+    undo = store.undo(face, annotator="ana")
+    box = store.edit_box(face, Box(1, 1, 5, 5))
+    skip = store.set_skip(face, "duplicate")
+    store.undo(face)
+    redo = store.redo(face)
+    found = store.history(face)
+    assert [action.id for action in found] == sorted((action.id for action in found), reverse=True)
+    assert [action.kind for action in found] == ["redo", "undo", "edit", "edit", "undo", "edit", "edit", "create"]
+    by_id = {action.id: action for action in found}
+    assert (by_id[placed].annotator, by_id[placed].source, by_id[placed].landmarks) == ("ana", "placed", {3: 2})
+    assert by_id[several].landmarks == {1: 1, 2: None}
+    assert [action.id for action in found if action.undone] == [several]
+    assert (by_id[undo].meant, by_id[undo].annotator, by_id[redo].meant) == (several, "ana", skip)
+    assert (by_id[box].box, by_id[box].skipped) == (True, False)
+    assert (by_id[skip].box, by_id[skip].skipped, by_id[skip].skip) == (False, True, "duplicate")
+    assert by_id[skip].at > by_id[box].at > by_id[placed].at
+    with pytest.raises(NotFoundError, match="no face 9"):
+        store.history(9)
+
+
+def test_own_edits_are_no_conflict_and_a_strangers_is_whatever_came_after(store: Store):
+    face = add_face(store)
+    seen = store.face(face).revision
+    store.edit_points(face, {2: Point(7, 7, 2)}, annotator="ben")
+    own = [store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana", revision=seen)]
+    own += [store.edit_points(face, {1: Point(2, 2, 2)}, annotator="ana", revision=seen, own=own)]
+    # An own edit that landed after the stranger's does not hide the stranger's.
+    with pytest.raises(ConflictError, match="somebody has changed this point"):
+        store.edit_points(face, {2: Point(3, 3, 2)}, annotator="ana", revision=seen, own=own)
+    assert store.points(face)[face] == {1: Point(2, 2, 2), 2: Point(7, 7, 2)}
+
+
+def test_nobody_undoes_what_they_have_not_seen(store: Store):
+    face = add_face(store)
+    own = store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
+    store.edit_points(face, {2: Point(7, 7, 2)}, annotator="ben")
+    with pytest.raises(ConflictError, match="since you saw it"):
+        store.undo(face, revision=own)
+    assert sorted(store.points(face)[face]) == [1, 2]
+    store.undo(face, revision=store.face(face).revision)
+    assert sorted(store.points(face)[face]) == [1]
+    store.undo(face, revision=own - 1, own=[own])
+    assert store.points(face) == {}
+
+
+def test_a_file_of_the_first_version_gains_skips_and_keeps_its_labels(tmp_path: Path):
+    database = Database(sqlite3.connect(tmp_path / "labels.db"), strict=True)
+    migrate(database, where="labels.db", steps=MIGRATIONS[:1])
+    database.execute("INSERT INTO images VALUES (1, 'a.png', 'a.png', 9, 9, 'x', 'train', 'a', 1.0)")
+    database.execute("INSERT INTO faces (id, image_id) VALUES (1, 1)")
+    database.execute("INSERT INTO actions VALUES (1, 1, 'create', 'whole picture', NULL, 1.0)")
+    database.execute("INSERT INTO box_edits (action_id, face_id, x, y, w, h) VALUES (1, 1, 0, 0, 9, 9)")
+    database.execute("INSERT INTO actions VALUES (2, 1, 'edit', 'placed', NULL, 2.0)")
+    database.execute("INSERT INTO point_edits VALUES (2, 1, 4, 3, 3, 2, 'placed', NULL, NULL, NULL, NULL)")
+    database.conn.commit()
+    database.close()
+    store = Store(tmp_path / "labels.db")
+    assert store.points(1) == {1: {4: Point(3, 3, 2)}}
+    assert store.face(1).skip is None
+    store.set_skip(1, "not a face")
+    assert store.face(1).skip == "not a face"
+    store.close()

@@ -55,6 +55,11 @@ def checks_html(project: Project | None) -> str:
             progress.flagged_points == 0,
             f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; none is exported as a label",
         ),
+        *(
+            [(True, f"{plural(progress.skipped_faces, 'face')} skipped; none is exported")]
+            if progress.skipped_faces
+            else []
+        ),
     ]
     listed = "".join(f"<li class='{'ok' if good else 'open'}'>{text(words)}</li>" for good, words in rows)
     intro = "COCO-keypoint JSON that pycocotools reads; it carries your names, groups and mirror pairs."

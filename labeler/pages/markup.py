@@ -53,6 +53,7 @@ def progress_tiles(progress: Progress) -> str:
         (progress.points, "points labeled"),
         (progress.predicted_faces, "faces pre-labeled"),
         (progress.flagged_points, "doubtful points"),
+        *([(progress.skipped_faces, "faces skipped")] if progress.skipped_faces else []),
     ]
     cells = "".join(f'<div class="tile"><b>{count:,}</b><span>{words}</span></div>' for count, words in tiles)
     return f'<div class="tiles">{cells}</div>'

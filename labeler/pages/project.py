@@ -124,6 +124,8 @@ def next_step(project: Project) -> tuple[str, str]:
         return f"Next: label. So far {faces} of the fifty or more that make a useful model.", "label"
     if progress.unlabeled_faces:
         return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more.", "train"
+    if not progress.faces:
+        return "Every face is skipped: take some in again on the Label page, or add more pictures.", "label"
     return "Every face is complete: export them, or add more pictures.", "export"
 
 

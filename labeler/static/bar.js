@@ -1,6 +1,7 @@
 // The thin bar on top: product, project, how far it is, and whether everything is saved.
 
 import { el } from "./dom.js";
+import { progressText } from "./pace.js";
 
 export class Bar {
   constructor(root, session) {
@@ -46,7 +47,7 @@ export class Bar {
     const overview = await this.session.get("").catch(() => null);
     if (!overview) return;
     const { faces, complete_faces: done } = overview.progress;
-    this.progress.textContent = faces ? `${done} of ${faces} done` : "no pictures yet";
+    this.progress.textContent = progressText(overview);
     this.fill.style.width = `${faces ? (100 * done) / faces : 0}%`;
   }
 }

@@ -1,10 +1,9 @@
 // Commands that the label and the review page share. `page` has {editor, shortcuts, show(), step(direction)}.
 
-/** To the next and the previous `item` (a word for it) of the page. */
-export function stepCommands(page, item) {
+/** To the next and the previous `item` (a word for it) of the page; `back` are further keys for the previous one. */
+export function stepCommands(page, item, { back = [] } = {}) {
   return [
-    // Not A for back: on the review page A accepts.
-    { keys: [",", "PageUp"], title: `Previous ${item}`, icon: "previous", group: "go", run: () => page.step(-1) },
+    { keys: [...back, ",", "PageUp"], title: `Previous ${item}`, icon: "previous", group: "go", run: () => page.step(-1) },
     { keys: ["D", ".", "PageDown"], title: `Next ${item}`, icon: "next", group: "go", run: () => page.step(1) },
   ];
 }

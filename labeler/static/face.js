@@ -21,14 +21,15 @@ export function flaggedIds(view, definition) {
     .filter((id) => view.predictions[id]?.flagged && !view.points[id]);
 }
 
-/** {state, labeled, of, flagged} as the list of pictures has it, from a fresh view. */
+/** {state, labeled, of, flagged, skip} as the list of pictures has it, from a fresh view. */
 export function summary(view, definition) {
   const of = definition?.landmarks.length ?? 0;
   const labeled = definition?.landmarks.filter((landmark) => view.points[landmark.id]).length ?? 0;
   const predicted = Object.keys(view.predictions).length > 0;
+  if (view.skip) return { state: "skipped", labeled, of, flagged: 0, skip: view.skip };
   const flagged = definition ? flaggedIds(view, definition).length : 0;
   const state = of && labeled === of ? "complete" : predicted ? "predicted" : labeled ? "partial" : "empty";
-  return { state, labeled, of, flagged };
+  return { state, labeled, of, flagged, skip: null };
 }
 
 /** "visible", "hidden", "absent", "predicted", "doubtful" or "unlabeled". */

@@ -15,38 +15,56 @@ export class Filmstrip {
     this.element = el("div.strip", {}, this.space);
     root.append(this.element);
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.element.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
+  /** Rows that look as before stay as they are. */
   setItems(items) {
-    const content = JSON.stringify(items);
-    if (content === this.content) return;
-    this.content = content;
+    const focused = [...this.rows].find(([, row]) => row === document.activeElement)?.[0];
     this.items = items;
     this.space.style.height = `${items.length * this.rowHeight}px`;
-    for (const row of this.rows.values()) row.remove();
-    this.rows.clear();
+    for (const [index, row] of this.rows) {
+      row.setAttribute("aria-setsize", items.length);
+      if (row.content === JSON.stringify(items[index])) continue;
+      row.remove();
+      this.rows.delete(index);
+    }
     this.draw();
-  }
-
-  update(index, item) {
-    this.content = null;
-    this.items[index] = item;
-    this.rows.get(index)?.remove();
-    this.rows.delete(index);
-    this.draw();
+    this.rows.get(focused)?.focus({ preventScroll: true });
   }
 
   select(index) {
-    this.rows.get(this.selected)?.setAttribute("aria-selected", "false");
+    this.mark(this.selected, false);
     this.selected = index;
+    if (index >= 0) this.reveal(index);
+    this.mark(index, true);
+  }
+
+  mark(index, selected) {
+    const row = this.rows.get(index);
+    row?.setAttribute("aria-selected", String(selected));
+    if (row) row.tabIndex = selected ? 0 : -1;
+  }
+
+  reveal(index) {
     const { element, rowHeight } = this;
     const top = index * rowHeight;
     if (top < element.scrollTop + rowHeight) element.scrollTop = top - rowHeight;
     else if (top + 2 * rowHeight > element.scrollTop + element.clientHeight)
       element.scrollTop = top + 2 * rowHeight - element.clientHeight;
     this.draw();
-    this.rows.get(index)?.setAttribute("aria-selected", "true");
+  }
+
+  // Within the strip the arrows go from row to row; Enter opens one, as a button does.
+  press(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const from = [...this.rows].find(([, row]) => row === event.target)?.[0];
+    if (!step || from === undefined) return;
+    event.preventDefault();
+    if (!this.items[from + step]) return;
+    this.reveal(from + step);
+    this.rows.get(from + step).focus({ preventScroll: true });
   }
 
   draw() {
@@ -79,7 +97,10 @@ export class Filmstrip {
       },
       ...this.render(this.items[index]),
     );
+    row.content = JSON.stringify(this.items[index]);
+    // In the order of the list, for those who hear the page.
+    const next = Math.min(...[...this.rows.keys()].filter((other) => other > index));
+    this.space.insertBefore(row, this.rows.get(next) ?? null);
     this.rows.set(index, row);
-    this.space.append(row);
   }
 }

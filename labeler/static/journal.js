@@ -1,13 +1,14 @@
 // What to do with edits that were never acknowledged: pure functions on lists of {face, action, body, seen}.
 
-/** The least that says the same: per face one edit of points, one of cleared points, one acceptance, one box. Of each
- * landmark the last word counts, so they touch different things and their order no longer matters. An acceptance of
- * everything stands for what there was to accept on the screen, `seen`. Undo and redo are left out: done twice, they
- * would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a point. */
+/** The least that says the same: per face one edit of points, one of cleared points, one acceptance, one box, one
+ * skip. Of each landmark the last word counts, so they touch different things and their order no longer matters. An
+ * acceptance of everything stands for what there was to accept on the screen, `seen`. Undo and redo are left out: done
+ * twice, they would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted
+ * for a point. */
 export function collapse(edits) {
   const faces = new Map();
   for (const { face, action, body, seen } of edits) {
-    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: null });
+    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: null, skip: null });
     const state = faces.get(face);
     if (action === "points") {
       for (const point of body.points) {
@@ -17,11 +18,12 @@ export function collapse(edits) {
     } else if (action === "clear" || action === "accept") {
       for (const id of body.ids ?? seen ?? []) state.words.set(id, { action });
     } else if (action === "box") state.box = body;
+    else if (action === "skip") state.skip = body;
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
-function editsOf(face, { words, values, box }) {
+function editsOf(face, { words, values, box, skip }) {
   const found = [];
   const points = [...words.values()].filter(({ point }) => point);
   if (points.length) {
@@ -38,6 +40,7 @@ function editsOf(face, { words, values, box }) {
     if (ids.length) found.push({ face, action, body: { ids } });
   }
   if (box) found.push({ face, action: "box", body: box });
+  if (skip) found.push({ face, action: "skip", body: skip });
   return found;
 }
 
@@ -56,11 +59,11 @@ export function unseen(view, { face, action, body, values }) {
     const ours = points.every(({ id }) => values[id].some((value) => same(view.points[id], value)));
     return { face, action, body: { ...body, points, revision: ours ? null : body.revision } };
   }
-  const arrived =
-    action === "clear"
-      ? body.ids.every((id) => !view.points[id])
-      : action === "box"
-        ? body.box.every((value, k) => near(value, view.box[k]))
-        : body.ids.every((id) => view.points[id]?.source === "accepted");
-  return arrived ? null : { face, action, body };
+  const arrived = {
+    clear: () => body.ids.every((id) => !view.points[id]),
+    box: () => body.box.every((value, k) => near(value, view.box[k])),
+    accept: () => body.ids.every((id) => view.points[id]?.source === "accepted"),
+    skip: () => view.skip === body.reason,
+  };
+  return arrived[action]() ? null : { face, action, body };
 }

@@ -8,36 +8,38 @@ import {
   stepCommands,
   viewCommands,
 } from "./commands.js";
-import { el, icon, toast } from "./dom.js";
+import { el, toast } from "./dom.js";
 import { FaceEditor } from "./editor.js";
 import { summary } from "./face.js";
-import { Filmstrip } from "./filmstrip.js";
+import { FaceHead } from "./face_head.js";
+import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "./landmarks.js";
 import { Passes } from "./passes.js";
 import { Proposal, startCommands, startMenu } from "./proposal.js";
 import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
+import { FacePicker } from "./picker.js";
 import { Schematic } from "./schematic.js";
 import { Shortcuts } from "./shortcuts.js";
+import { Skipping } from "./skip.js";
 
 export class LabelPage {
   constructor(root, session) {
-    Object.assign(this, { root, session, index: -1, items: [] });
+    Object.assign(this, { root, session });
     root.classList.add("workbench");
     const left = el("aside.left");
     this.stage = el("div.stage");
     this.hint = el("div.hint", { role: "status" });
     const right = el("aside.right");
-    this.head = el("div.face-head");
-    right.append(this.head);
+    this.head = new FaceHead(right, {
+      skip: () => this.skipping.toggle(),
+      history: () => this.history.toggle(),
+      remove: () => this.removeFace(),
+    });
     this.schematic = new Schematic(right);
     root.append(left, this.stage, right);
 
-    this.strip = new Filmstrip(left, {
-      rowHeight: 104,
-      label: "Pictures",
-      render: (item) => this.thumbnail(item),
-      onSelect: (index) => this.open(index),
-    });
+    const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
+    this.picker = new FacePicker(root, session, { column: left, onOpen: (item) => this.openFace(item), leave });
     this.editor = new FaceEditor(this.stage, session, {
       settle: (editor) => this.passes.settle(editor),
       asksFor: (id) => this.passes.asksFor(id),
@@ -48,9 +50,12 @@ export class LabelPage {
     this.list = new LandmarkList(right, {
       onSelect: (id) => {
         this.editor.select(id);
-        this.editor.canvas.element.focus({ preventScroll: true });
+        leave();
       },
     });
+    const nameOf = (id) => this.definition?.landmarks.find((landmark) => landmark.id === id)?.name ?? null;
+    this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
+    this.skipping = new Skipping(this, () => this.head.element);
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
     toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
@@ -66,7 +71,9 @@ export class LabelPage {
     editor.addEventListener("completed", () => toast(this.root, "Face complete. Press D for the next picture."));
     editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
     tellRefusals(this);
-    session.addEventListener("view", ({ detail }) => this.updateItem(detail.view));
+    session.addEventListener("view", ({ detail: { view } }) => {
+      if (this.definition) this.picker.update(view.face, summary(view, this.definition));
+    });
     whenStale(this.root, session, () => this.load());
   }
 
@@ -81,27 +88,35 @@ export class LabelPage {
       this.editor.setDefinition(this.definition);
       this.list.setDefinition(this.definition);
     }
-    const open = this.items[this.index]?.face ?? Number(localStorage.getItem(this.placeKey));
-    this.items = facesOf(project.pictures);
-    this.strip.setItems(this.items);
-    const index = Math.max(
-      this.items.findIndex(({ face }) => face === open),
-      0,
-    );
-    if (this.editor.view?.face === this.items[index].face) {
-      this.select(index);
+    const open = this.picker.open ?? Number(localStorage.getItem(this.placeKey));
+    this.picker.setItems(facesOf(project.pictures));
+    const item = this.items.find(({ face }) => face === open) ?? this.items[0];
+    if (this.editor.view?.face === item.face) {
+      this.select(item);
       await this.editor.reload();
-    } else await this.open(index);
+    } else await this.openFace(item);
   }
 
   get placeKey() {
     return `mdmd.place.${this.session.project}`;
   }
 
-  async open(index) {
-    const item = this.items[index];
+  /** All faces, and the place of the open one among them; the strip may show fewer. */
+  get items() {
+    return this.picker.items;
+  }
+
+  get index() {
+    return this.picker.index;
+  }
+
+  open(index) {
+    return this.openFace(this.items[index]);
+  }
+
+  async openFace(item) {
     if (!item) return;
-    this.select(index);
+    this.select(item);
     this.root.querySelector(".toast.plain")?.remove();
     // Where a picture has several faces, the box says whose landmarks are asked for.
     this.editor.canvas.show({ showBox: item.count > 1 });
@@ -114,27 +129,16 @@ export class LabelPage {
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
-    const around = [1, -1, 2, 3].map((step) => this.items[index + step]?.picture).filter(Boolean);
-    this.editor.pictures.prefetch(around);
+    this.editor.pictures.prefetch(this.picker.around([1, -1, 2, 3]));
   }
 
-  select(index) {
-    this.index = index;
-    this.strip.select(index);
-    localStorage.setItem(this.placeKey, String(this.items[index].face));
+  select(item) {
+    this.picker.select(item.face);
+    localStorage.setItem(this.placeKey, String(item.face));
   }
 
   step(direction) {
-    const next = this.index + direction;
-    if (this.items[next]) this.open(next);
-    else toast(this.root, direction > 0 ? "This was the last picture." : "This is the first picture.");
-  }
-
-  nextUnfinished() {
-    const after = [...this.items.keys()].slice(this.index + 1).concat([...this.items.keys()].slice(0, this.index));
-    const next = after.find((index) => this.items[index].state !== "complete");
-    if (next === undefined) toast(this.root, "Every face is complete. Train, or review what the model doubts.");
-    else this.open(next);
+    this.picker.step(direction);
   }
 
   // --- what is shown ------------------------------------------------------------------------------------------
@@ -143,19 +147,10 @@ export class LabelPage {
     const { editor, definition } = this;
     if (!editor.view || !definition) return;
     const { labeled, of } = summary(editor.view, definition);
-    const item = this.items[this.index];
-    const place = `${this.index + 1} / ${this.items.length}`;
-    this.head.replaceChildren(
-      ...[
-        el("div.face-name", { text: item?.picture.name ?? "", title: item?.picture.name ?? "" }),
-        el("div.face-count", {
-          text: `${labeled} of ${of} landmarks · ${place}${item?.count > 1 ? ` · face ${item.nth} of ${item.count}` : ""}`,
-        }),
-        item?.count > 1
-          ? el("button.plain.small", { type: "button", text: "Remove this face", onclick: () => this.removeFace() })
-          : null,
-      ].filter(Boolean),
-    );
+    const { face, skip } = editor.view;
+    const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
+    this.head.show({ name: editor.picture.name, labeled, of, nth, count, skip });
+    this.history.show();
     this.list.show(editor.view, editor.current);
     const current = definition.landmarks.find(({ id }) => id === editor.current);
     const caption = !current ? "All placed" : editor.view.points[current.id] ? current.name : `Next: ${current.name}`;
@@ -172,50 +167,13 @@ export class LabelPage {
         ? "Draw a box around the other face. Esc leaves."
         : this.mode === "box"
           ? "Draw the face's box, or drag a corner. X or Esc leaves."
-          : editor.waiting && current
-            ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
-            : "";
+          : skip
+            ? `Skipped: ${skip}. S takes it in again.`
+            : editor.waiting && current
+              ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
+              : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
-  }
-
-  updateItem(view) {
-    const index = this.items.findIndex(({ face }) => face === view.face);
-    if (index < 0 || !this.definition) return;
-    const now = summary(view, this.definition);
-    const item = this.items[index];
-    if (Object.entries(now).every(([key, value]) => item[key] === value)) return;
-    this.strip.update(index, { ...item, ...now });
-  }
-
-  thumbnail(item) {
-    const image = el("img", {
-      loading: "lazy",
-      decoding: "async",
-      alt: "",
-      src: this.session.thumbnailUrl(item.picture.id),
-    });
-    const bar = el(
-      "span.bar",
-      {},
-      el("span.fill", { style: { width: `${item.of ? (100 * item.labeled) / item.of : 0}%` } }),
-    );
-    const badge =
-      item.state === "complete"
-        ? el("span.badge.done", { title: "complete" }, icon("accept"))
-        : item.flagged
-          ? el("span.badge.doubt", { text: String(item.flagged), title: `${item.flagged} doubtful` })
-          : item.state === "predicted"
-            ? el("span.badge.predicted", { text: "◇", title: "predicted" })
-            : null;
-    const words = `${item.picture.name}${item.count > 1 ? `, face ${item.nth}` : ""}: ${item.labeled} of ${item.of}, ${item.state}`;
-    return [
-      image,
-      el("span.caption", { text: item.count > 1 ? `${item.picture.name} · ${item.nth}` : item.picture.name }),
-      bar,
-      badge,
-      el("span.sr-only", { text: words }),
-    ];
   }
 
   // --- boxes and faces ----------------------------------------------------------------------------------------
@@ -235,7 +193,7 @@ export class LabelPage {
       const view = await this.session.request("POST", `/pictures/${this.editor.picture.id}/faces`, { box });
       this.session.announceChange();
       await this.load();
-      await this.open(this.items.findIndex(({ face }) => face === view.face));
+      await this.openFace(this.items.find(({ face }) => face === view.face));
     } catch (error) {
       toast(this.root, error.message, "warning");
     }
@@ -247,7 +205,7 @@ export class LabelPage {
     try {
       await this.session.request("DELETE", `/faces/${item.face}`);
       // The neighbour in the list is another face of the same picture.
-      this.select(item.nth > 1 ? this.index - 1 : this.index + 1);
+      this.select(this.items[item.nth > 1 ? this.index - 1 : this.index + 1]);
       this.session.announceChange();
     } catch (error) {
       toast(this.root, error.message, "warning");
@@ -257,14 +215,15 @@ export class LabelPage {
   leave() {
     if (this.mode !== "place") this.setMode("place");
     else if (this.passes.running) this.passes.leave();
+    else if (this.history.isOpen) this.history.toggle();
     else this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus();
   }
 
   commands() {
     const { editor } = this;
     return [
-      ...stepCommands(this, "picture"),
-      { keys: ["U"], title: "Next unfinished face", icon: "skip", group: "go", run: () => this.nextUnfinished() },
+      ...stepCommands(this, "picture", { back: ["A"] }),
+      ...this.picker.commands(),
       ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),
@@ -287,7 +246,9 @@ export class LabelPage {
         run: () => this.setMode(this.mode === "face" ? "place" : "face"),
         active: () => this.mode === "face",
       },
-      { keys: ["Escape"], title: "Leave the box, or go to the list of landmarks", run: () => this.leave() },
+      ...this.skipping.commands(),
+      ...this.history.commands(),
+      { keys: ["Escape"], title: "Leave the box or the history, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];
   }

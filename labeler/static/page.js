@@ -33,11 +33,13 @@ async function loadReference(session, reference, pictures) {
   return loaded ? { image, points: reference.points, size: [picture.width, picture.height] } : null;
 }
 
-/** One item a face, in the order of the pictures. */
+/** One item a face, in the order of the pictures, numbered from 1. */
 export function facesOf(pictures) {
-  return pictures.flatMap((picture) =>
-    picture.faces.map((face, k) => ({ ...face, picture, face: face.id, nth: k + 1, count: picture.faces.length })),
-  );
+  return pictures
+    .flatMap((picture) =>
+      picture.faces.map((face, k) => ({ ...face, picture, face: face.id, nth: k + 1, count: picture.faces.length })),
+    )
+    .map((item, k) => ({ ...item, number: k + 1 }));
 }
 
 /** Calls `refresh` when the page comes into sight or others changed the project, not more often than needed. */

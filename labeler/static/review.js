@@ -15,6 +15,7 @@ import { Filmstrip } from "./filmstrip.js";
 import { LandmarkList } from "./landmarks.js";
 import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
 import { Shortcuts } from "./shortcuts.js";
+import { Skipping } from "./skip.js";
 
 const NO_PREDICTIONS = {
   title: "Nothing to review",
@@ -51,6 +52,7 @@ export class ReviewPage {
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, { onSelect: (id) => this.editor.select(id) });
+    this.skipping = new Skipping(this, () => this.head);
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
     this.listen();
@@ -98,7 +100,7 @@ export class ReviewPage {
     }
     const pictures = new Map(project.pictures.map((picture) => [picture.id, picture]));
     const open = this.items[this.index]?.face;
-    this.items = queue.map((item) => ({ ...item, picture: pictures.get(item.picture), done: false }));
+    this.items = queue.map((item) => ({ ...item, picture: pictures.get(item.picture), done: false, skip: null }));
     this.strip.setItems(this.items);
     const index = this.items.findIndex(({ face }) => face === open);
     if (index >= 0 && this.editor.view?.face === open) {
@@ -139,7 +141,7 @@ export class ReviewPage {
     const { labeled, of, flagged } = summary(editor.view, definition);
     const left = this.items.filter(({ done }) => !done).length;
     this.head.replaceChildren(
-      el("div.face-name", { text: editor.picture.name, title: editor.picture.name }),
+      el("div.face-name", { text: editor.picture.name, title: editor.picture.name, dir: "auto" }),
       el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
     );
@@ -149,8 +151,9 @@ export class ReviewPage {
     });
     const current = definition.landmarks.find(({ id }) => id === editor.current);
     const prediction = editor.view.predictions[editor.current];
-    this.hint.textContent =
-      labeled === of
+    this.hint.textContent = editor.view.skip
+      ? `Skipped: ${editor.view.skip}. S takes it in again.`
+      : labeled === of
         ? "Every point of this face is reviewed. D for the next face."
         : current && prediction && !editor.view.points[editor.current]
           ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
@@ -164,11 +167,12 @@ export class ReviewPage {
   updateItem(view) {
     const index = this.items.findIndex(({ face }) => face === view.face);
     if (index < 0 || !this.definition) return;
-    const { state, flagged } = summary(view, this.definition);
+    const { state, flagged, skip } = summary(view, this.definition);
     const item = this.items[index];
-    const done = state === "complete";
-    if (item.flagged === flagged && item.done === done) return;
-    this.strip.update(index, { ...item, flagged, done });
+    const done = state === "complete" || state === "skipped";
+    if (item.flagged === flagged && item.done === done && item.skip === skip) return;
+    this.items[index] = { ...item, flagged, done, skip };
+    this.strip.setItems(this.items);
     this.show();
   }
 
@@ -179,16 +183,16 @@ export class ReviewPage {
       alt: "",
       src: this.session.thumbnailUrl(item.picture.id),
     });
-    const doubt = item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
+    const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
     const wrong = item.done ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
-    const badge = item.done ? el("span.badge.done", {}, icon("accept")) : null;
+    const badge = item.done ? el("span.badge.done", {}, icon(item.skip ? "cross" : "accept")) : null;
     return [
       image,
       el(
         "span.words",
         {},
-        el("span.name", { text: item.name }),
-        el("span", { className: item.flagged && !item.done ? "doubt" : "", text: doubt }),
+        el("span.name", { text: item.name, title: item.name, dir: "auto" }),
+        el("span", { className: item.flagged && !item.done ? "doubt" : "", text: doubt, title: item.skip ?? "" }),
         wrong,
       ),
       badge,
@@ -252,6 +256,7 @@ export class ReviewPage {
       ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
+      ...this.skipping.commands(),
       { keys: ["G"], title: "Show the face", run: () => editor.frameFace() },
       {
         keys: ["Escape"],

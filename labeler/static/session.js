@@ -12,6 +12,11 @@ import { collapse, unseen } from "./journal.js";
 
 const RETRY_MS = [400, 1000, 2000, 5000];
 const KEEPALIVE_BYTES = 60_000;
+const NAME_KEY = "mdmd.annotator";
+// So many of our own edits are remembered per face: more than can wait for an answer.
+const OWN = 1000;
+// What may touch points that somebody else has changed meanwhile: the server checks these against what was seen here.
+const CHECKED = new Set(["points", "clear", "accept", "undo"]);
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -32,6 +37,7 @@ export class Session extends EventTarget {
     this.prefix = `mdmd.journal.${project}.`;
     this.queue = [];
     this.revisions = new Map();
+    this.own = new Map();
     this.status = { state: "saved", message: "" };
     this.channel = new BroadcastChannel(`mdmd.${project}`);
     this.channel.onmessage = ({ data }) => this.heard(data);
@@ -85,7 +91,7 @@ export class Session extends EventTarget {
   // --- edits ----------------------------------------------------------------------------------------------------
 
   setPoints(face, points, source) {
-    return this.edit(face, "points", { points, source, revision: this.revisions.get(face) ?? null });
+    return this.edit(face, "points", { points, source });
   }
 
   clearPoints(face, ids) {
@@ -96,18 +102,35 @@ export class Session extends EventTarget {
     return this.edit(face, "box", { box });
   }
 
+  /** `reason`: null takes the face in again. */
+  setSkip(face, reason) {
+    return this.edit(face, "skip", { reason });
+  }
+
   /** Accept the predictions of `ids`, or (null) of all that has no label: on the screen, `seen`. */
   accept(face, ids, seen = ids) {
     return this.edit(face, "accept", { ids: ids && ids.map(Number) }, seen.map(Number));
   }
 
-  /** `action` as in the routes: points, clear, box, accept, undo, redo. Promises the server's view, or null where the server refused. */
-  edit(face, action, body, seen) {
+  /** `action` as in the routes: points, clear, box, accept, skip, undo, redo. Promises the server's view, or null where the server refused. */
+  edit(face, action, content, seen) {
+    const body = { ...content, annotator: this.annotator };
+    if (CHECKED.has(action)) body.revision = this.revisions.get(face) ?? null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, seen, resolve });
       this.remember();
       this.pump();
     });
+  }
+
+  /** The name that signs this browser's edits; null while nobody has given one. */
+  get annotator() {
+    return this.storage.getItem(NAME_KEY);
+  }
+
+  set annotator(name) {
+    if (name) this.storage.setItem(NAME_KEY, name);
+    else this.storage.removeItem(NAME_KEY);
   }
 
   pending(face) {
@@ -144,14 +167,18 @@ export class Session extends EventTarget {
 
   send(edit, options) {
     const body = { ...edit.body };
-    // Our own acknowledged edits are no conflict: the revision of the newest one replaces an older one.
-    if (typeof body.revision === "number") body.revision = Math.max(body.revision, this.revisions.get(edit.face) ?? 0);
+    // The edit builds on what was seen when it was made, and on our own edits since: anything else is a conflict.
+    if (typeof body.revision === "number")
+      body.own = (this.own.get(edit.face) ?? []).filter((revision) => revision > body.revision);
+    // What a crashed page left behind was made in this browser too.
+    if (body.annotator === undefined) body.annotator = this.annotator;
     return this.request("POST", `/faces/${edit.face}/${edit.action}`, body, options);
   }
 
   acknowledge(edit, view) {
     this.leaveQueue(edit);
     this.revisions.set(edit.face, view.revision);
+    this.own.set(edit.face, [...(this.own.get(edit.face) ?? []), view.revision].slice(-OWN));
     this.emit("view", { view, fresh: !this.pending(edit.face) });
     this.channel.postMessage({ kind: "view", view });
     edit.resolve?.(view);

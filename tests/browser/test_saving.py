@@ -113,6 +113,78 @@ def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints:
     complaints.clear()
 
 
+def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("auks")
+    face = project.store.faces()[0].id
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.request.get(f"{site.url}/?token={site.token}", max_redirects=0)
+    other = context.new_page()
+    watch(other, complaints)
+    opened(page, site, "auks", face)
+    opened(other, site, "auks", face)
+    for x in (150, 250):
+        click_at(page, "label", x, 100)
+    saved(page)
+    assert other.evaluate(f"Object.keys({root('label')}.editor.view.points)") == []  # no channel between browsers
+
+    # Two quick clicks on what the first person has placed meanwhile, both made before the first answer is there.
+    held: list[Route] = []
+    other.route("**/faces/*/points", lambda route: held.append(route), times=1)
+    for x in (20, 30):
+        click_at(other, "label", x, 20)
+    while not held:
+        other.wait_for_timeout(20)
+    wait_for(lambda: other.evaluate(f"{root('label')}.session.queue.length") == 2)
+    held[0].continue_()
+    expect(other.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    saved(other)
+    assert [round(project.store.points(face)[face][key].x or 0) for key in (1, 2)] == [150, 250]
+    shown = other.evaluate(f"{root('label')}.editor.view.points")
+    assert sorted(shown) == ["1", "2"]
+    assert other.evaluate(f"{root('label')}.editor.current") == "3"
+
+    click_at(other, "label", 200, 160)
+    saved(other)
+    # Undo does not take back what the first person has not seen.
+    page.keyboard.press("Control+z")
+    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this face")
+    wait_for(lambda: sorted(page.evaluate(f"{root('label')}.editor.view.points")) == ["1", "2", "3"])
+    assert sorted(project.store.points(face)[face]) == [1, 2, 3]
+    page.keyboard.press("Control+z")
+    wait_for(lambda: sorted(project.store.points(face)[face]) == [1, 2])
+    context.close()
+    complaints.clear()
+
+
+def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("teals")
+    face = project.store.faces()[0].id
+    opened(page, site, "teals", face)
+    other = page.context.new_page()
+    watch(other, complaints)
+    opened(other, site, "teals", face)
+    page.bring_to_front()
+    page.keyboard.press("s")
+    page.keyboard.press("3")
+    expect(other.locator(".face-head .skip-note").first).to_have_text("Skipped: duplicate")
+    other.close()
+    page.route("**/faces/*/skip", lambda route: route.abort())
+    page.keyboard.press("s")
+    expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
+    page.evaluate(f"Object.assign({root('label')}.session, {{ sendRest: () => {{}} }})")
+    page.goto("about:blank")
+    page.unroute("**/faces/*/skip")
+    assert project.store.face(face).skip == "duplicate"
+    opened(page, site, "teals", face)
+    wait_for(lambda: project.store.face(face).skip is None)
+    saved(page)
+    complaints.clear()
+
+
 def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page, site: Site) -> None:
     page.goto(site.url)
     result = page.evaluate("""async () => {

@@ -1,0 +1,24 @@
+"""How fast a person labels, from the times of what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from statistics import median
+
+from labeler.store import Store
+
+#: Seconds after which a person has done something else between two actions.
+LONGEST_PAUSE = 60.0
+#: So many of the newest faces say how fast it goes; fewer than `FEWEST` say nothing yet.
+NEWEST, FEWEST = 20, 3
+
+
+def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
+    """The median time that persons spent on the newest faces of `complete` (ids, newest first).
+
+    None while few are done. Faces with imported labels do not count: nobody clicked them here.
+    """
+    times = (store.seconds_spent(face, longest_pause=LONGEST_PAUSE) for face in complete)
+    newest = list(islice((seconds for seconds in times if seconds is not None), NEWEST))
+    return median(newest) if len(newest) >= FEWEST else None
