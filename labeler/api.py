@@ -46,7 +46,7 @@ class Signed(BaseModel):
 
 class PointsBody(Signed):
     points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
-    source: Literal["placed", "dragged", "nudged", "corrected"] = "placed"
+    source: Literal["placed", "dragged", "nudged", "corrected", "moved"] = "placed"
     revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 

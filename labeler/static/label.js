@@ -41,6 +41,7 @@ export class LabelPage {
     });
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, {
+      canvas: this.editor.canvas,
       onSelect: (id) => {
         this.editor.select(id);
         this.editor.canvas.element.focus({ preventScroll: true });
@@ -164,9 +165,11 @@ export class LabelPage {
         ? "Draw a box around the other face. Esc leaves."
         : this.mode === "box"
           ? "Draw the face's box, or drag a corner. X or Esc leaves."
-          : editor.waiting && current
-            ? `Click ${current.name}${pen}`
-            : "";
+          : editor.selection.scope
+            ? editor.selection.hint
+            : editor.waiting && current
+              ? `Click ${current.name}${pen}`
+              : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
   }
@@ -248,7 +251,8 @@ export class LabelPage {
 
   leave() {
     if (this.mode !== "place") this.setMode("place");
-    else this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus();
+    else if (this.editor.selection.scope) this.editor.selection.scope = null;
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
   }
 
   commands() {
@@ -276,7 +280,7 @@ export class LabelPage {
         run: () => this.setMode(this.mode === "face" ? "place" : "face"),
         active: () => this.mode === "face",
       },
-      { keys: ["Escape"], title: "Leave the box, or go to the list of landmarks", run: () => this.leave() },
+      { keys: ["Escape"], title: "Leave the box or the frame, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];
   }

@@ -50,7 +50,7 @@ export class ReviewPage {
     this.editor = new FaceEditor(this.stage, session, { settle: (editor) => this.nextDoubtful(editor) });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
-    this.list = new LandmarkList(right, { onSelect: (id) => this.editor.select(id) });
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.editor.select(id) });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
     this.listen();
@@ -149,8 +149,9 @@ export class ReviewPage {
     });
     const current = definition.landmarks.find(({ id }) => id === editor.current);
     const prediction = editor.view.predictions[editor.current];
-    this.hint.textContent =
-      labeled === of
+    this.hint.textContent = editor.selection.scope
+      ? editor.selection.hint
+      : labeled === of
         ? "Every point of this face is reviewed. D for the next face."
         : current && prediction && !editor.view.points[editor.current]
           ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
@@ -219,6 +220,11 @@ export class ReviewPage {
     await this.editor.undo("undo");
   }
 
+  leave() {
+    if (this.editor.selection.scope) this.editor.selection.scope = null;
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+  }
+
   commands() {
     const { editor } = this;
     return [
@@ -246,12 +252,7 @@ export class ReviewPage {
       ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
-      { keys: ["G"], title: "Show the face", run: () => editor.frameFace() },
-      {
-        keys: ["Escape"],
-        title: "Go to the list of landmarks",
-        run: () => this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus(),
-      },
+      { keys: ["Escape"], title: "Leave the frame, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];
   }
