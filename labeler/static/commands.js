@@ -152,13 +152,16 @@ function lookCommands({ root, editor }) {
     run: () => panel.toggle(button.button),
   };
   look.addEventListener("changed", () => editor.emit("changed", {}));
+  const change = (down, up, title, name) => ({
+    keys: [down, up],
+    title,
+    run: ({ key }) => look.step(name, key === up ? 1 : -1),
+  });
   return [
     button,
-    { keys: ["["], title: "Darker", run: () => look.step("brightness", -1) },
-    { keys: ["]"], title: "Brighter", run: () => look.step("brightness", 1) },
-    { keys: ["{"], title: "Less contrast", run: () => look.step("contrast", -1) },
-    { keys: ["}"], title: "More contrast", run: () => look.step("contrast", 1) },
-    { keys: ["\\"], title: "Picture as it is: brightness and contrast back", run: () => look.reset() },
+    change("[", "]", "Darker, brighter", "brightness"),
+    change("{", "}", "Less, more contrast", "contrast"),
+    { keys: ["\\"], title: "Brightness and contrast as they were", run: () => look.reset() },
   ];
 }
 

@@ -8,12 +8,12 @@ const STALK = 26;
 const REACH = { mouse: 10, pen: 12, touch: 20 };
 
 /** {id: {x, y}} of the labels with coordinates in sight that `scope` ("group" of landmark `id`, or "face") moves. */
-export function movable({ definition, points, hiddenGroups }, scope, id) {
+export function movable({ definition, points, showPoints, hiddenGroups }, scope, id) {
   const group = definition?.landmarks.find((landmark) => landmark.id === id)?.group;
   const places = {};
   for (const landmark of definition?.landmarks ?? []) {
     const point = points[landmark.id];
-    if (!point?.v || hiddenGroups.has(landmark.group)) continue;
+    if (!point?.v || !showPoints || hiddenGroups.has(landmark.group)) continue;
     if (scope === "face" || landmark.group === group) places[landmark.id] = { x: point.x, y: point.y };
   }
   return places;

@@ -31,16 +31,15 @@ export function drawGhosts(context, viewport, scene, marks, radius) {
   for (const { landmark, x, y } of ghosts.values()) {
     if (!outlines.has(landmark.group)) outlines.set(landmark.group, new Path2D());
     const outline = outlines.get(landmark.group);
-    outline.moveTo(x + radius + 1, y);
-    outline.arc(x, y, radius + 1, 0, 2 * Math.PI);
+    outline.moveTo(x + radius + 1.5, y);
+    outline.arc(x, y, radius + 1.5, 0, 2 * Math.PI);
   }
   for (const [group, outline] of outlines) {
-    context.setLineDash([]);
-    context.lineWidth = 3.2;
-    context.strokeStyle = "rgb(0 0 0 / 55%)";
+    context.setLineDash([4, 3]);
+    context.lineWidth = 3.4;
+    context.strokeStyle = "rgb(0 0 0 / 65%)";
     context.stroke(outline);
-    context.setLineDash([3, 2.5]);
-    context.lineWidth = 1.8;
+    context.lineWidth = 2;
     context.strokeStyle = COLOURS[group];
     context.stroke(outline);
   }

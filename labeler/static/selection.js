@@ -6,7 +6,7 @@ import { middle, movable } from "./frame.js";
 import { move, scale, turn } from "./transform.js";
 
 const SCOPES = ["group", "face"];
-const WORDS = { group: "this group", face: "the whole face" };
+const WORDS = { group: "this group; W takes the whole face,", face: "the whole face; W or" };
 const STEPS = { scale: 1.01, turn: Math.PI / 180 };
 
 export class Selection {
@@ -33,8 +33,7 @@ export class Selection {
   }
 
   get hint() {
-    if (!this.scope) return "";
-    return `Moving ${WORDS[this.scope]}: drag inside the frame, by a corner or the handle. W for the next, Esc leaves.`;
+    return this.scope ? `Moving ${WORDS[this.scope]} Esc leaves` : "";
   }
 
   /** The group, then the face, then off; what has no label to move is passed over. */

@@ -8,7 +8,10 @@ import { el, icon, isTyping } from "./dom.js";
 export function keyName(event) {
   const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const shifted = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key));
-  return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", shifted ? "Shift" : "", key]
+  // Many keyboards write [ ] { } \ with AltGr, which Windows reports as Ctrl and Alt.
+  const written = event.getModifierState("AltGraph");
+  const [ctrl, alt] = [(event.ctrlKey || event.metaKey) && !written, event.altKey && !written];
+  return [ctrl ? "Ctrl" : "", alt ? "Alt" : "", shifted ? "Shift" : "", key]
     .filter(Boolean)
     .join("+");
 }
