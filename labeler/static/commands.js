@@ -61,7 +61,7 @@ export function landmarkCommands(page) {
       title: "Place the landmark at the pointer or the keyboard's cross",
       run: () => editor.placeAtCursor(),
     },
-    { keys: ["←", "→", "↑", "↓"], title: "Move the point, the cross or what is framed by 1 pixel (Shift 10, Alt 0.1)" },
+    { keys: ["←", "→", "↑", "↓"], title: "Move the point, the cross, the frame or the box by 1 pixel (Shift 10, Alt 0.1)" },
     ...nudges,
     ...selectionCommands(page),
     {
@@ -84,9 +84,9 @@ export function landmarkCommands(page) {
   ];
 }
 
-/** Moving, scaling and turning several labels as one. Outside that mode Ctrl and the arrows move the view. */
+/** Moving, scaling and turning several labels as one. Outside that mode and the box, Ctrl and the arrows move the view. */
 function selectionCommands({ editor }) {
-  const { selection, canvas } = editor;
+  const { selection, boxKeys, canvas } = editor;
   const arrows = [
     ["ArrowLeft", 40, 0, () => selection.turn(-1)],
     ["ArrowRight", -40, 0, () => selection.turn(1)],
@@ -95,7 +95,11 @@ function selectionCommands({ editor }) {
   ].map(([key, dx, dy, change]) => ({
     keys: [`Ctrl+${key}`],
     hidden: true,
-    run: () => (selection.scope ? change() : canvas.pan(dx, dy)),
+    run: () => {
+      if (boxKeys.active) boxKeys.grow(Math.sign(-dx), Math.sign(-dy));
+      else if (selection.scope) change();
+      else canvas.pan(dx, dy);
+    },
   }));
   return [
     {
@@ -106,7 +110,7 @@ function selectionCommands({ editor }) {
       run: () => selection.cycle(),
       active: () => Boolean(selection.scope),
     },
-    { keys: ["Ctrl+←", "→", "↑", "↓"], title: "Move the view; while moving a group or face: turn, scale" },
+    { keys: ["Ctrl+←", "→", "↑", "↓"], title: "Move the view; in the frame turn and scale, of the box resize" },
     ...arrows,
   ];
 }

@@ -3,6 +3,7 @@
 // Events: changed {} (view or current landmark), edited {face}, completed {} (the last landmark got its label),
 // newface {box} (drawn while `drawsNewFace`), note {message}.
 
+import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "./canvas.js";
 import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
@@ -23,6 +24,7 @@ export class FaceEditor extends EventTarget {
     this.pictures = new PictureCache(session);
     this.canvas = new LandmarkCanvas(root, { look: new Look(sessionStorage) });
     this.selection = new Selection(this);
+    this.boxKeys = new BoxKeys(this);
     new HiddenNote(root, this.canvas);
     this.view = null;
     this.current = null;
@@ -100,7 +102,8 @@ export class FaceEditor extends EventTarget {
     this.canvas.show({
       points: view?.points ?? {},
       predictions: view?.predictions ?? {},
-      box: view?.box ?? null,
+      // A box that is being drawn or moved is not the server's yet.
+      box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
       current,
       cursor: this.keyboardCursor,
       cursorName: landmark ? landmark.name + hidden : "",
@@ -202,8 +205,9 @@ export class FaceEditor extends EventTarget {
     return nextUnlabeled(this.definition, this.view.points) === null;
   }
 
-  /** Arrow keys: move what is selected, the labeled current point, or the keyboard's cursor for one that has none. */
+  /** Arrow keys: move the box, what is selected, the labeled current point, or the keyboard's cursor for one that has none. */
   nudge(dx, dy) {
+    if (this.boxKeys.active) return this.boxKeys.move(dx, dy);
     if (this.selection.scope) return this.selection.move(dx, dy);
     if (this.current === null) return;
     const point = this.view.points[this.current];
@@ -243,6 +247,7 @@ export class FaceEditor extends EventTarget {
 
   /** Send now what waits to be sent. */
   flush() {
+    this.boxKeys.flush();
     if (!this.nudged) return;
     const { ids, source, timer } = this.nudged;
     clearTimeout(timer);
@@ -252,6 +257,7 @@ export class FaceEditor extends EventTarget {
 
   /** Enter: put the current landmark where the keyboard's cursor or else the pointer is. */
   placeAtCursor() {
+    if (this.boxKeys.active) return this.boxKeys.enter();
     const id = this.current;
     if (id === null) return this.note("Every landmark of this face has its label.");
     const place = this.keyboardCursor ?? this.canvas.pointer;

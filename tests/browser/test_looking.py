@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.store import Point, PredictedPoint
+from mdmd.records import Box
 from tests.browser.conftest import Site, canvas, click_at, on_screen, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
@@ -84,6 +85,25 @@ def test_keys_scale_and_turn_about_the_middle(page: Page, site: Site) -> None:
     page.keyboard.press("Control+ArrowRight")  # a degree clockwise
     wait_for(lambda: places(project, face)[2][1] > 110)
     assert places(project, face)[2][:2] == pytest.approx((200 + 50.5 * 0.99985, 110 + 50.5 * 0.01745), abs=2e-3)
+
+
+def test_the_box_and_a_new_face_by_keys(page: Page, site: Site) -> None:
+    project, face = labeled(page, site, "avocets")
+    project.store.edit_box(face, Box(100, 50, 200, 150))
+    page.reload()
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
+    revision = project.store.face(face).revision
+    for key in ("x", "ArrowRight", "Shift+ArrowDown", "Control+ArrowLeft", "Escape"):
+        page.keyboard.press(key)
+    wait_for(lambda: project.store.face(face).box == Box(101, 60, 199, 150))
+    assert project.store.face(face).revision == revision + 1  # all of it is one undo
+    for key in ("Shift+X", "Shift+ArrowLeft", "Control+ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    wait_for(lambda: len(project.store.faces()) == 4)
+    assert [f.box for f in project.store.faces() if f.image_id == project.store.face(face).image_id] == [
+        Box(101, 60, 199, 150),
+        Box(90, 75, 200, 151),
+    ]
 
 
 def test_what_is_hidden_is_said_and_comes_back_by_one_press(page: Page, site: Site) -> None:
