@@ -56,7 +56,7 @@ class SeenBody(Signed):
 
 class PointsBody(SeenBody):
     points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
-    source: Literal["placed", "dragged", "nudged", "corrected", "started"] = "placed"
+    source: Literal["placed", "dragged", "nudged", "corrected", "moved", "started"] = "placed"
 
 
 class IdsBody(SeenBody):

@@ -16,8 +16,9 @@ from PIL import Image
 
 from labeler import jobs
 from labeler.api import build_api, install_errors
+from labeler.dataset import provenance, samples_of
 from labeler.project import Project, Workspace
-from mdmd.records import shipped_definitions
+from mdmd.records import Dataset, shipped_definitions
 
 BASE = "/api/projects/faces"
 
@@ -61,6 +62,22 @@ def test_a_placed_point_is_in_the_fresh_view_and_in_the_store(client: TestClient
     assert view == client.get(f"{BASE}/faces/1").json()
     assert project.store.points()[1][2].x == 5.0
     assert project.store.annotators() == {1: ["ana"]}
+
+
+def test_a_moved_group_is_one_edit_and_one_undo(client: TestClient, project: Project):
+    for key in (1, 2):
+        client.post(f"{BASE}/faces/1/points", json=place(key, x=10.0 * key))
+    points = [{"id": key, "x": 10.0 * key + 3, "y": 7.5, "v": key} for key in (1, 2)]
+    moved = client.post(f"{BASE}/faces/1/points", json={"points": points, "source": "moved"}).json()["points"]
+    assert moved == {
+        "1": {"x": 13.0, "y": 7.5, "v": 1, "source": "moved"},
+        "2": {"x": 23.0, "y": 7.5, "v": 2, "source": "moved"},
+    }
+    assert project.definition is not None
+    dataset = Dataset("faces", project.definition, samples_of(project.store, project.folder, project.definition, [1]))
+    assert provenance(project.store, dataset)[1]["sources"] == {"moved": 2}
+    back = client.post(f"{BASE}/faces/1/undo").json()["points"]
+    assert [(back[key]["x"], back[key]["source"]) for key in ("1", "2")] == [(10.0, "placed"), (20.0, "placed")]
 
 
 def test_a_label_session_over_http(client: TestClient):

@@ -2,23 +2,32 @@
 //
 // It holds no labels of its own and never fetches: a page hands it a scene and listens.
 //   place  {x, y, id}    a click on free ground while landmark `current` is unlabeled (or its prediction was clicked)
-//   drag   {id, x, y}    while a point is dragged          dragend {id, x, y, from: "label" | "prediction" | "ghost"}
+//   drag   {id, x, y, from}  while a point is dragged; from: "label", "prediction" or "ghost"    dragend  the same
+//   transform {places}   while several points are moved, scaled or turned as one   transformend {places}
+//   dragcancel           what `drag` and `transform` showed did not happen
 //   select {id}          a point was clicked; id null: free ground was clicked and nothing is to be placed
 //   box    {box}         a box was drawn or resized        hover   {id, x, y}      view  the viewport changed
+//   layers {}            something was hidden or shown
 // Coordinates are image pixels, (0, 0) the top-left corner of the top-left pixel.
 
-import { drawScene, ghostMarks, markers, pointRadius } from "./drawing.js";
+import { COLOURS } from "./definition.js";
+import { drawScene, markers, pointRadius } from "./drawing.js";
+import { drawFrame, gripAt } from "./frame.js";
+import { Gestures } from "./gestures.js";
+import { currentGhost } from "./ghosts.js";
+import { Look } from "./look.js";
+import { Loupe, loupeScale } from "./loupe.js";
 import { Viewport } from "./viewport.js";
 
-const DRAG_THRESHOLD = { mouse: 4, pen: 6, touch: 10 };
 const HIT_RADIUS = { mouse: 8, pen: 12, touch: 18 };
 
 export class LandmarkCanvas extends EventTarget {
-  constructor(container, { label = "Picture with landmarks" } = {}) {
+  constructor(container, { label = "Picture with landmarks", look = new Look() } = {}) {
     super();
     this.element = document.createElement("canvas");
     this.element.className = "landmark-canvas";
     this.element.tabIndex = 0;
+    this.element.style.touchAction = "none"; // fingers are for the canvas, not for the browser's scrolling
     this.element.setAttribute("role", "application");
     this.element.setAttribute("aria-label", label);
     container.append(this.element);
@@ -35,15 +44,21 @@ export class LandmarkCanvas extends EventTarget {
       cursor: null,
       cursorName: "",
       mode: "place",
+      selection: null,
+      showPoints: true,
       showEdges: true,
       showNames: false,
       showBox: false,
+      showLoupe: false,
+      hiddenGroups: new Set(),
       dimCertain: false,
     };
     this.touched = false;
-    this.pointers = new Map();
-    this.gesture = null;
-    this.spaceHeld = false;
+    this.pointer = null;
+    this.keysLead = false;
+    this.loupe = new Loupe();
+    this.look = look;
+    this.gestures = new Gestures(this);
     this.listen();
   }
 
@@ -72,6 +87,13 @@ export class LandmarkCanvas extends EventTarget {
     this.viewChanged();
   }
 
+  /** Move the picture by CSS pixels. */
+  pan(dx, dy) {
+    this.touched = true;
+    this.viewport.pan(dx, dy);
+    this.viewChanged();
+  }
+
   zoom(factor, x = this.viewport.width / 2, y = this.viewport.height / 2) {
     this.touched = true;
     this.viewport.zoomAt(factor, x, y);
@@ -93,8 +115,67 @@ export class LandmarkCanvas extends EventTarget {
       const context = this.element.getContext("2d");
       const ratio = window.devicePixelRatio || 1;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      drawScene(context, this.viewport, this.scene);
+      const shown = this.look.of(this.scene.image);
+      drawScene(context, this.viewport, this.scene, shown);
+      drawFrame(context, this.viewport, this.scene, this.gestures.active?.kind === "shape");
+      this.drawLoupe(context, shown);
     });
+  }
+
+  drawLoupe(context, shown) {
+    const place = this.scene.showLoupe || this.gestures.at ? this.lookedAt() : null;
+    const opened = place && !this.loupeOpen;
+    this.loupeOpen = Boolean(place);
+    if (!place) return;
+    const { current, points, definition } = this.scene;
+    const point = points[current]?.v ? points[current] : null;
+    const landmark = definition?.landmarks.find(({ id }) => id === current);
+    const mark = point && landmark ? { x: point.x, y: point.y, colour: COLOURS[landmark.group] } : null;
+    const finger = this.gestures.finger && Boolean(this.gestures.at);
+    this.loupe.draw(context, this.viewport, shown, place, { mark, finger });
+    if (opened) this.emit("view", {}); // it may ask for more pixels than the view does
+  }
+
+  /** The image point [x, y] of attention: in hand, under the keyboard's cross, at the pointer, or the current point. */
+  lookedAt() {
+    const { scene, gestures } = this;
+    const point = scene.points[scene.current];
+    const own = point?.v ? [point.x, point.y] : null;
+    return gestures.at ?? scene.cursor ?? (this.keysLead ? own : null) ?? this.pointer ?? own;
+  }
+
+  /** CSS pixels to an image pixel, where the picture is shown largest. */
+  get finestScale() {
+    const { scale } = this.viewport;
+    return this.loupeOpen ? loupeScale(scale) : scale;
+  }
+
+  // --- what is shown and hidden ---------------------------------------------------------------------------------
+
+  /** Show or hide points, edges, names, the loupe: `name` as in the scene. */
+  toggle(name) {
+    this.show({ [name]: !this.scene[name] });
+    this.emit("layers", {});
+  }
+
+  toggleGroup(group) {
+    const hiddenGroups = new Set(this.scene.hiddenGroups);
+    if (!hiddenGroups.delete(group)) hiddenGroups.add(group);
+    this.show({ hiddenGroups });
+    this.emit("layers", {});
+  }
+
+  /** Show the points of all groups again. */
+  showAll() {
+    this.show({ showPoints: true, hiddenGroups: new Set() });
+    this.emit("layers", {});
+  }
+
+  /** What is placed is seen: show the points, and the group of landmark `id`. */
+  reveal(id) {
+    const group = this.scene.definition?.landmarks.find((landmark) => landmark.id === id)?.group;
+    if (!this.scene.showPoints) this.toggle("showPoints");
+    if (this.scene.hiddenGroups.has(group)) this.toggleGroup(group);
   }
 
   destroy() {
@@ -115,19 +196,13 @@ export class LandmarkCanvas extends EventTarget {
 
   listen() {
     this.listeners = new AbortController();
-    const on = (name, handle, options) =>
-      this.element.addEventListener(name, handle, { signal: this.listeners.signal, ...options });
-    on("pointerdown", (event) => this.down(event));
-    on("pointermove", (event) => this.move(event));
-    on("pointerup", (event) => this.up(event));
-    on("pointercancel", (event) => this.cancel(event));
+    const { signal } = this.listeners;
+    const on = (name, handle, options) => this.element.addEventListener(name, handle, { signal, ...options });
+    this.gestures.listen(on);
     on("pointerleave", () => this.hover(null, null));
-    on("contextmenu", (event) => event.preventDefault());
-    on("auxclick", (event) => event.preventDefault());
     on("wheel", (event) => this.wheel(event), { passive: false });
-    on("keydown", (event) => this.space(event, true));
-    on("keyup", (event) => this.space(event, false));
-    on("blur", () => (this.spaceHeld = false));
+    on("keydown", (event) => this.followKeys(event));
+    this.look.addEventListener("changed", () => this.draw(), { signal });
     this.resizing = new ResizeObserver(() => this.resize());
     this.resizing.observe(this.element.parentElement);
   }
@@ -147,110 +222,28 @@ export class LandmarkCanvas extends EventTarget {
     this.draw();
   }
 
-  // --- gestures -------------------------------------------------------------------------------------------------
+  // --- pointer and keys -----------------------------------------------------------------------------------------
 
-  at(event) {
+  /** Where an event is on the canvas, in CSS pixels. */
+  placeOf(event) {
     const bounds = this.element.getBoundingClientRect();
     return [event.clientX - bounds.left, event.clientY - bounds.top];
   }
 
   /** The marker nearest to a place on the canvas, if it is near enough to be meant. */
   hit(x, y, pointerType = "mouse") {
-    const reach = Math.max(HIT_RADIUS[pointerType] ?? 8, pointRadius(this.scene.definition?.landmarks.length ?? 0) + 2);
+    const { scene, viewport } = this;
+    if (!scene.showPoints) return null;
+    const reach = Math.max(HIT_RADIUS[pointerType] ?? 8, pointRadius(scene.definition?.landmarks.length ?? 0) + 2);
     let best = null;
-    // Of the ghosts only the one whose turn it is can be taken hold of: a click beside another is for the current one.
-    const ghosts = ghostMarks(this.scene, this.viewport).filter(({ landmark }) => landmark.id === this.scene.current);
-    for (const mark of [...markers(this.scene, this.viewport), ...ghosts]) {
+    const consider = (mark) => {
       const distance = Math.hypot(mark.x - x, mark.y - y);
       if (distance <= reach && (!best || distance < best.distance)) best = { ...mark, distance };
-    }
+    };
+    markers(scene, viewport).forEach(consider);
+    const ghost = currentGhost(scene, viewport);
+    if (ghost && !best) consider(ghost);
     return best;
-  }
-
-  down(event) {
-    this.element.focus({ preventScroll: true });
-    const [x, y] = this.at(event);
-    this.pointers.set(event.pointerId, [x, y]);
-    this.element.setPointerCapture(event.pointerId);
-    if (this.pointers.size === 2) return this.startPinch();
-    const start = { x, y, pointerType: event.pointerType, moved: false, shift: event.shiftKey };
-    const panning = event.button === 1 || event.button === 2 || this.spaceHeld || !this.viewport.imageWidth;
-    if (panning) this.gesture = { kind: "pan", ...start, moved: true };
-    else if (this.scene.mode === "box") this.gesture = this.startBox(start);
-    else {
-      const mark = event.shiftKey ? null : this.hit(x, y, event.pointerType);
-      this.gesture = { kind: mark ? "point" : "ground", mark, ...start };
-    }
-    event.preventDefault();
-  }
-
-  move(event) {
-    const [x, y] = this.at(event);
-    const before = this.pointers.get(event.pointerId);
-    if (!before) return this.hover(x, y, event.pointerType);
-    this.pointers.set(event.pointerId, [x, y]);
-    const { gesture } = this;
-    if (!gesture) return;
-    if (gesture.kind === "pinch") return this.pinch();
-    if (!gesture.moved) {
-      if (Math.hypot(x - gesture.x, y - gesture.y) < DRAG_THRESHOLD[gesture.pointerType]) return;
-      gesture.moved = true;
-      // What the hand travelled before the threshold is not part of the pan.
-      if (gesture.kind === "ground") return;
-    }
-    if (gesture.kind === "point") this.dragPoint(gesture, x, y);
-    else if (gesture.kind === "box") this.dragBox(gesture, x, y);
-    else {
-      this.touched = true;
-      this.viewport.pan(x - before[0], y - before[1]);
-      this.viewChanged();
-    }
-  }
-
-  up(event) {
-    if (!this.pointers.delete(event.pointerId)) return;
-    const { gesture } = this;
-    this.gesture = null;
-    if (!gesture || gesture.kind === "pan" || gesture.kind === "pinch") return;
-    const [x, y] = this.at(event);
-    if (gesture.kind === "box") {
-      if (gesture.moved) this.emit("box", { box: this.scene.box });
-    } else if (gesture.kind === "point" && gesture.moved) {
-      const place = this.dragPoint(gesture, x, y);
-      this.emit("dragend", {
-        id: gesture.mark.landmark.id,
-        ...place,
-        from: gesture.mark.point ? "label" : gesture.mark.ghost ? "ghost" : "prediction",
-      });
-    } else if (!gesture.moved) this.click(gesture);
-  }
-
-  cancel(event) {
-    this.pointers.delete(event.pointerId);
-    const { gesture } = this;
-    this.gesture = null;
-    if (gesture?.kind === "box") this.show({ box: gesture.before });
-    if (gesture?.kind === "point" && gesture.moved) this.emit("dragcancel", { id: gesture.mark.landmark.id });
-  }
-
-  // A click is where the button went down: a hand that slips below the threshold moves nothing.
-  click({ mark, x, y, shift }) {
-    const { current, points } = this.scene;
-    const ownPrediction = mark && !mark.point && mark.landmark.id === current;
-    if (mark && !ownPrediction) return this.emit("select", { id: mark.landmark.id });
-    const [imageX, imageY] = this.viewport.toImage(x, y);
-    const free = current !== null && (!points[current] || points[current].v === 0 || shift);
-    if (free && this.viewport.contains(imageX, imageY))
-      return this.emit("place", { id: current, x: imageX, y: imageY });
-    return this.emit("select", { id: null, x: imageX, y: imageY });
-  }
-
-  dragPoint({ mark, x: startX, y: startY }, x, y) {
-    // Keep the offset between hand and point, so that the point does not jump when it is picked up.
-    const [imageX, imageY] = this.viewport.toImage(mark.x + x - startX, mark.y + y - startY);
-    const place = this.inside(imageX, imageY);
-    this.emit("drag", { id: mark.landmark.id, ...place });
-    return place;
   }
 
   inside(x, y) {
@@ -260,69 +253,34 @@ export class LandmarkCanvas extends EventTarget {
     };
   }
 
-  startBox(start) {
-    const before = this.scene.box;
-    const near = (a, b) => Math.abs(a - b) <= (start.pointerType === "mouse" ? 7 : 14);
-    let anchor = this.viewport.toImage(start.x, start.y);
-    if (before) {
-      const [x, y, w, h] = before;
-      const [left, top] = this.viewport.toScreen(x, y);
-      const [right, bottom] = this.viewport.toScreen(x + w, y + h);
-      const side = near(start.x, left) ? x + w : near(start.x, right) ? x : null;
-      const level = near(start.y, top) ? y + h : near(start.y, bottom) ? y : null;
-      if (side !== null && level !== null) anchor = [side, level];
-    }
-    return { kind: "box", anchor, before, ...start };
-  }
-
-  dragBox(gesture, x, y) {
-    const from = this.inside(...gesture.anchor);
-    const to = this.inside(...this.viewport.toImage(x, y));
-    const box = [Math.min(from.x, to.x), Math.min(from.y, to.y), Math.abs(from.x - to.x), Math.abs(from.y - to.y)];
-    if (box[2] >= 1 && box[3] >= 1) this.show({ box });
-  }
-
-  startPinch() {
-    this.gesture = { kind: "pinch", ...this.pinchState() };
-  }
-
-  pinchState() {
-    const [[ax, ay], [bx, by]] = this.pointers.values();
-    return { x: (ax + bx) / 2, y: (ay + by) / 2, span: Math.max(Math.hypot(ax - bx, ay - by), 1) };
-  }
-
-  pinch() {
-    if (this.pointers.size !== 2) return;
-    const now = this.pinchState();
-    this.viewport.pan(now.x - this.gesture.x, now.y - this.gesture.y);
-    this.zoom(now.span / this.gesture.span, now.x, now.y);
-    Object.assign(this.gesture, now);
-  }
-
   wheel(event) {
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 30 : event.deltaMode === 2 ? 300 : 1;
     const delta = Math.max(-240, Math.min(240, event.deltaY * lines));
-    this.zoom(Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0022)), ...this.at(event));
+    this.zoom(Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0022)), ...this.placeOf(event));
   }
 
-  space(event, held) {
-    if (event.code !== "Space") return;
-    event.preventDefault();
-    this.spaceHeld = held;
-    this.element.classList.toggle("panning", held);
+  followKeys(event) {
+    if (!event.key.startsWith("Arrow") || this.keysLead) return;
+    this.keysLead = true;
+    this.draw();
   }
 
   hover(x, y, pointerType) {
+    const { scene, viewport } = this;
     const mark = x === null ? null : this.hit(x, y, pointerType);
     const id = mark?.landmark.id ?? null;
-    const place = x === null ? null : this.viewport.toImage(x, y);
-    this.pointer = place && this.viewport.contains(...place) ? place : null;
-    this.element.classList.toggle("on-point", Boolean(mark) && this.scene.mode === "place");
-    if (id !== this.scene.hover) this.show({ hover: id });
+    const place = x === null ? null : viewport.toImage(x, y);
+    this.pointer = place && viewport.contains(...place) ? place : null;
+    const grip = x !== null && scene.mode === "place" ? gripAt(scene, viewport, x, y, pointerType) : null;
+    this.element.style.cursor = grip?.cursor ?? "";
+    this.element.classList.toggle("on-point", Boolean(mark) && scene.mode === "place");
+    if (id !== scene.hover) this.show({ hover: id });
     // Browsers report moves of a resting mouse when the page changes under it.
     if (this.rest?.[0] === x && this.rest[1] === y) return;
     this.rest = [x, y];
+    this.keysLead = false;
+    if (scene.showLoupe) this.draw();
     this.emit("hover", { id, x: this.pointer?.[0] ?? null, y: this.pointer?.[1] ?? null });
   }
 }

@@ -1,4 +1,6 @@
-// Commands that the label and the review page share. `page` has {editor, shortcuts, show(), step(direction)}.
+// Commands that the label and the review page share. `page` has {root, editor, shortcuts, step(direction)}.
+
+import { LookPanel } from "./look_panel.js";
 
 /** To the next and the previous `item` (a word for it) of the page; `back` are further keys for the previous one. */
 export function stepCommands(page, item, { back = [] } = {}) {
@@ -58,8 +60,9 @@ export function landmarkCommands(page) {
       title: "Place the landmark at the pointer or the keyboard's cross",
       run: () => editor.placeAtCursor(),
     },
-    { keys: ["←", "→", "↑", "↓"], title: "Move the point or the cross by 1 pixel (Shift 10, Alt 0.1)" },
+    { keys: ["←", "→", "↑", "↓"], title: "Move the point, the cross, the frame or the box by 1 pixel (Shift 10, Alt 0.1)" },
     ...nudges,
+    ...selectionCommands(page),
     {
       keys: ["V"],
       title: "Visibility: visible, hidden, absent",
@@ -80,32 +83,88 @@ export function landmarkCommands(page) {
   ];
 }
 
+/** Moving, scaling and turning several labels as one. Outside that mode and the box, Ctrl and the arrows move the view. */
+function selectionCommands({ editor }) {
+  const { selection, boxKeys, canvas } = editor;
+  const arrows = [
+    ["ArrowLeft", 40, 0, () => selection.turn(-1)],
+    ["ArrowRight", -40, 0, () => selection.turn(1)],
+    ["ArrowUp", 0, 40, () => selection.scale(1)],
+    ["ArrowDown", 0, -40, () => selection.scale(-1)],
+  ].map(([key, dx, dy, change]) => ({
+    keys: [`Ctrl+${key}`],
+    hidden: true,
+    run: () => {
+      if (boxKeys.active) boxKeys.grow(Math.sign(-dx), Math.sign(-dy));
+      else if (selection.scope) change();
+      else canvas.pan(dx, dy);
+    },
+  }));
+  return [
+    {
+      keys: ["W"],
+      title: "Move, scale and turn: this landmark's group, the whole face, off",
+      icon: "frame",
+      group: "edit",
+      run: () => selection.cycle(),
+      active: () => Boolean(selection.scope),
+    },
+    { keys: ["Ctrl+←", "→", "↑", "↓"], title: "Move the view; in the frame turn and scale, of the box resize" },
+    ...arrows,
+  ];
+}
+
 export function viewCommands(page) {
-  const { canvas } = page.editor;
+  const { editor } = page;
+  const { canvas } = editor;
   const toggle = (key, name, title, icon) => ({
     keys: [key],
     title,
     icon,
-    group: "look",
+    group: icon && "look",
     active: () => canvas.scene[name],
-    run: () => {
-      canvas.show({ [name]: !canvas.scene[name] });
-      page.show();
-    },
+    run: () => canvas.toggle(name),
   });
   return [
     { keys: ["F"], title: "Fit the picture", icon: "fit", group: "zoom", run: () => canvas.frame(null) },
-    {
-      keys: ["Z"],
-      title: "Zoom to the landmark",
-      icon: "target",
-      group: "zoom",
-      run: () => page.editor.zoomToCurrent(),
-    },
+    { keys: ["Shift+F"], title: "Zoom to the face", icon: "face", group: "zoom", run: () => editor.frameFace() },
+    { keys: ["Z"], title: "Zoom to the landmark", icon: "target", group: "zoom", run: () => editor.zoomToCurrent() },
+    { keys: ["Shift+Z"], title: "Zoom to each next landmark, on or off", run: () => editor.toggleFollow() },
     { keys: ["+", "="], title: "Zoom in", icon: "plus", group: "zoom", run: () => canvas.zoom(1.4) },
     { keys: ["-"], title: "Zoom out", icon: "minus", group: "zoom", run: () => canvas.zoom(1 / 1.4) },
+    toggle("L", "showLoupe", "Loupe", "loupe"),
+    ...lookCommands(page),
     toggle("E", "showEdges", "Edges", "edges"),
     toggle("T", "showNames", "Names of all points", "names"),
+    toggle("P", "showPoints", "Points, on or off"),
+    { keys: ["Shift+P"], title: "Show all points and groups again", run: () => canvas.showAll() },
+  ];
+}
+
+function lookCommands({ root, editor }) {
+  const { canvas } = editor;
+  const { look } = canvas;
+  const panel = new LookPanel(root, canvas);
+  const button = {
+    keys: [],
+    title: "Brightness and contrast",
+    icon: "look",
+    group: "look",
+    hidden: true,
+    active: () => !look.plain,
+    run: () => panel.toggle(button.button),
+  };
+  look.addEventListener("changed", () => editor.emit("changed", {}));
+  const change = (down, up, title, name) => ({
+    keys: [down, up],
+    title,
+    run: ({ key }) => look.step(name, key === up ? 1 : -1),
+  });
+  return [
+    button,
+    change("[", "]", "Darker, brighter", "brightness"),
+    change("{", "}", "Less, more contrast", "contrast"),
+    { keys: ["\\"], title: "Brightness and contrast as they were", run: () => look.reset() },
   ];
 }
 

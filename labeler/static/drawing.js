@@ -1,6 +1,8 @@
 // How a face looks on the canvas. Pure drawing: a context, a viewport, a scene; no state, no events.
 
 import { COLOURS, DOUBT } from "./definition.js";
+import { drawGhosts } from "./ghosts.js";
+import { SHARP_SCALE } from "./loupe.js";
 
 /** Mahalanobis radius that holds 90 % of the 2-D Laplacian. */
 export const R90 = 2.246;
@@ -22,10 +24,11 @@ export function pointRadius(landmarks) {
   return landmarks <= 30 ? 5 : landmarks <= 80 ? 4 : 3;
 }
 
-/** Where each landmark is drawn, in CSS pixels: its label, else its prediction. */
+/** Where each landmark is drawn, in CSS pixels: its label, else its prediction; those of hidden groups are not. */
 export function markers(scene, viewport) {
   const found = [];
   for (const landmark of scene.definition?.landmarks ?? []) {
+    if (scene.hiddenGroups.has(landmark.group)) continue;
     const point = scene.points[landmark.id];
     const prediction = scene.predictions[landmark.id];
     const place = point ?? prediction;
@@ -36,41 +39,44 @@ export function markers(scene, viewport) {
   return found;
 }
 
-/** Where landmarks without a label may lie, in CSS pixels. */
-export function ghostMarks(scene, viewport) {
-  return (scene.definition?.landmarks ?? []).flatMap((landmark) => {
-    const ghost = scene.ghosts?.[landmark.id];
-    if (!ghost || scene.points[landmark.id]) return [];
-    const [x, y] = viewport.toScreen(ghost.x, ghost.y);
-    return [{ landmark, x, y, ghost }];
-  });
-}
-
-export function drawScene(context, viewport, scene) {
+/** `shown`: the picture to draw for the scene's image and the filter to draw it with, as a Look gives them. */
+export function drawScene(context, viewport, scene, shown = { picture: scene.image, filter: "none" }) {
   context.clearRect(0, 0, viewport.width, viewport.height);
-  drawImage(context, viewport, scene);
+  drawImage(context, viewport, shown);
   drawBox(context, viewport, scene);
   const marks = markers(scene, viewport);
-  if (scene.showEdges) drawEdges(context, scene, marks);
   const radius = pointRadius(scene.definition?.landmarks.length ?? 0);
+  if (scene.showEdges) drawEdges(context, scene, marks);
+  if (scene.showPoints) {
+    drawGhosts(context, viewport, scene, marks, radius);
+    drawMarks(context, viewport, scene, marks, radius);
+  }
+  drawCursor(context, viewport, scene);
+  drawNames(context, viewport, scene, marks, radius);
+}
+
+function drawMarks(context, viewport, scene, marks, radius) {
   for (const mark of marks) if (mark.prediction) drawEllipse(context, viewport, mark, scene);
-  drawGhosts(context, viewport, scene, radius);
   // Doubtful points last, so that nothing hides them.
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
   for (const mark of [...marks].sort((a, b) => doubtful(a) - doubtful(b))) {
     if (mark.prediction) drawPrediction(context, mark, radius, scene);
     else drawPoint(context, mark, radius);
   }
-  drawFocus(context, viewport, scene, marks, radius);
-  drawNames(context, viewport, scene, marks, radius);
+  drawRing(context, scene, marks, radius);
 }
 
-function drawImage(context, viewport, scene) {
-  if (!scene.image) return;
+function drawImage(context, viewport, { picture, filter }) {
+  if (!picture) return;
   const [x, y] = viewport.toScreen(0, 0);
-  context.imageSmoothingEnabled = viewport.scale < 8;
-  context.imageSmoothingQuality = "high";
-  context.drawImage(scene.image, x, y, viewport.imageWidth * viewport.scale, viewport.imageHeight * viewport.scale);
+  const [width, height] = [viewport.imageWidth * viewport.scale, viewport.imageHeight * viewport.scale];
+  context.imageSmoothingEnabled = viewport.scale < SHARP_SCALE;
+  // The browser keeps a finely scaled version of an image element, but scales a filtered copy anew at every frame.
+  const isCopy = picture instanceof HTMLCanvasElement;
+  context.imageSmoothingQuality = !isCopy ? "high" : width < picture.width / 2 ? "medium" : "low";
+  context.filter = filter;
+  context.drawImage(picture, x, y, width, height);
+  context.filter = "none";
 }
 
 function drawBox(context, viewport, scene) {
@@ -161,21 +167,6 @@ function drawPoint(context, { landmark, x, y, point }, radius) {
   halo(context, path, COLOURS[landmark.group], { fill: point.v !== 1, width: point.v === 1 ? 2 : 1.5 });
 }
 
-function drawGhosts(context, viewport, scene, radius) {
-  for (const { landmark, x, y } of ghostMarks(scene, viewport)) {
-    const path = new Path2D();
-    path.arc(x, y, radius - 0.5, 0, 2 * Math.PI);
-    const isCurrent = landmark.id === scene.current;
-    if (isCurrent) {
-      path.moveTo(x + radius + 4.5, y);
-      path.arc(x, y, radius + 4.5, 0, 2 * Math.PI);
-    }
-    context.globalAlpha = isCurrent ? 1 : 0.75;
-    halo(context, path, COLOURS[landmark.group], { fill: false, width: 1 });
-  }
-  context.globalAlpha = 1;
-}
-
 function diamond(x, y, r) {
   const path = new Path2D();
   path.moveTo(x, y - r);
@@ -221,18 +212,17 @@ function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
   context.globalAlpha = 1;
 }
 
-function drawFocus(context, viewport, scene, marks, radius) {
+// Around the current point.
+function drawRing(context, scene, marks, radius) {
   const current = marks.find((mark) => mark.landmark.id === scene.current);
-  if (current) {
-    const ring = new Path2D();
-    ring.arc(current.x, current.y, radius + (current.prediction?.flagged ? 9 : 5), 0, 2 * Math.PI);
-    context.lineWidth = 3.5;
-    context.strokeStyle = "rgb(0 0 0 / 70%)";
-    context.stroke(ring);
-    context.lineWidth = 1.5;
-    context.strokeStyle = "#fff";
-    context.stroke(ring);
-  }
+  if (!current) return;
+  const ring = new Path2D();
+  ring.arc(current.x, current.y, radius + (current.prediction?.flagged ? 9 : 5), 0, 2 * Math.PI);
+  strokeOnDark(context, ring, 3.5);
+}
+
+// The keyboard's cross.
+function drawCursor(context, viewport, scene) {
   if (!scene.cursor) return;
   const [x, y] = viewport.toScreen(...scene.cursor);
   const cross = new Path2D();
@@ -245,16 +235,20 @@ function drawFocus(context, viewport, scene, marks, radius) {
     cross.moveTo(x + 4 * dx, y + 4 * dy);
     cross.lineTo(x + 14 * dx, y + 14 * dy);
   }
-  context.lineWidth = 4;
+  strokeOnDark(context, cross, 4);
+}
+
+function strokeOnDark(context, path, dark) {
+  context.lineWidth = dark;
   context.strokeStyle = "rgb(0 0 0 / 70%)";
-  context.stroke(cross);
+  context.stroke(path);
   context.lineWidth = 1.5;
   context.strokeStyle = "#fff";
-  context.stroke(cross);
+  context.stroke(path);
 }
 
 function drawNames(context, viewport, scene, marks, radius) {
-  for (const mark of marks) {
+  for (const mark of scene.showPoints || scene.showNames ? marks : []) {
     const id = mark.landmark.id;
     if (scene.showNames || id === scene.hover || id === scene.current) {
       drawTag(context, viewport, mark.landmark.name, mark.x + radius + 6, mark.y);

@@ -4,11 +4,17 @@
 // completed {} (every landmark has its label),
 // newface {box} (drawn while `drawsNewFace`), note {message}.
 
+import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "./canvas.js";
 import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
+import { HiddenNote } from "./hidden_note.js";
+import { Look } from "./look.js";
 import { PictureCache } from "./pictures.js";
+import { Selection } from "./selection.js";
 
 const NUDGE_PAUSE_MS = 450;
+/** What a dragged point comes from, and how its label came about. */
+const SOURCES = { label: "dragged", prediction: "corrected", ghost: "corrected" };
 
 export class FaceEditor extends EventTarget {
   /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done; `asksFor(id)`: whether a
@@ -19,13 +25,17 @@ export class FaceEditor extends EventTarget {
     this.settle = settle;
     this.asksFor = asksFor;
     this.pictures = new PictureCache(session);
-    this.canvas = new LandmarkCanvas(root);
+    this.canvas = new LandmarkCanvas(root, { look: new Look(sessionStorage) });
+    this.selection = new Selection(this);
+    this.boxKeys = new BoxKeys(this);
+    new HiddenNote(root, this.canvas);
     this.view = null;
     this.ghosts = {};
     this.current = null;
     this.pen = 2;
     this.keyboardCursor = null;
     this.lastPlace = null;
+    this.follow = false;
     this.listen();
   }
 
@@ -35,13 +45,14 @@ export class FaceEditor extends EventTarget {
     on("select", ({ id }) => this.select(id ?? nextUnlabeled(this.definition, this.view.points, this.current)));
     on("drag", ({ id, x, y }) => this.showPoint(id, { x, y }));
     on("dragend", ({ id, x, y, from }) => {
-      this.move(id, x, y, from === "label" ? "dragged" : "corrected");
+      this.move(id, x, y, SOURCES[from]);
       if (from === "ghost") this.advance();
     });
     on("dragcancel", () => this.reload());
     on("box", ({ box }) => this.boxDrawn(box));
     on("hover", ({ x }) => x !== null && this.hideCursor());
     on("view", () => this.sharpen());
+    on("layers", () => this.emit("changed", {}));
     this.session.addEventListener("view", ({ detail }) => this.receive(detail));
     window.addEventListener("pagehide", () => this.flush());
   }
@@ -68,11 +79,11 @@ export class FaceEditor extends EventTarget {
       sharpened: false,
       placesBefore: new Map(),
     });
-    this.canvas.scene.cursor = null;
+    Object.assign(this.canvas.scene, { cursor: null, selection: null });
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
     if (!image) this.note(`${picture.name} cannot be shown: the picture did not load`);
-    this.select(this.settle(this));
     if (frameFace) this.frameFace();
+    this.goTo(this.settle(this));
     return true;
   }
 
@@ -84,7 +95,7 @@ export class FaceEditor extends EventTarget {
   }
 
   receive({ view, fresh }) {
-    if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gesture?.moved) return;
+    if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gestures.dragging) return;
     this.view = view;
     // Another page may have labeled what was next here: a click must not overwrite it unseen.
     if (this.waiting && view.points[this.current]) this.current = this.settle(this);
@@ -100,7 +111,8 @@ export class FaceEditor extends EventTarget {
       points: view?.points ?? {},
       predictions: this.shownPredictions(),
       ghosts: this.openGhosts(),
-      box: view?.box ?? null,
+      // A box that is being drawn or moved is not the server's yet.
+      box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
       current,
       cursor: this.keyboardCursor,
       cursorName: landmark ? landmark.name + hidden : "",
@@ -141,8 +153,14 @@ export class FaceEditor extends EventTarget {
     this.refresh();
   }
 
+  /** Select by key or after an edit: with `follow`, the view goes to where the landmark is expected. */
+  goTo(id) {
+    this.select(id);
+    if (this.follow) this.zoomToExpected();
+  }
+
   step(direction) {
-    if (this.definition) this.select(stepLandmark(this.definition, this.current, direction));
+    if (this.definition) this.goTo(stepLandmark(this.definition, this.current, direction));
   }
 
   stepFlagged(direction) {
@@ -154,7 +172,7 @@ export class FaceEditor extends EventTarget {
       direction > 0
         ? (ids.find((id) => order.indexOf(id) > at) ?? ids[0])
         : (ids.findLast((id) => order.indexOf(id) < at) ?? ids.at(-1));
-    this.select(next);
+    this.goTo(next);
   }
 
   // --- edits: shown at once, then sent --------------------------------------------------------------------------
@@ -170,17 +188,28 @@ export class FaceEditor extends EventTarget {
     this.change({ points: { ...this.view.points, [id]: { ...known, ...change } } });
   }
 
-  send(id, source) {
-    const { x, y, v } = this.view.points[id];
-    const point = v ? { id: Number(id), x: round(x), y: round(y), v } : { id: Number(id), x: null, y: null, v };
-    this.session.setPoints(this.view.face, [point], source);
+  /** Labels {id: {x, y}} at other places, whatever is current. */
+  showPlaces(places) {
+    const points = { ...this.view.points };
+    for (const [id, place] of Object.entries(places)) points[id] = { ...points[id], ...place };
+    this.change({ points });
+  }
+
+  /** The labels of `ids` as they are shown, as one edit. */
+  send(ids, source) {
+    const points = ids.map((id) => {
+      const { x, y, v } = this.view.points[id];
+      return v ? { id: Number(id), x: round(x), y: round(y), v } : { id: Number(id), x: null, y: null, v };
+    });
+    this.session.setPoints(this.view.face, points, source);
     this.emit("edited", { face: this.view.face });
   }
 
   place(id, x, y, source = this.view.predictions[id] ? "corrected" : "placed") {
     this.flush();
+    this.canvas.reveal(id);
     this.showPoint(id, { x, y, v: this.pen });
-    this.send(id, source);
+    this.send([id], source);
     this.lastPlace = [x, y];
     this.advance();
   }
@@ -188,13 +217,13 @@ export class FaceEditor extends EventTarget {
   move(id, x, y, source) {
     this.flush();
     this.showPoint(id, { x, y });
-    this.send(id, source);
+    this.send([id], source);
     this.lastPlace = [x, y];
   }
 
   advance() {
     const next = this.settle(this);
-    this.select(next);
+    this.goTo(next);
     if (next !== null) return;
     if (this.isComplete()) this.emit("completed", {});
     this.emit("finished", {});
@@ -204,8 +233,10 @@ export class FaceEditor extends EventTarget {
     return nextUnlabeled(this.definition, this.view.points) === null;
   }
 
-  /** Arrow keys: move the labeled current point, or the keyboard's cursor for one that has none. */
+  /** Arrow keys: move the box, what is selected, the labeled current point, or the keyboard's cursor for one that has none. */
   nudge(dx, dy) {
+    if (this.boxKeys.active) return this.boxKeys.move(dx, dy);
+    if (this.selection.scope) return this.selection.move(dx, dy);
     if (this.current === null) return;
     const point = this.view.points[this.current];
     if (point?.v === 0) return;
@@ -215,9 +246,14 @@ export class FaceEditor extends EventTarget {
       return this.refresh();
     }
     const [x, y] = this.within(point.x + dx, point.y + dy);
-    clearTimeout(this.nudged?.timer);
-    this.nudged = { id: this.current, timer: setTimeout(() => this.flush(), NUDGE_PAUSE_MS) };
     this.showPoint(this.current, { x, y });
+    this.sendSoon([this.current], "nudged");
+  }
+
+  /** Send the labels of `ids` after a pause: many small steps are one edit, and one undo. */
+  sendSoon(ids, source) {
+    clearTimeout(this.nudged?.timer);
+    this.nudged = { ids, source, timer: setTimeout(() => this.flush(), NUDGE_PAUSE_MS) };
   }
 
   within(x, y) {
@@ -237,17 +273,19 @@ export class FaceEditor extends EventTarget {
     this.refresh();
   }
 
-  /** Send nudges that have not been sent: many small steps are one edit, and one undo. */
+  /** Send now what waits to be sent. */
   flush() {
+    this.boxKeys.flush();
     if (!this.nudged) return;
-    clearTimeout(this.nudged.timer);
-    const { id } = this.nudged;
+    const { ids, source, timer } = this.nudged;
+    clearTimeout(timer);
     this.nudged = null;
-    this.send(id, "nudged");
+    this.send(ids, source);
   }
 
   /** Enter: put the current landmark where the keyboard's cursor, or else its ghost, or else the pointer is. */
   placeAtCursor() {
+    if (this.boxKeys.active) return this.boxKeys.enter();
     const id = this.current;
     if (id === null) return this.note("Every landmark of this face has its label.");
     const ghost = this.openGhosts()[id];
@@ -294,7 +332,7 @@ export class FaceEditor extends EventTarget {
       if (!before) return this.clear();
       this.showPoint(id, { x: before[0], y: before[1], v });
     } else this.showPoint(id, { v });
-    this.send(id, "placed");
+    this.send([id], "placed");
     if (!point) this.advance();
   }
 
@@ -374,6 +412,21 @@ export class FaceEditor extends EventTarget {
     this.canvas.zoomTo(x, y);
   }
 
+  /** Zoom to where the current landmark is or should be: its label, prediction or ghost; without any, stay. */
+  zoomToExpected() {
+    const id = this.current;
+    const places = [this.view?.points[id], this.view?.predictions[id], this.canvas.scene.ghosts[id]];
+    const place = places.find((known) => known && known.x !== null);
+    if (place) this.canvas.zoomTo(place.x, place.y);
+  }
+
+  /** Follow on or off: every next landmark is zoomed to. */
+  toggleFollow() {
+    this.follow = !this.follow;
+    if (this.follow) this.zoomToExpected();
+    this.emit("changed", {});
+  }
+
   // Once the zoom asks for more pixels than the screen-sized copy has, show the original.
   async sharpen() {
     const { picture } = this;
@@ -381,7 +434,7 @@ export class FaceEditor extends EventTarget {
     const copy = this.canvas.scene.image;
     if (
       !copy ||
-      this.canvas.viewport.scale * (window.devicePixelRatio || 1) < (1.5 * copy.naturalWidth) / picture.width
+      this.canvas.finestScale * (window.devicePixelRatio || 1) < (1.5 * copy.naturalWidth) / picture.width
     )
       return;
     this.sharpened = true;

@@ -48,6 +48,7 @@ export class LabelPage {
     this.passes = new Passes(this);
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, {
+      canvas: this.editor.canvas,
       onSelect: (id) => {
         this.editor.select(id);
         leave();
@@ -167,11 +168,13 @@ export class LabelPage {
         ? "Draw a box around the other face. Esc leaves."
         : this.mode === "box"
           ? "Draw the face's box, or drag a corner. X or Esc leaves."
-          : skip
-            ? `Skipped: ${skip}. S takes it in again.`
-            : editor.waiting && current
-              ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
-              : "";
+          : editor.selection.scope
+            ? editor.selection.hint
+            : skip
+              ? `Skipped: ${skip}. S takes it in again.`
+              : editor.waiting && current
+                ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
+                : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
   }
@@ -214,9 +217,10 @@ export class LabelPage {
 
   leave() {
     if (this.mode !== "place") this.setMode("place");
+    else if (this.editor.selection.scope) this.editor.selection.scope = null;
     else if (this.passes.running) this.passes.leave();
     else if (this.history.isOpen) this.history.toggle();
-    else this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus();
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
   }
 
   commands() {
@@ -248,7 +252,7 @@ export class LabelPage {
       },
       ...this.skipping.commands(),
       ...this.history.commands(),
-      { keys: ["Escape"], title: "Leave the box or the history, or go to the list of landmarks", run: () => this.leave() },
+      { keys: ["Escape"], title: "Leave what is open, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];
   }

@@ -1,7 +1,7 @@
 // The landmarks of a face as a real list, by group: for eyes that want an overview and for screen readers.
 
 import { COLOURS, groupTitle } from "./definition.js";
-import { el } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { landmarkState } from "./face.js";
 
 const WORDS = {
@@ -14,15 +14,19 @@ const WORDS = {
 };
 
 export class LandmarkList {
-  constructor(root, { onSelect }) {
-    this.onSelect = onSelect;
+  /** `canvas`: on which a group's eye hides and shows its points. */
+  constructor(root, { canvas, onSelect }) {
+    Object.assign(this, { canvas, onSelect });
+    this.eyes = new Map();
     this.element = el("div.landmarks", { "aria-label": "Landmarks", role: "group" });
     root.append(this.element);
+    canvas.addEventListener("layers", () => this.showEyes());
   }
 
   setDefinition(definition) {
     this.definition = definition;
     this.rows = new Map();
+    this.eyes.clear();
     this.element.replaceChildren();
     const groups = [...new Set(definition.landmarks.map(({ group }) => group))];
     for (const group of groups) {
@@ -30,7 +34,31 @@ export class LandmarkList {
       for (const landmark of definition.landmarks.filter((other) => other.group === group))
         list.append(this.row(landmark));
       const chip = el("span.chip", { style: { background: COLOURS[group] } });
-      this.element.append(el("section", {}, el("h3", {}, chip, groupTitle(group)), list));
+      const title = el("span.group-title", { text: groupTitle(group) });
+      this.element.append(el("section", {}, el("h3", {}, chip, title, this.eye(group)), list));
+    }
+    this.showEyes();
+  }
+
+  eye(group) {
+    const { canvas } = this;
+    const press = (event) => {
+      canvas.toggleGroup(group);
+      // A mouse goes back to the picture; keys stay where they are, for the next group.
+      if (event.detail) canvas.element.focus({ preventScroll: true });
+    };
+    const button = el("button.group-eye", { type: "button", onclick: press });
+    this.eyes.set(group, button);
+    return button;
+  }
+
+  showEyes() {
+    for (const [group, button] of this.eyes) {
+      const hidden = this.canvas.scene.hiddenGroups.has(group);
+      button.replaceChildren(icon(hidden ? "eyeShut" : "eye"));
+      button.title = `${hidden ? "Show" : "Hide"} ${groupTitle(group)}`;
+      button.setAttribute("aria-label", button.title);
+      button.closest("section")?.classList.toggle("is-hidden", hidden);
     }
   }
 

@@ -51,7 +51,7 @@ export class ReviewPage {
     this.editor = new FaceEditor(this.stage, session, { settle: (editor) => this.nextDoubtful(editor) });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
-    this.list = new LandmarkList(right, { onSelect: (id) => this.editor.select(id) });
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.editor.select(id) });
     this.skipping = new Skipping(this, () => this.head);
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
@@ -151,15 +151,17 @@ export class ReviewPage {
     });
     const current = definition.landmarks.find(({ id }) => id === editor.current);
     const prediction = editor.view.predictions[editor.current];
-    this.hint.textContent = editor.view.skip
-      ? `Skipped: ${editor.view.skip}. S takes it in again.`
-      : labeled === of
-        ? "Every point of this face is reviewed. D for the next face."
-        : current && prediction && !editor.view.points[editor.current]
-          ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
-          : flagged
-            ? ""
-            : "No doubtful point left. Shift+A accepts the rest and goes on.";
+    this.hint.textContent = editor.selection.scope
+      ? editor.selection.hint
+      : editor.view.skip
+        ? `Skipped: ${editor.view.skip}. S takes it in again.`
+        : labeled === of
+          ? "Every point of this face is reviewed. D for the next face."
+          : current && prediction && !editor.view.points[editor.current]
+            ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
+            : flagged
+              ? ""
+              : "No doubtful point left. Shift+A accepts the rest and goes on.";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
   }
@@ -229,6 +231,11 @@ export class ReviewPage {
     await this.open(at());
   }
 
+  leave() {
+    if (this.editor.selection.scope) this.editor.selection.scope = null;
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+  }
+
   commands() {
     const { editor } = this;
     return [
@@ -257,12 +264,7 @@ export class ReviewPage {
       ...landmarkCommands(this),
       ...viewCommands(this),
       ...this.skipping.commands(),
-      { keys: ["G"], title: "Show the face", run: () => editor.frameFace() },
-      {
-        keys: ["Escape"],
-        title: "Go to the list of landmarks",
-        run: () => this.root.querySelector(".landmarks [aria-current], .landmarks button")?.focus(),
-      },
+      { keys: ["Escape"], title: "Leave the frame, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];
   }

@@ -8,7 +8,10 @@ import { el, icon, isTyping } from "./dom.js";
 export function keyName(event) {
   const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const shifted = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key));
-  return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", shifted ? "Shift" : "", key]
+  // Many keyboards write [ ] { } \ with AltGr, which Windows reports as Ctrl and Alt.
+  const written = event.getModifierState("AltGraph");
+  const [ctrl, alt] = [(event.ctrlKey || event.metaKey) && !written, event.altKey && !written];
+  return [ctrl ? "Ctrl" : "", alt ? "Alt" : "", shifted ? "Shift" : "", key]
     .filter(Boolean)
     .join("+");
 }
@@ -19,6 +22,13 @@ export class Shortcuts {
     Object.assign(this, { root, commands, canvas });
     this.byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command])));
     document.addEventListener("keydown", (event) => this.press(event));
+    root.addEventListener("click", () => this.keepFocus());
+  }
+
+  // What had the focus may be gone or disabled, or was no control: then the keys belong to the canvas.
+  keepFocus() {
+    const nobody = !document.activeElement || document.activeElement === document.body;
+    if (nobody && this.root.offsetParent && !this.overlay) this.canvas.focus({ preventScroll: true });
   }
 
   press(event) {
@@ -43,6 +53,7 @@ export class Shortcuts {
       if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
       if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
     }
+    this.keepFocus();
   }
 
   toolbar() {
@@ -64,7 +75,8 @@ export class Shortcuts {
       if (command.text) button.append(el("span", { text: command.text }));
       button.addEventListener("click", () => {
         command.run();
-        this.canvas.focus({ preventScroll: true });
+        // Unless the command went elsewhere, as into a panel.
+        if (document.activeElement === button) this.canvas.focus({ preventScroll: true });
       });
       command.button = button;
       groups.get(command.group).append(button);
@@ -88,7 +100,10 @@ export class Shortcuts {
       list.append(el("div", {}, names, el("dd", { text: title })));
     }
     const mouse = el("p.help-mouse", {
-      text: "Mouse: click places, drag moves a point, wheel zooms, drag on free ground (or with Space, middle or right button) pans, Shift+click places on top of another point.",
+      text:
+        "Mouse and pen: click places, drag moves a point, wheel zooms, drag on free ground (or with Space, middle or right button) pans, " +
+        "Shift+click places on top of another point, Ctrl+drag on a point moves its group, Ctrl+Shift+drag the whole face. " +
+        "Fingers: tap places, press and hold places with the loupe, two fingers zoom and pan.",
     });
     const close = el("button.plain", { type: "button", text: "Close", onclick: () => this.toggleHelp() });
     const panel = el(
