@@ -103,7 +103,7 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
         return
     partner = definition.landmarks[other]
     twin = mirrored_name(name)
-    if twin in definition.landmarks and twin != partner:
+    if twin != name and twin in definition.landmarks and twin != partner:
         yield Problem(f"{name!r} is paired with {partner!r}, though there is {twin!r}", (k,))
     if k > other:
         return
@@ -130,8 +130,8 @@ class Effect:
     """What saving a category would do to the labels there are.
 
     `labels` counts the labels of every landmark id that has any, of landmarks deleted earlier too; the others count
-    faces: `finished` are not complete now and would be, `unfinished` the other way round, `set_aside` would lose a label
-    from sight, and to `back` one would come back.
+    faces: `finished` are not complete now and would be, `unfinished` the other way round, `set_aside` would lose a
+    label from sight, and to `back` one would come back.
     """
 
     labels: dict[int, int]

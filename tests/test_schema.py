@@ -146,6 +146,7 @@ def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = T
         (pair_of(("nose_left", "nose"), ("nose_tip", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("a", "left_eye"), ("b", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("left_eye_0", "left_eye"), ("right_eye_1", "right_eye")), "", []),
+        (pair_of(("nose_1", "nose"), ("nose_2", "nose")), "", []),
         (pair_of(("copyright", "nose"), ("a", "nose"), paired=False), "", []),
     ],
 )
