@@ -103,7 +103,8 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
         return
     partner = definition.landmarks[other]
     twin = mirrored_name(name)
-    if twin != name and twin in definition.landmarks and twin != partner:
+    # Names that end in their side name their twin; of left_brow_0 and right_brow_4 the numbers merely run on.
+    if name.endswith(("_left", "_right")) and twin in definition.landmarks and twin != partner:
         yield Problem(f"{name!r} is paired with {partner!r}, though there is {twin!r}", (k,))
     if k > other:
         return

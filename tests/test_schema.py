@@ -160,6 +160,9 @@ def test_contradictions_of_left_and_right_are_told_and_keep_nothing_from_being_s
 
 
 def test_a_pair_that_passes_over_its_namesake_is_told():
+    numbered = ["left_nostril_0", "right_nostril_1", "right_nostril_0", "left_nostril_1"]
+    category = {"keypoints": numbered, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}
+    assert schema.cautions(category) == []
     names = ["nose_left", "nostril_right", "nose_right", "nostril_left"]
     category = {"keypoints": names, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}
     assert [(caution.text, caution.landmarks) for caution in schema.cautions(category)] == [
