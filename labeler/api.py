@@ -255,7 +255,17 @@ def template(bench: Bench, name: str) -> dict[str, Any]:
 
 @routes.post("/definition/check")
 def check(bench: Bench, body: CheckBody) -> dict[str, Any]:
-    return {"problems": bench.check_definition(body.category.model_dump())}
+    return bench.check_definition(body.category.model_dump())
+
+
+@routes.post("/definition/effect")
+def effect(bench: Bench, body: CheckBody) -> dict[str, Any]:
+    return bench.definition_effect(body.category.model_dump())
+
+
+@routes.get("/definition/versions")
+def versions(bench: Bench) -> list[dict[str, Any]]:
+    return bench.definition_versions()
 
 
 @routes.put("/definition")

@@ -104,11 +104,12 @@ class Action:
 
 @dataclass(frozen=True)
 class SavedDefinition:
-    """A version of the project's definition: the COCO category and where its landmarks stand on a picture."""
+    """A version of the project's definition: the COCO category, where its landmarks stand on a picture, when saved."""
 
     version: int
     category: dict[str, Any]
     reference: dict[str, Any] | None
+    at: float = 0.0
 
 
 class Store:
@@ -491,10 +492,13 @@ class Store:
 
     def definitions(self) -> list[SavedDefinition]:
         """All versions, oldest first."""
-        rows = self._rows("SELECT version, category, reference FROM definitions ORDER BY version")
+        rows = self._rows("SELECT version, category, reference, at FROM definitions ORDER BY version")
         return [
             SavedDefinition(
-                row["version"], json.loads(row["category"]), json.loads(row["reference"]) if row["reference"] else None
+                row["version"],
+                json.loads(row["category"]),
+                json.loads(row["reference"]) if row["reference"] else None,
+                row["at"],
             )
             for row in rows
         ]
@@ -515,6 +519,7 @@ class Store:
                 version + 1,
                 {**category, "definition_version": version + 1},
                 dict(reference) if reference else None,
+                self._clock(),
             )
             db.execute(
                 "INSERT INTO definitions (version, category, reference, at) VALUES (?, ?, ?, ?)",
@@ -522,7 +527,7 @@ class Store:
                     saved.version,
                     json.dumps(saved.category, ensure_ascii=False),
                     json.dumps(saved.reference) if saved.reference else None,
-                    self._clock(),
+                    saved.at,
                 ),
             )
         return saved

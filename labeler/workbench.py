@@ -269,9 +269,22 @@ class Workbench:
             "templates": schema.templates(),
         }
 
-    def check_definition(self, category: Mapping[str, Any]) -> list[str]:
-        """Everything that keeps `category` from being saved; empty when nothing does."""
-        return schema.problems(category, self.store.definitions())
+    def check_definition(self, category: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """What keeps `category` from being saved, and what is merely odd; each with the landmarks it is about."""
+        return {
+            "problems": [problem._asdict() for problem in schema.problems(category, self.store.definitions())],
+            "cautions": [caution._asdict() for caution in schema.cautions(category)],
+        }
+
+    def definition_effect(self, category: Mapping[str, Any]) -> dict[str, Any]:
+        """What saving `category` would do to the labels there are (`schema.Effect`)."""
+        points = self.store.points()
+        labeled = [points.get(face.id, {}) for face in self.store.faces()]
+        return asdict(schema.effect(category, self._ids(), labeled))
+
+    def definition_versions(self) -> list[dict[str, Any]]:
+        """Every version there has been, the newest first: number, time (seconds since 1970), category, reference."""
+        return [asdict(saved) for saved in reversed(self.store.definitions())]
 
     def save_definition(
         self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, version: int

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class Definition:
         """
         problems = category_problems(category)
         if problems:
-            raise DataError(f"{where}: " + "; ".join(problems))
+            raise DataError(f"{where}: " + "; ".join(problem.text for problem in problems))
         names = tuple(category["keypoints"])
         groups = [0] * len(names)
         for group, indices in category["flsg"].items():
@@ -129,15 +129,22 @@ def _as_indices(end: Any) -> tuple[int, ...]:
     return (end,) if isinstance(end, int) else tuple(end)
 
 
-def category_problems(category: Any) -> list[str]:
+class Problem(NamedTuple):
+    """Something wrong with a definition, and the indices of the landmarks that it is about."""
+
+    text: str
+    landmarks: tuple[int, ...] = ()
+
+
+def category_problems(category: Any) -> list[Problem]:
     """Everything wrong with a COCO category as a landmark definition; empty when it is sound."""
     if not isinstance(category, Mapping):
-        return [f"found a JSON {type(category).__name__}, wanted a category with 'keypoints' and 'flsg'"]
+        return [Problem(f"found a JSON {type(category).__name__}, wanted a category with 'keypoints' and 'flsg'")]
     names = category.get("keypoints")
     if not isinstance(names, list | tuple) or len(names) < 1:
-        return ["no landmarks: 'keypoints' must list at least one name"]
+        return [Problem("no landmarks: 'keypoints' must list at least one name")]
     problems = [
-        f"{key!r} must be a list"
+        Problem(f"{key!r} must be a list")
         for key in ("flip_pairs", "skeleton", "landmark_ids")
         if not isinstance(category.get(key), list | tuple | None)
     ]
@@ -146,16 +153,16 @@ def category_problems(category: Any) -> list[str]:
     n = len(names)
     ids = category.get("landmark_ids")
     if ids is not None and (len(ids) != n or not all(map(_is_whole, ids)) or len(set(ids)) != n):
-        problems.append(f"'landmark_ids' must be {n} different whole numbers")
+        problems.append(Problem(f"'landmark_ids' must be {n} different whole numbers"))
     version = category.get("definition_version")
     if version is not None and not _is_whole(version):
-        problems.append(f"'definition_version' is {version!r}, wanted a whole number")
+        problems.append(Problem(f"'definition_version' is {version!r}, wanted a whole number"))
     return [
         *_name_problems(names),
         *_group_problems(names, category.get("flsg")),
         *_mirror_problems(names, category.get("flip_pairs") or ()),
         *(
-            f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)"
+            Problem(f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)")
             for edge in category.get("skeleton") or ()
             if not _is_index_pair(edge, range(1, n + 1))
         ),
@@ -177,58 +184,61 @@ def _label(names: Sequence[Any], k: Any) -> str:
     return f"landmark {k} ({names[k]!r})" if _is_whole(k) and 0 <= k < n else f"landmark {k!r} (there are {n}, from 0)"
 
 
-def _name_problems(names: Sequence[Any]) -> list[str]:
-    problems: list[str] = []
+def _name_problems(names: Sequence[Any]) -> list[Problem]:
+    problems: list[Problem] = []
     seen: dict[str, int] = {}
     for k, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
-            problems.append(f"landmark {k} has no name")
+            problems.append(Problem(f"landmark {k} has no name", (k,)))
         elif name in seen:
-            problems.append(f"landmarks {seen[name]} and {k} are both named {name!r}")
+            problems.append(Problem(f"landmarks {seen[name]} and {k} are both named {name!r}", (seen[name], k)))
         else:
             seen[name] = k
     return problems
 
 
-def _group_problems(names: Sequence[Any], flsg: Any) -> list[str]:
+def _group_problems(names: Sequence[Any], flsg: Any) -> list[Problem]:
     if not isinstance(flsg, Mapping):
-        return ["'flsg' is missing: it must map each of the group names used to landmark indices"]
-    problems: list[str] = []
+        return [Problem("'flsg' is missing: it must map each of the group names used to landmark indices")]
+    problems: list[Problem] = []
     group_of: dict[int, str] = {}
     for group, indices in flsg.items():
         if group not in GROUPS:
-            problems.append(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}")
+            problems.append(Problem(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}"))
             continue
         if not isinstance(indices, list | tuple):
             problems.append(f"group {group!r} is {indices!r}, wanted a list of landmark indices")
             continue
         for k in indices:
             if not _is_whole(k) or k not in range(len(names)):
-                problems.append(f"group {group!r} holds {_label(names, k)}")
+                problems.append(Problem(f"group {group!r} holds {_label(names, k)}"))
             elif k in group_of:
-                problems.append(f"{_label(names, k)} is in two groups, {group_of[k]!r} and {group!r}")
+                problems.append(Problem(f"{_label(names, k)} is in two groups, {group_of[k]!r} and {group!r}", (k,)))
             else:
                 group_of[k] = group
-    return problems + [f"{_label(names, k)} is in no group" for k in range(len(names)) if k not in group_of]
+    ungrouped = (k for k in range(len(names)) if k not in group_of)
+    return problems + [Problem(f"{_label(names, k)} is in no group", (k,)) for k in ungrouped]
 
 
-def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[str]:
-    problems: list[str] = []
+def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[Problem]:
+    problems: list[Problem] = []
     partner: dict[int, int] = {}
     for pair in pairs:
         if not _is_index_pair(pair, range(len(names))):
-            problems.append(f"mirror pair {pair!r} is not two landmark indices between 0 and {len(names) - 1}")
+            problems.append(Problem(f"mirror pair {pair!r} is not two landmark indices between 0 and {len(names) - 1}"))
             continue
         a, b = pair
         if a == b:
-            problems.append(f"{_label(names, a)} is paired with itself: leave a landmark on the midline unpaired")
+            problems.append(
+                Problem(f"{_label(names, a)} is paired with itself: leave a landmark on the midline unpaired", (a,))
+            )
         for k, other in ((a, b), (b, a)):
             if partner.setdefault(k, other) != other:
-                problems.append(f"{_label(names, k)} has two mirror partners, {partner[k]} and {other}")
+                problems.append(Problem(f"{_label(names, k)} has two mirror partners, {partner[k]} and {other}", (k,)))
     return problems
 
 
-def _normalizer_problems(normalizer: Any, n: int) -> list[str]:
+def _normalizer_problems(normalizer: Any, n: int) -> list[Problem]:
     if normalizer is None or normalizer == "box":
         return []
     ends = normalizer if isinstance(normalizer, list | tuple) else ()
@@ -236,7 +246,7 @@ def _normalizer_problems(normalizer: Any, n: int) -> list[str]:
     indices = all(_is_whole(k) and 0 <= k < n for part in parts for k in part)
     if len(parts) == 2 and all(parts) and indices and set(parts[0]) != set(parts[1]):
         return []
-    return [f"normalizer {normalizer!r} is neither two different landmarks between 0 and {n - 1} nor 'box'"]
+    return [Problem(f"normalizer {normalizer!r} is neither two different landmarks between 0 and {n - 1} nor 'box'")]
 
 
 def load_definition(name: str) -> Definition:

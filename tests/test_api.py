@@ -316,9 +316,13 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     assert [t["name"] for t in client.get(f"{BASE}/definition").json()["templates"]] == shipped_definitions()
     template = client.get(f"{BASE}/definition/templates/pare").json()
     assert template["landmark_ids"] == [None] * 9
-    assert client.post(f"{BASE}/definition/check", json={"category": template}).json() == {"problems": []}
+    assert client.post(f"{BASE}/definition/check", json={"category": template}).json() == {
+        "problems": [],
+        "cautions": [],
+    }
     broken = {**template, "keypoints": [*template["keypoints"][:-1], template["keypoints"][0]]}
-    assert "both named" in client.post(f"{BASE}/definition/check", json={"category": broken}).json()["problems"][0]
+    (problem,) = client.post(f"{BASE}/definition/check", json={"category": broken}).json()["problems"]
+    assert ("both named" in problem["text"], problem["landmarks"]) == (True, [0, 8])
     refused = client.put(f"{BASE}/definition", json={"category": broken, "version": 1})
     assert (refused.status_code, len(refused.json()["problems"])) == (422, 1)
     body = {"category": template, "reference": {"picture": 1, "points": {"#0": [1, 2]}}, "version": 1}
@@ -326,6 +330,18 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     assert saved == client.get(f"{BASE}/definition").json()
     assert (saved["version"], saved["category"]["landmark_ids"]) == (2, list(range(5, 14)))
     assert saved["reference"] == {"picture": 1, "points": {"5": [1, 2]}}
+
+
+def test_the_effect_and_the_versions_of_a_definition(client: TestClient):
+    client.post(f"{BASE}/faces/2/points", json=place(3))
+    without_nose = {**CATEGORY, "keypoints": ["eye_left", "eye_right", "chin"], "landmark_ids": [1, 2, 4]}
+    without_nose["flsg"] = {"left_eye": [0], "right_eye": [1], "jaw": [2]}
+    told = client.post(f"{BASE}/definition/effect", json={"category": without_nose})
+    assert told.json() == {"labels": {"3": 1}, "finished": 0, "unfinished": 0, "set_aside": 1, "back": 0}
+    assert client.post(f"{BASE}/definition/effect", json={}).status_code == 422
+    client.put(f"{BASE}/definition", json={"category": without_nose, "version": 1})
+    versions = client.get(f"{BASE}/definition/versions").json()
+    assert [(saved["version"], len(saved["category"]["keypoints"])) for saved in versions] == [(2, 3), (1, 4)]
 
 
 def test_names_are_text_and_come_back_as_they_are(client: TestClient):

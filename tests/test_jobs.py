@@ -97,6 +97,15 @@ def test_a_run_gives_way_to_other_sessions(project: Project):
     assert (run.folder / "output.txt").read_text().split()[1:] == ["nice", "10", "10"]
 
 
+def test_a_snapshot_says_which_version_of_the_definition_it_was_made_of(project: Project):
+    assert project.definition is not None
+    project.store.save_definition({**project.definition.to_category(), "name": "mine"}, None, edited_from=1)
+    run = python_run(project, "")
+    (category,) = json.loads((run.folder / "target.json").read_text())["categories"]
+    assert (category["name"], category["definition_version"]) == ("mine", 2)
+    wait(project, over)
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

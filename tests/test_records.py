@@ -156,7 +156,7 @@ CULPRITS = {
 
 @pytest.mark.parametrize(("changes", "sentence"), CULPRITS.values(), ids=CULPRITS.keys())
 def test_a_faulty_category_is_refused_by_a_sentence_that_names_the_culprit(changes: dict, sentence: str):
-    problems = category_problems(category(**changes))
+    problems = [problem.text for problem in category_problems(category(**changes))]
     assert any(problem.startswith(sentence) for problem in problems), problems
     with pytest.raises(DataError) as refusal:
         Definition.from_category(category(**changes), where="mask.json")
@@ -165,14 +165,15 @@ def test_a_faulty_category_is_refused_by_a_sentence_that_names_the_culprit(chang
 
 @pytest.mark.parametrize("nonsense", [None, 3, "face", ["keypoints"]])
 def test_a_category_that_is_no_object_is_refused(nonsense: Any):
-    assert category_problems(nonsense) == [
-        f"found a JSON {type(nonsense).__name__}, wanted a category with 'keypoints' and 'flsg'"
-    ]
+    (problem,) = category_problems(nonsense)
+    assert problem.text == f"found a JSON {type(nonsense).__name__}, wanted a category with 'keypoints' and 'flsg'"
 
 
 def test_every_problem_is_named_at_once():
     faulty = category(keypoints=["a", "a", "c"], flsg={"nose": [2]}, flip_pairs=[[0, 9]], normalizer=[0, 0])
-    assert len(category_problems(faulty)) == 5  # one name twice, two ungrouped, a pair, the normalizer
+    problems = category_problems(faulty)
+    assert len(problems) == 5  # one name twice, two ungrouped, a pair, the normalizer
+    assert [problem.landmarks for problem in problems] == [(0, 1), (0,), (1,), (), ()]
 
 
 def test_a_group_that_is_no_list_is_named():

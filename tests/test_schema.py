@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_every_problem_of_a_definition_is_told_at_once():
     broken = {**CATEGORY, "keypoints": ["eye", "eye", "nose", "chin"], "flsg": {"left_eye": [0], "nose": [2, 0]}}
     with pytest.raises(DefinitionError) as refusal:
         schema.next_category(broken, ())
+    assert [problem.landmarks for problem in schema.problems(broken, ())] == [(0, 1), (0,), (1,), (3,)]
     text = " | ".join(refusal.value.problems)
     assert "both named 'eye'" in text
     assert "in two groups" in text
@@ -121,6 +123,99 @@ def test_checking_a_definition_changes_nothing(tmp_path: Path):
     project = make_project(tmp_path)
     label_face(project, 1)
     bench = Workbench(project)
-    assert bench.check_definition(SMALL.to_category()) == []
-    assert bench.check_definition({"keypoints": []}) == ["no landmarks: 'keypoints' must list at least one name"]
+    assert bench.check_definition(SMALL.to_category()) == {"problems": [], "cautions": []}
+    nothing = {"text": "no landmarks: 'keypoints' must list at least one name", "landmarks": ()}
+    assert bench.check_definition({"keypoints": []}) == {"problems": [nothing], "cautions": []}
     assert bench.definition()["version"] == 1
+
+
+def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = True) -> dict[str, Any]:
+    """A category of two landmarks, each a name and a group."""
+    groups: dict[str, list[int]] = {}
+    for k, (_, group) in enumerate((first, second)):
+        groups.setdefault(group, []).append(k)
+    return {"keypoints": [first[0], second[0]], "flsg": groups, "flip_pairs": [[0, 1]] if paired else []}
+
+
+@pytest.mark.parametrize(
+    ("category", "said", "landmarks"),
+    [
+        (pair_of(("eye_left", "right_eye"), ("eye_right", "left_eye")), "named left and stands in", [(0,), (1,)]),
+        (pair_of(("eye_left", "left_eye"), ("lid_left", "right_eye")), "both are named left", [(0, 1), (1,)]),
+        (pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")), "wanted right_eye", [(0, 1)]),
+        (pair_of(("nose_left", "nose"), ("nose_tip", "nose"), paired=False), "has no mirror partner", [(0,)]),
+        (pair_of(("a", "left_eye"), ("b", "nose"), paired=False), "has no mirror partner", [(0,)]),
+        (pair_of(("left_eye_0", "left_eye"), ("right_eye_1", "right_eye")), "", []),
+        (pair_of(("nose_1", "nose"), ("nose_2", "nose")), "", []),
+        (pair_of(("copyright", "nose"), ("a", "nose"), paired=False), "", []),
+    ],
+)
+def test_contradictions_of_left_and_right_are_told_and_keep_nothing_from_being_saved(
+    category: dict[str, Any], said: str, landmarks: list[tuple[int, ...]]
+):
+    found = schema.cautions(category)
+    assert [caution.landmarks for caution in found] == landmarks
+    assert said in " | ".join(caution.text for caution in found)
+    assert schema.problems(category, ()) == []
+
+
+def test_a_pair_that_passes_over_its_namesake_is_told():
+    numbered = ["left_nostril_0", "right_nostril_1", "right_nostril_0", "left_nostril_1"]
+    category = {"keypoints": numbered, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}
+    assert schema.cautions(category) == []
+    names = ["nose_left", "nostril_right", "nose_right", "nostril_left"]
+    category = {"keypoints": names, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}
+    assert [(caution.text, caution.landmarks) for caution in schema.cautions(category)] == [
+        ("'nose_left' is paired with 'nostril_right', though there is 'nose_right'", (0,)),
+        ("'nostril_right' is paired with 'nose_left', though there is 'nostril_left'", (1,)),
+        ("'nose_right' is paired with 'nostril_left', though there is 'nose_left'", (2,)),
+        ("'nostril_left' is paired with 'nose_right', though there is 'nostril_right'", (3,)),
+    ]
+
+
+def test_no_template_contradicts_itself():
+    for name in shipped_definitions():
+        assert [caution.text for caution in schema.cautions(schema.template(name))] == []
+
+
+def test_the_effect_of_a_change_on_the_labels_is_counted_and_nothing_is_changed(tmp_path: Path):
+    project = make_project(tmp_path, pictures=4, labeled=2)
+    label_face(project, 3, [1, 2])
+    bench = Workbench(project)
+
+    def effect(names: list[str], ids: list[int | None]) -> dict[str, Any]:
+        return bench.definition_effect(category_of(names, ids))
+
+    labels = {1: 3, 2: 3, 3: 2, 4: 2}
+    same = {"labels": labels, "finished": 0, "unfinished": 0, "set_aside": 0, "back": 0}
+    assert effect(["d", "c", "b", "a"], [4, 3, 2, 1]) == same
+    assert effect(["a", "b", "c", "d", "new"], [1, 2, 3, 4, None]) == {**same, "unfinished": 2}
+    assert effect(["a", "b"], [1, 2]) == {**same, "finished": 1, "set_aside": 2}
+    assert bench.definition()["version"] == 1
+    two = {**category_of(["a", "b"], [1, 2]), "normalizer": "box"}
+    bench.save_definition(two, None, version=1)
+    assert effect(["a", "b", "c", "d"], [1, 2, 3, 4]) == {**same, "unfinished": 1, "back": 2}
+
+
+def test_every_version_is_kept_with_its_time_and_an_old_one_can_be_saved_again(tmp_path: Path):
+    project = make_project(tmp_path, labeled=1)
+    bench = Workbench(project)
+    before = bench.view(1)["points"]
+    bench.save_definition({**category_of(["a"], [1])}, None, version=1)
+    newest, first = bench.definition_versions()
+    assert (newest["version"], newest["category"]["keypoints"]) == (2, ["a"])
+    assert (first["version"], first["category"]["keypoints"]) == (1, list(SMALL.landmarks))
+    assert newest["at"] >= first["at"] > 1_700_000_000
+    assert list(bench.view(1)["points"]) == ["1"]
+    bench.save_definition(first["category"], first["reference"], version=2)
+    assert [saved["version"] for saved in bench.definition_versions()] == [3, 2, 1]
+    assert bench.view(1)["points"] == before
+
+
+def test_exports_say_which_version(tmp_path: Path):
+    project = make_project(tmp_path, labeled=2)
+    Workbench(project).save_definition({**SMALL.to_category(), "name": "mine"}, None, version=1)
+    project.export(tmp_path / "out.json")
+    exported = json.loads((tmp_path / "out.json").read_text())
+    assert exported["categories"][0]["definition_version"] == 2
+    assert exported["info"]["definition_version"] == 2

@@ -42,6 +42,8 @@ const PATHS = {
   accept: "m2.5 8.5 3.5 3.5 7.5-8",
   acceptAll: "m1 8.5 3 3 6-7m-1.5 6 1 1 5.5-7",
   skip: "m3 3 5 5-5 5m5-10 5 5-5 5",
+  mirror: "M8 1.5v13M6 4 1.5 12H6zm4 0 4.5 8H10z",
+  ruler: "M1.5 5.5h13v5h-13zM4 5.5v2m2.5-2v3m2.5-3v2m2.5-2v3",
   up: "m3 10 5-5 5 5",
   down: "m3 6 5 5 5-5",
   cross: "m4 4 8 8m0-8-8 8",

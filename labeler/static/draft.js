@@ -1,31 +1,37 @@
 // A landmark definition while it is being edited: every operation gives a new draft, so that undo is a list of drafts.
 // A draft is {name, landmarks: [{id, name, group, mirror, guessed?}], edges, normalizer, category,
-// places: {id: [x, y]}}; `guessed`: nobody has said the group yet.
+// places: {id: [x, y]}, picture}; `guessed`: nobody has said the group yet; `places` are pixels of the picture `picture`.
 
 import { fromCategory, GROUPS, toCategory } from "./definition.js";
 
 const OPPOSITE = { left: "right", right: "left" };
 
 export function emptyDraft() {
-  return { name: "face", landmarks: [], edges: [], normalizer: null, category: {}, places: {} };
+  return { name: "face", landmarks: [], edges: [], normalizer: null, category: {}, places: {}, picture: null };
 }
 
-export function draftOf(category, places = {}) {
-  return category ? { ...fromCategory(category), places: { ...places } } : emptyDraft();
+/** The draft of a category; `reference` is {picture, points: {id: [x, y]}} or null. */
+export function draftOf(category, reference = null) {
+  if (!category) return emptyDraft();
+  return { ...fromCategory(category), places: { ...reference?.points }, picture: reference?.picture ?? null };
 }
 
 /** What the server takes: a category, and the reference picture's points under ids or, for new landmarks, "#index". */
-export function toSave(draft, picture) {
+export function toSave(draft) {
   const points = {};
   draft.landmarks.forEach(({ id }, k) => {
-    if (draft.places[id]) points[id.startsWith("new") ? `#${k}` : id] = draft.places[id];
+    if (draft.places[id]) points[isNew(id) ? `#${k}` : id] = draft.places[id];
   });
+  const { picture } = draft;
   const reference = picture && Object.keys(points).length ? { picture, points } : null;
   return { category: toCategory(draft), reference };
 }
 
+const isNew = (id) => id.startsWith("new");
+const numberOf = (id) => Number(id.slice(3));
+
 function freshId({ landmarks }) {
-  const numbers = landmarks.map(({ id }) => (id.startsWith("new") ? Number(id.slice(3)) : -1));
+  const numbers = landmarks.filter(({ id }) => isNew(id)).map(({ id }) => numberOf(id));
   return `new${Math.max(-1, ...numbers) + 1}`;
 }
 
@@ -78,8 +84,9 @@ export function rename(draft, id, name) {
 
 /** The group that a name like `eye_outer_left` or `lip_top` speaks of, or -1. */
 export function groupOfName(name) {
-  if (/brow/.test(name)) return GROUPS.indexOf(`${sideOf(name)}_brow`);
-  if (/eye/.test(name)) return GROUPS.indexOf(`${sideOf(name)}_eye`);
+  const side = sideOf(name) ?? name.match(/^(left|right)_/)?.[1];
+  if (/brow/.test(name)) return GROUPS.indexOf(`${side}_brow`);
+  if (/eye/.test(name)) return GROUPS.indexOf(`${side}_eye`);
   if (/nose|nostril/.test(name)) return GROUPS.indexOf("nose");
   if (/mouth|lip/.test(name)) return GROUPS.indexOf(/bottom|lower/.test(name) ? "bottom_mouth" : "top_mouth");
   return /jaw|chin/.test(name) ? GROUPS.indexOf("jaw") : -1;
@@ -107,6 +114,12 @@ export function setMirror(draft, id, other) {
   return { ...draft, landmarks };
 }
 
+/** Make partners of two landmarks, or part them. */
+export function togglePair(draft, a, b) {
+  const paired = draft.landmarks.find(({ id }) => id === a).mirror === b;
+  return setMirror(draft, a, paired ? null : b);
+}
+
 export function remove(draft, id) {
   const { [id]: _, ...places } = draft.places;
   const normalizer = draft.normalizer?.map((end) => end.filter((key) => key !== id));
@@ -121,13 +134,50 @@ export function remove(draft, id) {
   };
 }
 
-export function move(draft, id, step) {
-  const landmarks = [...draft.landmarks];
-  const from = landmarks.findIndex((landmark) => landmark.id === id);
-  const to = from + step;
-  if (to < 0 || to >= landmarks.length) return draft;
-  [landmarks[from], landmarks[to]] = [landmarks[to], landmarks[from]];
-  return { ...draft, landmarks };
+/** Put a landmark at `index` of the order. */
+export function moveTo(draft, id, index) {
+  const from = draft.landmarks.findIndex((landmark) => landmark.id === id);
+  const landmarks = draft.landmarks.filter((landmark) => landmark.id !== id);
+  const to = Math.min(Math.max(index, 0), landmarks.length);
+  if (from < 0 || from === to) return draft;
+  return { ...draft, landmarks: landmarks.toSpliced(to, 0, draft.landmarks[from]) };
+}
+
+/** Bring back a landmark {id, name, group} that was deleted, with its labels; at the end, unpaired. */
+export function restore(draft, { id, name, group }, place) {
+  if (draft.landmarks.some((landmark) => landmark.id === id)) return draft;
+  return {
+    ...draft,
+    landmarks: [...draft.landmarks, { id, name, group, mirror: null }],
+    places: place ? { ...draft.places, [id]: place } : draft.places,
+  };
+}
+
+/**
+ * `draft` with the ids of the landmarks in `known` [{id, name}] that have the same names: what is imported or started
+ * from a template keeps the labels there are. The first of a name counts.
+ */
+export function adoptIds(draft, known) {
+  const byName = new Map([...known].reverse().map(({ id, name }) => [name, id]));
+  const ids = new Map();
+  const taken = new Set();
+  for (const { id, name } of draft.landmarks) {
+    const own = byName.get(name);
+    if (own === undefined || taken.has(own)) continue;
+    taken.add(own);
+    ids.set(id, own);
+  }
+  // New landmarks are numbered again: an adopted id may itself be a new one's.
+  let fresh = Math.max(-1, ...[...taken].filter(isNew).map(numberOf)) + 1;
+  for (const { id } of draft.landmarks) if (!ids.has(id)) ids.set(id, `new${fresh++}`);
+  const own = (id) => (id === null ? null : ids.get(id));
+  return {
+    ...draft,
+    landmarks: draft.landmarks.map((landmark) => ({ ...landmark, id: own(landmark.id), mirror: own(landmark.mirror) })),
+    edges: draft.edges.map((edge) => edge.map(own)),
+    normalizer: draft.normalizer?.map((end) => end.map(own)) ?? null,
+    places: Object.fromEntries(Object.entries(draft.places).map(([id, place]) => [own(id), place])),
+  };
 }
 
 export function setPlace(draft, id, place) {
@@ -141,7 +191,7 @@ export function toggleEdge(draft, a, b) {
   return { ...draft, edges };
 }
 
-/** `ends`: two landmark ids, or null for the box. */
+/** `ends`: two lists of landmark ids, whose middles span the length; null for the box. */
 export function setNormalizer(draft, ends) {
-  return { ...draft, normalizer: ends && ends.map((id) => [id]) };
+  return { ...draft, normalizer: ends };
 }

@@ -68,14 +68,19 @@ function placeMidline({ top, bottom, spread, y }, members, places) {
   });
 }
 
-/** The group whose usual place is nearest to (x, y), both from 0 to 1 across the picture. */
-export function proposeGroup(x, y) {
-  const centres = CURVES.map(
-    (curve, group) =>
-      EYES[group] ?? (MIDLINE[group] ? [0.5, (MIDLINE[group].top + MIDLINE[group].bottom) / 2] : curve(0.5)),
-  );
-  const distances = centres.map(([cx, cy]) => Math.hypot(cx - x, cy - y));
-  return distances.indexOf(Math.min(...distances));
+/** Of each of the twelve groups, points of the unit square that lie where its landmarks usually do. */
+export function usualPlaces() {
+  return CURVES.map((curve, group) => {
+    if (EYES[group]) return [0, 1, 2, 3].map((k) => placeAside(group, k, 4));
+    if (curve) return [0, 0.25, 0.5, 0.75, 1].map(curve);
+    const { top, bottom, spread, y } = MIDLINE[group];
+    return [
+      [0.5, top],
+      [0.5, bottom],
+      [0.5 - spread, y],
+      [0.5 + spread, y],
+    ];
+  });
 }
 
 /** A small face that shows where `current` belongs. */

@@ -1,11 +1,18 @@
-"""The schema editor: template, edges, groups, mirror pairs, problems, undo, a draft that survives a reload."""
+"""The schema editor: templates, edges, groups, pairs, files, versions, problems, undo, drafts that survive."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, canvas, click_at, open_tab, root, wait_for
+from labeler.store import Point
+from labeler.workbench import Workbench
+from mdmd.records import Definition
+from tests.browser.conftest import Site, canvas, click_at, drag, open_tab, root, wait_for
+from tests.builders import SMALL
 
 pytestmark = pytest.mark.browser
 
@@ -34,10 +41,10 @@ def test_a_template_with_an_edge_taken_away_and_undone(page: Page, site: Site) -
     ]
     for x, y in places:
         click_at(page, "schema", x, y)
-    page.keyboard.press("l")
+    page.keyboard.press("e")
     click_at(page, "schema", *places[0])
     click_at(page, "schema", *places[1])
-    page.keyboard.press("l")
+    page.keyboard.press("e")
     assert len(page.evaluate(f"{root('schema')}.draft.edges")) == 5
     rows.nth(4).get_by_label("Group").select_option("2")
     canvas(page, "schema").focus()
@@ -75,7 +82,7 @@ def test_landmarks_from_nothing_with_mistakes(page: Page, site: Site) -> None:
     expect(rows.nth(2).get_by_label("Name")).to_have_value("nose")
 
     canvas(page, "schema").focus()
-    page.keyboard.press("l")
+    page.keyboard.press("e")
     click_at(page, "schema", *places[0])
     click_at(page, "schema", *places[1])
     page.keyboard.press("Escape")
@@ -101,28 +108,221 @@ def test_renaming_keeps_labels_and_a_draft_survives_a_reload(page: Page, site: S
     name.fill("beak")
     name.press("Tab")
     expect(page.locator(".problems li")).to_have_count(0)
-    page.locator(".table-rows li").nth(3).get_by_role("button", name="Move up").click()
+    page.locator(".table-rows li").nth(3).get_by_label("Name").press("Alt+ArrowUp")
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     ready(page, site, "herons")
     expect(page.locator(".save-state")).to_have_text("Not saved yet")
     page.locator(".schema-side").get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save version 2").click()
     expect(page.locator(".save-state")).to_have_text("Saved, version 2")
     assert project.definition is not None
     assert project.definition.landmarks == ("eye_left", "eye_right", "chin", "beak")
     assert project.definition.ids == (1, 2, 4, 3)
 
 
-def test_a_definition_saved_elsewhere_is_not_overwritten(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_definition_saved_elsewhere_is_not_overwritten_and_the_draft_is_kept(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
     project = site.project("egrets")
     ready(page, site, "egrets")
-    saved = project.store.definition()
-    assert saved is not None
-    project.store.save_definition({**saved.category, "name": "theirs"}, None, edited_from=saved.version)
     page.get_by_label("Name of the definition").fill("ours")
     page.keyboard.press("Tab")
     page.locator(".schema-side").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("small → ours")
+    saved = project.store.definition()
+    assert saved is not None
+    project.store.save_definition({**saved.category, "name": "theirs"}, None, edited_from=saved.version)
+    page.get_by_role("button", name="Save version 2").click()
     expect(page.locator(".toast.warning")).to_contain_text("version 2 by now")
     assert project.definition is not None
     assert project.definition.name == "theirs"
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("theirs → ours")
+    page.get_by_role("button", name="Save version 3").click()
+    expect(page.locator(".save-state")).to_have_text("Saved, version 3")
     complaints.clear()
+
+
+def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page, site: Site) -> None:
+    project = site.project("ibises")
+    for face in project.store.faces()[:2]:
+        project.store.edit_points(face.id, {key: Point(100.0 + 20 * key, 90.0, 2) for key in (1, 2, 3, 4)})
+    ready(page, site, "ibises")
+    # There is no reference picture yet: the labels say where the landmarks are.
+    assert page.evaluate(f"{root('schema')}.draft.places['3']") == [160, 90]
+    page.locator(".table-rows li").nth(2).get_by_role("button", name="Remove").click()
+    page.locator(".table-rows li").nth(0).get_by_label("Name").fill("auge_left")
+    page.keyboard.press("Enter")
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    told = page.get_by_role("dialog")
+    expect(told).to_contain_text("Deleted: nose")
+    expect(told).to_contain_text("2 labels on 2 faces are set aside")
+    expect(told).to_contain_text("eye_left → auge_left")
+    page.keyboard.press("Enter")
+    expect(page.locator(".save-state")).to_have_text("Saved, version 2")
+    assert list(Workbench(project).view(1)["points"]) == ["1", "2", "4"]
+
+    page.get_by_role("button", name="Versions").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Deleted: nose; Renamed: eye_left → auge_left")
+    page.get_by_role("button", name="Restore nose").click()
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("2 labels on 2 faces come back")
+    page.get_by_role("button", name="Save version 3").click()
+    expect(page.locator(".save-state")).to_have_text("Saved, version 3")
+    assert list(Workbench(project).view(1)["points"]) == ["1", "2", "3", "4"]
+    page.get_by_role("button", name="Versions").click()
+    page.get_by_role("button", name="Restore version 1").click()
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save version 4").click()
+    expect(page.locator(".save-state")).to_have_text("Saved, version 4")
+    assert project.definition is not None
+    assert (project.definition.landmarks, project.definition.ids) == (SMALL.landmarks, (1, 2, 3, 4))
+
+
+def test_edges_pairs_and_the_normaliser_are_dragged_from_point_to_point(page: Page, site: Site) -> None:
+    project = site.project("rails")
+    places = {1: (150, 110), 2: (250, 112), 3: (200, 160), 4: (200, 240)}
+    project.store.edit_points(1, {key: Point(float(x), float(y), 2) for key, (x, y) in places.items()})
+    ready(page, site, "rails")
+    canvas(page, "schema").focus()
+    page.keyboard.press("e")
+    drag(page, "schema", places[3], places[4])
+    drag(page, "schema", places[1], places[2])
+    drag(page, "schema", places[1], (60, 60))
+    assert page.evaluate(f"{root('schema')}.draft.edges") == [["3", "4"]]
+    assert page.evaluate(f"{root('schema')}.draft.places['1']") == [150, 110]
+    page.keyboard.press("r")
+    drag(page, "schema", places[3], places[4])
+    assert page.evaluate(f"{root('schema')}.draft.normalizer") == [["3"], ["4"]]
+
+    page.keyboard.press("m")
+    drag(page, "schema", places[1], places[2])
+    mirrors = f"{root('schema')}.draft.landmarks.map((l) => l.mirror)"
+    assert page.evaluate(mirrors) == [None, None, None, None]
+    page.get_by_role("button", name="Accept eye_left ↔ eye_right").click()
+    assert page.evaluate(mirrors) == ["2", "1", None, None]
+    page.keyboard.press("Shift+m")
+    shown = f"(({root('schema')}).canvas.scene.points)"
+    assert page.evaluate(f"[{shown}['1'].x, {shown}['2'].x, {shown}['3'].x]") == [150, 250, 200]
+    drag(page, "schema", (150, 112), (300, 200))
+    assert page.evaluate(f"{root('schema')}.draft.places['2']") == [250, 112]
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+z")
+    assert page.evaluate(mirrors) == [None, None, None, None]
+
+
+def test_a_definition_without_a_mouse(page: Page, site: Site) -> None:
+    project = site.project("coots", definition=None)
+    ready(page, site, "coots")
+    canvas(page, "schema").focus()
+    for keys in (["Shift+ArrowLeft"] * 5, ["Shift+ArrowRight"] * 10):
+        for key in [*keys, "Enter"]:
+            page.keyboard.press(key)
+    assert page.evaluate(f"Object.values({root('schema')}.draft.places)") == [[150, 150], [250, 150]]
+    page.keyboard.press("n")
+    page.locator(".group-face g").first.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{root('schema')}.draft.landmarks[0].group") == 5
+    expect(page.locator(".group-face g").nth(5)).to_have_attribute("aria-label", "Left eye: 1 landmark")
+    canvas(page, "schema").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("eye_left")
+    page.keyboard.press("Enter")
+    page.keyboard.type("eye_right")
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Tab")
+    canvas(page, "schema").focus()
+    page.keyboard.press("e")
+    page.keyboard.press("Enter")
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".save-state")).to_have_text("Saved, version 1")
+    definition = project.definition
+    assert definition is not None
+    assert definition.landmarks == ("eye_right", "eye_left")
+    assert (definition.mirror, len(definition.edges)) == ((1, 0), 1)
+
+
+def test_a_definition_goes_out_as_a_file_and_comes_in_from_one(page: Page, site: Site, tmp_path: Path) -> None:
+    site.project("grebes")
+    ready(page, site, "grebes")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    assert download.value.suggested_filename == "small.json"
+    written = json.loads(download.value.path().read_text())
+    assert Definition.from_category(written) == SMALL
+    hostile = "<img src=x onerror=alert(1)>"
+    brought = {"categories": [{**written, "keypoints": ["eye_left", "eye_right", "chin", hostile]}]}
+    (tmp_path / "whole.json").write_text(json.dumps(brought))
+    page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "whole.json")
+    expect(page.locator(".toast")).to_contain_text("4 landmarks from whole.json")
+    ids = f"{root('schema')}.draft.landmarks.map((l) => l.id)"
+    assert page.evaluate(ids) == ["1", "2", "4", "new0"]
+    expect(page.locator(".table-rows li").nth(3).get_by_label("Name")).to_have_value(hostile)
+    (tmp_path / "bad.json").write_text(json.dumps({**written, "flip_pairs": [[0, 9]]}))
+    page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "bad.json")
+    expect(page.locator(".toast.warning")).to_contain_text("bad.json: mirror pair [0, 9] is not two landmark indices")
+    assert page.evaluate(ids) == ["1", "2", "4", "new0"]
+
+
+def test_rows_are_dragged_and_what_is_odd_stands_beside_the_row(page: Page, site: Site) -> None:
+    site.project("crakes")
+    ready(page, site, "crakes")
+    rows = page.locator(".table-rows li")
+    grip = rows.nth(3).locator(".grip").bounding_box()
+    first = rows.nth(0).bounding_box()
+    assert grip is not None
+    assert first is not None
+    page.mouse.move(grip["x"] + 5, grip["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 5, first["y"] + 2, steps=5)
+    page.mouse.up()
+    names = "[...document.querySelectorAll('.table-rows input')].map((i) => i.value)"
+    assert page.evaluate(names) == ["chin", "eye_left", "eye_right", "nose"]
+    rows.nth(1).get_by_label("Group").select_option("6")
+    expect(rows.nth(1).locator(".finding")).to_have_text("'eye_left' is named left and stands in the group right_eye")
+    page.locator(".problems button").click()
+    expect(rows.nth(1).get_by_label("Name")).to_be_focused()
+    expect(page.locator(".schema-side").get_by_role("button", name="Save")).to_be_enabled()
+
+
+def test_nothing_is_cut_off_in_a_small_window_and_a_long_list_is_fast(page: Page, site: Site) -> None:
+    names = ["mouth_corner_left", "mouth_corner_right", *(f"point_{k}" for k in range(2, 189))]
+    many = Definition(
+        "many", tuple(names), tuple(k % 12 for k in range(189)), (1, 0, *range(2, 189)), normalizer=((0,), (1,))
+    )
+    site.project("waders", definition=many)
+    page.set_viewport_size({"width": 1024, "height": 700})
+    ready(page, site, "waders")
+    expect(page.locator(".table-rows li")).to_have_count(189)
+    assert page.evaluate(
+        "[...document.querySelectorAll('.table-rows :is(input, select, button), .schema-form *')].every((e) => {"
+        " const r = e.getBoundingClientRect(); return r.right <= innerWidth && e.scrollWidth <= e.clientWidth + 1; })"
+    )
+    # A select cuts its words off without a trace in its sizes: 26 pixels are its borders and its arrow.
+    assert page.evaluate(
+        "[...document.querySelectorAll('.table-rows select')].every((s) => {"
+        " const c = document.createElement('canvas').getContext('2d'); c.font = getComputedStyle(s).font;"
+        " return c.measureText(s.selectedOptions[0].text).width + 26 <= s.clientWidth; })"
+    )
+    field = page.locator(".table-rows li").nth(100).get_by_label("Name")
+    field.focus()
+    # Time of the page's own thread, which other programs on this machine do not change.
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
+    tools.send("Performance.enable")
+
+    def busy() -> float:
+        return next(m["value"] for m in tools.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
+
+    before, letters = busy(), "nostril_rim_left"
+    for letter in letters:
+        page.keyboard.press(letter)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert (busy() - before) / len(letters) < 0.050
+    page.keyboard.press("Enter")
+    assert page.evaluate(f"{root('schema')}.draft.landmarks[100].name").endswith("nostril_rim_left")

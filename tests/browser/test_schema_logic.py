@@ -1,0 +1,298 @@
+"""What the schema page decides without a screen: mirror pairs, groups, differences of versions, files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Error, Route
+
+from mdmd.records import GROUPS, load_definition, shipped_definitions
+
+pytestmark = pytest.mark.browser
+
+STATIC = Path(__file__).parent.parent.parent / "labeler" / "static"
+ADDRESS = "http://127.0.0.1:9/"
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call(chromium: Browser) -> Iterator[Call]:
+    """call("draft.js", "(module, ...given) => ...", *given): the modules as they are, in a page without a server."""
+
+    def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(ADDRESS)
+        if name:
+            route.fulfill(path=STATIC / name, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    context = chromium.new_context()
+    page = context.new_page()
+    page.route("**/*", serve)
+    page.goto(ADDRESS)
+    yield lambda module, function, *given: page.evaluate(
+        f"async (given) => ({function})(await import('/{module}'), ...given)", list(given)
+    )
+    context.close()
+
+
+# Mirror pairs
+
+FACE = {
+    "eye_outer_left": ("left_eye", -30, -20),
+    "eye_inner_left": ("left_eye", -12, -19),
+    "eye_inner_right": ("right_eye", 12, -19),
+    "eye_outer_right": ("right_eye", 30, -20),
+    "nose_left": ("nose", -7, 8),
+    "nose_right": ("nose", 7, 8),
+    "nose_tip": ("nose", 0, 3),
+    "mouth_left": ("top_mouth", -16, 26),
+    "mouth_right": ("top_mouth", 16, 26),
+    "lip_top": ("top_mouth", 0, 23),
+    "chin": ("jaw", 0, 45),
+    "jaw_left": ("lower_left_contour", -30, 20),
+    "jaw_right": ("lower_right_contour", 30, 20),
+}
+PAIRS = {frozenset((name, name.replace("left", "right"))) for name in FACE if "left" in name}
+SYMMETRY = "(m, landmarks, places) => { const s = m.symmetryOf(landmarks, places); return s && [s.pairs, s.midline]; }"
+
+
+def landmarks_of(face: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": name, "group": GROUPS.index(group)} for name, (group, *_) in face.items()]
+
+
+def placed(face: dict[str, Any], *, turn: float = 0.0, narrow: float = 1.0, jitter: float = 0.0) -> dict[str, Any]:
+    """Places of `face` turned by `turn` degrees, its left half `narrow` times as wide, points `jitter` away."""
+    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    places = {}
+    for k, (name, (_, x, y)) in enumerate(face.items()):
+        x, y = (x * narrow if x < 0 else x) + jitter * math.sin(9 * k), y + jitter * math.cos(7 * k)
+        places[name] = [200 + cos * x - sin * y, 150 + sin * x + cos * y]
+    return places
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"turn": 25}, {"turn": -40}, {"narrow": 0.55}, {"turn": 15, "narrow": 0.7, "jitter": 2.5}]
+)
+def test_mirror_pairs_are_found_on_turned_and_averted_faces(call: Call, change: dict[str, float]):
+    pairs, midline = call("symmetry.js", SYMMETRY, landmarks_of(FACE), placed(FACE, **change))
+    assert {frozenset(pair) for pair in pairs} == PAIRS
+    assert set(midline) == {"nose_tip", "lip_top", "chin"}
+
+
+def test_a_landmark_is_paired_with_one_of_the_mirrored_group_only(call: Call):
+    face = {"a": ("left_eye", -20, 0), "b": ("right_brow", 20, 0), "c": ("nose", 0, 10), "d": ("left_eye", -5, 0)}
+    assert call("symmetry.js", SYMMETRY, landmarks_of(face), placed(face))[0] == []
+
+
+def test_landmarks_without_a_place_are_left_out_and_one_place_has_no_symmetry(call: Call):
+    places = placed(FACE)
+    del places["eye_outer_left"]
+    pairs, _ = call("symmetry.js", SYMMETRY, landmarks_of(FACE), places)
+    assert {frozenset(pair) for pair in pairs} == PAIRS - {frozenset(("eye_outer_left", "eye_outer_right"))}
+    assert call("symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2]}) is None
+    assert call("symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2], "lip_top": [1, 2]})[0] == []
+
+
+def test_a_wrong_pair_is_off_and_a_right_one_is_not(call: Call):
+    off = "(m, landmarks, places) => { const s = m.symmetryOf(landmarks, places); return [" + (
+        "s.off('eye_outer_left', 'eye_outer_right'), s.off('eye_outer_left', 'eye_inner_right')]; }"
+    )
+    right, wrong = call("symmetry.js", off, landmarks_of(FACE), placed(FACE, turn=10))
+    assert right == pytest.approx(0, abs=1e-6)
+    points = np.array([place for _, *place in FACE.values()], dtype=float)
+    size = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean())
+    assert wrong == pytest.approx(math.hypot(18, 1) / size)  # from one corner of the eye to the other
+
+
+def test_the_cheapest_assignment_is_found(call: Call):
+    cost = [[4, 1, 3], [2, 0, 5], [3, 2, 2]]
+    assert call("assignment.js", "(m, cost) => m.assign(cost)", cost) == [1, 0, 2]
+    assert call("assignment.js", "(m, cost) => m.assign(cost)", [[9, 2, 7, 1]]) == [3]
+    assert call("assignment.js", "(m, cost) => m.assign(cost)", []) == []
+
+
+def test_the_mirrored_groups_are_those_of_the_names(call: Call):
+    swapped = [name.replace("left", "?").replace("right", "left").replace("?", "right") for name in GROUPS]
+    assert call("symmetry.js", "(m) => m.MIRRORED_GROUP") == [GROUPS.index(name) for name in swapped]
+
+
+# Groups
+
+PROPOSE = "(m, place, placed, box) => m.proposeGroup(place, placed, box)"
+
+
+def proposed(call: Call, place: list[float], known: list[tuple[list[float], str]], box: list[float]) -> str:
+    placed = [{"place": at, "group": GROUPS.index(group), "guessed": False} for at, group in known]
+    return GROUPS[call("group_proposal.js", PROPOSE, place, placed, box)]
+
+
+@pytest.mark.parametrize(
+    ("place", "group"),
+    [
+        ([31, 44], "left_eye"),
+        ([69, 44], "right_eye"),
+        ([31, 28], "left_brow"),
+        ([50, 60], "nose"),
+        ([50, 72], "top_mouth"),
+        ([50, 87], "bottom_mouth"),
+        ([50, 99], "jaw"),
+        ([3, 45], "upper_left_contour"),
+        ([88, 80], "lower_right_contour"),
+    ],
+)
+def test_a_group_is_proposed_from_the_place_in_the_box(call: Call, place: list[float], group: str):
+    assert proposed(call, place, [], [0, 0, 100, 100]) == group
+    shifted = [300 + 2 * place[0], 50 + 2 * place[1]]
+    assert proposed(call, shifted, [], [300, 50, 200, 200]) == group
+
+
+def test_landmarks_placed_so_far_say_where_the_face_is(call: Call):
+    # A small face in the corner of a large picture; by the picture alone all of it would be forehead.
+    known = [([62, 80], "left_eye"), ([138, 80], "right_eye"), ([100, 150], "top_mouth")]
+    picture = [0, 0, 1000, 1000]
+    assert proposed(call, [100, 115], known, picture) == "nose"
+    assert proposed(call, [100, 190], known, picture) == "jaw"
+    assert proposed(call, [62, 56], known, picture) == "left_brow"
+    assert proposed(call, [64, 81], known, picture) == "left_eye"
+
+
+# Drafts
+
+ADOPT = (
+    "(m, names, known) => { const category = {name: 'x', keypoints: names, flsg: {nose: names.map((_, k) => k)}, "
+    + (
+        "flip_pairs: [[0, 1]], skeleton: [[1, 3]], normalizer: [0, 2]};"
+        " const d = m.adoptIds(m.draftOf(category), known);"
+        " return [d.landmarks.map((l) => l.id), d.landmarks.map((l) => l.mirror), d.edges, d.normalizer]; }"
+    )
+)
+
+
+def test_landmarks_of_the_same_name_keep_their_ids(call: Call):
+    known = [{"id": "7", "name": "b"}, {"id": "new0", "name": "c"}, {"id": "9", "name": "b"}]
+    ids, mirrors, edges, normalizer = call("draft.js", ADOPT, ["a", "b", "c", "d"], known)
+    assert ids == ["new1", "7", "new0", "new2"]
+    assert mirrors == ["7", "new1", None, None]
+    assert (edges, normalizer) == ([["new1", "new0"]], [["new1"], ["new0"]])
+
+
+def test_a_landmark_is_put_anywhere_in_the_order(call: Call):
+    move = "(m, id, index) => m.moveTo({landmarks: ['a', 'b', 'c'].map((id) => ({id}))}, id, index)"
+    for key, index, expected in (("a", 2, "bca"), ("c", 0, "cab"), ("b", 1, "abc"), ("b", 9, "acb"), ("b", -4, "bac")):
+        assert "".join(one["id"] for one in call("draft.js", move, key, index)["landmarks"]) == expected
+
+
+# Changes
+
+
+def draft(names: dict[str, str], **more: Any) -> dict[str, Any]:
+    """A definition whose landmarks have the ids and names given, all in the nose and unpaired."""
+    landmarks = [{"id": key, "name": name, "group": 9, "mirror": None} for key, name in names.items()]
+    return {"name": "face", "landmarks": landmarks, "edges": [], "normalizer": None, **more}
+
+
+CHANGES = "(m, a, b, earlier) => m.changesBetween(a, b, new Set(earlier)).map((c) => [c.kind, c.items, c.landmarks])"
+
+
+def changes(call: Call, before: Any, after: Any, earlier: str = "1234") -> list[Any]:
+    return call("changes.js", CHANGES, before, after, list(earlier))
+
+
+def test_two_equal_definitions_differ_in_nothing(call: Call):
+    same = draft({"1": "a", "2": "b"}, edges=[["1", "2"]], normalizer=[["1"], ["2"]])
+    assert changes(call, same, same) == []
+    assert changes(call, same, {**same, "edges": [["2", "1"]]}) == []
+
+
+def test_every_kind_of_change_is_told_by_itself(call: Call):
+    before = draft({"1": "a", "2": "b", "3": "c"})
+    for after, expected in (
+        (draft({"1": "a", "2": "z", "3": "c"}), ["renamed", ["b → z"], ["2"]]),
+        (draft({"1": "a", "3": "c"}), ["deleted", ["b"], ["2"]]),
+        (draft({"1": "a", "2": "b", "3": "c", "new0": "d"}), ["added", ["d"], ["new0"]]),
+        (draft({"1": "a", "2": "b", "3": "c", "4": "d"}), ["restored", ["d"], ["4"]]),
+        (draft({"3": "c", "1": "a", "2": "b"}), ["reordered", ["c to place 1"], ["3"]]),
+        ({**before, "edges": [["1", "3"]]}, ["edges", ["+ a – c"], []]),
+        ({**before, "normalizer": [["1"], ["2", "3"]]}, ["normalizer", ["the face's box → a to b + c"], []]),
+        ({**before, "name": "mask"}, ["title", ["face → mask"], []]),
+    ):
+        assert changes(call, before, after) == [expected]
+    grouped = draft({"1": "a", "2": "b", "3": "c"})
+    grouped["landmarks"][0]["group"] = 5
+    assert changes(call, before, grouped) == [["regrouped", ["a → Left eye"], ["1"]]]
+    paired = draft({"1": "a", "2": "b", "3": "c"})
+    paired["landmarks"][0]["mirror"], paired["landmarks"][1]["mirror"] = "2", "1"
+    assert changes(call, before, paired) == [["pairs", ["+ a ↔ b"], []]]
+    assert changes(call, paired, before) == [["pairs", ["− a ↔ b"], []]]
+
+
+def test_the_preview_says_what_becomes_of_the_labels(call: Call):
+    effect = {"labels": {"1": 12, "2": 10}, "finished": 2, "unfinished": 3, "set_aside": 12, "back": 4}
+    say = "(m, kind, landmarks, effect) => m.consequence({kind, landmarks}, effect)"
+    assert call("changes.js", say, "deleted", ["1", "2"], effect) == (
+        "22 labels on 12 faces are set aside, and come back when you restore the landmark."
+        " 2 faces more will be complete."
+    )
+    added = call("changes.js", say, "added", ["new0"], effect)
+    assert added == "3 complete faces will be unfinished until they have it."
+    assert call("changes.js", say, "renamed", ["1"], effect) == "12 labels stay, under the new name."
+    assert call("changes.js", say, "restored", ["1"], {**effect, "unfinished": 0}) == (
+        "12 labels on 4 faces come back. No complete face becomes unfinished."
+    )
+
+
+def test_long_lists_are_cut(call: Call):
+    listed = "(m, items) => m.listed(items, 3)"
+    assert call("changes.js", listed, ["a", "b", "c", "d"]) == "a, b, c, d"
+    assert call("changes.js", listed, ["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+# Files
+
+READ = "(m, text) => m.readCategory(text, 'x.json')"
+
+
+@pytest.mark.parametrize("name", shipped_definitions())
+def test_a_definition_written_is_the_one_read(call: Call, name: str):
+    category = load_definition(name).to_category()
+    around = """async (m, category) => {
+        const { draftOf } = await import("/draft.js");
+        return m.readCategory(m.fileOf(draftOf(category)).text, "x.json").category;
+    }"""
+    again = call("exchange.js", around, category)
+    for key in ("keypoints", "skeleton", "flsg", "flip_pairs", "normalizer", "name"):
+        assert again[key] == category[key]
+    assert "landmark_ids" not in again
+
+
+def test_the_one_category_with_keypoints_of_a_coco_file_is_read(call: Call):
+    both = '{"images": [], "categories": [{"name": "car"}, {"keypoints": ["eye_left", "lip_top", "x"]}]}'
+    read = call("exchange.js", READ, both)
+    assert read["guessed"] is True
+    assert read["category"]["flsg"] == {"left_eye": [0], "top_mouth": [1], "nose": [2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "x.json is not JSON"),
+        ("[1, 2]", "found a list of 2, wanted a COCO category"),
+        ("null", "found nothing, wanted a COCO category"),
+        ('{"a": 1}', "found an object with a; wanted a COCO category"),
+        ('{"categories": 3}', '"categories" is a number, wanted a list'),
+        ('{"categories": []}', "found 0 categories, 0 of them with keypoints"),
+        ('{"categories": [{"keypoints": []}, {"keypoints": []}]}', "found 2 categories, 2 of them"),
+        ('{"keypoints": "eye"}', '"keypoints" is a string, wanted a list of names'),
+    ],
+)
+def test_a_file_that_is_no_definition_is_a_sentence(call: Call, text: str, said: str):
+    with pytest.raises(Error) as refusal:
+        call("exchange.js", READ, text)
+    assert said in str(refusal.value)
