@@ -412,10 +412,10 @@ export class FaceEditor extends EventTarget {
     this.canvas.zoomTo(x, y);
   }
 
-  /** Zoom to where the current landmark is or should be: its label, prediction or ghost; without any, stay. */
+  /** Zoom to where the current landmark is or should be: its label, ghost or prediction; without any, stay. */
   zoomToExpected() {
     const id = this.current;
-    const places = [this.view?.points[id], this.view?.predictions[id], this.canvas.scene.ghosts[id]];
+    const places = [this.view?.points[id], this.openGhosts()[id], this.view?.predictions[id]];
     const place = places.find((known) => known && known.x !== null);
     if (place) this.canvas.zoomTo(place.x, place.y);
   }

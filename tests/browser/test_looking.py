@@ -184,11 +184,11 @@ def test_the_view_follows_to_where_the_next_landmark_is_expected(page: Page, sit
     assert page.evaluate(f"{EDITOR}.canvas.viewport.scale") > framed
     page.keyboard.press("n")
     assert middle() == pytest.approx([150, 110])
-    page.evaluate(f"{EDITOR}.canvas.show({{ ghosts: {{ 3: {{ x: 190, y: 160 }} }} }})")
-    page.keyboard.press("n")
-    page.keyboard.press("n")  # absent: its ghost says where it would be
+    page.evaluate(f"{EDITOR}.showGhosts({{ 4: {{ x: 190, y: 160 }} }})")
+    for _ in range(3):
+        page.keyboard.press("n")  # the chin again: its ghost says where it would be
     assert middle() == pytest.approx([190, 160])
-    page.evaluate(f"{EDITOR}.canvas.show({{ ghosts: {{}} }})")
+    page.evaluate(f"{EDITOR}.showGhosts({{}})")
     page.keyboard.press("d")  # the next picture knows of no place: the view stays with the fitted picture
     wait_for(lambda: page.evaluate(f"{EDITOR}.picture.name") == "knots-1.png")
     assert middle() == pytest.approx([200, 150])
