@@ -97,7 +97,7 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
         log.warn("no pretrained weights, as asked: the encoder starts from random numbers")
         return None
     if weights is None:
-        return load_pretrained(model.encoder, model.config.encoder, log.warn)
+        return load_pretrained(model.encoder, log.warn)
     load_weights(model.encoder, Path(weights), log.warn)
     return Path(weights).name
 

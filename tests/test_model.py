@@ -157,8 +157,8 @@ def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
     """In a process of its own, with a hub that nobody answers for and an empty cache."""
     program = (
         "from mdmd.encoder import Encoder, load_pretrained\n"
-        "name = 'vit_tiny_patch16_224.augreg_in21k_ft_in1k'\n"
-        "print(load_pretrained(Encoder(name, 64), name, lambda text: print('WARNED', text)))\n"
+        "encoder = Encoder('vit_tiny_patch16_224.augreg_in21k_ft_in1k', 64)\n"
+        "print(load_pretrained(encoder, lambda text: print('WARNED', text)))\n"
     )
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
@@ -172,9 +172,9 @@ def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
 
 def test_a_model_that_was_never_pretrained_says_so():
     warnings = []
-    assert load_pretrained(Encoder("test_vit", 64), "davit_giant", warnings.append) is None
+    assert load_pretrained(Encoder("test_vit4", 64), warnings.append) is None
     assert warnings == [
-        "timm has no pretrained weights for davit_giant: the encoder starts from random numbers and learns more slowly"
+        "timm has no pretrained weights for test_vit4: the encoder starts from random numbers and learns more slowly"
     ]
 
 
