@@ -102,7 +102,8 @@ class TrainConfig:
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
     `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
     `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/inherit.py`);
-    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are;
+    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are where they have learned
+    before, and with them the patch embedding and the position before the first (0: neither);
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.
     """
 

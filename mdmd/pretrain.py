@@ -89,6 +89,7 @@ def pretrain(
         part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
         faces += drawing.faces
+        checkpoint.history.pop("base", None)  # the rounds before, which are counted
         checkpoint.history.update(
             rounds=k + 1,
             drawn_faces=faces,

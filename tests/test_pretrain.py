@@ -76,6 +76,7 @@ def test_a_starter_says_how_it_came_to_be(starter: Path) -> None:
     assert history["rounds"] == 2
     assert history["drawn_faces"] == 16
     assert history["weights"] is None
+    assert "base" not in history
     card = (starter / "README.md").read_text(encoding="utf-8")
     assert "16 faces with 68 exact landmarks" in card
     assert "CC-BY 4.0" in card
@@ -148,6 +149,7 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
     assert list(made.model.definitions) == [DRAWN, "people", "things"]
     (base,) = (tmp_path / "bases").iterdir()
     assert checkpoint.load(base).model.config == TINY
+    assert made.history["base"]["base"]["rounds"] == 2
     without = [str(word) for word in words if word != starter]
     without[without.index("--starter")] = "--starter=" + str(tmp_path / "nothing")
     assert main(without) == 2
