@@ -21,6 +21,7 @@ from mdmd.heads import (
     heatmap_moments,
 )
 from mdmd.model import build
+from mdmd.pixels import PixelPath
 from mdmd.records import GROUPS, DataError, load_definition
 
 TINY = ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
@@ -69,6 +70,14 @@ def test_start_at_gives_each_landmark_its_own_value():
     values = torch.rand(29, 2)
     head.start_at(values, spread=0.0)
     torch.testing.assert_close(head(torch.randn(3, len(GROUPS), 8)), values.expand(3, -1, -1))
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(16, 4), (32, 8), (48, 4), (64, 8), (80, 4), (112, 4)])
+def test_every_width_of_the_pixel_path_that_passes_its_check_works(channels, groups):
+    config = replace(TINY, pixel_channels=channels)
+    path = PixelPath(24, config.pixel_channels)
+    assert path(torch.rand(1, 3, 64, 64), torch.rand(1, 24, 4, 4)).shape == (1, channels, 16, 16)
+    assert min(m.num_groups for m in path.modules() if isinstance(m, torch.nn.GroupNorm)) == groups
 
 
 def test_sigmas_start_at_a_twentieth_and_never_pass_their_floor():
