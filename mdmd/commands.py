@@ -125,16 +125,14 @@ def run_adapt(options: argparse.Namespace) -> None:
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
-    base = checkpoint.load(options.base) if options.base is not None else None
-    if base is not None and options.encoder not in (None, base.model.config.encoder):
-        raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
-    if base is not None:
-        base.model.config = of_base(base.model.config, options.settings, where=str(options.base))
+    base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
     with _open_run(options) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
+        if start is not None and options.weights == bases.FROM_STARTER:
+            start = _as_asked(start, options.starter, options)
         config = chosen.model if start is None else start.model.config
-        if start is not None and all(source.name in start.calibrations for source in sources):
+        if start is not None and all(start.model.definitions.get(s.name) == s.definition for s in sources):
             base = start  # it has learned these sets already
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
@@ -142,6 +140,15 @@ def run_adapt(options: argparse.Namespace) -> None:
             base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
+
+
+def _as_asked(made: checkpoint.Checkpoint, where: Path, options: argparse.Namespace) -> checkpoint.Checkpoint:
+    """What is started from, looking at faces as the options say; DataError where they ask for another network."""
+    config = made.model.config
+    if options.encoder not in (None, config.encoder):
+        raise DataError(f"{where} has the encoder {config.encoder}, --encoder says {options.encoder}")
+    made.model.config = of_base(config, options.settings, where=str(where))
+    return made
 
 
 def run_pretrain(options: argparse.Namespace) -> None:

@@ -223,11 +223,14 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     return section, key, value
 
 
-def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
-    """A trained model's configuration under `settings`; DataError where they ask it to be another network.
+def network_of(config: ModelConfig) -> ModelConfig:
+    """`config` but for what is no matter of the network: how a face is looked at (`views`) is always the default."""
+    return replace(config, views=ModelConfig.views)
 
-    How a face is looked at (`views`) is no matter of the network.
-    """
+
+def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
+    """A trained model's configuration under `settings`; DataError where they ask it to be another network than it is
+    (see `network_of`)."""
     for section, key, value in map(parse_setting, settings):
         if section == "model" and key == "views":
             base = replace(base, views=value)

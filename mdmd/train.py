@@ -251,7 +251,7 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
         return None
     kind = "steps" if plan.budget.steps is not None else "minutes"
     settings = (model.config, plan.train)
-    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed)
+    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed, folds=plan.folds)
     return RunState(plan.keep, inputs, log, main=plan.processes.main)
 
 
