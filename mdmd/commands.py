@@ -17,14 +17,14 @@ from mdmd import bases, checkpoint, comparison
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, read_coco, to_coco
 from mdmd.config import Preset, of_base, preset, to_json
-from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
+from mdmd.evaluate import FlagRule, counterparts, evaluate, plain, probabilities_off
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched, writes_files
-from mdmd.records import Annotation, Box, DataError, Dataset, Sample
+from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Prediction, Sample
 from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
@@ -156,7 +156,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
     if min(options.rounds, options.faces, options.workers) < 1:
         raise DataError("--rounds, --faces and --workers must be at least 1")
     budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
-    photos = read_coco(options.photos) if options.photos is not None else None
+    photos = _read_set(options.photos) if options.photos is not None else None
     drawing = Drawing(faces=options.faces, workers=options.workers)
     options.out.mkdir(parents=True, exist_ok=True)
     with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
@@ -171,11 +171,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     head = options.head or made.target
     definition = made.model.head_definition(head)
     data = _read_set(options.data)
-    if len(data.definition.landmarks) != len(definition.landmarks):
-        raise DataError(
-            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
-            f"head {head!r} predicts {len(definition.landmarks)}"
-        )
+    order = _landmark_order(data, definition, head)
     samples = [s for s in data.split(options.split) if s.annotation is not None]
     if not samples:
         found = ", ".join(sorted({s.split for s in data.samples}))
@@ -188,12 +184,27 @@ def run_evaluate(options: argparse.Namespace) -> None:
     made.model.to(compute_device())
     calibration = made.calibration(head)
     raw = predict(made.model, samples, head)
-    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    predictions = [Prediction(p.points[order], p.covariance[order]) for p in found]
     normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
     numbers = plain(evaluate(normalized, predictions, samples, _rule(options), calibration.law))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
+
+
+def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[int]:
+    """Which landmark of `head` each one of `data` is; says so where only their places tell."""
+    try:
+        order = counterparts(data.definition, definition)
+    except DataError as error:
+        raise DataError(f"{data.name} cannot be measured with head {head!r}: {error}") from None
+    if set(data.definition.landmarks) != set(definition.landmarks):
+        print(
+            f"mdmd: warning: {data.name} has other names than head {head!r}: its landmarks are taken in their order",
+            file=sys.stderr,
+        )
+    return order
 
 
 def run_predict(options: argparse.Namespace) -> None:

@@ -99,6 +99,13 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
     apart = max(float((first[k] - second[k]).abs().max()) for k in first)
     assert 0 < apart < 0.1, "the second round goes on from the first, it does not begin anew"
     assert "Photographs" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+    for file in ("model.json", "model.safetensors", "README.md"):  # as if killed once the last round was kept
+        (tmp_path / file).unlink()
+    (tmp_path / "drawn-2").mkdir()
+    with RunLog(None, quiet=True) as log:
+        pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
+    assert checkpoint.load(tmp_path).history["rounds"] == 2
+    assert not (tmp_path / "drawn-2").exists()
     with pytest.raises(DataError, match="another shape"), RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=replace(TINY, image_size=48))
 
