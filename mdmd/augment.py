@@ -66,8 +66,9 @@ class Warp:
         line = (torch.arange(size) + 0.5) / size
         y, x = torch.meshgrid(line, line, indexing="ij")
         x, y = x.expand(len(self.affine), -1, -1), y.expand(len(self.affine), -1, -1)
-        bent = F.interpolate(self.bend, size=(size, size), mode="bicubic")
-        x, y = x + bent[:, 0], y + bent[:, 1]
+        if self.bend.any():
+            bent = F.interpolate(self.bend, size=(size, size), mode="bicubic")
+            x, y = x + bent[:, 0], y + bent[:, 1]
         y = y + self._wave(0, x)
         x = x + self._wave(1, y)
         place = torch.stack([x, y], dim=-1)
@@ -81,7 +82,7 @@ class Warp:
         y = y - self._wave(0, x)
         bent = torch.stack([x, y], dim=-1)
         found = bent
-        for _ in range(BEND_ITERATIONS):
+        for _ in range(BEND_ITERATIONS if self.bend.any() else 0):
             found = bent - self._bend(found)
         return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mdmd.checkpoint import WEIGHTS, Checkpoint, load
-from mdmd.config import PRESETS, ModelConfig, to_json
+from mdmd.config import PRESETS, ModelConfig, network_of, to_json
 from mdmd.encoder import why_no_pretrained
 from mdmd.plan import Plan
 from mdmd.records import DataError, Dataset
@@ -33,7 +33,8 @@ def starter(
     why_none: Callable[[str], str | None] = why_no_pretrained,
 ) -> Checkpoint | None:
     """The starter in `folder`, where `weights` asks for it, or where it is the best there is: no weights are named,
-    `config` is the default network and its pretrained weights cannot be had. The log says so.
+    `config` is the default network and its pretrained weights cannot be had. Then the log says so, and faces are
+    looked at as `config` says.
 
     `why_none` says why an encoder's pretrained weights cannot be had, if so. DataError where the starter is asked for
     and is not there.
@@ -44,13 +45,19 @@ def starter(
         raise DataError(f"there is no starter in {folder}; make one with `mdmd pretrain`, or name other weights")
     if asked:
         return load(folder)
-    if not there or weights is not None or config != PRESETS["default"].model:
+    if not there or weights is not None or network_of(config) != PRESETS["default"].model:
         return None
     reason = why_none(config.encoder)
     if reason is None:
         return None
     log.warn(f"no pretrained weights of {config.encoder} ({reason}): starting from the starter that comes with mdmd")
-    return load(folder)
+    return _looking(load(folder), config)
+
+
+def _looking(made: Checkpoint, config: ModelConfig) -> Checkpoint:
+    """`made`, looking at faces as `config` says."""
+    made.model.config = replace(made.model.config, views=config.views)
+    return made
 
 
 def base_folder(
@@ -61,7 +68,7 @@ def base_folder(
     `start` is the folder of the checkpoint that the base is learned from, if any.
     """
     key = _weights_key(weights) if start is None else hashlib.sha256((start / WEIGHTS).read_bytes()).hexdigest()
-    digest = hashlib.sha256(json.dumps([to_json(config), key], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([to_json(network_of(config)), key], sort_keys=True).encode())
     for source in sources:
         digest.update(labels_key(source))
     encoder = config.encoder.split(".")[0]
@@ -98,10 +105,16 @@ def find_or_train(
     """The base in `folder`, trained by `plan` first where there is none yet, from `start` where that is given.
 
     A broken-off training leaves its state in a file beside `folder` and the next one goes on from it, as often as
-    `plan.keep` says.
+    `plan.keep` says. Of several runs that train one base at once all go on with that of the first to be done.
     """
-    if (folder / "model.json").is_file():
-        return load(folder)
+    if not (folder / "model.json").is_file():
+        _train(folder, sources, config, plan, log, start)
+    return _looking(load(folder), config)
+
+
+def _train(
+    folder: Path, sources: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog, start: Checkpoint | None
+) -> None:
     state = folder.with_name(folder.name + ".resume.safetensors")
     if plan.keep is not None:
         # Nobody asked for this base by name: one that was begun otherwise must not stand in the way.
@@ -109,9 +122,14 @@ def find_or_train(
     folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
-        partial = folder.with_name(folder.name + ".partial")
+        partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         checkpoint.save(partial)
-        os.replace(partial, folder)
+        try:
+            os.replace(partial, folder)
+        except OSError:
+            if not (folder / "model.json").is_file():
+                raise
+            shutil.rmtree(partial)  # another run was first
         state.unlink(missing_ok=True)
-    return checkpoint
+    plan.processes.wait()

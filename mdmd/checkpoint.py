@@ -42,6 +42,11 @@ class Checkpoint:
         """Of `head`; one that changes nothing where no faces were held out."""
         return self.calibrations.get(head, Calibration())
 
+    def add_head(self, name: str, definition: Definition) -> None:
+        """A new head of the model, in place of one of that name; what was measured of that one goes with it."""
+        self.model.add_head(name, definition)
+        self.calibrations.pop(name, None)
+
     def save(self, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
         """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there.
 

@@ -277,7 +277,7 @@ def _pretrain_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
     command.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--seed", type=_seed, default=0, metavar="S", help="for everything random (default 0)")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument(
         "--out",
@@ -286,6 +286,13 @@ def _pretrain_options(command: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the starter; the same command again goes on where it was",
     )
+
+
+def _seed(text: str) -> int:
+    """A seed that every generator takes."""
+    if text.isascii() and text.isdecimal() and int(text) < 2**63:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1 is wanted, found {text!r}")
 
 
 def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
@@ -321,7 +328,7 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
     budget.add_argument(
         "--steps", type=int, metavar="N", help="how many batches instead: repeatable to the last digit on one machine"
     )
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--seed", type=_seed, default=0, metavar="S", help="for everything random (default 0)")
     command.add_argument(
         "--fresh", action="store_true", help="start over where a broken-off run in the folder would be gone on with"
     )

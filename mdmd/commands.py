@@ -17,14 +17,14 @@ from mdmd import bases, checkpoint, comparison
 from mdmd.checkpoint import write_json
 from mdmd.coco import PREDICTED, ids_are_sound, read_coco, to_coco
 from mdmd.config import Preset, of_base, preset, to_json
-from mdmd.evaluate import FlagRule, evaluate, plain, probabilities_off
+from mdmd.evaluate import FlagRule, counterparts, evaluate, plain, probabilities_off
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched, writes_files
-from mdmd.records import Annotation, Box, DataError, Dataset, Sample
+from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Prediction, Sample
 from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
@@ -125,16 +125,14 @@ def run_adapt(options: argparse.Namespace) -> None:
     target, *sources = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
-    base = checkpoint.load(options.base) if options.base is not None else None
-    if base is not None and options.encoder not in (None, base.model.config.encoder):
-        raise DataError(f"{options.base} has the encoder {base.model.config.encoder}, --encoder says {options.encoder}")
-    if base is not None:
-        base.model.config = of_base(base.model.config, options.settings, where=str(options.base))
+    base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
     with _open_run(options) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
+        if start is not None and options.weights == bases.FROM_STARTER:
+            start = _as_asked(start, options.starter, options)
         config = chosen.model if start is None else start.model.config
-        if start is not None and all(source.name in start.calibrations for source in sources):
+        if start is not None and all(start.model.definitions.get(s.name) == s.definition for s in sources):
             base = start  # it has learned these sets already
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
@@ -144,12 +142,21 @@ def run_adapt(options: argparse.Namespace) -> None:
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
 
 
+def _as_asked(made: checkpoint.Checkpoint, where: Path, options: argparse.Namespace) -> checkpoint.Checkpoint:
+    """What is started from, looking at faces as the options say; DataError where they ask for another network."""
+    config = made.model.config
+    if options.encoder not in (None, config.encoder):
+        raise DataError(f"{where} has the encoder {config.encoder}, --encoder says {options.encoder}")
+    made.model.config = of_base(config, options.settings, where=str(where))
+    return made
+
+
 def run_pretrain(options: argparse.Namespace) -> None:
     """`mdmd pretrain`."""
     if min(options.rounds, options.faces, options.workers) < 1:
         raise DataError("--rounds, --faces and --workers must be at least 1")
     budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
-    photos = read_coco(options.photos) if options.photos is not None else None
+    photos = _read_set(options.photos) if options.photos is not None else None
     drawing = Drawing(faces=options.faces, workers=options.workers)
     options.out.mkdir(parents=True, exist_ok=True)
     with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
@@ -166,11 +173,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     head = options.head or made.target
     definition = made.model.head_definition(head)
     data = _read_set(options.data)
-    if len(data.definition.landmarks) != len(definition.landmarks):
-        raise DataError(
-            f"{options.data.name} has {len(data.definition.landmarks)} landmarks, "
-            f"head {head!r} predicts {len(definition.landmarks)}"
-        )
+    order = _landmark_order(data, definition, head)
     samples = [s for s in data.split(options.split) if s.annotation is not None]
     if not samples:
         found = ", ".join(sorted({s.split for s in data.samples}))
@@ -183,12 +186,27 @@ def run_evaluate(options: argparse.Namespace) -> None:
     made.model.to(compute_device())
     calibration = made.calibration(head)
     raw = predict(made.model, samples, head)
-    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    predictions = [Prediction(p.points[order], p.covariance[order]) for p in found]
     normalized = data.definition if options.normalizer == "definition" else replace(data.definition, normalizer=None)
     numbers = plain(evaluate(normalized, predictions, samples, _rule(options), calibration.law))
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
+
+
+def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[int]:
+    """Which landmark of `head` each one of `data` is; says so where only their places tell."""
+    try:
+        order = counterparts(data.definition, definition)
+    except DataError as error:
+        raise DataError(f"{data.name} cannot be measured with head {head!r}: {error}") from None
+    if set(data.definition.landmarks) != set(definition.landmarks):
+        print(
+            f"mdmd: warning: {data.name} has other names than head {head!r}: its landmarks are taken in their order",
+            file=sys.stderr,
+        )
+    return order
 
 
 def run_predict(options: argparse.Namespace) -> None:

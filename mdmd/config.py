@@ -102,7 +102,8 @@ class TrainConfig:
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
     `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
     `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/inherit.py`);
-    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are;
+    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are where they have learned
+    before, and with them the patch embedding and the position before the first (0: neither);
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.
     """
 
@@ -222,11 +223,14 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     return section, key, value
 
 
-def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
-    """A trained model's configuration under `settings`; DataError where they ask it to be another network.
+def network_of(config: ModelConfig) -> ModelConfig:
+    """`config` but for what is no matter of the network: how a face is looked at (`views`) is always the default."""
+    return replace(config, views=ModelConfig.views)
 
-    How a face is looked at (`views`) is no matter of the network.
-    """
+
+def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
+    """A trained model's configuration under `settings`; DataError where they ask it to be another network than it is
+    (see `network_of`)."""
     for section, key, value in map(parse_setting, settings):
         if section == "model" and key == "views":
             base = replace(base, views=value)

@@ -206,11 +206,12 @@ def _check_shapes(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, 
             raise DataError(f"{path.name} holds another architecture: {name} is {found}, wanted {shape}")
 
 
-def load_pretrained(encoder: Encoder, name: str, warn: Warn) -> str | None:
-    """Fetch timm's own weights of `name` (cached; shows progress) into `encoder`, and say what was loaded.
+def load_pretrained(encoder: Encoder, warn: Warn) -> str | None:
+    """Fetch timm's own weights of `encoder` (cached; shows progress) into it, and say what was loaded.
 
     Where the hub cannot be reached, or the model has no weights, warns in one sentence and returns None.
     """
+    name = encoder.name
     if not _has_pretrained(name):
         warn(
             f"timm has no pretrained weights for {name}: the encoder starts from random numbers and learns more slowly"

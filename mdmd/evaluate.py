@@ -60,6 +60,29 @@ def probabilities_off(
     return metrics.probability_off(prediction.covariance, np.full(len(prediction.points), tolerance * distance), law)
 
 
+def counterparts(wanted: Definition, found: Definition) -> list[int]:
+    """For each landmark of `wanted`, the one of `found` that is the same: by name where both have the same names, else
+    by place.
+
+    DataError where their numbers differ, where a name that both have stands at two places, or where two landmarks at
+    one place are of different groups or have their mirror partners at different places.
+    """
+    names, others = wanted.landmarks, found.landmarks
+    if set(names) == set(others):
+        return [others.index(name) for name in names]
+    if len(names) != len(others):
+        raise DataError(f"{len(names)} landmarks for {len(others)}")
+    apart = [
+        f"{name!r} for {other!r}"
+        for k, (name, other) in enumerate(zip(names, others, strict=True))
+        if (wanted.groups[k], wanted.mirror[k]) != (found.groups[k], found.mirror[k])
+        or (name != other and (name in others or other in names))
+    ]
+    if apart:
+        raise DataError(f"it has other landmarks, {', '.join(apart[:3])}{', ...' if len(apart) > 3 else ''}")
+    return list(range(len(names)))
+
+
 def evaluate(
     definition: Definition,
     predictions: Sequence[Prediction],

@@ -37,19 +37,23 @@ def fit(
     watch: Watch,
     stage: str,
     *,
+    frozen_blocks: int = 0,
+    target_share: float | None = None,
     state: RunState | None = None,
     began: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> MDMD:
-    """Optimise `model`, each batch from one set (see `order.draws`); returns the averaged weights.
+    """Optimise `model`, each batch from one set (see `order.draws` for `target_share`); returns the averaged weights.
 
-    Goes on where `state` says that an earlier process was, and keeps it up to date. `began` is when the run
-    began by `clock`, in seconds (default: now). Raises DataError when the loss stays without a finite value.
+    The encoder's lowest `frozen_blocks` stay as they are; `stage` is what the log calls the run. Goes on where `state`
+    says that an earlier process was, and keeps it up to date. `began` is when the run began by `clock`, in seconds
+    (default: now). Raises DataError when the loss stays without a finite value.
     """
     config, processes = plan.train, plan.processes
+    model.train()
     pace = Pace(clock())
     began = clock() if began is None else began
-    optimizer = make_optimizer(model, config, frozen_blocks=config.frozen_blocks if stage == "adapt" else 0)
+    optimizer = make_optimizer(model, config, frozen_blocks=frozen_blocks)
     average = AveragedModel(model, avg_fn=moving_average(config.average_decay))
     averaged = cast(MDMD, average.module)
     take_step = Stepper(model, optimizer, config, processes, log.warn)
@@ -60,7 +64,6 @@ def fit(
         log.resume(stage, kept.step, kept.seconds)
 
     rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=WARPS[config.augment].mirror > 0) for c in caches]
-    target_share = config.target_share if stage == "adapt" else None
     order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
     share = plan.budget.share(progress.step, progress.seconds)
 

@@ -48,7 +48,7 @@ class PerGroup(nn.Module):
 
     @torch.no_grad()
     def start_at(self, values: Float[Tensor, "N D"], *, spread: float) -> None:
-        """Make every picture give `values` at first, with outputs `spread` times as wide as PyTorch starts them."""
+        """Make every picture give `values` at first, and outputs `spread` times as wide around them as they were."""
         position = torch.argsort(self.order)
         offset = 0
         for network in self.networks:
@@ -105,14 +105,12 @@ class CholeskyHead(nn.Module):
 
 
 class RegressionHead(nn.Module):
-    """The paper's head: means straight from the group tokens, started at `mean_shape` (N, 2)."""
+    """The paper's head: means straight from the group tokens, started near the middle of the crop."""
 
-    def __init__(
-        self, channels: int, members: Sequence[Sequence[int]], mean_shape: Float[Tensor, "N 2"], *, floor: float
-    ) -> None:
+    def __init__(self, channels: int, members: Sequence[Sequence[int]], *, floor: float) -> None:
         super().__init__()
         self.means = PerGroup(channels, members, 2)
-        self.means.start_at(mean_shape, spread=0.1)
+        self.means.start_at(torch.full((sum(map(len, members)), 2), 0.5), spread=0.1)
         self.cholesky = CholeskyHead(channels, members, floor=floor)
 
     def forward(

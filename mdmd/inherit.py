@@ -7,7 +7,6 @@ new definition show which known landmark lies where a new one is wanted, and the
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -34,8 +33,7 @@ def inherit(model: MDMD, faces: FaceCache, known: Collection[str]) -> dict[str, 
     definition = faces.definition
     matches = {name: nearest(d, definition, model.definitions[name]) for name, d in distances.items()}
     best = min(matches, key=lambda name: _mean_distance(distances[name], matches[name]))
-    head: Any = model.head(faces.name)
-    head.start_from(model.head(best), matches[best])
+    model.start_head(faces.name, best, matches[best])
     names = model.definitions[best].landmarks
     return {new: names[k] for new, k in zip(definition.landmarks, matches[best], strict=True) if k >= 0}
 

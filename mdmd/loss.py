@@ -1,4 +1,4 @@
-"""Losses on tensors in crop units; each returns one number a landmark, (B, N)."""
+"""Losses in crop units, one number a landmark (B, N), and what each label weighs in a batch's (equation 4)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def distance(mean: Float[Tensor, "B N 2"], truth: Float[Tensor, "B N 2"]) -> Flo
 def heatmap_cross_entropy(
     logits: Float[Tensor, "B N H W"], truth: Float[Tensor, "B N 2"], *, sigma: float
 ) -> Float[Tensor, "B N"]:
-    """Cross-entropy to a Gaussian of `sigma` cells at the truth, less that Gaussian's own entropy's constant part.
+    """Cross-entropy to a Gaussian of `sigma` cells at the truth; at its smallest the Gaussian's own entropy, not zero.
 
     A truth outside the crop pulls towards the nearest border cells.
     """
@@ -58,18 +58,11 @@ def group_counts(labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]])
 def group_weights(counts: Int[Tensor, " G"], members: Sequence[Sequence[int]]) -> Float[Tensor, " N"]:
     """What one label of each landmark weighs in equation 4: 1 / (groups that have labels x labels of its group).
 
-    So the loss of a batch is a plain sum over its labels, and the parts of a batch add up to it exactly.
+    Equation 4 is the mean over labels inside each group, then over groups; groups without a label do not count. So the
+    loss of a batch is a plain sum over its labels, and the parts of a batch add up to it exactly.
     """
     weights = torch.zeros(sum(map(len, members)), device=counts.device)
     for group, count in zip(members, counts, strict=True):
         if count:
             weights[list(group)] = 1 / ((counts > 0).sum() * count)
     return weights
-
-
-def group_mean(
-    values: Float[Tensor, "B N"], labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]]
-) -> Float[Tensor, ""]:
-    """Equation 4: the mean over landmarks inside each group, then over groups; groups without a label do not count."""
-    weights = group_weights(group_counts(labeled, members), members)
-    return (values * weights)[labeled].sum()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -61,8 +62,8 @@ class MDMD(nn.Module):
         self.heads = nn.ModuleList()
         self.landmark_queries = nn.ModuleList()
 
-    def add_head(self, name: str, definition: Definition, mean_shape: Float[Tensor, "N 2"] | None = None) -> None:
-        """A head for the set `name`, in place of one of that name. `mean_shape` in crop units, default the middle."""
+    def add_head(self, name: str, definition: Definition) -> None:
+        """A head for the set `name`, in place of one of that name."""
         channels, config = self.encoder.channels, self.config
         count = len(definition.landmarks)
         members = grouped(definition.members, config.groups)
@@ -73,14 +74,23 @@ class MDMD(nn.Module):
                 channels, members, pixel_channels=config.pixel_channels, floor=config.sigma_floor
             )
         else:
-            middle = torch.full((count, 2), 0.5)
-            head = RegressionHead(
-                channels, members, middle if mean_shape is None else mean_shape, floor=config.sigma_floor
-            )
+            head = RegressionHead(channels, members, floor=config.sigma_floor)
         self.definitions[name] = definition
         _put(self.heads, self._position(name), head)
         if config.tokens != "group":
             _put(self.landmark_queries, self._position(name), learned_queries(count, channels))
+
+    @torch.no_grad()
+    def start_head(self, name: str, known: str, like: Sequence[int]) -> None:
+        """Begin head `name` as landmarks `like` of head `known`, which must be of the same groups (-1: as it is)."""
+        head: Any = self.head(name)
+        head.start_from(self.head(known), like)
+        if self.config.tokens != "group":
+            queries: Any = self.landmark_queries[self._position(name)]
+            others: Any = self.landmark_queries[self._position(known)]
+            for k, counterpart in enumerate(like):
+                if counterpart >= 0:
+                    queries.weight[k] = others.weight[counterpart]
 
     def groups_of(self, name: str) -> tuple[tuple[int, ...], ...]:
         """The landmarks of head `name` in each of this model's groups, which equation 4 averages over."""

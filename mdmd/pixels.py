@@ -5,6 +5,8 @@ Tokens of 16 pixels know what is where; a small U-Net whose bottleneck they join
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -16,7 +18,7 @@ def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
     """3x3 convolution, group normalisation (batches hold one domain at a time, so no batch statistics), GELU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(min(8, outputs), outputs),
+        nn.GroupNorm(math.gcd(8, outputs), outputs),
         nn.GELU(),
     )
 

@@ -15,7 +15,7 @@ from mdmd.schedule import Budget
 
 @dataclass(frozen=True)
 class Plan:
-    """`weights` is a safetensors file, "none", or None for timm's own.
+    """`weights` is a safetensors file, "none", "starter" (which `bases.starter` loads), or None for timm's own.
 
     `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
     budget and without one fold, to calibrate on all faces too. `keep` is where the run's state is kept to go on from

@@ -139,8 +139,3 @@ def predict(
         if on_batch is not None:
             on_batch(len(predictions))
     return predictions
-
-
-def stacked(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray]:
-    """Points (B, N, 2) and covariances (B, N, 2, 2) of predictions of one definition."""
-    return np.stack([p.points for p in predictions]), np.stack([p.covariance for p in predictions])

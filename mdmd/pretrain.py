@@ -71,16 +71,19 @@ def pretrain(
 ) -> Checkpoint:
     """Learn for `rounds` rounds in all, `plan.budget` shared among them, the checkpoint of each kept in `out`/working.
 
-    Rounds that are there already are not learned again. Writes the starter to `out` (see `ship`) after every round.
+    Rounds that are there already are not learned again. Writes the starter to `out` (see `ship`) after every round, and
+    at once for the last round of an earlier process, which may have been killed before it could.
     """
     working = out / "working"
     checkpoint = load(working) if (working / "model.json").is_file() else None
     if checkpoint is not None and checkpoint.model.config != config:
         raise DataError(f"{working} holds a network of another shape; choose another --out or remove it")
+    if checkpoint is not None:
+        _finish_round(checkpoint, out)
     done = 0 if checkpoint is None else int(checkpoint.history["rounds"])
     faces = 0 if checkpoint is None else int(checkpoint.history["drawn_faces"])
     for k in range(done, rounds):
-        folder = out / f"drawn-{k + 1}"
+        folder = _drawn_folder(out, k + 1)
         file = folder / "annotations.json"
         if not file.is_file():
             write_source(folder, drawing.faces, seed=plan.seed + k, size=drawing.size, workers=drawing.workers)
@@ -89,6 +92,7 @@ def pretrain(
         part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
         faces += drawing.faces
+        checkpoint.history.pop("base", None)  # the rounds before, which are counted
         checkpoint.history.update(
             rounds=k + 1,
             drawn_faces=faces,
@@ -96,10 +100,19 @@ def pretrain(
             augment=plan.train.augment,
         )
         checkpoint.save(working)
-        ship(checkpoint, out)
-        shutil.rmtree(folder)
+        _finish_round(checkpoint, out)
     assert checkpoint is not None
     return checkpoint
+
+
+def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
+    """Write the starter and delete what its last round was learned from."""
+    ship(checkpoint, out)
+    shutil.rmtree(_drawn_folder(out, checkpoint.history["rounds"]), ignore_errors=True)
+
+
+def _drawn_folder(out: Path, number: int) -> Path:
+    return out / f"drawn-{number}"
 
 
 def _part(budget: Budget, rounds: int) -> Budget:

@@ -324,7 +324,8 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model said of one face, in image pixels: `points` (N, 2) and calibrated `covariance` (N, 2, 2).
+    """What a model said of one face, in image pixels: `points` (N, 2) and `covariance` (N, 2, 2), the network's own or,
+    after `Calibration.apply`, calibrated.
 
     Its own type on purpose: a prediction never becomes an annotation but by a person's edit.
     """

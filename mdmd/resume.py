@@ -24,7 +24,7 @@ from mdmd.config import ModelConfig, TrainConfig, to_json
 from mdmd.records import DataError, Dataset
 from mdmd.runlog import RunLog
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Progress:
 class Keep:
     """Where and how often the state is kept: `every` so many seconds, but at most the share `cost` of the run's time.
 
-    A state that another run left in `file` is refused, or forgotten with a warning if `forget`.
+    A state that this run cannot go on with is refused, or forgotten with a warning if `forget`.
     """
 
     file: Path
@@ -91,7 +91,8 @@ class RunState:
         self._due = clock() + keep.every
 
     def restore(self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Put the kept state into all three; None where there is none. DataError for a file of another run."""
+        """Put the kept state into all three; None where there is none. DataError for a file of another run, or for
+        none of a run, but where `keep` says to forget it."""
         if not self.keep.file.is_file():
             return None
         try:
@@ -103,21 +104,19 @@ class RunState:
             kept = json.loads(header["inputs"])
             progress = Progress(**json.loads(header["progress"]))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.keep.file} holds no run to go on with ({error}); --fresh starts over") from None
+            return self._pass_over(f"holds no run to go on with ({error})", "--fresh starts over")
         other = [name for name in self.inputs.keys() | kept.keys() if self.inputs.get(name) != kept.get(name)]
-        if other and self.keep.forget:
-            self.log.warn(f"{self.keep.file} is of a run with other {_listed(other)}: this run starts over")
-            return None
         if other:
-            raise DataError(
-                f"{self.keep.file} is of a broken-off run with other {_listed(other)}: give it the same again to go "
-                "on, or --fresh to start over"
+            return self._pass_over(
+                f"is of a broken-off run with other {_listed(other)}",
+                "give it the same again to go on, or --fresh to start over",
             )
-        try:
-            model.load_state_dict(_under("model.", tensors))
-            average.load_state_dict(_under("average.", tensors))
-        except RuntimeError as error:
-            raise DataError(f"{self.keep.file} does not fit this network: {error}; --fresh starts over") from None
+        weights, averaged = _under("model.", tensors), _under("average.", tensors)
+        # Asked first: what does not fit would be loaded in part.
+        if _shapes(weights) != _shapes(model.state_dict()) or _shapes(averaged) != _shapes(average.state_dict()):
+            return self._pass_over("does not fit this network", "--fresh starts over")
+        model.load_state_dict(weights)
+        average.load_state_dict(averaged)
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _under("optimizer.", tensors).items():
             number, name = key.split(".", 1)
@@ -125,6 +124,12 @@ class RunState:
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         self.seconds_before = progress.seconds
         return progress
+
+    def _pass_over(self, why: str, remedy: str) -> None:
+        """Forget the kept state with a warning where that is allowed; DataError where it is not."""
+        if not self.keep.forget:
+            raise DataError(f"{self.keep.file} {why}: {remedy}")
+        self.log.warn(f"{self.keep.file} {why}: this run starts over")
 
     def offer(self, progress: Progress, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Keep the state if it is time to."""
@@ -160,6 +165,10 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+
+
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(sorted(names))
 
@@ -172,9 +181,11 @@ def inputs_of(
     stage: str,
     budget: str,
     seed: int,
+    folds: int,
 ) -> dict[str, str]:
-    """What makes one run another: settings, faces and labels, seed, starting weights, and the kind of `budget` (its
-    size may change: a broken-off run may be given more minutes)."""
+    """What makes one run another: settings, training faces and labels, seed, starting weights, number of folds (which
+    says who is held out), and the kind of `budget` (its size may change: a broken-off run may be given more minutes).
+    """
     weights = hashlib.sha256()
     for key, tensor in model.state_dict().items():
         weights.update(key.encode())
@@ -184,19 +195,21 @@ def inputs_of(
         "settings": json.dumps([to_json(config) for config in settings], sort_keys=True),
         "data": _digest(datasets),
         "seed": str(seed),
+        "folds": str(folds),
         "starting weights": weights.hexdigest(),
         "kind of budget": budget,
     }
 
 
 def _digest(datasets: Sequence[Dataset]) -> str:
-    """Of everything that is learned from but the pictures' pixels, of which the files' sizes stand in."""
+    """Of the labeled training faces, for whose pictures' pixels the files' sizes stand in."""
     digest = hashlib.sha256()
     for dataset in datasets:
         record: list[Any] = [dataset.name, dataset.definition.to_category()]
-        for s in dataset.samples:
-            size = s.path.stat().st_size if s.path.is_file() else None
-            labels = None if s.annotation is None else [s.annotation.points.tolist(), s.annotation.visibility.tolist()]
-            record.append([s.file_name, size, asdict(s.box), s.split, s.group, labels])
+        for s in dataset.split("train"):
+            if s.annotation is not None:
+                size = s.path.stat().st_size if s.path.is_file() else None
+                labels = [s.annotation.points.tolist(), s.annotation.visibility.tolist()]
+                record.append([s.file_name, size, asdict(s.box), s.group, labels])
         digest.update(json.dumps(record).encode())
     return digest.hexdigest()

@@ -148,15 +148,16 @@ def _borrowed(found: Laplacian, points: Tensor, labeled: Tensor, weights: Tensor
 def make_optimizer(model: MDMD, config: TrainConfig, *, frozen_blocks: int = 0) -> torch.optim.Optimizer:
     """Adam or AdamW; encoder blocks learn slower the deeper they lie, and norms and biases do not decay.
 
-    The patch embedding and the lowest `frozen_blocks` of the encoder do not learn at all: nothing goes back through
-    them, which is a good part of a step's cost.
+    What lies before the encoder's blocks (patch embedding, position) and the lowest `frozen_blocks` of them do not
+    learn at all: nothing goes back through them, which is a good part of a step's cost. The last block always learns.
     """
+    frozen_blocks = min(frozen_blocks, model.encoder.depth - 2)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         factor = 1.0
         if name.startswith("encoder."):
             height = model.encoder.depth_of(name.removeprefix("encoder."))
-            parameter.requires_grad_(not frozen_blocks or height > frozen_blocks)
+            parameter.requires_grad_(frozen_blocks <= 0 or height > frozen_blocks)
             if not parameter.requires_grad:
                 continue
             below = model.encoder.depth - height

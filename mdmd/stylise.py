@@ -86,7 +86,7 @@ def ink(picture: Picture, draw: Draw) -> Picture:
 
 
 def linocut(picture: Picture, draw: Draw) -> Picture:
-    """Two tones, cut where the brightness crosses that of its wide surroundings; sometimes with black for white."""
+    """Two tones and few between, cut where the brightness crosses that of its wide surroundings; sometimes swapped."""
     bright = smooth(grey(picture), 1)
     local = smooth(bright, round(draw(12, 50)))
     share = ((bright - local + draw(-0.06, 0.06)) * draw(10, 40) + 0.5).clamp(0, 1)

@@ -51,19 +51,9 @@ def train(
     Batches come from every set alike. With `start` it is that checkpoint's network that goes on learning, with its
     heads of the same names. `stage` is what the log calls it.
     """
-    torch.manual_seed(plan.seed)
-    if start is None:
-        model = MDMD(config)
-        checkpoint = Checkpoint(model, datasets[0].name, history={"weights": start_encoder(model, plan.weights, log)})
-    else:
-        model = start.model
-        checkpoint = Checkpoint(
-            model, datasets[0].name, dict(start.calibrations), {"weights": start.history.get("weights")}
-        )
-    for dataset in datasets:
-        if model.definitions.get(dataset.name) != dataset.definition:
-            model.add_head(dataset.name, dataset.definition)
-    return _learn(checkpoint, datasets, held=datasets, plan=plan, log=log, stage=stage)
+    checkpoint = _begun(start, datasets[0].name, config, plan, log)
+    known = _give_heads(checkpoint, datasets)
+    return _learn(checkpoint, datasets, _Run(datasets, known, plan, log, stage))
 
 
 def adapt(
@@ -75,20 +65,42 @@ def adapt(
     log: RunLog,
 ) -> Checkpoint:
     """Learn `target` beside `sources`, from `base` where there is one, else from the encoder's weights."""
+    checkpoint = _begun(base, target.name, config, plan, log)
+    datasets = (target, *sources)
+    known = _give_heads(checkpoint, datasets, anew=target.name)
+    # Frozen, random numbers would stay random, and so would what learned blocks make of a new stem's.
+    learned = base is not None or (checkpoint.history["weights"] is not None and config.stem == "patch")
+    run = _Run(
+        datasets,
+        known,
+        plan,
+        log,
+        "adapt",
+        frozen_blocks=plan.train.frozen_blocks if learned else 0,
+        target_share=plan.train.target_share,
+    )
+    return _learn(checkpoint, (target,), run)
+
+
+def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
+    """What a run begins with: `start` and all that is known of it, or a new network with the encoder's weights."""
     torch.manual_seed(plan.seed)
-    if base is None:
+    if start is None:
         model = MDMD(config)
-        checkpoint = Checkpoint(model, target.name, history={"weights": start_encoder(model, plan.weights, log)})
-    else:
-        model = base.model
-        history = {"weights": base.history.get("weights"), "base": base.history}
-        calibrations = {name: made for name, made in base.calibrations.items() if name != target.name}
-        checkpoint = Checkpoint(model, target.name, calibrations, history)
-    for dataset in (target, *sources):
-        known = model.definitions.get(dataset.name)
-        if known != dataset.definition or dataset is target:
-            model.add_head(dataset.name, dataset.definition)
-    return _learn(checkpoint, (target, *sources), held=(target,), plan=plan, log=log, stage="adapt")
+        return Checkpoint(model, target, history={"weights": start_encoder(model, plan.weights, log)})
+    history = {"weights": start.history.get("weights"), "base": start.history}
+    return Checkpoint(start.model, target, dict(start.calibrations), history)
+
+
+def _give_heads(checkpoint: Checkpoint, datasets: Sequence[Dataset], *, anew: str | None = None) -> set[str]:
+    """Give `checkpoint` a new head for each set that it has none for or one of another definition, and for the set
+    `anew`; returns the names of the other heads, which have learned before."""
+    known = set(checkpoint.model.definitions)
+    for dataset in datasets:
+        if checkpoint.model.definitions.get(dataset.name) != dataset.definition or dataset.name == anew:
+            checkpoint.add_head(dataset.name, dataset.definition)
+            known.discard(dataset.name)
+    return known
 
 
 def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
@@ -97,14 +109,14 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
         log.warn("no pretrained weights, as asked: the encoder starts from random numbers")
         return None
     if weights is None:
-        return load_pretrained(model.encoder, model.config.encoder, log.warn)
+        return load_pretrained(model.encoder, log.warn)
     load_weights(model.encoder, Path(weights), log.warn)
     return Path(weights).name
 
 
-def _learn(
-    checkpoint: Checkpoint, datasets: Sequence[Dataset], held: Sequence[Dataset], *, plan: Plan, log: RunLog, stage: str
-) -> Checkpoint:
+def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkpoint:
+    """Learn what `run` says, with faces of the sets `held` held out to calibrate on."""
+    datasets, plan, log, stage = run.datasets, run.plan, run.log, run.stage
     began = time.monotonic()
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {}
@@ -127,7 +139,6 @@ def _learn(
         device=str(plan.processes.device),
         processes=plan.processes.count,
     )
-    run = _Run(datasets, set(checkpoint.calibrations), plan, log, stage)
     start = copy.deepcopy(checkpoint.model) if plan.folds else None
     watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held))
     state = _state(checkpoint.model, datasets, plan, log, stage)
@@ -135,7 +146,8 @@ def _learn(
     for dataset in held:
         if start is None:
             faces = heldout[dataset.name]
-            found = Watch(checkpoint, faces, log, stage, head=dataset.name).predictions(checkpoint.model)
+            own = watch if dataset.name == checkpoint.target else Watch(checkpoint, faces, log, stage, dataset.name)
+            found = own.predictions(checkpoint.model)
         else:
             faces = learned[dataset.name]
             found = cross_fit(faces, plan.folds, run.fold_learner(start, dataset, learned), plan.seed)
@@ -145,6 +157,7 @@ def _learn(
             found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
             numbers = evaluate(dataset.definition, found, faces, plan.rule, calibration.law) if faces else {}
             checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
+    checkpoint.model.cpu()
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
@@ -158,13 +171,15 @@ def _learn(
 
 @dataclass(frozen=True)
 class _Run:
-    """What every fit of one run shares; `known` are the heads that have learned before."""
+    """What every fit of one run shares; `known` are the heads that have learned before. See `fit` for the last two."""
 
     datasets: Sequence[Dataset]
     known: Collection[str]
     plan: Plan
     log: RunLog
     stage: str
+    frozen_blocks: int = 0
+    target_share: float | None = None
 
     def fitted(
         self,
@@ -174,18 +189,29 @@ class _Run:
         state: RunState | None = None,
         began: float | None = None,
     ) -> MDMD:
-        """`model` after learning from `learned`, on the CPU."""
+        """`model` after learning from `learned`, on the plan's device."""
         with _caches(self.datasets, learned, model.config, self.plan, self.log) as caches:
             model.to(self.plan.processes.device)
             for cache in caches:
                 if cache.name not in self.known:
                     self._start_head(model, cache)
-            return fit(model, caches, self.plan, self.log, watch, self.stage, state=state, began=began).cpu()
+            return fit(
+                model,
+                caches,
+                self.plan,
+                self.log,
+                watch,
+                self.stage,
+                frozen_blocks=self.frozen_blocks,
+                target_share=self.target_share,
+                state=state,
+                began=began,
+            )
 
     def _start_head(self, model: MDMD, faces: FaceCache) -> None:
         head = model.head(faces.name)
         if isinstance(head, RegressionHead):
-            head.means.start_at(faces.mean_shape(), spread=0.1)
+            head.means.start_at(faces.mean_shape(), spread=1.0)
         if self.plan.train.inherit:
             like = inherit(model, faces, self.known)
             if like:
@@ -225,7 +251,7 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
         return None
     kind = "steps" if plan.budget.steps is not None else "minutes"
     settings = (model.config, plan.train)
-    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed)
+    inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed, folds=plan.folds)
     return RunState(plan.keep, inputs, log, main=plan.processes.main)
 
 

@@ -59,6 +59,18 @@ def test_a_dot_lands_where_its_point_goes(strength, mirrored):
     assert checked > 25
 
 
+@pytest.mark.parametrize("strength", ["none", "moderate", "paper"])
+def test_a_policy_that_bends_nothing_does_not_pay_for_it(strength, monkeypatch):
+    def refuse(*given, **named):
+        raise AssertionError("a field of zeros was looked up")
+
+    warp = random_warp(2, WARPS[strength], torch.tensor([False, True]), zoom=1.5, generator=torch.Generator())
+    monkeypatch.setattr("torch.nn.functional.interpolate", refuse)
+    monkeypatch.setattr("torch.nn.functional.grid_sample", refuse)
+    places = warp.grid(40)[:, 10:30:4, 10:30:4].flatten(1, 2)
+    assert torch.isfinite(warp.points(places)).all()
+
+
 def test_without_ranges_the_warp_only_cuts_away_the_margin():
     warp = random_warp(1, WARPS["none"], torch.tensor([False]), zoom=1.5, generator=torch.Generator())
     moved = warp.points(torch.tensor([[[0.5, 0.5], [1 / 6, 5 / 6]]]))

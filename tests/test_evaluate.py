@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdmd.evaluate import RECALL, FlagRule, evaluate, plain
+from mdmd.evaluate import RECALL, FlagRule, counterparts, evaluate, plain
 from mdmd.radial import LAPLACIAN, RadialLaw
-from mdmd.records import Annotation, Box, DataError, Prediction, Sample
+from mdmd.records import Annotation, Box, DataError, Definition, Prediction, Sample
 from tests.builders import SMALL
 
 TRUTH = np.array([[10.0, 10.0], [30.0, 10.0], [20.0, 20.0], [20.0, 30.0]])
@@ -100,3 +100,32 @@ def test_a_given_threshold_is_taken_as_it_is():
     numbers = measured(sure, doubtful, rule=FlagRule(0.1, 0.5))
     assert (numbers["flag_recall"], numbers["flag_rate"]) == (1.0, 0.5)
     assert measured(sure, doubtful, rule=FlagRule(0.1, 0.99))["flag_rate"] == 0.0
+
+
+def test_landmarks_are_matched_by_name_and_by_place_where_all_names_are_others():
+    order = [2, 0, 3, 1]
+    mixed = Definition(
+        "mixed",
+        tuple(SMALL.landmarks[k] for k in order),
+        tuple(SMALL.groups[k] for k in order),
+        tuple(order.index(SMALL.mirror[k]) for k in order),
+    )
+    assert counterparts(SMALL, mixed) == [1, 3, 0, 2]
+    assert counterparts(mixed, SMALL) == order
+    named = replace(SMALL, landmarks=tuple("abcd"))
+    assert counterparts(named, SMALL) == [0, 1, 2, 3]
+    renamed = replace(SMALL, landmarks=(*SMALL.landmarks[:3], "point"))
+    assert counterparts(renamed, SMALL) == [0, 1, 2, 3]
+
+
+def test_landmarks_that_are_others_are_refused_by_name():
+    first, second, *rest = SMALL.landmarks
+    crossed = replace(SMALL, landmarks=(second, first, *rest[:-1], "point"))
+    with pytest.raises(DataError, match=f"it has other landmarks, '{second}' for '{first}', '{first}' for '{second}'"):
+        counterparts(crossed, SMALL)
+    moved = replace(SMALL, landmarks=tuple("abcd"), groups=(*SMALL.groups[:3], 0))
+    assert SMALL.groups[3] != 0
+    with pytest.raises(DataError, match=f"'d' for '{rest[-1]}'$"):
+        counterparts(moved, SMALL)
+    with pytest.raises(DataError, match="3 landmarks for 4"):
+        counterparts(Definition("three", tuple("abc"), SMALL.groups[:3], (0, 1, 2)), SMALL)

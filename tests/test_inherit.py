@@ -87,6 +87,24 @@ def test_inheriting_finds_the_landmarks_that_the_labels_name(model, tmp_path):
         np.testing.assert_allclose(mine.points[:2], theirs.points[[4, 1]], atol=0.05)
 
 
+@pytest.mark.parametrize("head", ["heatmap", "regression"])
+@pytest.mark.parametrize("tokens", ["group", "landmark", "both"])
+def test_a_started_head_gives_what_the_known_one_gives_whatever_it_reads(tokens, head):
+    """The same landmarks in another order."""
+    torch.manual_seed(2)
+    made = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, tokens=tokens, head=head)).eval()
+    made.add_head("known", KNOWN)
+    like = [3, 0, 4, 2, 1]
+    groups, mirror = tuple(KNOWN.groups[k] for k in like), tuple(like.index(KNOWN.mirror[k]) for k in like)
+    made.add_head("new", Definition("new", tuple("abcde"), groups, mirror))
+    images = torch.rand(2, 3, 64, 64)
+    known = made(images, "known")
+    assert not torch.allclose(made(images, "new").factor, known.factor[:, like], atol=1e-4)
+    made.start_head("new", "known", like)
+    torch.testing.assert_close(made(images, "new").mean, known.mean[:, like])
+    torch.testing.assert_close(made(images, "new").factor, known.factor[:, like])
+
+
 def test_a_model_that_knows_nothing_else_leaves_the_head_as_it_is(model, tmp_path):
     alone = MDMD(model.config)
     alone.add_head("new", NEW)

@@ -96,9 +96,67 @@ def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
 def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
     assert main(["evaluate", str(run), "--data", str(drawn[0]), "--head", "people"]) == 0
     assert main(["evaluate", str(run), "--data", str(drawn[0])]) == 2
-    assert "68 landmarks, head 'objects' predicts 9" in capsys.readouterr().err
+    assert "people cannot be measured with head 'objects': 68 landmarks for 9" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--data", str(drawn[1]), "--split", "val"]) == 2
     assert "no labeled faces in split 'val'; its splits: test, train" in capsys.readouterr().err
+
+
+def test_evaluate_finds_landmarks_by_name_or_says_that_it_goes_by_order(run, drawn, capsys):
+    def measured(file):
+        assert main(["evaluate", str(run), "--data", str(file)]) == 0
+        return capsys.readouterr()
+
+    def written(name, category, faces):
+        file = drawn[1].parent / f"{name}.json"
+        file.write_text(json.dumps({**record, "categories": [category], "annotations": faces}))
+        return file
+
+    record = json.loads(drawn[1].read_text())
+    category, faces = record["categories"][0], record["annotations"]
+    expected = measured(drawn[1])
+    last = len(category["keypoints"]) - 1  # the same labels from the last landmark to the first
+    turned = {
+        **category,
+        "keypoints": category["keypoints"][::-1],
+        "flsg": {group: [last - k for k in members] for group, members in category["flsg"].items()},
+        "flip_pairs": [[last - a, last - b] for a, b in category["flip_pairs"]],
+        "skeleton": [],
+        "normalizer": [last - k for k in category["normalizer"]],
+    }
+    points = [[face["keypoints"][k : k + 3] for k in range(0, 3 * last + 3, 3)] for face in faces]
+    labels = [{**f, "keypoints": [n for p in rows[::-1] for n in p]} for f, rows in zip(faces, points, strict=True)]
+    found = measured(written("turned", turned, labels))
+    assert json.loads(found.out) == pytest.approx(json.loads(expected.out), rel=1e-3, nan_ok=True)
+    assert found.err == ""
+    numbered = {**category, "keypoints": [f"point_{k}" for k in range(last + 1)]}
+    found = measured(written("numbered", numbered, faces))
+    assert json.loads(found.out) == json.loads(expected.out)
+    assert "numbered has other names than head 'objects': its landmarks are taken in their order" in found.err
+    file = written("other", {**turned, "keypoints": numbered["keypoints"]}, labels)
+    assert main(["evaluate", str(run), "--data", str(file)]) == 2
+    assert "other cannot be measured with head 'objects': it has other landmarks, 'point_0'" in capsys.readouterr().err
+
+
+def test_photographs_of_a_pretraining_may_be_an_added_dataset(drawn, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MDMD_HOME", str(tmp_path / "home"))
+    record = json.loads(drawn[0].read_text())
+    file = drawn[0].parent / "closed.json"
+    file.write_text(json.dumps({**record, "images": [{**image, "subset": "closed"} for image in record["images"]]}))
+    assert main(["sources", "add", str(file), "--name", "portraits"]) == 0
+    words = ["pretrain", "--faces", "1", "--steps", "1", "--quiet", "--out", str(tmp_path / "out"), "--photos"]
+    assert main([*words, "strangers"]) == 2
+    assert "no added dataset 'strangers'; added: portraits" in capsys.readouterr().err
+    assert main([*words, "portraits"]) == 2
+    assert "portraits: no openly licensed photograph" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "99999999999999999999"])
+@pytest.mark.parametrize("command", [["adapt", "--target", "t.json"], ["train", "--data", "t.json"], ["pretrain"]])
+def test_a_seed_that_no_generator_takes_is_refused(command, seed, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--seed", seed, "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    assert f"argument --seed: a whole number from 0 to 2^63 - 1 is wanted, found '{seed}'" in capsys.readouterr().err
 
 
 def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, capsys):

@@ -21,6 +21,7 @@ from mdmd.heads import (
     heatmap_moments,
 )
 from mdmd.model import build
+from mdmd.pixels import PixelPath
 from mdmd.records import GROUPS, DataError, load_definition
 
 TINY = ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
@@ -69,6 +70,14 @@ def test_start_at_gives_each_landmark_its_own_value():
     values = torch.rand(29, 2)
     head.start_at(values, spread=0.0)
     torch.testing.assert_close(head(torch.randn(3, len(GROUPS), 8)), values.expand(3, -1, -1))
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(16, 4), (32, 8), (48, 4), (64, 8), (80, 4), (112, 4)])
+def test_every_width_of_the_pixel_path_that_passes_its_check_works(channels, groups):
+    config = replace(TINY, pixel_channels=channels)
+    path = PixelPath(24, config.pixel_channels)
+    assert path(torch.rand(1, 3, 64, 64), torch.rand(1, 24, 4, 4)).shape == (1, channels, 16, 16)
+    assert min(m.num_groups for m in path.modules() if isinstance(m, torch.nn.GroupNorm)) == groups
 
 
 def test_sigmas_start_at_a_twentieth_and_never_pass_their_floor():
@@ -157,8 +166,8 @@ def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
     """In a process of its own, with a hub that nobody answers for and an empty cache."""
     program = (
         "from mdmd.encoder import Encoder, load_pretrained\n"
-        "name = 'vit_tiny_patch16_224.augreg_in21k_ft_in1k'\n"
-        "print(load_pretrained(Encoder(name, 64), name, lambda text: print('WARNED', text)))\n"
+        "encoder = Encoder('vit_tiny_patch16_224.augreg_in21k_ft_in1k', 64)\n"
+        "print(load_pretrained(encoder, lambda text: print('WARNED', text)))\n"
     )
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
@@ -172,9 +181,9 @@ def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
 
 def test_a_model_that_was_never_pretrained_says_so():
     warnings = []
-    assert load_pretrained(Encoder("test_vit", 64), "davit_giant", warnings.append) is None
+    assert load_pretrained(Encoder("test_vit4", 64), warnings.append) is None
     assert warnings == [
-        "timm has no pretrained weights for davit_giant: the encoder starts from random numbers and learns more slowly"
+        "timm has no pretrained weights for test_vit4: the encoder starts from random numbers and learns more slowly"
     ]
 
 

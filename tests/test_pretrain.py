@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from mdmd import bases, checkpoint
 from mdmd.cli import main
 from mdmd.coco import read_coco
-from mdmd.config import ModelConfig, TrainConfig, preset
+from mdmd.config import STARTER, ModelConfig, TrainConfig, preset
 from mdmd.model import build
 from mdmd.plan import Plan
 from mdmd.pretrain import DRAWN, SIZE_LIMIT, STARTER_MODEL, Drawing, open_photos, pretrain, ship
@@ -76,6 +76,7 @@ def test_a_starter_says_how_it_came_to_be(starter: Path) -> None:
     assert history["rounds"] == 2
     assert history["drawn_faces"] == 16
     assert history["weights"] is None
+    assert "base" not in history
     card = (starter / "README.md").read_text(encoding="utf-8")
     assert "16 faces with 68 exact landmarks" in card
     assert "CC-BY 4.0" in card
@@ -98,6 +99,13 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
     apart = max(float((first[k] - second[k]).abs().max()) for k in first)
     assert 0 < apart < 0.1, "the second round goes on from the first, it does not begin anew"
     assert "Photographs" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+    for file in ("model.json", "model.safetensors", "README.md"):  # as if killed once the last round was kept
+        (tmp_path / file).unlink()
+    (tmp_path / "drawn-2").mkdir()
+    with RunLog(None, quiet=True) as log:
+        pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
+    assert checkpoint.load(tmp_path).history["rounds"] == 2
+    assert not (tmp_path / "drawn-2").exists()
     with pytest.raises(DataError, match="another shape"), RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=replace(TINY, image_size=48))
 
@@ -124,6 +132,9 @@ def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(star
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
         assert asked(starter, default, None, "no connection")
         assert asked(starter, tiny, "starter", None)
+        once = bases.starter(starter, replace(default, views="single"), None, log, why_none=lambda _: "no connection")
+        assert once is not None
+        assert once.model.config == replace(TINY, views="single")
         assert not asked(starter, default, None, None), "timm's own weights are better"
         assert not asked(starter, default, "none", "no connection")
         assert not asked(starter, default, "vit.safetensors", "no connection")
@@ -134,7 +145,7 @@ def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(star
     lines = (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["message"].split(": ")[1] for line in lines] == [
         "starting from the starter that comes with mdmd"
-    ]
+    ] * 2
 
 
 def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Path) -> None:
@@ -148,9 +159,46 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
     assert list(made.model.definitions) == [DRAWN, "people", "things"]
     (base,) = (tmp_path / "bases").iterdir()
     assert checkpoint.load(base).model.config == TINY
+    assert made.history["base"]["base"]["rounds"] == 2
     without = [str(word) for word in words if word != starter]
     without[without.index("--starter")] = "--starter=" + str(tmp_path / "nothing")
     assert main(without) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--encoder", "resnet50"], "has the encoder test_vit, --encoder says resnet50"),
+        (["--set", "model.image_size=64"], "has image_size = 32, model.image_size asks for 64"),
+    ],
+)
+def test_a_starter_that_is_asked_for_is_not_made_another_network(
+    starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], said: str
+) -> None:
+    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    words = ["adapt", "--target", things, "--weights", "starter", "--starter", starter, "--steps", "1", "--quiet"]
+    given = [*map(str, words), "--out", str(tmp_path / "run")]
+    assert main([*given, *option]) == 2
+    assert f"{starter} {said}" in capsys.readouterr().err
+    assert main([*given, "--set", "model.views=single", "--encoder", "test_vit"]) == 0
+    assert checkpoint.load(tmp_path / "run").model.config == replace(TINY, views="single")
+
+
+def test_a_set_is_learned_already_only_with_its_definition(starter: Path, tmp_path: Path) -> None:
+    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
+    record = json.loads(drawn.read_text(encoding="utf-8"))
+    record["categories"][0]["keypoints"][0] = "temple"
+    drawn.write_text(json.dumps(record), encoding="utf-8")
+    words = ["adapt", "--target", things, "--source", drawn, "--bases", tmp_path / "bases", "--weights", "starter"]
+    words += ["--base-minutes", "0.01", "--starter", starter, "--steps", "1", "--quiet", "--out", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 0
+    assert len(list((tmp_path / "bases").iterdir())) == 1
+
+
+@pytest.mark.skipif(not (STARTER / "model.json").is_file(), reason="no starter is shipped")
+def test_the_shipped_starter_has_learned_the_built_in_source() -> None:
+    assert checkpoint.load(STARTER).model.definitions[DRAWN] == load_definition("300w")
 
 
 def test_no_base_is_learned_from_what_the_starter_has_learned_already(starter: Path, tmp_path: Path) -> None:

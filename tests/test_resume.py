@@ -5,6 +5,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from mdmd import bases, checkpoint
@@ -45,15 +47,24 @@ adapted(Path(sys.argv[1]), Path(sys.argv[2]), STEPS)
 STEPS = 12
 
 
-def adapted(drawn, out, steps, *, seed=0, log=RunLog):
-    """Adapt to the drawn objects beside the drawn people, every step logged and kept in `out`."""
+def adapted(drawn, out, steps, *, seed=0, folds=0, log=RunLog, relabeled=None):
+    """Adapt to the drawn objects beside the drawn people, every step logged and kept in `out`; with another label on
+    one object of the split `relabeled`."""
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
     keep = Keep(out / "resume.safetensors", every=0.0, cost=math.inf)
-    plan = Plan(QUICK, Budget(steps=steps), weights="none", seed=seed, keep=keep)
+    plan = Plan(QUICK, Budget(steps=steps), weights="none", seed=seed, folds=folds, keep=keep)
+    if relabeled is not None:
+        objects = with_a_label_moved(objects, relabeled)
     out.mkdir(exist_ok=True)
     with log(out / "log.jsonl", quiet=True, every=0.0) as told:
         return adapt(objects, [people], None, TINY, plan, told)
+
+
+def with_a_label_moved(data, split):
+    face = data.split(split)[0]
+    other = replace(face, annotation=replace(face.annotation, points=face.annotation.points + 1))
+    return replace(data, samples=tuple(other if s is face else s for s in data.samples))
 
 
 class BrokenOff(RunLog):
@@ -110,11 +121,27 @@ def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
         adapted(drawn, tmp_path, 6, log=BrokenOff)
     with pytest.raises(DataError, match=r"broken-off run with other seed and starting weights: .*--fresh"):
         adapted(drawn, tmp_path, 6, seed=1)
+    with pytest.raises(DataError, match="broken-off run with other data"):
+        adapted(drawn, tmp_path, 6, relabeled="train")
     kept = (tmp_path / "resume.safetensors").read_bytes()
     (tmp_path / "resume.safetensors").write_bytes(kept[: len(kept) // 2])
     with pytest.raises(DataError, match=r"holds no run to go on with .*--fresh starts over"):
         adapted(drawn, tmp_path, 6)
     assert (tmp_path / "resume.safetensors").stat().st_size == len(kept) // 2
+
+
+def test_who_was_learned_from_with_folds_is_not_held_out_without(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 6, folds=2, log=BrokenOff)
+    with pytest.raises(DataError, match="broken-off run with other folds"):
+        adapted(drawn, tmp_path, 6)
+
+
+def test_another_label_on_a_test_face_stops_nothing(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 4, log=BrokenOff)
+    adapted(drawn, tmp_path, 4, relabeled="test")
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
 
 
 def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
@@ -162,6 +189,69 @@ def test_a_base_goes_on_too_and_one_begun_otherwise_is_begun_again(drawn, tmp_pa
     assert [e["step"] for e in events(tmp_path, "resume")] == [2]
     assert "other seed and starting weights: this run starts over" in (tmp_path / "log.jsonl").read_text()
     assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+def without_weights(file):
+    """What another network would leave: none of this one's weights."""
+    with safe_open(file, "pt") as kept:
+        checkpoint.write_tensors(file, {}, kept.metadata())
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.write_bytes(b"half a file"), "holds no run to go on with"),
+        (without_weights, "does not fit this network"),
+    ],
+    ids=["half", "other"],
+)
+def test_a_state_of_a_base_that_cannot_be_read_is_passed_over(drawn, tmp_path, damage, said):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    keep = Keep(tmp_path / "run" / "unused", every=0.0, cost=math.inf)
+    plan = Plan(QUICK, Budget(steps=4), weights="none", keep=keep)
+    with BrokenOff(tmp_path / "log.jsonl", quiet=True, every=0.0) as log, pytest.raises(KeyboardInterrupt):
+        bases.find_or_train(tmp_path / "bases" / "b", [people], TINY, plan, log)
+    damage(tmp_path / "bases" / "b.resume.safetensors")
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        bases.find_or_train(tmp_path / "bases" / "b", [people], TINY, plan, log)
+    assert f"{said}" in (tmp_path / "log.jsonl").read_text()
+    assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+class Overtaken(RunLog):
+    """A log of a run whose base another run puts into `place` first."""
+
+    other = place = Path()
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "done":
+            shutil.copytree(self.other, self.place)
+
+
+def test_of_two_runs_that_learn_one_base_both_go_on_with_the_first(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    folder, plan = tmp_path / "bases" / "b", Plan(QUICK, Budget(steps=1), weights="none")
+    with RunLog(None, quiet=True) as log:
+        first = bases.find_or_train(tmp_path / "first", [people], TINY, replace(plan, seed=1), log).model.state_dict()
+    with Overtaken(None, quiet=True) as log:
+        log.other, log.place = tmp_path / "first", folder
+        made = bases.find_or_train(folder, [people], TINY, plan, log).model.state_dict()
+    assert all(torch.equal(made[key], first[key]) for key in first)
+    assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+def test_a_base_is_found_again_however_faces_are_looked_at(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    once = replace(TINY, views="single")
+    folder = bases.base_folder(tmp_path, [people], TINY, "none")
+    assert bases.base_folder(tmp_path, [people], once, "none") == folder
+    assert bases.base_folder(tmp_path, [people], replace(TINY, groups=8), "none") != folder
+    plan = Plan(QUICK, Budget(steps=1), weights="none")
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        found = [bases.find_or_train(folder, [people], config, plan, log).model.config for config in (TINY, once)]
+    assert found == [TINY, once]
+    assert len(events(tmp_path, "start")) == 1
 
 
 @pytest.fixture

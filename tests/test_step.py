@@ -22,7 +22,7 @@ from mdmd.records import Annotation, Box, DataError, Sample
 from mdmd.resume import Keep, RunState
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, Pace
-from mdmd.step import Stepper, batch_loss, out_of_memory
+from mdmd.step import Stepper, batch_loss, make_optimizer, out_of_memory
 from mdmd.watch import Watch
 from tests.builders import SMALL, write_picture
 
@@ -134,6 +134,16 @@ def test_the_parts_of_three_processes_add_up_to_the_whole_batch():
     assert parts == pytest.approx(value, rel=1e-6)
     for name, gradient in gradients(whole).items():
         torch.testing.assert_close(total[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("encoder", ["test_vit", "test_resnet"])
+def test_the_last_block_learns_however_many_are_frozen(encoder):
+    model = MDMD(replace(TINY, encoder=encoder))
+    depth = model.encoder.depth
+    for frozen, lowest in ((0, 0), (1, 2), (100, depth - 1)):
+        make_optimizer(model, SETTINGS, frozen_blocks=frozen)
+        learning = {model.encoder.depth_of(n) for n, p in model.encoder.named_parameters() if p.requires_grad}
+        assert learning == set(range(lowest, depth + 1))
 
 
 def test_every_face_of_a_batch_is_somebodys():

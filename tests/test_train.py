@@ -2,17 +2,22 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mdmd import checkpoint
 from mdmd.calibrate import Calibration
 from mdmd.coco import read_coco
 from mdmd.config import PRESETS, TrainConfig, heldout_count
 from mdmd.cropstore import CropStore
+from mdmd.encoder import Encoder
 from mdmd.loader import FaceCache, epochs, split_heldout
+from mdmd.model import MDMD, build
 from mdmd.order import draw_set
 from mdmd.plan import Plan
 from mdmd.predict import predict
@@ -20,7 +25,7 @@ from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import adapt, fewer_faces, train
+from mdmd.train import adapt, fewer_faces, start_encoder, train
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)
@@ -135,6 +140,127 @@ def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and
         else:  # the first step of Adam moves a weight by the learning rate
             assert moved == pytest.approx(1e-4, rel=0.05), name
     assert learned.keys() - start.keys() == {n for n in learned if n.startswith("heads.1.")}
+
+
+def moved(before, after):
+    """Names of the weights that are not what they were."""
+    return {name for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+@pytest.mark.parametrize(
+    ("start", "stem", "frozen"),
+    [("none", "patch", 0), ("file", "patch", 3), ("file", "early_convolutions", 0), ("base", "patch", 3)],
+)
+def test_only_blocks_that_have_learned_are_frozen(sets, log, tmp_path, start, stem, frozen):
+    people, objects = sets
+    config = replace(TINY, stem=stem, encoder_depth=4)
+    torch.manual_seed(7)
+    base = checkpoint.Checkpoint(build(config, {"people": people.definition}), "people") if start == "base" else None
+    file = tmp_path / "weights.safetensors"
+    save_file(Encoder("test_vit", 64).backbone.state_dict(), file)
+    plan = quick(1)
+    plan = replace(plan, train=replace(plan.train, frozen_blocks=3), weights=str(file) if start == "file" else "none")
+    torch.manual_seed(plan.seed)
+    model = base.model if base else MDMD(config)
+    start_encoder(model, plan.weights, log)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    changed = moved(before, adapt(objects, [], base, config, plan, log).model.state_dict())
+    still = [name for name in before if name.startswith("encoder.") and name not in changed]
+    heights = {model.encoder.depth_of(name.removeprefix("encoder.")) for name in still}
+    assert heights == (set(range(frozen + 1)) if frozen else set())
+
+
+def test_learning_updates_statistics_though_the_network_was_measured_before(sets, log):
+    people, objects = sets
+    config = replace(TINY, encoder="test_resnet")
+    base = train([people], config, quick(1), log)  # measured on its held-out faces, and again to inherit from
+    before = {name: value.clone() for name, value in base.model.state_dict().items() if "running_" in name}
+    assert before
+    assert moved(before, adapt(objects, [], base, config, quick(1), log).model.state_dict()) == before.keys()
+
+
+def inherited(folder):
+    events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [e["head"] for e in events if e["event"] == "inherited"]
+
+
+def test_a_head_of_another_definition_is_new_and_one_that_learned_beside_a_target_is_not(sets, log, tmp_path):
+    people, objects = sets
+    first = adapt(objects, [people], None, TINY, quick(), log)
+    assert inherited(tmp_path) == []
+    things = replace(objects, name="things")
+    second = adapt(things, [people, objects], first, TINY, quick(), log)
+    assert inherited(tmp_path) == ["things"]
+    assert set(second.calibrations) == {"objects", "things"}
+    names = tuple(f"{name}_too" for name in objects.definition.landmarks)
+    other = replace(objects, definition=replace(objects.definition, landmarks=names))
+    third = adapt(people, [other], second, TINY, quick(), log)
+    assert inherited(tmp_path) == ["things", "people", "objects"]
+    assert set(third.calibrations) == {"things", "people"}
+
+
+def test_what_goes_on_from_a_checkpoint_remembers_where_that_came_from(sets, log):
+    people, objects = sets
+    start = train([people], TINY, quick(1, seed=8), log)
+    made = train([objects], TINY, quick(1), log, start=start)
+    assert made.history["base"] == start.history
+    assert made.history["base"]["seed"] == 8
+
+
+def test_a_regression_head_starts_at_the_mean_shape_as_wide_as_it_was_made(sets, log):
+    _, objects = sets
+    config = replace(TINY, head="regression")
+    still = Plan(replace(QUICK, learning_rate=1e-12), Budget(steps=1), weights="none", seed=3)
+    torch.manual_seed(3)
+    fresh = build(config, {"objects": objects.definition})
+    made = train([objects], config, still, log).model
+    for new, old in zip(made.heads[0].means.networks, fresh.heads[0].means.networks, strict=True):
+        torch.testing.assert_close(new[3].weight, old[3].weight)
+        assert not torch.allclose(new[3].bias, old[3].bias, atol=0.01)
+
+
+class Told(MDMD):
+    """A network that notes when it answers and when it goes to the CPU."""
+
+    notes: ClassVar[list[str]] = []
+
+    def forward(self, images, head):
+        self.notes.append("answer")
+        return super().forward(images, head)
+
+    def cpu(self):
+        self.notes.append("cpu")
+        return super().cpu()
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_network_stays_on_its_device_until_all_is_measured(sets, log, folds):
+    _, objects = sets
+    torch.manual_seed(0)
+    Told.notes.clear()
+    adapt(objects, [], checkpoint.Checkpoint(Told(TINY), "nobody"), TINY, quick(1, folds=folds), log)
+    assert Told.notes.count("cpu") == 1
+    assert Told.notes[-1] == "cpu"
+
+
+class Sweeping(RunLog):
+    """A log that deletes all pictures once the learning begins."""
+
+    pictures: tuple[Path, ...] = ()
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "step":
+            for picture in self.pictures:
+                picture.unlink(missing_ok=True)
+
+
+def test_held_out_faces_are_cut_once(tmp_path):
+    objects = read_coco(write_pareidolias(tmp_path / "objects", 6, seed=0))
+    with Sweeping(None, quiet=True) as log:
+        log.pictures = tuple(s.path for s in objects.samples)
+        assert np.isfinite(train([objects], TINY, quick(1), log).history["heldout"]["nme"])
+    assert not objects.samples[0].path.exists()
 
 
 def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
