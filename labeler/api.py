@@ -62,6 +62,14 @@ class BoxBody(Signed):
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 
 
+class RightBody(Signed):
+    """A finding of the label checks that is right (or, with `right` false, not after all)."""
+
+    kind: Literal["mirrored", "order", "outside", "duplicate", "shape"]
+    landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
+    right: bool = True
+
+
 class CategoryBody(BaseModel):
     """A COCO category; keys that a definition does not have are ignored, what is wrong with it is for `schema`."""
 
@@ -203,6 +211,21 @@ def redo(bench: Bench, face_id: Key, body: Signed | None = None) -> dict[str, An
 @routes.delete("/faces/{face_id}")
 def delete(bench: Bench, face_id: Key) -> dict[str, Any]:
     return bench.delete_face(face_id)
+
+
+@routes.get("/checks")
+def all_checks(bench: Bench) -> dict[str, Any]:
+    return bench.checks()
+
+
+@routes.get("/faces/{face_id}/checks")
+def checks(bench: Bench, face_id: Key) -> dict[str, Any]:
+    return bench.checks(face_id)
+
+
+@routes.post("/faces/{face_id}/checks")
+def say_right(bench: Bench, face_id: Key, body: RightBody) -> dict[str, Any]:
+    return bench.say_right(face_id, body.kind, body.landmarks, right=body.right, annotator=body.annotator)
 
 
 @routes.get("/definition")

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeler import schema
+from labeler.checks import LabelChecks
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of, upright_size
 from labeler.ranking import Standing, standing
@@ -107,6 +108,7 @@ class Project:
         self.name = folder.name
         self.folder = folder
         self.store = Store(folder / "labels.db")
+        self.checks = LabelChecks(self.store)
         self._adding = threading.Lock()
         self._standings: tuple[object, list[Standing]] = (None, [])
 

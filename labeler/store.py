@@ -385,6 +385,34 @@ class Store:
     def collected_runs(self) -> set[int]:
         return {row["id"] for row in self._rows("SELECT id FROM runs")}
 
+    # What a person says of label checks
+
+    def say_right(
+        self,
+        face_id: int,
+        kind: str,
+        places: Mapping[int, tuple[float, float]],
+        *,
+        right: bool = True,
+        annotator: str | None = None,
+    ) -> None:
+        """Record that a check of this kind need not name these landmarks where they stand, or (False) may again."""
+        with self._transaction() as db:
+            self.face(face_id)
+            for landmark_id, (x, y) in places.items():
+                db.execute(
+                    "INSERT INTO dismissals (face_id, kind, landmark_id, x, y, right, annotator, at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (face_id, kind, landmark_id, x, y, int(right), annotator, self._clock()),
+                )
+
+    def said_right(self) -> dict[tuple[int, str], dict[int, tuple[float, float]]]:
+        """For each face and kind of check the landmarks that a person has said to be right, and where they stood."""
+        found: dict[tuple[int, str], dict[int, tuple[float, float]]] = {}
+        for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
+            found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])
+        return found
+
     # Definitions
 
     def definition(self) -> SavedDefinition | None:
