@@ -118,8 +118,16 @@ WHERE right = 1 AND id = (
     WHERE e.face_id = d.face_id AND e.kind = d.kind AND e.landmark_id = d.landmark_id);
 """
 
+#: The bytes of each picture's file in the project, which are not the added file's where that was converted.
+_PICTURE_FILES = """
+CREATE TABLE picture_files (
+    image_id INTEGER PRIMARY KEY REFERENCES images(id),
+    sha256 TEXT NOT NULL
+) STRICT;
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _DISMISSED)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DISMISSED, _PICTURE_FILES)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

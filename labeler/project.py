@@ -15,7 +15,9 @@ from labeler import schema
 from labeler.checks import LabelChecks
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of, upright_size
+from labeler.originals import Originals
 from labeler.ranking import Standing, standing
+from labeler.screen_copies import ScreenCopies
 from labeler.store import NotFoundError, Picture, Store
 from mdmd.pictures import pictures_in
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
@@ -109,6 +111,8 @@ class Project:
         self.folder = folder
         self.store = Store(folder / "labels.db")
         self.checks = LabelChecks(self.store)
+        self.originals = Originals(self.store, self.images)
+        self.copies = ScreenCopies(folder / "cache")
         self._adding = threading.Lock()
         self._standings: tuple[object, list[Standing]] = (None, [])
 
@@ -125,13 +129,6 @@ class Project:
         """The newest definition, or None while there is none."""
         saved = self.store.definition()
         return Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
-
-    def image_path(self, picture: Picture) -> Path:
-        """Where a picture's file lies; raises NotFoundError when somebody has taken it away."""
-        path = self.images / picture.file_name
-        if not path.is_file():
-            raise NotFoundError(f"the file of picture {picture.id} ({picture.name}) is missing from {self.images}")
-        return path
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
         """Bring in files and the pictures of folders; a file that is refused keeps no other one out.
@@ -175,6 +172,7 @@ class Project:
             except BaseException:
                 (self.images / stored.file_name).unlink()
                 raise
+            self.originals.remember(picture)
         return picture, True
 
     def standings(self) -> list[Standing]:

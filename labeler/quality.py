@@ -291,7 +291,7 @@ def _odd_shapes(definition: Definition, labels: Labels) -> Iterator[Hit]:
         if len(worst) >= max(3, MANY * model.known[i].sum()):
             yield row, "shape", tuple(worst), _left_out(len(worst))
         else:
-            sentence = f"{definition.landmarks[worst[0]]} is not where the rest of its face lets one expect it."
+            sentence = f"{definition.landmarks[worst[0]]} does not fit the rest of its face."
             yield row, "shape", (worst[0],), sentence
 
 

@@ -182,6 +182,15 @@ class Store:
         rows = self._rows("SELECT id FROM images WHERE sha256 = ?", sha256)
         return self.image(rows[0]["id"]) if rows else None
 
+    def file_digest(self, image_id: int) -> str | None:
+        """The digest of a picture's file in the project as it was first seen; None before that."""
+        rows = self._rows("SELECT sha256 FROM picture_files WHERE image_id = ?", image_id)
+        return rows[0]["sha256"] if rows else None
+
+    def add_file_digest(self, image_id: int, sha256: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+
     def faces(self, image_id: int | None = None) -> list[Face]:
         """Faces of a picture, or of all pictures in the pictures' order; deleted ones are out."""
         return self._faces("f.image_id = ?" if image_id is not None else "1", *([] if image_id is None else [image_id]))

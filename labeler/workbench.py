@@ -38,6 +38,7 @@ class Workbench:
                 "width": picture.width,
                 "height": picture.height,
                 "faces": [other.id for other in self.store.faces(picture.id)],
+                "problem": self.project.originals.problem(picture),
             },
             "revision": face.revision,
             "box": [face.box.x, face.box.y, face.box.w, face.box.h],

@@ -6,6 +6,7 @@
 import { LandmarkCanvas } from "./canvas.js";
 import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
 import { PictureCache } from "./pictures.js";
+import { PictureProblem } from "./picture_problem.js";
 
 const NUDGE_PAUSE_MS = 450;
 
@@ -17,6 +18,7 @@ export class FaceEditor extends EventTarget {
     this.settle = settle;
     this.pictures = new PictureCache(session);
     this.canvas = new LandmarkCanvas(root);
+    this.problem = new PictureProblem(root, { retry: () => this.open(this.view.face, this.picture) });
     this.view = null;
     this.current = null;
     this.pen = 2;
@@ -48,7 +50,9 @@ export class FaceEditor extends EventTarget {
   async open(faceId, picture, { keepView = false, frameFace = false } = {}) {
     this.flush();
     const ticket = (this.ticket = Symbol("open"));
-    const [view, image] = await Promise.all([this.session.face(faceId), this.pictures.get(picture).catch(() => null)]);
+    let failure = null;
+    const loading = this.pictures.get(picture).catch((error) => ((failure = error), null));
+    const [view, image] = await Promise.all([this.session.face(faceId), loading]);
     if (ticket !== this.ticket) return false; // another face was opened meanwhile
     Object.assign(this, {
       picture,
@@ -62,7 +66,8 @@ export class FaceEditor extends EventTarget {
     });
     this.canvas.scene.cursor = null;
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
-    if (!image) this.note(`${picture.name} cannot be shown: the picture did not load`);
+    this.pictures.hold(picture);
+    this.problem.show(view.picture.problem ?? failure?.message ?? null);
     this.select(this.settle(this));
     if (frameFace) this.frameFace();
     return true;
@@ -77,6 +82,8 @@ export class FaceEditor extends EventTarget {
 
   receive({ view, fresh }) {
     if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gesture?.moved) return;
+    const { problem } = view.picture;
+    if (problem !== this.view.picture.problem) this.problem.show(problem);
     this.view = view;
     // Another page may have labeled what was next here: a click must not overwrite it unseen.
     if (this.waiting && view.points[this.current]) this.current = this.settle(this);
@@ -335,7 +342,7 @@ export class FaceEditor extends EventTarget {
     const copy = this.canvas.scene.image;
     if (
       !copy ||
-      this.canvas.viewport.scale * (window.devicePixelRatio || 1) < (1.5 * copy.naturalWidth) / picture.width
+      this.canvas.viewport.scale * (window.devicePixelRatio || 1) < (1.5 * copy.width) / picture.width
     )
       return;
     this.sharpened = true;

@@ -1,5 +1,6 @@
 // The label page: faces on the left, the picture in the middle, the landmarks on the right, tools below.
 
+import { Checks } from "./checks.js";
 import {
   helpCommand,
   historyCommands,
@@ -46,6 +47,7 @@ export class LabelPage {
         this.editor.canvas.element.focus({ preventScroll: true });
       },
     });
+    this.checks = new Checks(this, { onChange: () => this.showChecks() });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
     this.listen();
@@ -84,6 +86,8 @@ export class LabelPage {
       this.select(index);
       await this.editor.reload();
     } else await this.open(index);
+    this.showChecks();
+    this.checks.refreshSoon();
   }
 
   get placeKey() {
@@ -103,6 +107,7 @@ export class LabelPage {
       return void toast(this.root, error.message, "warning");
     }
     this.setMode("place");
+    this.checks.faceOpened(item.face);
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
@@ -146,6 +151,7 @@ export class LabelPage {
         item?.count > 1
           ? el("button.plain.small", { type: "button", text: "Remove this face", onclick: () => this.removeFace() })
           : null,
+        item ? this.checks.mark(item.face) : null,
       ].filter(Boolean),
     );
     this.list.show(editor.view, editor.current);
@@ -180,6 +186,20 @@ export class LabelPage {
     this.strip.update(index, { ...item, ...now });
   }
 
+  showChecks() {
+    this.items.forEach((item, index) => {
+      const checks = this.checks.count(item.face);
+      if (checks === (item.checks ?? 0)) return;
+      this.items[index] = { ...item, checks };
+      this.strip.update(index, this.items[index]);
+    });
+    this.show();
+  }
+
+  toast(message, tone) {
+    toast(this.root, message, tone);
+  }
+
   thumbnail(item) {
     const image = el("img", {
       loading: "lazy",
@@ -200,12 +220,13 @@ export class LabelPage {
           : item.state === "predicted"
             ? el("span.badge.predicted", { text: "◇", title: "predicted" })
             : null;
-    const words = `${item.picture.name}${item.count > 1 ? `, face ${item.nth}` : ""}: ${item.labeled} of ${item.of}, ${item.state}`;
+    const words = `${item.picture.name}${item.count > 1 ? `, face ${item.nth}` : ""}: ${item.labeled} of ${item.of}, ${item.state}${item.checks ? ", to check" : ""}`;
     return [
       image,
       el("span.caption", { text: item.count > 1 ? `${item.picture.name} · ${item.nth}` : item.picture.name }),
       bar,
       badge,
+      item.checks ? el("span.badge.check", { text: "!", title: "The label checks found something" }) : null,
       el("span.sr-only", { text: words }),
     ];
   }
@@ -277,6 +298,7 @@ export class LabelPage {
         active: () => this.mode === "face",
       },
       { keys: ["Escape"], title: "Leave the box, or go to the list of landmarks", run: () => this.leave() },
+      this.checks.command(),
       helpCommand(this),
     ];
   }

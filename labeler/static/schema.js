@@ -208,7 +208,9 @@ export class SchemaPage {
     this.picture = picture;
     this.form.picture.value = String(picture.id);
     const image = await this.pictureCache.get(picture).catch(() => null);
-    if (this.picture === picture) this.canvas.setImage(image, picture.width, picture.height);
+    if (this.picture !== picture) return;
+    this.canvas.setImage(image, picture.width, picture.height);
+    this.pictureCache.hold(picture);
   }
 
   async setPicture(id) {
