@@ -14,20 +14,18 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field, FiniteFloat
 
 from labeler import schema
-from labeler.images import screen_copy
 from labeler.project import Workspace
 from labeler.proposals import Start
 from labeler.schema import DefinitionError
+from labeler.screen_copies import WIDTHS
 from labeler.store import ConflictError, NotFoundError, StorageError
 from labeler.workbench import Workbench
 from mdmd.records import DataError
 
-#: Widths of the copies kept on disk: for the canvas and for the grid of pictures.
-WIDTHS = (1600, 240)
 #: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
 MANY = 1000
 
-Name = Annotated[str, Field(max_length=100)]
+Name = Annotated[str, Field(max_length=500)]
 Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
 Key = Annotated[int, Field(ge=1, lt=2**53)]
 Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -78,6 +76,14 @@ class ProposalBody(BaseModel):
 
 class SkipBody(Signed):
     reason: Annotated[str, Field(max_length=200)] | None
+
+
+class RightBody(Signed):
+    """A finding of the label checks that is right (or, with `right` false, not after all)."""
+
+    kind: Literal["mirrored", "order", "outside", "duplicate", "shape"]
+    landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
+    right: bool = True
 
 
 class CategoryBody(BaseModel):
@@ -140,6 +146,8 @@ def overview(bench: Bench) -> dict[str, Any]:
 
 @routes.get("/pictures")
 def pictures(bench: Bench) -> list[dict[str, Any]]:
+    project = bench.project
+    project.copies.prepare(project.images / picture.file_name for picture in project.store.images())
     return bench.pictures()
 
 
@@ -162,9 +170,9 @@ def image(
     }
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    path = bench.project.image_path(picture)
+    path = bench.project.originals.path(picture)
     if width is not None:
-        path = screen_copy(path, bench.project.folder / "cache", width)
+        path = bench.project.copies.get(path, width)
     return FileResponse(path, media_type=_media_type(path), headers=headers)
 
 
@@ -239,6 +247,21 @@ def history(bench: Bench, face_id: Key) -> list[dict[str, Any]]:
 @routes.delete("/faces/{face_id}")
 def delete(bench: Bench, face_id: Key) -> dict[str, Any]:
     return bench.delete_face(face_id)
+
+
+@routes.get("/checks")
+def all_checks(bench: Bench) -> dict[str, Any]:
+    return bench.checks()
+
+
+@routes.get("/faces/{face_id}/checks")
+def checks(bench: Bench, face_id: Key) -> dict[str, Any]:
+    return bench.checks(face_id)
+
+
+@routes.post("/faces/{face_id}/checks")
+def say_right(bench: Bench, face_id: Key, body: RightBody) -> dict[str, Any]:
+    return bench.say_right(face_id, body.kind, body.landmarks, right=body.right, annotator=body.annotator)
 
 
 @routes.get("/definition")

@@ -63,17 +63,18 @@ def ingest(source: Path, folder: Path) -> Ingested:
     return Ingested(name, *shown.size)
 
 
-def screen_copy(source: Path, cache: Path, width: int) -> Path:
-    """A JPEG of `source` at most `width` wide (never enlarged), made once and kept in `cache`."""
-    copy = cache / f"{source.name}.{width}.jpg"
-    if copy.is_file():
-        return copy
+def write_screen_copy(source: Path, copy: Path, width: int) -> None:
+    """A JPEG of `source` at most `width` wide (never enlarged) at `copy`, whole or not at all; raises DataError."""
     with _open(source) as image:
-        image.thumbnail((width, max(1, -(-image.height * width // image.width))), reducing_gap=2.0)
-        small = image.convert("RGB")
-    with _written(cache, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
-        temporary.replace(copy)
-    return copy
+        # A gap of 1 lets JPEG decode at the next half, quarter or eighth above the size: a third of the time.
+        size = (width, max(1, -(-image.height * width // image.width)))
+        try:
+            image.thumbnail(size, reducing_gap=1.0)
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise DataError(f"the picture is damaged or cut short ({error})") from None
+        small = image if image.mode == "RGB" else image.convert("RGB")
+        with _written(copy.parent, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
+            temporary.replace(copy)
 
 
 def _open(source: Path) -> Image.Image:

@@ -111,8 +111,37 @@ SELECT face_id, reason, action_id FROM skip_edits AS e
 WHERE reason IS NOT NULL AND action_id = (SELECT max(action_id) FROM skip_edits AS s WHERE s.face_id = e.face_id);
 """
 
+#: What a person says of a label check: right = 1, these points are right where they stand; 0, take that back.
+_DISMISSED = """
+CREATE TABLE dismissals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    kind TEXT NOT NULL,
+    landmark_id INTEGER NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL,
+    right INTEGER NOT NULL CHECK (right IN (0, 1)),
+    annotator TEXT,
+    at REAL NOT NULL
+) STRICT;
+CREATE INDEX dismissals_of_face ON dismissals(face_id, kind, landmark_id);
+
+CREATE VIEW current_dismissals AS
+SELECT face_id, kind, landmark_id, x, y FROM dismissals AS d
+WHERE right = 1 AND id = (
+    SELECT max(id) FROM dismissals AS e
+    WHERE e.face_id = d.face_id AND e.kind = d.kind AND e.landmark_id = d.landmark_id);
+"""
+
+#: The bytes of each picture's file in the project, which are not the added file's where that was converted.
+_PICTURE_FILES = """
+CREATE TABLE picture_files (
+    image_id INTEGER PRIMARY KEY REFERENCES images(id),
+    sha256 TEXT NOT NULL
+) STRICT;
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

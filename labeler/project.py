@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labeler import schema
+from labeler.checks import LabelChecks
 from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of
+from labeler.originals import Originals
 from labeler.pace import seconds_a_face
 from labeler.proposals import Proposals
 from labeler.ranking import Standing, standing
+from labeler.screen_copies import ScreenCopies
 from labeler.store import Face, NotFoundError, Picture, Point, Store
 from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
@@ -113,6 +116,9 @@ class Project:
         self.name = folder.name
         self.folder = folder
         self.store = Store(folder / "labels.db")
+        self.checks = LabelChecks(self.store)
+        self.originals = Originals(self.store, self.images)
+        self.copies = ScreenCopies(folder / "cache")
         self._adding = threading.Lock()
         self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
@@ -131,13 +137,6 @@ class Project:
         """The newest definition, or None while there is none."""
         saved = self.store.definition()
         return Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
-
-    def image_path(self, picture: Picture) -> Path:
-        """Where a picture's file lies; raises NotFoundError when somebody has taken it away."""
-        path = self.images / picture.file_name
-        if not path.is_file():
-            raise NotFoundError(f"the file of picture {picture.id} ({picture.name}) is missing from {self.images}")
-        return path
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
         """Bring in files and the pictures of folders; a file that is refused keeps no other one out.
@@ -181,6 +180,7 @@ class Project:
             except BaseException:
                 (self.images / stored.file_name).unlink()
                 raise
+            self.originals.remember(picture)
         return picture, True
 
     def standings(self) -> list[Standing]:

@@ -206,6 +206,15 @@ class Store:
         rows = self._rows("SELECT id FROM images WHERE sha256 = ?", sha256)
         return self.image(rows[0]["id"]) if rows else None
 
+    def file_digest(self, image_id: int) -> str | None:
+        """The digest of a picture's file in the project as it was first seen; None before that."""
+        rows = self._rows("SELECT sha256 FROM picture_files WHERE image_id = ?", image_id)
+        return rows[0]["sha256"] if rows else None
+
+    def add_file_digest(self, image_id: int, sha256: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+
     def faces(self, image_id: int | None = None) -> list[Face]:
         """Faces of a picture, or of all pictures in the pictures' order; deleted ones are out."""
         return self._faces("f.image_id = ?" if image_id is not None else "1", *([] if image_id is None else [image_id]))
@@ -482,6 +491,34 @@ class Store:
 
     def collected_runs(self) -> set[int]:
         return {row["id"] for row in self._rows("SELECT id FROM runs")}
+
+    # What a person says of label checks
+
+    def say_right(
+        self,
+        face_id: int,
+        kind: str,
+        places: Mapping[int, tuple[float, float]],
+        *,
+        right: bool = True,
+        annotator: str | None = None,
+    ) -> None:
+        """Record that a check of this kind need not name these landmarks where they stand, or (False) may again."""
+        with self._transaction() as db:
+            self.face(face_id)
+            for landmark_id, (x, y) in places.items():
+                db.execute(
+                    "INSERT INTO dismissals (face_id, kind, landmark_id, x, y, right, annotator, at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (face_id, kind, landmark_id, x, y, int(right), annotator, self._clock()),
+                )
+
+    def said_right(self) -> dict[tuple[int, str], dict[int, tuple[float, float]]]:
+        """For each face and kind of check the landmarks that a person has said to be right, and where they stood."""
+        found: dict[tuple[int, str], dict[int, tuple[float, float]]] = {}
+        for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
+            found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])
+        return found
 
     # Definitions
 

@@ -39,6 +39,7 @@ class Workbench:
                 "width": picture.width,
                 "height": picture.height,
                 "faces": [other.id for other in self.store.faces(picture.id)],
+                "problem": self.project.originals.problem(picture),
             },
             "revision": face.revision,
             "skip": face.skip,
@@ -256,6 +257,35 @@ class Workbench:
             }
             for s in order_of_doubt(self.project.standings())
         ]
+
+    # Label checks
+
+    def checks(self, face_id: int | None = None) -> dict[str, Any]:
+        """What looks wrong in the labels of a face, or of all: `open`, and `right` for what a person has dismissed."""
+        if face_id is not None:
+            self.store.face(face_id)
+        found: dict[str, Any] = {"open": [], "right": []}
+        for finding, right in self.project.checks.findings():
+            if face_id in (None, finding.face):
+                found["right" if right else "open"].append(asdict(finding))
+        return found
+
+    def say_right(
+        self, face_id: int, kind: str, ids: Iterable[int], *, right: bool = True, annotator: str | None = None
+    ) -> dict[str, Any]:
+        """Dismiss a finding while its points stay where they are, or (False) bring it back; returns `checks()`.
+
+        Raises DataError for a landmark that is not labeled.
+        """
+        points = self.store.points(face_id).get(face_id, {})
+        places = {}
+        for key in self._must_know(ids):
+            point = points.get(key)
+            if point is None or point.x is None or point.y is None:
+                raise DataError(f"landmark {key} of face {face_id} has no place that could be right")
+            places[key] = (point.x, point.y)
+        self.store.say_right(face_id, kind, places, right=right, annotator=annotator)
+        return self.checks()
 
     # The definition
 

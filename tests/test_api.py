@@ -309,7 +309,7 @@ def test_a_picture_whose_file_was_taken_away_is_a_sentence(client: TestClient, p
     for query in ("", "?width=240"):
         answer = client.get(f"{BASE}/pictures/1/image{query}")
         assert answer.status_code == 404
-        assert "is missing from" in answer.json()["error"]
+        assert "is missing; its labels are kept" in answer.json()["error"]
 
 
 def test_a_definition_is_read_checked_and_saved(client: TestClient):

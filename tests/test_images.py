@@ -11,7 +11,7 @@ import pytest
 from builders import write_picture
 from PIL import Image
 
-from labeler.images import MINIMUM_SIDE, ingest, screen_copy
+from labeler.images import MINIMUM_SIDE, ingest, write_screen_copy
 from mdmd.pictures import pictures_in
 from mdmd.records import DataError
 
@@ -247,15 +247,22 @@ def test_a_folder_gives_its_pictures_and_one_without_any_is_a_sentence(tmp_path:
 def test_screen_copies_are_jpegs_no_wider_than_asked_and_never_enlarged(tmp_path: Path):
     wide = write_picture(tmp_path / "wide.jpg", size=(3000, 1500), color=(200, 10, 10))
     narrow = write_picture(tmp_path / "narrow.png", size=(100, 700))
-    with Image.open(screen_copy(wide, tmp_path / "cache", 240)) as image:
+    copy = tmp_path / "cache" / "copy.jpg"
+    write_screen_copy(wide, copy, 240)
+    with Image.open(copy) as image:
         assert (image.format, image.size) == ("JPEG", (240, 120))
         assert image.getpixel((100, 50))[0] == pytest.approx(200, abs=4)
-    with Image.open(screen_copy(narrow, tmp_path / "cache", 240)) as image:
+    write_screen_copy(narrow, copy, 240)
+    with Image.open(copy) as image:
         assert image.size == (100, 700)
-    made = screen_copy(wide, tmp_path / "cache", 240)
-    stamp = made.stat().st_mtime_ns
-    assert screen_copy(wide, tmp_path / "cache", 240).stat().st_mtime_ns == stamp
-    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["narrow.png.240.jpg", "wide.jpg.240.jpg"]
+    assert [path.name for path in copy.parent.iterdir()] == ["copy.jpg"]
+
+
+def test_a_damaged_picture_gives_no_screen_copy(tmp_path: Path):
+    Image.effect_noise((900, 900), 90).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:9000])
+    with pytest.raises(DataError, match="the picture is damaged or cut short"):
+        write_screen_copy(tmp_path / "a.jpg", tmp_path / "cache" / "a.jpg", 240)
 
 
 def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
@@ -264,4 +271,4 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
     with pytest.raises(DataError, match="cannot write into"):
         ingest(source, tmp_path / "images")
     with pytest.raises(DataError, match="cannot write into"):
-        screen_copy(source, tmp_path / "images", 240)
+        write_screen_copy(source, tmp_path / "images" / "copy.jpg", 240)

@@ -26,7 +26,7 @@ def bench(tmp_path: Path) -> Workbench:
 def test_a_view_is_ready_for_json_and_says_all_there_is(bench: Workbench):
     bench.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 1}, {"id": 2, "x": None, "y": None, "v": 0}], source="nudged")
     view = json.loads(json.dumps(bench.view(1)))
-    assert view["picture"] == {"id": 1, "name": "faces-0.png", "width": 64, "height": 48, "faces": [1]}
+    assert view["picture"] == {"id": 1, "name": "faces-0.png", "width": 64, "height": 48, "faces": [1], "problem": None}
     assert view["box"] == [0, 0, 64, 48]
     assert view["points"] == {
         "1": {"x": 3, "y": 4, "v": 1, "source": "nudged"},

@@ -1,5 +1,7 @@
 // The drafts of a page, one after the other: undo, redo, and a copy in localStorage that outlives the page.
 
+import { remember } from "./memory.js";
+
 export class DraftHistory {
   constructor(key, storage = localStorage) {
     Object.assign(this, { key, storage, past: [], future: [], draft: null, version: null });
@@ -33,7 +35,7 @@ export class DraftHistory {
 
   keep(draft) {
     this.draft = draft;
-    this.storage.setItem(this.key, JSON.stringify({ version: this.version, draft }));
+    remember(this.storage, this.key, JSON.stringify({ version: this.version, draft }));
     return draft;
   }
 

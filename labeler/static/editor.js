@@ -10,6 +10,7 @@ import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { Look } from "./look.js";
 import { PictureCache } from "./pictures.js";
+import { PictureProblem } from "./picture_problem.js";
 import { Selection } from "./selection.js";
 
 const NUDGE_PAUSE_MS = 450;
@@ -26,6 +27,7 @@ export class FaceEditor extends EventTarget {
     this.asksFor = asksFor;
     this.pictures = new PictureCache(session);
     this.canvas = new LandmarkCanvas(root, { look: new Look(sessionStorage) });
+    this.problem = new PictureProblem(root, { retry: () => this.open(this.view.face, this.picture) });
     this.selection = new Selection(this);
     this.boxKeys = new BoxKeys(this);
     new HiddenNote(root, this.canvas);
@@ -66,7 +68,9 @@ export class FaceEditor extends EventTarget {
   async open(faceId, picture, { keepView = false, frameFace = false } = {}) {
     this.flush();
     const ticket = (this.ticket = Symbol("open"));
-    const [view, image] = await Promise.all([this.session.face(faceId), this.pictures.get(picture).catch(() => null)]);
+    let failure = null;
+    const loading = this.pictures.get(picture).catch((error) => ((failure = error), null));
+    const [view, image] = await Promise.all([this.session.face(faceId), loading]);
     if (ticket !== this.ticket) return false; // another face was opened meanwhile
     Object.assign(this, {
       picture,
@@ -81,7 +85,8 @@ export class FaceEditor extends EventTarget {
     });
     Object.assign(this.canvas.scene, { cursor: null, selection: null });
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
-    if (!image) this.note(`${picture.name} cannot be shown: the picture did not load`);
+    this.pictures.hold(picture);
+    this.problem.show(view.picture.problem ?? failure?.message ?? null);
     if (frameFace) this.frameFace();
     this.goTo(this.settle(this));
     return true;
@@ -96,6 +101,8 @@ export class FaceEditor extends EventTarget {
 
   receive({ view, fresh }) {
     if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gestures.dragging) return;
+    const { problem } = view.picture;
+    if (problem !== this.view.picture.problem) this.problem.show(problem);
     this.view = view;
     // Another page may have labeled what was next here: a click must not overwrite it unseen.
     if (this.waiting && view.points[this.current]) this.current = this.settle(this);
@@ -434,7 +441,7 @@ export class FaceEditor extends EventTarget {
     const copy = this.canvas.scene.image;
     if (
       !copy ||
-      this.canvas.finestScale * (window.devicePixelRatio || 1) < (1.5 * copy.naturalWidth) / picture.width
+      this.canvas.finestScale * (window.devicePixelRatio || 1) < (1.5 * copy.width) / picture.width
     )
       return;
     this.sharpened = true;

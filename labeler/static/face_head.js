@@ -10,9 +10,10 @@ export class FaceHead {
     column.append(this.element);
   }
 
-  /** `face` is {name, labeled, of, nth, count, skip}. The buttons stay the same ones, and focused, while it does. */
-  show(face) {
-    const content = JSON.stringify(face);
+  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null. The buttons stay
+   * the same ones, and focused, while these do. */
+  show(face, check) {
+    const content = JSON.stringify([face, check?.textContent, check?.title]);
     if (content === this.content) return;
     this.content = content;
     const { name, labeled, of, nth, count, skip } = face;
@@ -40,7 +41,7 @@ export class FaceHead {
         text: `${labeled} of ${of} landmarks${count > 1 ? ` · face ${nth} of ${count}` : ""}`,
       }),
       ...(skip ? [el("div.skip-note", { title: skip }, el("b", { text: "Skipped: " }), el("bdi", { text: skip }))] : []),
-      el("div.head-actions", {}, ...buttons),
+      el("div.head-actions", {}, check, ...buttons),
     );
     if (held) this.element.querySelector(`[data-action=${held}]`)?.focus();
   }

@@ -1,5 +1,6 @@
 // The label page: faces on the left, the picture in the middle, the landmarks on the right, tools below.
 
+import { Checks } from "./checks.js";
 import {
   helpCommand,
   historyCommands,
@@ -14,6 +15,7 @@ import { summary } from "./face.js";
 import { FaceHead } from "./face_head.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "./landmarks.js";
+import { remember } from "./memory.js";
 import { Passes } from "./passes.js";
 import { Proposal, startCommands, startMenu } from "./proposal.js";
 import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "./page.js";
@@ -57,6 +59,7 @@ export class LabelPage {
     const nameOf = (id) => this.definition?.landmarks.find((landmark) => landmark.id === id)?.name ?? null;
     this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
     this.skipping = new Skipping(this, () => this.head.element);
+    this.checks = new Checks(this, { onChange: () => this.showChecks() });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
     toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
@@ -96,6 +99,8 @@ export class LabelPage {
       this.select(item);
       await this.editor.reload();
     } else await this.openFace(item);
+    this.showChecks();
+    this.checks.refreshSoon();
   }
 
   get placeKey() {
@@ -127,6 +132,7 @@ export class LabelPage {
       return void toast(this.root, error.message, "warning");
     }
     this.setMode("place");
+    this.checks.faceOpened(item.face);
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
@@ -135,7 +141,7 @@ export class LabelPage {
 
   select(item) {
     this.picker.select(item.face);
-    localStorage.setItem(this.placeKey, String(item.face));
+    remember(localStorage, this.placeKey, String(item.face));
   }
 
   step(direction) {
@@ -150,7 +156,7 @@ export class LabelPage {
     const { labeled, of } = summary(editor.view, definition);
     const { face, skip } = editor.view;
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
-    this.head.show({ name: editor.picture.name, labeled, of, nth, count, skip });
+    this.head.show({ name: editor.picture.name, labeled, of, nth, count, skip }, this.checks.mark(face));
     this.history.show();
     this.list.show(editor.view, editor.current);
     const current = definition.landmarks.find(({ id }) => id === editor.current);
@@ -177,6 +183,15 @@ export class LabelPage {
                 : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
+  }
+
+  showChecks() {
+    for (const { face } of this.items) this.picker.update(face, { checks: this.checks.count(face) });
+    this.show();
+  }
+
+  toast(message, tone) {
+    toast(this.root, message, tone);
   }
 
   // --- boxes and faces ----------------------------------------------------------------------------------------
@@ -252,6 +267,7 @@ export class LabelPage {
       },
       ...this.skipping.commands(),
       ...this.history.commands(),
+      this.checks.command(),
       { keys: ["Escape"], title: "Leave what is open, or go to the list of landmarks", run: () => this.leave() },
       helpCommand(this),
     ];

@@ -52,8 +52,8 @@ export class Look extends EventTarget {
       this.copy = null;
       return { picture: image, filter: "none" };
     }
-    const width = image.naturalWidth ?? image.width;
-    const height = image.naturalHeight ?? image.height;
+    const width = image.width;
+    const height = image.height;
     if (width * height > MOST_PIXELS) return { picture: image, filter: this.filter };
     if (this.copy?.image !== image || this.copy.filter !== this.filter) {
       const picture = Object.assign(document.createElement("canvas"), { width, height });

@@ -70,7 +70,7 @@ function drawCutout(context, viewport, { picture, filter }, [px, py], { x, y, ra
   const width = Math.min(Math.ceil(px + reach), viewport.imageWidth) - left;
   const height = Math.min(Math.ceil(py + reach), viewport.imageHeight) - top;
   if (width <= 0 || height <= 0) return;
-  const fine = (picture.naturalWidth ?? picture.width) / viewport.imageWidth; // the copy's pixels to the picture's
+  const fine = picture.width / viewport.imageWidth; // the copy's pixels to the picture's
   context.imageSmoothingEnabled = scale < SHARP_SCALE;
   context.imageSmoothingQuality = "low";
   context.filter = filter;

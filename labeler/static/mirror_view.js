@@ -3,8 +3,8 @@
 export function mirroredImage(image) {
   if (!image) return null;
   const turned = document.createElement("canvas");
-  turned.width = image.naturalWidth;
-  turned.height = image.naturalHeight;
+  turned.width = image.width;
+  turned.height = image.height;
   const context = turned.getContext("2d");
   context.translate(turned.width, 0);
   context.scale(-1, 1);

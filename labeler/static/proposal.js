@@ -5,6 +5,7 @@
 // Events: changed {} (start, switch or ghosts).
 
 import { el } from "./dom.js";
+import { remember } from "./memory.js";
 
 const PAUSE_MS = 40;
 
@@ -29,7 +30,7 @@ export class Proposal extends EventTarget {
   /** What faces without labels start from, now and from now on. */
   choose(start) {
     this.choice = start;
-    this.storage.setItem("mdmd.start", start);
+    remember(this.storage, "mdmd.start", start);
     if (start) this.begin(start);
     else this.end();
   }
@@ -42,7 +43,7 @@ export class Proposal extends EventTarget {
 
   toggleFollowing() {
     this.follows = !this.follows;
-    this.storage.setItem("mdmd.follow", this.follows ? "on" : "off");
+    remember(this.storage, "mdmd.follow", this.follows ? "on" : "off");
     this.look();
     this.emitChanged();
   }

@@ -254,6 +254,7 @@ export class SchemaPage {
     if (this.picture !== picture) return;
     this.image = image;
     this.canvas.setImage(this.mirrored ? mirroredImage(image) : image, picture.width, picture.height);
+    this.pictureCache.hold(picture);
     this.show(this.draft);
   }
 

@@ -5,12 +5,13 @@ import { STATES } from "./filters.js";
 
 /** The content of the row of `item` (one of `facesOf`). */
 export function thumbnail(session, item) {
-  const { picture, state, labeled, of, flagged, skip, count, nth } = item;
+  const { picture, state, labeled, of, flagged, skip, checks, count, nth } = item;
   const name = count > 1 ? `${picture.name} · ${nth}` : picture.name;
   const words = [
     `${picture.name}${count > 1 ? `, face ${nth}` : ""}: ${labeled} of ${of}, ${STATES[state]}`,
     flagged ? `${flagged} doubtful` : null,
     skip ? `because: ${skip}` : null,
+    checks ? "to check" : null,
     item.beside ? "open, but not among the faces to show" : null,
   ].filter(Boolean);
   return [
@@ -25,6 +26,7 @@ export function thumbnail(session, item) {
     skip ? el("span.skip-reason", { text: skip, dir: "auto", "aria-hidden": "true" }) : null,
     el("span.bar", {}, el("span.fill", { style: { width: `${of ? (100 * labeled) / of : 0}%` } })),
     badge(item),
+    checks ? el("span.badge.check", { text: "!", title: "The label checks found something", "aria-hidden": "true" }) : null,
     el("span.caption", { text: name, title: picture.name, dir: "auto" }),
     el("span.sr-only", { text: words.join(", ") }),
   ].filter(Boolean);

@@ -1,0 +1,142 @@
+"""Label checks on the page, and pictures that are missing or many."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from labeler.store import Point
+from tests.browser.conftest import Site, drag, open_tab, root, saved, wait_for
+
+pytestmark = pytest.mark.browser
+
+EYES = {1: Point(250.0, 110.0, 2), 2: Point(150.0, 110.0, 2), 3: Point(200.0, 160.0, 2), 4: Point(200.0, 230.0, 2)}
+SENTENCE = "eye_left lies right of eye_right: sides swapped?"
+
+
+def face_shown(page: Page) -> int:
+    return page.evaluate(f"{root('label')}?.editor.view?.face")
+
+
+def test_q_leads_to_a_slip_and_dragging_or_saying_so_settles_it(page: Page, site: Site) -> None:
+    project = site.project("rooks")
+    first, second, third = (face.id for face in project.store.faces())
+    project.store.edit_points(second, EYES)
+    project.store.edit_points(third, EYES)
+    open_tab(page, site, "rooks", "label")
+    wait_for(lambda: face_shown(page) == first)
+    expect(page.locator(".strip .badge.check")).to_have_count(2)
+    expect(page.locator(".check-mark")).to_have_count(0)
+
+    page.keyboard.press("q")
+    wait_for(lambda: face_shown(page) == second)
+    card = page.locator(".check-card")
+    expect(card).to_contain_text(SENTENCE)
+    expect(page.locator(".check-mark")).to_have_text("1 check")
+    assert page.evaluate(f"{root('label')}.editor.current") == "1"
+    x, y, w, h = page.evaluate(
+        f"(() => {{ const v = {root('label')}.editor.canvas.viewport, [x, y] = v.toImage(0, 0);"
+        " return [x, y, v.width / v.scale, v.height / v.scale]; })()"
+    )
+    assert x < 150 < 250 < x + w
+    assert y < 110 < y + h
+    assert w * h < 400 * 300  # from near
+    page.get_by_role("button", name="This is right").click()
+    expect(card).to_contain_text("You said: this is right.")
+    expect(page.locator(".check-mark")).to_have_text("1 said right")
+    assert project.store.said_right() == {(second, "mirrored"): {1: (250.0, 110.0), 2: (150.0, 110.0)}}
+    page.get_by_role("button", name="Check it again").click()
+    expect(page.locator(".check-mark")).to_have_text("1 check")
+
+    page.keyboard.press("q")
+    wait_for(lambda: face_shown(page) == third)
+    drag(page, "label", (250, 110), (130, 105))
+    drag(page, "label", (150, 110), (240, 105))
+    saved(page)
+    expect(card).to_be_hidden()
+    expect(page.locator(".check-mark")).to_have_count(0)
+    expect(page.locator(".strip .badge.check")).to_have_count(1)
+    page.keyboard.press("q")
+    wait_for(lambda: face_shown(page) == second)
+
+
+def test_clicks_pass_through_the_card(page: Page, site: Site) -> None:
+    project = site.project("daws")
+    face = project.store.faces()[0].id
+    project.store.edit_points(face, {key: EYES[key] for key in (1, 2, 3)})
+    open_tab(page, site, "daws", "label")
+    wait_for(lambda: face_shown(page) == face)
+    page.keyboard.press("q")
+    sentence = page.locator(".check-sentence")
+    expect(sentence).to_contain_text(SENTENCE)
+    page.keyboard.press("f")
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    box = sentence.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    assert page.evaluate(f"document.activeElement === {root('label')}.editor.canvas.element")
+
+
+def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("ruffs")
+    first, second, _ = (face.id for face in project.store.faces())
+    path = project.images / project.store.image(project.store.face(second).image_id).file_name
+    content = path.read_bytes()
+    path.unlink()
+    open_tab(page, site, "ruffs", "label")
+    wait_for(lambda: face_shown(page) == first)
+    notice = page.locator(".workbench .picture-problem:visible")
+    expect(notice).to_have_count(0)
+    page.keyboard.press("d")
+    wait_for(lambda: face_shown(page) == second)
+    expect(notice).to_contain_text("is missing; its labels are kept: put the file back.")
+    Image.new("RGB", (400, 300), "red").save(path)
+    os.utime(path, (2_000_000_000, 2_000_000_000))
+    page.get_by_role("button", name="Look again").click()
+    expect(notice).to_contain_text("has changed since it was added; its labels are kept")
+    path.write_bytes(content)
+    page.get_by_role("button", name="Look again").click()
+    expect(notice).to_have_count(0)
+    assert page.evaluate(f"{root('label')}.editor.canvas.scene.image.width") == 400
+    complaints[:] = [words for words in complaints if "404" not in words and "409" not in words]
+
+
+def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site: Site, complaints: list[str]) -> None:
+    page.goto(f"{site.url}/api/projects/none")
+    complaints.clear()
+    kept = page.evaluate("""async () => {
+      const { PictureCache } = await import("/ui/pictures.js");
+      const dot = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+      const cache = new PictureCache({ pictureUrl: () => dot });
+      const wide = (id) => ({ id, width: 4000, height: 3000 });
+      const counts = [], bitmaps = [];
+      for (let id = 1; id <= 300; id++) {
+        bitmaps.push(await cache.get(wide(id)));
+        cache.hold(wide(id));
+        cache.prefetch([1, -1, 2].map((step) => wide(id + step)));
+        counts.push([cache.entries.size, cache.pixels]);
+      }
+      await new Promise((resolve) => setTimeout(resolve));
+      const open = bitmaps.filter((bitmap) => bitmap.width).length;
+      const held = await cache.get(wide(300));
+      const tall = (id) => ({ id, width: 1000, height: 23_000 });
+      for (const id of [1000, 1001, 1002]) await cache.get(tall(id));
+      const near = await cache.original(wide(300));
+      const before = near.width;
+      cache.hold(tall(1002));
+      await new Promise((resolve) => setTimeout(resolve));
+      return { most: Math.max(...counts.map(([n]) => n)), pixels: Math.max(...counts.map(([, p]) => p)), open,
+               held: held.width, left: [...cache.entries.keys()], before, after: near.width };
+    }""")
+    assert kept["most"] == 12  # of 1600 x 1200
+    assert kept["pixels"] <= 24_000_000
+    assert kept["open"] <= 12
+    assert (kept["held"], kept["left"]) == (1, [300, 1002])  # what is drawn and what is asked for outlast the limit
+    assert (kept["before"], kept["after"]) == (1, 0)
