@@ -207,7 +207,7 @@ def _group_problems(names: Sequence[Any], flsg: Any) -> list[Problem]:
             problems.append(Problem(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}"))
             continue
         if not isinstance(indices, list | tuple):
-            problems.append(f"group {group!r} is {indices!r}, wanted a list of landmark indices")
+            problems.append(Problem(f"group {group!r} is {indices!r}, wanted a list of landmark indices"))
             continue
         for k in indices:
             if not _is_whole(k) or k not in range(len(names)):

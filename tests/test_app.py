@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from labeler.app import build_app
+from labeler.app import STATIC, STYLES, build_app
 from labeler.project import Workspace
 from tests.builders import make_project
 
@@ -143,6 +143,16 @@ def test_the_page_asks_no_other_host(free: TestClient) -> None:
     assert "/ui/shell.css" in page
     config = free.get("/config").json()
     assert config["analytics_enabled"] is False
+
+
+@pytest.mark.parametrize("sheet", sorted(STATIC.glob("*.css")), ids=lambda sheet: sheet.name)
+def test_every_style_sheet_is_loaded_and_its_rules_are_closed(sheet: Path) -> None:
+    assert f"/ui/{sheet.name}" in STYLES
+    depth = 0
+    for number, line in enumerate(sheet.read_text(encoding="utf-8").splitlines(), 1):
+        assert not depth or line.startswith((" ", "}")) or not line, f"line {number}: the rule above is not closed"
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
 
 
 def test_routes_answer_refusals_with_one_sentence(free: TestClient) -> None:
