@@ -51,7 +51,7 @@ class Site:
         return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # the tests of one file share a workspace: names of projects differ only there
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     command = [
