@@ -33,7 +33,9 @@ LARGEST_UPLOAD = "200mb"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Where our scripts and styles are served; /static is Gradio's.
 FILES = "/ui"
-STYLES = "".join(f'<link rel="stylesheet" href="{FILES}/{name}.css">' for name in ("shell", "workbench", "label", "schema"))
+STYLES = "".join(
+    f'<link rel="stylesheet" href="{FILES}/{name}.css">' for name in ("shell", "workbench", "label", "schema")
+)
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 
 

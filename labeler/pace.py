@@ -12,13 +12,15 @@ from labeler.store import Store
 LONGEST_PAUSE = 60.0
 #: So many of the newest faces say how fast it goes; fewer than `FEWEST` say nothing yet.
 NEWEST, FEWEST = 20, 3
+#: No hand is faster: a program placed these.
+FASTEST = 1.0
 
 
 def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
     """The median time that persons spent on the newest faces of `complete` (ids, newest first).
 
-    None while few are done. Faces with imported labels do not count: nobody clicked them here.
+    None while few are done. Faces that were imported, or labeled by a program, do not count.
     """
     times = (store.seconds_spent(face, longest_pause=LONGEST_PAUSE) for face in complete)
-    newest = list(islice((seconds for seconds in times if seconds is not None), NEWEST))
+    newest = list(islice((seconds for seconds in times if seconds is not None and seconds >= FASTEST), NEWEST))
     return median(newest) if len(newest) >= FEWEST else None

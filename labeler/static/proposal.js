@@ -48,6 +48,11 @@ export class Proposal extends EventTarget {
     this.emitChanged();
   }
 
+  /** Whether ghosts are on their way. */
+  get waiting() {
+    return Boolean(this.timer) || this.asked !== this.answered;
+  }
+
   get shown() {
     return Object.keys(this.editor.openGhosts()).length > 0;
   }
@@ -59,8 +64,8 @@ export class Proposal extends EventTarget {
   }
 
   end() {
-    Object.assign(this, { start: "", asked: null });
-    clearTimeout(this.timer);
+    this.forget();
+    this.start = "";
     this.editor.showGhosts({});
     this.emitChanged();
   }
@@ -78,8 +83,8 @@ export class Proposal extends EventTarget {
   }
 
   open(view) {
-    clearTimeout(this.timer);
-    Object.assign(this, { face: view.face, start: "", known: null, asked: null });
+    this.forget();
+    Object.assign(this, { face: view.face, start: "", known: null });
     if (!this.choice || Object.keys(view.points).length) return;
     this.start = this.choice;
     this.ask();
@@ -90,8 +95,16 @@ export class Proposal extends EventTarget {
     this.timer = setTimeout(() => this.ask(), PAUSE_MS);
   }
 
+  /** Ask no more, and hear no answer. */
+  forget() {
+    clearTimeout(this.timer);
+    Object.assign(this, { timer: null, asked: null, answered: null });
+  }
+
   /** `aloud`: the person asked, and is told why there is nothing to show. */
   async ask({ aloud = false } = {}) {
+    clearTimeout(this.timer);
+    this.timer = null;
     const { start, editor } = this;
     const { view } = editor;
     if (!start || view?.face !== this.face) return;
@@ -105,6 +118,7 @@ export class Proposal extends EventTarget {
       const body = { start, known: JSON.parse(this.known) };
       const answer = await this.session.request("POST", `/faces/${view.face}/proposal`, body);
       if (asked !== this.asked) return;
+      this.answered = asked;
       const ghosts = Object.fromEntries(Object.entries(answer.places).map(([id, [x, y]]) => [id, { x, y }]));
       editor.showGhosts(ghosts);
     } catch (error) {
