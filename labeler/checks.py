@@ -1,9 +1,9 @@
-"""The label checks of one project, kept up to date: after an edit only the changed face is read again."""
+"""The label checks of one project, kept up to date: after an edit only the changed face is looked at again."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,15 +11,13 @@ from labeler.quality import Finding, LabeledFace, check_labels
 from labeler.store import Face, Point, Store
 from mdmd.records import Definition
 
-#: So many changed faces are read one by one; more are read in one go.
-ONE_BY_ONE = 20
-
 
 class LabelChecks:
-    """What looks wrong in the labels of `store`. Safe to share between threads."""
+    """What looks wrong in the labels of `store`, which `labels` reads. Safe to share between threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, labels: Callable[[], Mapping[int, Mapping[int, Point]]]) -> None:
         self._store = store
+        self._labels = labels
         self._lock = threading.Lock()
         self._stamp: object = None
         self._ids: tuple[int, ...] = ()
@@ -42,7 +40,7 @@ class LabelChecks:
         definition = Definition.from_category(saved.category, where="the saved definition")
         if definition.ids != self._ids:
             self._ids, self._faces = definition.ids, {}
-        self._read(self._store.faces())
+        self._read()
         faces = [face for _, face in self._faces.values()]
         said = self._store.said_right()
         return [
@@ -54,20 +52,17 @@ class LabelChecks:
         points = self._faces[finding.face][1].points
         return all(key in said and said[key] == tuple(points[self._ids.index(key)]) for key in finding.landmarks)
 
-    def _read(self, faces: list[Face]) -> None:
-        """Bring `self._faces` up to date, in the order of `faces`."""
-        changed = {face.id for face in faces if self._faces.get(face.id, (None,))[0] != face.revision}
-        points_of = self._store.points() if len(changed) > ONE_BY_ONE else {}
-        if not points_of:
-            for key in changed:
-                points_of |= self._store.points(key)
-        known = self._faces
-        self._faces = {
-            face.id: (face.revision, self._face(face, points_of.get(face.id, {})))
-            if face.id in changed
-            else known[face.id]
-            for face in faces
-        }
+    def _read(self) -> None:
+        """Bring `self._faces` up to date, in the pictures' order; skipped faces are not checked."""
+        known, faces = self._faces, self._store.faces()
+        labels = self._labels()  # after the faces: labels that are newer than a revision are read again, never missed
+        self._faces = {}
+        for face in faces:
+            if face.skip is None:
+                before = known.get(face.id)
+                if before is None or before[0] != face.revision:
+                    before = (face.revision, self._face(face, labels.get(face.id, {})))
+                self._faces[face.id] = before
 
     def _face(self, face: Face, points: Mapping[int, Point]) -> LabeledFace:
         places = np.full((len(self._ids), 2), np.nan)

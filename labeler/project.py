@@ -116,13 +116,13 @@ class Project:
         self.name = folder.name
         self.folder = folder
         self.store = Store(folder / "labels.db")
-        self.checks = LabelChecks(self.store)
         self.originals = Originals(self.store, self.images)
         self.copies = ScreenCopies(folder / "cache")
         self._adding = threading.Lock()
         self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
+        self.checks = LabelChecks(self.store, self.labels)
 
     @property
     def images(self) -> Path:

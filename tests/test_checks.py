@@ -58,6 +58,13 @@ def test_only_changed_faces_are_read_again(project: Project, monkeypatch: pytest
     assert set(asked) == {(3,)}
 
 
+def test_a_skipped_face_is_not_checked(project: Project):
+    project.store.set_skip(2, "too blurred")
+    assert project.checks.findings() == []
+    project.store.set_skip(2, None)
+    assert [found.face for found, _ in project.checks.findings()] == [2]
+
+
 def test_a_deleted_face_and_a_changed_definition_are_noticed(project: Project):
     bench = Workbench(project)
     saved = bench.definition()
