@@ -126,7 +126,7 @@ def switches(site: Site) -> list[Target]:
 
 def cold(site: Site, name: str, size: tuple[int, int], wanted: str, *, suffix: str = "jpg", rounds: int) -> Target:
     """A picture that nobody has asked for: neither the browser nor the server has a copy for the screen."""
-    made = project(site, name.replace(" ", "-"), 9, [(640, 480)] * 6 + [size], suffix=suffix)
+    made = project(site, re.sub(r"\W+", "-", name), 9, [(640, 480)] * 6 + [size], suffix=suffix)
     times = []
     for _ in range(rounds):
         with probed(site, made) as page:

@@ -71,9 +71,8 @@ function drawImage(context, viewport, { picture, filter }) {
   const [x, y] = viewport.toScreen(0, 0);
   const [width, height] = [viewport.imageWidth * viewport.scale, viewport.imageHeight * viewport.scale];
   context.imageSmoothingEnabled = viewport.scale < SHARP_SCALE;
-  // The browser keeps a finely scaled version of an image element, but scales a filtered copy anew at every frame.
-  const isCopy = picture instanceof HTMLCanvasElement;
-  context.imageSmoothingQuality = !isCopy ? "high" : width < picture.width / 2 ? "medium" : "low";
+  // A bitmap is scaled anew at every frame: "high" would take longer than the frame has.
+  context.imageSmoothingQuality = width < picture.width / 2 ? "medium" : "low";
   context.filter = filter;
   context.drawImage(picture, x, y, width, height);
   context.filter = "none";

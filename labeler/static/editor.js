@@ -45,7 +45,7 @@ export class FaceEditor extends EventTarget {
     const on = (name, handle) => this.canvas.addEventListener(name, (event) => handle(event.detail));
     on("place", ({ id, x, y }) => this.place(id, x, y));
     on("select", ({ id }) => this.select(id ?? nextUnlabeled(this.definition, this.view.points, this.current)));
-    on("drag", ({ id, x, y }) => this.showPoint(id, { x, y }));
+    on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
     on("dragend", ({ id, x, y, from }) => {
       this.move(id, x, y, SOURCES[from]);
       if (from === "ghost") this.advance();
@@ -200,6 +200,14 @@ export class FaceEditor extends EventTarget {
     const points = { ...this.view.points };
     for (const [id, place] of Object.entries(places)) points[id] = { ...points[id], ...place };
     this.change({ points });
+  }
+
+  /** A point under way: after its first step only the canvas follows, for lists and forms would cost a frame each. */
+  dragPoint(id, place) {
+    const known = this.view.points[id];
+    if (this.current !== id || !known) return this.showPoint(id, place);
+    this.view = { ...this.view, points: { ...this.view.points, [id]: { ...known, ...place } } };
+    this.canvas.show({ points: this.view.points });
   }
 
   /** The labels of `ids` as they are shown, as one edit. */
