@@ -56,14 +56,20 @@ window.probe = {
     return shown.then((t) => ({ drawn: t - began }));
   },
 
-  /** Times of drawings until `stop` is called. */
-  record() {
+  /** Move the pointer that is down once a frame for some seconds; times of the drawings. (Moves that come from outside
+   * wait for each other, and so measure the way to the browser.) */
+  async glide(seconds, x, y) {
     const times = [];
     const note = () => times.push(performance.now());
     drawn.addEventListener("drawn", note);
-    this.stop = () => {
-      drawn.removeEventListener("drawn", note);
-      return times;
-    };
+    const until = performance.now() + 1000 * seconds;
+    for (let step = 0; performance.now() < until; step++) {
+      const place = { clientX: x + 90 * Math.sin(step / 20), clientY: y + 60 * Math.sin(step / 13) };
+      const move = { ...place, pointerId: 1, pointerType: "mouse", buttons: 1, bubbles: true };
+      canvas().element.dispatchEvent(new PointerEvent("pointermove", move));
+      await new Promise(requestAnimationFrame);
+    }
+    drawn.removeEventListener("drawn", note);
+    return times;
   },
 };

@@ -146,14 +146,8 @@ def frames(site: Site) -> list[Target]:
             left, top = on_screen(page, x, y)
             page.mouse.move(left, top)
             page.mouse.down()
-            page.evaluate("probe.record()")
-            until = time.monotonic() + 4
-            step = 0
-            while time.monotonic() < until:
-                step += 1
-                page.mouse.move(left + 90 * math.sin(step / 20), top + 60 * math.sin(step / 13))
+            times = page.evaluate("([x, y]) => probe.glide(4, x, y)", [left, top])
             page.mouse.up()
-            times = page.evaluate("probe.stop()")
             found.append(Target(f"from frame to frame, {what} with 189 points", np.diff(times), "20"))
     return found
 
@@ -198,7 +192,7 @@ def training(folder: Path) -> Iterator[None]:
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
     run = jobs.start_training(made, source=None, weights=Path("none"), minutes=600, prelabel=False)
     try:
-        while not any(r.progress for r in jobs.runs(made)):
+        while not any(r.step for r in jobs.runs(made)):
             time.sleep(0.5)
         yield
     finally:
