@@ -34,7 +34,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Where our scripts and styles are served; /static is Gradio's.
 FILES = "/ui"
 STYLES = "".join(
-    f'<link rel="stylesheet" href="{FILES}/{name}.css">' for name in ("shell", "workbench", "label", "schema")
+    f'<link rel="stylesheet" href="{FILES}/{name}.css">'
+    for name in ("shell/shell", "face/workbench", "label/label", "schema/schema")
 )
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 

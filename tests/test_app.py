@@ -53,7 +53,7 @@ EVERYWHERE = [
     "/",
     "/config",
     "/ui/boot.js",
-    "/ui/shell.css",
+    "/ui/shell/shell.css",
     "/api/projects/faces",
     "/api/projects/faces/pictures/1/image",
 ]
@@ -140,14 +140,14 @@ def test_our_files_are_fresh_and_typed(free: TestClient) -> None:
 def test_the_page_asks_no_other_host(free: TestClient) -> None:
     page = free.get("/").text
     assert "fonts.googleapis" not in page
-    assert "/ui/shell.css" in page
+    assert "/ui/shell/shell.css" in page
     config = free.get("/config").json()
     assert config["analytics_enabled"] is False
 
 
-@pytest.mark.parametrize("sheet", sorted(STATIC.glob("*.css")), ids=lambda sheet: sheet.name)
+@pytest.mark.parametrize("sheet", sorted(STATIC.rglob("*.css")), ids=lambda sheet: sheet.name)
 def test_every_style_sheet_is_loaded_and_its_rules_are_closed(sheet: Path) -> None:
-    assert f"/ui/{sheet.name}" in STYLES
+    assert f"/ui/{sheet.relative_to(STATIC).as_posix()}" in STYLES
     depth = 0
     for number, line in enumerate(sheet.read_text(encoding="utf-8").splitlines(), 1):
         assert not depth or line.startswith((" ", "}")) or not line, f"line {number}: the rule above is not closed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -145,6 +146,48 @@ def violations(sources: Sources) -> list[str]:
     return sorted(found)
 
 
+# The browser's scripts
+
+#: Room of labeler/static -> the rooms it may import from, beside itself. boot.js, above all rooms, may take from each.
+ROOMS = {
+    "shell": (),
+    "canvas": ("shell",),
+    "face": ("shell", "canvas"),
+    "label": ("shell", "canvas", "face"),
+    "review": ("shell", "canvas", "face"),
+    "schema": ("shell", "canvas", "face"),
+}
+SCRIPT_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([./][^"'\s]+)["']""")
+
+
+def read_scripts(root: Path) -> dict[str, str]:
+    static = root / "labeler" / "static"
+    return {path.relative_to(static).as_posix(): path.read_text(encoding="utf-8") for path in static.rglob("*.js")}
+
+
+def script_violations(scripts: Sources) -> list[str]:
+    """Every breach of the rooms by `scripts`, path under static -> text."""
+    found = []
+    imports: dict[str, set[str]] = {}
+    for path, text in scripts.items():
+        targets = {
+            posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in SCRIPT_IMPORT.findall(text)
+        }
+        imports[path] = targets
+        room = posixpath.dirname(path)
+        if path != "boot.js" and room not in ROOMS:
+            found.append(f"{path} is in none of the rooms")
+            continue
+        for target in targets - scripts.keys():
+            found.append(f"{path} imports {target}, which does not exist")
+        for target in targets & scripts.keys():
+            if path != "boot.js" and posixpath.dirname(target) not in (room, *ROOMS[room]):
+                found.append(
+                    f"{path} imports {target}: {room} takes from {' and '.join(ROOMS[room]) or 'no other room'}"
+                )
+    return sorted(found + [f"import cycle: {chain}" for chain in cycles(imports)])
+
+
 # The real tree
 
 
@@ -157,6 +200,12 @@ def test_the_checker_sees_the_real_modules():
     assert {"mdmd", "mdmd.records", "mdmd.coco", "labeler", "labeler.pages"} <= sources.keys()
     assert "mdmd.records" in imported("mdmd.coco", sources)
     assert "numpy" in imported("mdmd.metrics", sources)
+
+
+def test_the_scripts_keep_to_their_rooms():
+    scripts = read_scripts(ROOT)
+    assert {"boot.js", "canvas/canvas.js", "label/label.js"} <= scripts.keys()
+    assert script_violations(scripts) == []
 
 
 # Planted violations
@@ -246,3 +295,33 @@ def test_a_longer_cycle_is_named_whole():
     imports = {"a": {"b"}, "b": {"c", "x"}, "c": {"a"}, "x": set()}
     assert set(cycles(imports)) == {"a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"}
     assert list(cycles({"a": {"b"}, "b": {"c"}, "c": set()})) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        (
+            "shell/a.js",
+            'import { b } from "../canvas/b.js";',
+            "shell/a.js imports canvas/b.js: shell takes from no other room",
+        ),
+        ("label/a.js", 'import {\n  b,\n} from "../review/b.js";', "label/a.js imports review/b.js: label takes from"),
+        ("label/a.js", 'const b = await import("../review/b.js");', "label/a.js imports review/b.js: label takes from"),
+        (
+            "label/a.js",
+            'import { b } from "./nowhere.js";',
+            "label/a.js imports label/nowhere.js, which does not exist",
+        ),
+        ("a.js", "", "a.js is in none of the rooms"),
+        ("review/b.js", 'import { c } from "./c.js";', "import cycle: review/b.js -> review/c.js -> review/b.js"),
+    ],
+)
+def test_a_script_in_the_wrong_room_is_named(path: str, text: str, said: str) -> None:
+    sound = {
+        "boot.js": 'import { b } from "./review/b.js";',
+        "canvas/b.js": "",
+        "review/b.js": 'import { b } from "../canvas/b.js";',
+        "review/c.js": 'import { b } from "./b.js";',
+    }
+    assert script_violations(sound) == []
+    assert any(line.startswith(said) for line in script_violations({**sound, path: text}))

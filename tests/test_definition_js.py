@@ -11,7 +11,7 @@ import pytest
 
 from mdmd.records import GROUPS
 
-SCRIPT = (Path(__file__).parent.parent / "labeler" / "static" / "definition.js").read_text(encoding="utf-8")
+SCRIPT = (Path(__file__).parent.parent / "labeler" / "static" / "shell" / "definition.js").read_text(encoding="utf-8")
 
 #: What the three kinds of colour-blind eyes make of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 EYES = {

@@ -11,7 +11,7 @@ from typing import Any
 import playwright
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "labeler" / "static" / "transform.js"
+SCRIPT = Path(__file__).parent.parent / "labeler" / "static" / "canvas" / "transform.js"
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 #: A right-angled triangle in a picture of 100 x 80.

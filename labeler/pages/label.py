@@ -1,4 +1,4 @@
-"""The Label tab: the canvas (static/label.js)."""
+"""The Label tab: the canvas (static/label/label.js)."""
 
 from labeler.pages.markup import canvas_mount
 

@@ -1,4 +1,4 @@
-"""The Review tab: predicted faces in order of doubt (static/review.js)."""
+"""The Review tab: predicted faces in order of doubt (static/review/review.js)."""
 
 from labeler.pages.markup import canvas_mount
 

@@ -1,4 +1,4 @@
-"""The Schema tab: the definition on a reference picture (static/schema.js)."""
+"""The Schema tab: the definition on a reference picture (static/schema/schema.js)."""
 
 from labeler.pages.markup import canvas_mount
 

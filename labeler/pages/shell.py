@@ -37,7 +37,7 @@ def build_pages(workspace: Workspace, sources: Sources) -> gr.Blocks:
     return pages
 
 
-#: Gradio's colours by ours: static/shell.css says what they are in light and in dark.
+#: Gradio's colours by ours: static/shell/shell.css says what they are in light and in dark.
 COLOURS = {
     "body_background_fill": "var(--surface)",
     "body_text_color": "var(--ink)",

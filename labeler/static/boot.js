@@ -1,12 +1,12 @@
 // Puts the right page into each `.canvas-root` that Gradio has mounted. One session serves them all.
 
-import { Bar } from "./bar.js";
-import { LabelPage } from "./label.js";
-import { emptyState, NO_PROJECT } from "./page.js";
-import { ReviewPage } from "./review.js";
-import { SchemaPage } from "./schema.js";
-import { Session } from "./session.js";
-import { followTabs } from "./tabs.js";
+import { Bar } from "./shell/bar.js";
+import { LabelPage } from "./label/label.js";
+import { emptyState, NO_PROJECT } from "./shell/page.js";
+import { ReviewPage } from "./review/review.js";
+import { SchemaPage } from "./schema/schema.js";
+import { Session } from "./shell/session.js";
+import { followTabs } from "./shell/tabs.js";
 
 const PAGES = { label: LabelPage, review: ReviewPage, schema: SchemaPage };
 

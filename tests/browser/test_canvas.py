@@ -13,8 +13,8 @@ from tests.browser.conftest import Site
 pytestmark = pytest.mark.browser
 
 SETUP = """async () => {
-  const { LandmarkCanvas } = await import("/ui/canvas.js");
-  const { fromCategory } = await import("/ui/definition.js");
+  const { LandmarkCanvas } = await import("/ui/canvas/canvas.js");
+  const { fromCategory } = await import("/ui/shell/definition.js");
   document.body.innerHTML = '<div id="stage" style="position:absolute;left:0;top:0;width:800px;height:600px"></div>';
   const canvas = new LandmarkCanvas(document.getElementById("stage"));
   const picture = document.createElement("canvas");
@@ -177,7 +177,7 @@ def test_nothing_is_drawn_while_nothing_changes(stage: Page) -> None:
 
 def test_the_ellipse_is_the_ninety_percent_region_of_the_laplacian(stage: Page) -> None:
     covariance = np.array([[9.0, 4.0], [4.0, 16.0]])
-    ellipse = stage.evaluate("async () => (await import('/ui/drawing.js')).ellipseOf([9, 4, 16])")
+    ellipse = stage.evaluate("async () => (await import('/ui/canvas/drawing.js')).ellipseOf([9, 4, 16])")
     values, vectors = np.linalg.eigh(covariance)
     radius = 2.246  # 1 - (1 + sqrt(3) r) exp(-sqrt(3) r) = 0.9
     assert 1 - (1 + 3**0.5 * radius) * np.exp(-(3**0.5) * radius) == pytest.approx(0.9, abs=1e-4)
@@ -217,7 +217,7 @@ def test_category_there_and_back(stage: Page) -> None:
         "normalizer": [0, 1],
     }
     back = stage.evaluate(
-        "async (category) => { const { fromCategory, toCategory } = await import('/ui/definition.js');"
+        "async (category) => { const { fromCategory, toCategory } = await import('/ui/shell/definition.js');"
         " return toCategory(fromCategory(category)); }",
         category,
     )

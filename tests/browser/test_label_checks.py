@@ -112,7 +112,7 @@ def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site
     page.goto(f"{site.url}/api/projects/none")
     complaints.clear()
     kept = page.evaluate("""async () => {
-      const { PictureCache } = await import("/ui/pictures.js");
+      const { PictureCache } = await import("/ui/canvas/pictures.js");
       const dot = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
       const cache = new PictureCache({ pictureUrl: () => dot });
       const wide = (id) => ({ id, width: 4000, height: 3000 });

@@ -188,7 +188,7 @@ def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Sit
 def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page, site: Site) -> None:
     page.goto(site.url)
     result = page.evaluate("""async () => {
-      const { collapse, unseen } = await import("/ui/journal.js");
+      const { collapse, unseen } = await import("/ui/shell/journal.js");
       const body = (id, x, revision) => ({ points: [{ id, x, y: 1, v: 2 }], source: "placed", revision });
       const points = (...point) => ({ face: 5, action: "points", body: body(...point) });
       const edits = collapse([
@@ -213,7 +213,7 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
 def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site) -> None:
     page.goto(site.url)
     result = page.evaluate("""async () => {
-      const { collapse, unseen } = await import("/ui/journal.js");
+      const { collapse, unseen } = await import("/ui/shell/journal.js");
       const accept = (ids, seen) => ({ face: 5, action: "accept", body: { ids }, seen });
       const placed = (id) => ({ points: [{ id, x: 1, y: 1, v: 2 }], source: "placed" });
       const point = (id) => ({ face: 5, action: "points", body: placed(id) });

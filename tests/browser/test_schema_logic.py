@@ -23,7 +23,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def call(chromium: Browser) -> Iterator[Call]:
-    """call("draft.js", "(module, ...given) => ...", *given): the modules as they are, in a page without a server."""
+    """call("schema/draft.js", "(module, ...given) => ...", *given): the modules, in a page without a server."""
 
     def serve(route: Route) -> None:
         name = route.request.url.removeprefix(ADDRESS)
@@ -81,30 +81,30 @@ def placed(face: dict[str, Any], *, turn: float = 0.0, narrow: float = 1.0, jitt
     "change", [{}, {"turn": 25}, {"turn": -40}, {"narrow": 0.55}, {"turn": 15, "narrow": 0.7, "jitter": 2.5}]
 )
 def test_mirror_pairs_are_found_on_turned_and_averted_faces(call: Call, change: dict[str, float]):
-    pairs, midline = call("symmetry.js", SYMMETRY, landmarks_of(FACE), placed(FACE, **change))
+    pairs, midline = call("schema/symmetry.js", SYMMETRY, landmarks_of(FACE), placed(FACE, **change))
     assert {frozenset(pair) for pair in pairs} == PAIRS
     assert set(midline) == {"nose_tip", "lip_top", "chin"}
 
 
 def test_a_landmark_is_paired_with_one_of_the_mirrored_group_only(call: Call):
     face = {"a": ("left_eye", -20, 0), "b": ("right_brow", 20, 0), "c": ("nose", 0, 10), "d": ("left_eye", -5, 0)}
-    assert call("symmetry.js", SYMMETRY, landmarks_of(face), placed(face))[0] == []
+    assert call("schema/symmetry.js", SYMMETRY, landmarks_of(face), placed(face))[0] == []
 
 
 def test_landmarks_without_a_place_are_left_out_and_one_place_has_no_symmetry(call: Call):
     places = placed(FACE)
     del places["eye_outer_left"]
-    pairs, _ = call("symmetry.js", SYMMETRY, landmarks_of(FACE), places)
+    pairs, _ = call("schema/symmetry.js", SYMMETRY, landmarks_of(FACE), places)
     assert {frozenset(pair) for pair in pairs} == PAIRS - {frozenset(("eye_outer_left", "eye_outer_right"))}
-    assert call("symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2]}) is None
-    assert call("symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2], "lip_top": [1, 2]})[0] == []
+    assert call("schema/symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2]}) is None
+    assert call("schema/symmetry.js", SYMMETRY, landmarks_of(FACE), {"chin": [1, 2], "lip_top": [1, 2]})[0] == []
 
 
 def test_a_wrong_pair_is_off_and_a_right_one_is_not(call: Call):
     off = "(m, landmarks, places) => { const s = m.symmetryOf(landmarks, places); return [" + (
         "s.off('eye_outer_left', 'eye_outer_right'), s.off('eye_outer_left', 'eye_inner_right')]; }"
     )
-    right, wrong = call("symmetry.js", off, landmarks_of(FACE), placed(FACE, turn=10))
+    right, wrong = call("schema/symmetry.js", off, landmarks_of(FACE), placed(FACE, turn=10))
     assert right == pytest.approx(0, abs=1e-6)
     points = np.array([place for _, *place in FACE.values()], dtype=float)
     size = np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean())
@@ -113,14 +113,14 @@ def test_a_wrong_pair_is_off_and_a_right_one_is_not(call: Call):
 
 def test_the_cheapest_assignment_is_found(call: Call):
     cost = [[4, 1, 3], [2, 0, 5], [3, 2, 2]]
-    assert call("assignment.js", "(m, cost) => m.assign(cost)", cost) == [1, 0, 2]
-    assert call("assignment.js", "(m, cost) => m.assign(cost)", [[9, 2, 7, 1]]) == [3]
-    assert call("assignment.js", "(m, cost) => m.assign(cost)", []) == []
+    assert call("schema/assignment.js", "(m, cost) => m.assign(cost)", cost) == [1, 0, 2]
+    assert call("schema/assignment.js", "(m, cost) => m.assign(cost)", [[9, 2, 7, 1]]) == [3]
+    assert call("schema/assignment.js", "(m, cost) => m.assign(cost)", []) == []
 
 
 def test_the_mirrored_groups_are_those_of_the_names(call: Call):
     swapped = [name.replace("left", "?").replace("right", "left").replace("?", "right") for name in GROUPS]
-    assert call("symmetry.js", "(m) => m.MIRRORED_GROUP") == [GROUPS.index(name) for name in swapped]
+    assert call("schema/symmetry.js", "(m) => m.MIRRORED_GROUP") == [GROUPS.index(name) for name in swapped]
 
 
 # Groups
@@ -130,7 +130,7 @@ PROPOSE = "(m, place, placed, box) => m.proposeGroup(place, placed, box)"
 
 def proposed(call: Call, place: list[float], known: list[tuple[list[float], str]], box: list[float]) -> str:
     placed = [{"place": at, "group": GROUPS.index(group), "guessed": False} for at, group in known]
-    return GROUPS[call("group_proposal.js", PROPOSE, place, placed, box)]
+    return GROUPS[call("schema/group_proposal.js", PROPOSE, place, placed, box)]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ ADOPT = (
 
 def test_landmarks_of_the_same_name_keep_their_ids(call: Call):
     known = [{"id": "7", "name": "b"}, {"id": "new0", "name": "c"}, {"id": "9", "name": "b"}]
-    ids, mirrors, edges, normalizer = call("draft.js", ADOPT, ["a", "b", "c", "d"], known)
+    ids, mirrors, edges, normalizer = call("schema/draft.js", ADOPT, ["a", "b", "c", "d"], known)
     assert ids == ["new1", "7", "new0", "new2"]
     assert mirrors == ["7", "new1", None, None]
     assert (edges, normalizer) == ([["new1", "new0"]], [["new1"], ["new0"]])
@@ -186,7 +186,7 @@ def test_landmarks_of_the_same_name_keep_their_ids(call: Call):
 def test_a_landmark_is_put_anywhere_in_the_order(call: Call):
     move = "(m, id, index) => m.moveTo({landmarks: ['a', 'b', 'c'].map((id) => ({id}))}, id, index)"
     for key, index, expected in (("a", 2, "bca"), ("c", 0, "cab"), ("b", 1, "abc"), ("b", 9, "acb"), ("b", -4, "bac")):
-        assert "".join(one["id"] for one in call("draft.js", move, key, index)["landmarks"]) == expected
+        assert "".join(one["id"] for one in call("schema/draft.js", move, key, index)["landmarks"]) == expected
 
 
 # Changes
@@ -202,7 +202,7 @@ CHANGES = "(m, a, b, earlier) => m.changesBetween(a, b, new Set(earlier)).map((c
 
 
 def changes(call: Call, before: Any, after: Any, earlier: str = "1234") -> list[Any]:
-    return call("changes.js", CHANGES, before, after, list(earlier))
+    return call("schema/changes.js", CHANGES, before, after, list(earlier))
 
 
 def test_two_equal_definitions_differ_in_nothing(call: Call):
@@ -236,22 +236,22 @@ def test_every_kind_of_change_is_told_by_itself(call: Call):
 def test_the_preview_says_what_becomes_of_the_labels(call: Call):
     effect = {"labels": {"1": 12, "2": 10}, "finished": 2, "unfinished": 3, "set_aside": 12, "back": 4}
     say = "(m, kind, landmarks, effect) => m.consequence({kind, landmarks}, effect)"
-    assert call("changes.js", say, "deleted", ["1", "2"], effect) == (
+    assert call("schema/changes.js", say, "deleted", ["1", "2"], effect) == (
         "22 labels on 12 faces are set aside, and come back when you restore the landmark."
         " 2 faces more will be complete."
     )
-    added = call("changes.js", say, "added", ["new0"], effect)
+    added = call("schema/changes.js", say, "added", ["new0"], effect)
     assert added == "3 complete faces will be unfinished until they have it."
-    assert call("changes.js", say, "renamed", ["1"], effect) == "12 labels stay, under the new name."
-    assert call("changes.js", say, "restored", ["1"], {**effect, "unfinished": 0}) == (
+    assert call("schema/changes.js", say, "renamed", ["1"], effect) == "12 labels stay, under the new name."
+    assert call("schema/changes.js", say, "restored", ["1"], {**effect, "unfinished": 0}) == (
         "12 labels on 4 faces come back. No complete face becomes unfinished."
     )
 
 
 def test_long_lists_are_cut(call: Call):
     listed = "(m, items) => m.listed(items, 3)"
-    assert call("changes.js", listed, ["a", "b", "c", "d"]) == "a, b, c, d"
-    assert call("changes.js", listed, ["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert call("schema/changes.js", listed, ["a", "b", "c", "d"]) == "a, b, c, d"
+    assert call("schema/changes.js", listed, ["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
 # Files
@@ -263,10 +263,10 @@ READ = "(m, text) => m.readCategory(text, 'x.json')"
 def test_a_definition_written_is_the_one_read(call: Call, name: str):
     category = load_definition(name).to_category()
     around = """async (m, category) => {
-        const { draftOf } = await import("/draft.js");
+        const { draftOf } = await import("/schema/draft.js");
         return m.readCategory(m.fileOf(draftOf(category)).text, "x.json").category;
     }"""
-    again = call("exchange.js", around, category)
+    again = call("schema/exchange.js", around, category)
     for key in ("keypoints", "skeleton", "flsg", "flip_pairs", "normalizer", "name"):
         assert again[key] == category[key]
     assert "landmark_ids" not in again
@@ -274,7 +274,7 @@ def test_a_definition_written_is_the_one_read(call: Call, name: str):
 
 def test_the_one_category_with_keypoints_of_a_coco_file_is_read(call: Call):
     both = '{"images": [], "categories": [{"name": "car"}, {"keypoints": ["eye_left", "lip_top", "x"]}]}'
-    read = call("exchange.js", READ, both)
+    read = call("schema/exchange.js", READ, both)
     assert read["guessed"] is True
     assert read["category"]["flsg"] == {"left_eye": [0], "top_mouth": [1], "nose": [2]}
 
@@ -294,5 +294,5 @@ def test_the_one_category_with_keypoints_of_a_coco_file_is_read(call: Call):
 )
 def test_a_file_that_is_no_definition_is_a_sentence(call: Call, text: str, said: str):
     with pytest.raises(Error) as refusal:
-        call("exchange.js", READ, text)
+        call("schema/exchange.js", READ, text)
     assert said in str(refusal.value)

@@ -31,9 +31,9 @@ def row_numbers(page: Page) -> list[str]:
 def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site: Site) -> None:
     page.goto(site.url)
     result: dict[str, Any] = page.evaluate("""async () => {
-      const { counts, matches, neighbour, nextUnfinished, shownFaces } = await import("/ui/filters.js");
-      const { faceTime, progressText, timeLeft } = await import("/ui/pace.js");
-      const { describe, edits, when } = await import("/ui/history.js");
+      const { counts, matches, neighbour, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
+      const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
+      const { describe, edits, when } = await import("/ui/label/history.js");
       const face = (face, state, name, flagged = 0) => ({ face, state, flagged, picture: { name } });
       const items = [face(1, "complete", "Maske Öl 1.png"), face(2, "empty", "maske 2.png"),
         face(3, "predicted", "stone 1.png", 2), face(4, "skipped", "stone 2.png"), face(5, "partial", "owl.png"),

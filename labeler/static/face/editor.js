@@ -1,0 +1,462 @@
+// One face on a canvas and everything that can be done to it: shows every edit at once, hands it to the session, and
+// takes the server's view when it comes. Both the label and the review page are built around one.
+// Events: changed {} (view or current landmark), edited {face}, finished {} (`settle` knows no landmark after a label),
+// completed {} (every landmark has its label),
+// newface {box} (drawn while `drawsNewFace`), note {message}.
+
+import { BoxKeys } from "./box_keys.js";
+import { LandmarkCanvas } from "../canvas/canvas.js";
+import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
+import { HiddenNote } from "./hidden_note.js";
+import { Look } from "../canvas/look.js";
+import { PictureCache } from "../canvas/pictures.js";
+import { PictureProblem } from "./picture_problem.js";
+import { Selection } from "./selection.js";
+
+const NUDGE_PAUSE_MS = 450;
+/** What a dragged point comes from, and how its label came about. */
+const SOURCES = { label: "dragged", prediction: "corrected", ghost: "corrected" };
+
+export class FaceEditor extends EventTarget {
+  /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done; `asksFor(id)`: whether a
+   * landmark is being worked on, so that its ghost counts. */
+  constructor(root, session, { settle, asksFor = () => true }) {
+    super();
+    this.session = session;
+    this.settle = settle;
+    this.asksFor = asksFor;
+    this.pictures = new PictureCache(session);
+    this.canvas = new LandmarkCanvas(root, { look: new Look(sessionStorage) });
+    this.problem = new PictureProblem(root, { retry: () => this.open(this.view.face, this.picture) });
+    this.selection = new Selection(this);
+    this.boxKeys = new BoxKeys(this);
+    new HiddenNote(root, this.canvas);
+    this.view = null;
+    this.ghosts = {};
+    this.current = null;
+    this.pen = 2;
+    this.keyboardCursor = null;
+    this.lastPlace = null;
+    this.follow = false;
+    this.listen();
+  }
+
+  listen() {
+    const on = (name, handle) => this.canvas.addEventListener(name, (event) => handle(event.detail));
+    on("place", ({ id, x, y }) => this.place(id, x, y));
+    on("select", ({ id }) => this.select(id ?? nextUnlabeled(this.definition, this.view.points, this.current)));
+    on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
+    on("dragend", ({ id, x, y, from }) => {
+      this.move(id, x, y, SOURCES[from]);
+      if (from === "ghost") this.advance();
+    });
+    on("dragcancel", () => this.reload());
+    on("box", ({ box }) => this.boxDrawn(box));
+    on("hover", ({ x }) => x !== null && this.hideCursor());
+    on("view", () => this.sharpen());
+    on("layers", () => this.emit("changed", {}));
+    this.session.addEventListener("view", ({ detail }) => this.receive(detail));
+    window.addEventListener("pagehide", () => this.flush());
+  }
+
+  setDefinition(definition) {
+    this.definition = definition;
+    this.canvas.show({ definition });
+  }
+
+  /** Open a face; `keepView` keeps zoom and place when the picture has the same size. */
+  async open(faceId, picture, { keepView = false, frameFace = false } = {}) {
+    this.flush();
+    const ticket = (this.ticket = Symbol("open"));
+    let failure = null;
+    const loading = this.pictures.get(picture).catch((error) => ((failure = error), null));
+    const [view, image] = await Promise.all([this.session.face(faceId), loading]);
+    if (ticket !== this.ticket) return false; // another face was opened meanwhile
+    Object.assign(this, {
+      picture,
+      view,
+      ghosts: {},
+      current: null,
+      lastPlace: null,
+      keyboardCursor: null,
+      pen: 2,
+      sharpened: false,
+      placesBefore: new Map(),
+    });
+    Object.assign(this.canvas.scene, { cursor: null, selection: null });
+    this.canvas.setImage(image, picture.width, picture.height, { keepView });
+    this.pictures.hold(picture);
+    this.problem.show(view.picture.problem ?? failure?.message ?? null);
+    if (frameFace) this.frameFace();
+    this.goTo(this.settle(this));
+    return true;
+  }
+
+  async reload() {
+    if (!this.view) return;
+    const { face } = this.view;
+    const view = await this.session.face(face);
+    if (this.view.face === face) this.receive({ view, fresh: true });
+  }
+
+  receive({ view, fresh }) {
+    if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gestures.dragging) return;
+    const { problem } = view.picture;
+    if (problem !== this.view.picture.problem) this.problem.show(problem);
+    this.view = view;
+    // Another page may have labeled what was next here: a click must not overwrite it unseen.
+    if (this.waiting && view.points[this.current]) this.current = this.settle(this);
+    this.refresh();
+  }
+
+  refresh() {
+    const { view, current } = this;
+    this.waiting = current !== null && !view?.points[current];
+    const landmark = this.definition?.landmarks.find(({ id }) => id === current);
+    const hidden = this.pen === 1 ? " (hidden)" : "";
+    this.canvas.show({
+      points: view?.points ?? {},
+      predictions: this.shownPredictions(),
+      ghosts: this.openGhosts(),
+      // A box that is being drawn or moved is not the server's yet.
+      box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
+      current,
+      cursor: this.keyboardCursor,
+      cursorName: landmark ? landmark.name + hidden : "",
+    });
+    this.emit("changed", {});
+  }
+
+  // A ghost that started as a prediction is where that prediction went.
+  shownPredictions() {
+    const ghosts = this.openGhosts();
+    return Object.fromEntries(Object.entries(this.view?.predictions ?? {}).filter(([id]) => !ghosts[id]));
+  }
+
+  /** {id: {x, y}}: where landmarks without a label may lie. */
+  openGhosts() {
+    const open = Object.entries(this.ghosts).filter(([id]) => !this.view?.points[id] && this.asksFor(id));
+    return Object.fromEntries(open);
+  }
+
+  showGhosts(ghosts) {
+    this.ghosts = ghosts;
+    this.refresh();
+  }
+
+  emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  note(message) {
+    this.emit("note", { message });
+  }
+
+  select(id) {
+    this.flush();
+    this.current = id;
+    this.pen = 2;
+    this.keyboardCursor = null;
+    this.refresh();
+  }
+
+  /** Select by key or after an edit: with `follow`, the view goes to where the landmark is expected. */
+  goTo(id) {
+    this.select(id);
+    if (this.follow) this.zoomToExpected();
+  }
+
+  step(direction) {
+    if (this.definition) this.goTo(stepLandmark(this.definition, this.current, direction));
+  }
+
+  stepFlagged(direction) {
+    const ids = flaggedIds(this.view, this.definition);
+    if (!ids.length) return this.step(direction);
+    const order = this.definition.landmarks.map(({ id }) => id);
+    const at = order.indexOf(this.current);
+    const next =
+      direction > 0
+        ? (ids.find((id) => order.indexOf(id) > at) ?? ids[0])
+        : (ids.findLast((id) => order.indexOf(id) < at) ?? ids.at(-1));
+    this.goTo(next);
+  }
+
+  // --- edits: shown at once, then sent --------------------------------------------------------------------------
+
+  change(change) {
+    this.view = { ...this.view, ...change };
+    this.refresh();
+  }
+
+  showPoint(id, change) {
+    const known = this.view.points[id] ?? { v: 2, source: "placed" };
+    this.current = id;
+    this.change({ points: { ...this.view.points, [id]: { ...known, ...change } } });
+  }
+
+  /** Labels {id: {x, y}} at other places, whatever is current. */
+  showPlaces(places) {
+    const points = { ...this.view.points };
+    for (const [id, place] of Object.entries(places)) points[id] = { ...points[id], ...place };
+    this.change({ points });
+  }
+
+  /** A point under way: after its first step only the canvas follows, for lists and forms would cost a frame each. */
+  dragPoint(id, place) {
+    const known = this.view.points[id];
+    if (this.current !== id || !known) return this.showPoint(id, place);
+    this.view = { ...this.view, points: { ...this.view.points, [id]: { ...known, ...place } } };
+    this.canvas.show({ points: this.view.points });
+  }
+
+  /** The labels of `ids` as they are shown, as one edit. */
+  send(ids, source) {
+    const points = ids.map((id) => {
+      const { x, y, v } = this.view.points[id];
+      return v ? { id: Number(id), x: round(x), y: round(y), v } : { id: Number(id), x: null, y: null, v };
+    });
+    this.session.setPoints(this.view.face, points, source);
+    this.emit("edited", { face: this.view.face });
+  }
+
+  place(id, x, y, source = this.view.predictions[id] ? "corrected" : "placed") {
+    this.flush();
+    this.canvas.reveal(id);
+    this.showPoint(id, { x, y, v: this.pen });
+    this.send([id], source);
+    this.lastPlace = [x, y];
+    this.advance();
+  }
+
+  move(id, x, y, source) {
+    this.flush();
+    this.showPoint(id, { x, y });
+    this.send([id], source);
+    this.lastPlace = [x, y];
+  }
+
+  advance() {
+    const next = this.settle(this);
+    this.goTo(next);
+    if (next !== null) return;
+    if (this.isComplete()) this.emit("completed", {});
+    this.emit("finished", {});
+  }
+
+  isComplete() {
+    return nextUnlabeled(this.definition, this.view.points) === null;
+  }
+
+  /** Arrow keys: move the box, what is selected, the labeled current point, or the keyboard's cursor for one that has none. */
+  nudge(dx, dy) {
+    if (this.boxKeys.active) return this.boxKeys.move(dx, dy);
+    if (this.selection.scope) return this.selection.move(dx, dy);
+    if (this.current === null) return;
+    const point = this.view.points[this.current];
+    if (point?.v === 0) return;
+    if (!point) {
+      const [x, y] = this.keyboardCursor ?? this.cursorStart();
+      this.keyboardCursor = this.within(x + dx, y + dy);
+      return this.refresh();
+    }
+    const [x, y] = this.within(point.x + dx, point.y + dy);
+    this.showPoint(this.current, { x, y });
+    this.sendSoon([this.current], "nudged");
+  }
+
+  /** Send the labels of `ids` after a pause: many small steps are one edit, and one undo. */
+  sendSoon(ids, source) {
+    clearTimeout(this.nudged?.timer);
+    this.nudged = { ids, source, timer: setTimeout(() => this.flush(), NUDGE_PAUSE_MS) };
+  }
+
+  within(x, y) {
+    return [Math.min(Math.max(x, 0), this.picture.width), Math.min(Math.max(y, 0), this.picture.height)];
+  }
+
+  cursorStart() {
+    const expected = this.openGhosts()[this.current] ?? this.view.predictions[this.current];
+    if (expected) return [expected.x, expected.y];
+    const [x, y, w, h] = this.view.box ?? [0, 0, this.picture.width, this.picture.height];
+    return this.lastPlace ?? [x + w / 2, y + h / 2];
+  }
+
+  hideCursor() {
+    if (!this.keyboardCursor) return;
+    this.keyboardCursor = null;
+    this.refresh();
+  }
+
+  /** Send now what waits to be sent. */
+  flush() {
+    this.boxKeys.flush();
+    if (!this.nudged) return;
+    const { ids, source, timer } = this.nudged;
+    clearTimeout(timer);
+    this.nudged = null;
+    this.send(ids, source);
+  }
+
+  /** Enter: put the current landmark where the keyboard's cursor, or else its ghost, or else the pointer is. */
+  placeAtCursor() {
+    if (this.boxKeys.active) return this.boxKeys.enter();
+    const id = this.current;
+    if (id === null) return this.note("Every landmark of this face has its label.");
+    const ghost = this.openGhosts()[id];
+    if (ghost && !this.keyboardCursor) return this.place(id, ghost.x, ghost.y, "started");
+    const place = this.keyboardCursor ?? this.canvas.pointer;
+    if (place) {
+      const byKeys = Boolean(this.keyboardCursor);
+      this.place(id, ...place);
+      if (byKeys && this.waiting) this.startCursor();
+    } else if (!this.view.points[id] && !this.accept([id])) this.startCursor();
+    else this.advance();
+  }
+
+  startCursor() {
+    this.keyboardCursor = this.cursorStart();
+    this.refresh();
+  }
+
+  clear() {
+    this.flush();
+    const id = this.current;
+    if (id === null || !this.view.points[id]) return;
+    const { [id]: _, ...points } = this.view.points;
+    this.change({ points });
+    this.session.clearPoints(this.view.face, [id]);
+    this.emit("edited", { face: this.view.face });
+  }
+
+  /** Visibility 0, 1 or 2 of the current landmark; before it is placed, 1 and 2 are for the point to come. */
+  setVisibility(v) {
+    this.flush();
+    const id = this.current;
+    if (id === null) return;
+    const point = this.view.points[id];
+    if (!point && v > 0) {
+      this.pen = v;
+      return this.refresh();
+    }
+    if (v === 0) {
+      if (point?.v) this.placesBefore.set(id, [point.x, point.y]);
+      this.showPoint(id, { x: null, y: null, v });
+    } else if (point.v === 0) {
+      const before = this.placesBefore.get(id);
+      if (!before) return this.clear();
+      this.showPoint(id, { x: before[0], y: before[1], v });
+    } else this.showPoint(id, { v });
+    this.send([id], "placed");
+    if (!point) this.advance();
+  }
+
+  cycleVisibility() {
+    const point = this.view?.points[this.current];
+    this.setVisibility(point ? [2, 0, 1][point.v] : 3 - this.pen);
+  }
+
+  /** Take predictions for labels: those of `ids`, or (null) of every landmark that has no label. */
+  accept(ids) {
+    this.flush();
+    const wanted = (ids ?? Object.keys(this.view.predictions)).filter(
+      (id) => this.view.predictions[id] && !this.view.points[id],
+    );
+    // An undo on its way may free more than is seen here: then the server knows what is left to accept.
+    if (!wanted.length && (ids || !this.session.pending(this.view.face))) return false;
+    const points = { ...this.view.points };
+    for (const id of wanted) points[id] = { ...placeOf(this.view.predictions[id]), v: 2, source: "accepted" };
+    this.change({ points });
+    this.session.accept(this.view.face, ids && wanted, wanted);
+    this.emit("edited", { face: this.view.face });
+    return true;
+  }
+
+  /** Take all ghosts for labels: one edit, and one undo. */
+  takeGhosts() {
+    this.flush();
+    const ghosts = Object.entries(this.openGhosts()).map(([id, { x, y }]) => ({ id, x: round(x), y: round(y), v: 2 }));
+    if (!ghosts.length) return false;
+    const points = { ...this.view.points };
+    for (const { id, ...place } of ghosts) points[id] = { ...place, source: "started" };
+    this.change({ points });
+    const sent = ghosts.map((point) => ({ ...point, id: Number(point.id) }));
+    this.session.setPoints(this.view.face, sent, "started");
+    this.emit("edited", { face: this.view.face });
+    this.advance();
+    return true;
+  }
+
+  /** `action`: "undo" or "redo". The landmark that it changed becomes current. */
+  async undo(action) {
+    this.flush();
+    const { face, points: before } = this.view;
+    const view = await this.session.edit(face, action, {});
+    if (!view || this.view.face !== face) return;
+    const changed = this.definition.landmarks
+      .map(({ id }) => id)
+      .filter((id) => JSON.stringify(before[id]) !== JSON.stringify(view.points[id]));
+    if (changed.length === 1) this.select(changed[0]);
+    else if (changed.length) this.select(this.settle(this));
+  }
+
+  boxDrawn(box) {
+    if (this.drawsNewFace) return this.emit("newface", { box });
+    this.change({ box });
+    this.session.setBox(this.view.face, box.map(round));
+    this.emit("edited", { face: this.view.face });
+  }
+
+  // --- looking --------------------------------------------------------------------------------------------------
+
+  frameFace() {
+    const { width, height } = this.picture;
+    const [bx, by, bw, bh] = this.view.box ?? [0, 0, width, height];
+    const [x, y, w, h] = extent(this.view) ?? [bx, by, bw, bh];
+    const left = Math.max(x, 0);
+    const top = Math.max(y, 0);
+    this.canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8);
+  }
+
+  zoomToCurrent() {
+    const { current, view } = this;
+    const place = view?.points[current] ?? this.openGhosts()[current] ?? view?.predictions[current];
+    const [x, y] =
+      this.keyboardCursor ??
+      (place && place.x !== null ? [place.x, place.y] : (this.canvas.pointer ?? this.cursorStart()));
+    this.canvas.zoomTo(x, y);
+  }
+
+  /** Zoom to where the current landmark is or should be: its label, ghost or prediction; without any, stay. */
+  zoomToExpected() {
+    const id = this.current;
+    const places = [this.view?.points[id], this.openGhosts()[id], this.view?.predictions[id]];
+    const place = places.find((known) => known && known.x !== null);
+    if (place) this.canvas.zoomTo(place.x, place.y);
+  }
+
+  /** Follow on or off: every next landmark is zoomed to. */
+  toggleFollow() {
+    this.follow = !this.follow;
+    if (this.follow) this.zoomToExpected();
+    this.emit("changed", {});
+  }
+
+  // Once the zoom asks for more pixels than the screen-sized copy has, show the original.
+  async sharpen() {
+    const { picture } = this;
+    if (!picture || this.sharpened || this.pictures.hasOriginal(picture)) return;
+    const copy = this.canvas.scene.image;
+    if (
+      !copy ||
+      this.canvas.finestScale * (window.devicePixelRatio || 1) < (1.5 * copy.width) / picture.width
+    )
+      return;
+    this.sharpened = true;
+    const image = await this.pictures.original(picture).catch(() => null);
+    if (image && picture === this.picture) this.canvas.show({ image });
+  }
+}
+
+const round = (value) => Math.round(value * 1000) / 1000;
+const placeOf = ({ x, y }) => ({ x, y });

@@ -1,0 +1,106 @@
+// A column of faces to choose from. Only the rows in sight exist, so that thousands cost nothing.
+
+import { el } from "../shell/dom.js";
+
+const OVERSCAN = 4;
+
+export class Filmstrip {
+  /** `render(item)` gives a row's content; `rowHeight` in CSS pixels is the same for all. */
+  constructor(root, { rowHeight, render, onSelect, label }) {
+    Object.assign(this, { rowHeight, render, onSelect });
+    this.items = [];
+    this.rows = new Map();
+    this.selected = -1;
+    this.space = el("div.strip-space", { role: "listbox", "aria-label": label });
+    this.element = el("div.strip", {}, this.space);
+    root.append(this.element);
+    this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.element.addEventListener("keydown", (event) => this.press(event));
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  /** Rows that look as before stay as they are. */
+  setItems(items) {
+    const focused = [...this.rows].find(([, row]) => row === document.activeElement)?.[0];
+    this.items = items;
+    this.space.style.height = `${items.length * this.rowHeight}px`;
+    for (const [index, row] of this.rows) {
+      row.setAttribute("aria-setsize", items.length);
+      if (row.content === JSON.stringify(items[index])) continue;
+      row.remove();
+      this.rows.delete(index);
+    }
+    this.draw();
+    this.rows.get(focused)?.focus({ preventScroll: true });
+  }
+
+  select(index) {
+    this.mark(this.selected, false);
+    this.selected = index;
+    if (index >= 0) this.reveal(index);
+    this.mark(index, true);
+  }
+
+  mark(index, selected) {
+    const row = this.rows.get(index);
+    row?.setAttribute("aria-selected", String(selected));
+    if (row) row.tabIndex = selected ? 0 : -1;
+  }
+
+  reveal(index) {
+    const { element, rowHeight } = this;
+    const top = index * rowHeight;
+    if (top < element.scrollTop + rowHeight) element.scrollTop = top - rowHeight;
+    else if (top + 2 * rowHeight > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + 2 * rowHeight - element.clientHeight;
+    this.draw();
+  }
+
+  // Within the strip the arrows go from row to row; Enter opens one, as a button does.
+  press(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const from = [...this.rows].find(([, row]) => row === event.target)?.[0];
+    if (!step || from === undefined) return;
+    event.preventDefault();
+    if (!this.items[from + step]) return;
+    this.reveal(from + step);
+    this.rows.get(from + step).focus({ preventScroll: true });
+  }
+
+  draw() {
+    const { clientHeight, scrollTop } = this.element;
+    if (!clientHeight) return;
+    const first = Math.max(0, Math.floor(scrollTop / this.rowHeight) - OVERSCAN);
+    const last = Math.min(this.items.length - 1, Math.ceil((scrollTop + clientHeight) / this.rowHeight) + OVERSCAN);
+    for (const [index, row] of this.rows) {
+      if (index >= first && index <= last) continue;
+      row.remove();
+      this.rows.delete(index);
+    }
+    for (let index = first; index <= last; index++) {
+      if (!this.rows.has(index)) this.addRow(index);
+    }
+  }
+
+  addRow(index) {
+    const row = el(
+      "button.strip-row",
+      {
+        type: "button",
+        role: "option",
+        tabIndex: index === this.selected ? 0 : -1,
+        "aria-selected": String(index === this.selected),
+        "aria-posinset": index + 1,
+        "aria-setsize": this.items.length,
+        style: { top: `${index * this.rowHeight}px`, height: `${this.rowHeight}px` },
+        onclick: () => this.onSelect(index),
+      },
+      ...this.render(this.items[index]),
+    );
+    row.content = JSON.stringify(this.items[index]);
+    // In the order of the list, for those who hear the page.
+    const next = Math.min(...[...this.rows.keys()].filter((other) => other > index));
+    this.space.insertBefore(row, this.rows.get(next) ?? null);
+    this.rows.set(index, row);
+  }
+}

@@ -1,0 +1,20 @@
+// A notice over the canvas that stays: the picture's file is missing, or is not the one that was added.
+
+import { el } from "../shell/dom.js";
+
+export class PictureProblem {
+  constructor(root, { retry }) {
+    this.sentence = el("span");
+    const button = el("button.plain.small", { type: "button", text: "Look again", onclick: retry });
+    this.element = el("div.picture-problem", { role: "alert", hidden: true }, this.sentence, button);
+    root.append(this.element);
+  }
+
+  /** `sentence`: what is wrong with the picture that is shown; null: nothing. */
+  show(sentence) {
+    this.element.hidden = !sentence;
+    if (!sentence) return;
+    const said = `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
+    if (this.sentence.textContent !== said) this.sentence.textContent = said;
+  }
+}

@@ -1,0 +1,275 @@
+// The label page: faces on the left, the picture in the middle, the landmarks on the right, tools below.
+
+import { Checks } from "./checks.js";
+import {
+  helpCommand,
+  historyCommands,
+  landmarkCommands,
+  landmarkSteps,
+  stepCommands,
+  viewCommands,
+} from "../face/commands.js";
+import { el, toast } from "../shell/dom.js";
+import { FaceEditor } from "../face/editor.js";
+import { summary } from "../face/face.js";
+import { FaceHead } from "./face_head.js";
+import { HistoryPanel } from "./history.js";
+import { LandmarkList } from "../face/landmarks.js";
+import { remember } from "../shell/memory.js";
+import { Passes } from "./passes.js";
+import { Proposal, startCommands, startMenu } from "./proposal.js";
+import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
+import { FacePicker } from "./picker.js";
+import { Schematic } from "../canvas/schematic.js";
+import { Shortcuts } from "../shell/shortcuts.js";
+import { Skipping } from "../face/skip.js";
+
+export class LabelPage {
+  constructor(root, session) {
+    Object.assign(this, { root, session });
+    root.classList.add("workbench");
+    const left = el("aside.left");
+    this.stage = el("div.stage");
+    this.hint = el("div.hint", { role: "status" });
+    const right = el("aside.right");
+    this.head = new FaceHead(right, {
+      skip: () => this.skipping.toggle(),
+      history: () => this.history.toggle(),
+      remove: () => this.removeFace(),
+    });
+    this.schematic = new Schematic(right);
+    root.append(left, this.stage, right);
+
+    const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
+    this.picker = new FacePicker(root, session, { column: left, onOpen: (item) => this.openFace(item), leave });
+    this.editor = new FaceEditor(this.stage, session, {
+      settle: (editor) => this.passes.settle(editor),
+      asksFor: (id) => this.passes.asksFor(id),
+    });
+    this.proposal = new Proposal(this.editor, session);
+    this.passes = new Passes(this);
+    this.stage.append(this.hint);
+    this.list = new LandmarkList(right, {
+      canvas: this.editor.canvas,
+      onSelect: (id) => {
+        this.editor.select(id);
+        leave();
+      },
+    });
+    const nameOf = (id) => this.definition?.landmarks.find((landmark) => landmark.id === id)?.name ?? null;
+    this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
+    this.skipping = new Skipping(this, () => this.head.element);
+    this.checks = new Checks(this, { onChange: () => this.showChecks() });
+    this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
+    const toolbar = this.shortcuts.toolbar();
+    toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
+    root.append(toolbar);
+    this.listen();
+  }
+
+  listen() {
+    const { editor, session } = this;
+    editor.addEventListener("changed", () => this.show());
+    this.proposal.addEventListener("changed", () => this.show());
+    editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
+    editor.addEventListener("completed", () => toast(this.root, "Face complete. Press D for the next picture."));
+    editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
+    tellRefusals(this);
+    session.addEventListener("view", ({ detail: { view } }) => {
+      if (this.definition) this.picker.update(view.face, summary(view, this.definition));
+    });
+    whenStale(this.root, session, () => this.load());
+  }
+
+  async load() {
+    const project = await loadProject(this.session);
+    this.definition = project.definition;
+    this.reference = project.reference;
+    const missing = !project.pictures.length ? NO_PICTURES : !this.definition ? NO_DEFINITION : null;
+    emptyState(this.root, missing);
+    if (missing) return;
+    if (JSON.stringify(this.definition) !== JSON.stringify(this.editor.definition)) {
+      this.editor.setDefinition(this.definition);
+      this.list.setDefinition(this.definition);
+    }
+    const open = this.picker.open ?? Number(localStorage.getItem(this.placeKey));
+    this.picker.setItems(facesOf(project.pictures));
+    const item = this.items.find(({ face }) => face === open) ?? this.items[0];
+    if (this.editor.view?.face === item.face) {
+      this.select(item);
+      await this.editor.reload();
+    } else await this.openFace(item);
+    this.showChecks();
+    this.checks.refreshSoon();
+  }
+
+  get placeKey() {
+    return `mdmd.place.${this.session.project}`;
+  }
+
+  /** All faces, and the place of the open one among them; the strip may show fewer. */
+  get items() {
+    return this.picker.items;
+  }
+
+  get index() {
+    return this.picker.index;
+  }
+
+  open(index) {
+    return this.openFace(this.items[index]);
+  }
+
+  async openFace(item) {
+    if (!item) return;
+    this.select(item);
+    this.root.querySelector(".toast.plain")?.remove();
+    // Where a picture has several faces, the box says whose landmarks are asked for.
+    this.editor.canvas.show({ showBox: item.count > 1 });
+    try {
+      await this.editor.open(item.face, item.picture);
+    } catch (error) {
+      return void toast(this.root, error.message, "warning");
+    }
+    this.setMode("place");
+    this.checks.faceOpened(item.face);
+    if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
+      this.editor.canvas.element.focus({ preventScroll: true });
+    }
+    this.editor.pictures.prefetch(this.picker.around([1, -1, 2, 3]));
+  }
+
+  select(item) {
+    this.picker.select(item.face);
+    remember(localStorage, this.placeKey, String(item.face));
+  }
+
+  step(direction) {
+    this.picker.step(direction);
+  }
+
+  // --- what is shown ------------------------------------------------------------------------------------------
+
+  show() {
+    const { editor, definition } = this;
+    if (!editor.view || !definition) return;
+    const { labeled, of } = summary(editor.view, definition);
+    const { face, skip } = editor.view;
+    const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
+    this.head.show({ name: editor.picture.name, labeled, of, nth, count, skip }, this.checks.mark(face));
+    this.history.show();
+    this.list.show(editor.view, editor.current);
+    const current = definition.landmarks.find(({ id }) => id === editor.current);
+    const caption = !current ? "All placed" : editor.view.points[current.id] ? current.name : `Next: ${current.name}`;
+    this.schematic.show({
+      definition,
+      current: editor.current,
+      reference: this.reference,
+      caption,
+      labeled: new Set(Object.keys(editor.view.points)),
+    });
+    const pen = editor.pen === 1 ? " as hidden" : "";
+    this.hint.textContent =
+      this.mode === "face"
+        ? "Draw a box around the other face. Esc leaves."
+        : this.mode === "box"
+          ? "Draw the face's box, or drag a corner. X or Esc leaves."
+          : editor.selection.scope
+            ? editor.selection.hint
+            : skip
+              ? `Skipped: ${skip}. S takes it in again.`
+              : editor.waiting && current
+                ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
+                : "";
+    this.hint.hidden = !this.hint.textContent;
+    this.shortcuts.refresh();
+  }
+
+  showChecks() {
+    for (const { face } of this.items) this.picker.update(face, { checks: this.checks.count(face) });
+    this.show();
+  }
+
+  toast(message, tone) {
+    toast(this.root, message, tone);
+  }
+
+  // --- boxes and faces ----------------------------------------------------------------------------------------
+
+  setMode(mode) {
+    this.mode = mode;
+    this.editor.drawsNewFace = mode === "face";
+    this.editor.canvas.show({
+      mode: mode === "place" ? "place" : "box",
+      box: mode === "face" ? null : this.editor.view?.box,
+    });
+    this.show();
+  }
+
+  async addFace(box) {
+    try {
+      const view = await this.session.request("POST", `/pictures/${this.editor.picture.id}/faces`, { box });
+      this.session.announceChange();
+      await this.load();
+      await this.openFace(this.items.find(({ face }) => face === view.face));
+    } catch (error) {
+      toast(this.root, error.message, "warning");
+    }
+  }
+
+  async removeFace() {
+    const item = this.items[this.index];
+    if (!window.confirm(`Remove face ${item.nth} of ${item.picture.name} with its ${item.labeled} labels?`)) return;
+    try {
+      await this.session.request("DELETE", `/faces/${item.face}`);
+      // The neighbour in the list is another face of the same picture.
+      this.select(this.items[item.nth > 1 ? this.index - 1 : this.index + 1]);
+      this.session.announceChange();
+    } catch (error) {
+      toast(this.root, error.message, "warning");
+    }
+  }
+
+  leave() {
+    if (this.mode !== "place") this.setMode("place");
+    else if (this.editor.selection.scope) this.editor.selection.scope = null;
+    else if (this.passes.running) this.passes.leave();
+    else if (this.history.isOpen) this.history.toggle();
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+  }
+
+  commands() {
+    const { editor } = this;
+    return [
+      ...stepCommands(this, "picture", { back: ["A"] }),
+      ...this.picker.commands(),
+      ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
+      ...landmarkSteps("landmark", (direction) => editor.step(direction)),
+      ...landmarkCommands(this),
+      ...startCommands(this),
+      { keys: ["K"], title: "Pass: label one group over all pictures", run: () => this.passes.toggle() },
+      ...viewCommands(this),
+      {
+        keys: ["X"],
+        title: "The face's box",
+        icon: "box",
+        group: "box",
+        run: () => this.setMode(this.mode === "box" ? "place" : "box"),
+        active: () => this.mode === "box",
+      },
+      {
+        keys: ["Shift+X"],
+        title: "Add another face of this picture",
+        icon: "addFace",
+        group: "box",
+        run: () => this.setMode(this.mode === "face" ? "place" : "face"),
+        active: () => this.mode === "face",
+      },
+      ...this.skipping.commands(),
+      ...this.history.commands(),
+      this.checks.command(),
+      { keys: ["Escape"], title: "Leave what is open, or go to the list of landmarks", run: () => this.leave() },
+      helpCommand(this),
+    ];
+  }
+}

@@ -1,0 +1,167 @@
+// The left column of the label page: all faces as a strip, a menu of states, a search by name, and a place to go to.
+
+import { el, icon, toast } from "../shell/dom.js";
+import { counts, FILTERS, matches, neighbour, nextUnfinished, shownFaces } from "./filters.js";
+import { Filmstrip } from "../face/filmstrip.js";
+import { choose } from "../shell/popover.js";
+import { thumbnail } from "./thumbnail.js";
+
+export class FacePicker {
+  /** `onOpen(item)`: a face was chosen here. `leave()`: the keys go back to the canvas. */
+  constructor(root, session, { column, onOpen, leave }) {
+    Object.assign(this, { root, onOpen, leave, items: [], shown: [], open: null, filter: "all", query: "" });
+    this.filterButton = el("button.filter", { type: "button", "aria-haspopup": "dialog", onclick: () => this.ask() });
+    this.search = el("input.field", {
+      type: "text",
+      placeholder: "Search names  /",
+      "aria-label": "Search by picture name",
+      spellcheck: false,
+      oninput: () => this.narrow({ query: this.search.value.trim() }),
+      onkeydown: (event) => this.searchKey(event),
+    });
+    this.found = el("span", { role: "status" });
+    this.all = el("button.plain", {
+      type: "button",
+      text: "Show all",
+      onclick: () => this.showAll(),
+    });
+    this.result = el("div.strip-result", { hidden: true }, this.found, this.all);
+    column.append(el("div.strip-head", {}, this.filterButton, this.search, this.result));
+    this.strip = new Filmstrip(column, {
+      rowHeight: 104,
+      label: "Pictures",
+      render: (item) => thumbnail(session, item),
+      onSelect: (index) => this.onOpen(this.shown[index]),
+    });
+    this.number = el("input.field", {
+      type: "text",
+      inputMode: "numeric",
+      "aria-label": "Go to the face with this number",
+      title: "Go to a number (J)",
+      onfocus: () => this.number.select(),
+      onblur: () => this.refresh(),
+      onkeydown: (event) => this.numberKey(event),
+    });
+    this.of = el("span");
+    column.append(el("div.strip-foot", {}, this.number, this.of));
+  }
+
+  setItems(items) {
+    this.items = items;
+    this.refresh();
+  }
+
+  /** A face's `change` (state, labeled, ...), from a fresh view of it. */
+  update(face, change) {
+    const index = this.items.findIndex((item) => item.face === face);
+    const item = this.items[index];
+    if (!item || Object.entries(change).every(([key, value]) => item[key] === value)) return;
+    this.items[index] = { ...item, ...change };
+    this.refresh();
+  }
+
+  /** `face` is open now. */
+  select(face) {
+    this.open = face;
+    this.refresh();
+  }
+
+  /** The open face's place among all, or -1. */
+  get index() {
+    return this.items.findIndex(({ face }) => face === this.open);
+  }
+
+  get narrowed() {
+    return this.filter !== "all" || this.query !== "";
+  }
+
+  narrow(choice) {
+    Object.assign(this, choice);
+    this.refresh();
+  }
+
+  showAll() {
+    this.search.value = "";
+    this.narrow({ filter: "all", query: "" });
+    this.leave();
+  }
+
+  refresh() {
+    const { items, filter, query, open } = this;
+    this.shown = shownFaces(items, { filter, query }, open);
+    this.strip.setItems(this.shown);
+    const selected = this.shown.findIndex(({ face }) => face === open);
+    if (selected !== this.strip.selected) this.strip.select(selected);
+    const { title } = FILTERS.find(({ id }) => id === filter);
+    this.filterButton.replaceChildren(
+      el("span", { text: title }),
+      el("b", { text: counts(items)[filter] }),
+      icon("down"),
+    );
+    this.filterButton.setAttribute("aria-label", `Show: ${title}`);
+    this.filterButton.classList.toggle("narrowed", filter !== "all");
+    const found = items.filter((item) => matches(item, { filter, query })).length;
+    this.found.textContent = found ? `${found} of ${items.length}` : "No face found";
+    this.result.hidden = !this.narrowed;
+    if (document.activeElement !== this.number) this.number.value = String(this.index + 1);
+    this.of.textContent = `of ${items.length}`;
+  }
+
+  // --- going places ---------------------------------------------------------------------------------------------
+
+  /** The pictures of the faces that are `steps` away among those shown. */
+  around(steps) {
+    return steps.map((step) => neighbour(this.shown, this.open, step)?.picture).filter(Boolean);
+  }
+
+  step(direction) {
+    const next = neighbour(this.shown, this.open, direction);
+    if (next) return void this.onOpen(next);
+    const which = direction > 0 ? "last" : "first";
+    toast(this.root, `This ${this.narrowed ? `is the ${which} picture shown` : `was the ${which} picture`}.`);
+  }
+
+  nextUnfinished() {
+    const next = nextUnfinished(this.shown, this.open);
+    if (next) this.onOpen(next);
+    else if (this.narrowed) toast(this.root, "No other face shown here is unfinished.");
+    else toast(this.root, "Every face is done. Train, or review what the model doubts.");
+  }
+
+  async ask() {
+    const have = counts(this.items);
+    const choices = FILTERS.map(({ id, title }) => ({ value: id, title, note: have[id] }));
+    const filter = await choose(this.root, this.filterButton, { label: "Show", choices, current: this.filter });
+    if (!filter) return;
+    this.narrow({ filter });
+    this.leave();
+  }
+
+  searchKey(event) {
+    if (event.key === "Escape") this.leave();
+    else if (event.key === "Enter") {
+      const first = this.shown.find(({ beside }) => !beside);
+      if (first && this.shown.some(({ face, beside }) => face === this.open && beside)) this.onOpen(first);
+      this.leave();
+    }
+  }
+
+  numberKey(event) {
+    if (event.key === "Escape") this.leave();
+    else if (event.key === "Enter") {
+      const item = this.items[Number(this.number.value) - 1];
+      if (!item) return toast(this.root, `There are faces 1 to ${this.items.length}.`, "warning");
+      this.leave();
+      this.onOpen(item);
+    }
+  }
+
+  commands() {
+    return [
+      { keys: ["U"], title: "Next unfinished face", icon: "skip", group: "go", run: () => this.nextUnfinished() },
+      { keys: ["/"], title: "Search by picture name", run: () => this.search.select() },
+      { keys: ["J"], title: "Jump to a number", run: () => this.number.focus() },
+      { keys: ["O"], title: "Show only faces of one state", run: () => this.ask() },
+    ];
+  }
+}

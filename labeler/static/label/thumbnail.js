@@ -1,0 +1,42 @@
+// A face in the strip of the label page: the picture, how far it is, and its state in a mark and in words.
+
+import { el, icon } from "../shell/dom.js";
+import { STATES } from "./filters.js";
+
+/** The content of the row of `item` (one of `facesOf`). */
+export function thumbnail(session, item) {
+  const { picture, state, labeled, of, flagged, skip, checks, count, nth } = item;
+  const name = count > 1 ? `${picture.name} · ${nth}` : picture.name;
+  const words = [
+    `${picture.name}${count > 1 ? `, face ${nth}` : ""}: ${labeled} of ${of}, ${STATES[state]}`,
+    flagged ? `${flagged} doubtful` : null,
+    skip ? `because: ${skip}` : null,
+    checks ? "to check" : null,
+    item.beside ? "open, but not among the faces to show" : null,
+  ].filter(Boolean);
+  return [
+    el("img", {
+      className: state === "skipped" || item.beside ? "faded" : "",
+      loading: "lazy",
+      decoding: "async",
+      alt: "",
+      src: session.thumbnailUrl(picture.id),
+    }),
+    el("span.number", { text: item.number, "aria-hidden": "true" }),
+    skip ? el("span.skip-reason", { text: skip, dir: "auto", "aria-hidden": "true" }) : null,
+    el("span.bar", {}, el("span.fill", { style: { width: `${of ? (100 * labeled) / of : 0}%` } })),
+    badge(item),
+    checks ? el("span.badge.check", { text: "!", title: "The label checks found something", "aria-hidden": "true" }) : null,
+    el("span.caption", { text: name, title: picture.name, dir: "auto" }),
+    el("span.sr-only", { text: words.join(", ") }),
+  ].filter(Boolean);
+}
+
+function badge({ state, flagged, labeled, of }) {
+  if (state === "skipped") return el("span.badge.skipped", { title: "skipped" }, icon("cross"));
+  if (state === "complete") return el("span.badge.done", { title: "done" }, icon("accept"));
+  if (flagged) return el("span.badge.doubt", { text: flagged, title: `pre-labeled, ${flagged} doubtful` });
+  if (state === "predicted") return el("span.badge.predicted", { text: "◇", title: "pre-labeled" });
+  if (state === "partial") return el("span.badge", { text: `${labeled}/${of}`, title: `${labeled} of ${of} labeled` });
+  return null;
+}

@@ -1,0 +1,275 @@
+// The review page: faces with predictions in order of doubt; the doubtful points stand out, one key accepts.
+
+import {
+  helpCommand,
+  historyCommands,
+  landmarkCommands,
+  landmarkSteps,
+  stepCommands,
+  viewCommands,
+} from "../face/commands.js";
+import { el, icon, toast } from "../shell/dom.js";
+import { FaceEditor } from "../face/editor.js";
+import { flaggedIds, summary } from "../face/face.js";
+import { Filmstrip } from "../face/filmstrip.js";
+import { LandmarkList } from "../face/landmarks.js";
+import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
+import { Shortcuts } from "../shell/shortcuts.js";
+import { Skipping } from "../face/skip.js";
+
+const NO_PREDICTIONS = {
+  title: "Nothing to review",
+  text: "Here come the faces that a trained model has labeled, the most doubtful first. Train on your labels, and they will be here.",
+  action: "Go to Train",
+  tab: "train",
+};
+const ALL_REVIEWED = {
+  title: "Everything is reviewed",
+  text: "Every predicted point was accepted or corrected. Train again with the new labels, or export them.",
+  action: "Go to Export",
+  tab: "export",
+};
+
+export class ReviewPage {
+  constructor(root, session) {
+    Object.assign(this, { root, session, index: -1, items: [], trail: [] });
+    root.classList.add("workbench");
+    const left = el("aside.left.wide");
+    this.stage = el("div.stage");
+    this.hint = el("div.hint", { role: "status" });
+    const right = el("aside.right");
+    this.head = el("div.face-head");
+    right.append(this.head);
+    root.append(left, this.stage, right);
+
+    this.strip = new Filmstrip(left, {
+      rowHeight: 64,
+      label: "Faces in order of doubt",
+      render: (item) => this.row(item),
+      onSelect: (index) => this.open(index),
+    });
+    this.editor = new FaceEditor(this.stage, session, { settle: (editor) => this.nextDoubtful(editor) });
+    this.editor.canvas.show({ dimCertain: true, showEdges: false });
+    this.stage.append(this.hint);
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.editor.select(id) });
+    this.skipping = new Skipping(this, () => this.head);
+    this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
+    root.append(this.shortcuts.toolbar());
+    this.listen();
+  }
+
+  listen() {
+    const { editor, session } = this;
+    editor.addEventListener("changed", () => this.show());
+    editor.addEventListener("edited", ({ detail }) => this.trail.push(detail.face));
+    editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
+    // A dragged doubtful point is done: go on to the next one.
+    editor.canvas.addEventListener("dragend", ({ detail }) => detail.from === "prediction" && editor.advance());
+    tellRefusals(this);
+    session.addEventListener("view", ({ detail }) => this.updateItem(detail.view));
+    whenStale(this.root, session, () => this.load());
+  }
+
+  nextDoubtful({ view, definition, current }) {
+    if (!view || !definition) return null;
+    const left = flaggedIds(view, definition);
+    const order = definition.landmarks.map(({ id }) => id);
+    return left.find((id) => order.indexOf(id) > order.indexOf(current)) ?? left[0] ?? null;
+  }
+
+  async load() {
+    const [project, queue] = await Promise.all([loadProject(this.session), this.session.get("/review")]);
+    this.definition = project.definition;
+    const reviewed = this.trail.length > 0 || project.progress.complete_faces > 0;
+    emptyState(
+      this.root,
+      !project.pictures.length
+        ? NO_PICTURES
+        : !this.definition
+          ? NO_DEFINITION
+          : queue.length
+            ? null
+            : reviewed && project.progress.unlabeled_faces === 0
+              ? ALL_REVIEWED
+              : NO_PREDICTIONS,
+    );
+    if (!queue.length || !this.definition) return;
+    if (JSON.stringify(this.definition) !== JSON.stringify(this.editor.definition)) {
+      this.editor.setDefinition(this.definition);
+      this.list.setDefinition(this.definition);
+    }
+    const pictures = new Map(project.pictures.map((picture) => [picture.id, picture]));
+    const open = this.items[this.index]?.face;
+    this.items = queue.map((item) => ({ ...item, picture: pictures.get(item.picture), done: false, skip: null }));
+    this.strip.setItems(this.items);
+    const index = this.items.findIndex(({ face }) => face === open);
+    if (index >= 0 && this.editor.view?.face === open) {
+      this.select(index);
+      await this.editor.reload();
+    } else await this.open(0);
+  }
+
+  async open(index) {
+    const item = this.items[index];
+    if (!item) return;
+    this.select(index);
+    try {
+      await this.editor.open(item.face, item.picture, { frameFace: true });
+    } catch (error) {
+      return void toast(this.root, error.message, "warning");
+    }
+    this.editor.canvas.element.focus({ preventScroll: true });
+    this.editor.pictures.prefetch([1, 2, -1].map((step) => this.items[index + step]?.picture).filter(Boolean));
+  }
+
+  select(index) {
+    this.index = index;
+    this.strip.select(index);
+  }
+
+  step(direction) {
+    const next = this.index + direction;
+    if (this.items[next]) this.open(next);
+    else toast(this.root, direction > 0 ? "This was the last face in the queue." : "This is the most doubtful face.");
+  }
+
+  // --- what is shown ------------------------------------------------------------------------------------------
+
+  show() {
+    const { editor, definition } = this;
+    if (!editor.view || !definition) return;
+    const { labeled, of, flagged } = summary(editor.view, definition);
+    const left = this.items.filter(({ done }) => !done).length;
+    this.head.replaceChildren(
+      el("div.face-name", { text: editor.picture.name, title: editor.picture.name, dir: "auto" }),
+      el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
+      el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
+    );
+    this.list.show(editor.view, editor.current, (id) => {
+      const prediction = editor.view.predictions[id];
+      return prediction && !editor.view.points[id] ? `${percent(prediction.p_off)} doubt` : null;
+    });
+    const current = definition.landmarks.find(({ id }) => id === editor.current);
+    const prediction = editor.view.predictions[editor.current];
+    this.hint.textContent = editor.selection.scope
+      ? editor.selection.hint
+      : editor.view.skip
+        ? `Skipped: ${editor.view.skip}. S takes it in again.`
+        : labeled === of
+          ? "Every point of this face is reviewed. D for the next face."
+          : current && prediction && !editor.view.points[editor.current]
+            ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
+            : flagged
+              ? ""
+              : "No doubtful point left. Shift+A accepts the rest and goes on.";
+    this.hint.hidden = !this.hint.textContent;
+    this.shortcuts.refresh();
+  }
+
+  updateItem(view) {
+    const index = this.items.findIndex(({ face }) => face === view.face);
+    if (index < 0 || !this.definition) return;
+    const { state, flagged, skip } = summary(view, this.definition);
+    const item = this.items[index];
+    const done = state === "complete" || state === "skipped";
+    if (item.flagged === flagged && item.done === done && item.skip === skip) return;
+    this.items[index] = { ...item, flagged, done, skip };
+    this.strip.setItems(this.items);
+    this.show();
+  }
+
+  row(item) {
+    const image = el("img", {
+      loading: "lazy",
+      decoding: "async",
+      alt: "",
+      src: this.session.thumbnailUrl(item.picture.id),
+    });
+    const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
+    const wrong = item.done ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
+    const badge = item.done ? el("span.badge.done", {}, icon(item.skip ? "cross" : "accept")) : null;
+    return [
+      image,
+      el(
+        "span.words",
+        {},
+        el("span.name", { text: item.name, title: item.name, dir: "auto" }),
+        el("span", { className: item.flagged && !item.done ? "doubt" : "", text: doubt, title: item.skip ?? "" }),
+        wrong,
+      ),
+      badge,
+    ];
+  }
+
+  // --- actions ------------------------------------------------------------------------------------------------
+
+  acceptPoint() {
+    const { editor } = this;
+    if (editor.current !== null && editor.accept([editor.current])) editor.advance();
+    else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
+    else toast(this.root, "No doubtful point is left here. Shift+A accepts the whole face.");
+  }
+
+  acceptFace() {
+    this.editor.accept(null);
+    const next = this.items.findIndex((item, k) => k > this.index && !item.done);
+    if (next >= 0) this.open(next);
+    else toast(this.root, "That was the last face in the queue.");
+  }
+
+  // The last edit may have been on the face before: go back to it, so that what is undone is seen.
+  async undo() {
+    const face = this.trail.pop() ?? this.editor.view?.face;
+    const at = () => this.items.findIndex((item) => item.face === face);
+    if (at() >= 0) {
+      if (face !== this.editor.view?.face) await this.open(at());
+      return this.editor.undo("undo");
+    }
+    // A face that was done when the queue was read anew has left it; undone, it comes back.
+    await this.session.edit(face, "undo", {});
+    await this.load();
+    await this.open(at());
+  }
+
+  leave() {
+    if (this.editor.selection.scope) this.editor.selection.scope = null;
+    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+  }
+
+  commands() {
+    const { editor } = this;
+    return [
+      ...stepCommands(this, "face"),
+      {
+        keys: ["A"],
+        title: "Accept the point",
+        icon: "accept",
+        text: "Accept",
+        group: "accept",
+        run: () => this.acceptPoint(),
+      },
+      {
+        keys: ["Shift+A"],
+        title: "Accept the whole face and go on",
+        icon: "acceptAll",
+        text: "Accept face",
+        group: "accept",
+        run: () => this.acceptFace(),
+      },
+      ...historyCommands(this, {
+        undo: () => this.undo(),
+        canUndo: () => this.trail.length || editor.view?.can_undo,
+      }),
+      ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
+      ...landmarkCommands(this),
+      ...viewCommands(this),
+      ...this.skipping.commands(),
+      { keys: ["Escape"], title: "Leave the frame, or go to the list of landmarks", run: () => this.leave() },
+      helpCommand(this),
+    ];
+  }
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
+}

@@ -1,0 +1,437 @@
+// The schema page: which landmarks there are, shown on a reference picture. Changes are a draft until saved.
+
+import { LandmarkCanvas } from "../canvas/canvas.js";
+import { helpCommand } from "../face/commands.js";
+import { CONNECTIONS, linesOf } from "./connect.js";
+import { el, toast } from "../shell/dom.js";
+import * as drafts from "./draft.js";
+import { DraftHistory } from "./draft_history.js";
+import { stepLandmark } from "../face/face.js";
+import { proposeGroup } from "./group_proposal.js";
+import { LandmarkTable } from "./landmark_table.js";
+import { mirroredImage, mirroredPlaces } from "./mirror_view.js";
+import { emptyState, NO_PICTURES, whenStale } from "../shell/page.js";
+import { PairsPanel, review } from "./pairs_panel.js";
+import { PictureCache } from "../canvas/pictures.js";
+import { SchemaArchive } from "./schema_archive.js";
+import { SchemaForm } from "./schema_form.js";
+import { SchemaOverlay } from "./schema_overlay.js";
+import { schemaCommands } from "./schema_commands.js";
+import { Shortcuts } from "../shell/shortcuts.js";
+
+const CHECK_PAUSE_MS = 300;
+const NO_LANDMARK = "No landmark yet: choose a template, or click the first one onto the picture.";
+
+export class SchemaPage {
+  constructor(root, session) {
+    Object.assign(this, {
+      root,
+      session,
+      history: new DraftHistory(`mdmd.draft.${session.project}`),
+      draft: drafts.emptyDraft(),
+      current: null,
+      group: null, // chosen on the drawn face for the next landmarks
+      mode: "points", // or one of CONNECTIONS
+      from: null, // the first end of what is being joined
+      dragged: null, // where the pointer drags from `from` to
+      cursor: null, // the keyboard's cross
+      mirrored: false,
+      nudged: null, // the landmark that the arrow keys are moving
+      dirty: false,
+    });
+    this.archive = new SchemaArchive(this);
+    this.pictureCache = new PictureCache(session);
+    root.classList.add("workbench", "schema");
+    this.stage = el("div.stage");
+    this.hint = el("div.hint", { role: "status" });
+    this.side = el("aside.right.schema-side");
+    root.append(this.stage, this.side);
+    this.canvas = new LandmarkCanvas(this.stage, { label: "Reference picture with landmarks" });
+    this.overlay = new SchemaOverlay(this.stage, this.canvas);
+    this.stage.append(this.hint);
+    this.buildSide();
+    this.shortcuts = new Shortcuts(root, [...schemaCommands(this), helpCommand(this)], { canvas: this.canvas.element });
+    root.append(this.shortcuts.toolbar());
+    this.listen();
+  }
+
+  buildSide() {
+    this.form = new SchemaForm({
+      change: (draft) => this.apply(draft),
+      template: (name) => this.archive.startFrom(name),
+      picture: (id) => this.setPicture(id),
+      importFile: (file) => this.archive.importFile(file),
+      exportFile: () => this.archive.exportFile(),
+      group: (group) => this.chooseGroup(group),
+      versions: () => this.archive.openVersions(),
+      select: (id) => this.goTo(id),
+      save: () => this.archive.save(),
+    });
+    this.pairs = new PairsPanel({
+      change: (draft) => this.apply(draft),
+      select: (id) => this.select(id),
+      mirrored: () => this.toggleMirrored(),
+    });
+    this.side.append(this.form.head, this.pairs.element);
+    this.table = new LandmarkTable(this.side, {
+      onSelect: (id) => this.select(id),
+      onChange: (draft) => this.apply(draft),
+      onRemove: (id) => this.removeLandmark(id),
+    });
+    this.side.append(...this.form.foot);
+  }
+
+  listen() {
+    const on = (name, handle) => this.canvas.addEventListener(name, ({ detail }) => handle(detail));
+    on("select", ({ id, x, y }) => this.clicked(id, x, y));
+    on("place", ({ id, x, y }) => this.placed(id, x, y));
+    on("drag", ({ id, x, y }) => this.draggedTo(id, [x, y]));
+    on("dragend", ({ id, x, y }) => this.dropped(id, [x, y]));
+    on("dragcancel", () => this.dropped(null));
+    window.addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
+    this.root.addEventListener("dragover", (event) => event.preventDefault());
+    this.root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer.files;
+      if (file) this.archive.importFile(file);
+    });
+    whenStale(this.root, this.session, () => this.load());
+  }
+
+  async load() {
+    if (this.dirty) return;
+    const [saved, pictures] = await Promise.all([this.session.get("/definition"), this.session.get("/pictures")]);
+    emptyState(this.root, pictures.length ? null : NO_PICTURES);
+    if (!pictures.length) return;
+    this.archive.saved = saved;
+    this.pictures = pictures;
+    this.form.offer(saved.templates, pictures);
+    let draft = this.archive.savedDraft();
+    if (!this.has(draft.picture)) draft = await this.onPicture(draft, this.mostLabeled());
+    this.history.begin(draft, saved.version);
+    const kept = this.history.kept();
+    this.dirty = Boolean(kept);
+    if (kept) draft = this.history.draft = await this.takeUp(kept);
+    this.show(draft);
+    this.select(this.nextUnplaced());
+    this.check();
+  }
+
+  // A draft that a closed page left, even where another version was saved since.
+  async takeUp({ draft, version }) {
+    if (version !== this.archive.version)
+      this.say(`Version ${this.archive.version} was saved elsewhere. Your draft is kept: Save shows what it would change.`);
+    return this.has(draft.picture) ? draft : this.onPicture(draft, this.mostLabeled());
+  }
+
+  has(picture) {
+    return this.pictures.some(({ id }) => id === picture);
+  }
+
+  /** Do `work`; say why where it cannot be done. */
+  async trying(work) {
+    try {
+      await work();
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  say(message) {
+    toast(this.root, message, "warning");
+  }
+
+  // --- the draft ----------------------------------------------------------------------------------------------
+
+  /** Make `draft` the current one; the one before can be had back with Ctrl+Z. */
+  apply(draft) {
+    if (draft === this.history.draft) return this.show(draft);
+    this.nudged = null;
+    this.history.push(draft);
+    this.settle(draft);
+  }
+
+  settle(draft) {
+    this.dirty = true;
+    if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
+    if (!draft.landmarks.some(({ id }) => id === this.from)) this.from = null;
+    this.show(draft);
+    this.check();
+  }
+
+  undo() {
+    const draft = this.history.undo();
+    if (draft) this.settle(draft);
+  }
+
+  redo() {
+    const draft = this.history.redo();
+    if (draft) this.settle(draft);
+  }
+
+  /** Go on with another draft as a whole. */
+  begin(draft) {
+    this.apply(draft);
+    this.select(this.nextUnplaced());
+  }
+
+  /** The server has the draft, and gave its new landmarks their ids. */
+  wasSaved(draft) {
+    const at = this.draft.landmarks.findIndex(({ id }) => id === this.current);
+    this.history.forget();
+    const placed = draft.picture ? draft : { ...draft, picture: this.draft.picture };
+    this.history.begin(placed, this.archive.version);
+    Object.assign(this, { dirty: false, from: null, nudged: null, current: draft.landmarks[at]?.id ?? null });
+    this.show(placed);
+  }
+
+  check() {
+    clearTimeout(this.checking);
+    this.checking = setTimeout(async () => {
+      const draft = this.draft;
+      const said = (text) => ({ problems: [{ text, landmarks: [] }], cautions: [] });
+      const { category } = drafts.toSave(draft);
+      const answer = draft.landmarks.length
+        ? await this.session.request("POST", "/definition/check", { category }).catch((error) => said(error.message))
+        : said(NO_LANDMARK);
+      if (draft.landmarks === this.draft.landmarks) this.showFindings(answer);
+    }, CHECK_PAUSE_MS);
+  }
+
+  showFindings(answer) {
+    const { landmarks } = this.draft;
+    this.form.showFindings(answer, landmarks);
+    const byLandmark = new Map();
+    const list = (findings, tone) =>
+      findings.forEach(({ text, landmarks: about }) =>
+        about.forEach((k) => byLandmark.has(landmarks[k]?.id) || byLandmark.set(landmarks[k]?.id, { text, tone })),
+      );
+    list(answer.problems, "problem");
+    list(answer.cautions, "caution");
+    this.table.showFindings(byLandmark);
+  }
+
+  // --- what is shown ------------------------------------------------------------------------------------------
+
+  show(draft) {
+    this.draft = draft;
+    if (draft.picture !== this.picture?.id) this.showPicture(draft.picture);
+    const { imageWidth } = this.canvas.viewport;
+    const places = this.mirrored ? mirroredPlaces(draft, imageWidth) : draft.places;
+    const points = Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y, v: 2 }]));
+    const connecting = this.mode !== "points";
+    const cursor = this.mirrored ? null : this.cursor;
+    const current = draft.landmarks.find(({ id }) => id === this.current);
+    this.canvas.show({ definition: draft, points, current: this.current, cursor, cursorName: current?.name ?? "" });
+    const found = this.mode === "pairs" ? review(draft) : null;
+    const { mode, from, dragged } = this;
+    const to = dragged ?? (connecting ? places[this.current] : null);
+    this.overlay.show(linesOf(draft, places, { mode, from, to, odd: found?.odd ?? new Set() }));
+    this.pairs.show(draft, found, this.mirrored);
+    this.table.show(draft, this.current);
+    const group = current ? current.group : this.group;
+    this.form.show(draft, { dirty: this.dirty, version: this.archive.version, group });
+    this.hint.textContent = this.hintText(current);
+    this.shortcuts.refresh();
+  }
+
+  hintText(current) {
+    if (this.mirrored) return "As a mirror shows it: every name must stand where it belongs. Shift+M turns back.";
+    if (this.mode !== "points") {
+      const { first, second } = CONNECTIONS[this.mode];
+      const from = this.draft.landmarks.find(({ id }) => id === this.from);
+      return from ? second(from.name) : first;
+    }
+    if (current && !this.draft.places[this.current]) return `Click ${current.name}, or Esc to add another`;
+    return "Click to add a landmark, drag to move one";
+  }
+
+  async showPicture(id) {
+    const picture = this.pictures.find((other) => other.id === id) ?? this.pictures[0];
+    this.picture = picture;
+    this.image = null;
+    const image = await this.pictureCache.get(picture).catch(() => null);
+    if (this.picture !== picture) return;
+    this.image = image;
+    this.canvas.setImage(this.mirrored ? mirroredImage(image) : image, picture.width, picture.height);
+    this.pictureCache.hold(picture);
+    this.show(this.draft);
+  }
+
+  async setPicture(id) {
+    const picture = this.pictures.find((other) => other.id === id);
+    this.begin(await this.onPicture(this.draft, picture));
+  }
+
+  mostLabeled() {
+    const labeled = ({ faces }) => faces[0]?.labeled ?? 0;
+    return this.pictures.reduce((best, picture) => (labeled(picture) > labeled(best) ? picture : best));
+  }
+
+  /** `draft` on another picture: at the labels that its first face has. */
+  async onPicture(draft, { id, faces }) {
+    const face = faces[0] && (await this.session.get(`/faces/${faces[0].id}`).catch(() => null));
+    const places = {};
+    for (const landmark of draft.landmarks) {
+      const point = face?.points[landmark.id];
+      if (point?.v) places[landmark.id] = [point.x, point.y];
+    }
+    return { ...draft, picture: id, places };
+  }
+
+  toggleMirrored() {
+    this.mirrored = !this.mirrored;
+    this.canvas.setImage(this.mirrored ? mirroredImage(this.image) : this.image, this.picture.width, this.picture.height);
+    this.show(this.draft);
+  }
+
+  // --- clicks and keys ------------------------------------------------------------------------------------------
+
+  nextUnplaced() {
+    return this.draft.landmarks.find(({ id }) => !this.draft.places[id])?.id ?? null;
+  }
+
+  select(id) {
+    if (id === this.current && id !== null && this.table.draft === this.draft) return;
+    this.current = id;
+    if (this.draft.places[id]) this.cursor = null;
+    this.show(this.draft);
+  }
+
+  /** Select a landmark and go to its name in the list. */
+  goTo(id) {
+    this.select(id);
+    this.table.focusName(id);
+  }
+
+  step(direction) {
+    if (this.draft.landmarks.length) this.select(stepLandmark(this.draft, this.current, direction));
+  }
+
+  placed(id, x, y) {
+    if (this.mirrored || this.mode !== "points") return;
+    this.cursor = null;
+    this.apply(drafts.setPlace(this.draft, id, [x, y]));
+    this.select(this.nextUnplaced());
+  }
+
+  clicked(id, x, y) {
+    if (this.mirrored) return this.select(id);
+    if (this.mode !== "points") return this.joined(id);
+    if (id !== null) return this.select(id);
+    if (!this.canvas.viewport.contains(x, y)) return this.select(null);
+    this.add(x, y);
+  }
+
+  add(x, y) {
+    const { landmarks, places } = this.draft;
+    const placed = landmarks.filter(({ id }) => places[id]).map((landmark) => ({ ...landmark, place: places[landmark.id] }));
+    const box = [0, 0, this.picture.width, this.picture.height];
+    const added = drafts.addLandmark(this.draft, this.group ?? proposeGroup([x, y], placed, box), [x, y]);
+    const draft = this.group === null ? added.draft : drafts.setGroup(added.draft, added.id, this.group);
+    this.current = this.group === null ? added.id : null;
+    this.apply(draft);
+  }
+
+  /** One end of a connection was chosen; null: neither. */
+  joined(id) {
+    const { join, chain } = CONNECTIONS[this.mode];
+    const other = this.from;
+    const whole = id !== null && other !== null && id !== other;
+    this.from = whole && !chain ? null : id === other ? null : id;
+    this.current = id;
+    if (whole) this.apply(join(this.draft, other, id));
+    else this.show(this.draft);
+  }
+
+  draggedTo(id, place) {
+    if (this.mirrored) return;
+    if (this.mode === "points") return this.show(drafts.setPlace(this.draft, id, place));
+    Object.assign(this, { from: id, current: id, dragged: place });
+    this.show(this.draft);
+  }
+
+  dropped(id, place) {
+    const wasJoining = this.dragged !== null;
+    this.dragged = null;
+    if (this.mirrored) return;
+    if (this.mode === "points") return id === null ? this.show(this.history.draft) : this.apply(drafts.setPlace(this.draft, id, place));
+    this.from = null;
+    const other = id !== null && wasJoining ? this.canvas.hit(...this.canvas.viewport.toScreen(...place)) : null;
+    if (!other || other.landmark.id === id) return this.show(this.draft);
+    this.current = other.landmark.id;
+    this.apply(CONNECTIONS[this.mode].join(this.draft, id, other.landmark.id));
+  }
+
+  /** Arrow keys: move the current landmark, or the cross where the next one is put. */
+  nudge(dx, dy) {
+    if (this.mirrored || this.mode !== "points") return;
+    const { width, height } = this.picture;
+    const within = ([x, y]) => [Math.min(Math.max(x + dx, 0), width), Math.min(Math.max(y + dy, 0), height)];
+    const place = this.draft.places[this.current];
+    if (place) return this.nudgePlaced(drafts.setPlace(this.draft, this.current, within(place)));
+    this.cursor = within(this.cursor ?? this.canvas.pointer ?? [width / 2, height / 2]);
+    this.show(this.draft);
+  }
+
+  // Steps of one landmark in a row are one step for Undo.
+  nudgePlaced(draft) {
+    if (this.nudged === this.current) {
+      this.history.keep(draft);
+      return this.settle(draft);
+    }
+    this.apply(draft);
+    this.nudged = this.current;
+  }
+
+  /** Enter: put a landmark at the cross, or choose the current one as an end. */
+  enter() {
+    if (this.mirrored) return;
+    if (this.mode !== "points") return this.joined(this.current);
+    if (!this.cursor) return this.current !== null && this.table.focusName(this.current);
+    const { cursor } = this;
+    if (this.current === null) this.add(...cursor);
+    else this.placed(this.current, ...cursor);
+    // The arrow keys go on from here to the next landmark.
+    if (this.draft.places[this.current]) this.current = null;
+    this.cursor = cursor;
+    this.show(this.draft);
+  }
+
+  /** A region of the drawn face: the group of the current landmark, or of the ones to come. */
+  chooseGroup(group) {
+    if (this.current !== null) return this.apply(drafts.setGroup(this.draft, this.current, group));
+    this.group = this.group === group ? null : group;
+    this.show(this.draft);
+  }
+
+  reorder(step) {
+    const at = this.draft.landmarks.findIndex(({ id }) => id === this.current);
+    if (at >= 0) this.apply(drafts.moveTo(this.draft, this.current, at + step));
+  }
+
+  removeLandmark(id) {
+    if (id === null) return;
+    const order = this.draft.landmarks.map((landmark) => landmark.id);
+    const at = order.indexOf(id);
+    this.current = order[at + 1] ?? order[at - 1] ?? null;
+    this.apply(drafts.remove(this.draft, id));
+  }
+
+  // Esc: out of the mirror, a connection, its mode, the cross, the current landmark, the chosen group.
+  leave() {
+    if (this.mirrored) return this.toggleMirrored();
+    if (this.from !== null) this.from = null;
+    else if (this.mode !== "points") this.mode = "points";
+    else if (this.cursor) this.cursor = null;
+    else if (this.current !== null) this.current = null;
+    else this.group = null;
+    this.show(this.draft);
+  }
+
+  setMode(mode) {
+    Object.assign(this, { mode: this.mode === mode ? "points" : mode, from: null, cursor: null });
+    this.canvas.show({ showEdges: true });
+    this.show(this.draft);
+  }
+}

@@ -1,0 +1,136 @@
+// Between the draft of the schema page and what lasts: the saved versions, the templates, and files.
+
+import { changesBetween } from "./changes.js";
+import { el, toast } from "../shell/dom.js";
+import * as drafts from "./draft.js";
+import { fileOf, readCategory } from "./exchange.js";
+import { askToSave, showVersions } from "./schema_dialogs.js";
+
+const LARGEST_FILE = 64 * 2 ** 20;
+
+export class SchemaArchive {
+  /** `page`: the SchemaPage; `saved`: what the server has, null until it has answered. */
+  constructor(page) {
+    Object.assign(this, { page, session: page.session, saved: null });
+  }
+
+  get version() {
+    return this.saved?.version ?? 0;
+  }
+
+  savedDraft() {
+    return drafts.draftOf(this.saved.category, this.saved.reference);
+  }
+
+  // --- saving ---------------------------------------------------------------------------------------------------
+
+  /** Save; a change of a definition that is there is first shown with what it does to the labels. */
+  async save() {
+    const { page } = this;
+    if (!page.draft.landmarks.length || !page.dirty) return;
+    if (!this.version) return this.store();
+    await page.trying(async () => {
+      const { effect, versions } = await this.told();
+      const earlier = new Set(versions.flatMap(({ category }) => category.landmark_ids.map(String)));
+      const changes = changesBetween(this.savedDraft(), page.draft, earlier);
+      askToSave(page.root, { changes, effect, version: this.version + 1, onSave: () => this.store() });
+    });
+  }
+
+  /** What the server says of the draft's effect on the labels, and of all versions. */
+  async told() {
+    const { category } = drafts.toSave(this.page.draft);
+    const [effect, versions] = await Promise.all([
+      this.session.request("POST", "/definition/effect", { category }),
+      this.session.get("/definition/versions"),
+    ]);
+    return { effect, versions };
+  }
+
+  async store() {
+    const { page } = this;
+    const body = { ...drafts.toSave(page.draft), version: this.version };
+    try {
+      this.saved = await this.session.request("PUT", "/definition", body);
+    } catch (error) {
+      page.say(error.message);
+      // Saved elsewhere meanwhile: the draft stays, and the next preview compares it with what holds now.
+      if (error.status === 409) this.saved = await this.session.get("/definition").catch(() => this.saved);
+      return;
+    }
+    page.wasSaved(this.savedDraft());
+    this.session.announceChange();
+    const first = this.version === 1;
+    toast(page.root, `Saved. ${first ? "Next: label your pictures on the Label page." : "Labels stay with their landmarks."}`);
+  }
+
+  // --- versions -------------------------------------------------------------------------------------------------
+
+  async openVersions() {
+    const { page } = this;
+    if (!this.version) return;
+    await page.trying(async () => {
+      const { effect, versions } = await this.told();
+      showVersions(page.root, {
+        versions,
+        labels: effect.labels,
+        current: new Set(page.draft.landmarks.map(({ id }) => id)),
+        onRestore: (saved) => this.restoreVersion(saved),
+        onRestoreLandmark: (landmark, from) => this.restoreLandmark(landmark, from),
+      });
+    });
+  }
+
+  /** An old version as the draft; its landmarks have their ids, so saving it brings their labels back. */
+  async restoreVersion({ version, category, reference }) {
+    const { page } = this;
+    const draft = drafts.draftOf(category, reference);
+    page.begin(page.has(draft.picture) ? draft : await page.onPicture(draft, page.picture));
+    toast(page.root, `Version ${version} is the draft now. Save to make it the newest.`);
+  }
+
+  /** A deleted landmark, where its version or the label on the picture has it. */
+  async restoreLandmark(landmark, from) {
+    const { page } = this;
+    const there = from.picture === page.draft.picture ? from : await page.onPicture(from, page.picture);
+    page.apply(drafts.restore(page.draft, landmark, there.places[landmark.id]));
+    page.select(landmark.id);
+  }
+
+  // --- templates and files --------------------------------------------------------------------------------------
+
+  async startFrom(name) {
+    if (name === "blank") return this.replace(drafts.emptyDraft());
+    const path = `/definition/templates/${encodeURIComponent(name)}`;
+    await this.page.trying(async () => this.replace(drafts.draftOf(await this.session.get(path))));
+  }
+
+  // A landmark of a name that is there keeps its place and its labels; all others are new. Ctrl+Z goes back.
+  replace(draft) {
+    const { page } = this;
+    const { landmarks, places, picture } = page.draft;
+    const adopted = drafts.adoptIds(draft, [...landmarks, ...this.savedDraft().landmarks]);
+    const kept = adopted.landmarks.filter(({ id }) => places[id]).map(({ id }) => [id, places[id]]);
+    page.begin({ ...adopted, picture, places: Object.fromEntries(kept) });
+  }
+
+  async importFile(file) {
+    await this.page.trying(async () => {
+      if (file.size > LARGEST_FILE)
+        throw new Error(`${file.name} has ${file.size} bytes, wanted at most ${LARGEST_FILE}`);
+      const { category, guessed } = readCategory(await file.text(), file.name);
+      const { problems } = await this.session.request("POST", "/definition/check", { category });
+      if (problems.length) throw new Error(`${file.name}: ${problems.map(({ text }) => text).join("; ")}`);
+      this.replace(drafts.draftOf(category));
+      const groups = guessed ? " It names no groups: they are guessed from the names, look them over." : "";
+      toast(this.page.root, `${category.keypoints.length} landmarks from ${file.name}.${groups}`);
+    });
+  }
+
+  exportFile() {
+    const { name, text } = fileOf(this.page.draft);
+    const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href));
+  }
+}

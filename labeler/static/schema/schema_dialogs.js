@@ -1,0 +1,111 @@
+// The two dialogs of the schema page: what saving would do to the labels, and the versions there have been.
+
+import { changesBetween, consequence, inWords, listed } from "./changes.js";
+import { COLOURS, groupTitle } from "../shell/definition.js";
+import { el } from "../shell/dom.js";
+import { draftOf } from "./draft.js";
+
+function open(root, title, body, buttons) {
+  const close = () => {
+    dialog.close();
+    dialog.remove();
+  };
+  const dialog = el(
+    "dialog.schema-dialog",
+    { "aria-label": title },
+    el("h2", { text: title }),
+    body,
+    el("div.dialog-buttons", {}, ...buttons.map(({ spec, text, run }) => button(spec, text, () => (close(), run?.())))),
+  );
+  // Keys belong to the dialog while it is open, not to the page's commands.
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  dialog.addEventListener("close", () => dialog.remove());
+  root.append(dialog);
+  dialog.showModal();
+  return { dialog, close };
+}
+
+const many = ({ items }) => (items.length > 1 ? ` ${items.length}` : "");
+
+const button = (spec, text, onclick) => el(spec, { type: "button", text, onclick });
+
+/** Asks before `after` is saved as the version after `before`. `effect`: the server's counts. */
+export function askToSave(root, { changes, effect, version, onSave }) {
+  const body = el("div.changes");
+  if (!changes.length) body.append(el("p", { text: "Only the reference picture changes. Labels stay." }));
+  const list = el("dl");
+  for (const change of changes) {
+    list.append(
+      el("dt", {}, el("b", { text: `${change.title}${many(change)}: ` }), listed(change.items)),
+      el("dd", { text: consequence(change, effect) }),
+    );
+    list.lastElementChild.dataset.kind = change.kind;
+  }
+  body.append(list);
+  open(root, `What version ${version} changes`, body, [
+    { spec: "button.plain", text: "Back to the draft" },
+    { spec: "button.primary", text: `Save version ${version}`, run: onSave },
+  ]).dialog.querySelector(".primary").focus();
+}
+
+/**
+ * Shows every version and every landmark that was deleted. `versions`: the newest first; `current`: ids of the draft;
+ * `labels`: number of labels by landmark id. `onRestore(saved)`, `onRestoreLandmark(landmark, place)`.
+ */
+export function showVersions(root, { versions, current, labels, onRestore, onRestoreLandmark }) {
+  const drafts = versions.map(({ category, reference }) => draftOf(category, reference));
+  const body = el("div.versions");
+  const gone = deletedLandmarks(drafts, current);
+  const { close } = open(root, "Versions", body, [{ spec: "button.plain", text: "Close" }]);
+  if (gone.length) body.append(el("h3", { text: "Deleted landmarks" }), el("ul.gone", {}, ...gone.map(goneRow)));
+  body.append(el("h3", { text: "All versions" }), el("ol.version-list", { reversed: true }, ...versions.map(versionRow)));
+
+  function goneRow({ landmark, draft }) {
+    const restore = () => (close(), onRestoreLandmark(landmark, draft));
+    const count = labels[landmark.id] ?? 0;
+    return el(
+      "li",
+      {},
+      el("span.chip", { style: { background: COLOURS[landmark.group] } }),
+      el("span.name", { text: landmark.name }),
+      el("span.count", { text: `${count} label${count === 1 ? "" : "s"} set aside` }),
+      el("button.plain.small", { type: "button", text: "Restore", "aria-label": `Restore ${landmark.name}`, onclick: restore }),
+    );
+  }
+
+  function versionRow(saved, k) {
+    const earlier = new Set(drafts.slice(k + 1).flatMap(({ landmarks }) => landmarks.map(({ id }) => id)));
+    const before = drafts[k + 1] ?? null;
+    const count = drafts[k].landmarks.length;
+    const words = before ? inWords(changesBetween(before, drafts[k], earlier)) : `First version, ${count} landmarks`;
+    const when = new Date(saved.at * 1000).toLocaleString();
+    const see = el("details", {}, el("summary", { text: `See its ${count} landmarks` }));
+    see.addEventListener("toggle", () => see.childElementCount > 1 || see.append(...namesByGroup(drafts[k])));
+    const restore = el("button.plain.small", {
+      type: "button",
+      text: k ? "Restore" : "Newest",
+      "aria-label": `Restore version ${saved.version}`,
+      disabled: !k,
+      onclick: () => (close(), onRestore(saved)),
+    });
+    const head = el("div.version-head", {}, el("b", { text: `Version ${saved.version}` }), el("time", { text: when }), restore);
+    return el("li", { value: saved.version }, head, el("p", { text: words }), see);
+  }
+}
+
+/** The newest form of each landmark that no draft of `current` ids has: [{landmark, draft}]. */
+function deletedLandmarks(drafts, current) {
+  const found = new Map();
+  for (const draft of drafts)
+    for (const landmark of draft.landmarks)
+      if (!current.has(landmark.id) && !found.has(landmark.id)) found.set(landmark.id, { landmark, draft });
+  return [...found.values()];
+}
+
+function namesByGroup({ landmarks }) {
+  const groups = [...new Set(landmarks.map(({ group }) => group))].sort((a, b) => a - b);
+  return groups.map((group) => {
+    const names = landmarks.filter((landmark) => landmark.group === group).map(({ name }) => name);
+    return el("p", {}, el("b", { text: `${groupTitle(group)}: ` }), names.join(", "));
+  });
+}

@@ -1,0 +1,166 @@
+// The form beside the reference picture: name, template, picture, normaliser, the twelve groups, findings, saving.
+
+import { groupTitle } from "../shell/definition.js";
+import { el } from "../shell/dom.js";
+import { setNormalizer } from "./draft.js";
+import { GroupFace } from "./group_face.js";
+
+export class SchemaForm {
+  /** `on`: {change(draft), template(name), picture(id), importFile(file), exportFile(), group(group), versions(),
+   * select(id), save()}. */
+  constructor(on) {
+    this.on = on;
+    const select = (label, run) => el("select.field", { "aria-label": label, onchange: (event) => run(event.target) });
+    const button = (text, title, run) => el("button.plain.small", { type: "button", text, title, onclick: run });
+    this.name = el("input.field", { type: "text", maxLength: 100, "aria-label": "Name of the definition" });
+    this.name.addEventListener("change", () => on.change({ ...this.draft, name: this.name.value.trim() || "face" }));
+    this.template = select("Template", ({ value }) => {
+      this.template.value = "";
+      if (value) on.template(value);
+    });
+    this.file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
+    this.file.addEventListener("change", () => {
+      const [file] = this.file.files;
+      this.file.value = "";
+      if (file) on.importFile(file);
+    });
+    const bring = button("Import…", "A definition, or a COCO file: drop it anywhere here, or choose it", () =>
+      this.file.click(),
+    );
+    this.picture = select("Reference picture", ({ value }) => on.picture(Number(value)));
+    this.ends = [1, 2].map((k) => select(`Normaliser, end ${k}`, () => this.endChosen()));
+    this.to = el("span.to", { text: "to" });
+    this.face = new GroupFace((group) => on.group(group));
+    this.findings = el("ul.problems", { "aria-live": "polite" });
+    this.save = el("button.primary", { type: "button", text: "Save", onclick: () => on.save() });
+    this.state = el("span.save-state", { role: "status" });
+    this.versions = button("Versions", "All versions, and landmarks that were deleted", () => on.versions());
+    const row = (label, ...fields) => el("div.form-row", {}, el("span.label", { text: label }), ...fields);
+    const rows = el(
+      "div.form-rows",
+      {},
+      row("Name", this.name),
+      row("Start from", this.template, bring, this.file),
+      row("Picture", this.picture),
+      row("Normaliser", this.ends[0], this.to, this.ends[1]),
+    );
+    rows.lastElementChild.title =
+      "Errors are measured in parts of this length, which every face has: mostly between the outer corners of the eyes.";
+    this.head = el("div.schema-form", {}, rows, this.face.element);
+    this.foot = [
+      this.findings,
+      el(
+        "div.save-row",
+        {},
+        this.versions,
+        button("Export", "This draft as a JSON file", () => on.exportFile()),
+        this.state,
+        this.save,
+      ),
+    ];
+  }
+
+  offer(templates, pictures) {
+    const titled = ({ title, landmarks }) => (title.includes(String(landmarks)) ? title : `${title} (${landmarks})`);
+    this.template.replaceChildren(
+      el("option", { value: "", text: "choose a template…" }),
+      el("option", { value: "blank", text: "Blank: click your own landmarks" }),
+      ...templates.map((template) => el("option", { value: template.name, text: titled(template) })),
+    );
+    this.picture.replaceChildren(...pictures.map(({ id, name }) => el("option", { value: String(id), text: name })));
+  }
+
+  /** `group`: the group of the current landmark, or that of the next ones. */
+  show(draft, { dirty, version, group }) {
+    const listed = this.draft?.landmarks === draft.landmarks && this.draft.normalizer === draft.normalizer;
+    this.draft = draft;
+    if (document.activeElement !== this.name) this.name.value = draft.name;
+    this.picture.value = String(draft.picture ?? "");
+    this.face.show(draft.landmarks, group);
+    this.state.textContent = dirty ? "Not saved yet" : draft.landmarks.length ? `Saved, version ${version}` : "";
+    this.state.dataset.dirty = String(dirty);
+    this.dirty = dirty;
+    this.allowSave();
+    this.versions.disabled = !version;
+    if (!listed) this.showEnds();
+  }
+
+  /** `problems` keep the draft from being saved, `cautions` do not; each {text, landmarks: [index]}. The rows of the
+   * list show both; here cautions are one line, to annoy nobody. */
+  showFindings({ problems, cautions }, landmarks) {
+    const item = (tone, text, landmark) => {
+      const go = () => this.on.select(landmark.id);
+      const words = landmark ? el("button", { type: "button", text, onclick: go }) : el("span", { text });
+      return el(`li.${tone}`, {}, words);
+    };
+    const items = problems.map(({ text, landmarks: [first] }) => item("problem", text, landmarks[first]));
+    const [odd] = cautions;
+    if (odd) {
+      const more = cautions.length > 1 ? ` (and ${cautions.length - 1} more)` : "";
+      items.push(item("caution", `Look again: ${odd.text}${more}`, landmarks[odd.landmarks[0]]));
+    }
+    this.findings.replaceChildren(...items);
+    this.blocked = problems.length > 0;
+    this.allowSave();
+  }
+
+  allowSave() {
+    this.save.disabled = !this.dirty || this.blocked || !this.draft.landmarks.length;
+  }
+
+  // The normaliser: two landmarks, the middles of groups or of other sets of landmarks, or the face's box.
+  showEnds() {
+    const { landmarks, normalizer } = this.draft;
+    const members = groupMembers(landmarks);
+    this.ends.forEach((select, k) => {
+      const chosen = normalizer?.[k] ?? [];
+      const group = [...members].find(([, ids]) => ids.length > 1 && sameSet(ids, chosen))?.[0];
+      const options = [el("option", { value: "box", text: "the face's box" })];
+      if (chosen.length > 1 && group === undefined) {
+        options.push(el("option", { value: "mean", text: `middle of ${chosen.length} landmarks` }));
+      }
+      const middles = [...members]
+        .filter(([, ids]) => ids.length > 1)
+        .map(([key, ids]) => el("option", { value: `group ${key}`, text: `${groupTitle(key)} (${ids.length})` }));
+      select.replaceChildren(
+        ...options,
+        el("optgroup", { label: "Landmark" }, ...landmarks.map(({ id, name }) => el("option", { value: id, text: name }))),
+        el("optgroup", { label: "Middle of a group" }, ...middles),
+      );
+      if (!normalizer) select.value = "box";
+      else if (group !== undefined) select.value = `group ${group}`;
+      else select.value = chosen.length > 1 ? "mean" : chosen[0];
+      select.title = select.selectedOptions[0]?.text ?? "";
+    });
+    this.to.hidden = this.ends[1].hidden = !normalizer;
+  }
+
+  endChosen() {
+    const { landmarks, normalizer } = this.draft;
+    const values = this.ends.map((select) => select.value);
+    if (values[0] === "box" || (normalizer && values[1] === "box"))
+      return this.on.change(setNormalizer(this.draft, null));
+    const members = groupMembers(landmarks);
+    const [a, b] = values.map((value, k) => {
+      if (value === "mean") return normalizer[k];
+      return value.startsWith("group ") ? members.get(Number(value.slice(6))) : [value];
+    });
+    const other = normalizer ? b : opposite(a, landmarks);
+    if (other.length) this.on.change(setNormalizer(this.draft, [a, other]));
+  }
+}
+
+function groupMembers(landmarks) {
+  const members = new Map();
+  for (const { id, group } of landmarks) members.set(group, [...(members.get(group) ?? []), id]);
+  return new Map([...members].sort(([a], [b]) => a - b));
+}
+
+/** The mirror partners of `ids` as the other end; without any, the first landmark that is not among them. */
+function opposite(ids, landmarks) {
+  const partners = landmarks.filter(({ id }) => ids.includes(id)).map(({ mirror }) => mirror);
+  if (partners.every((mirror) => mirror && !ids.includes(mirror))) return partners;
+  return landmarks.filter(({ id }) => !ids.includes(id)).map(({ id }) => id).slice(0, 1);
+}
+
+const sameSet = (a, b) => a.length === b.length && a.every((id) => b.includes(id));

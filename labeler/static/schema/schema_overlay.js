@@ -1,0 +1,82 @@
+// Lines over the reference picture: what is being joined, mirror pairs, and the normalising length.
+
+import { el } from "../shell/dom.js";
+
+const STYLES = {
+  joining: { colour: "#fff", dash: [], width: 2 },
+  pair: { colour: "#7fd0ff", dash: [5, 4], width: 1.3 },
+  odd: { colour: "#ff8c00", dash: [], width: 2.2 },
+  measure: { colour: "#ffe14d", dash: [], width: 1.6 },
+};
+
+export class SchemaOverlay {
+  constructor(stage, canvas) {
+    Object.assign(this, { canvas, lines: [] });
+    this.element = el("canvas.schema-overlay", { "aria-hidden": "true" });
+    stage.append(this.element);
+    canvas.addEventListener("view", () => this.draw());
+    new ResizeObserver(() => this.draw()).observe(stage);
+  }
+
+  /** `lines`: [{from, to, style, label?}] in image pixels; a style is "joining", "pair", "odd" or "measure". */
+  show(lines) {
+    this.lines = lines;
+    this.draw();
+  }
+
+  draw() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const ratio = window.devicePixelRatio || 1;
+    Object.assign(this.element, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+    const context = this.element.getContext("2d");
+    context.scale(ratio, ratio);
+    for (const { from, to, style, label } of this.lines) {
+      const ends = [this.canvas.viewport.toScreen(...from), this.canvas.viewport.toScreen(...to)];
+      drawLine(context, ends, STYLES[style]);
+      if (style === "measure") drawTicks(context, ends, STYLES[style], label);
+    }
+  }
+}
+
+function stroke(context, path, { colour, dash, width }) {
+  context.setLineDash([]);
+  context.lineWidth = width + 2;
+  context.strokeStyle = "rgb(0 0 0 / 55%)";
+  context.stroke(path);
+  context.setLineDash(dash);
+  context.lineWidth = width;
+  context.strokeStyle = colour;
+  context.stroke(path);
+}
+
+function drawLine(context, [from, to], style) {
+  const path = new Path2D();
+  path.moveTo(...from);
+  path.lineTo(...to);
+  stroke(context, path, style);
+}
+
+function drawTicks(context, [from, to], style, label) {
+  const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1;
+  const across = [(-7 * (to[1] - from[1])) / length, (7 * (to[0] - from[0])) / length];
+  for (const [x, y] of [from, to])
+    drawLine(
+      context,
+      [
+        [x - across[0], y - across[1]],
+        [x + across[0], y + across[1]],
+      ],
+      style,
+    );
+  if (!label) return;
+  context.font = "12px system-ui, sans-serif";
+  const width = context.measureText(label).width + 10;
+  const [x, y] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 16];
+  context.fillStyle = "rgb(15 18 24 / 82%)";
+  context.beginPath();
+  context.roundRect(x - width / 2, y - 9, width, 18, 4);
+  context.fill();
+  context.fillStyle = style.colour;
+  context.textBaseline = "middle";
+  context.fillText(label, x - width / 2 + 5, y + 0.5);
+}
