@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, Field, FiniteFloat
 
 from labeler import schema
+from labeler.history import Seen
 from labeler.project import Workspace
 from labeler.proposals import Start
 from labeler.schema import DefinitionError
@@ -51,6 +52,10 @@ class SeenBody(Signed):
     revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     own: Ids = Field(default_factory=list)
 
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.revision, self.own)
+
 
 class PointsBody(SeenBody):
     points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
@@ -65,7 +70,7 @@ class AcceptBody(SeenBody):
     ids: Ids | None = None
 
 
-class BoxBody(Signed):
+class BoxBody(SeenBody):
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
 
 
@@ -74,7 +79,7 @@ class ProposalBody(BaseModel):
     known: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] = Field(default_factory=dict)
 
 
-class SkipBody(Signed):
+class SkipBody(SeenBody):
     reason: Annotated[str, Field(max_length=200)] | None
 
 
@@ -190,33 +195,32 @@ def view(bench: Bench, face_id: Key) -> dict[str, Any]:
 def set_points(bench: Bench, face_id: Key, body: PointsBody) -> dict[str, Any]:
     points = [point.model_dump() for point in body.points]
     with _with_the_face(bench, face_id):
-        return bench.set_points(
-            face_id, points, source=body.source, revision=body.revision, own=body.own, annotator=body.annotator
-        )
+        return bench.set_points(face_id, points, source=body.source, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/clear")
 def clear(bench: Bench, face_id: Key, body: IdsBody) -> dict[str, Any]:
     with _with_the_face(bench, face_id):
-        return bench.clear_points(face_id, body.ids, revision=body.revision, own=body.own, annotator=body.annotator)
+        return bench.clear_points(face_id, body.ids, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/box")
 def set_box(bench: Bench, face_id: Key, body: BoxBody) -> dict[str, Any]:
-    return bench.set_box(face_id, body.box, annotator=body.annotator)
+    with _with_the_face(bench, face_id):
+        return bench.set_box(face_id, body.box, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/accept")
 def accept(bench: Bench, face_id: Key, body: AcceptBody) -> dict[str, Any]:
     with _with_the_face(bench, face_id):
-        return bench.accept(face_id, body.ids, revision=body.revision, own=body.own, annotator=body.annotator)
+        return bench.accept(face_id, body.ids, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/undo")
 def undo(bench: Bench, face_id: Key, body: SeenBody | None = None) -> dict[str, Any]:
-    seen = body or SeenBody()
+    body = body or SeenBody()
     with _with_the_face(bench, face_id):
-        return bench.undo(face_id, revision=seen.revision, own=seen.own, annotator=seen.annotator)
+        return bench.undo(face_id, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/redo")
@@ -236,7 +240,8 @@ def open_landmarks(bench: Bench) -> dict[str, list[int]]:
 
 @routes.post("/faces/{face_id}/skip")
 def skip(bench: Bench, face_id: Key, body: SkipBody) -> dict[str, Any]:
-    return bench.set_skip(face_id, body.reason, annotator=body.annotator)
+    with _with_the_face(bench, face_id):
+        return bench.set_skip(face_id, body.reason, seen=body.seen, annotator=body.annotator)
 
 
 @routes.get("/faces/{face_id}/history")

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from labeler.history import ANYTHING, Action, Seen, replay
 from labeler.migrations import migrate
 from mdmd.records import Box, DataError
 
@@ -78,28 +79,6 @@ class PredictedPoint:
     cov: tuple[float, float, float]
     p_off: float
     flagged: bool
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing done to a face: who, when (seconds since 1970) and what.
-
-    `kind` is create, edit, undo or redo; `landmarks` are those it changed with their new visibility (None: not
-    labeled any more); `box` and `skipped` say whether it changed the face's box and whether it is skipped, with
-    `skip` as the new reason. `undone` is an edit that holds no longer; `meant` the edit that an undo or redo is of.
-    """
-
-    id: int
-    at: float
-    kind: str
-    source: str
-    annotator: str | None
-    landmarks: dict[int, int | None]
-    box: bool
-    skipped: bool
-    skip: str | None
-    undone: bool
-    meant: int | None
 
 
 @dataclass(frozen=True)
@@ -267,59 +246,58 @@ class Store:
         *,
         source: str = "placed",
         annotator: str | None = None,
-        revision: int | None = None,
-        own: Collection[int] = (),
+        seen: Seen = ANYTHING,
     ) -> int:
         """Write labels (None: back to not labeled yet) as one action; returns the face's new revision.
 
-        Raises ConflictError when one of them was changed by an action newer than `revision` that is not among `own`.
+        Raises ConflictError when one of them was changed by an action that the writer has not seen.
         """
         with self._transaction() as db:
-            face = self.face(face_id)
-            if revision is not None and revision < face.revision:
-                newer = self._rows(
-                    "SELECT action_id, landmark_id FROM point_edits WHERE face_id = ? AND action_id > ?",
-                    face_id,
-                    revision,
-                )
-                if any(row["landmark_id"] in points and row["action_id"] not in own for row in newer):
-                    raise ConflictError(
-                        "somebody has changed this point since you saw it; look at the face as it is now"
-                    )
+            self.face(face_id)
+            if any(row["landmark_id"] in points for row in self._unseen("point_edits", face_id, seen)):
+                raise ConflictError("somebody has changed this point since you saw it; look at the face as it is now")
             action = self._act(db, face_id, "edit", source, annotator)
             self._write_points(db, action, face_id, points)
         return action
 
-    def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None) -> int:
-        """Give a face another box as one action; returns the face's new revision."""
+    def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
+        """Give a face another box as one action; returns the face's new revision.
+
+        Raises ConflictError when it was changed by an action that the writer has not seen.
+        """
         with self._transaction() as db:
             old = self.face(face_id).box
+            if self._unseen("box_edits", face_id, seen):
+                raise ConflictError("somebody has changed this box since you saw it; look at the face as it is now")
             action = self._act(db, face_id, "edit", "box", annotator)
             self._write_box(db, action, face_id, box, old)
         return action
 
-    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None) -> int:
+    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Leave a face out for `reason`, or take it in again (None), as one action; returns the face's revision.
 
-        What is so already is no action.
+        What is so already is no action. Raises ConflictError when an action that the writer has not seen
+        said otherwise.
         """
         with self._transaction() as db:
             face = self.face(face_id)
             if face.skip == reason:
                 return face.revision
+            if self._unseen("skip_edits", face_id, seen):
+                raise ConflictError(
+                    "somebody has skipped this face or taken it in again since you saw it; look at it as it is now"
+                )
             action = self._act(db, face_id, "edit", "unskipped" if reason is None else "skipped", annotator)
             self._write_skip(db, action, face_id, reason, face.skip)
         return action
 
-    def undo(
-        self, face_id: int, *, annotator: str | None = None, revision: int | None = None, own: Collection[int] = ()
-    ) -> int:
+    def undo(self, face_id: int, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Put back what the newest action not undone yet changed.
 
-        Raises ConflictError when there is none, or when it is newer than `revision` and not among `own`: nobody
-        takes back what they have not seen.
+        Raises ConflictError when there is none, and when the writer has not seen it: nobody takes back what they
+        do not know of.
         """
-        return self._step(face_id, "undo", annotator, revision, own)
+        return self._step(face_id, "undo", annotator, seen)
 
     def redo(self, face_id: int, *, annotator: str | None = None) -> int:
         """Do again what was undone last; raises ConflictError when there is nothing, or something was edited since."""
@@ -354,7 +332,7 @@ class Store:
             " WHERE a.face_id = ? ORDER BY a.id",
             face_id,
         )
-        done, _, meant = _replay(rows)
+        done, _, meant = replay(rows)
         in_effect = set(done)
         return [
             Action(
@@ -383,19 +361,17 @@ class Store:
 
     def _history(self, face_id: int) -> tuple[list[int], list[int]]:
         """Actions in effect and actions undone, each as a stack, replayed from the log."""
-        done, undone, _ = _replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
+        done, undone, _ = replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
         return done, undone
 
-    def _step(
-        self, face_id: int, kind: str, annotator: str | None, revision: int | None = None, own: Collection[int] = ()
-    ) -> int:
+    def _step(self, face_id: int, kind: str, annotator: str | None, seen: Seen = ANYTHING) -> int:
         with self._transaction() as db:
             face = self.face(face_id)
             done, undone = self._history(face_id)
             stack = done if kind == "undo" else undone
             if not stack:
                 raise ConflictError(f"there is nothing to {kind} on this face")
-            if revision is not None and stack[-1] > revision and stack[-1] not in own:
+            if not seen.knows(stack[-1]):
                 raise ConflictError(
                     "somebody has changed this face since you saw it; look at it as it is now, then undo"
                 )
@@ -415,6 +391,13 @@ class Store:
             if skips:
                 self._write_skip(db, action, face_id, skips[0]["reason"], face.skip)
         return action
+
+    def _unseen(self, edits: str, face_id: int, seen: Seen) -> list[dict[str, Any]]:
+        """Rows of the table `edits` that the writer of an edit of this face did not know of."""
+        if seen.revision is None:
+            return []
+        rows = self._rows(f"SELECT * FROM {edits} WHERE face_id = ? AND action_id > ?", face_id, seen.revision)
+        return [row for row in rows if not seen.knows(row["action_id"])]
 
     def _act(self, db: Database, face_id: int, kind: str, source: str, annotator: str | None) -> int:
         cursor = db.execute(
@@ -568,25 +551,6 @@ class Store:
                 ),
             )
         return saved
-
-
-def _replay(actions: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int], dict[int, int]]:
-    """Of a face's actions, oldest first: the edits in effect and the edits that can be redone, each as a stack of ids,
-    and for every undo and redo the edit it is of."""
-    done: list[int] = []
-    undone: list[int] = []
-    meant: dict[int, int] = {}
-    for action in actions:
-        if action["kind"] == "edit":
-            done.append(action["id"])
-            undone.clear()
-        elif action["kind"] == "undo":
-            undone.append(done.pop())
-            meant[action["id"]] = undone[-1]
-        elif action["kind"] == "redo":
-            done.append(undone.pop())
-            meant[action["id"]] = done[-1]
-    return done, undone, meant
 
 
 def _point(row: Mapping[str, Any]) -> Point | None:

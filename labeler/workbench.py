@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from labeler import schema
+from labeler.history import ANYTHING, Seen
 from labeler.project import Project
 from labeler.proposals import Start
 from labeler.ranking import Standing, order_of_doubt
@@ -59,14 +60,12 @@ class Workbench:
         points: Sequence[Mapping[str, Any]],
         *,
         source: str = "placed",
-        revision: int | None = None,
-        own: Collection[int] = (),
+        seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Write points {"id", "x", "y", "v"} as one undo step; v 0 says the landmark is absent.
 
-        Raises DataError, and ConflictError when one of them was changed after `revision`, the one that the writer saw,
-        by an action that is not among the writer's `own`.
+        Raises DataError, and ConflictError when one of them was changed by an action that the writer has not `seen`.
         """
         self._must_know(point["id"] for point in points)
         labels: dict[int, Point | None] = {}
@@ -77,15 +76,14 @@ class Workbench:
             if v and (point.get("x") is None or point.get("y") is None):
                 raise DataError(f"landmark {key} has visibility {v} but no x and y")
             labels[key] = Point(point["x"], point["y"], v, source) if v else Point(None, None, 0, source)
-        return self._edit(face_id, labels, source, annotator, revision, own)
+        return self._edit(face_id, labels, source, annotator, seen)
 
     def clear_points(
         self,
         face_id: int,
         ids: Iterable[int],
         *,
-        revision: int | None = None,
-        own: Collection[int] = (),
+        seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Put landmarks back to "not labeled yet" as one undo step; those that are not labeled do not count.
@@ -95,15 +93,14 @@ class Workbench:
         wanted = self._must_know(ids)
         labeled = self.store.points(face_id).get(face_id, {})
         cleared: dict[int, Point | None] = {key: None for key in wanted if key in labeled}
-        return self._edit(face_id, cleared, "cleared", annotator, revision, own)
+        return self._edit(face_id, cleared, "cleared", annotator, seen)
 
     def accept(
         self,
         face_id: int,
         ids: Iterable[int] | None = None,
         *,
-        revision: int | None = None,
-        own: Collection[int] = (),
+        seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet.
@@ -113,7 +110,7 @@ class Workbench:
         face = self.store.face(face_id)
         _, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
         if ids is None:
-            revision = None  # what is not labeled now cannot be overwritten
+            seen = ANYTHING  # what is not labeled now cannot be overwritten
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self._ids()
             wanted = [key for key in predictions if key in defined and key not in labeled]
@@ -125,7 +122,7 @@ class Workbench:
         labels: dict[int, Point | None] = {
             key: Point(predictions[key].x, predictions[key].y, 2, "accepted") for key in wanted
         }
-        return self._edit(face_id, labels, "accepted", annotator, revision, own)
+        return self._edit(face_id, labels, "accepted", annotator, seen)
 
     def _edit(
         self,
@@ -133,15 +130,18 @@ class Workbench:
         labels: Mapping[int, Point | None],
         source: str,
         annotator: str | None,
-        revision: int | None,
-        own: Collection[int] = (),
+        seen: Seen,
     ) -> dict[str, Any]:
         if labels:
-            self.store.edit_points(face_id, labels, source=source, annotator=annotator, revision=revision, own=own)
+            self.store.edit_points(face_id, labels, source=source, annotator=annotator, seen=seen)
         return self.view(face_id)
 
-    def set_box(self, face_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
-        self.store.edit_box(face_id, self._box(self.store.face(face_id).image_id, box), annotator=annotator)
+    def set_box(
+        self, face_id: int, box: Sequence[float], *, seen: Seen = ANYTHING, annotator: str | None = None
+    ) -> dict[str, Any]:
+        """Give a face another box (x, y, w, h); raises DataError, and ConflictError like `set_points`."""
+        wanted = self._box(self.store.face(face_id).image_id, box)
+        self.store.edit_box(face_id, wanted, annotator=annotator, seen=seen)
         return self.view(face_id)
 
     def add_face(self, picture_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
@@ -153,22 +153,22 @@ class Workbench:
         self.store.delete_face(face_id)
         return self.view(self.store.faces(picture)[0].id)
 
-    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None) -> dict[str, Any]:
+    def set_skip(
+        self, face_id: int, reason: str | None, *, seen: Seen = ANYTHING, annotator: str | None = None
+    ) -> dict[str, Any]:
         """Leave a face out of training, pre-labeling and export for `reason`, or take it in again (None).
 
-        Its labels stay. Raises DataError for a reason without words.
+        Its labels stay. Raises DataError for a reason without words, and ConflictError like `set_points`.
         """
         words = None if reason is None else reason.strip()
         if words == "":
             raise DataError("skipping a face takes a reason; found none")
-        self.store.set_skip(face_id, words, annotator=annotator)
+        self.store.set_skip(face_id, words, annotator=annotator, seen=seen)
         return self.view(face_id)
 
-    def undo(
-        self, face_id: int, *, revision: int | None = None, own: Collection[int] = (), annotator: str | None = None
-    ) -> dict[str, Any]:
+    def undo(self, face_id: int, *, seen: Seen = ANYTHING, annotator: str | None = None) -> dict[str, Any]:
         """Take back the newest edit; raises ConflictError when there is none, or when the writer has not seen it."""
-        self.store.undo(face_id, annotator=annotator, revision=revision, own=own)
+        self.store.undo(face_id, annotator=annotator, seen=seen)
         return self.view(face_id)
 
     def redo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:

@@ -139,6 +139,16 @@ def test_a_clear_or_an_undo_of_what_was_not_seen_is_a_conflict_with_the_face_as_
     assert again.json()["points"]["1"]["x"] == 7.0
 
 
+def test_a_box_or_skip_over_an_unseen_one_is_a_conflict_with_the_face_as_it_is(client: TestClient):
+    old = client.get(f"{BASE}/faces/1").json()["revision"]
+    box = client.post(f"{BASE}/faces/1/box", json={"box": [5, 5, 20, 20]}).json()["box"]
+    client.post(f"{BASE}/faces/1/skip", json={"reason": "duplicate"})
+    for action, body in (("box", {"box": [0, 0, 9, 9]}), ("skip", {"reason": "not a face"})):
+        refused = client.post(f"{BASE}/faces/1/{action}", json={**body, "revision": old})
+        assert refused.status_code == 409
+        assert (refused.json()["view"]["box"], refused.json()["view"]["skip"]) == (box, "duplicate")
+
+
 def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
     old = client.get(f"{BASE}/faces/1").json()["revision"]
     client.post(f"{BASE}/faces/1/points", json=place(1, annotator="ana"))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from labeler.history import Seen
 from labeler.migrations import MIGRATIONS, migrate
 from labeler.store import ConflictError, NotFoundError, Point, PredictedPoint, StorageError, Store
 from mdmd.records import Box, DataError
@@ -121,12 +122,12 @@ def test_an_edit_from_an_old_view_merges_by_point_and_conflicts_on_the_same_poin
     face = add_face(store)
     seen = store.face(face).revision
     store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
-    store.edit_points(face, {2: Point(2, 2, 2)}, annotator="ben", revision=seen)
+    store.edit_points(face, {2: Point(2, 2, 2)}, annotator="ben", seen=Seen(seen))
     with pytest.raises(ConflictError, match="changed this point"):
-        store.edit_points(face, {1: Point(9, 9, 2), 3: Point(9, 9, 2)}, annotator="ben", revision=seen)
+        store.edit_points(face, {1: Point(9, 9, 2), 3: Point(9, 9, 2)}, annotator="ben", seen=Seen(seen))
     assert store.points(face)[face] == {1: Point(1, 1, 2), 2: Point(2, 2, 2)}
     newest = store.face(face).revision
-    store.edit_points(face, {1: Point(9, 9, 2)}, annotator="ben", revision=newest)
+    store.edit_points(face, {1: Point(9, 9, 2)}, annotator="ben", seen=Seen(newest))
     assert store.points(face)[face][1] == Point(9, 9, 2)
     assert store.annotators() == {face: ["ana", "ben"]}
 
@@ -137,7 +138,7 @@ def test_two_people_on_one_face_lose_no_point(store: Store):
 
     def place(ids: range, name: str) -> None:
         for key in ids:
-            store.edit_points(face, {key: Point(key, key, 2)}, annotator=name, revision=seen)
+            store.edit_points(face, {key: Point(key, key, 2)}, annotator=name, seen=Seen(seen))
 
     people = [
         threading.Thread(target=place, args=(range(1, 51), "ana")),
@@ -375,11 +376,11 @@ def test_own_edits_are_no_conflict_and_a_strangers_is_whatever_came_after(store:
     face = add_face(store)
     seen = store.face(face).revision
     store.edit_points(face, {2: Point(7, 7, 2)}, annotator="ben")
-    own = [store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana", revision=seen)]
-    own += [store.edit_points(face, {1: Point(2, 2, 2)}, annotator="ana", revision=seen, own=own)]
+    own = [store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana", seen=Seen(seen))]
+    own += [store.edit_points(face, {1: Point(2, 2, 2)}, annotator="ana", seen=Seen(seen, own))]
     # An own edit that landed after the stranger's does not hide the stranger's.
     with pytest.raises(ConflictError, match="somebody has changed this point"):
-        store.edit_points(face, {2: Point(3, 3, 2)}, annotator="ana", revision=seen, own=own)
+        store.edit_points(face, {2: Point(3, 3, 2)}, annotator="ana", seen=Seen(seen, own))
     assert store.points(face)[face] == {1: Point(2, 2, 2), 2: Point(7, 7, 2)}
 
 
@@ -388,12 +389,31 @@ def test_nobody_undoes_what_they_have_not_seen(store: Store):
     own = store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
     store.edit_points(face, {2: Point(7, 7, 2)}, annotator="ben")
     with pytest.raises(ConflictError, match="since you saw it"):
-        store.undo(face, revision=own)
+        store.undo(face, seen=Seen(own))
     assert sorted(store.points(face)[face]) == [1, 2]
-    store.undo(face, revision=store.face(face).revision)
+    store.undo(face, seen=Seen(store.face(face).revision))
     assert sorted(store.points(face)[face]) == [1]
-    store.undo(face, revision=own - 1, own=[own])
+    store.undo(face, seen=Seen(own - 1, [own]))
     assert store.points(face) == {}
+
+
+def test_a_box_or_a_skip_of_somebody_else_is_not_overwritten_unseen(store: Store):
+    face = add_face(store)
+    seen = Seen(store.face(face).revision)
+    store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ben")
+    mine = store.edit_box(face, Box(1, 1, 5, 5), annotator="ana", seen=seen)  # a point is not a box
+    store.edit_box(face, Box(2, 2, 5, 5), annotator="ben")
+    with pytest.raises(ConflictError, match="somebody has changed this box"):
+        store.edit_box(face, Box(3, 3, 5, 5), annotator="ana", seen=Seen(seen.revision, [mine]))
+    assert store.face(face).box == Box(2, 2, 5, 5)
+    store.edit_box(face, Box(3, 3, 5, 5), annotator="ana", seen=Seen(store.face(face).revision))
+    assert store.face(face).box == Box(3, 3, 5, 5)
+    store.set_skip(face, "duplicate", annotator="ben")
+    with pytest.raises(ConflictError, match="somebody has skipped this face"):
+        store.set_skip(face, "not a face", annotator="ana", seen=seen)
+    newest = store.face(face).revision
+    assert store.set_skip(face, "duplicate", annotator="ana", seen=seen) == newest  # both said the same
+    assert store.face(face).skip == "duplicate"
 
 
 def test_a_file_of_the_first_version_gains_skips_and_keeps_its_labels(tmp_path: Path):

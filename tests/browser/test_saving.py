@@ -210,6 +210,21 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
     assert result["box"] is None
 
 
+def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { collapse, unseen } = await import("/ui/shell/journal.js");
+      const box = (side) => ({ face: 5, action: "box", body: { box: [0, 0, side, side], revision: 7 } });
+      const skip = (reason) => ({ face: 5, action: "skip", body: { reason, revision: 7 } });
+      const edits = collapse([box(5), skip("duplicate"), box(6), skip(null)]);
+      const rest = (side, reason) => edits.map((edit) => unseen({ box: [0, 0, side, side], skip: reason }, edit)?.body);
+      return { arrived: rest(6, null), ours: rest(5, "duplicate"), theirs: rest(9, "not a face") };
+    }""")
+    assert result["arrived"] == [None, None]
+    assert result["ours"] == [{"box": [0, 0, 6, 6], "revision": None}, {"reason": None, "revision": None}]
+    assert result["theirs"] == [{"box": [0, 0, 6, 6], "revision": 7}, {"reason": None, "revision": 7}]
+
+
 def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site) -> None:
     page.goto(site.url)
     result = page.evaluate("""async () => {
@@ -243,7 +258,7 @@ def test_a_full_storage_does_not_stop_the_saving(page: Page, site: Site) -> None
     page.evaluate("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); })")
     click_at(page, "label", 150, 110)
     saved(page)
-    wait_for(lambda: project.store.points(face).get(face))
+    assert project.store.points(face)[face][1].x == pytest.approx(150, abs=1)
 
 
 def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Page, site: Site) -> None:

@@ -4,11 +4,11 @@
  * skip. Of each landmark the last word counts, so they touch different things and their order no longer matters. An
  * acceptance of everything stands for what there was to accept on the screen, `seen`. Undo and redo are left out: done
  * twice, they would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted
- * for a point. */
+ * for a point, the box or the skip. */
 export function collapse(edits) {
   const faces = new Map();
   for (const { face, action, body, seen } of edits) {
-    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: null, skip: null });
+    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: [], skip: [] });
     const state = faces.get(face);
     if (action === "points") {
       for (const point of body.points) {
@@ -17,13 +17,12 @@ export function collapse(edits) {
       }
     } else if (action === "clear" || action === "accept") {
       for (const id of body.ids ?? seen ?? []) state.words.set(id, { action });
-    } else if (action === "box") state.box = body;
-    else if (action === "skip") state.skip = body;
+    } else if (action === "box" || action === "skip") state[action].push(body);
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
-function editsOf(face, { words, values, box, skip }) {
+function editsOf(face, { words, values, ...whole }) {
   const found = [];
   const points = [...words.values()].filter(({ point }) => point);
   if (points.length) {
@@ -39,8 +38,10 @@ function editsOf(face, { words, values, box, skip }) {
     const ids = [...words].filter(([, word]) => word.action === action).map(([id]) => id);
     if (ids.length) found.push({ face, action, body: { ids } });
   }
-  if (box) found.push({ face, action: "box", body: box });
-  if (skip) found.push({ face, action: "skip", body: skip });
+  for (const action of ["box", "skip"]) {
+    const bodies = whole[action];
+    if (bodies.length) found.push({ face, action, body: bodies.at(-1), values: bodies });
+  }
   return found;
 }
 
@@ -50,20 +51,29 @@ function same(point, { x, y, v }) {
   return Boolean(point) && point.v === v && (v === 0 || (near(point.x, x) && near(point.y, y)));
 }
 
+const shows = {
+  box: (view, { box }) => box.every((value, k) => near(value, view.box[k])),
+  skip: (view, { reason }) => view.skip === reason,
+};
+
 /** Of a collapsed edit, what the server's view does not show yet: an edit, or null when all of it arrived. */
 export function unseen(view, { face, action, body, values }) {
+  // An older value of ours on the server is no conflict; a stranger's is.
+  const revision = (ours) => (ours ? null : body.revision);
   if (action === "points") {
     const points = body.points.filter((point) => !same(view.points[point.id], point));
     if (!points.length) return null;
-    // An older value of ours on the server is no conflict; a stranger's is.
     const ours = points.every(({ id }) => values[id].some((value) => same(view.points[id], value)));
-    return { face, action, body: { ...body, points, revision: ours ? null : body.revision } };
+    return { face, action, body: { ...body, points, revision: revision(ours) } };
   }
-  const arrived = {
-    clear: () => body.ids.every((id) => !view.points[id]),
-    box: () => body.box.every((value, k) => near(value, view.box[k])),
-    accept: () => body.ids.every((id) => view.points[id]?.source === "accepted"),
-    skip: () => view.skip === body.reason,
-  };
-  return arrived[action]() ? null : { face, action, body };
+  if (action in shows) {
+    if (shows[action](view, body)) return null;
+    const ours = values.some((value) => shows[action](view, value));
+    return { face, action, body: { ...body, revision: revision(ours) } };
+  }
+  const arrived =
+    action === "clear"
+      ? body.ids.every((id) => !view.points[id])
+      : body.ids.every((id) => view.points[id]?.source === "accepted");
+  return arrived ? null : { face, action, body };
 }

@@ -15,8 +15,8 @@ const KEEPALIVE_BYTES = 60_000;
 const NAME_KEY = "mdmd.annotator";
 // So many of our own edits are remembered per face: more than can wait for an answer.
 const OWN = 1000;
-// What may touch points that somebody else has changed meanwhile: the server checks these against what was seen here.
-const CHECKED = new Set(["points", "clear", "accept", "undo"]);
+// What may touch something that somebody else has changed meanwhile: the server checks these against what was seen here.
+const CHECKED = new Set(["points", "clear", "accept", "box", "skip", "undo"]);
 
 export class ApiError extends Error {
   constructor(status, body) {
