@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Error, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
 from labeler.project import Project, Workspace
 from mdmd.records import Definition
@@ -40,6 +40,10 @@ class Site:
         project.add_pictures([self.pictures(name, pictures)])
         return project
 
+    def sign_in(self, context: BrowserContext) -> None:
+        """What opening the address that the server prints does."""
+        context.request.get(f"{self.url}/?token={self.token}", max_redirects=0)
+
     def pictures(self, name: str, count: int) -> Path:
         """A folder with `count` pictures that differ."""
         folder = self.folder / f"pictures of {name}"
@@ -51,32 +55,30 @@ class Site:
         return folder
 
 
-@pytest.fixture(scope="module")  # the tests of one file share a workspace: names of projects differ only there
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    command = [
-        sys.executable,
-        "-m",
-        "labeler.cli",
-        "--projects",
-        str(folder / "projects"),
-        "open",
-        "--port",
-        "0",
-        "--no-browser",
-    ]
+@contextlib.contextmanager
+def serve(folder: Path, *, port: int = 0) -> Iterator[tuple[Site, subprocess.Popen[bytes]]]:
+    """`labeler open` over the projects in `folder`, at any free port or a certain one, and its process."""
+    command = [sys.executable, "-m", "labeler.cli", "--projects", str(folder / "projects"), "open"]
     with (folder / "server.txt").open("w+") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [*command, "--port", str(port), "--no-browser"], stdout=output, stderr=subprocess.STDOUT
+        )
         workspace = Workspace(folder / "projects")
         try:
             told = wait_for(
                 lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()), seconds=60
             )
-            yield Site(workspace, told[1].rstrip("/"), told[2], folder)
+            yield Site(workspace, told[1].rstrip("/"), told[2], folder), server
         finally:
             server.terminate()
             server.wait(20)
             workspace.close()
+
+
+@pytest.fixture(scope="module")  # the tests of one file share a workspace: names of projects differ only there
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serve(tmp_path_factory.mktemp("site")) as (site, _):
+        yield site
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +117,7 @@ def page(
     context.set_default_timeout(15_000)
     page = context.new_page()
     watch(page, complaints)
-    context.request.get(f"{site.url}/?token={site.token}", max_redirects=0)
+    site.sign_in(context)
     yield page
     page.screenshot(path=pytestconfig.rootpath / "artifacts" / "browser" / f"{request.node.name}.png")
     context.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
-from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for, watch
+from mdmd.records import Definition
+from tests.browser.conftest import Site, click_at, open_tab, root, saved, serve, wait_for, watch
 
 pytestmark = pytest.mark.browser
 
@@ -121,7 +123,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     browser = page.context.browser
     assert browser is not None
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.request.get(f"{site.url}/?token={site.token}", max_redirects=0)
+    site.sign_in(context)
     other = context.new_page()
     watch(other, complaints)
     opened(page, site, "auks", face)
@@ -278,3 +280,38 @@ def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Pag
     page.evaluate("window.reloaded")
     assert page.evaluate(f"Object.keys({root('label')}.editor.view.points)") == ["1"]
     assert page.evaluate(f"{root('label')}.editor.current") == "2"
+
+
+def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
+    page: Page, tmp_path: Path, complaints: list[str]
+) -> None:
+    spots = {"keypoints": [f"spot_{k}" for k in range(200)], "flsg": {"nose": list(range(200))}}
+    definition = Definition.from_category({**spots, "name": "face", "flip_pairs": [], "normalizer": "box"})
+    with serve(tmp_path) as (first, server):
+        project = first.project("terns", definition=definition)
+        face = project.store.faces()[0].id
+        first.sign_in(page.context)
+        opened(page, first, "terns", face)
+        page.evaluate(f"""void {root("label")}.session.addEventListener("view", ({{ detail }}) =>
+            (window.acknowledged = Object.keys(detail.view.points).map(Number)))""")
+        for k in range(200):
+            click_at(page, "label", 20 + 17 * (k % 20), 20 + 25 * (k // 20))
+            if k == 100:
+                assert page.evaluate("window.acknowledged.length") < 200
+                server.kill()
+                server.wait(20)
+        acknowledged = page.evaluate("window.acknowledged")
+        assert 0 < len(acknowledged) <= 101
+        expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
+        assert set(acknowledged) <= project.store.points(face)[face].keys()  # what the dead server's file holds
+    port = int(first.url.rsplit(":", 1)[1])
+    with serve(tmp_path, port=port) as (second, _):
+        second.sign_in(page.context)  # as the address that the new server prints does; the page stays as it is
+        wait_for(lambda: page.evaluate(f"{root('label')}.session.queue.length") == 0, seconds=60)
+        saved(page)
+        labels = second.workspace.open("terns").store.points(face)[face]
+        assert len(labels) == 200
+        for k, key in enumerate(sorted(labels)):
+            wanted = (20 + 17 * (k % 20), 20 + 25 * (k // 20))
+            assert (labels[key].x, labels[key].y) == pytest.approx(wanted, abs=1)
+    complaints.clear()
