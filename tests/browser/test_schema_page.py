@@ -89,7 +89,7 @@ def test_landmarks_from_nothing_with_mistakes(page: Page, site: Site) -> None:
     click_at(page, "schema", *places[2])
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert page.evaluate(f"{root('schema')}.mode") == "points"
+    assert page.evaluate(f"{root('schema')}.hand.mode") == "points"
     assert len(page.evaluate(f"{root('schema')}.draft.edges")) == 1
     page.keyboard.press("Control+s")
     expect(page.locator(".toast")).to_contain_text("Label page")

@@ -2,12 +2,12 @@
 
 import { LandmarkCanvas } from "../canvas/canvas.js";
 import { helpCommand } from "../face/commands.js";
-import { CONNECTIONS, linesOf } from "./connect.js";
+import { linesOf } from "./connect.js";
 import { el, toast } from "../shell/dom.js";
 import * as drafts from "./draft.js";
 import { DraftHistory } from "./draft_history.js";
 import { stepLandmark } from "../face/face.js";
-import { proposeGroup } from "./group_proposal.js";
+import { Hand } from "./hand.js";
 import { LandmarkTable } from "./landmark_table.js";
 import { mirroredImage, mirroredPlaces } from "./mirror_view.js";
 import { emptyState, NO_PICTURES, whenStale } from "../shell/page.js";
@@ -20,6 +20,7 @@ import { schemaCommands } from "./schema_commands.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 
 const CHECK_PAUSE_MS = 300;
+const MIRRORED = "As a mirror shows it: every name must stand where it belongs. Shift+M turns back.";
 const NO_LANDMARK = "No landmark yet: choose a template, or click the first one onto the picture.";
 
 export class SchemaPage {
@@ -30,16 +31,11 @@ export class SchemaPage {
       history: new DraftHistory(`mdmd.draft.${session.project}`),
       draft: drafts.emptyDraft(),
       current: null,
-      group: null, // chosen on the drawn face for the next landmarks
-      mode: "points", // or one of CONNECTIONS
-      from: null, // the first end of what is being joined
-      dragged: null, // where the pointer drags from `from` to
-      cursor: null, // the keyboard's cross
       mirrored: false,
-      nudged: null, // the landmark that the arrow keys are moving
       dirty: false,
     });
     this.archive = new SchemaArchive(this);
+    this.hand = new Hand(this);
     this.pictureCache = new PictureCache(session);
     root.classList.add("workbench", "schema");
     this.stage = el("div.stage");
@@ -62,7 +58,7 @@ export class SchemaPage {
       picture: (id) => this.setPicture(id),
       importFile: (file) => this.archive.importFile(file),
       exportFile: () => this.archive.exportFile(),
-      group: (group) => this.chooseGroup(group),
+      group: (group) => this.hand.chooseGroup(group),
       versions: () => this.archive.openVersions(),
       select: (id) => this.goTo(id),
       save: () => this.archive.save(),
@@ -83,11 +79,11 @@ export class SchemaPage {
 
   listen() {
     const on = (name, handle) => this.canvas.addEventListener(name, ({ detail }) => handle(detail));
-    on("select", ({ id, x, y }) => this.clicked(id, x, y));
-    on("place", ({ id, x, y }) => this.placed(id, x, y));
-    on("drag", ({ id, x, y }) => this.draggedTo(id, [x, y]));
-    on("dragend", ({ id, x, y }) => this.dropped(id, [x, y]));
-    on("dragcancel", () => this.dropped(null));
+    on("select", ({ id, x, y }) => this.hand.clicked(id, x, y));
+    on("place", ({ id, x, y }) => this.hand.placed(id, x, y));
+    on("drag", ({ id, x, y }) => this.hand.draggedTo(id, [x, y]));
+    on("dragend", ({ id, x, y }) => this.hand.dropped(id, [x, y]));
+    on("dragcancel", () => this.hand.dropped(null));
     window.addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
     this.root.addEventListener("dragover", (event) => event.preventDefault());
     this.root.addEventListener("drop", (event) => {
@@ -146,15 +142,14 @@ export class SchemaPage {
   /** Make `draft` the current one; the one before can be had back with Ctrl+Z. */
   apply(draft) {
     if (draft === this.history.draft) return this.show(draft);
-    this.nudged = null;
     this.history.push(draft);
     this.settle(draft);
   }
 
   settle(draft) {
     this.dirty = true;
+    this.hand.letGo(draft);
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
-    if (!draft.landmarks.some(({ id }) => id === this.from)) this.from = null;
     this.show(draft);
     this.check();
   }
@@ -181,7 +176,8 @@ export class SchemaPage {
     this.history.forget();
     const placed = draft.picture ? draft : { ...draft, picture: this.draft.picture };
     this.history.begin(placed, this.archive.version);
-    Object.assign(this, { dirty: false, from: null, nudged: null, current: draft.landmarks[at]?.id ?? null });
+    Object.assign(this, { dirty: false, current: draft.landmarks[at]?.id ?? null });
+    this.hand.letGo(placed);
     this.show(placed);
   }
 
@@ -219,31 +215,19 @@ export class SchemaPage {
     const { imageWidth } = this.canvas.viewport;
     const places = this.mirrored ? mirroredPlaces(draft, imageWidth) : draft.places;
     const points = Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y, v: 2 }]));
-    const connecting = this.mode !== "points";
-    const cursor = this.mirrored ? null : this.cursor;
+    const { mode, from, dragged } = this.hand;
+    const cursor = this.mirrored ? null : this.hand.cursor;
     const current = draft.landmarks.find(({ id }) => id === this.current);
     this.canvas.show({ definition: draft, points, current: this.current, cursor, cursorName: current?.name ?? "" });
-    const found = this.mode === "pairs" ? review(draft) : null;
-    const { mode, from, dragged } = this;
-    const to = dragged ?? (connecting ? places[this.current] : null);
+    const found = mode === "pairs" ? review(draft) : null;
+    const to = dragged ?? (mode === "points" ? null : places[this.current]);
     this.overlay.show(linesOf(draft, places, { mode, from, to, odd: found?.odd ?? new Set() }));
     this.pairs.show(draft, found, this.mirrored);
     this.table.show(draft, this.current);
-    const group = current ? current.group : this.group;
+    const group = current ? current.group : this.hand.group;
     this.form.show(draft, { dirty: this.dirty, version: this.archive.version, group });
-    this.hint.textContent = this.hintText(current);
+    this.hint.textContent = this.mirrored ? MIRRORED : this.hand.hint(current);
     this.shortcuts.refresh();
-  }
-
-  hintText(current) {
-    if (this.mirrored) return "As a mirror shows it: every name must stand where it belongs. Shift+M turns back.";
-    if (this.mode !== "points") {
-      const { first, second } = CONNECTIONS[this.mode];
-      const from = this.draft.landmarks.find(({ id }) => id === this.from);
-      return from ? second(from.name) : first;
-    }
-    if (current && !this.draft.places[this.current]) return `Click ${current.name}, or Esc to add another`;
-    return "Click to add a landmark, drag to move one";
   }
 
   async showPicture(id) {
@@ -285,7 +269,7 @@ export class SchemaPage {
     this.show(this.draft);
   }
 
-  // --- clicks and keys ------------------------------------------------------------------------------------------
+  // --- the current landmark ------------------------------------------------------------------------------------------
 
   nextUnplaced() {
     return this.draft.landmarks.find(({ id }) => !this.draft.places[id])?.id ?? null;
@@ -294,7 +278,7 @@ export class SchemaPage {
   select(id) {
     if (id === this.current && id !== null && this.table.draft === this.draft) return;
     this.current = id;
-    if (this.draft.places[id]) this.cursor = null;
+    if (this.draft.places[id]) this.hand.cursor = null;
     this.show(this.draft);
   }
 
@@ -306,103 +290,6 @@ export class SchemaPage {
 
   step(direction) {
     if (this.draft.landmarks.length) this.select(stepLandmark(this.draft, this.current, direction));
-  }
-
-  placed(id, x, y) {
-    if (this.mirrored || this.mode !== "points") return;
-    this.cursor = null;
-    this.apply(drafts.setPlace(this.draft, id, [x, y]));
-    this.select(this.nextUnplaced());
-  }
-
-  clicked(id, x, y) {
-    if (this.mirrored) return this.select(id);
-    if (this.mode !== "points") return this.joined(id);
-    if (id !== null) return this.select(id);
-    if (!this.canvas.viewport.contains(x, y)) return this.select(null);
-    this.add(x, y);
-  }
-
-  add(x, y) {
-    const { landmarks, places } = this.draft;
-    const placed = landmarks.filter(({ id }) => places[id]).map((landmark) => ({ ...landmark, place: places[landmark.id] }));
-    const box = [0, 0, this.picture.width, this.picture.height];
-    const added = drafts.addLandmark(this.draft, this.group ?? proposeGroup([x, y], placed, box), [x, y]);
-    const draft = this.group === null ? added.draft : drafts.setGroup(added.draft, added.id, this.group);
-    this.current = this.group === null ? added.id : null;
-    this.apply(draft);
-  }
-
-  /** One end of a connection was chosen; null: neither. */
-  joined(id) {
-    const { join, chain } = CONNECTIONS[this.mode];
-    const other = this.from;
-    const whole = id !== null && other !== null && id !== other;
-    this.from = whole && !chain ? null : id === other ? null : id;
-    this.current = id;
-    if (whole) this.apply(join(this.draft, other, id));
-    else this.show(this.draft);
-  }
-
-  draggedTo(id, place) {
-    if (this.mirrored) return;
-    if (this.mode === "points") return this.show(drafts.setPlace(this.draft, id, place));
-    Object.assign(this, { from: id, current: id, dragged: place });
-    this.show(this.draft);
-  }
-
-  dropped(id, place) {
-    const wasJoining = this.dragged !== null;
-    this.dragged = null;
-    if (this.mirrored) return;
-    if (this.mode === "points") return id === null ? this.show(this.history.draft) : this.apply(drafts.setPlace(this.draft, id, place));
-    this.from = null;
-    const other = id !== null && wasJoining ? this.canvas.hit(...this.canvas.viewport.toScreen(...place)) : null;
-    if (!other || other.landmark.id === id) return this.show(this.draft);
-    this.current = other.landmark.id;
-    this.apply(CONNECTIONS[this.mode].join(this.draft, id, other.landmark.id));
-  }
-
-  /** Arrow keys: move the current landmark, or the cross where the next one is put. */
-  nudge(dx, dy) {
-    if (this.mirrored || this.mode !== "points") return;
-    const { width, height } = this.picture;
-    const within = ([x, y]) => [Math.min(Math.max(x + dx, 0), width), Math.min(Math.max(y + dy, 0), height)];
-    const place = this.draft.places[this.current];
-    if (place) return this.nudgePlaced(drafts.setPlace(this.draft, this.current, within(place)));
-    this.cursor = within(this.cursor ?? this.canvas.pointer ?? [width / 2, height / 2]);
-    this.show(this.draft);
-  }
-
-  // Steps of one landmark in a row are one step for Undo.
-  nudgePlaced(draft) {
-    if (this.nudged === this.current) {
-      this.history.keep(draft);
-      return this.settle(draft);
-    }
-    this.apply(draft);
-    this.nudged = this.current;
-  }
-
-  /** Enter: put a landmark at the cross, or choose the current one as an end. */
-  enter() {
-    if (this.mirrored) return;
-    if (this.mode !== "points") return this.joined(this.current);
-    if (!this.cursor) return this.current !== null && this.table.focusName(this.current);
-    const { cursor } = this;
-    if (this.current === null) this.add(...cursor);
-    else this.placed(this.current, ...cursor);
-    // The arrow keys go on from here to the next landmark.
-    if (this.draft.places[this.current]) this.current = null;
-    this.cursor = cursor;
-    this.show(this.draft);
-  }
-
-  /** A region of the drawn face: the group of the current landmark, or of the ones to come. */
-  chooseGroup(group) {
-    if (this.current !== null) return this.apply(drafts.setGroup(this.draft, this.current, group));
-    this.group = this.group === group ? null : group;
-    this.show(this.draft);
   }
 
   reorder(step) {
@@ -418,20 +305,9 @@ export class SchemaPage {
     this.apply(drafts.remove(this.draft, id));
   }
 
-  // Esc: out of the mirror, a connection, its mode, the cross, the current landmark, the chosen group.
+  // Esc: out of the mirror first.
   leave() {
-    if (this.mirrored) return this.toggleMirrored();
-    if (this.from !== null) this.from = null;
-    else if (this.mode !== "points") this.mode = "points";
-    else if (this.cursor) this.cursor = null;
-    else if (this.current !== null) this.current = null;
-    else this.group = null;
-    this.show(this.draft);
-  }
-
-  setMode(mode) {
-    Object.assign(this, { mode: this.mode === mode ? "points" : mode, from: null, cursor: null });
-    this.canvas.show({ showEdges: true });
-    this.show(this.draft);
+    if (this.mirrored) this.toggleMirrored();
+    else this.hand.leave();
   }
 }

@@ -8,8 +8,8 @@ export function schemaCommands(page) {
     text,
     icon,
     group: "mode",
-    run: () => page.setMode(name),
-    active: () => page.mode === name,
+    run: () => page.hand.setMode(name),
+    active: () => page.hand.mode === name,
   });
   const nudges = [
     ["ArrowLeft", -1, 0],
@@ -17,8 +17,8 @@ export function schemaCommands(page) {
     ["ArrowUp", 0, -1],
     ["ArrowDown", 0, 1],
   ].flatMap(([key, x, y]) => [
-    { keys: [key], hidden: true, run: () => page.nudge(x, y) },
-    { keys: [`Shift+${key}`], hidden: true, run: () => page.nudge(10 * x, 10 * y) },
+    { keys: [key], hidden: true, run: () => page.hand.nudge(x, y) },
+    { keys: [`Shift+${key}`], hidden: true, run: () => page.hand.nudge(10 * x, 10 * y) },
   ]);
   return [
     {
@@ -50,7 +50,7 @@ export function schemaCommands(page) {
     { keys: ["Shift+M"], title: "The picture as a mirror shows it, and back", run: () => page.toggleMirrored() },
     { keys: ["N", "Tab"], title: "Next landmark", run: () => page.step(1) },
     { keys: ["B", "Shift+Tab"], title: "Previous landmark", run: () => page.step(-1) },
-    { keys: ["Enter"], title: "Put the landmark at the cross; rename a placed one; choose an end", run: () => page.enter() },
+    { keys: ["Enter"], title: "Put the landmark at the cross; rename a placed one; choose an end", run: () => page.hand.enter() },
     { keys: ["←", "→", "↑", "↓"], title: "Move the landmark or the cross by 1 pixel (Shift 10)" },
     ...nudges,
     { keys: ["Alt+ArrowUp"], title: "Earlier in the order", run: () => page.reorder(-1) },
