@@ -247,6 +247,20 @@ def test_a_definition_without_a_mouse(page: Page, site: Site) -> None:
     assert (definition.mirror, len(definition.edges)) == ((1, 0), 1)
 
 
+def test_steps_after_an_undo_are_undone_by_themselves(page: Page, site: Site) -> None:
+    project = site.project("dippers")
+    project.store.edit_points(project.store.faces()[0].id, {1: Point(150, 110, 2), 2: Point(250, 110, 2)})
+    ready(page, site, "dippers")
+    page.evaluate(f"{root('schema')}.select('1')")
+    canvas(page, "schema").focus()
+    x = f"{root('schema')}.draft.places[1][0]"
+    for key, seen in (("ArrowRight", 151), ("ArrowRight", 152), ("Control+z", 150), ("ArrowRight", 151)):
+        page.keyboard.press(key)
+        assert page.evaluate(x) == seen
+    page.keyboard.press("Control+z")
+    assert page.evaluate(x) == 150
+
+
 def test_a_definition_goes_out_as_a_file_and_comes_in_from_one(page: Page, site: Site, tmp_path: Path) -> None:
     site.project("grebes")
     ready(page, site, "grebes")
