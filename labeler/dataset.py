@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from labeler.store import Face, Picture, Point, Store
+from mdmd.atomic import write_json
 from mdmd.coco import from_coco, read_coco, to_coco
 from mdmd.records import Annotation, DataError, Dataset, Definition, Sample
 
@@ -76,23 +76,10 @@ def write_coco(
     coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, coco)
+        write_json(out, coco, indent=None)
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror}") from None
     return coco
-
-
-def write_json(out: Path, content: Mapping[str, Any], *, indent: int | None = None) -> None:
-    """Write JSON by way of a temporary file: `out` is the old one or the new one, never a part. Raises OSError."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=out.parent)
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:
-            json.dump(content, stream, ensure_ascii=False, indent=indent)
-        os.chmod(name, 0o644)
-        os.replace(name, out)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:

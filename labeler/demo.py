@@ -15,9 +15,10 @@ from typing import Any
 
 from labeler import jobs
 from labeler.console import follow
-from labeler.dataset import write_coco, write_json
+from labeler.dataset import write_coco
 from labeler.project import Project, Workspace
 from labeler.sources import DRAWN, DRAWN_FACES, Source, Sources
+from mdmd.atomic import write_json
 from mdmd.coco import read_coco
 from mdmd.config import STARTER
 from mdmd.records import DataError, Dataset, Sample

@@ -16,11 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from labeler.dataset import write_coco, write_json
+from labeler.dataset import write_coco
 from labeler.project import Project
 from labeler.runs import Run, process_started, read_run
 from labeler.sources import DRAWN, Source
 from labeler.store import ConflictError, NotFoundError, PredictedPoint
+from mdmd.atomic import write_json
 from mdmd.records import DataError, Dataset
 
 try:

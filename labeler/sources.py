@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labeler.dataset import write_json
 from labeler.project import name_problem
+from mdmd.atomic import write_json
 from mdmd.coco import default_name, read_coco
 from mdmd.records import DataError, load_definition
 from mdmd.sources import Source as Added

@@ -122,7 +122,7 @@ def _train(
     folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
-        partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")  # a name that nobody takes for a base's
         shutil.rmtree(partial, ignore_errors=True)
         checkpoint.save(partial)
         try:

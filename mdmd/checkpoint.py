@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mdmd.atomic import replace_file, write_json
 from mdmd.calibrate import Calibration
 from mdmd.config import ModelConfig, from_json, to_json
 from mdmd.model import MDMD, build
@@ -96,12 +97,6 @@ def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:
     return {head: Calibration(**made) for head, made in record["calibrations"].items()}
 
 
-def write_json(path: Path, record: Any, *, indent: int | None = 1) -> None:
-    """Write JSON beside `path`, then put it in its place at once; without `indent` several times faster."""
-    content = json.dumps(record, indent=indent, ensure_ascii=False)
-    _replace(path, lambda partial: partial.write_text(content, encoding="utf-8"))
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file beside `path`, then put it in its place at once; OSError where the disk is full."""
 
@@ -114,17 +109,4 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
-    _replace(path, write)
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` write a file beside `path`; once it is safe on the disk it takes the place of `path`."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        write(partial)
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    replace_file(path, write)

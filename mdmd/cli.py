@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from mdmd import commands
+from mdmd.atomic import write_json
 from mdmd.calibrate import Method
-from mdmd.checkpoint import write_json
 from mdmd.config import PRESETS, STARTER
 from mdmd.evaluate import RECALL, FlagRule
 from mdmd.processes import writes_files

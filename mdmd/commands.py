@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mdmd import bases, checkpoint, comparison
-from mdmd.checkpoint import write_json
+from mdmd.atomic import write_json
 from mdmd.coco import PREDICTED, ids_are_sound, read_coco, to_coco
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, counterparts, evaluate, plain, probabilities_off

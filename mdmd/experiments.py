@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from mdmd.checkpoint import write_json
+from mdmd.atomic import write_json
 from mdmd.records import DataError
 from mdmd.schedule import Budget
 from mdmd.tables import WHOLE, Row, Table, Training

@@ -6,9 +6,7 @@ function of its seed and size alone.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mdmd.atomic import write_json
 from mdmd.coco import to_coco
 from mdmd.records import Annotation, Box, DataError, Definition, Points, Sample, box_of_points, load_definition
 from mdmd.synthetic_portrait import paint_portrait
@@ -109,9 +108,7 @@ def _write(
                 )
             )
     path = folder / "annotations.json"
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(to_coco(samples, definition, info=info)), encoding="utf-8")
-    os.replace(unfinished, path)
+    write_json(path, to_coco(samples, definition, info=info), indent=None)
     return path
 
 

@@ -350,6 +350,9 @@ def test_sources_are_the_drawn_one_and_those_registered(project: Project, tmp_pa
     assert (added.name, added.path, added.faces, added.landmarks) == ("mine", tmp_path / "mine.json", 3, 4)
     (project.folder.parent / ".bases" / "mine-test_vit-1").mkdir(parents=True)
     (project.folder.parent / ".bases" / "mine-test_vit-1" / "model.json").touch()
+    unfinished = project.folder.parent / ".bases" / ".mine-test_vit-2.4711.partial"  # of a run that was killed
+    unfinished.mkdir()
+    (unfinished / "model.json").touch()
     assert [(s.name, s.faces, s.landmarks, s.bases) for s in sources.all()] == [
         (DRAWN, 4, 68, []),
         ("mine", 3, 4, ["mine-test_vit-1"]),

@@ -265,7 +265,7 @@ def test_a_refused_export_leaves_the_old_file(tmp_path: Path):
     with pytest.raises(DataError, match="cannot write"):
         project.export(out / "below.json")
     assert out.read_text() == "old"
-    assert [path.name for path in tmp_path.glob(".*.part")] == []
+    assert [path.name for path in tmp_path.glob(".*.partial")] == []
 
 
 def test_an_export_imports_into_an_empty_project_and_a_second_time_changes_nothing(tmp_path: Path):
