@@ -57,7 +57,7 @@ COLOURS = {
     "block_info_text_color": "var(--ink-soft)",
     "panel_background_fill": "transparent",
     "input_background_fill": "var(--surface)",
-    "input_border_color": "var(--line)",
+    "input_border_color": "var(--edge)",
     "input_border_color_focus": "var(--accent)",
     "input_placeholder_color": "var(--ink-soft)",
     "slider_color": "var(--accent)",
