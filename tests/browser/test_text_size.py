@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from labeler.project import Project
 from labeler.store import PredictedPoint
@@ -128,3 +128,20 @@ def test_six_figures_of_a_project_stand_three_by_three_at_1024(page: Page, site:
     tops = "[...document.querySelectorAll('.tile')].map((tile) => Math.round(tile.getBoundingClientRect().top))"
     found = wait_for(lambda: len(found := page.evaluate(tops)) == 6 and found)
     assert [found.count(top) for top in sorted(set(found))] == [3, 3]
+
+
+def test_nothing_jumps_when_the_bar_arrives(page: Page, site: Site):
+    realistic(site, "still")
+    held: list[Route] = []
+    page.route("**/ui/boot.js", lambda route: held.append(route))
+    page.goto(f"{site.url}/?project=still#project")
+    tabs = page.locator("#tabs > .tab-wrapper")
+    tabs.wait_for()
+    before = tabs.bounding_box()
+    wait_for(lambda: page.evaluate("true") and held)
+    for route in held:
+        route.continue_()
+    page.locator(".topbar .project").wait_for()
+    assert before is not None
+    assert before["y"] == 40
+    assert tabs.bounding_box() == before
