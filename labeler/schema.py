@@ -96,7 +96,7 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
     name, group, other = definition.landmarks[k], GROUPS[definition.groups[k]], definition.mirror[k]
     side, group_side = side_of(name), side_of(group)
     if side and group_side and side != group_side:
-        yield Problem(f"{name!r} is named {side} and stands in the group {group}", (k,))
+        yield Problem(f"{name!r} is named {side} and stands in the group {_words(group)}", (k,))
     if other == k:
         if side or group_side:
             yield Problem(f"{name!r} is on the {side or group_side} and has no mirror partner", (k,))
@@ -111,8 +111,14 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
     if side and side == side_of(partner):
         yield Problem(f"{name!r} and {partner!r} are mirror partners, and both are named {side}", (k, other))
     if GROUPS[definition.groups[other]] != mirrored_name(group):
-        text = f"{name!r} in {group} is paired with {partner!r} in {GROUPS[definition.groups[other]]}"
-        yield Problem(f"{text}, wanted {mirrored_name(group)}", (k, other))
+        found, wanted = _words(GROUPS[definition.groups[other]]), _words(mirrored_name(group))
+        text = f"{name!r} is in the {_words(group)}, its mirror partner {partner!r} in the {found}, wanted {wanted}"
+        yield Problem(text, (k, other))
+
+
+def _words(group: str) -> str:
+    """A group's name as the pages write it."""
+    return group.replace("_", " ")
 
 
 def side_of(name: str) -> str | None:

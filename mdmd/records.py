@@ -191,7 +191,7 @@ def _name_problems(names: Sequence[Any]) -> list[Problem]:
         if not isinstance(name, str) or not name.strip():
             problems.append(Problem(f"landmark {k} has no name", (k,)))
         elif name in seen:
-            problems.append(Problem(f"landmarks {seen[name]} and {k} are both named {name!r}", (seen[name], k)))
+            problems.append(Problem(f"two landmarks are named {name!r}", (seen[name], k)))
         else:
             seen[name] = k
     return problems

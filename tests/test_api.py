@@ -332,7 +332,7 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     }
     broken = {**template, "keypoints": [*template["keypoints"][:-1], template["keypoints"][0]]}
     (problem,) = client.post(f"{BASE}/definition/check", json={"category": broken}).json()["problems"]
-    assert ("both named" in problem["text"], problem["landmarks"]) == (True, [0, 8])
+    assert ("two landmarks are named" in problem["text"], problem["landmarks"]) == (True, [0, 8])
     refused = client.put(f"{BASE}/definition", json={"category": broken, "version": 1})
     assert (refused.status_code, len(refused.json()["problems"])) == (422, 1)
     body = {"category": template, "reference": {"picture": 1, "points": {"#0": [1, 2]}}, "version": 1}

@@ -104,7 +104,7 @@ CULPRITS = {
     "names that are no list": ({"keypoints": "eye"}, "no landmarks"),
     "an empty name": ({"keypoints": ["a", " ", "c"]}, "landmark 1 has no name"),
     "a name that is a number": ({"keypoints": ["a", 5, "c"]}, "landmark 1 has no name"),
-    "one name twice": ({"keypoints": ["a", "b", "a"]}, "landmarks 0 and 2 are both named 'a'"),
+    "one name twice": ({"keypoints": ["a", "b", "a"]}, "two landmarks are named 'a'"),
     "no groups": ({"flsg": None}, "'flsg' is missing"),
     "an unknown group": ({"flsg": {"left_eye": [0], "right_eye": [1], "ear": [2]}}, "group 'ear' is not one of the 12"),
     "a landmark in no group": ({"flsg": {"left_eye": [0], "nose": [2]}}, "landmark 1 ('eye_right') is in no group"),

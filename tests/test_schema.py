@@ -65,7 +65,7 @@ def test_every_problem_of_a_definition_is_told_at_once():
         schema.next_category(broken, ())
     assert [problem.landmarks for problem in schema.problems(broken, ())] == [(0, 1), (0,), (1,), (3,)]
     text = " | ".join(refusal.value.problems)
-    assert "both named 'eye'" in text
+    assert "two landmarks are named 'eye'" in text
     assert "in two groups" in text
     assert "in no group" in text
 
@@ -142,7 +142,7 @@ def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = T
     [
         (pair_of(("eye_left", "right_eye"), ("eye_right", "left_eye")), "named left and stands in", [(0,), (1,)]),
         (pair_of(("eye_left", "left_eye"), ("lid_left", "right_eye")), "both are named left", [(0, 1), (1,)]),
-        (pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")), "wanted right_eye", [(0, 1)]),
+        (pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")), "wanted right eye", [(0, 1)]),
         (pair_of(("nose_left", "nose"), ("nose_tip", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("a", "left_eye"), ("b", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("left_eye_0", "left_eye"), ("right_eye_1", "right_eye")), "", []),

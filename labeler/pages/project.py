@@ -22,7 +22,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             overview = gr.HTML(padding=False)
             with gr.Column(visible=False, elem_classes=["card"]) as adding:
                 gr.HTML("<h2>Add pictures</h2>")
-                more = gr.File(file_count="multiple", label="Upload", height=140)
+                more = gr.File(file_count="multiple", label="Upload", height="8.75rem")
                 more_folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
                 add = gr.Button("Add pictures", variant="secondary")
             report = gr.HTML(padding=False)
@@ -32,7 +32,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             name = gr.Textbox(label="Name", placeholder="macaques", max_length=60)
             choices = [("Define my own landmarks", NO_TEMPLATE), *((t["title"], t["name"]) for t in templates())]
             template = gr.Dropdown(choices, value=NO_TEMPLATE, label="Landmarks")
-            files = gr.File(file_count="multiple", label="Pictures", height=140)
+            files = gr.File(file_count="multiple", label="Pictures", height="8.75rem")
             folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
             create = gr.Button("Create project", variant="primary")
             created = gr.HTML(padding=False)

@@ -57,7 +57,7 @@ COLOURS = {
     "block_info_text_color": "var(--ink-soft)",
     "panel_background_fill": "transparent",
     "input_background_fill": "var(--surface)",
-    "input_border_color": "var(--line)",
+    "input_border_color": "var(--edge)",
     "input_border_color_focus": "var(--accent)",
     "input_placeholder_color": "var(--ink-soft)",
     "slider_color": "var(--accent)",
@@ -78,6 +78,12 @@ COLOURS = {
 }
 
 
+def text_sizes() -> sizes.Size:
+    """Gradio's sizes of text, which are pixels, as multiples of the browser's own, which is 16 pixels unless chosen."""
+    pixels = {name: float(size.removesuffix("px")) for name, size in vars(sizes.text_md).items() if name != "name"}
+    return sizes.Size(name="text_rem", **{name: f"{size / 16:g}rem" for name, size in pixels.items()})
+
+
 def theme() -> Base:
     """System fonts and our own colours; asks no font server."""
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Ubuntu", "sans-serif")
@@ -87,7 +93,7 @@ def theme() -> Base:
         secondary_hue=colors.blue,
         neutral_hue=colors.slate,
         radius_size=sizes.radius_md,
-        text_size=sizes.text_md,
+        text_size=text_sizes(),
         font=[fonts.Font(name) for name in sans],
         font_mono=[fonts.Font(name) for name in mono],
     )

@@ -103,7 +103,7 @@ def test_renaming_keeps_labels_and_a_draft_survives_a_reload(page: Page, site: S
     name = page.locator(".table-rows li").nth(2).get_by_label("Name")
     name.fill("eye_left")
     name.press("Tab")
-    expect(page.locator(".problems")).to_contain_text("both named 'eye_left'")
+    expect(page.locator(".problems")).to_contain_text("two landmarks are named 'eye_left'")
     expect(page.locator(".schema-side").get_by_role("button", name="Save")).to_be_disabled()
     name.fill("beak")
     name.press("Tab")
@@ -298,7 +298,7 @@ def test_rows_are_dragged_and_what_is_odd_stands_beside_the_row(page: Page, site
     names = "[...document.querySelectorAll('.table-rows input')].map((i) => i.value)"
     assert page.evaluate(names) == ["chin", "eye_left", "eye_right", "nose"]
     rows.nth(1).get_by_label("Group").select_option("6")
-    expect(rows.nth(1).locator(".finding")).to_have_text("'eye_left' is named left and stands in the group right_eye")
+    expect(rows.nth(1).locator(".finding")).to_have_text("'eye_left' is named left and stands in the group right eye")
     page.locator(".problems button").click()
     expect(rows.nth(1).get_by_label("Name")).to_be_focused()
     expect(page.locator(".schema-side").get_by_role("button", name="Save")).to_be_enabled()

@@ -38,7 +38,7 @@ def test_a_face_starts_from_the_mean_shape_and_follows_what_is_placed(page: Page
     first, second, third = (face.id for face in project.store.faces())
     label(project, first)
     opened(page, site, "stilts", first)
-    page.get_by_label("Start faces from").select_option("mean shape")
+    page.get_by_label("Start faces from").select_option("Start: mean shape")
     page.keyboard.press("d")
     wait_for(lambda: len(ghosts(page)) == 4)
     assert [ghosts(page)["4"][axis] for axis in "xy"] == pytest.approx(PLACES[4], abs=0.5)
@@ -126,7 +126,7 @@ def test_predictions_become_ghosts_that_follow_a_correction(page: Page, site: Si
     opened(page, site, "knots", face)
     scene = f"{root('label')}.editor.canvas.scene"
     assert page.evaluate(f"Object.keys({scene}.predictions).length") == 4
-    page.get_by_label("Start faces from").select_option("prediction")
+    page.get_by_label("Start faces from").select_option("Start: prediction")
     wait_for(lambda: len(ghosts(page)) == 4)
     # Where a ghost stands for a prediction, that is not drawn twice.
     assert page.evaluate(f"{scene}.predictions") == {}
@@ -134,7 +134,7 @@ def test_predictions_become_ghosts_that_follow_a_correction(page: Page, site: Si
     click_at(page, "label", 250, 130)
     wait_for(lambda: sorted(ghosts(page)) == ["1", "3", "4"] and ghosts(page)["3"]["y"] > 164)
     assert ghosts(page)["3"]["y"] - 160 > ghosts(page)["4"]["y"] - 230 > 1  # the nearer one goes further
-    page.get_by_label("Start faces from").select_option("nothing")
+    page.get_by_label("Start faces from").select_option("Start: nothing")
     assert ghosts(page) == {}
     assert sorted(page.evaluate(f"{scene}.predictions")) == ["1", "2", "3", "4"]
     saved(page)

@@ -17,6 +17,7 @@ import { Gestures } from "./gestures.js";
 import { currentGhost } from "./ghosts.js";
 import { Look } from "./look.js";
 import { Loupe, loupeScale } from "./loupe.js";
+import { rem } from "../shell/dom.js";
 import { Viewport } from "./viewport.js";
 
 const HIT_RADIUS = { mouse: 8, pen: 12, touch: 18 };
@@ -213,7 +214,7 @@ export class LandmarkCanvas extends EventTarget {
     const ratio = window.devicePixelRatio || 1;
     const { viewport } = this;
     const middle = viewport.width ? viewport.toImage(viewport.width / 2, viewport.height / 2) : null;
-    Object.assign(viewport, { width, height });
+    Object.assign(viewport, { width, height, rem: rem() });
     this.element.width = Math.round(width * ratio);
     this.element.height = Math.round(height * ratio);
     if (!viewport.imageWidth) return;

@@ -3,11 +3,10 @@
 import { COLOURS, DOUBT } from "../shell/definition.js";
 import { drawGhosts } from "./ghosts.js";
 import { SHARP_SCALE } from "./loupe.js";
+import { drawCross, drawTag, strokeOnDark } from "./marks.js";
 
 /** Mahalanobis radius that holds 90 % of the 2-D Laplacian. */
 export const R90 = 2.246;
-
-const FONT = "12px system-ui, sans-serif";
 
 /** Semi-axes in pixels and rotation of the 90 % region of covariance [sxx, sxy, syy]. */
 export function ellipseOf([sxx, sxy, syy]) {
@@ -217,57 +216,28 @@ function drawRing(context, scene, marks, radius) {
   if (!current) return;
   const ring = new Path2D();
   ring.arc(current.x, current.y, radius + (current.prediction?.flagged ? 9 : 5), 0, 2 * Math.PI);
-  strokeOnDark(context, ring, 3.5);
+  strokeOnDark(context, ring);
 }
 
 // The keyboard's cross.
 function drawCursor(context, viewport, scene) {
-  if (!scene.cursor) return;
-  const [x, y] = viewport.toScreen(...scene.cursor);
-  const cross = new Path2D();
-  for (const [dx, dy] of [
-    [1, 0],
-    [-1, 0],
-    [0, 1],
-    [0, -1],
-  ]) {
-    cross.moveTo(x + 4 * dx, y + 4 * dy);
-    cross.lineTo(x + 14 * dx, y + 14 * dy);
-  }
-  strokeOnDark(context, cross, 4);
-}
-
-function strokeOnDark(context, path, dark) {
-  context.lineWidth = dark;
-  context.strokeStyle = "rgb(0 0 0 / 70%)";
-  context.stroke(path);
-  context.lineWidth = 1.5;
-  context.strokeStyle = "#fff";
-  context.stroke(path);
+  if (scene.cursor) drawCross(context, ...viewport.toScreen(...scene.cursor), 4, 14, { halo: 2.5 });
 }
 
 function drawNames(context, viewport, scene, marks, radius) {
   for (const mark of scene.showPoints || scene.showNames ? marks : []) {
     const id = mark.landmark.id;
     if (scene.showNames || id === scene.hover || id === scene.current) {
-      drawTag(context, viewport, mark.landmark.name, mark.x + radius + 6, mark.y);
+      drawName(context, viewport, mark.landmark.name, mark.x + radius + 6, mark.y);
     }
   }
   if (scene.cursor && scene.cursorName) {
     const [x, y] = viewport.toScreen(...scene.cursor);
-    drawTag(context, viewport, scene.cursorName, x + 18, y);
+    drawName(context, viewport, scene.cursorName, x + 18, y);
   }
 }
 
-function drawTag(context, viewport, name, x, y) {
-  context.font = FONT;
-  const width = context.measureText(name).width + 10;
-  const left = x + width > viewport.width ? x - width - 26 : x;
-  context.fillStyle = "rgb(15 18 24 / 82%)";
-  context.beginPath();
-  context.roundRect(left, y - 9, width, 18, 4);
-  context.fill();
-  context.fillStyle = "#fff";
-  context.textBaseline = "middle";
-  context.fillText(name, left + 5, y + 0.5);
+// Right of (x, y), or left of it where there is no room.
+function drawName(context, { width, rem }, name, x, y) {
+  drawTag(context, name, (wide) => [x + wide > width ? x - wide - 26 : x, y], { rem });
 }

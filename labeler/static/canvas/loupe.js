@@ -1,5 +1,7 @@
 // The loupe: a round window onto the picture's own pixels around one place, drawn on the canvas in the canvas's frame.
 
+import { drawCross, strokeOnDark } from "./marks.js";
+
 const DIAMETER = 190;
 const MAGNIFICATION = 12;
 /** From here on a pixel of the picture is a square. */
@@ -47,7 +49,7 @@ export class Loupe {
     context.save();
     context.clip(circle);
     if (shown.picture) drawCutout(context, viewport, shown, place, { x, y, radius, scale });
-    drawCross(context, x, y, radius);
+    drawCross(context, x, y, 5, radius, { colour: "rgb(255 255 255 / 80%)", width: 1, halo: 1.5 });
     if (mark) drawRing(context, x + (mark.x - place[0]) * scale, y + (mark.y - place[1]) * scale, mark.colour);
     context.restore();
     for (const [style, thickness] of [
@@ -82,31 +84,8 @@ function drawCutout(context, viewport, { picture, filter }, [px, py], { x, y, ra
   context.filter = "none";
 }
 
-function drawCross(context, x, y, radius) {
-  const cross = new Path2D();
-  for (const [dx, dy] of [
-    [1, 0],
-    [-1, 0],
-    [0, 1],
-    [0, -1],
-  ]) {
-    cross.moveTo(x + 5 * dx, y + 5 * dy);
-    cross.lineTo(x + radius * dx, y + radius * dy);
-  }
-  strokeTwice(context, cross, "rgb(255 255 255 / 80%)", 1);
-}
-
 function drawRing(context, x, y, colour) {
   const ring = new Path2D();
   ring.arc(x, y, 8, 0, 2 * Math.PI);
-  strokeTwice(context, ring, colour, 2);
-}
-
-function strokeTwice(context, path, colour, width) {
-  context.lineWidth = width + 1.5;
-  context.strokeStyle = "rgb(0 0 0 / 55%)";
-  context.stroke(path);
-  context.lineWidth = width;
-  context.strokeStyle = colour;
-  context.stroke(path);
+  strokeOnDark(context, ring, { colour, width: 2, halo: 1.5 });
 }

@@ -1,8 +1,9 @@
 // The map between image pixels and CSS pixels of the canvas: screen = image * scale + (x, y).
+// `rem`: the size of the browser's text in CSS pixels, for what is written on the canvas.
 
 export class Viewport {
   constructor() {
-    Object.assign(this, { scale: 1, x: 0, y: 0, width: 0, height: 0, imageWidth: 0, imageHeight: 0 });
+    Object.assign(this, { scale: 1, x: 0, y: 0, width: 0, height: 0, imageWidth: 0, imageHeight: 0, rem: 16 });
   }
 
   toScreen(x, y) {

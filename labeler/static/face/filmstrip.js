@@ -1,11 +1,11 @@
 // A column of faces to choose from. Only the rows in sight exist, so that thousands cost nothing.
 
-import { el } from "../shell/dom.js";
+import { el, rem } from "../shell/dom.js";
 
 const OVERSCAN = 4;
 
 export class Filmstrip {
-  /** `render(item)` gives a row's content; `rowHeight` in CSS pixels is the same for all. */
+  /** `render(item)` gives a row's content; `rowHeight` in rem is the same for all. */
   constructor(root, { rowHeight, render, onSelect, label }) {
     Object.assign(this, { rowHeight, render, onSelect });
     this.items = [];
@@ -23,7 +23,7 @@ export class Filmstrip {
   setItems(items) {
     const focused = [...this.rows].find(([, row]) => row === document.activeElement)?.[0];
     this.items = items;
-    this.space.style.height = `${items.length * this.rowHeight}px`;
+    this.space.style.height = `${items.length * this.rowHeight}rem`;
     for (const [index, row] of this.rows) {
       row.setAttribute("aria-setsize", items.length);
       if (row.content === JSON.stringify(items[index])) continue;
@@ -47,12 +47,16 @@ export class Filmstrip {
     if (row) row.tabIndex = selected ? 0 : -1;
   }
 
+  get rowPixels() {
+    return this.rowHeight * rem();
+  }
+
   reveal(index) {
-    const { element, rowHeight } = this;
-    const top = index * rowHeight;
-    if (top < element.scrollTop + rowHeight) element.scrollTop = top - rowHeight;
-    else if (top + 2 * rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = top + 2 * rowHeight - element.clientHeight;
+    const { element, rowPixels } = this;
+    const top = index * rowPixels;
+    if (top < element.scrollTop + rowPixels) element.scrollTop = top - rowPixels;
+    else if (top + 2 * rowPixels > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + 2 * rowPixels - element.clientHeight;
     this.draw();
   }
 
@@ -70,8 +74,9 @@ export class Filmstrip {
   draw() {
     const { clientHeight, scrollTop } = this.element;
     if (!clientHeight) return;
-    const first = Math.max(0, Math.floor(scrollTop / this.rowHeight) - OVERSCAN);
-    const last = Math.min(this.items.length - 1, Math.ceil((scrollTop + clientHeight) / this.rowHeight) + OVERSCAN);
+    const { rowPixels } = this;
+    const first = Math.max(0, Math.floor(scrollTop / rowPixels) - OVERSCAN);
+    const last = Math.min(this.items.length - 1, Math.ceil((scrollTop + clientHeight) / rowPixels) + OVERSCAN);
     for (const [index, row] of this.rows) {
       if (index >= first && index <= last) continue;
       row.remove();
@@ -92,7 +97,7 @@ export class Filmstrip {
         "aria-selected": String(index === this.selected),
         "aria-posinset": index + 1,
         "aria-setsize": this.items.length,
-        style: { top: `${index * this.rowHeight}px`, height: `${this.rowHeight}px` },
+        style: { top: `${index * this.rowHeight}rem`, height: `${this.rowHeight}rem` },
         onclick: () => this.onSelect(index),
       },
       ...this.render(this.items[index]),

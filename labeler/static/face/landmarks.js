@@ -47,7 +47,7 @@ export class LandmarkList {
       // A mouse goes back to the picture; keys stay where they are, for the next group.
       if (event.detail) canvas.element.focus({ preventScroll: true });
     };
-    const button = el("button.group-eye", { type: "button", onclick: press });
+    const button = el("button.row-button.group-eye", { type: "button", onclick: press });
     this.eyes.set(group, button);
     return button;
   }
@@ -67,7 +67,7 @@ export class LandmarkList {
     mark.style.setProperty("--colour", COLOURS[group]);
     const word = el("span.word");
     const button = el(
-      "button",
+      "button.row-button",
       { type: "button", onclick: () => this.onSelect(id) },
       mark,
       el("span.name", { text: name }),

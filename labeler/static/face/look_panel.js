@@ -11,7 +11,7 @@ export class LookPanel {
     Object.assign(this, { root, canvas });
     this.sliders = {};
     this.element = el(
-      "div.look-panel",
+      "div.floating.look-panel",
       { role: "dialog", "aria-label": "Brightness and contrast", hidden: true },
       ...Object.keys(NAMES).map((name) => this.row(name)),
       el("button.plain.small", { type: "button", text: "Reset ( \\ )", onclick: () => canvas.look.reset() }),

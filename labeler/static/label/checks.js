@@ -12,7 +12,7 @@ export class Checks {
     this.sentence = el("span.check-sentence");
     this.yes = el("button.plain.small", { type: "button", onclick: () => this.sayRight(this.shown) });
     this.card = el(
-      "div.check-card",
+      "div.floating.check-card",
       { role: "status", hidden: true },
       this.sentence,
       this.yes,

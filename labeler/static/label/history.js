@@ -133,7 +133,7 @@ export class HistoryPanel {
       this.editor.select(defined);
       this.leave();
     };
-    return el("li", {}, el("button.entry", { type: "button", onclick: select }, ...content));
+    return el("li", {}, el("button.row-button.entry", { type: "button", onclick: select }, ...content));
   }
 
   commands() {

@@ -133,7 +133,7 @@ export class Passes {
       const landmarks = faces.reduce((sum, face) => sum + this.left(face, group), 0);
       const open = faces.filter((face) => this.left(face, group)).length;
       return el(
-        "button",
+        "button.row-button",
         { type: "button", disabled: !landmarks, onclick: () => this.begin(group) },
         el("span.chip", { style: { background: COLOURS[group] } }),
         el("span.name", { text: groupTitle(group) }),
@@ -141,7 +141,7 @@ export class Passes {
       );
     });
     this.menu = el(
-      "div.pass-menu",
+      "div.floating.pass-menu",
       { role: "dialog", "aria-label": "Label one group over all pictures" },
       el("h2", { text: "Label one group over all pictures" }),
       ...rows,

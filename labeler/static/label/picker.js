@@ -28,7 +28,7 @@ export class FacePicker {
     this.result = el("div.strip-result", { hidden: true }, this.found, this.all);
     column.append(el("div.strip-head", {}, this.filterButton, this.search, this.result));
     this.strip = new Filmstrip(column, {
-      rowHeight: 104,
+      rowHeight: 6.5,
       label: "Pictures",
       render: (item) => thumbnail(session, item),
       onSelect: (index) => this.onOpen(this.shown[index]),

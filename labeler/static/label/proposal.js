@@ -9,12 +9,12 @@ import { remember } from "../shell/memory.js";
 
 const PAUSE_MS = 40;
 
-/** What a face may start from, as the route names it, with the menu's words. */
+/** What a face may start from, as the route names it, with the menu's words, which say what they are about: the toolbar has no room for a label. */
 export const STARTS = [
-  ["", "nothing"],
-  ["mean", "mean shape"],
-  ["previous", "previous picture"],
-  ["prediction", "prediction"],
+  ["", "Start: nothing"],
+  ["mean", "Start: mean shape"],
+  ["previous", "Start: previous picture"],
+  ["prediction", "Start: prediction"],
 ];
 
 export class Proposal extends EventTarget {
@@ -139,13 +139,13 @@ function places(view) {
 /** The choice on the toolbar; `canvas` gets the focus back. */
 export function startMenu(proposal, canvas) {
   const options = STARTS.map(([value, text]) => el("option", { value, text }));
-  const select = el("select.field", { "aria-label": "Start faces from" }, ...options);
+  const select = el("select.field.start-menu", { "aria-label": "Start faces from" }, ...options);
   select.value = proposal.choice;
   select.addEventListener("change", () => {
     proposal.choose(select.value);
     canvas.focus({ preventScroll: true });
   });
-  return el("label.start-menu", {}, el("span", { text: "Start from" }), select);
+  return select;
 }
 
 export function startCommands({ editor, proposal }) {

@@ -43,7 +43,7 @@ export class ReviewPage {
     root.append(left, this.stage, right);
 
     this.strip = new Filmstrip(left, {
-      rowHeight: 64,
+      rowHeight: 4,
       label: "Faces in order of doubt",
       render: (item) => this.row(item),
       onSelect: (index) => this.open(index),

@@ -11,7 +11,7 @@ function open(root, title, body, buttons) {
     dialog.remove();
   };
   const dialog = el(
-    "dialog.schema-dialog",
+    "dialog.floating.schema-dialog",
     { "aria-label": title },
     el("h2", { text: title }),
     body,

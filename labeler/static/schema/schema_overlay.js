@@ -1,5 +1,6 @@
 // Lines over the reference picture: what is being joined, mirror pairs, and the normalising length.
 
+import { drawTag } from "../canvas/marks.js";
 import { el } from "../shell/dom.js";
 
 const STYLES = {
@@ -33,7 +34,7 @@ export class SchemaOverlay {
     for (const { from, to, style, label } of this.lines) {
       const ends = [this.canvas.viewport.toScreen(...from), this.canvas.viewport.toScreen(...to)];
       drawLine(context, ends, STYLES[style]);
-      if (style === "measure") drawTicks(context, ends, STYLES[style], label);
+      if (style === "measure") drawTicks(context, ends, STYLES[style], label, this.canvas.viewport.rem);
     }
   }
 }
@@ -56,7 +57,7 @@ function drawLine(context, [from, to], style) {
   stroke(context, path, style);
 }
 
-function drawTicks(context, [from, to], style, label) {
+function drawTicks(context, [from, to], style, label, rem) {
   const length = Math.hypot(to[0] - from[0], to[1] - from[1]) || 1;
   const across = [(-7 * (to[1] - from[1])) / length, (7 * (to[0] - from[0])) / length];
   for (const [x, y] of [from, to])
@@ -69,14 +70,6 @@ function drawTicks(context, [from, to], style, label) {
       style,
     );
   if (!label) return;
-  context.font = "12px system-ui, sans-serif";
-  const width = context.measureText(label).width + 10;
-  const [x, y] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 16];
-  context.fillStyle = "rgb(15 18 24 / 82%)";
-  context.beginPath();
-  context.roundRect(x - width / 2, y - 9, width, 18, 4);
-  context.fill();
-  context.fillStyle = style.colour;
-  context.textBaseline = "middle";
-  context.fillText(label, x - width / 2 + 5, y + 0.5);
+  const [x, y] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - rem];
+  drawTag(context, label, (width) => [x - width / 2, y], { rem, colour: style.colour });
 }

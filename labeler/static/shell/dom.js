@@ -69,6 +69,11 @@ export function toast(root, message, tone = "plain") {
   setTimeout(() => note.remove(), tone === "warning" ? 8000 : 3200);
 }
 
+/** The size of the browser's text in CSS pixels: what a rem is in the style sheets. */
+export function rem() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
+
 export function isTyping(target) {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))

@@ -19,7 +19,7 @@ export function choose(root, anchor, { label, choices, current, other = null }) 
     const outside = ({ target }) => popover.contains(target) || close();
     const buttons = choices.map(({ value, title, note }, k) =>
       el(
-        "button.choice",
+        "button.row-button.choice",
         { type: "button", "aria-current": value === current ? "true" : null, onclick: () => close(value) },
         el("kbd", { text: k + 1, "aria-hidden": "true" }),
         el("span.title", { text: title, dir: "auto" }),
@@ -27,7 +27,8 @@ export function choose(root, anchor, { label, choices, current, other = null }) 
       ),
     );
     const field = other && el("input.field", { type: "text", "aria-label": other.placeholder, ...other });
-    const popover = el("div.popover", { role: "dialog", "aria-label": label }, el("h3", { text: label }), ...buttons);
+    const heading = el("h3", { text: label });
+    const popover = el("div.floating.popover", { role: "dialog", "aria-label": label }, heading, ...buttons);
     if (field) popover.append(field);
     popover.close = close;
     popover.addEventListener("keydown", (event) => {

@@ -107,7 +107,7 @@ export class Shortcuts {
     });
     const close = el("button.plain", { type: "button", text: "Close", onclick: () => this.toggleHelp() });
     const panel = el(
-      "div.help-panel",
+      "div.floating.help-panel",
       { role: "dialog", "aria-modal": "true", "aria-label": "Keyboard shortcuts" },
       el("div.help-head", {}, el("h2", { text: "Keyboard" }), close),
       list,
