@@ -128,7 +128,7 @@ class EditConflictError(Exception):
 def build_api(workspace: Workspace) -> APIRouter:
     """All routes, under /api/projects/{project}. The app that includes them calls `install_errors` too."""
 
-    def provide(request: Request) -> None:
+    async def provide(request: Request) -> None:
         request.state.workspace = workspace
 
     router = APIRouter(dependencies=[Depends(provide)])

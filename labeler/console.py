@@ -75,7 +75,7 @@ def serve(workspace: Workspace, name: str | None, *, host: str, port: int | None
     """Serve the pages on this machine until Ctrl-C. Raises DataError for another host or a port that is taken."""
     if host not in LOCAL:
         raise DataError(f"found --host {host}; the tool serves only this machine, wanted 127.0.0.1")
-    listener = _listen(port)
+    listener = listen(port)
     # Imported here because Gradio takes three seconds, which no other command should wait for.
     from labeler.app import build_app
 
@@ -92,12 +92,14 @@ def serve(workspace: Workspace, name: str | None, *, host: str, port: int | None
     return 0
 
 
-def _listen(port: int | None) -> socket.socket:
+def listen(port: int | None) -> socket.socket:
+    """A socket of this machine alone on `port` (0: any), or on the first free one of ours; raises DataError."""
     ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
     for candidate in ports:
         if not 0 <= candidate <= 65535:
             raise DataError(f"found --port {candidate}, wanted a number from 0 (any free one) to 65535")
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named as TCP, or asyncio leaves Nagle's algorithm on, and a body can wait 40 ms behind its headers.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", candidate))

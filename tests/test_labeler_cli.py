@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from builders import CATEGORY, label_face, make_project, python_run, write_pictu
 
 from labeler import jobs
 from labeler.cli import main, parser
-from labeler.console import follow
+from labeler.console import follow, listen
 from labeler.project import Workspace
 from mdmd.coco import read_coco
 
@@ -234,3 +235,24 @@ def fetch(port: int, path: str) -> str:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
         return connection.recv(200).decode()
+
+
+def test_an_answer_never_waits_for_the_one_before_to_be_confirmed():
+    async def accepted() -> int:
+        connected: asyncio.Future[asyncio.BaseTransport] = asyncio.get_running_loop().create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                connected.set_result(transport)
+
+        with listen(0) as listener:
+            server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            transport = await connected
+            found = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            transport.close()
+            server.close()
+        return found
+
+    assert asyncio.run(accepted())  # else Nagle's algorithm holds a body back behind its headers

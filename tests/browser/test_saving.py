@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from mdmd.records import Definition
-from tests.browser.conftest import Site, click_at, open_tab, root, saved, serve, wait_for, watch
+from tests.browser.conftest import Site, click_at, on_screen, open_tab, root, saved, serve, wait_for, watch
 
 pytestmark = pytest.mark.browser
 
@@ -315,3 +315,118 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
             wanted = (20 + 17 * (k % 20), 20 + 25 * (k // 20))
             assert (labels[key].x, labels[key].y) == pytest.approx(wanted, abs=1)
     complaints.clear()
+
+
+def shown(page: Page) -> dict[str, list[float]]:
+    """Where the points of the open face are, as its editor has them."""
+    return page.evaluate(
+        f"Object.fromEntries(Object.entries({root('label')}.editor.view.points).map(([id, p]) => [id, [p.x, p.y]]))"
+    )
+
+
+def place_elsewhere(page: Page, site: Site, name: str, face: int, landmark: int, x: float, y: float) -> None:
+    """A label from another machine, which no channel between tabs announces."""
+    point = {"points": [{"id": landmark, "x": x, "y": y, "v": 2}]}
+    headers = {"Content-Type": "application/json"}
+    address = f"{site.url}/api/projects/{name}/faces/{face}/points"
+    assert page.context.request.post(address, data=json.dumps(point), headers=headers).ok
+
+
+def hold_questions(page: Page, face: int) -> list[Route]:
+    """From now on the server's word on a face is waited for in vain; what was asked."""
+    held: list[Route] = []
+    page.route(f"**/faces/{face}", lambda route: held.append(route))
+    return held
+
+
+def known(page: Page, face: int) -> bool:
+    return page.evaluate(f"{root('label')}.session.known({face}) !== null")
+
+
+def test_the_next_face_is_shown_before_the_server_is_asked_and_then_as_the_server_has_it(
+    page: Page, site: Site
+) -> None:
+    project = site.project("divers")
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, "divers", first)
+    wait_for(lambda: known(page, second))
+    place_elsewhere(page, site, "divers", second, 1, 30, 40)
+    held = hold_questions(page, second)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    assert shown(page) == {}  # kept from before
+    wait_for(lambda: page.evaluate("true") and held)[0].continue_()
+    wait_for(lambda: shown(page) == {"1": [30, 40]})
+    assert page.evaluate(f"{root('label')}.editor.current") == "2"
+
+
+def test_a_click_on_a_kept_face_never_passes_over_a_point_that_was_not_seen(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("grebes")
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, "grebes", first)
+    wait_for(lambda: known(page, second))
+    place_elsewhere(page, site, "grebes", second, 1, 30, 40)
+    hold_questions(page, second)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    click_at(page, "label", 150, 110)
+    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    assert shown(page) == {"1": [30, 40]}
+    assert project.store.points(second)[second][1].x == 30
+    complaints.clear()
+
+
+def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("geese")
+    face = project.store.faces()[0].id
+    opened(page, site, "geese", face)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    other = page.context.new_page()
+    watch(other, complaints)
+    opened(other, site, "geese", face)
+    page.mouse.move(*on_screen(page, "label", 150, 110))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, "label", 180, 130), steps=4)
+    other.evaluate(f"void {root('label')}.session.setPoints({face}, [{{ id: 1, x: 30, y: 40, v: 2 }}], 'dragged')")
+    wait_for(lambda: page.evaluate(f"{root('label')}.session.known({face}).points['1'].x") == 30)
+    page.mouse.up()
+    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    assert shown(page) == {"1": [30, 40]}
+    complaints.clear()
+
+
+def test_a_face_that_another_tab_edits_is_opened_as_it_is_then(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("loons")
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, "loons", first)
+    wait_for(lambda: known(page, second))
+    other = page.context.new_page()
+    watch(other, complaints)
+    opened(other, site, "loons", first)
+    other.keyboard.press("d")
+    wait_for(lambda: other.evaluate(f"{root('label')}.editor.view.face") == second)
+    click_at(other, "label", 150, 110)
+    saved(other)
+    wait_for(lambda: page.evaluate(f"{root('label')}.session.known({second}).points['1'] !== undefined"))
+    hold_questions(page, second)  # the tabs need no server to agree
+    page.bring_to_front()
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    assert shown(page)["1"] == pytest.approx([150, 110], abs=1)
+    assert page.evaluate(f"{root('label')}.editor.current") == "2"
+
+
+def test_a_change_of_the_project_leaves_no_face_as_it_was(page: Page, site: Site) -> None:
+    project = site.project("scoters")
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, "scoters", first)
+    wait_for(lambda: known(page, second))
+    held = hold_questions(page, second)
+    page.evaluate(f"{root('label')}.session.announceChange()")
+    assert not known(page, second)
+    wait_for(lambda: page.evaluate("true") and held)  # and is asked for anew, as the open face is loaded

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from labeler.store import Point, PredictedPoint
 from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
+from tests.builders import write_picture
 
 pytestmark = pytest.mark.browser
 
@@ -250,3 +251,37 @@ def test_a_skipped_face_leaves_the_review(page: Page, site: Site) -> None:
     page.keyboard.press("Control+z")
     wait_for(lambda: project.store.face(first).skip is None)
     expect(page.locator(".mount-review .face-head")).to_contain_text("2 faces to go")
+
+
+def test_the_pixels_of_the_strip_go_with_its_rows_and_stay_with_a_row_that_changes(page: Page, site: Site) -> None:
+    project = site.project("terns")
+    for k in range(30):
+        project.add_picture(write_picture(site.folder / f"tern-{k}.png", (400, 300), (k, 90, 90)))
+    opened(page, site, "terns", project.store.faces()[0].id)
+    drawn = ".mount-label .strip-row .thumb"
+    wait_for(lambda: page.evaluate(f"document.querySelector({drawn!r}).width") == 240)
+    page.evaluate(f"window.early = [...document.querySelectorAll({drawn!r})]")
+    click_at(page, "label", 150, 110)
+    expect(page.locator(".mount-label .strip-row").first).to_contain_text("1/4")
+    assert page.evaluate(f"document.querySelector({drawn!r}) === early[0]")  # not fetched and decoded again
+    page.evaluate("document.querySelector('.mount-label .strip').scrollTop = 30 * 104")
+    wait_for(lambda: not page.evaluate("early.some((canvas) => canvas.isConnected)"))
+    assert page.evaluate("early.map((canvas) => canvas.width)") == [0] * page.evaluate("early.length")
+    wait_for(lambda: page.evaluate(f"[...document.querySelectorAll({drawn!r})].every(({{ width }}) => width === 240)"))
+
+
+def test_a_placed_point_rewrites_its_own_row_of_the_landmarks_and_no_other(page: Page, site: Site) -> None:
+    project = site.project("swifts")
+    opened(page, site, "swifts", project.store.faces()[0].id)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("""() => {
+      window.touched = new Set();
+      const rows = [...document.querySelectorAll(".mount-label .landmarks li")];
+      const at = (target) => rows.findIndex((row) => row.contains(target));
+      const note = (records) => records.forEach(({ target }) => touched.add(at(target)));
+      const watched = { subtree: true, childList: true, characterData: true, attributes: true };
+      new MutationObserver(note).observe(document.querySelector(".mount-label .landmarks"), watched);
+    }""")
+    click_at(page, "label", 150, 110)
+    saved(page)
+    assert page.evaluate("[...touched].sort()") == [0, 1]  # the one that is placed, and the one that is next

@@ -81,7 +81,8 @@ function release({ promise }) {
   );
 }
 
-async function load(url) {
+/** Promises a picture's pixels, which the taker closes; rejects with a sentence. */
+export async function load(url) {
   const answer = await fetch(url).catch(() => null);
   if (!answer) throw new Error("The server does not answer");
   if (!answer.ok) {

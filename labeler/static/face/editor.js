@@ -69,8 +69,10 @@ export class FaceEditor extends EventTarget {
     this.flush();
     const ticket = (this.ticket = Symbol("open"));
     let failure = null;
+    const known = this.session.known(faceId);
     const loading = this.pictures.get(picture).catch((error) => ((failure = error), null));
-    const [view, image] = await Promise.all([this.session.face(faceId), loading]);
+    const [image] = await Promise.all([loading, this.session.lately(faceId)]);
+    const view = await this.session.lately(faceId); // with what was heard while the picture came
     if (ticket !== this.ticket) return false; // another face was opened meanwhile
     Object.assign(this, {
       picture,
@@ -86,10 +88,20 @@ export class FaceEditor extends EventTarget {
     Object.assign(this.canvas.scene, { cursor: null, selection: null });
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
     this.pictures.hold(picture);
+    this.session.saw(view);
     this.problem.show(view.picture.problem ?? failure?.message ?? null);
     if (frameFace) this.frameFace();
     this.goTo(this.settle(this));
+    if (view === known) this.confirm(view);
     return true;
+  }
+
+  /** `view`, which was kept, is shown: ask whether the server still has it so, and show what it has. */
+  async confirm(view) {
+    const newest = await this.session.face(view.face).catch((error) => void this.note(error.message));
+    if (!newest || JSON.stringify(newest) === JSON.stringify(view)) return;
+    this.receive({ view: newest, fresh: true });
+    if (this.view === newest && this.current === null) this.goTo(this.settle(this));
   }
 
   async reload() {
@@ -104,6 +116,7 @@ export class FaceEditor extends EventTarget {
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) this.problem.show(problem);
     this.view = view;
+    this.session.saw(view);
     // Another page may have labeled what was next here: a click must not overwrite it unseen.
     if (this.waiting && view.points[this.current]) this.current = this.settle(this);
     this.refresh();

@@ -1,13 +1,15 @@
 // A column of faces to choose from. Only the rows in sight exist, so that thousands cost nothing.
 
 import { el, rem } from "../shell/dom.js";
+import { thumb } from "./thumb.js";
 
 const OVERSCAN = 4;
 
 export class Filmstrip {
-  /** `render(item)` gives a row's content; `rowHeight` in rem is the same for all. */
-  constructor(root, { rowHeight, render, onSelect, label }) {
-    Object.assign(this, { rowHeight, render, onSelect });
+  /** `picture(item)` is {url, faded} of a row's thumbnail, `render(item)` what comes after it; `rowHeight` in rem is the
+   * same for all. */
+  constructor(root, { rowHeight, picture, render, onSelect, label }) {
+    Object.assign(this, { rowHeight, picture, render, onSelect });
     this.items = [];
     this.rows = new Map();
     this.selected = -1;
@@ -21,17 +23,13 @@ export class Filmstrip {
 
   /** Rows that look as before stay as they are. */
   setItems(items) {
-    const focused = [...this.rows].find(([, row]) => row === document.activeElement)?.[0];
     this.items = items;
     this.space.style.height = `${items.length * this.rowHeight}rem`;
     for (const [index, row] of this.rows) {
       row.setAttribute("aria-setsize", items.length);
-      if (row.content === JSON.stringify(items[index])) continue;
-      row.remove();
-      this.rows.delete(index);
+      if (index < items.length) this.fill(row, items[index]);
     }
     this.draw();
-    this.rows.get(focused)?.focus({ preventScroll: true });
   }
 
   select(index) {
@@ -80,6 +78,7 @@ export class Filmstrip {
     for (const [index, row] of this.rows) {
       if (index >= first && index <= last) continue;
       row.remove();
+      row.thumb.width = 0; // its pixels go now, not when the browser next tidies up
       this.rows.delete(index);
     }
     for (let index = first; index <= last; index++) {
@@ -100,12 +99,21 @@ export class Filmstrip {
         style: { top: `${index * this.rowHeight}rem`, height: `${this.rowHeight}rem` },
         onclick: () => this.onSelect(index),
       },
-      ...this.render(this.items[index]),
     );
-    row.content = JSON.stringify(this.items[index]);
+    this.fill(row, this.items[index]);
     // In the order of the list, for those who hear the page.
     const next = Math.min(...[...this.rows.keys()].filter((other) => other > index));
     this.space.insertBefore(row, this.rows.get(next) ?? null);
     this.rows.set(index, row);
+  }
+
+  fill(row, item) {
+    const content = JSON.stringify(item);
+    if (row.content === content) return;
+    const { url, faded } = this.picture(item);
+    if (row.url !== url) row.thumb = thumb(url);
+    row.thumb.classList.toggle("faded", faded);
+    row.replaceChildren(row.thumb, ...this.render(item).filter(Boolean));
+    Object.assign(row, { content, url });
   }
 }

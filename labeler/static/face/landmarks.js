@@ -81,12 +81,14 @@ export class LandmarkList {
   show(view, current, extra = () => null) {
     for (const [id, { button, word }] of this.rows ?? []) {
       const state = landmarkState(view, id);
-      button.dataset.state = state;
-      word.textContent = extra(id) ?? WORDS[state];
+      const text = extra(id) ?? WORDS[state];
+      // Writing what stands there already would lay out and paint the whole list anew.
+      if (button.dataset.state !== state) button.dataset.state = state;
+      if (word.textContent !== text) word.textContent = text;
       if (id === current) {
         if (button.getAttribute("aria-current") !== "true") button.scrollIntoView({ block: "nearest" });
         button.setAttribute("aria-current", "true");
-      } else button.removeAttribute("aria-current");
+      } else if (button.hasAttribute("aria-current")) button.removeAttribute("aria-current");
     }
   }
 }

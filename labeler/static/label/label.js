@@ -9,7 +9,7 @@ import {
   stepCommands,
   viewCommands,
 } from "../face/commands.js";
-import { el, toast } from "../shell/dom.js";
+import { el, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { summary } from "../face/face.js";
 import { FaceHead } from "./face_head.js";
@@ -27,6 +27,7 @@ import { Skipping } from "../face/skip.js";
 export class LabelPage {
   constructor(root, session) {
     Object.assign(this, { root, session });
+    this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left");
     this.stage = el("div.stage");
@@ -98,6 +99,7 @@ export class LabelPage {
     if (this.editor.view?.face === item.face) {
       this.select(item);
       await this.editor.reload();
+      this.prefetch();
     } else await this.openFace(item);
     this.showChecks();
     this.checks.refreshSoon();
@@ -136,7 +138,14 @@ export class LabelPage {
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
-    this.editor.pictures.prefetch(this.picker.around([1, -1, 2, 3]));
+    this.prefetch();
+  }
+
+  /** What may be opened next. */
+  prefetch() {
+    const near = this.picker.around([1, -1, 2, 3]);
+    this.editor.pictures.prefetch(near.map(({ picture }) => picture));
+    this.session.prefetch(near.map(({ face }) => face));
   }
 
   select(item) {
@@ -150,7 +159,7 @@ export class LabelPage {
 
   // --- what is shown ------------------------------------------------------------------------------------------
 
-  show() {
+  draw() {
     const { editor, definition } = this;
     if (!editor.view || !definition) return;
     const { labeled, of } = summary(editor.view, definition);

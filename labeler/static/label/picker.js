@@ -30,7 +30,11 @@ export class FacePicker {
     this.strip = new Filmstrip(column, {
       rowHeight: 6.5,
       label: "Pictures",
-      render: (item) => thumbnail(session, item),
+      picture: ({ picture, state, beside }) => ({
+        url: session.thumbnailUrl(picture.id),
+        faded: state === "skipped" || beside,
+      }),
+      render: thumbnail,
       onSelect: (index) => this.onOpen(this.shown[index]),
     });
     this.number = el("input.field", {
@@ -109,9 +113,9 @@ export class FacePicker {
 
   // --- going places ---------------------------------------------------------------------------------------------
 
-  /** The pictures of the faces that are `steps` away among those shown. */
+  /** The faces that are `steps` away among those shown. */
   around(steps) {
-    return steps.map((step) => neighbour(this.shown, this.open, step)?.picture).filter(Boolean);
+    return steps.map((step) => neighbour(this.shown, this.open, step)).filter(Boolean);
   }
 
   step(direction) {

@@ -3,8 +3,8 @@
 import { el, icon } from "../shell/dom.js";
 import { STATES } from "./filters.js";
 
-/** The content of the row of `item` (one of `facesOf`). */
-export function thumbnail(session, item) {
+/** What the row of `item` (one of `facesOf`) holds beside the picture. */
+export function thumbnail(item) {
   const { picture, state, labeled, of, flagged, skip, checks, count, nth } = item;
   const name = count > 1 ? `${picture.name} · ${nth}` : picture.name;
   const words = [
@@ -15,13 +15,6 @@ export function thumbnail(session, item) {
     item.beside ? "open, but not among the faces to show" : null,
   ].filter(Boolean);
   return [
-    el("img", {
-      className: state === "skipped" || item.beside ? "faded" : "",
-      loading: "lazy",
-      decoding: "async",
-      alt: "",
-      src: session.thumbnailUrl(picture.id),
-    }),
     el("span.number", { text: item.number, "aria-hidden": "true" }),
     skip ? el("span.skip-reason", { text: skip, dir: "auto", "aria-hidden": "true" }) : null,
     el("span.bar", {}, el("span.fill", { style: { width: `${of ? (100 * labeled) / of : 0}%` } })),
@@ -29,7 +22,7 @@ export function thumbnail(session, item) {
     checks ? el("span.badge.check", { text: "!", title: "The label checks found something", "aria-hidden": "true" }) : null,
     el("span.caption", { text: name, title: picture.name, dir: "auto" }),
     el("span.sr-only", { text: words.join(", ") }),
-  ].filter(Boolean);
+  ];
 }
 
 function badge({ state, flagged, labeled, of }) {

@@ -8,7 +8,7 @@ import {
   stepCommands,
   viewCommands,
 } from "../face/commands.js";
-import { el, icon, toast } from "../shell/dom.js";
+import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { flaggedIds, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
@@ -33,6 +33,7 @@ const ALL_REVIEWED = {
 export class ReviewPage {
   constructor(root, session) {
     Object.assign(this, { root, session, index: -1, items: [], trail: [] });
+    this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left.wide");
     this.stage = el("div.stage");
@@ -45,6 +46,7 @@ export class ReviewPage {
     this.strip = new Filmstrip(left, {
       rowHeight: 4,
       label: "Faces in order of doubt",
+      picture: ({ picture }) => ({ url: session.thumbnailUrl(picture.id), faded: false }),
       render: (item) => this.row(item),
       onSelect: (index) => this.open(index),
     });
@@ -119,7 +121,9 @@ export class ReviewPage {
       return void toast(this.root, error.message, "warning");
     }
     this.editor.canvas.element.focus({ preventScroll: true });
-    this.editor.pictures.prefetch([1, 2, -1].map((step) => this.items[index + step]?.picture).filter(Boolean));
+    const near = [1, 2, -1].map((step) => this.items[index + step]).filter(Boolean);
+    this.editor.pictures.prefetch(near.map(({ picture }) => picture));
+    this.session.prefetch(near.map(({ face }) => face));
   }
 
   select(index) {
@@ -135,7 +139,7 @@ export class ReviewPage {
 
   // --- what is shown ------------------------------------------------------------------------------------------
 
-  show() {
+  draw() {
     const { editor, definition } = this;
     if (!editor.view || !definition) return;
     const { labeled, of, flagged } = summary(editor.view, definition);
@@ -179,17 +183,10 @@ export class ReviewPage {
   }
 
   row(item) {
-    const image = el("img", {
-      loading: "lazy",
-      decoding: "async",
-      alt: "",
-      src: this.session.thumbnailUrl(item.picture.id),
-    });
     const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
     const wrong = item.done ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
     const badge = item.done ? el("span.badge.done", {}, icon(item.skip ? "cross" : "accept")) : null;
     return [
-      image,
       el(
         "span.words",
         {},

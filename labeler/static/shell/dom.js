@@ -60,6 +60,17 @@ export function icon(name) {
   return svg;
 }
 
+/** `work`, to be called as often as one likes: it is done once, as the next frame is made. */
+export function onceAFrame(work) {
+  let request = null;
+  return () => {
+    request ??= requestAnimationFrame(() => {
+      request = null;
+      work();
+    });
+  };
+}
+
 /** A note at the foot of `root` that goes by itself; `tone` is "plain" or "warning". */
 export function toast(root, message, tone = "plain") {
   root.querySelector(".toast")?.remove();

@@ -15,6 +15,8 @@ const KEEPALIVE_BYTES = 60_000;
 const NAME_KEY = "mdmd.annotator";
 // So many of our own edits are remembered per face: more than can wait for an answer.
 const OWN = 1000;
+// So many faces are kept as they were last heard of: the open one, its neighbours, and where one has just been.
+const KEPT = 12;
 // What may touch something that somebody else has changed meanwhile: the server checks these against what was seen here.
 const CHECKED = new Set(["points", "clear", "accept", "box", "skip", "undo"]);
 
@@ -36,7 +38,8 @@ export class Session extends EventTarget {
     this.id = crypto.randomUUID();
     this.prefix = `mdmd.journal.${project}.`;
     this.queue = [];
-    this.revisions = new Map();
+    this.kept = new Map(); // face -> its view, the one heard of last at the end
+    this.seen = new Map(); // face -> the revision of it that was shown last
     this.own = new Map();
     this.status = { state: "saved", message: "" };
     this.channel = new BroadcastChannel(`mdmd.${project}`);
@@ -44,6 +47,7 @@ export class Session extends EventTarget {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.emit("refresh", {});
     });
+    this.addEventListener("refresh", () => this.kept.clear());
     window.addEventListener("pagehide", () => this.sendRest());
     window.addEventListener("online", () => this.retryNow());
     this.ready = this.adopt();
@@ -67,16 +71,42 @@ export class Session extends EventTarget {
     return answer;
   }
 
+  /** The face as the server has it now. */
   async face(id) {
     for (;;) {
       await this.idle(id);
-      const known = this.revisions.get(id);
+      const before = this.kept.get(id)?.revision;
       const view = await this.get(`/faces/${id}`);
       // What was edited while the answer was on its way is not in it.
-      if (this.pending(id) || this.revisions.get(id) !== known) continue;
-      this.revisions.set(id, view.revision);
-      return view;
+      if (!this.pending(id) && this.kept.get(id)?.revision === before) return this.keep(view);
     }
+  }
+
+  /** The face as it was last heard of, which may be old; null where nothing is known or an edit is on its way. */
+  known(id) {
+    return (!this.pending(id) && this.kept.get(id)) || null;
+  }
+
+  /** The face as it was last heard of, at once, or else as the server has it. */
+  async lately(id) {
+    return this.known(id) ?? this.face(id);
+  }
+
+  /** Hear of faces that may be opened next. */
+  prefetch(ids) {
+    for (const id of ids) this.lately(id).catch(() => {});
+  }
+
+  keep(view) {
+    this.kept.delete(view.face);
+    this.kept.set(view.face, view);
+    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
+    return view;
+  }
+
+  /** Say that this view of a face is on the screen now: edits build on it. */
+  saw({ face, revision }) {
+    this.seen.set(face, revision);
   }
 
   pictureUrl(picture, width) {
@@ -115,7 +145,7 @@ export class Session extends EventTarget {
   /** `action` as in the routes: points, clear, box, accept, skip, undo, redo. Promises the server's view, or null where the server refused. */
   edit(face, action, content, seen) {
     const body = { ...content, annotator: this.annotator };
-    if (CHECKED.has(action)) body.revision = this.revisions.get(face) ?? null;
+    if (CHECKED.has(action)) body.revision = this.seen.get(face) ?? null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, seen, resolve });
       this.remember();
@@ -177,7 +207,7 @@ export class Session extends EventTarget {
 
   acknowledge(edit, view) {
     this.leaveQueue(edit);
-    this.revisions.set(edit.face, view.revision);
+    this.keep(view);
     this.own.set(edit.face, [...(this.own.get(edit.face) ?? []), view.revision].slice(-OWN));
     this.emit("view", { view, fresh: !this.pending(edit.face) });
     this.channel.postMessage({ kind: "view", view });
@@ -187,7 +217,7 @@ export class Session extends EventTarget {
   refuse(edit, error) {
     this.leaveQueue(edit);
     const view = error.body.view ?? null;
-    if (view) this.revisions.set(edit.face, view.revision);
+    if (view) this.keep(view);
     this.emit("refused", { face: edit.face, message: error.message, conflict: error.status === 409 && Boolean(view) });
     if (view) this.emit("view", { view, fresh: !this.pending(edit.face) });
     else this.emit("refresh", {});
@@ -226,8 +256,7 @@ export class Session extends EventTarget {
   heard(data) {
     if (data.kind === "changed") this.emit("refresh", {});
     if (data.kind !== "view" || this.pending(data.view.face)) return;
-    this.revisions.set(data.view.face, data.view.revision);
-    this.emit("view", { view: data.view, fresh: true });
+    this.emit("view", { view: this.keep(data.view), fresh: true });
   }
 
   /** Tell every page that more than one face changed (a face added, the definition saved). */
