@@ -314,6 +314,7 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
         for k, key in enumerate(sorted(labels)):
             wanted = (20 + 17 * (k % 20), 20 + 25 * (k // 20))
             assert (labels[key].x, labels[key].y) == pytest.approx(wanted, abs=1)
+        page.goto("about:blank")
     complaints.clear()
 
 
