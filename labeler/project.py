@@ -120,6 +120,7 @@ class Project:
         self.copies = ScreenCopies(folder / "cache")
         self._adding = threading.Lock()
         self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
+        self._definition: tuple[int, Definition | None] = (0, None)
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
         self.checks = LabelChecks(self.store, self.labels)
@@ -135,8 +136,13 @@ class Project:
     @property
     def definition(self) -> Definition | None:
         """The newest definition, or None while there is none."""
-        saved = self.store.definition()
-        return Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
+        version, known = self._definition
+        if version != self.store.newest_version():
+            # Every click asks twice: all versions are read and the newest is checked once for each new one.
+            saved = self.store.definition()
+            known = Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
+            self._definition = (saved.version if saved else 0, known)
+        return known
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
         """Bring in files and the pictures of folders; a file that is refused keeps no other one out.

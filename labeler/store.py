@@ -510,6 +510,10 @@ class Store:
         versions = self.definitions()
         return versions[-1] if versions else None
 
+    def newest_version(self) -> int:
+        """The number of the newest version, 0 before the first. What a version holds never changes."""
+        return self._rows("SELECT coalesce(max(version), 0) AS newest FROM definitions")[0]["newest"]
+
     def definitions(self) -> list[SavedDefinition]:
         """All versions, oldest first."""
         rows = self._rows("SELECT version, category, reference, at FROM definitions ORDER BY version")

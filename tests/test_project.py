@@ -406,3 +406,13 @@ def test_a_definition_given_at_creation_is_the_first_version(tmp_path: Path):
     saved = project.store.definition()
     assert saved is not None
     assert (saved.version, saved.category["landmark_ids"]) == (1, [1, 2, 3, 4])
+
+
+def test_a_definition_that_another_process_saves_is_seen_at_once(tmp_path: Path):
+    project = Workspace(tmp_path).create("a", definition=SMALL)
+    assert project.definition is not None
+    assert project.definition is project.definition  # read and checked once for each version
+    other = Workspace(tmp_path).open("a")
+    category = {**project.definition.to_category(), "name": "renamed"}
+    other.store.save_definition({**category, "landmark_ids": list(project.definition.ids)}, None, edited_from=1)
+    assert project.definition.to_category()["name"] == "renamed"

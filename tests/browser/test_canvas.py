@@ -324,3 +324,31 @@ def colours(page: Page, places: list[tuple[float, float]]) -> list[list[int]]:
 
 def settle(page: Page) -> None:
     page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+
+
+def test_the_picture_is_scaled_once_while_the_view_rests(stage: Page) -> None:
+    """And its copy goes with the view and with the picture."""
+    found: list[Any] = stage.evaluate("""async () => {
+      const drawn = [];
+      const { drawImage } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.drawImage = function (image, ...place) {
+        drawn.push(image === canvas.scene.image ? "picture" : "copy");
+        return drawImage.call(this, image, ...place);
+      };
+      const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const pixel = () => [...canvas.element.getContext("2d").getImageData(...middle(), 1, 1).data];
+      const middle = () => [canvas.element.width / 2, canvas.element.height / 2].map(Math.round);
+      const show = async (change) => { drawn.length = 0; change(); await frame(); return [drawn.at(-1), ...pixel()]; };
+      const other = await createImageBitmap(Object.assign(document.createElement("canvas"), { width: 8, height: 6 }));
+      const found = [];
+      found.push(await show(() => canvas.pan(3, 0)));
+      for (let k = 0; k < 2; k++) found.push(await show(() => canvas.draw()));
+      found.push(await show(() => canvas.pan(-3, 0)));
+      found.push(await show(() => canvas.draw()));
+      found.push(await show(() => canvas.show({ image: other })));
+      CanvasRenderingContext2D.prototype.drawImage = drawImage;
+      return found;
+    }""")
+    assert [what for what, *_ in found] == ["picture", "copy", "copy", "picture", "copy", "picture"]
+    assert len({tuple(pixel) for _, *pixel in found[:5]}) == 1
+    assert found[5][1:] == [0, 0, 0, 0]  # the other picture is empty, and nothing of the first is left

@@ -10,6 +10,7 @@
 //   layers {}            something was hidden or shown
 // Coordinates are image pixels, (0, 0) the top-left corner of the top-left pixel.
 
+import { Backdrop } from "./backdrop.js";
 import { COLOURS } from "../shell/definition.js";
 import { drawScene, markers, pointRadius } from "./drawing.js";
 import { drawFrame, gripAt } from "./frame.js";
@@ -59,6 +60,7 @@ export class LandmarkCanvas extends EventTarget {
     this.keysLead = false;
     this.loupe = new Loupe();
     this.look = look;
+    this.backdrop = new Backdrop();
     this.gestures = new Gestures(this);
     this.listen();
   }
@@ -117,7 +119,9 @@ export class LandmarkCanvas extends EventTarget {
       const ratio = window.devicePixelRatio || 1;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       const shown = this.look.of(this.scene.image);
-      drawScene(context, this.viewport, this.scene, shown);
+      context.clearRect(0, 0, this.viewport.width, this.viewport.height);
+      this.backdrop.draw(context, this.viewport, shown);
+      drawScene(context, this.viewport, this.scene);
       drawFrame(context, this.viewport, this.scene, this.gestures.active?.kind === "shape");
       this.drawLoupe(context, shown);
     });

@@ -2,7 +2,6 @@
 
 import { COLOURS, DOUBT } from "../shell/definition.js";
 import { drawGhosts } from "./ghosts.js";
-import { SHARP_SCALE } from "./loupe.js";
 import { drawCross, drawTag, strokeOnDark } from "./marks.js";
 
 /** Mahalanobis radius that holds 90 % of the 2-D Laplacian. */
@@ -38,10 +37,8 @@ export function markers(scene, viewport) {
   return found;
 }
 
-/** `shown`: the picture to draw for the scene's image and the filter to draw it with, as a Look gives them. */
-export function drawScene(context, viewport, scene, shown = { picture: scene.image, filter: "none" }) {
-  context.clearRect(0, 0, viewport.width, viewport.height);
-  drawImage(context, viewport, shown);
+/** What lies over the picture. */
+export function drawScene(context, viewport, scene) {
   drawBox(context, viewport, scene);
   const marks = markers(scene, viewport);
   const radius = pointRadius(scene.definition?.landmarks.length ?? 0);
@@ -63,18 +60,6 @@ function drawMarks(context, viewport, scene, marks, radius) {
     else drawPoint(context, mark, radius);
   }
   drawRing(context, scene, marks, radius);
-}
-
-function drawImage(context, viewport, { picture, filter }) {
-  if (!picture) return;
-  const [x, y] = viewport.toScreen(0, 0);
-  const [width, height] = [viewport.imageWidth * viewport.scale, viewport.imageHeight * viewport.scale];
-  context.imageSmoothingEnabled = viewport.scale < SHARP_SCALE;
-  // A bitmap is scaled anew at every frame: "high" would take longer than the frame has.
-  context.imageSmoothingQuality = width < picture.width / 2 ? "medium" : "low";
-  context.filter = filter;
-  context.drawImage(picture, x, y, width, height);
-  context.filter = "none";
 }
 
 function drawBox(context, viewport, scene) {
