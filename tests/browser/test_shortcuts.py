@@ -95,8 +95,8 @@ def look(middle: list[float]) -> list[Step]:
         ("-", "[view.scale / view.fitScale()]", [1.4]),
         ("z", "view.scale > 2 * view.fitScale() && view.toScreen(150, 100)[0] === view.width / 2", True),
         ("Shift+F", "view.toImage(view.width / 2, view.height / 2)", middle),
-        ("Shift+Z", "e.follow", True),
-        ("Shift+Z", "e.follow", False),
+        ("Shift+Z", "e.sight.follow", True),
+        ("Shift+Z", "e.sight.follow", False),
         ("f", "view.scale === view.fitScale()", True),
         ("l", "c.scene.showLoupe", True),
         ("l", "c.scene.showLoupe", False),
@@ -144,7 +144,7 @@ def test_label(page: Page, site: Site) -> None:
         *POINT,
         *look([175, 130]),
         ("n", "e.current", "2"),
-        ("Shift+ArrowRight", "e.keyboardCursor", [210, 150]),  # from the middle of the box
+        ("Shift+ArrowRight", "e.cursor.place", [210, 150]),  # from the middle of the box
         ("Enter", "[at(2)?.x, at(2)?.y]", [210, 150]),
         ("Control+z", "[at(2) === undefined, e.current]", [True, "2"]),
         ("u", "e.view.face", second),

@@ -127,9 +127,9 @@ export function viewCommands(page) {
   });
   return [
     { keys: ["F"], title: "Fit the picture", icon: "fit", group: "zoom", run: () => canvas.frame(null) },
-    { keys: ["Shift+F"], title: "Zoom to the face", icon: "face", group: "zoom", run: () => editor.frameFace() },
-    { keys: ["Z"], title: "Zoom to the landmark", icon: "target", group: "zoom", run: () => editor.zoomToCurrent() },
-    { keys: ["Shift+Z"], title: "Zoom to each next landmark, on or off", run: () => editor.toggleFollow() },
+    { keys: ["Shift+F"], title: "Zoom to the face", icon: "face", group: "zoom", run: () => editor.sight.frameFace() },
+    { keys: ["Z"], title: "Zoom to the landmark", icon: "target", group: "zoom", run: () => editor.sight.zoomToCurrent() },
+    { keys: ["Shift+Z"], title: "Zoom to each next landmark, on or off", run: () => editor.sight.toggleFollow() },
     { keys: ["+", "="], title: "Zoom in", icon: "plus", group: "zoom", run: () => canvas.zoom(1.4) },
     { keys: ["-"], title: "Zoom out", icon: "minus", group: "zoom", run: () => canvas.zoom(1 / 1.4) },
     toggle("L", "showLoupe", "Loupe", "loupe"),

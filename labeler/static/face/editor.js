@@ -6,12 +6,14 @@
 
 import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "../canvas/canvas.js";
-import { extent, flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
+import { flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
+import { KeyCursor } from "./key_cursor.js";
 import { Look } from "../canvas/look.js";
 import { PictureCache } from "../canvas/pictures.js";
 import { PictureProblem } from "./picture_problem.js";
 import { Selection } from "./selection.js";
+import { Sight } from "./sight.js";
 
 const NUDGE_PAUSE_MS = 450;
 /** What a dragged point comes from, and how its label came about. */
@@ -30,14 +32,13 @@ export class FaceEditor extends EventTarget {
     this.problem = new PictureProblem(root, { retry: () => this.open(this.view.face, this.picture) });
     this.selection = new Selection(this);
     this.boxKeys = new BoxKeys(this);
+    this.cursor = new KeyCursor(this);
+    this.sight = new Sight(this);
     new HiddenNote(root, this.canvas);
     this.view = null;
     this.ghosts = {};
     this.current = null;
     this.pen = 2;
-    this.keyboardCursor = null;
-    this.lastPlace = null;
-    this.follow = false;
     this.listen();
   }
 
@@ -52,8 +53,6 @@ export class FaceEditor extends EventTarget {
     });
     on("dragcancel", () => this.reload());
     on("box", ({ box }) => this.boxDrawn(box));
-    on("hover", ({ x }) => x !== null && this.hideCursor());
-    on("view", () => this.sharpen());
     on("layers", () => this.emit("changed", {}));
     this.session.addEventListener("view", ({ detail }) => this.receive(detail));
     window.addEventListener("pagehide", () => this.flush());
@@ -79,18 +78,17 @@ export class FaceEditor extends EventTarget {
       view,
       ghosts: {},
       current: null,
-      lastPlace: null,
-      keyboardCursor: null,
       pen: 2,
-      sharpened: false,
       placesBefore: new Map(),
     });
+    this.cursor.forget();
+    this.sight.sharpened = false;
     Object.assign(this.canvas.scene, { cursor: null, selection: null });
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
     this.pictures.hold(picture);
     this.session.saw(view);
     this.problem.show(view.picture.problem ?? failure?.message ?? null);
-    if (frameFace) this.frameFace();
+    if (frameFace) this.sight.frameFace();
     this.goTo(this.settle(this));
     if (view === known) this.confirm(view);
     return true;
@@ -134,7 +132,7 @@ export class FaceEditor extends EventTarget {
       // A box that is being drawn or moved is not the server's yet.
       box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
       current,
-      cursor: this.keyboardCursor,
+      cursor: this.cursor.place,
       cursorName: landmark ? landmark.name + hidden : "",
     });
     this.emit("changed", {});
@@ -169,14 +167,14 @@ export class FaceEditor extends EventTarget {
     this.flush();
     this.current = id;
     this.pen = 2;
-    this.keyboardCursor = null;
+    this.cursor.place = null;
     this.refresh();
   }
 
   /** Select by key or after an edit: with `follow`, the view goes to where the landmark is expected. */
   goTo(id) {
     this.select(id);
-    if (this.follow) this.zoomToExpected();
+    if (this.sight.follow) this.sight.zoomToExpected();
   }
 
   step(direction) {
@@ -238,7 +236,7 @@ export class FaceEditor extends EventTarget {
     this.canvas.reveal(id);
     this.showPoint(id, { x, y, v: this.pen });
     this.send([id], source);
-    this.lastPlace = [x, y];
+    this.cursor.lastPlace = [x, y];
     this.advance();
   }
 
@@ -246,7 +244,7 @@ export class FaceEditor extends EventTarget {
     this.flush();
     this.showPoint(id, { x, y });
     this.send([id], source);
-    this.lastPlace = [x, y];
+    this.cursor.lastPlace = [x, y];
   }
 
   advance() {
@@ -268,11 +266,7 @@ export class FaceEditor extends EventTarget {
     if (this.current === null) return;
     const point = this.view.points[this.current];
     if (point?.v === 0) return;
-    if (!point) {
-      const [x, y] = this.keyboardCursor ?? this.cursorStart();
-      this.keyboardCursor = this.within(x + dx, y + dy);
-      return this.refresh();
-    }
+    if (!point) return this.cursor.move(dx, dy);
     const [x, y] = this.within(point.x + dx, point.y + dy);
     this.showPoint(this.current, { x, y });
     this.sendSoon([this.current], "nudged");
@@ -286,19 +280,6 @@ export class FaceEditor extends EventTarget {
 
   within(x, y) {
     return [Math.min(Math.max(x, 0), this.picture.width), Math.min(Math.max(y, 0), this.picture.height)];
-  }
-
-  cursorStart() {
-    const expected = this.openGhosts()[this.current] ?? this.view.predictions[this.current];
-    if (expected) return [expected.x, expected.y];
-    const [x, y, w, h] = this.view.box ?? [0, 0, this.picture.width, this.picture.height];
-    return this.lastPlace ?? [x + w / 2, y + h / 2];
-  }
-
-  hideCursor() {
-    if (!this.keyboardCursor) return;
-    this.keyboardCursor = null;
-    this.refresh();
   }
 
   /** Send now what waits to be sent. */
@@ -317,19 +298,14 @@ export class FaceEditor extends EventTarget {
     const id = this.current;
     if (id === null) return this.note("Every landmark of this face has its label.");
     const ghost = this.openGhosts()[id];
-    if (ghost && !this.keyboardCursor) return this.place(id, ghost.x, ghost.y, "started");
-    const place = this.keyboardCursor ?? this.canvas.pointer;
+    if (ghost && !this.cursor.place) return this.place(id, ghost.x, ghost.y, "started");
+    const byKeys = Boolean(this.cursor.place);
+    const place = this.cursor.place ?? this.canvas.pointer;
     if (place) {
-      const byKeys = Boolean(this.keyboardCursor);
       this.place(id, ...place);
-      if (byKeys && this.waiting) this.startCursor();
-    } else if (!this.view.points[id] && !this.accept([id])) this.startCursor();
+      if (byKeys && this.waiting) this.cursor.show();
+    } else if (!this.view.points[id] && !this.accept([id])) this.cursor.show();
     else this.advance();
-  }
-
-  startCursor() {
-    this.keyboardCursor = this.cursorStart();
-    this.refresh();
   }
 
   clear() {
@@ -418,56 +394,6 @@ export class FaceEditor extends EventTarget {
     this.change({ box });
     this.session.setBox(this.view.face, box.map(round));
     this.emit("edited", { face: this.view.face });
-  }
-
-  // --- looking --------------------------------------------------------------------------------------------------
-
-  frameFace() {
-    const { width, height } = this.picture;
-    const [bx, by, bw, bh] = this.view.box ?? [0, 0, width, height];
-    const [x, y, w, h] = extent(this.view) ?? [bx, by, bw, bh];
-    const left = Math.max(x, 0);
-    const top = Math.max(y, 0);
-    this.canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8);
-  }
-
-  zoomToCurrent() {
-    const { current, view } = this;
-    const place = view?.points[current] ?? this.openGhosts()[current] ?? view?.predictions[current];
-    const [x, y] =
-      this.keyboardCursor ??
-      (place && place.x !== null ? [place.x, place.y] : (this.canvas.pointer ?? this.cursorStart()));
-    this.canvas.zoomTo(x, y);
-  }
-
-  /** Zoom to where the current landmark is or should be: its label, ghost or prediction; without any, stay. */
-  zoomToExpected() {
-    const id = this.current;
-    const places = [this.view?.points[id], this.openGhosts()[id], this.view?.predictions[id]];
-    const place = places.find((known) => known && known.x !== null);
-    if (place) this.canvas.zoomTo(place.x, place.y);
-  }
-
-  /** Follow on or off: every next landmark is zoomed to. */
-  toggleFollow() {
-    this.follow = !this.follow;
-    if (this.follow) this.zoomToExpected();
-    this.emit("changed", {});
-  }
-
-  // Once the zoom asks for more pixels than the screen-sized copy has, show the original.
-  async sharpen() {
-    const { picture } = this;
-    if (!picture || this.sharpened || this.pictures.hasOriginal(picture)) return;
-    const copy = this.canvas.scene.image;
-    if (
-      !copy ||
-      this.canvas.finestScale * (window.devicePixelRatio || 1) < (1.5 * copy.width) / picture.width
-    )
-      return;
-    this.sharpened = true;
-    const image = await this.pictures.original(picture).catch(() => null);
-    if (image && picture === this.picture) this.canvas.show({ image });
   }
 }
 

@@ -1,0 +1,78 @@
+"""The two pictures of README: `python benchmarks/readme_pictures.py docs` writes docs/label.png and docs/review.png.
+
+The faces are drawn by `mdmd/synthetic.py`, the labels are the drawings' own. On the label page half of a face is
+labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
+review page is that of `labeler demo`, whose three minutes of training are run for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from label_page import PAGE, Site, on_screen, serve
+from PIL import Image
+from playwright.sync_api import Page
+
+from labeler.demo import Demo
+from labeler.store import Point
+from mdmd.coco import read_coco
+
+SHOWN = "00049-breakfast.jpg"
+PLACED = 5
+SIZE = {"width": 1280, "height": 800}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="the folder for label.png and review.png")
+    out = parser.parse_args().out
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as site:
+        label_page(site, out / "label.png")
+        review_page(site, out / "review.png")
+
+
+def label_page(site: Site, out: Path) -> None:
+    project = Demo(site.workspace, labeled=40, unlabeled=20, name="pareidolias").prepare()
+    truth = {s.file_name: s.annotation for s in read_coco(project.folder / "demo_truth.json").samples}
+    images = {image.id: image.file_name for image in project.store.images()}
+    faces = {images[face.image_id]: face.id for face in project.store.faces()}
+    definition, annotation = project.definition, truth[SHOWN]
+    assert definition is not None
+    assert annotation is not None
+    places = dict(zip(definition.ids, annotation.points.tolist(), strict=True))
+    for key in definition.ids[:PLACED]:
+        project.store.edit_points(faces[SHOWN], {key: Point(*places[key], 2)})
+    with site.page(project) as page:
+        page.set_viewport_size(SIZE)
+        page.evaluate(f"{PAGE}.openFace({PAGE}.items.find(({{face}}) => face === {faces[SHOWN]}))")
+        page.get_by_label("Start faces from").select_option("mean")
+        page.wait_for_function(f"{PAGE}.proposal.shown")
+        page.keyboard.press("l")
+        page.mouse.move(*on_screen(page, *places[definition.ids[PLACED]]))
+        shoot(page, out)
+
+
+def review_page(site: Site, out: Path) -> None:
+    demo = Demo(site.workspace)
+    if demo.make():
+        raise SystemExit("the demo did not train")
+    with site.page(site.workspace.open(demo.name)) as page:
+        page.set_viewport_size(SIZE)
+        page.get_by_role("tab", name="Review").click()
+        page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")
+        shoot(page, out)
+
+
+def shoot(page: Page, out: Path) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=out)
+    # 256 colours, chosen so that the few pixels of the marks keep theirs: a quarter of the size.
+    few = Image.open(out).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
+    few.save(out, optimize=True)
+    print(f"{out}: {out.stat().st_size / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
