@@ -140,8 +140,11 @@ CREATE TABLE picture_files (
 ) STRICT;
 """
 
+#: How many standard deviations a run's 90 % ellipses reach; NULL where its predictions do not say.
+_RADII = "ALTER TABLE runs ADD COLUMN radius90 REAL CHECK (radius90 > 0);"
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:
