@@ -17,7 +17,7 @@ from labeler.runs import Run
 from mdmd.records import DataError
 
 STATIC = Path(__file__).parent.parent / "static"
-STYLES = ("shell/tokens.css", "shell/charts.css", "report/report.css")
+STYLES = ("shell/tokens.css", "shell/figures.css", "report/report.css")
 SHOWN_FACES = 6
 #: So many landmarks are listed one by one without being folded away.
 LISTED = 30

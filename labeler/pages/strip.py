@@ -1,0 +1,61 @@
+"""Held-out faces with what the model says of them now: it is seen to learn."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from labeler.markup import text
+from labeler.project import Project
+from labeler.report.heldout import HeldOut, read_heldout
+from labeler.runs import Run
+from labeler.screen_copies import WIDTHS
+from mdmd.metrics import face_nme
+from mdmd.records import DataError
+
+#: How many faces are shown; the same ones all the time, spread over those held out.
+SHOWN = 6
+#: How much wider than its box a face is shown.
+WIDER = 1.25
+
+
+def strip_html(project: Project, run: Run) -> str:
+    """The strip of a training; empty while it has looked at no held-out face."""
+    try:
+        found = read_heldout(run.folder)
+    except DataError:
+        return ""  # the report says what is wrong with it
+    if found is None:
+        return ""
+    count = len(found.samples)
+    chosen = sorted({round(k * (count - 1) / max(min(SHOWN, count) - 1, 1)) for k in range(min(SHOWN, count))})
+    when = "now" if found.step is None else f"at step {found.step:,}"
+    faces = "".join(_face(project, found, k) for k in chosen)
+    return (
+        f"<h3>Faces it does not learn from, {text(when)}</h3>"
+        f"<p class='quiet'>Rings are your labels, dots what the model says.</p><div class='strip'>{faces}</div>"
+    )
+
+
+def _face(project: Project, found: HeldOut, k: int) -> str:
+    sample = found.samples[k]
+    box = sample.box
+    side = WIDER * max(box.w, box.h)
+    left, top = box.x + (box.w - side) / 2, box.y + (box.h - side) / 2
+    url = f"api/projects/{quote(project.name)}/pictures/{sample.image_id}/image?width={WIDTHS[0]}"
+    marks = []
+    for n in range(len(found.definition.landmarks)):
+        if not found.labeled[k, n]:
+            continue
+        (tx, ty), (px, py) = found.truth[k, n], found.points[k, n]
+        kind = "off" if found.errors[k, n] > 0.10 else "near"
+        marks.append(
+            f"<g class='{kind}'><path d='M{tx:.1f} {ty:.1f}L{px:.1f} {py:.1f}'/>"
+            f"<circle class='label' cx='{tx:.1f}' cy='{ty:.1f}' r='{side / 60:.2f}'/>"
+            f"<circle class='found' cx='{px:.1f}' cy='{py:.1f}' r='{side / 100:.2f}'/></g>"
+        )
+    nme = 100 * float(face_nme(found.errors[k : k + 1])[0])
+    return (
+        f"<figure><svg class='face' viewBox='{left:.1f} {top:.1f} {side:.1f} {side:.1f}' role='img' "
+        f"aria-label='{text(sample.file_name)}'><image href='{url}' width='{sample.width}' height='{sample.height}'/>"
+        f"{''.join(marks)}</svg><figcaption>{nme:.1f} %</figcaption></figure>"
+    )
