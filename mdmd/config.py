@@ -100,7 +100,8 @@ class TrainConfig:
     `loss` "laplacian" is the likelihood of equation 4; "euclidean" (Table 5) lets the means follow the distance alone,
     and the covariances the likelihood of means that they cannot move, so that there is still something to calibrate.
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
-    `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly);
+    `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly); with
+    more labeled points than `full_source_points` the rest, the sources' share, falls in proportion (None: never);
     `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/inherit.py`);
     `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are where they have learned
     before, and with them the patch embedding and the position before the first (0: neither);
@@ -116,6 +117,7 @@ class TrainConfig:
     decay: Literal["linear", "cosine"] = "cosine"
     distance_share: float = 0.2
     target_share: float | None = 0.75
+    full_source_points: int | None = 225
     inherit: bool = True
     frozen_blocks: int = 6
     clip_norm: float | None = 1.0
@@ -132,7 +134,7 @@ class TrainConfig:
         for name in ("warmup_share", "average_decay"):
             value = getattr(self, name)
             refuse_unless(0 <= value < 1, f"{name} must be at least 0 and below 1, found {value}")
-        for name in ("learning_rate", "clip_norm", "batch_size"):
+        for name in ("learning_rate", "clip_norm", "batch_size", "full_source_points"):
             value = getattr(self, name)
             refuse_unless(value is None or value > 0, f"{name} must be above 0, found {value}")
         for name in ("weight_decay", "frozen_blocks"):
@@ -172,6 +174,7 @@ PRESETS: Mapping[str, Preset] = {
             decay="linear",
             distance_share=0.0,
             target_share=None,
+            full_source_points=None,
             inherit=False,
             frozen_blocks=0,
             clip_norm=None,

@@ -16,7 +16,7 @@ import torch
 from mdmd.augment import WARPS
 from mdmd.calibrate import Calibration, Method, calibrate
 from mdmd.checkpoint import Checkpoint
-from mdmd.config import ModelConfig
+from mdmd.config import ModelConfig, TrainConfig
 from mdmd.cropstore import CropStore
 from mdmd.crossfit import Predict, cross_fit, folds_of
 from mdmd.encoder import load_pretrained, load_weights
@@ -78,9 +78,17 @@ def adapt(
         log,
         "adapt",
         frozen_blocks=plan.train.frozen_blocks if learned else 0,
-        target_share=plan.train.target_share,
+        target_share=share_of_target(target, plan.train),
     )
     return _learn(checkpoint, (target,), run)
+
+
+def share_of_target(target: Dataset, config: TrainConfig) -> float | None:
+    """How often to draw the target: the more labeled points it has, the less the sources have to add."""
+    if config.target_share is None or config.full_source_points is None:
+        return config.target_share
+    points = sum(int(s.annotation.labeled.sum()) for s in target.split("train") if s.annotation is not None)
+    return 1 - (1 - config.target_share) * min(1.0, config.full_source_points / max(points, 1))
 
 
 def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:

@@ -18,7 +18,7 @@ def test_preset_paper_is_what_the_paper_prints():
     printed = {"loss": "laplacian", "optimizer": "adam", "learning_rate": 1e-4, "decay": "linear", "augment": "paper"}
     # Nothing that the paper does not have: warm-ups, decays, clipping, averaging, an uneven choice of sets.
     printed |= {"warmup_share": 0.0, "distance_share": 0.0, "layer_decay": 1.0, "weight_decay": 0.0}
-    printed |= {"clip_norm": None, "average_decay": 0.0, "target_share": None}
+    printed |= {"clip_norm": None, "average_decay": 0.0, "target_share": None, "full_source_points": None}
     assert {name: getattr(chosen.train, name) for name in printed} == printed
     assert not chosen.starts_from_base
 

@@ -25,7 +25,7 @@ from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import adapt, fewer_faces, start_encoder, train
+from mdmd.train import adapt, fewer_faces, share_of_target, start_encoder, train
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)
@@ -354,6 +354,16 @@ def test_batches_come_uniformly_from_the_sets_or_mostly_from_the_target(share, e
     drawn = np.bincount([draw_set(3, share, generator) for _ in range(4000)], minlength=3) / 4000
     np.testing.assert_allclose(drawn, expected, atol=0.03)
     assert draw_set(1, share, generator) == 0
+
+
+@pytest.mark.parametrize(
+    ("full", "expected"),
+    [(None, 0.75), (108, 0.75), (10_000, 0.75), (54, 0.875), (27, 0.9375)],
+)
+def test_the_more_labeled_points_the_target_has_the_less_of_the_sources_it_sees(sets, full, expected):
+    target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
+    assert share_of_target(target, replace(QUICK, target_share=0.75, full_source_points=full)) == expected
+    assert share_of_target(target, replace(QUICK, target_share=None, full_source_points=full)) is None
 
 
 def test_fewer_faces_leaves_other_splits(sets):
