@@ -10,7 +10,8 @@ import {
 } from "../face/commands.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { flaggedIds, summary } from "../face/face.js";
+import { DoubtSight } from "./doubt_sight.js";
+import { flaggedIds, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
@@ -50,10 +51,13 @@ export class ReviewPage {
       render: (item) => this.row(item),
       onSelect: (index) => this.open(index),
     });
-    this.editor = new FaceEditor(this.stage, session, { settle: (editor) => this.nextDoubtful(editor) });
+    this.editor = new FaceEditor(this.stage, session, {
+      settle: (editor) => this.nextDoubtful(editor),
+      sight: (editor) => new DoubtSight(editor),
+    });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
-    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.editor.select(id) });
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.choose(id) });
     this.skipping = new Skipping(this, () => this.head);
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
@@ -73,10 +77,21 @@ export class ReviewPage {
   }
 
   nextDoubtful({ view, definition, current }) {
-    if (!view || !definition) return null;
-    const left = flaggedIds(view, definition);
-    const order = definition.landmarks.map(({ id }) => id);
-    return left.find((id) => order.indexOf(id) > order.indexOf(current)) ?? left[0] ?? null;
+    if (!view || !definition || !flaggedIds(view, definition).length) return null;
+    return stepInDoubt(view, definition, current, 1);
+  }
+
+  /** To the next or previous point by doubt; where none is left, through all landmarks. */
+  stepDoubt(direction) {
+    const { editor } = this;
+    const id = editor.view && stepInDoubt(editor.view, editor.definition, editor.current, direction);
+    if (id) editor.goTo(id);
+    else editor.step(direction);
+  }
+
+  choose(id) {
+    this.editor.goTo(id);
+    this.editor.canvas.element.focus({ preventScroll: true });
   }
 
   async load() {
@@ -202,8 +217,12 @@ export class ReviewPage {
 
   acceptPoint() {
     const { editor } = this;
-    if (editor.current !== null && editor.accept([editor.current])) editor.advance();
-    else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
+    const certain = editor.view.predictions[editor.current]?.flagged === false;
+    if (editor.current !== null && editor.accept([editor.current])) {
+      // Who accepts a certain point goes through all of them.
+      if (certain && !editor.isComplete()) this.stepDoubt(1);
+      else editor.advance();
+    } else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
     else toast(this.root, "No doubtful point is left here. Shift+A accepts the whole face.");
   }
 
@@ -257,7 +276,7 @@ export class ReviewPage {
         undo: () => this.undo(),
         canUndo: () => this.trail.length || editor.view?.can_undo,
       }),
-      ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
+      ...landmarkSteps("doubtful point", (direction) => this.stepDoubt(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
       ...this.skipping.commands(),
