@@ -140,8 +140,17 @@ CREATE TABLE picture_files (
 ) STRICT;
 """
 
+#: Actions on many faces that were one decision: `batch` is the id of the first of them.
+_BATCHES = """
+CREATE TABLE batches (
+    action_id INTEGER PRIMARY KEY REFERENCES actions(id),
+    batch INTEGER NOT NULL REFERENCES actions(id)
+) STRICT;
+CREATE INDEX actions_of_batch ON batches(batch);
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _BATCHES)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

@@ -82,7 +82,7 @@ POINT: list[Step] = [
 
 
 def look(middle: list[float], *, follows: bool = False) -> list[Step]:
-    """Steps that change only what is seen; `middle` is the middle of the face in the picture; whether the view follows."""
+    """Steps that change only what is seen; `middle` is the middle of the face in the picture. Does the view follow?"""
     return [
         ("", "(window.was = { x: view.x, y: view.y, edges: c.scene.showEdges }, true)", True),
         ("Control+ArrowLeft", "[view.x - was.x, view.y - was.y]", [40, 0]),
