@@ -214,18 +214,23 @@ def collect(project: Project) -> list[str]:
         if not left or int(folder.name) in known or _run(folder).state != "done":
             continue
         try:
-            predictions = _read_predictions(folder / "predictions.json", {face.id for face in project.store.faces()})
+            faces = {face.id for face in project.store.faces()}
+            predictions, radius = _read_predictions(folder / "predictions.json", faces)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             project.store.add_predictions(int(folder.name), {})
             raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
-        if project.store.add_predictions(int(folder.name), predictions):
+        if project.store.add_predictions(int(folder.name), predictions, radius90=radius):
             brought.append(folder.name)
     return brought
 
 
-def _read_predictions(path: Path, faces: set[int]) -> dict[int, dict[int, PredictedPoint]]:
-    """Predicted points by face and landmark id, of `faces` only; raises ValueError and its like for anything odd."""
+def _read_predictions(path: Path, faces: set[int]) -> tuple[dict[int, dict[int, PredictedPoint]], float | None]:
+    """Predicted points by face and landmark id, of `faces` only, and how many standard deviations their 90 % ellipses
+    reach, if the file says so; raises ValueError and its like for anything odd."""
     coco = json.loads(path.read_text(encoding="utf-8"))
+    radius = coco.get("info", {}).get("radius90")
+    if radius is not None and not 0 < float(radius) < math.inf:
+        raise ValueError(f"found the radius {radius} of 90 % ellipses, wanted a number above 0")
     ids = coco["categories"][0]["landmark_ids"]
     found = {}
     for record in coco["annotations"]:
@@ -241,7 +246,7 @@ def _read_predictions(path: Path, faces: set[int]) -> dict[int, dict[int, Predic
             x, y, sxx, sxy, syy, p_off = numbers
             points[int(key)] = PredictedPoint(x, y, (sxx, sxy, syy), p_off, bool(flagged))
         found[record["id"]] = points
-    return found
+    return found, None if radius is None else float(radius)
 
 
 _MDMD = (sys.executable, "-m", "mdmd.cli")

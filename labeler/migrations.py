@@ -140,6 +140,9 @@ CREATE TABLE picture_files (
 ) STRICT;
 """
 
+#: How many standard deviations a run's 90 % ellipses reach; NULL where its predictions do not say.
+_RADII = "ALTER TABLE runs ADD COLUMN radius90 REAL CHECK (radius90 > 0);"
+
 #: Actions on many faces that were one decision: `batch` is the id of the first of them.
 _BATCHES = """
 CREATE TABLE batches (
@@ -150,7 +153,7 @@ CREATE INDEX actions_of_batch ON batches(batch);
 """
 
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _BATCHES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

@@ -20,7 +20,11 @@ from sqlite_utils import Database
 
 from labeler.history import ANYTHING, Action, Seen, replay
 from labeler.migrations import migrate
+from mdmd.radial import LAPLACIAN
 from mdmd.records import Box, DataError
+
+#: The Laplacian's, for predictions that do not say how far their ellipses reach.
+RADIUS90 = LAPLACIAN.radius(0.9)
 
 
 class NotFoundError(DataError):
@@ -72,13 +76,17 @@ class Point:
 
 @dataclass(frozen=True)
 class PredictedPoint:
-    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off."""
+    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off.
+
+    `radius90` is how many standard deviations the ellipse reaches that holds the point with 90 %.
+    """
 
     x: float
     y: float
     cov: tuple[float, float, float]
     p_off: float
     flagged: bool
+    radius90: float = RADIUS90
 
 
 #: Labels that were predictions until a person took them: looked at one by one or face by face, or unseen in a batch.
@@ -555,18 +563,30 @@ class Store:
         """For each face the newest run that predicted it, and its points by landmark id."""
         where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
         found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
-        for r in self._rows(f"SELECT * FROM current_predictions {where}", *parameters):
+        for r in self._rows(
+            "SELECT p.*, r.radius90 FROM current_predictions AS p JOIN runs AS r ON r.id = p.run_id " + where,
+            *parameters,
+        ):
             covariance = (r["sxx"], r["sxy"], r["syy"])
-            point = PredictedPoint(r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]))
+            point = PredictedPoint(
+                r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]), r["radius90"] or RADIUS90
+            )
             found.setdefault(r["face_id"], (r["run_id"], {}))[1][r["landmark_id"]] = point
         return found
 
-    def add_predictions(self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]]) -> bool:
-        """Bring in what a run predicted, all or nothing; False when this run was brought in before."""
+    def add_predictions(
+        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
+    ) -> bool:
+        """Bring in what a run predicted, all or nothing; False when this run was brought in before.
+
+        `radius90` is that of all its points, None where the run does not say.
+        """
         with self._transaction() as db:
             if self._rows("SELECT id FROM runs WHERE id = ?", run_id):
                 return False
-            db.execute("INSERT INTO runs (id, collected_at) VALUES (?, ?)", (run_id, self._clock()))
+            db.execute(
+                "INSERT INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)", (run_id, self._clock(), radius90)
+            )
             for face_id, points in faces.items():
                 for landmark_id, p in points.items():
                     db.execute(

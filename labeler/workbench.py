@@ -428,4 +428,4 @@ class Workbench:
 
 
 def _predicted(point: PredictedPoint) -> dict[str, Any]:
-    return {"x": point.x, "y": point.y, "cov": list(point.cov), "p_off": point.p_off, "flagged": point.flagged}
+    return {**asdict(point), "cov": list(point.cov)}

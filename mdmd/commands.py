@@ -11,20 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from mdmd import bases, checkpoint, comparison
 from mdmd.atomic import write_json
-from mdmd.coco import PREDICTED, ids_are_sound, read_coco, to_coco
+from mdmd.coco import read_coco
 from mdmd.config import Preset, of_base, preset, to_json
-from mdmd.evaluate import FlagRule, counterparts, evaluate, plain, probabilities_off
+from mdmd.evaluate import FlagRule, counterparts, evaluate, plain
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, predict
+from mdmd.predicted import predicted_coco
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched, writes_files
-from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Prediction, Sample
+from mdmd.records import Box, DataError, Dataset, Definition, Prediction, Sample
 from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
@@ -34,6 +33,8 @@ from mdmd.train import adapt, fewer_faces, train
 
 #: The file in a run's folder that a broken-off run goes on from.
 STATE = "resume.safetensors"
+#: The file in a run's folder with what its model says of the held-out faces.
+HELDOUT = "heldout.json"
 
 
 def _rule(options: argparse.Namespace) -> FlagRule:
@@ -54,6 +55,7 @@ def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> 
         keep=Keep(options.out / STATE, every=options.save_every),
         processes=processes,
         crops=default_home(os.environ) / "crops",
+        heldout=options.out / HELDOUT,
     )
 
 
@@ -107,6 +109,7 @@ def _clear(out: Path, *, fresh: bool) -> None:
         (out / STATE).unlink(missing_ok=True)
     if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
         (out / "log.jsonl").unlink(missing_ok=True)
+        (out / HELDOUT).unlink(missing_ok=True)
     (out / "error.json").unlink(missing_ok=True)
 
 
@@ -137,7 +140,7 @@ def run_adapt(options: argparse.Namespace) -> None:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
             folder = bases.base_folder(options.bases, sources, config, options.weights, first)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0, heldout=None)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
 
@@ -227,32 +230,9 @@ def run_predict(options: argparse.Namespace) -> None:
 
         raw = predict(made.model, samples, head, on_batch=told)
     predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-    p_off = [
-        probabilities_off(definition, p, s, rule.tolerance, calibration.law)
-        for p, s in zip(predictions, samples, strict=True)
-    ]
-    threshold = rule.threshold_for(np.array(p_off))
-    if not ids_are_sound(samples):
-        samples = [replace(s, face_id=number, image_id=0) for number, s in enumerate(samples, start=1)]
-    labels, extras = [], {}
-    for sample, found, off in zip(samples, predictions, p_off, strict=True):
-        visible = np.full(len(found.points), 2)
-        labels.append(replace(sample, annotation=Annotation(found.points, visible)))
-        extras[sample.face_id] = {
-            "source": PREDICTED,
-            "covariance": found.covariance[:, (0, 0, 1), (0, 1, 1)].round(4).tolist(),
-            "p_off": [round(float(p), 4) for p in off],
-            "flagged": [bool(p > threshold) for p in off],
-        }
-    info = {
-        "description": "predictions, not labels",
-        "model": options.model.name,
-        "head": head,
-        "tolerance": rule.tolerance,
-        "threshold": threshold,
-    }
-    write_json(options.out, to_coco(labels, definition, info=info, attributes=extras), indent=None)
-    flagged = sum(sum(extra["flagged"]) for extra in extras.values())
+    coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=options.model.name, head=head)
+    write_json(options.out, coco, indent=None)
+    flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
 
 

@@ -20,7 +20,8 @@ class Plan:
     `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
     budget and without one fold, to calibrate on all faces too. `keep` is where the run's state is kept to go on from
     after a break (not in the middle of folds); None: nowhere. `crops` is the folder where cut faces are kept for later
-    runs, or None for one that lasts as long as this run.
+    runs, or None for one that lasts as long as this run. `heldout` is the file that says what the model finds on the
+    held-out faces (see `predicted_coco`), rewritten at each evaluation; None: none.
     """
 
     train: TrainConfig
@@ -33,3 +34,4 @@ class Plan:
     keep: Keep | None = None
     processes: Processes = field(default_factory=Processes)
     crops: Path | None = None
+    heldout: Path | None = None

@@ -140,7 +140,8 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         processes=plan.processes.count,
     )
     start = copy.deepcopy(checkpoint.model) if plan.folds else None
-    watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held))
+    out = plan.heldout if plan.processes.main else None
+    watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held), rule=plan.rule, out=out)
     state = _state(checkpoint.model, datasets, plan, log, stage)
     checkpoint.model = run.fitted(checkpoint.model, learned, watch, state, began)
     for dataset in held:
@@ -157,6 +158,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
             found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
             numbers = evaluate(dataset.definition, found, faces, plan.rule, calibration.law) if faces else {}
             checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
+            watch.tell(checkpoint.model, found, faces, calibration.law, final=True)
     checkpoint.model.cpu()
     checkpoint.history.update(
         stage=stage,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+from mdmd.atomic import write_json
 from mdmd.checkpoint import Checkpoint
 from mdmd.evaluate import FlagRule, evaluate
 from mdmd.model import MDMD
 from mdmd.predict import VIEWS, View, predict_crops, views_ahead
-from mdmd.radial import LAPLACIAN
+from mdmd.predicted import predicted_coco
+from mdmd.radial import LAPLACIAN, RadialLaw
 from mdmd.records import Prediction, Sample
 from mdmd.runlog import RunLog
 
@@ -19,7 +22,8 @@ BATCH = 32
 class Watch:
     """Held-out faces of one head, cut once, to measure a model on while and after it learns.
 
-    `closing` is how many seconds the `following` measurements after the last step will take, going by the last report;
+    What a report finds also goes to the file `out`, where one is named, for whoever wants to see it. `closing` is how
+    many seconds the `following` measurements after the last step will take, going by the last report;
     0 before there was one.
     """
 
@@ -32,6 +36,8 @@ class Watch:
         head: str | None = None,
         *,
         following: int = 0,
+        rule: FlagRule | None = None,
+        out: Path | None = None,
     ) -> None:
         self.closing = 0.0
         self._following = following
@@ -39,6 +45,8 @@ class Watch:
         self.log = log
         self.stage = stage
         self.head = head or checkpoint.target
+        self.rule = rule or FlagRule()
+        self.out = out
         self.batches = list(views_ahead(faces, checkpoint.model.config, batch_size=BATCH))
 
     def predictions(self, model: MDMD, views: Sequence[View] | None = None) -> list[Prediction]:
@@ -57,5 +65,20 @@ class Watch:
         took = time.monotonic() - began
         # One more report like this, and the measurements with every view.
         self.closing = took * (1 + self._following * len(VIEWS[model.config.views]))
-        measured = evaluate(model.head_definition(self.head), found, self.faces, FlagRule(), LAPLACIAN)
-        self.log.event("eval", stage=self.stage, step=step, nme=round(measured["nme"], 3), faces=len(self.faces))
+        measured = evaluate(model.head_definition(self.head), found, self.faces, self.rule, LAPLACIAN)
+        nme, low, high = (round(measured[key], 3) for key in ("nme", "nme_low", "nme_high"))
+        self.log.event("eval", stage=self.stage, step=step, nme=nme, low=low, high=high, faces=len(self.faces))
+        self.tell(model, found, self.faces, LAPLACIAN, step=step, final=False)
+
+    def tell(
+        self, model: MDMD, found: Sequence[Prediction], faces: Sequence[Sample], law: RadialLaw, **info: object
+    ) -> None:
+        """Write what was `found` on `faces`; where that cannot be written, the log says so and all goes on."""
+        if self.out is None:
+            return
+        definition = model.head_definition(self.head)
+        told = predicted_coco(definition, found, faces, self.rule, law, head=self.head, stage=self.stage, **info)
+        try:
+            write_json(self.out, told, indent=None)
+        except OSError as error:
+            self.log.warn(f"what the held-out faces look like could not be written: {error.strerror or error}")

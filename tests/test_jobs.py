@@ -260,9 +260,12 @@ def test_predictions_are_collected_once(project: Project):
     number, points = project.store.predictions()[4]
     assert (number, points[1].cov, points[1].p_off, points[1].flagged) == (1, (4, 1, 9), 0.3, True)
     assert sorted(project.store.predictions()) == [4, 5]
-    leave_predictions(project, 2, predictions_of(project, [4], p_off=0.1))
+    reaching = predictions_of(project, [4], p_off=0.1)
+    reaching["info"] = {"radius90": 2.05}
+    leave_predictions(project, 2, reaching)
     assert jobs.collect(project) == ["002"]
-    assert project.store.predictions()[4][0] == 2
+    number, points = project.store.predictions()[4]
+    assert (number, {point.radius90 for point in points.values()}) == (2, {2.05})
     assert folder.is_dir()
 
 

@@ -46,6 +46,35 @@ def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
     assert [e["stage"] for e in events if e["event"] == "start"] == ["adapt"]
 
 
+def test_what_a_run_says_of_its_held_out_faces_can_be_recomputed_from_its_files(run, drawn):
+    """By other arithmetic than the tool's: JSON in, sums out."""
+    told, numbers = (json.loads((run / name).read_text()) for name in ("heldout.json", "metrics.json"))
+    truth = {face["id"]: face for face in json.loads(drawn[1].read_text())["annotations"]}
+    pair = told["categories"][0]["normalizer"]
+    assert (told["info"]["final"], told["info"]["stage"]) == (True, "adapt")
+    errors, inside, points = [], 0, 0
+    for face in told["annotations"]:
+        true, found = truth[face["id"]]["keypoints"], face["keypoints"]
+        middles = []
+        for side in pair:
+            members = side if isinstance(side, list) else [side]
+            middles.append([sum(true[3 * k + axis] for k in members) / len(members) for axis in (0, 1)])
+        unit = math.dist(*middles)
+        own = []
+        for k, (xx, xy, yy) in enumerate(face["attributes"]["covariance"]):
+            if not true[3 * k + 2]:
+                continue
+            dx, dy = true[3 * k] - found[3 * k], true[3 * k + 1] - found[3 * k + 1]
+            own.append(math.hypot(dx, dy) / unit)
+            squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
+            inside += squared <= told["info"]["radius90"] ** 2
+            points += 1
+        errors.append(sum(own) / len(own))
+    assert len(told["annotations"]) == numbers["n"] == len(errors)
+    assert numbers["nme"] == pytest.approx(100 * sum(errors) / len(errors), abs=0.01)
+    assert numbers["coverage90"] == pytest.approx(inside / points, abs=1e-4)
+
+
 def test_settings_reach_the_run_and_a_base_keeps_its_own(drawn, tmp_path, capsys):
     _, objects = drawn
     switches = ["--set", "model.groups=5", "--set", "model.tokens=both", "--set", "train.loss=euclidean"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -266,9 +267,11 @@ def test_predictions_come_in_once_and_the_newest_run_of_a_face_counts(store: Sto
     first, second = add_face(store), add_face(store, "b.png")
     old, new = (PredictedPoint(x, 2.0, (1.0, 0.0, 1.0), 0.5, True) for x in (1.0, 7.0))
     assert store.add_predictions(9, {first: {1: old}, second: {1: old}})
-    assert store.add_predictions(10, {first: {1: new}})
+    assert store.add_predictions(10, {first: {1: new}}, radius90=2.1)
     assert not store.add_predictions(10, {first: {1: old}})
-    assert store.predictions() == {first: (10, {1: new}), second: (9, {1: old})}
+    reaching = replace(new, radius90=2.1)
+    assert store.predictions() == {first: (10, {1: reaching}), second: (9, {1: old})}
+    assert old.radius90 == pytest.approx(2.246, abs=1e-3)  # the Laplacian's
     assert store.collected_runs() == {9, 10}
 
 

@@ -175,13 +175,11 @@ def test_nothing_is_drawn_while_nothing_changes(stage: Page) -> None:
     assert count == [0, 1]
 
 
-def test_the_ellipse_is_the_ninety_percent_region_of_the_laplacian(stage: Page) -> None:
+def test_the_ellipse_reaches_so_many_standard_deviations(stage: Page) -> None:
     covariance = np.array([[9.0, 4.0], [4.0, 16.0]])
-    ellipse = stage.evaluate("async () => (await import('/ui/canvas/drawing.js')).ellipseOf([9, 4, 16])")
+    ellipse = stage.evaluate("async () => (await import('/ui/canvas/drawing.js')).ellipseOf([9, 4, 16], 2.5)")
     values, vectors = np.linalg.eigh(covariance)
-    radius = 2.246  # 1 - (1 + sqrt(3) r) exp(-sqrt(3) r) = 0.9
-    assert 1 - (1 + 3**0.5 * radius) * np.exp(-(3**0.5) * radius) == pytest.approx(0.9, abs=1e-4)
-    assert (ellipse["minor"], ellipse["major"]) == pytest.approx(radius * np.sqrt(values))
+    assert (ellipse["minor"], ellipse["major"]) == pytest.approx(2.5 * np.sqrt(values))
     axis = np.array([np.cos(ellipse["angle"]), np.sin(ellipse["angle"])])
     assert abs(axis @ vectors[:, 1]) == pytest.approx(1)
 
@@ -189,7 +187,7 @@ def test_the_ellipse_is_the_ninety_percent_region_of_the_laplacian(stage: Page) 
 def test_only_the_current_doubtful_point_has_a_filled_ellipse(stage: Page) -> None:
     filled = stage.evaluate("""async () => {
       const settled = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      const doubtful = (x, y) => ({ x, y, cov: [200, 0, 200], p_off: 0.5, flagged: true });
+      const doubtful = (x, y) => ({ x, y, cov: [200, 0, 200], radius90: 2.2, p_off: 0.5, flagged: true });
       const predictions = { new0: doubtful(100, 100), new1: doubtful(300, 200) };
       const alpha = (x, y) => {
         const [left, top] = canvas.viewport.toScreen(x, y).map((v) => Math.round(v * devicePixelRatio));

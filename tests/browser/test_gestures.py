@@ -22,7 +22,7 @@ FACE = """() => {
       landmark("a", 5), landmark("b", 5), landmark("c", 9), landmark("d", 5), landmark("e", 5)] },
     points: { a: { x: 100, y: 100, v: 2 }, b: { x: 200, y: 150, v: 1 }, c: { x: 150, y: 200, v: 2 },
               d: { x: null, y: null, v: 0 } },
-    predictions: { e: { x: 300, y: 50, flagged: false, cov: [1, 0, 1] } },
+    predictions: { e: { x: 300, y: 50, flagged: false, cov: [1, 0, 1], radius90: 2.2 } },
     current: "a",
   });
   for (const name of ["transform", "transformend", "dragcancel", "drag"])

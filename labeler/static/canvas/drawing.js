@@ -4,16 +4,13 @@ import { COLOURS, DOUBT } from "../shell/definition.js";
 import { drawGhosts } from "./ghosts.js";
 import { drawCross, drawTag, strokeOnDark } from "./marks.js";
 
-/** Mahalanobis radius that holds 90 % of the 2-D Laplacian. */
-export const R90 = 2.246;
-
-/** Semi-axes in pixels and rotation of the 90 % region of covariance [sxx, sxy, syy]. */
-export function ellipseOf([sxx, sxy, syy]) {
+/** Semi-axes in pixels and rotation of the ellipse that reaches `radius` standard deviations of [sxx, sxy, syy]. */
+export function ellipseOf([sxx, sxy, syy], radius) {
   const mean = (sxx + syy) / 2;
   const spread = Math.hypot((sxx - syy) / 2, sxy);
   return {
-    major: R90 * Math.sqrt(Math.max(mean + spread, 0)),
-    minor: R90 * Math.sqrt(Math.max(mean - spread, 0)),
+    major: radius * Math.sqrt(Math.max(mean + spread, 0)),
+    minor: radius * Math.sqrt(Math.max(mean - spread, 0)),
     angle: Math.atan2(2 * sxy, sxx - syy) / 2,
   };
 }
@@ -175,7 +172,7 @@ function drawPrediction(context, { landmark, x, y, prediction }, radius, scene) 
 
 function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
   if (!prediction.cov) return;
-  const { major, minor, angle } = ellipseOf(prediction.cov);
+  const { major, minor, angle } = ellipseOf(prediction.cov, prediction.radius90);
   const path = new Path2D();
   path.ellipse(x, y, Math.max(major * viewport.scale, 1), Math.max(minor * viewport.scale, 1), angle, 0, 2 * Math.PI);
   // Only the doubtful point that is being looked at is loud: nine filled ellipses would hide the face.

@@ -43,8 +43,8 @@ export class DoubtSight extends Sight {
       if (current === null && this.near) this.frameFace({ glide: true });
       return;
     }
-    const cov = view.predictions[current]?.cov;
-    const reach = cov ? ellipseOf(cov).major : 0;
+    const prediction = view.predictions[current];
+    const reach = prediction ? ellipseOf(prediction.cov, prediction.radius90).major : 0;
     const { viewport } = canvas;
     const face = faceSize(view);
     const half = Math.max(Math.min(Math.max(ELLIPSES * reach, LEAST * face), MOST * face), 1.2 * reach);
