@@ -37,6 +37,12 @@ export function stepInDoubt(view, definition, current, direction) {
   return (direction > 0 ? left.find(beyond) : left.findLast(beyond)) ?? left.at(direction > 0 ? 0 : -1) ?? null;
 }
 
+/** How many of the predicted points that nobody has labeled are expected to be wrong: the sum of their probabilities. */
+export function expectedWrong(view, definition) {
+  const left = byDoubt(view, definition).filter((id) => !view.points[id]);
+  return left.reduce((sum, id) => sum + view.predictions[id].p_off, 0);
+}
+
 /** {state, labeled, of, flagged, skip} as the list of pictures has it, from a fresh view. */
 export function summary(view, definition) {
   const of = definition?.landmarks.length ?? 0;

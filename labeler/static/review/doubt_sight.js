@@ -9,7 +9,9 @@ import { remember } from "../shell/memory.js";
 const KEY = "mdmd.review.follow";
 /** Half of what is shown around a point: three of its ellipses, but no less and no more than these shares of the face. */
 const ELLIPSES = 3;
-const [LEAST, MOST] = [0.2, 0.6];
+const [LEAST, MOST] = [0.35, 0.75];
+/** More CSS pixels to a pixel of the picture show its grain and not the face. */
+const CLOSEST = 6;
 /** A view that is up to so much wider or closer than it would be chosen is kept. */
 const [WIDER, CLOSER] = [1.5, 3];
 /** The ellipse keeps away from the edge of the view by this share of it. */
@@ -48,7 +50,7 @@ export class DoubtSight extends Sight {
     const { viewport } = canvas;
     const face = faceSize(view);
     const half = Math.max(Math.min(Math.max(ELLIPSES * reach, LEAST * face), MOST * face), 1.2 * reach);
-    const fitting = viewport.clamp(Math.min(viewport.width, viewport.height) / (2 * half));
+    const fitting = viewport.clamp(Math.min(Math.min(viewport.width, viewport.height) / (2 * half), CLOSEST));
     const fits = viewport.scale > fitting / WIDER && viewport.scale < fitting * CLOSER;
     if (!fits || !inView(viewport, place, reach)) canvas.glideTo(place.x, place.y, fits ? viewport.scale : fitting);
     this.near = true;
