@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field, FiniteFloat
 
 from labeler import schema
@@ -18,6 +18,7 @@ from labeler.history import Seen
 from labeler.project import Workspace
 from labeler.proposals import Start
 from labeler.ranking import Measure
+from labeler.report.reports import report_of
 from labeler.schema import DefinitionError
 from labeler.screen_copies import WIDTHS
 from labeler.store import ConflictError, NotFoundError, StorageError
@@ -313,6 +314,11 @@ def checks(bench: Bench, face_id: Key) -> dict[str, Any]:
 @routes.post("/faces/{face_id}/checks")
 def say_right(bench: Bench, face_id: Key, body: RightBody) -> dict[str, Any]:
     return bench.say_right(face_id, body.kind, body.landmarks, right=body.right, annotator=body.annotator)
+
+
+@routes.get("/runs/{run_id}/report")
+def report(bench: Bench, run_id: str, against: str | None = None) -> HTMLResponse:
+    return HTMLResponse(report_of(bench.project, run_id, against=against, linked=True))
 
 
 @routes.get("/definition")

@@ -1,4 +1,4 @@
-"""The command line of the tool: new, open, import, train, prelabel, export, demo."""
+"""The command line of the tool: new, open, import, train, prelabel, report, export, demo."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from labeler.console import follow, serve
 from labeler.dataset import read_pictures
 from labeler.demo import Demo
 from labeler.project import Workspace, name_problem
+from labeler.report.reports import write_report
 from labeler.sources import DRAWN, Source, machine_sources
 from mdmd.pictures import pictures_in
 from mdmd.records import DataError, Definition, load_definition, shipped_definitions
@@ -166,6 +167,16 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     _name(find)
     find.add_argument("--run", dest="run_id", metavar="ID", help="the run whose model predicts (default: the newest)")
+    tell = command(
+        "report",
+        run_report,
+        "Write how good a training is on the faces it has not learned from, as one HTML file.",
+        "labeler report monkeys --out monkeys.html",
+    )
+    _name(tell)
+    tell.add_argument("--run", dest="run_id", metavar="ID", help="the training (default: the newest that is done)")
+    tell.add_argument("--against", metavar="ID", help="the training to compare with (default: the one before)")
+    tell.add_argument("--out", type=Path, metavar="FILE.html", help="(default: report.html in the run's folder)")
 
 
 def _name(command: argparse.ArgumentParser) -> None:
@@ -272,6 +283,16 @@ def run_prelabel(options: argparse.Namespace, workspace: Workspace) -> int:
     run = jobs.start_prelabel(project, options.run_id)
     print(f"predicting {run.faces} faces on {run.images} pictures: {run.folder}")
     return follow(project, run)
+
+
+def run_report(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler report`."""
+    project = workspace.open(options.name)
+    done = [run.id for run in jobs.runs(project) if run.kind == "train" and run.has_model]
+    if options.run_id is None and not done:
+        raise DataError(f"project {project.name!r} has no finished training to report on; train first")
+    print(write_report(project, options.run_id or done[0], against=options.against, out=options.out))
+    return 0
 
 
 def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:

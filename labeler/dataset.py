@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import numpy as np
 from labeler.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
 from mdmd.atomic import write_json
 from mdmd.coco import from_coco, read_coco, to_coco
-from mdmd.records import Annotation, DataError, Dataset, Definition, Sample
+from mdmd.records import Annotation, DataError, Dataset, Definition, Sample, box_of_points
+
+#: How much longer than the labels' own a box is that nobody has drawn.
+BOX_SCALE = 1.3
 
 
 def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
@@ -49,6 +53,20 @@ def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Poi
         image_id=picture.id,
         face_id=face.id,
     )
+
+
+def boxed_by_labels(sample: Sample) -> Sample:
+    """`sample` with a box around its labels if its own is the whole picture and most landmarks are labeled.
+
+    Nobody has drawn such a box, and a face fills its crop better without the rest of the picture; `mdmd predict
+    --find-boxes` looks for the faces without labels in the same way.
+    """
+    box, labels = sample.box, sample.annotation
+    whole = (box.x, box.y, box.w, box.h) == (0, 0, sample.width, sample.height)
+    if not whole or labels is None or labels.labeled.mean() <= 0.5:
+        return sample
+    around = box_of_points(labels.points[labels.labeled], margin=(BOX_SCALE - 1) / 2)
+    return replace(sample, box=around) if min(around.w, around.h) > 0 else sample
 
 
 def write_coco(

@@ -253,7 +253,7 @@ _MDMD = (sys.executable, "-m", "mdmd.cli")
 
 
 def _predict(project: Project, model: Path, folder: Path) -> list[Any]:
-    files = ["--faces", folder / "faces.json", "--out", folder / "predictions.json"]
+    files = ["--faces", folder / "faces.json", "--find-boxes", "--out", folder / "predictions.json"]
     return [*_MDMD, "predict", model, *files, *project.settings.options]
 
 

@@ -8,12 +8,12 @@ import tempfile
 import threading
 import unicodedata
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from labeler import schema
 from labeler.checks import LabelChecks
-from labeler.dataset import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
+from labeler.dataset import boxed_by_labels, labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of
 from labeler.originals import Originals
 from labeler.pace import seconds_a_face, seconds_a_look
@@ -259,11 +259,12 @@ class Project:
 
     def training_set(self) -> Dataset:
         """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them, and
-        no skipped face.
+        no skipped face. Where nobody has drawn a box, it is one around the labels.
 
         Raises DataError while no landmark is defined, like the next two.
         """
-        return self._dataset({face.face for face in self._training(self._wanted())})
+        dataset = self._dataset({face.face for face in self._training(self._wanted())})
+        return replace(dataset, samples=tuple(map(boxed_by_labels, dataset.samples)))
 
     def unlabeled_faces(self) -> Dataset:
         """Faces that are neither completely labeled nor skipped: what there is to pre-label."""

@@ -200,6 +200,11 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--faces", type=Path, metavar="F.json", help="faces with boxes, as COCO JSON, instead of bare pictures"
     )
+    command.add_argument(
+        "--find-boxes",
+        action="store_true",
+        help="where the box is the whole picture, look for the face: around its points, closer each time",
+    )
     command.add_argument("--head", help="which head answers (default: the target's)")
     command.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
     _flag_options(command)

@@ -19,7 +19,7 @@ from mdmd.evaluate import FlagRule, counterparts, evaluate, plain
 from mdmd.experiments import Experiment, launch_process
 from mdmd.pictures import picture_size, pictures_in
 from mdmd.plan import Plan
-from mdmd.predict import compute_device, predict
+from mdmd.predict import compute_device, find_boxes, predict
 from mdmd.predicted import predicted_coco
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched, writes_files
@@ -223,6 +223,8 @@ def run_predict(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
     samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
     made.model.to(compute_device())
+    if options.find_boxes:
+        samples = _with_found_boxes(made, samples, head)
     with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
 
         def told(done: int) -> None:
@@ -234,6 +236,14 @@ def run_predict(options: argparse.Namespace) -> None:
     write_json(options.out, coco, indent=None)
     flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
+
+
+def _with_found_boxes(made: checkpoint.Checkpoint, samples: Sequence[Sample], head: str) -> list[Sample]:
+    """`samples`, with the model's own boxes for those whose box is the whole picture."""
+    whole = [k for k, s in enumerate(samples) if (s.box.x, s.box.y, s.box.w, s.box.h) == (0, 0, s.width, s.height)]
+    scale = float(made.history.get("box_scale", 1.0))
+    found = dict(zip(whole, find_boxes(made.model, [samples[k] for k in whole], head, scale=scale), strict=True))
+    return [found.get(k, sample) for k, sample in enumerate(samples)]
 
 
 def run_sources_add(options: argparse.Namespace) -> None:

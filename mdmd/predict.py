@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from mdmd.geometry import Crop, mirror_covariance, mirror_points
 from mdmd.heads import factor_to_covariance
 from mdmd.loader import crops_ahead
 from mdmd.model import MDMD
-from mdmd.records import Prediction, Sample
+from mdmd.records import Box, Prediction, Sample, box_of_points
 
 
 def compute_device() -> torch.device:
@@ -49,6 +49,12 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
     "single": (View(),),
     "two": (View(zoom=0.86, mirrored=True), View(zoom=1.14)),
 }
+
+
+#: Looks that follow each other, at most, to find a face's box, and how little of its side the box moves at the end.
+PASSES, STILL = 4, 0.02
+#: Points that lie closer together than this, in pixels, show no face.
+SMALLEST = 8.0
 
 
 def views_ahead(
@@ -129,13 +135,57 @@ def predict(
     samples: Sequence[Sample],
     head: str,
     *,
+    views: Sequence[View] | None = None,
     batch_size: int = 32,
     on_batch: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
-    """A prediction for each sample, from its picture and box; `on_batch` hears how many are done."""
+    """A prediction for each sample, from its picture and box; `on_batch` hears how many are done, `views` as above."""
     predictions: list[Prediction] = []
     for images, crops in views_ahead(samples, model.config, batch_size=batch_size):
-        predictions += predict_crops(model, images, head, crops)
+        predictions += predict_crops(model, images, head, crops, views=views)
         if on_batch is not None:
             on_batch(len(predictions))
     return predictions
+
+
+def find_boxes(
+    model: MDMD, samples: Sequence[Sample], head: str, *, scale: float, passes: int = PASSES
+) -> list[Sample]:
+    """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
+
+    It looks into each box it is given (the whole picture, say), then around the points that it saw there, up to
+    `passes` times or until the box stays where it is. How near this comes to given boxes: benchmarks/RESULTS.md.
+    """
+    found = list(samples)
+    moving = list(range(len(found)))
+    for _ in range(passes):
+        seen = predict(model, [found[k] for k in moving], head, views=VIEWS["single"])
+        around = {k: box_of_points(p.points, margin=(scale - 1) / 2) for k, p in zip(moving, seen, strict=True)}
+        boxes = {k: box for k, box in around.items() if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0}
+        moving = [k for k, box in boxes.items() if _moved(found[k].box, box) > STILL]
+        for k, box in boxes.items():
+            found[k] = replace(found[k], box=box)
+        if not moving:
+            break
+    return found
+
+
+def box_scale(samples: Sequence[Sample]) -> float:
+    """How much longer the boxes of labeled faces are than their points' own: the median; 1 where no face tells.
+
+    Only faces with most of their landmarks labeled tell.
+    """
+    ratios = []
+    for sample in samples:
+        if sample.annotation is None or sample.annotation.labeled.mean() <= 0.5:
+            continue
+        own = box_of_points(sample.annotation.points[sample.annotation.labeled])
+        if max(own.w, own.h) > 0:
+            ratios.append(max(sample.box.w, sample.box.h) / max(own.w, own.h))
+    return float(np.median(ratios)) if ratios else 1.0
+
+
+def _moved(old: Box, new: Box) -> float:
+    """The farthest that an edge has moved, as a share of the new box's longer side."""
+    edges = (old.x - new.x, old.y - new.y, old.x + old.w - new.x - new.w, old.y + old.h - new.y - new.h)
+    return max(map(abs, edges)) / max(new.w, new.h, 1.0)

@@ -26,8 +26,8 @@ def predicted_coco(
 
     An annotation's `attributes` have `source` "predicted" (so that `read_coco` refuses it as a label), `covariance`
     (xx, xy, yy of every landmark in square pixels), `p_off`, the probability of being off by more than the rule's
-    tolerance, and `flagged`. `info` gets `tolerance`, `threshold`, and `radius50` and `radius90`: how many standard
-    deviations the 50 % and 90 % ellipses reach. The ids are the samples' own where they can be.
+    tolerance, and `flagged`. `info` gets `tolerance`, `threshold`, the law's `power`, and `radius50` and `radius90`:
+    how many standard deviations the 50 % and 90 % ellipses reach. The ids are the samples' own where they can be.
     """
     p_off = [
         probabilities_off(definition, p, s, rule.tolerance, law) for p, s in zip(predictions, samples, strict=True)
@@ -49,6 +49,7 @@ def predicted_coco(
         "description": "predictions, not labels",
         "tolerance": rule.tolerance,
         "threshold": threshold,
+        "power": law.power,
         "radius50": round(law.radius(0.5), 6),
         "radius90": round(law.radius(0.9), 6),
         **info,

@@ -27,6 +27,7 @@ from mdmd.inherit import inherit
 from mdmd.loader import FaceCache, split_heldout
 from mdmd.model import MDMD
 from mdmd.plan import Plan
+from mdmd.predict import box_scale
 from mdmd.rare import FEWEST_LABELS, label_counts
 from mdmd.records import DataError, Dataset, Prediction, Sample
 from mdmd.resume import RunState, inputs_of
@@ -164,6 +165,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
         rarely_labeled=few[checkpoint.target],
+        box_scale=round(box_scale(learned[checkpoint.target]), 3),
         seed=plan.seed,
         seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
     )

@@ -150,6 +150,7 @@ def violations(sources: Sources) -> list[str]:
 
 #: Room of labeler/static -> the rooms it may import from, beside itself. boot.js, above all rooms, may take from each.
 ROOMS = {
+    "report": (),
     "shell": (),
     "canvas": ("shell",),
     "face": ("shell", "canvas"),

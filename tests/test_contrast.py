@@ -22,8 +22,8 @@ SHAPES = {"edge": ("surface", "raised"), "accent": ("line", "sunken"), "doubt": 
 
 
 def themes() -> dict[str, dict[str, str]]:
-    """Light and dark: token -> #rrggbb, as shell.css says."""
-    text = (STATIC / "shell" / "shell.css").read_text(encoding="utf-8")
+    """Light and dark: token -> #rrggbb, as tokens.css says."""
+    text = (STATIC / "shell" / "tokens.css").read_text(encoding="utf-8")
     blocks = {
         name: re.search(rf"^{name} {{(.*?)^}}", text, re.DOTALL | re.MULTILINE) for name in (":root", "body.dark")
     }

@@ -209,6 +209,20 @@ def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, ca
     assert "a model's prediction, not a label" in capsys.readouterr().err
 
 
+def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp_path):
+    coco = json.loads(drawn[1].read_text())
+    sizes = {image["id"]: [image["width"], image["height"]] for image in coco["images"]}
+    for face in coco["annotations"][1:]:
+        face["bbox"] = [0, 0, *sizes[face["image_id"]]]
+    given = drawn[1].with_name("whole.json")
+    given.write_text(json.dumps(coco))
+    for options, moved in (([], 0), (["--find-boxes"], len(coco["annotations"]) - 1)):
+        assert main(["predict", str(run), "--faces", str(given), *options, "--out", str(tmp_path / "p.json")]) == 0
+        found = {face["id"]: face["bbox"] for face in json.loads((tmp_path / "p.json").read_text())["annotations"]}
+        assert sum(found[face["id"]] != face["bbox"] for face in coco["annotations"]) == moved
+    assert json.loads((run / "model.json").read_text())["history"]["box_scale"] > 1
+
+
 def test_faces_with_ids_from_zero_are_numbered_and_keep_their_own_predictions(run, drawn, tmp_path):
     faces = json.loads(drawn[1].read_text())
     for number, record in enumerate(faces["annotations"]):

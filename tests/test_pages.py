@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from labeler import jobs
-from labeler.pages.charts import line_chart, ticks
+from labeler.charts import line_chart, ticks
+from labeler.markup import plural, text
 from labeler.pages.export import checks_html
-from labeler.pages.markup import plural, text
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
 from labeler.pages.runs import duration, live_html, preflight_html, runs_html, weights_sentence
 from labeler.project import Workspace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from PIL import Image
 
 from mdmd.config import ModelConfig
 from mdmd.model import MDMD, Laplacian
-from mdmd.predict import VIEWS, fuse, predict_crops, views_ahead
-from mdmd.records import Box, Definition, Sample
+from mdmd.predict import VIEWS, box_scale, find_boxes, fuse, predict_crops, views_ahead
+from mdmd.records import Annotation, Box, Definition, Sample
 
 EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))
 
@@ -81,3 +83,32 @@ def test_one_view_is_left_as_it_is():
     mean, covariance = fuse(np.full((1, 2, 3, 2), 0.3), np.broadcast_to(np.eye(2), (1, 2, 3, 2, 2)))
     np.testing.assert_allclose(mean, 0.3)
     np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), (2, 3, 2, 2)))
+
+
+def test_a_face_somewhere_in_a_picture_is_found_around_its_points(face):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
+    found = find_boxes(model, [whole, face], "eyes", scale=2.0)
+    for sample in found:  # from either start: the dots are 50 and 20 pixels apart, half of 50 is added on every side
+        box = sample.box
+        assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
+    once = find_boxes(model, [whole], "eyes", scale=2.0, passes=1)[0].box
+    assert (once.w, once.h) == pytest.approx((100.0, 70.0), abs=2.0)
+    assert find_boxes(model, [], "eyes", scale=2.0) == []
+
+
+def test_points_on_a_heap_move_no_box(face):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    heap = np.zeros((200, 240, 3), dtype=np.uint8)
+    heap[78:82, 88:92] = 255
+    Image.fromarray(heap).save(face.path)
+    assert find_boxes(model, [face], "eyes", scale=1.3)[0].box == face.box
+
+
+def test_how_much_longer_boxes_are_than_points_is_told_by_faces_with_most_landmarks(face):
+    def labeled(visibility: list[int]) -> Sample:
+        points = np.array([[90.0, 80.0], [140.0, 100.0], [100.0, 90.0]])
+        return replace(face, annotation=Annotation(points, np.array(visibility)))
+
+    assert box_scale([labeled([2, 2, 2]), labeled([2, 0, 0]), face]) == pytest.approx(90 / 50)
+    assert box_scale([labeled([2, 0, 0]), face]) == 1.0

@@ -146,6 +146,20 @@ def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
     assert [s.annotation is None for s in waiting.samples] == [False, True, True]
 
 
+def test_a_box_that_nobody_has_drawn_is_put_around_the_labels_to_train_on(tmp_path: Path):
+    project = make_project(tmp_path, pictures=4)  # 64 x 48 pixels each
+    places = {1: (20.0, 10.0), 2: (40.0, 10.0), 3: (30.0, 20.0), 4: (30.0, 30.0)}
+    for face in (1, 2):
+        project.store.edit_points(face, {key: Point(*place, 2) for key, place in places.items()})
+    project.store.edit_points(3, {1: Point(20.0, 10.0, 2), 2: Point(40.0, 10.0, 2)})  # half of the landmarks
+    project.store.edit_box(2, Box(5, 5, 50, 40))
+    around, drawn, partly = (sample.box for sample in project.training_set().samples)
+    assert (around.x, around.y, around.w, around.h) == pytest.approx((17, 7, 26, 26))  # 20 pixels, 1.3 times as long
+    assert (drawn, partly) == (Box(5, 5, 50, 40), Box(0, 0, 64, 48))
+    assert [sample.box for sample in project.unlabeled_faces().samples] == [Box(0, 0, 64, 48)] * 2
+    assert project.store.face(1).box == Box(0, 0, 64, 48)
+
+
 def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path: Path):
     project = make_project(tmp_path, pictures=4, labeled=2)
     leave_predictions(project, 1, predictions_of(project, [3], p_off=0.5))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gradio as gr
 
+from labeler.markup import note, plural, text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.markup import note, plural, text
 from labeler.project import Project, Workspace
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from labeler.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.project import IngestReport, Project, Workspace
 from labeler.schema import templates
 from mdmd.records import DataError, load_definition

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import huggingface_hub
 
+from labeler.charts import line_chart
 from labeler.jobs import BASE_MINUTES, FEWEST_FACES
-from labeler.pages.charts import line_chart
-from labeler.pages.markup import meter, note, plural, project_address, text
+from labeler.markup import meter, note, plural, project_address, text
 from labeler.project import Project
 from labeler.runs import Run
 from labeler.sources import DRAWN, Source

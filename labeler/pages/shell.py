@@ -8,7 +8,7 @@ from gradio.themes.utils import colors, fonts, sizes
 
 from labeler.pages.export import build_export
 from labeler.pages.label import build_label
-from labeler.pages.markup import canvas_mount
+from labeler.pages.mount import canvas_mount
 from labeler.pages.project import build_project
 from labeler.pages.review import build_review
 from labeler.pages.schema import build_schema
@@ -37,7 +37,7 @@ def build_pages(workspace: Workspace, sources: Sources) -> gr.Blocks:
     return pages
 
 
-#: Gradio's colours by ours: static/shell/shell.css says what they are in light and in dark.
+#: Gradio's colours by ours: static/shell/tokens.css says what they are in light and in dark.
 COLOURS = {
     "body_background_fill": "var(--surface)",
     "body_text_color": "var(--ink)",

@@ -8,8 +8,8 @@ from pathlib import Path
 import gradio as gr
 
 from labeler import jobs
+from labeler.markup import ANNOUNCE, plural
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.markup import ANNOUNCE, plural
 from labeler.pages.runs import live_html, preflight_html, runs_html
 from labeler.project import Project, Workspace
 from labeler.runs import Run

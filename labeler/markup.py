@@ -1,12 +1,10 @@
-"""Small pieces of HTML for the Gradio pages. User text enters through `text` only, so that it stays text."""
+"""Small pieces of HTML for pages and reports. User text enters through `text` only, so that it stays text."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable
 from urllib.parse import quote
-
-import gradio as gr
 
 from labeler.project import Progress
 
@@ -17,16 +15,6 @@ ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
 def text(value: object) -> str:
     """`value` as text within HTML. Braces and dollars too: Gradio fills templates in the browser."""
     return html.escape(str(value)).replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")
-
-
-def canvas_mount(page: str) -> gr.HTML:
-    """The constant element into which static/boot.js puts a page. `page` is a name of ours, never a user's."""
-    return gr.HTML(
-        html_template=f'<div class="canvas-root" data-page="{page}"></div>',
-        apply_default_css=False,
-        js_on_load="import(new URL('ui/boot.js', document.baseURI).href).then((m) => m.boot(element));",
-        elem_classes=["mount", f"mount-{page}"],
-    )
 
 
 def project_address(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from labeler.pages.markup import text
+from labeler.markup import text
 
 WIDTH, HEIGHT = 380, 210
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 30, 36
@@ -57,7 +57,7 @@ def line_chart(title: str, series: Sequence[Series], *, x_label: str, y_label: s
         if len(places) <= 20:
             parts += [f'<circle class="dot line{k % 4}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
         if len(clean) > 1:
-            parts.append(f'<text class="name line{k % 4}" x="{LEFT + 8 + 100 * k}" y="{TOP + 10}">{text(name)}</text>')
+            parts.append(f'<text class="name line{k % 4}" x="{LEFT + 100 * k}" y="{HEIGHT - 4}">{text(name)}</text>')
     return "".join(parts) + "</svg>"
 
 

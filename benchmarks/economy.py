@@ -1,0 +1,163 @@
+"""What labels cost with and without a model, measured without people.
+
+`python benchmarks/economy.py RUN --data FILE.json` lets a simulated annotator finish 100 faces that the model of RUN
+has not learned from, until no point is off by more than the tolerance as far as they have looked:
+
+- by hand: every point is placed, one click each;
+- all checked: every predicted point is looked at, and those that are off are corrected;
+- flags: only the points that the model flags (`mdmd/evaluate.py`'s FlagRule) are looked at;
+- until 2 %: points are looked at in order of their probability of being off, until by the model's own probabilities at
+  most 2 % of all points are still off (what the review queue shows as what is left).
+
+A look counts as one action and a correction as another one. The annotator's hand is Gaussian: a placed or corrected
+point falls beside the truth by `--noise` of the normaliser in x and in y; an eye sees whether a point is off by more
+than the tolerance. Wrong points that nobody looked at stay in the data: their share is what the saving costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mdmd import checkpoint, metrics
+from mdmd.coco import read_coco
+from mdmd.evaluate import FlagRule, counterparts, probabilities_off
+from mdmd.predict import predict
+from mdmd.records import Prediction, normalizing_distance
+
+LEFT = 0.02
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Errors (B, N) as shares of the normaliser and the model's probabilities of being off; NaN without a label."""
+
+    errors: np.ndarray
+    p_off: np.ndarray
+
+    @property
+    def labeled(self) -> np.ndarray:
+        return ~np.isnan(self.errors)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Per face: looks and corrections; of all points: the share left wrong, and the mean error of unseen ones."""
+
+    looks: float
+    corrections: float
+    wrong: float
+    unseen: float
+    precision: float = float("nan")
+    recall: float = float("nan")
+
+    @property
+    def actions(self) -> float:
+        return self.looks + self.corrections
+
+
+def review(pool: Pool, seen: np.ndarray, tolerance: float, noise: float, generator: np.random.Generator) -> Cost:
+    """The annotator looks at the points `seen` (B, N) and corrects those that are off."""
+    seen = seen & pool.labeled
+    off = pool.errors > tolerance
+    corrected = seen & off
+    final = np.where(corrected, hand(pool.errors.shape, noise, generator), pool.errors)
+    faces, points = len(pool.errors), int(pool.labeled.sum())
+    unseen = pool.errors[pool.labeled & ~seen]
+    return Cost(
+        looks=seen.sum() / faces,
+        corrections=corrected.sum() / faces,
+        wrong=float((final[pool.labeled] > tolerance).sum() / points),
+        unseen=float(unseen.mean()) if len(unseen) else float("nan"),
+        precision=float(off[seen].mean()) if seen.any() else float("nan"),
+        recall=float(seen[off].mean()) if off.any() else float("nan"),
+    )
+
+
+def hand(shape: tuple[int, ...], noise: float, generator: np.random.Generator) -> np.ndarray:
+    """How far from the truth a placed point falls."""
+    return np.hypot(*generator.normal(0, noise, (2, *shape)))
+
+
+def until(pool: Pool, left: float) -> np.ndarray:
+    """The most doubtful points, as many as leave at most the share `left` of all points expected to be off."""
+    p_off = np.where(pool.labeled, pool.p_off, 0.0)
+    order = np.argsort(-p_off, axis=None)
+    expected = p_off.sum() - np.cumsum(p_off.flat[order])
+    enough = int(np.argmax(expected <= left * pool.labeled.sum())) + 1
+    seen = np.zeros(p_off.size, dtype=bool)
+    seen[order[:enough]] = True
+    return seen.reshape(p_off.shape)
+
+
+def read_pool(run: Path, data: Path, split: str, faces: int, tolerance: float) -> Pool:
+    made = checkpoint.load(run)
+    found = read_coco(data)
+    samples = [s for s in found.split(split) if s.annotation is not None][:faces]
+    order = counterparts(found.definition, made.model.head_definition(made.target))
+    calibration = made.calibration(made.target)
+    errors, p_off = [], []
+    for sample, raw in zip(samples, predict(made.model, samples, made.target), strict=True):
+        applied = calibration.apply(raw, sample.box)
+        prediction = Prediction(applied.points[order], applied.covariance[order])
+        truth = sample.annotation
+        assert truth is not None
+        places = np.where(truth.labeled[:, None], truth.points, np.nan)
+        distance = np.array([normalizing_distance(found.definition, places, sample.box)])
+        off = metrics.point_errors(prediction.points[None], truth.points[None], truth.labeled[None], distance)
+        errors.append(off[0])
+        p_off.append(probabilities_off(found.definition, prediction, sample, tolerance, calibration.law))
+    return Pool(np.stack(errors), np.stack(p_off))
+
+
+def table(pool: Pool, tolerance: float, noise: float, seed: int) -> str:
+    generator = np.random.default_rng(seed)
+    n = pool.labeled.sum() / len(pool.errors)
+    placed = hand(pool.errors.shape, noise, generator)[pool.labeled]
+    ways = {
+        "by hand": Cost(0.0, n, float((placed > tolerance).mean()), float("nan")),
+        "all checked": review(pool, pool.labeled, tolerance, noise, generator),
+        "flags": review(pool, pool.p_off > FlagRule(tolerance).threshold_for(pool.p_off), tolerance, noise, generator),
+        "until 2 %": review(pool, until(pool, LEFT), tolerance, noise, generator),
+    }
+    lines = [
+        f"{len(pool.errors)} faces, tolerance {100 * tolerance:g} %, hand {100 * noise:g} %; "
+        f"{100 * (pool.errors[pool.labeled] > tolerance).mean():.1f} % of the predicted points are off",
+        "",
+        "| way | looks a face | corrections a face | actions against by hand | points left wrong | "
+        "mean error of unseen points | precision | recall |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    by_hand = ways["by hand"].actions
+    for name, cost in ways.items():
+        lines.append(
+            f"| {name} | {cost.looks:.1f} | {cost.corrections:.1f} | {100 * (cost.actions / by_hand - 1):+.0f} % | "
+            f"{100 * cost.wrong:.1f} % | {percent(cost.unseen)} | {percent(cost.precision)} | {percent(cost.recall)} |"
+        )
+    return "\n".join(lines)
+
+
+def percent(share: float) -> str:
+    return "-" if np.isnan(share) else f"{100 * share:.1f} %"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--faces", type=int, default=100)
+    parser.add_argument("--tolerance", type=float, nargs="+", default=[0.05, 0.1])
+    parser.add_argument("--noise", type=float, default=0.01)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    for tolerance in options.tolerance:
+        pool = read_pool(options.run, options.data, options.split, options.faces, tolerance)
+        print(table(pool, tolerance, options.noise, options.seed), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

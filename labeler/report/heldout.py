@@ -1,0 +1,115 @@
+"""What a training's model found on the faces that it had not learned from, read back from the run's folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdmd import metrics
+from mdmd.coco import read_coco
+from mdmd.radial import Array, RadialLaw
+from mdmd.records import Annotation, DataError, Definition, Sample, normalizing_distance
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """B held-out faces with N landmarks: their labels in `samples`, and what the model says of them.
+
+    `points` (B, N, 2) and `covariance` (B, N, 2, 2) in pixels, `p_off` and `flagged` (B, N); `law` says how far
+    ellipses reach. `final` is False while the run learns: then covariances are not calibrated yet. `step` is None
+    after calibration.
+    """
+
+    definition: Definition
+    samples: tuple[Sample, ...]
+    points: Array
+    covariance: Array
+    p_off: Array
+    flagged: Mask
+    law: RadialLaw
+    final: bool
+    step: int | None
+
+    @property
+    def truth(self) -> Array:
+        """Labeled places (B, N, 2); what is not labeled means nothing."""
+        return np.stack([annotation.points for annotation in self._annotations])
+
+    @property
+    def labeled(self) -> Mask:
+        """Which landmarks have a label (B, N)."""
+        return np.stack([annotation.labeled for annotation in self._annotations])
+
+    @cached_property
+    def distance(self) -> Array:
+        """The normalising distance (B,) of each face in pixels, measured on its labels."""
+        return np.array(
+            [
+                normalizing_distance(self.definition, np.where(a.labeled[:, None], a.points, np.nan), s.box)
+                for a, s in zip(self._annotations, self.samples, strict=True)
+            ]
+        )
+
+    @cached_property
+    def errors(self) -> Array:
+        """How far off each point is (B, N), as a share of the face's normalising distance; NaN without a label."""
+        return metrics.point_errors(self.points, self.truth, self.labeled, self.distance)
+
+    @cached_property
+    def radii(self) -> Array:
+        """How many standard deviations off each label is (B, N); NaN without a label."""
+        offset = np.where(self.labeled[..., None], self.points - self.truth, np.nan)
+        return metrics.mahalanobis(offset, self.covariance)
+
+    @property
+    def _annotations(self) -> list[Annotation]:
+        return [sample.annotation for sample in self.samples if sample.annotation is not None]
+
+
+def read_heldout(folder: Path) -> HeldOut | None:
+    """What the run in `folder` says of its held-out faces; None where it says nothing of any face (yet).
+
+    Raises DataError when its files do not belong together.
+    """
+    path = folder / "heldout.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    target = read_coco(folder / "target.json")
+    labeled = {sample.face_id: sample for sample in target.samples if sample.annotation is not None}
+    n = len(target.definition.landmarks)
+    try:
+        records, info = told["annotations"], told["info"]
+        if not records:
+            return None
+        strangers = [record["id"] for record in records if record["id"] not in labeled]
+        if strangers:
+            raise DataError(f"{path}: face {strangers[0]} is not among the labeled faces of target.json")
+        table = np.array([record["keypoints"] for record in records], dtype=np.float64).reshape(len(records), n, 3)
+        extras = [record["attributes"] for record in records]
+        xx, xy, yy = np.moveaxis(np.array([e["covariance"] for e in extras], dtype=np.float64), -1, 0)
+        return HeldOut(
+            target.definition,
+            tuple(labeled[record["id"]] for record in records),
+            points=table[..., :2],
+            covariance=np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2),
+            p_off=np.array([e["p_off"] for e in extras], dtype=np.float64),
+            flagged=np.array([e["flagged"] for e in extras], dtype=bool),
+            law=RadialLaw(float(info["power"])),
+            final=bool(info["final"]),
+            step=info.get("step"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is not what a training writes: {error!r}") from None

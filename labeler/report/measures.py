@@ -1,0 +1,146 @@
+"""The numbers of a report, from what a model found on held-out faces. All with a 95 % bootstrap interval over faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from labeler.report.heldout import HeldOut
+from mdmd import metrics
+from mdmd.evaluate import WRONG
+from mdmd.radial import Array
+from mdmd.records import GROUPS
+
+#: What the coverage plot asks: how many points do the ellipses hold that promise this share?
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+
+
+class Measured(NamedTuple):
+    """A mean over faces with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How good a model is on `faces` held-out faces; errors in percent of the normalising distance.
+
+    `nme` is the mean error, `fr10` the percentage of faces worse than 10 %, `auc10` the area under the cumulative
+    error curve up to 10 %, in percent; `flag_rate` the share of points flagged, `flag_recall` the share of wrong
+    points among them (None where no point is wrong).
+    """
+
+    faces: int
+    nme: Measured
+    fr10: Measured
+    auc10: Measured
+    flag_rate: float
+    flag_recall: float | None
+
+
+def headline(found: HeldOut) -> Headline:
+    nme = metrics.face_nme(found.errors)
+    wrong = found.errors > WRONG  # False for NaN
+    return Headline(
+        faces=len(nme),
+        nme=_measured(100 * nme),
+        fr10=_measured(100 * (nme > 0.10).astype(np.float64)),
+        auc10=_measured(100 * np.maximum(0.0, 1 - nme / 0.10)),
+        flag_rate=float(found.flagged[found.labeled].mean()),
+        flag_recall=float(found.flagged[wrong].mean()) if wrong.any() else None,
+    )
+
+
+def _measured(values: Array) -> Measured:
+    return Measured(float(values.mean()), *metrics.bootstrap_interval(values))
+
+
+class LandmarkError(NamedTuple):
+    """One landmark: its mean and largest error in percent, over so many labels; NaN where it has none."""
+
+    name: str
+    group: int
+    mean: float
+    most: float
+    labels: int
+
+
+def landmark_errors(found: HeldOut) -> list[LandmarkError]:
+    """Of each landmark, in the definition's order."""
+    rows = []
+    for k, name in enumerate(found.definition.landmarks):
+        own = 100 * found.errors[found.labeled[:, k], k]
+        mean, most = (float(own.mean()), float(own.max())) if len(own) else (float("nan"), float("nan"))
+        rows.append(LandmarkError(name, found.definition.groups[k], mean, most, len(own)))
+    return rows
+
+
+def group_errors(found: HeldOut) -> list[tuple[str, float, int]]:
+    """Name, mean error in percent and number of labels of each semantic group that has a label."""
+    rows = []
+    for name, members in zip(GROUPS, found.definition.members, strict=True):
+        own = found.errors[:, list(members)] if members else np.zeros((0, 0))
+        known = own[~np.isnan(own)]
+        if len(known):
+            rows.append((name, 100 * float(known.mean()), len(known)))
+    return rows
+
+
+def error_curve(found: HeldOut, *, most: float = 20.0) -> tuple[list[float], list[float]]:
+    """The cumulative error curve: for errors up to `most` percent, the percentage of faces with at most that NME."""
+    nme = np.sort(100 * metrics.face_nme(found.errors))
+    errors = np.linspace(0, most, 101)
+    return errors.tolist(), (100 * np.searchsorted(nme, errors, side="right") / len(nme)).tolist()
+
+
+def coverage_curve(found: HeldOut) -> tuple[list[float], list[float]]:
+    """Promised and measured percentages of points inside the ellipses of LEVELS."""
+    measured = [100 * metrics.coverage(found.radii, level, found.law) for level in LEVELS]
+    return [100 * level for level in LEVELS], measured
+
+
+def by_error(found: HeldOut) -> list[int]:
+    """Indices of the faces, the worst first."""
+    return np.argsort(-metrics.face_nme(found.errors), kind="stable").tolist()
+
+
+def mean_face(found: HeldOut) -> tuple[Array, float]:
+    """Where the landmarks stand on the mean of these faces (N, 2), in shares of the box, and the mean normalising
+    distance in the same unit. NaN for a landmark without a label."""
+    boxes = [(s.box.x, s.box.y, max(s.box.w, s.box.h)) for s in found.samples]
+    origin, side = np.array([b[:2] for b in boxes]), np.array([b[2] for b in boxes])
+    shares = (found.truth - origin[:, None]) / side[:, None, None]
+    shares = np.where(found.labeled[..., None], shares, np.nan)
+    count = found.labeled.sum(axis=0)
+    mean = np.where(count[:, None] > 0, np.nansum(shares, axis=0) / np.maximum(count, 1)[:, None], np.nan)
+    return mean, float((found.distance / side).mean())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model against an `other` on the faces that neither has learned from; `gain` is how much lower its NME is,
+    in percent of the normalising distance, paired by face: an interval above 0 says that it is better."""
+
+    faces: int
+    nme: float
+    other: float
+    gain: Measured
+
+
+def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
+    """By the labels of `found`; None where no face was held out in both, or the landmarks differ."""
+    if found.definition.ids != other.definition.ids:
+        return None
+    places = {sample.face_id: k for k, sample in enumerate(other.samples)}
+    shared = [(k, places[s.face_id]) for k, s in enumerate(found.samples) if s.face_id in places]
+    if not shared:
+        return None
+    rows, places_of_other = [k for k, _ in shared], other.points[[k for _, k in shared]]
+    # By the labels of the newer snapshot: a label that was mended since must not count against the older model.
+    errors = metrics.point_errors(places_of_other, found.truth[rows], found.labeled[rows], found.distance[rows])
+    own, theirs = 100 * metrics.face_nme(found.errors[rows]), 100 * metrics.face_nme(errors)
+    return Comparison(len(shared), float(own.mean()), float(theirs.mean()), _measured(theirs - own))

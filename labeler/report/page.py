@@ -1,0 +1,252 @@
+"""The report of one training: a page, and a file that carries all it shows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from labeler.charts import line_chart
+from labeler.markup import plural, text
+from labeler.report import measures
+from labeler.report.drawings import face_figure, mean_face_figure
+from labeler.report.heldout import HeldOut, read_heldout
+from labeler.report.measures import Comparison, Headline, Measured
+from labeler.runs import Run
+from mdmd.records import DataError
+
+STATIC = Path(__file__).parent.parent / "static"
+STYLES = ("shell/tokens.css", "shell/charts.css", "report/report.css")
+SHOWN_FACES = 6
+#: So many landmarks are listed one by one without being folded away.
+LISTED = 30
+
+
+def report_html(
+    project: str, run: Run, others: Sequence[Run] = (), *, against: Run | None = None, linked: bool = False
+) -> str:
+    """The report of `run`, a training of `project`, as one HTML file that needs no other.
+
+    `others` are the project's other trainings, the newest first, for the table; `against` is the one that it is
+    measured against (by default the newest of `others` that is older and was measured). With `linked`, the table leads
+    to the other reports and comparisons, as the server answers them. Raises DataError for a run that has nothing
+    measured yet.
+    """
+    found = read_heldout(run.folder)
+    if found is None or not found.final:
+        raise DataError(
+            f"run {run.id} has no report: it has measured nothing on held-out faces"
+            + (" yet" if run.state == "running" else "")
+        )
+    if against is not None and against.id == run.id:
+        raise DataError(f"run {run.id} cannot be compared with itself")
+    measured = {run.id: found}
+    for other in others:
+        seen = _measured(other)
+        if seen is not None:
+            measured[other.id] = seen
+    if against is None:
+        older = [other for other in others if other.id in measured and int(other.id) < int(run.id)]
+        against = older[0] if older else None
+    elif against.id not in measured:
+        raise DataError(f"run {against.id} has measured nothing to compare with")
+    rows = measures.landmark_errors(found)
+    body = [
+        f"<header><p>{text(project)}</p><h1>{text(_title(run))}</h1>{_lines(run)}</header>",
+        _headline(measures.headline(found), found),
+        *([_comparison(run, against, measures.compare(found, measured[against.id]))] if against else []),
+        _curves(found, run, measured, against),
+        _where(found, rows),
+        _faces(found),
+        _trainings([run, *others], measured, run, linked=linked),
+        _how(found),
+    ]
+    styles = "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES)
+    script = (STATIC / "report" / "theme.js").read_text(encoding="utf-8")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(_title(run))}, {text(project)}</title><style>{styles}</style></head>"
+        f'<body class="report"><script>{script}</script><main>{"".join(body)}</main></body></html>\n'
+    )
+
+
+def _measured(run: Run) -> HeldOut | None:
+    try:
+        found = read_heldout(run.folder)
+    except DataError:
+        return None
+    return found if found is not None and found.final else None
+
+
+def _title(run: Run) -> str:
+    return f"Training {run.id}"
+
+
+def _lines(run: Run) -> str:
+    facts = [
+        time.strftime("%d %b %Y, %H:%M", time.localtime(run.created_at)),
+        plural(run.faces, "labeled face"),
+        f"together with {run.source}" if run.source else "alone",
+        f"preset {run.preset}",
+        _minutes(run),
+    ]
+    return f"<p class='facts'>{text(' · '.join(facts))}</p>"
+
+
+def _minutes(run: Run) -> str:
+    minutes = run.seconds / 60
+    return f"{minutes:.0f} minutes in all" if minutes >= 2 else f"{run.seconds:.0f} seconds in all"
+
+
+def _headline(numbers: Headline, found: HeldOut) -> str:
+    recall = "no point was wrong" if numbers.flag_recall is None else f"{100 * numbers.flag_recall:.0f} % of the wrong"
+    coverage = dict(zip(*measures.coverage_curve(found), strict=True))
+    tiles = [
+        ("NME", _percent(numbers.nme), "mean error, in percent of the normalising distance"),
+        ("Failures", _percent(numbers.fr10), "faces with a mean error above 10 %"),
+        ("AUC", _percent(numbers.auc10), "area under the error curve up to 10 %"),
+        ("Inside", f"<b>{coverage[90.0]:.0f} %</b>", "points inside their 90 % ellipse"),
+        ("Flagged", f"<b>{100 * numbers.flag_rate:.0f} %</b>", f"of the points; {recall} points among them"),
+    ]
+    cells = "".join(
+        f"<div class='tile'><h3>{name}</h3>{value}<p>{text(words)}</p></div>" for name, value, words in tiles
+    )
+    return (
+        f"<p class='lead'>On {plural(numbers.faces, 'held-out face')}, which the model has not learned from. "
+        f"In brackets: 95 % intervals over faces.</p><div class='tiles'>{cells}</div>"
+    )
+
+
+def _percent(number: Measured) -> str:
+    return f"<b>{number.value:.1f} %</b> <span>({number.low:.1f} to {number.high:.1f})</span>"
+
+
+def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
+    title = f"<h2>Against training {text(against.id)}</h2>"
+    if found is None:
+        return (
+            f"{title}<p>The two held out different faces or have other landmarks, so they cannot be compared face by "
+            "face. Their own figures stand in the table below.</p>"
+        )
+    low, high = found.gain.low, found.gain.high
+    word = "better" if low > 0 else "worse" if high < 0 else "not different beyond chance"
+    amount = f" by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
+    return (
+        f"{title}<p>On the {plural(found.faces, 'face')} that neither has learned from: NME <b>{found.nme:.1f} %</b> "
+        f"against {found.other:.1f} %: <b>{word}</b>{amount}. Training {text(against.id)} learned from "
+        f"{plural(against.faces, 'labeled face')}, {text(_together(against))}.</p>"
+    )
+
+
+def _interval(gain: Measured) -> str:
+    low, high = sorted((gain.low, gain.high)) if gain.value >= 0 else sorted((-gain.low, -gain.high))
+    return f"95 % interval {low:.1f} to {high:.1f}"
+
+
+def _together(run: Run) -> str:
+    return f"together with {run.source}" if run.source else "alone"
+
+
+def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run | None) -> str:
+    curves = [(f"training {run.id}", *measures.error_curve(found))]
+    if against is not None:
+        curves.append((f"training {against.id}", *measures.error_curve(measured[against.id])))
+    cumulative = line_chart(
+        "Cumulative errors", curves, x_label="mean error of a face, %", y_label="faces, %", from_zero=True
+    )
+    promised, inside = measures.coverage_curve(found)
+    coverage = line_chart(
+        "What ellipses hold",
+        [("measured", promised, inside), ("promised", [0.0, 100.0], [0.0, 100.0])],
+        x_label="promised, %",
+        y_label="points inside, %",
+        from_zero=True,
+    )
+    return f"<section><h2>Curves</h2><div class='charts'>{cumulative}{coverage}</div></section>"
+
+
+def _where(found: HeldOut, rows: list[measures.LandmarkError]) -> str:
+    groups = "".join(
+        f"<tr><td>{text(name.replace('_', ' '))}</td><td class='number'>{mean:.1f} %</td>"
+        f"<td class='number'>{n}</td></tr>"
+        for name, mean, n in sorted(measures.group_errors(found), key=lambda row: -row[1])
+    )
+    ordered = sorted(rows, key=lambda row: (math.isnan(row.mean), -row.mean))
+    cells = "".join(
+        f"<tr><td>{text(row.name)}</td><td class='number'>{_mean(row.mean)}</td>"
+        f"<td class='number'>{_mean(row.most)}</td><td class='number'>{row.labels}</td></tr>"
+        for row in ordered
+    )
+    head = "<thead><tr><th>Landmark</th><th>mean error</th><th>largest</th><th>labels</th></tr></thead>"
+    table = f"<table>{head}<tbody>{cells}</tbody></table>"
+    if len(rows) > LISTED:
+        table = f"<details><summary>All {len(rows)} landmarks, the worst first</summary>{table}</details>"
+    return (
+        "<section><h2>Where it errs</h2><div class='where'>"
+        f"<figure>{mean_face_figure(found, rows)}<figcaption>The mean face. A disc is as large as the landmark's mean "
+        "error; the three worst stand out.</figcaption></figure>"
+        f"<div><table><thead><tr><th>Group</th><th>mean error</th><th>labels</th></tr></thead><tbody>{groups}</tbody>"
+        f"</table>{table}</div></div></section>"
+    )
+
+
+def _mean(value: float) -> str:
+    return "no label" if math.isnan(value) else f"{value:.1f} %"
+
+
+def _faces(found: HeldOut) -> str:
+    order = measures.by_error(found)
+    shown = min(SHOWN_FACES, (len(order) + 1) // 2)
+    worst = "".join(face_figure(found, k) for k in order[:shown])
+    best = "".join(face_figure(found, k) for k in reversed(order[len(order) - shown :]))
+    return (
+        "<section><h2>The worst faces</h2><p>Rings are labels, dots what the model says; orange where they are more "
+        f"than 10 % apart. A label may be the slip.</p><div class='faces'>{worst}</div>"
+        f"<h2>The best faces</h2><div class='faces'>{best}</div></section>"
+    )
+
+
+def _trainings(runs: Sequence[Run], measured: dict[str, HeldOut], shown: Run, *, linked: bool) -> str:
+    rows = []
+    for run in sorted(runs, key=lambda run: -int(run.id)):
+        found = measured.get(run.id)
+        if found is None:
+            continue
+        numbers = measures.headline(found)
+        mark = " class='this'" if run.id == shown.id else ""
+        name = _link(run, shown) if linked else text(run.id)
+        when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+        rows.append(
+            f"<tr{mark}><td>{name}</td><td>{when}</td><td class='number'>{run.faces}</td>"
+            f"<td>{text(run.source or 'alone')}</td><td>{text(_minutes(run))}</td><td>{_percent(numbers.nme)}</td>"
+            f"<td class='number'>{numbers.fr10.value:.1f} %</td><td class='number'>{numbers.faces}</td></tr>"
+        )
+    if len(rows) < 2:
+        return ""
+    head = "".join(
+        f"<th>{word}</th>"
+        for word in ("training", "when", "labeled faces", "together with", "took", "NME", "failures", "held out")
+    )
+    return (
+        "<section><h2>All trainings</h2><p>Each on its own held-out faces.</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></section>"
+    )
+
+
+def _link(run: Run, shown: Run) -> str:
+    if run.id == shown.id:
+        return f"{text(run.id)} (this one)"
+    compare = f"<a href='../{text(shown.id)}/report?against={text(run.id)}'>compare</a>"
+    return f"<a href='../{text(run.id)}/report'>{text(run.id)}</a> · {compare}"
+
+
+def _how(found: HeldOut) -> str:
+    pair = "the distance between its normalising landmarks" if found.definition.normalizer else "its box's size"
+    return (
+        f"<footer><p>Errors are distances between label and prediction as a share of {pair}, measured on each face. "
+        "The held-out faces were not learned from, but the ellipses were calibrated on them, so the share inside is "
+        "kinder here than on new faces. All of this can be recomputed from heldout.json and target.json beside this "
+        "report.</p></footer>"
+    )

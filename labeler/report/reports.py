@@ -1,0 +1,43 @@
+"""The reports of a project's trainings: as an answer to a browser, and as files in the runs' folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labeler import jobs
+from labeler.project import Project
+from labeler.report.page import report_html
+from labeler.runs import Run
+from labeler.store import NotFoundError
+from mdmd.atomic import replace_file
+
+FILE = "report.html"
+
+
+def report_of(project: Project, run_id: str, *, against: str | None = None, linked: bool = False) -> str:
+    """The report of a training as HTML, measured `against` another (by default the one before it).
+
+    Raises NotFoundError for a training that there is none of, DataError for one that has measured nothing.
+    """
+    trainings = [run for run in jobs.runs(project) if run.kind == "train"]
+    shown = _find(trainings, run_id, project)
+    other = None if against is None else _find(trainings, against, project)
+    rest = [run for run in trainings if run.id != shown.id]
+    return report_html(project.name, shown, rest, against=other, linked=linked)
+
+
+def write_report(project: Project, run_id: str, *, against: str | None = None, out: Path | None = None) -> Path:
+    """Write the report as a file that can be sent away, by default report.html in the run's folder. Raises as above,
+    and OSError."""
+    html = report_of(project, run_id, against=against)
+    path = out or project.runs / run_id / FILE
+    replace_file(path, lambda partial: partial.write_text(html, encoding="utf-8"))
+    return path
+
+
+def _find(trainings: list[Run], run_id: str, project: Project) -> Run:
+    found = next((run for run in trainings if run.id == run_id), None)
+    if found is None:
+        there = ", ".join(run.id for run in trainings) or "none yet"
+        raise NotFoundError(f"project {project.name!r} has no training {run_id!r} (there are: {there})")
+    return found
