@@ -36,8 +36,13 @@ FILES = "/ui"
 STYLES = "".join(
     f'<link rel="stylesheet" href="{FILES}/{name}.css">'
     for name in (
-        *("shell/tokens", "shell/shell", "shell/charts", "face/workbench"),
-        *("label/label", "review/review", "schema/schema"),
+        "shell/tokens",
+        "shell/shell",
+        "shell/charts",
+        "face/workbench",
+        "label/label",
+        "review/review",
+        "schema/schema",
     )
 )
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
