@@ -62,6 +62,7 @@ def review_page(site: Site, out: Path) -> None:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")
+        page.keyboard.press("Shift+F")  # the whole face, and not only its most doubtful point
         shoot(page, out)
 
 

@@ -17,6 +17,7 @@ from labeler import schema
 from labeler.history import Seen
 from labeler.project import Workspace
 from labeler.proposals import Start
+from labeler.ranking import Measure
 from labeler.report.reports import report_of
 from labeler.schema import DefinitionError
 from labeler.screen_copies import WIDTHS
@@ -26,6 +27,8 @@ from mdmd.records import DataError
 
 #: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
 MANY = 1000
+#: More faces than a project holds.
+MANY_FACES = 100_000
 
 Name = Annotated[str, Field(max_length=500)]
 Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
@@ -82,6 +85,22 @@ class ProposalBody(BaseModel):
 
 class SkipBody(SeenBody):
     reason: Annotated[str, Field(max_length=200)] | None
+
+
+class SeenFace(BaseModel):
+    face: Key
+    revision: Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class UnseenBody(Signed):
+    """Faces to accept unseen, as the preview has listed them."""
+
+    faces: Annotated[list[SeenFace], Field(min_length=1, max_length=MANY_FACES)]
+    basis: tuple[int, int]
+
+
+class BatchBody(Signed):
+    batch: Key
 
 
 class RightBody(Signed):
@@ -160,6 +179,33 @@ def pictures(bench: Bench) -> list[dict[str, Any]]:
 @routes.get("/review")
 def review(bench: Bench) -> list[dict[str, Any]]:
     return bench.review_queue()
+
+
+@routes.get("/review/pace")
+def review_pace(bench: Bench, annotator: Annotator = None) -> dict[str, Any]:
+    return bench.review_pace(annotator)
+
+
+@routes.get("/review/unseen")
+def preview_unseen(
+    bench: Bench,
+    measure: Measure,
+    limit: Annotated[FiniteFloat, Field(ge=0)],
+    seed: Index = 0,
+    sample: Annotated[int, Field(ge=0, le=60)] = 12,
+) -> dict[str, Any]:
+    return bench.preview_unseen(measure, limit, seed=seed, sample=sample)
+
+
+@routes.post("/review/unseen")
+def accept_unseen(bench: Bench, body: UnseenBody) -> dict[str, Any]:
+    revisions = {seen.face: seen.revision for seen in body.faces}
+    return bench.accept_unseen(revisions, body.basis, annotator=body.annotator)
+
+
+@routes.post("/review/unseen/undo")
+def take_back(bench: Bench, body: BatchBody) -> dict[str, Any]:
+    return bench.take_back(body.batch, annotator=body.annotator)
 
 
 @routes.get("/pictures/{picture_id}/image")

@@ -35,7 +35,15 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FILES = "/ui"
 STYLES = "".join(
     f'<link rel="stylesheet" href="{FILES}/{name}.css">'
-    for name in ("shell/tokens", "shell/shell", "shell/figures", "face/workbench", "label/label", "schema/schema")
+    for name in (
+        "shell/tokens",
+        "shell/shell",
+        "shell/figures",
+        "face/workbench",
+        "label/label",
+        "review/review",
+        "schema/schema",
+    )
 )
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from labeler.store import Face, Picture, Point, Store
+from labeler.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
 from mdmd.atomic import write_json
 from mdmd.coco import from_coco, read_coco, to_coco
 from mdmd.records import Annotation, DataError, Dataset, Definition, Sample, box_of_points
@@ -101,7 +101,10 @@ def write_coco(
 
 
 def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
-    """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions."""
+    """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions.
+
+    Points of the source "accepted_unseen" are predictions that a person has accepted without looking at them.
+    """
     points, predictions, annotators = store.points(), store.predictions(), store.annotators()
     ids = dataset.definition.ids
     found = {}
@@ -113,7 +116,7 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
         covariance: list[Any] = [None] * len(ids)
         for key, predicted in predictions.get(sample.face_id, (0, {}))[1].items():
             label = labels.get(key)
-            if label and label.source == "accepted" and (label.x, label.y) == (predicted.x, predicted.y):
+            if label and label.source in (ACCEPTED, UNSEEN) and (label.x, label.y) == (predicted.x, predicted.y):
                 covariance[ids.index(key)] = list(predicted.cov)
         if any(covariance):
             attributes["covariance"] = covariance

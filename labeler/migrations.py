@@ -143,8 +143,17 @@ CREATE TABLE picture_files (
 #: How many standard deviations a run's 90 % ellipses reach; NULL where its predictions do not say.
 _RADII = "ALTER TABLE runs ADD COLUMN radius90 REAL CHECK (radius90 > 0);"
 
+#: Actions on many faces that were one decision: `batch` is the id of the first of them.
+_BATCHES = """
+CREATE TABLE batches (
+    action_id INTEGER PRIMARY KEY REFERENCES actions(id),
+    batch INTEGER NOT NULL REFERENCES actions(id)
+) STRICT;
+CREATE INDEX actions_of_batch ON batches(batch);
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

@@ -1,8 +1,8 @@
-"""How fast a person labels, from the times of what they did."""
+"""How fast a person labels and reviews, from the times of what they did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from statistics import median
 
@@ -14,6 +14,8 @@ LONGEST_PAUSE = 60.0
 NEWEST, FEWEST = 20, 3
 #: No hand is faster: a program placed these.
 FASTEST = 1.0
+#: One key accepts a good face.
+FASTEST_REVIEW = 0.25
 
 
 def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
@@ -23,4 +25,15 @@ def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
     """
     times = (store.seconds_spent(face, longest_pause=LONGEST_PAUSE) for face in complete)
     newest = list(islice((seconds for seconds in times if seconds is not None and seconds >= FASTEST), NEWEST))
+    return median(newest) if len(newest) >= FEWEST else None
+
+
+def seconds_a_look(store: Store, annotator: str | None, looks: Callable[[int], int | None]) -> float | None:
+    """The median time of a look over the newest faces that a person has reviewed; None while they are few.
+
+    `looks` says how many a face takes (`ranking.looks`), None for one that is not done.
+    """
+    times = store.seconds_reviewed(annotator, longest_pause=LONGEST_PAUSE)
+    found = (seconds / count for face, seconds in times if seconds >= FASTEST_REVIEW and (count := looks(face)))
+    newest = list(islice(found, NEWEST))
     return median(newest) if len(newest) >= FEWEST else None

@@ -16,9 +16,9 @@ from labeler.checks import LabelChecks
 from labeler.dataset import boxed_by_labels, labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.images import ingest, sha256_of
 from labeler.originals import Originals
-from labeler.pace import seconds_a_face
+from labeler.pace import seconds_a_face, seconds_a_look
 from labeler.proposals import Proposals
-from labeler.ranking import Standing, standing
+from labeler.ranking import Standing, looks, standing
 from labeler.screen_copies import ScreenCopies
 from labeler.store import Face, NotFoundError, Picture, Point, Store
 from mdmd.pictures import open_picture, pictures_in, upright_size
@@ -246,6 +246,16 @@ class Project:
         return seconds_a_face(
             self.store, (face.id for face in sorted(complete, key=lambda face: face.revision, reverse=True))
         )
+
+    def seconds_a_look(self, annotator: str | None) -> float | None:
+        """How long a look takes this person who reviews (`ranking.looks`); None while they have reviewed few faces."""
+        complete = {face.face for face in self.standings() if face.state == "complete"}
+
+        def looks_of(face_id: int) -> int | None:
+            _, predictions = self.store.predictions(face_id).get(face_id, (None, {}))
+            return looks(sum(point.flagged for point in predictions.values())) if face_id in complete else None
+
+        return seconds_a_look(self.store, annotator, looks_of)
 
     def training_set(self) -> Dataset:
         """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them, and

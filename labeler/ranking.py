@@ -1,11 +1,15 @@
-"""How far each face is, and in which order a person should look at them."""
+"""How far each face is, in which order a person should look at them, and which need no look."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from labeler.store import Face, Point, PredictedPoint
+
+#: What a face's doubt is measured by: the expected number of its wrong points, or its most doubtful point.
+Measure = Literal["expected", "worst"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Standing:
 
     `visible` counts labels with coordinates, `flagged` and `unreviewed` predicted points that nobody has labeled.
     `expected_wrong` is how many of the unreviewed are expected to be off by more than the tolerance: by linearity
-    of expectation the sum of their probabilities.
+    of expectation the sum of their probabilities. `worst` is the highest of them.
     `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty", or "skipped": left out by a person,
     for the reason `skip`. Nothing waits to be reviewed on a skipped face.
     """
@@ -28,7 +32,9 @@ class Standing:
     flagged: int
     unreviewed: int
     expected_wrong: float
+    worst: float
     skip: str | None
+    revision: int
 
 
 def standing(
@@ -55,7 +61,9 @@ def standing(
         flagged=sum(point.flagged for point in open_points.values()),
         unreviewed=len(open_points),
         expected_wrong=sum(point.p_off for point in open_points.values()),
+        worst=max((point.p_off for point in open_points.values()), default=0.0),
         skip=face.skip,
+        revision=face.revision,
     )
 
 
@@ -63,3 +71,14 @@ def order_of_doubt(standings: Iterable[Standing]) -> list[Standing]:
     """Faces with unreviewed predictions, the most points expected to be wrong first."""
     waiting = (s for s in standings if s.unreviewed)
     return sorted(waiting, key=lambda s: (-s.expected_wrong, -s.flagged, s.face))
+
+
+def below(standings: Iterable[Standing], measure: Measure, limit: float) -> list[Standing]:
+    """Faces with unreviewed predictions whose doubt is at most `limit`, in order of doubt."""
+    doubt = {"expected": lambda s: s.expected_wrong, "worst": lambda s: s.worst}[measure]
+    return [s for s in order_of_doubt(standings) if doubt(s) <= limit]
+
+
+def looks(flagged: int) -> int:
+    """How many looks a face with so many doubtful points takes: one for each of them and one for the face."""
+    return flagged + 1

@@ -89,6 +89,21 @@ class PredictedPoint:
     radius90: float = RADIUS90
 
 
+#: Labels that were predictions until a person took them: looked at one by one or face by face, or unseen in a batch.
+ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Predictions of many faces that became labels unseen: when, by whom, and how many of them still are unseen."""
+
+    id: int
+    at: float
+    annotator: str | None
+    faces: int
+    points: int
+
+
 @dataclass(frozen=True)
 class SavedDefinition:
     """A version of the project's definition: the COCO category, where its landmarks stand on a picture, when saved."""
@@ -268,6 +283,72 @@ class Store:
             self._write_points(db, action, face_id, points)
         return action
 
+    def accept_unseen(
+        self, faces: Mapping[int, tuple[int, Mapping[int, Point]]], *, annotator: str | None = None
+    ) -> tuple[int | None, set[int]]:
+        """Write labels of many faces as one batch of one action each; returns its id and the faces it wrote.
+
+        Each face comes with the revision that was looked at; one that is at another by now, or gone, is left alone.
+        """
+        batch = None
+        with self._transaction() as db:
+            revisions = {face.id: face.revision for face in self.faces()}
+            written = {face for face, (revision, points) in faces.items() if points and revisions.get(face) == revision}
+            for face_id in sorted(written):
+                action = self._act(db, face_id, "edit", UNSEEN, annotator)
+                batch = batch or action
+                db.execute("INSERT INTO batches (action_id, batch) VALUES (?, ?)", (action, batch))
+                self._write_points(db, action, face_id, faces[face_id][1])
+        return batch, written
+
+    def last_batch(self) -> Batch | None:
+        """The newest batch of which there is something to take back."""
+        rows = self._rows(
+            "SELECT b.batch AS id, min(a.at) AS at, a.annotator, count(DISTINCT e.face_id) AS faces,"
+            " count(*) AS points FROM batches AS b JOIN actions AS a ON a.id = b.action_id"
+            " JOIN current_faces AS f ON f.id = a.face_id"
+            " JOIN point_edits AS e ON e.action_id = b.action_id"
+            " JOIN current_points AS c ON c.face_id = e.face_id AND c.landmark_id = e.landmark_id AND c.source = ?"
+            " GROUP BY b.batch ORDER BY b.batch DESC LIMIT 1",
+            UNSEEN,
+        )
+        return Batch(**rows[0]) if rows else None
+
+    def take_back(self, batch: int, *, annotator: str | None = None) -> tuple[int, int]:
+        """Put back what a batch wrote, but for what a person has changed since; returns how many faces and points.
+
+        Where nothing was done to a face since, that is an undo; else an edit that clears the points still unseen.
+        Raises NotFoundError for a batch that never was.
+        """
+        faces = points = 0
+        with self._transaction() as db:
+            there = {face.id: face for face in self.faces()}
+            rows = self._rows(
+                "SELECT a.id, a.face_id FROM batches AS b JOIN actions AS a ON a.id = b.action_id WHERE b.batch = ?",
+                batch,
+            )
+            if not rows:
+                raise NotFoundError(f"there is no batch {batch} of faces accepted unseen")
+            for action, face_id in ((row["id"], row["face_id"]) for row in rows if row["face_id"] in there):
+                done, _ = self._history(face_id)
+                untouched = self._untouched(action, face_id) if action in done else []
+                if not untouched:
+                    continue
+                if done[-1] == action:
+                    self._put(db, "undo", action, there[face_id], annotator)
+                else:
+                    clearing = self._act(db, face_id, "edit", "cleared", annotator)
+                    self._write_points(db, clearing, face_id, dict.fromkeys(untouched))
+                faces += 1
+                points += len(untouched)
+        return faces, points
+
+    def _untouched(self, action: int, face_id: int) -> list[int]:
+        """Landmarks whose labels are still what an action that accepted them unseen has made them."""
+        labels = self.points(face_id).get(face_id, {})
+        wrote = self._rows("SELECT landmark_id, x, y, v, source FROM point_edits WHERE action_id = ?", action)
+        return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == _point(row)]
+
     def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Give a face another box as one action; returns the face's new revision.
 
@@ -353,19 +434,40 @@ class Store:
         ]
 
     def seconds_spent(self, face_id: int, *, longest_pause: float) -> float | None:
-        """How long persons worked on a face; None where labels of it were imported.
+        """How long persons worked on a face; None where labels of it were imported, or accepted unseen.
 
         The time of an action is the time since the same person's action before it, on this face or another; longer
         than `longest_pause` it was a pause, and counts nothing.
         """
         [row] = self._rows(
-            "SELECT max(source = 'imported') AS imported, total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds"
+            "SELECT max(source IN ('imported', ?)) AS elsewhere,"
+            " total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds"
             " FROM (SELECT a.source, a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id"
             " AND p.annotator IS a.annotator ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a WHERE a.face_id = ?)",
+            UNSEEN,
             longest_pause,
             face_id,
         )
-        return None if row["imported"] else row["seconds"]
+        return None if row["elsewhere"] else row["seconds"]
+
+    def seconds_reviewed(self, annotator: str | None, *, longest_pause: float) -> Iterator[tuple[int, float]]:
+        """The faces whose predictions a person has accepted or corrected, the newest first, and how long it took: from
+        the first of these actions on, and as `seconds_spent` counts. What was accepted unseen is not among them."""
+        rows = self._rows(
+            "SELECT face_id, min(id) AS first FROM actions WHERE kind = 'edit' AND source IN (?, 'corrected')"
+            " AND annotator IS ? AND face_id NOT IN (SELECT face_id FROM actions WHERE source = ?)"
+            " GROUP BY face_id ORDER BY max(id) DESC",
+            *(ACCEPTED, annotator, UNSEEN),
+        )
+        for row in rows:
+            [spent] = self._rows(
+                "SELECT total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds FROM"
+                " (SELECT a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id AND p.annotator IS a.annotator"
+                " ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a"
+                " WHERE a.face_id = ? AND a.id >= ? AND a.annotator IS ?)",
+                *(longest_pause, row["face_id"], row["first"], annotator),
+            )
+            yield row["face_id"], spent["seconds"]
 
     def _history(self, face_id: int) -> tuple[list[int], list[int]]:
         """Actions in effect and actions undone, each as a stack, replayed from the log."""
@@ -383,21 +485,23 @@ class Store:
                 raise ConflictError(
                     "somebody has changed this face since you saw it; look at it as it is now, then undo"
                 )
-            which = "old_{0} AS {0}" if kind == "undo" else "{0}"
-            columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
-            edits = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", stack[-1])
-            sides = ", ".join(which.format(column) for column in "xywh")
-            boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face_id, stack[-1])
-            action = self._act(db, face_id, kind, kind, annotator)
-            self._write_points(db, action, face_id, {edit["landmark_id"]: _point(edit) for edit in edits})
-            if boxes:
-                self._write_box(db, action, face_id, Box(**boxes[0]), face.box)
-            reason = which.format("reason")
-            skips = self._rows(
-                f"SELECT {reason} FROM skip_edits WHERE face_id = ? AND action_id = ?", face_id, stack[-1]
-            )
-            if skips:
-                self._write_skip(db, action, face_id, skips[0]["reason"], face.skip)
+            return self._put(db, kind, stack[-1], face, annotator)
+
+    def _put(self, db: Database, kind: str, edit: int, face: Face, annotator: str | None) -> int:
+        """Undo the newest edit in effect, or redo the one undone last; returns the action that does."""
+        which = "old_{0} AS {0}" if kind == "undo" else "{0}"
+        columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
+        points = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", edit)
+        sides = ", ".join(which.format(column) for column in "xywh")
+        boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
+        action = self._act(db, face.id, kind, kind, annotator)
+        self._write_points(db, action, face.id, {point["landmark_id"]: _point(point) for point in points})
+        if boxes:
+            self._write_box(db, action, face.id, Box(**boxes[0]), face.box)
+        reason = which.format("reason")
+        skips = self._rows(f"SELECT {reason} FROM skip_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
+        if skips:
+            self._write_skip(db, action, face.id, skips[0]["reason"], face.skip)
         return action
 
     def _unseen(self, edits: str, face_id: int, seen: Seen) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,8 +11,8 @@ from labeler import schema
 from labeler.history import ANYTHING, Seen
 from labeler.project import Project
 from labeler.proposals import Start
-from labeler.ranking import Standing, order_of_doubt
-from labeler.store import ConflictError, Point, PredictedPoint
+from labeler.ranking import Measure, Standing, below, order_of_doubt
+from labeler.store import ACCEPTED, UNSEEN, ConflictError, Point, PredictedPoint
 from mdmd.records import GROUPS, Box, DataError
 
 
@@ -120,9 +121,9 @@ class Workbench:
             if missing:
                 raise DataError(f"there is no prediction of landmark {missing[0]} on this face to accept")
         labels: dict[int, Point | None] = {
-            key: Point(predictions[key].x, predictions[key].y, 2, "accepted") for key in wanted
+            key: Point(predictions[key].x, predictions[key].y, 2, ACCEPTED) for key in wanted
         }
-        return self._edit(face_id, labels, "accepted", annotator, seen)
+        return self._edit(face_id, labels, ACCEPTED, annotator, seen)
 
     def _edit(
         self,
@@ -257,6 +258,71 @@ class Workbench:
             }
             for s in order_of_doubt(self.project.standings())
         ]
+
+    def review_pace(self, annotator: str | None) -> dict[str, Any]:
+        """How many seconds a look takes this person (`ranking.looks`); None while they have reviewed few faces."""
+        return {"seconds_a_look": self.project.seconds_a_look(annotator)}
+
+    def preview_unseen(self, measure: Measure, limit: float, *, seed: int, sample: int) -> dict[str, Any]:
+        """The faces whose doubt is at most `limit`, what accepting them unseen would do, and some of them to look at.
+
+        The same `seed` gives the same sample of the same faces. `basis` and the revisions say what this was seen of;
+        `batch` is the last one that can be taken back, or None.
+        """
+        basis = self._basis()
+        chosen = below(self.project.standings(), measure, limit)
+        shown = random.Random(seed).sample(sorted(s.face for s in chosen), min(sample, len(chosen)))
+        batch = self.store.last_batch()
+        return {
+            "basis": basis,
+            "faces": [{"face": s.face, "revision": s.revision} for s in chosen],
+            "points": sum(s.unreviewed for s in chosen),
+            "flagged": sum(s.flagged for s in chosen),
+            "expected_wrong": sum(s.expected_wrong for s in chosen),
+            "sample": [self.view(face) for face in shown],
+            "batch": asdict(batch) if batch else None,
+        }
+
+    def accept_unseen(
+        self, revisions: Mapping[int, int], basis: Sequence[int], *, annotator: str | None = None
+    ) -> dict[str, Any]:
+        """Make the predictions of these faces labels, as one batch; `revisions` and `basis` are those of the preview.
+
+        A face that has changed since, or does not wait for review any more, is left alone and counted in `left`. Raises
+        ConflictError when other predictions or landmarks have come since.
+        """
+        if list(basis) != self._basis():
+            raise ConflictError("new predictions or landmarks have come since; look at the faces as they are now")
+        waiting = {s.face for s in order_of_doubt(self.project.standings())}
+        points, predictions, ids = self.store.points(), self.store.predictions(), set(self._ids())
+        edits = {
+            face: (
+                revision,
+                {
+                    key: Point(predicted.x, predicted.y, 2, UNSEEN)
+                    for key, predicted in predictions[face][1].items()
+                    if key in ids and key not in points.get(face, {})
+                },
+            )
+            for face, revision in revisions.items()
+            if face in waiting
+        }
+        batch, written = self.store.accept_unseen(edits, annotator=annotator)
+        return {
+            "batch": batch,
+            "faces": len(written),
+            "points": sum(len(edits[face][1]) for face in written),
+            "left": len(revisions) - len(written),
+        }
+
+    def take_back(self, batch: int, *, annotator: str | None = None) -> dict[str, Any]:
+        """Undo a batch, but for what a person has changed since. Raises NotFoundError."""
+        faces, points = self.store.take_back(batch, annotator=annotator)
+        return {"faces": faces, "points": points}
+
+    def _basis(self) -> list[int]:
+        """What the predictions of all faces depend on: the newest run that was brought in, and the definition."""
+        return [max(self.store.collected_runs(), default=0), self.store.newest_version()]
 
     # Label checks
 

@@ -95,6 +95,27 @@ def test_a_label_session_over_http(client: TestClient):
     assert [r["face"] for r in client.get(f"{BASE}/review").json()] == [1]
 
 
+def test_a_batch_is_previewed_accepted_unseen_and_taken_back_over_http(client: TestClient):
+    asked = f"{BASE}/review/unseen?measure=worst&limit=0.5&sample=3"
+    preview = client.get(asked).json()
+    assert (len(preview["faces"]), preview["points"], preview["expected_wrong"], preview["batch"]) == (1, 4, 2.0, None)
+    assert preview["sample"] == [client.get(f"{BASE}/faces/1").json()]
+    body = {"faces": preview["faces"], "basis": preview["basis"], "annotator": "ana"}
+    said = client.post(f"{BASE}/review/unseen", json=body).json()
+    assert (said["faces"], said["points"], said["left"]) == (1, 4, 0)
+    assert {p["source"] for p in client.get(f"{BASE}/faces/1").json()["points"].values()} == {"accepted_unseen"}
+    assert client.get(asked).json()["batch"]["id"] == said["batch"]
+    assert client.post(f"{BASE}/review/unseen/undo", json={"batch": said["batch"]}).json() == {"faces": 1, "points": 4}
+    assert client.get(f"{BASE}/faces/1").json()["points"] == {}
+    assert client.get(f"{BASE}/review/pace?annotator=ana").json() == {"seconds_a_look": None}
+    stale = client.post(f"{BASE}/review/unseen", json={**body, "basis": [0, 0]})
+    assert (stale.status_code, stale.json()["error"][:15]) == (409, "new predictions")
+    for wrong in ("measure=worst&limit=-1", "measure=best&limit=1", "measure=worst", "measure=worst&limit=nan"):
+        assert client.get(f"{BASE}/review/unseen?{wrong}").status_code == 422
+    assert client.post(f"{BASE}/review/unseen", json={**body, "faces": []}).status_code == 422
+    assert client.post(f"{BASE}/review/unseen/undo", json={"batch": 77}).status_code == 404
+
+
 def test_a_face_is_skipped_and_taken_in_again_over_http(client: TestClient):
     skipped = client.post(f"{BASE}/faces/2/skip", json={"reason": " too blurred ", "annotator": "ana"}).json()
     assert (skipped["skip"], skipped["can_undo"]) == ("too blurred", True)

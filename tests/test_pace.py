@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labeler.pace import FEWEST, LONGEST_PAUSE, NEWEST, seconds_a_face
+from labeler.pace import FEWEST, LONGEST_PAUSE, NEWEST, seconds_a_face, seconds_a_look
 from labeler.store import Point, Store
 
 
@@ -80,3 +80,40 @@ def test_the_pace_is_the_median_of_the_newest_faces_done_by_hand(desk: Desk):
     assert seconds_a_face(desk.store, newest_first[: FEWEST + 1]) == pytest.approx(11.0)
     assert seconds_a_face(desk.store, newest_first[:FEWEST]) is None
     assert seconds_a_face(desk.store, []) is None
+
+
+def test_a_look_takes_the_median_over_the_faces_that_this_person_reviewed(desk: Desk):
+    faces = [desk.face() for _ in range(6)]
+    desk.click(faces[0], 0.0, annotator="ana")
+    for face, seconds, looks in zip(faces[1:4], (8.0, 3.0, 2.0), (4, 3, 1), strict=True):
+        for _ in range(looks):
+            desk.click(face, seconds / looks, annotator="ana", source="accepted")
+        desk.click(face, 0.0, annotator="ben", source="corrected")
+    counts = dict(zip(faces[1:4], (4, 3, 1), strict=True))
+    assert seconds_a_look(desk.store, "ana", counts.get) == 2.0
+    assert seconds_a_look(desk.store, "ben", counts.get) is None  # quicker than any hand
+    assert seconds_a_look(desk.store, None, counts.get) is None
+    counts.pop(faces[1])  # not done: two faces are too few
+    assert seconds_a_look(desk.store, "ana", counts.get) is None
+
+
+def test_labeling_by_hand_and_pauses_are_no_review(desk: Desk):
+    faces = [desk.face() for _ in range(4)]
+    for face in faces:
+        desk.click(face, 40.0)
+        desk.click(face, 100.0, source="accepted")
+        desk.click(face, 3.0, source="accepted")
+        desk.click(face, 1.0, source="dragged")
+    assert seconds_a_look(desk.store, None, lambda _: 2) == 2.0
+
+
+def test_what_was_accepted_unseen_says_nothing_of_any_pace(desk: Desk):
+    faces = [desk.face() for _ in range(8)]
+    for face in faces[:4]:
+        desk.click(face, 5.0, source="accepted")
+    desk.now += 30.0
+    unseen = {face: (desk.store.face(face).revision, {2: Point(1, 1, 2, "accepted_unseen")}) for face in faces[3:]}
+    assert desk.store.accept_unseen(unseen)[1] == set(faces[3:])
+    assert seconds_a_look(desk.store, None, lambda _: 1) == 5.0
+    assert [desk.spent(face) for face in faces[3:]] == [None] * 5
+    assert seconds_a_face(desk.store, reversed(faces)) == 5.0

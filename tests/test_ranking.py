@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labeler.ranking import order_of_doubt, standing
+from labeler.ranking import below, order_of_doubt, standing
 from labeler.store import Face, Point, PredictedPoint
 from mdmd.records import Box
 
@@ -67,3 +67,19 @@ def test_the_queue_begins_with_the_most_doubtful_and_leaves_out_what_is_done():
         standing(face(6), {1: SEEN}, {1: predicted(0.9)[1]}, ids),
     ]
     assert [s.face for s in order_of_doubt(faces)] == [5, 2, 1]
+
+
+def test_below_a_limit_by_the_expected_number_or_by_the_worst_point():
+    ids = (1, 2, 3)
+    faces = [
+        standing(face(1), {}, predicted(0.1, 0.1, 0.1), ids),
+        standing(face(2), {}, predicted(0.25, 0.0, 0.0), ids),
+        standing(face(3), {1: SEEN}, predicted(0.9, 0.05, 0.05), ids),
+        standing(face(4), {}, {}, ids),
+        standing(replace(face(5), skip="duplicate"), {}, predicted(0.0, 0.0, 0.0), ids),
+        standing(face(6), {1: SEEN, 2: SEEN, 3: SEEN}, predicted(0.0, 0.0, 0.0), ids),
+    ]
+    assert [s.worst for s in faces] == [0.1, 0.25, 0.05, 0, 0, 0]
+    assert [s.face for s in below(faces, "expected", 0.25)] == [2, 3]
+    assert [s.face for s in below(faces, "worst", 0.1)] == [1, 3]
+    assert below(faces, "worst", 0.0) == []

@@ -112,8 +112,9 @@ def complaints() -> list[str]:
 def page(
     chromium: Browser, site: Site, complaints: list[str], request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> Iterator[Page]:
-    """A signed-in page; how it looked at the end of the test is kept under artifacts/, which git ignores."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    """A signed-in page without moving views; how it looked at the end of the test is kept under artifacts/, which git
+    ignores."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(15_000)
     page = context.new_page()
     watch(page, complaints)

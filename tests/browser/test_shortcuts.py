@@ -81,8 +81,8 @@ POINT: list[Step] = [
 ]
 
 
-def look(middle: list[float]) -> list[Step]:
-    """Steps that change only what is seen; `middle` is the middle of the face in the picture."""
+def look(middle: list[float], *, follows: bool = False) -> list[Step]:
+    """Steps that change only what is seen; `middle` is the middle of the face in the picture. Does the view follow?"""
     return [
         ("", "(window.was = { x: view.x, y: view.y, edges: c.scene.showEdges }, true)", True),
         ("Control+ArrowLeft", "[view.x - was.x, view.y - was.y]", [40, 0]),
@@ -95,8 +95,8 @@ def look(middle: list[float]) -> list[Step]:
         ("-", "[view.scale / view.fitScale()]", [1.4]),
         ("z", "view.scale > 2 * view.fitScale() && view.toScreen(150, 100)[0] === view.width / 2", True),
         ("Shift+F", "view.toImage(view.width / 2, view.height / 2)", middle),
-        ("Shift+Z", "e.sight.follow", True),
-        ("Shift+Z", "e.sight.follow", False),
+        ("Shift+Z", "e.sight.follow", not follows),
+        ("Shift+Z", "e.sight.follow", follows),
         ("f", "view.scale === view.fitScale()", True),
         ("l", "c.scene.showLoupe", True),
         ("l", "c.scene.showLoupe", False),
@@ -202,9 +202,13 @@ def test_review(page: Page, site: Site) -> None:
         ("Control+z", "[at(2) === undefined, e.current]", [True, "2"]),
         ("Enter", "at(2)?.source", "accepted"),
         ("Control+z", "at(2) === undefined", True),
+        ("u", "document.querySelector('dialog')?.contains(document.activeElement) ?? false", True),
+        ("Escape", "[document.querySelector('dialog'), document.activeElement === c.element]", [None, True]),
+        ("m", "document.activeElement === p.budget.field", True),
+        ("Escape", "document.activeElement === c.element", True),
         ("", "(e.select('1'), e.current)", "1"),
         *POINT,
-        *look([200, 165]),
+        *look([200, 165], follows=True),
         ("Shift+A", "e.view?.face === p.items[p.index]?.face ? p.index : null", 1),
         ("", "p.items[0].done", True),
     ]

@@ -15,6 +15,7 @@ import { COLOURS } from "../shell/definition.js";
 import { drawScene, markers, pointRadius } from "./drawing.js";
 import { drawFrame, gripAt } from "./frame.js";
 import { Gestures } from "./gestures.js";
+import { Glide } from "./glide.js";
 import { currentGhost } from "./ghosts.js";
 import { Look } from "./look.js";
 import { Loupe, loupeScale } from "./loupe.js";
@@ -34,6 +35,7 @@ export class LandmarkCanvas extends EventTarget {
     this.element.setAttribute("aria-label", label);
     container.append(this.element);
     this.viewport = new Viewport();
+    this.glide = new Glide(this);
     this.scene = {
       definition: null,
       image: null,
@@ -81,23 +83,28 @@ export class LandmarkCanvas extends EventTarget {
   }
 
   /** Frame a rectangle of the picture, or all of it; repeated when the canvas is resized until the user zooms. */
-  frame(box, margin) {
+  frame(box, margin, { glide = false } = {}) {
+    this.glide.stop();
     this.framed = { box, margin };
     this.touched = false;
-    if (!this.viewport.width || !this.viewport.imageWidth) return;
-    if (box) this.viewport.frame(box, margin);
-    else this.viewport.fit();
+    const { viewport } = this;
+    if (!viewport.width || !viewport.imageWidth) return;
+    const whole = box ?? [0, 0, viewport.imageWidth, viewport.imageHeight];
+    if (glide) return this.glide.to((target) => target.frame(whole, margin));
+    viewport.frame(whole, margin);
     this.viewChanged();
   }
 
   /** Move the picture by CSS pixels. */
   pan(dx, dy) {
+    this.glide.stop();
     this.touched = true;
     this.viewport.pan(dx, dy);
     this.viewChanged();
   }
 
   zoom(factor, x = this.viewport.width / 2, y = this.viewport.height / 2) {
+    this.glide.stop();
     this.touched = true;
     this.viewport.zoomAt(factor, x, y);
     this.viewChanged();
@@ -105,10 +112,17 @@ export class LandmarkCanvas extends EventTarget {
 
   /** Centre on an image point, enlarged to at least `scale` times the fitting size. */
   zoomTo(x, y, scale = 4) {
+    this.glide.stop();
     this.touched = true;
     this.viewport.scale = this.viewport.clamp(Math.max(this.viewport.scale, this.viewport.fitScale() * scale));
     this.viewport.centre(x, y);
     this.viewChanged();
+  }
+
+  /** Bring an image point to where the picture still fills the view, at `scale` CSS pixels a pixel, visibly moving. */
+  glideTo(x, y, scale) {
+    this.touched = true;
+    this.glide.to((target) => target.bring(x, y, scale));
   }
 
   draw() {
@@ -186,6 +200,7 @@ export class LandmarkCanvas extends EventTarget {
   destroy() {
     this.resizing.disconnect();
     this.listeners.abort();
+    this.glide.stop();
     cancelAnimationFrame(this.frameRequest);
     this.element.remove();
   }
@@ -215,6 +230,7 @@ export class LandmarkCanvas extends EventTarget {
   resize() {
     const { clientWidth: width, clientHeight: height } = this.element.parentElement;
     if (!width || !height) return; // a hidden tab
+    this.glide.stop();
     const ratio = window.devicePixelRatio || 1;
     const { viewport } = this;
     const middle = viewport.width ? viewport.toImage(viewport.width / 2, viewport.height / 2) : null;

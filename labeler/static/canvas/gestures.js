@@ -41,6 +41,7 @@ export class Gestures {
     canvas.element.focus({ preventScroll: true });
     event.preventDefault();
     if (this.isPalm(event)) return;
+    canvas.glide.stop();
     if (event.pointerType === "pen") this.liftFingers();
     const [x, y] = canvas.placeOf(event);
     this.pointers.set(event.pointerId, { x, y, touch: event.pointerType === "touch" });

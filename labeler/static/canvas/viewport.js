@@ -24,8 +24,13 @@ export class Viewport {
     this.centre(x + w / 2, y + h / 2);
   }
 
-  fit() {
-    this.frame([0, 0, this.imageWidth, this.imageHeight]);
+  /** Show an image point at `scale`: in the middle, or as near to it as the picture fills the view. */
+  bring(x, y, scale) {
+    this.scale = this.clamp(scale);
+    const near = (place, image, shown) =>
+      image < shown ? image / 2 : Math.min(Math.max(place, shown / 2), image - shown / 2);
+    const cx = near(x, this.imageWidth, this.width / this.scale);
+    this.centre(cx, near(y, this.imageHeight, this.height / this.scale));
   }
 
   centre(x, y) {

@@ -6,7 +6,7 @@
 
 import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "../canvas/canvas.js";
-import { flaggedIds, nextUnlabeled, stepLandmark } from "./face.js";
+import { nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { KeyCursor } from "./key_cursor.js";
 import { Look } from "../canvas/look.js";
@@ -21,8 +21,8 @@ const SOURCES = { label: "dragged", prediction: "corrected", ghost: "corrected" 
 
 export class FaceEditor extends EventTarget {
   /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done; `asksFor(id)`: whether a
-   * landmark is being worked on, so that its ghost counts. */
-  constructor(root, session, { settle, asksFor = () => true }) {
+   * landmark is being worked on, so that its ghost counts; `sight(editor)`: what of the picture is shown. */
+  constructor(root, session, { settle, asksFor = () => true, sight = (editor) => new Sight(editor) }) {
     super();
     this.session = session;
     this.settle = settle;
@@ -33,7 +33,7 @@ export class FaceEditor extends EventTarget {
     this.selection = new Selection(this);
     this.boxKeys = new BoxKeys(this);
     this.cursor = new KeyCursor(this);
-    this.sight = new Sight(this);
+    this.sight = sight(this);
     new HiddenNote(root, this.canvas);
     this.view = null;
     this.ghosts = {};
@@ -179,18 +179,6 @@ export class FaceEditor extends EventTarget {
 
   step(direction) {
     if (this.definition) this.goTo(stepLandmark(this.definition, this.current, direction));
-  }
-
-  stepFlagged(direction) {
-    const ids = flaggedIds(this.view, this.definition);
-    if (!ids.length) return this.step(direction);
-    const order = this.definition.landmarks.map(({ id }) => id);
-    const at = order.indexOf(this.current);
-    const next =
-      direction > 0
-        ? (ids.find((id) => order.indexOf(id) > at) ?? ids[0])
-        : (ids.findLast((id) => order.indexOf(id) < at) ?? ids.at(-1));
-    this.goTo(next);
   }
 
   // --- edits: shown at once, then sent --------------------------------------------------------------------------
@@ -385,8 +373,8 @@ export class FaceEditor extends EventTarget {
     const changed = this.definition.landmarks
       .map(({ id }) => id)
       .filter((id) => JSON.stringify(before[id]) !== JSON.stringify(view.points[id]));
-    if (changed.length === 1) this.select(changed[0]);
-    else if (changed.length) this.select(this.settle(this));
+    if (changed.length === 1) this.goTo(changed[0]);
+    else if (changed.length) this.goTo(this.settle(this));
   }
 
   boxDrawn(box) {

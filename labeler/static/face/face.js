@@ -15,10 +15,32 @@ export function stepLandmark(definition, current, step) {
   return ids[(from + step + ids.length) % ids.length] ?? null;
 }
 
+/** Landmarks with a prediction, labeled or not: the one most likely to be wrong first. */
+function byDoubt(view, definition) {
+  const ids = definition.landmarks.map(({ id }) => id).filter((id) => view.predictions[id]);
+  return ids.sort((a, b) => view.predictions[b].p_off - view.predictions[a].p_off);
+}
+
+/** Doubtful points that nobody has labeled, the most doubtful first. */
 export function flaggedIds(view, definition) {
-  return definition.landmarks
-    .map((landmark) => landmark.id)
-    .filter((id) => view.predictions[id]?.flagged && !view.points[id]);
+  return byDoubt(view, definition).filter((id) => view.predictions[id].flagged && !view.points[id]);
+}
+
+/** The landmark to look at after `current` (direction 1) or before it (-1), around the end: a doubtful one, or else any
+ * predicted one without a label; null when there is none. */
+export function stepInDoubt(view, definition, current, direction) {
+  const order = byDoubt(view, definition);
+  const flagged = flaggedIds(view, definition);
+  const left = flagged.length ? flagged : order.filter((id) => !view.points[id]);
+  const at = order.indexOf(current);
+  const beyond = (id) => direction * (order.indexOf(id) - at) > 0;
+  return (direction > 0 ? left.find(beyond) : left.findLast(beyond)) ?? left.at(direction > 0 ? 0 : -1) ?? null;
+}
+
+/** How many of the predicted points that nobody has labeled are expected to be wrong: the sum of their probabilities. */
+export function expectedWrong(view, definition) {
+  const left = byDoubt(view, definition).filter((id) => !view.points[id]);
+  return left.reduce((sum, id) => sum + view.predictions[id].p_off, 0);
 }
 
 /** {state, labeled, of, flagged, skip} as the list of pictures has it, from a fresh view. */

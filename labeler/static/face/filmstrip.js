@@ -39,6 +39,15 @@ export class Filmstrip {
     this.mark(index, true);
   }
 
+  /** A line across the strip before row `index`, with words; null takes it away. */
+  drawLine(index, words) {
+    this.line?.remove();
+    this.line = index === null ? null : el("div.strip-line", { "aria-hidden": "true" }, el("span", { text: words }));
+    if (!this.line) return;
+    this.line.style.top = `${index * this.rowHeight}rem`;
+    this.space.append(this.line);
+  }
+
   mark(index, selected) {
     const row = this.rows.get(index);
     row?.setAttribute("aria-selected", String(selected));

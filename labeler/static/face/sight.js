@@ -11,14 +11,15 @@ export class Sight {
     editor.canvas.addEventListener("view", () => this.sharpen());
   }
 
-  frameFace() {
+  /** Show the whole face; with `glide`, on a way that the eye can follow. */
+  frameFace({ glide = false } = {}) {
     const { canvas, picture, view } = this.editor;
     const { width, height } = picture;
     const [bx, by, bw, bh] = view.box ?? [0, 0, width, height];
     const [x, y, w, h] = extent(view) ?? [bx, by, bw, bh];
     const left = Math.max(x, 0);
     const top = Math.max(y, 0);
-    canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8);
+    canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8, { glide });
   }
 
   zoomToCurrent() {

@@ -8,6 +8,7 @@ const VERBS = {
   nudged: "nudged",
   corrected: "corrected",
   accepted: "accepted",
+  accepted_unseen: "accepted unseen",
   cleared: "cleared",
   imported: "imported",
 };

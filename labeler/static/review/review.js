@@ -8,14 +8,17 @@ import {
   stepCommands,
   viewCommands,
 } from "../face/commands.js";
+import { Budget, looksOf } from "./budget.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { flaggedIds, summary } from "../face/face.js";
+import { DoubtSight } from "./doubt_sight.js";
+import { expectedWrong, flaggedIds, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
+import { Unseen } from "./unseen.js";
 
 const NO_PREDICTIONS = {
   title: "Nothing to review",
@@ -50,10 +53,16 @@ export class ReviewPage {
       render: (item) => this.row(item),
       onSelect: (index) => this.open(index),
     });
-    this.editor = new FaceEditor(this.stage, session, { settle: (editor) => this.nextDoubtful(editor) });
+    this.editor = new FaceEditor(this.stage, session, {
+      settle: (editor) => this.nextDoubtful(editor),
+      sight: (editor) => new DoubtSight(editor),
+    });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
-    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.editor.select(id) });
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.choose(id) });
+    const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
+    this.budget = new Budget(left, session, this.strip, { leave });
+    this.unseen = new Unseen(this);
     this.skipping = new Skipping(this, () => this.head);
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
@@ -73,10 +82,21 @@ export class ReviewPage {
   }
 
   nextDoubtful({ view, definition, current }) {
-    if (!view || !definition) return null;
-    const left = flaggedIds(view, definition);
-    const order = definition.landmarks.map(({ id }) => id);
-    return left.find((id) => order.indexOf(id) > order.indexOf(current)) ?? left[0] ?? null;
+    if (!view || !definition || !flaggedIds(view, definition).length) return null;
+    return stepInDoubt(view, definition, current, 1);
+  }
+
+  /** To the next or previous point by doubt; where none is left, through all landmarks. */
+  stepDoubt(direction) {
+    const { editor } = this;
+    const id = editor.view && stepInDoubt(editor.view, editor.definition, editor.current, direction);
+    if (id) editor.goTo(id);
+    else editor.step(direction);
+  }
+
+  choose(id) {
+    this.editor.goTo(id);
+    this.editor.canvas.element.focus({ preventScroll: true });
   }
 
   async load() {
@@ -95,6 +115,7 @@ export class ReviewPage {
               ? ALL_REVIEWED
               : NO_PREDICTIONS,
     );
+    if (!queue.length) await this.offerTakingBack();
     if (!queue.length || !this.definition) return;
     if (JSON.stringify(this.definition) !== JSON.stringify(this.editor.definition)) {
       this.editor.setDefinition(this.definition);
@@ -102,13 +123,32 @@ export class ReviewPage {
     }
     const pictures = new Map(project.pictures.map((picture) => [picture.id, picture]));
     const open = this.items[this.index]?.face;
-    this.items = queue.map((item) => ({ ...item, picture: pictures.get(item.picture), done: false, skip: null }));
+    this.items = queue.map((item) => ({
+      ...item,
+      picture: pictures.get(item.picture),
+      looks: looksOf(item),
+      done: false,
+      skip: null,
+    }));
     this.strip.setItems(this.items);
+    this.budget.begin(this.items);
     const index = this.items.findIndex(({ face }) => face === open);
     if (index >= 0 && this.editor.view?.face === open) {
       this.select(index);
       await this.editor.reload();
     } else await this.open(0);
+  }
+
+  /** Nothing waits, perhaps because it was accepted unseen: the way back from there. */
+  async offerTakingBack() {
+    const { batch } = await this.session.get("/review/unseen?measure=expected&limit=0&sample=0");
+    const take = () => this.unseen.takeBack(batch.id);
+    const button = el("button.plain", { type: "button", text: "Take back what was accepted unseen", onclick: take });
+    if (batch) this.root.querySelector(".empty-state").append(button);
+  }
+
+  openFace(face) {
+    return this.open(this.items.findIndex((item) => item.face === face));
   }
 
   async open(index) {
@@ -176,9 +216,13 @@ export class ReviewPage {
     const { state, flagged, skip } = summary(view, this.definition);
     const item = this.items[index];
     const done = state === "complete" || state === "skipped";
-    if (item.flagged === flagged && item.done === done && item.skip === skip) return;
-    this.items[index] = { ...item, flagged, done, skip };
+    const wrong = expectedWrong(view, this.definition);
+    const known = item.flagged === flagged && item.done === done && item.skip === skip;
+    if (known && Math.abs(item.expected_wrong - wrong) < 1e-9) return;
+    this.items[index] = { ...item, flagged, expected_wrong: wrong, done, skip };
     this.strip.setItems(this.items);
+    this.budget.update(this.items);
+    if (done && !item.done) this.budget.measure();
     this.show();
   }
 
@@ -202,8 +246,12 @@ export class ReviewPage {
 
   acceptPoint() {
     const { editor } = this;
-    if (editor.current !== null && editor.accept([editor.current])) editor.advance();
-    else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
+    const certain = editor.view.predictions[editor.current]?.flagged === false;
+    if (editor.current !== null && editor.accept([editor.current])) {
+      // Who accepts a certain point goes through all of them.
+      if (certain && !editor.isComplete()) this.stepDoubt(1);
+      else editor.advance();
+    } else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
     else toast(this.root, "No doubtful point is left here. Shift+A accepts the whole face.");
   }
 
@@ -216,7 +264,9 @@ export class ReviewPage {
 
   // The last edit may have been on the face before: go back to it, so that what is undone is seen.
   async undo() {
-    const face = this.trail.pop() ?? this.editor.view?.face;
+    const step = this.trail.pop();
+    if (step?.batch) return this.unseen.takeBack(step.batch);
+    const face = step ?? this.editor.view?.face;
     const at = () => this.items.findIndex((item) => item.face === face);
     if (at() >= 0) {
       if (face !== this.editor.view?.face) await this.open(at());
@@ -253,11 +303,13 @@ export class ReviewPage {
         group: "accept",
         run: () => this.acceptFace(),
       },
+      this.unseen.command(),
+      this.budget.command(),
       ...historyCommands(this, {
         undo: () => this.undo(),
         canUndo: () => this.trail.length || editor.view?.can_undo,
       }),
-      ...landmarkSteps("doubtful point", (direction) => editor.stepFlagged(direction)),
+      ...landmarkSteps("doubtful point", (direction) => this.stepDoubt(direction)),
       ...landmarkCommands(this),
       ...viewCommands(this),
       ...this.skipping.commands(),

@@ -2,27 +2,15 @@
 
 import { changesBetween, consequence, inWords, listed } from "./changes.js";
 import { COLOURS, groupTitle } from "../shell/definition.js";
+import { openDialog } from "../shell/dialog.js";
 import { el } from "../shell/dom.js";
 import { draftOf } from "./draft.js";
 
 function open(root, title, body, buttons) {
-  const close = () => {
-    dialog.close();
-    dialog.remove();
-  };
-  const dialog = el(
-    "dialog.floating.schema-dialog",
-    { "aria-label": title },
-    el("h2", { text: title }),
-    body,
-    el("div.dialog-buttons", {}, ...buttons.map(({ spec, text, run }) => button(spec, text, () => (close(), run?.())))),
-  );
-  // Keys belong to the dialog while it is open, not to the page's commands.
-  dialog.addEventListener("keydown", (event) => event.stopPropagation());
-  dialog.addEventListener("close", () => dialog.remove());
-  root.append(dialog);
-  dialog.showModal();
-  return { dialog, close };
+  const elements = buttons.map(({ spec, text, run }) => button(spec, text, () => (opened.close(), run?.())));
+  const opened = openDialog(root, title, body, elements);
+  opened.dialog.classList.add("schema-dialog");
+  return opened;
 }
 
 const many = ({ items }) => (items.length > 1 ? ` ${items.length}` : "");

@@ -71,13 +71,15 @@ export function onceAFrame(work) {
   };
 }
 
-/** A note at the foot of `root` that goes by itself; `tone` is "plain" or "warning". */
-export function toast(root, message, tone = "plain") {
+/** A note at the foot of `root` that goes by itself; `tone` is "plain" or "warning". `action`, {text, run}: a button. */
+export function toast(root, message, tone = "plain", action = null) {
   root.querySelector(".toast")?.remove();
   const note = el("div.toast", { text: message, role: tone === "warning" ? "alert" : "status" });
   note.classList.add(tone);
+  const press = () => (note.remove(), action.run());
+  if (action) note.append(el("button", { type: "button", text: action.text, onclick: press }));
   root.append(note);
-  setTimeout(() => note.remove(), tone === "warning" ? 8000 : 3200);
+  setTimeout(() => note.remove(), action ? 20_000 : tone === "warning" ? 8000 : 3200);
 }
 
 /** The size of the browser's text in CSS pixels: what a rem is in the style sheets. */

@@ -1,0 +1,302 @@
+"""The review page: points by doubt, a view that goes along, minutes that reach so far, faces accepted unseen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from labeler.store import Point, PredictedPoint
+from tests.browser.conftest import Site, canvas, drag, open_tab, root, saved, wait_for
+
+pytestmark = pytest.mark.browser
+
+REVIEW = root("review")
+EDITOR = f"{REVIEW}.editor"
+#: Two eyes close together, the nose below, the chin far off.
+PLACES = {1: (190.0, 100.0), 2: (205.0, 102.0), 3: (200.0, 160.0), 4: (200.0, 250.0)}
+
+
+def predicted(doubts: dict[int, float], *, sigma: float = 2.0) -> dict[int, PredictedPoint]:
+    """Every landmark at its place, wrong with probability `doubts` (or 1 %), flagged above 20 %."""
+    return {
+        key: PredictedPoint(x, y, (sigma**2, 0.0, sigma**2), doubts.get(key, 0.01), doubts.get(key, 0.01) > 0.2)
+        for key, (x, y) in PLACES.items()
+    }
+
+
+def opened(page: Page, site: Site, name: str, *faces: dict[int, PredictedPoint]) -> Any:
+    """A project whose first pictures have these predictions, on the review page."""
+    project = site.project(name, pictures=max(len(faces), 3))
+    project.store.add_predictions(1, dict(zip((face.id for face in project.store.faces()), faces, strict=False)))
+    open_tab(page, site, name, "review")
+    wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face"))
+    return project
+
+
+def current(page: Page) -> Any:
+    return page.evaluate(f"{EDITOR}.current")
+
+
+def view(page: Page) -> list[float]:
+    """The scale of the view and the image point in its middle."""
+    return page.evaluate(
+        f"(({{ viewport: v }}) => [v.scale, ...v.toImage(v.width / 2, v.height / 2)])({EDITOR}.canvas)"
+    )
+
+
+def test_the_points_of_a_face_come_by_their_doubt(page: Page, site: Site) -> None:
+    opened(page, site, "gulls", predicted({1: 0.3, 2: 0.9, 4: 0.5}))
+    assert current(page) == "2"
+    seen = []
+    for key in "nnnb":
+        page.keyboard.press(key)
+        seen.append(current(page))
+    assert seen == ["4", "1", "2", "1"]
+    page.keyboard.press("n")
+    for left in ("4", "1"):
+        page.keyboard.press("a")
+        assert current(page) == left
+    drag(page, "review", PLACES[1], (186, 104))
+    assert current(page) is None
+    page.keyboard.press("n")  # the certain ones too, for who asks
+    assert current(page) == "3"
+    page.keyboard.press("a")
+    saved(page)
+    assert page.evaluate(f"Object.values({EDITOR}.view.points).map(({{ source }}) => source)") == [
+        "corrected",
+        "accepted",
+        "accepted",
+        "accepted",
+    ]
+
+
+def test_the_view_goes_to_doubt_and_rests_where_it_can_be_seen(page: Page, site: Site) -> None:
+    opened(page, site, "terns", predicted({1: 0.9, 2: 0.8, 4: 0.7}))
+    near = view(page)
+    assert near[1:] == pytest.approx(PLACES[1], abs=0.01)
+    high = page.evaluate(f"{EDITOR}.canvas.viewport.height")
+    assert near[0] == 6  # else the view would be as high as 0.7 of the 150 pixels from eye to chin
+    assert high / 6 > 0.7 * 150
+    page.keyboard.press("n")
+    assert (current(page), view(page)) == ("2", near)
+    page.keyboard.press("n")
+    scale, x, y = view(page)
+    assert (scale, x) == (near[0], 200)
+    assert y == pytest.approx(300 - high / 2 / scale)  # as near to the chin as the picture fills the view
+    for _ in range(3):
+        page.keyboard.press("a")
+    assert current(page) is None
+    assert view(page)[0] < 0.5 * scale  # the whole face, for what is left
+
+
+def test_a_wide_ellipse_is_seen_whole_and_a_drag_of_the_view_is_kept(page: Page, site: Site) -> None:
+    opened(page, site, "skuas", predicted({3: 0.9, 4: 0.8}, sigma=20.0))
+    scale, _, y = view(page)
+    high = page.evaluate(f"{EDITOR}.canvas.viewport.height")
+    assert high / scale > 2 * 2.246 * 20
+    assert y == 162.5  # the middle of the framed face: it shows the point well enough
+    page.keyboard.press("Shift+Z")
+    page.keyboard.press("Control+ArrowDown")
+    kept = view(page)
+    page.keyboard.press("n")
+    assert (current(page), view(page)) == ("4", kept)
+    page.reload()
+    wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face"))
+    assert page.evaluate(f"{EDITOR}.sight.follow") is False
+    page.keyboard.press("Shift+Z")
+    assert page.evaluate(f"{EDITOR}.sight.follow") is True
+
+
+def test_the_view_moves_there_visibly(page: Page, site: Site) -> None:
+    page.emulate_media(reduced_motion="no-preference")
+    opened(page, site, "noddies", predicted({1: 0.9, 4: 0.8}))
+    glide = f"{EDITOR}.canvas.glide"
+    wait_for(lambda: not page.evaluate(f"{glide}.moving"))
+    page.evaluate(
+        f"(window.seen = [], {EDITOR}.canvas.addEventListener('view', () => seen.push({EDITOR}.canvas.viewport.y)))"
+    )
+    page.keyboard.press("n")
+    wait_for(lambda: not page.evaluate(f"{glide}.moving"))
+    seen = page.evaluate("seen")
+    assert len(seen) > 2
+    assert seen == sorted(seen, reverse=True)
+    page.keyboard.press("b")
+    page.keyboard.press("+")  # whoever takes the view has it
+    assert page.evaluate(f"{glide}.moving") is False
+    canvas(page, "review").wait_for()
+
+
+def test_a_budget_is_the_sum_of_looks_at_a_pace(page: Page, site: Site) -> None:
+    opened(page, site, "stints", predicted({1: 0.9}))
+    items = [
+        {"looks": looks, "flagged": looks - 1, "expected_wrong": wrong, "done": done}
+        for looks, wrong, done in ((3, 2.5, True), (2, 1.0, False), (4, 0.75, False), (1, 0.25, False))
+    ]
+
+    def reach(looks: float) -> list[float]:
+        script = "async ([items, looks]) => (await import('/ui/review/budget.js')).reach(items, looks)"
+        found = page.evaluate(script, [items, looks])
+        return [found[name] for name in ("end", "faces", "points", "looks", "wrong", "left")]
+
+    assert reach(0) == [0, 0, 0, 0, 2.0, 2.0]
+    assert reach(4.9) == [1, 0, 0, 0, 2.0, 2.0]  # what is done has taken its share
+    assert reach(5) == [2, 1, 1, 2, 2.0, 1.0]
+    assert reach(9) == [3, 2, 4, 6, 2.0, 0.25]  # and no face is passed over for a quicker one
+    assert reach(100) == [4, 3, 4, 7, 2.0, 0.0]
+
+
+def test_minutes_say_how_far_they_reach_at_ones_own_pace(page: Page, site: Site) -> None:
+    project = site.project("dotterels", pictures=10)
+    faces = [face.id for face in project.store.faces()]
+    project.store.add_predictions(1, {face: predicted({1: 0.5}) for face in faces})
+    open_tab(page, site, "dotterels", "review")
+    covers, remains, line = (page.locator(f".mount-review {name}") for name in (".covers", ".remains", ".strip-line"))
+    expect(covers).to_have_text("How far that reaches is known after three reviewed faces.")
+    expect(remains).to_have_text("About 5.3 wrong points in 10 faces.")
+    expect(line).to_have_count(0)
+
+    # Twelve seconds a face, which has one doubtful point: two looks of six seconds. A minute has ten of them.
+    times = iter((0.0, 12.0, 24.0, 36.0))
+    project.store._clock = lambda: next(times)
+    for face in faces[:4]:
+        project.store.edit_points(face, {key: Point(5, 5, 2, "accepted") for key in PLACES}, source="accepted")
+    page.reload()
+    page.get_by_label("I have").fill("1")
+    page.get_by_label("I have").press("Enter")
+    expect(canvas(page, "review")).to_be_focused()
+    expect(covers).to_have_text("5 faces, 5 doubtful points.")
+    expect(remains).to_have_text("About 0.5 of 3.2 wrong points would be left.")
+    expect(line).to_have_text("1 min")
+    assert page.evaluate("document.querySelector('.mount-review .strip-line').style.top") == "20rem"  # below row 5
+    page.get_by_label("I have").fill("2")
+    page.get_by_label("I have").press("Enter")
+    expect(covers).to_have_text("All 6 faces, 6 doubtful points, about 1 min.")
+    expect(line).to_have_count(0)
+
+
+def test_time_that_was_used_stays_used(page: Page, site: Site) -> None:
+    opened(page, site, "ruffs", *[predicted({1: 0.5}) for _ in range(6)])
+    budget = f"const {{ budget }} = {REVIEW}"
+    page.evaluate(f"{budget}; budget.measure = () => budget.show(); budget.pace = 15; budget.set(1)")  # four looks
+    covers = page.locator(".mount-review .covers")
+    expect(covers).to_have_text("2 faces, 2 doubtful points.")
+    page.keyboard.press("Shift+A")
+    expect(covers).to_have_text("1 face, 1 doubtful point.")
+    saved(page)
+    page.evaluate(f"{REVIEW}.load()")  # the face that is done leaves the queue
+    expect(page.locator(".mount-review .face-count").last).to_have_text("5 faces to go")
+    expect(covers).to_have_text("1 face, 1 doubtful point.")
+    page.keyboard.press("Shift+A")
+    expect(covers).to_have_text("That time is used up. Enter begins anew.")
+    page.keyboard.press("m")
+    page.keyboard.press("Enter")
+    expect(covers).to_have_text("2 faces, 2 doubtful points.")
+
+
+def sources(project: Any) -> dict[int, set[str]]:
+    return {face: {point.source for point in points.values()} for face, points in project.store.points().items()}
+
+
+def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page, site: Site) -> None:
+    doubts = [predicted(dict.fromkeys(PLACES, each)) for each in (0.4, 0.02, 0.01, 0.03)]
+    project = opened(page, site, "gannets", *doubts)
+    first, *rest = (face.id for face in project.store.faces())
+    assert page.evaluate(f"{EDITOR}.view.face") == first
+    page.keyboard.press("u")
+    dialog, accept = page.get_by_role("dialog"), page.get_by_role("button", name="unseen", exact=False).last
+    expect(dialog).to_contain_text("2 faces, 8 points. About 0.1 of these points are expected to be wrong (1.5 %).")
+    page.keyboard.type("0.13")
+    expect(dialog).to_contain_text("3 faces, 12 points. About 0.2 of these points are expected to be wrong (2.0 %).")
+    expect(dialog.locator(".crop")).to_have_count(3)
+    expect(accept).to_have_text("Accept 3 faces unseen")
+    expect(accept).to_be_enabled()
+    colours = "[...document.querySelectorAll('.crop canvas')].map((c) => new Set(new Uint32Array("
+    colours += "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size)"
+    assert min(page.evaluate(colours)) > 50  # a picture and its points
+    assert project.store.points() == {}
+
+    project.store.edit_points(rest[1], {1: Point(9, 9, 2)})  # somebody else, meanwhile
+    accept.click()
+    toast = page.locator(".mount-review .toast")
+    expect(toast).to_contain_text("2 faces accepted unseen. 1 face changed meanwhile and left alone.")
+    expect(canvas(page, "review")).to_be_focused()
+    assert sources(project) == {rest[0]: {"accepted_unseen"}, rest[1]: {"placed"}, rest[2]: {"accepted_unseen"}}
+    expect(page.locator(".mount-review .strip-row")).to_have_count(2)
+
+    project.store.edit_points(rest[0], {1: Point(9, 9, 2, "dragged")}, source="dragged")
+    toast.get_by_role("button", name="Undo").click()
+    expect(toast).to_have_text("2 faces taken back, 7 points. What was changed since stays.")
+    assert sources(project) == {rest[0]: {"dragged"}, rest[1]: {"placed"}}
+    expect(page.locator(".mount-review .strip-row")).to_have_count(4)
+
+
+def test_a_batch_is_taken_back_by_undo_or_later_from_the_dialog_and_from_an_empty_queue(page: Page, site: Site) -> None:
+    project = opened(page, site, "petrels", predicted({}), predicted({}))
+    faces = [face.id for face in project.store.faces()]
+
+    def accept() -> None:
+        page.get_by_role("dialog").get_by_role("button", name="Accept 2 faces unseen").click()
+        expect(page.get_by_role("heading", name="Nothing to review")).to_be_visible()
+        assert sorted(project.store.points()) == faces[:2]
+
+    page.keyboard.press("u")
+    accept()
+    expect(page.locator(".mount-review .toast")).to_contain_text("2 faces accepted unseen.")
+    page.keyboard.press("Control+z")
+    expect(page.get_by_role("heading", name="Nothing to review")).to_have_count(0)
+    assert project.store.points() == {}
+
+    page.keyboard.press("u")
+    accept()
+    page.reload()
+    page.get_by_role("button", name="Take back what was accepted unseen").click()
+    expect(page.locator(".mount-review .strip-row")).to_have_count(2)
+    assert project.store.points() == {}
+
+    page.keyboard.press("u")
+    accept()
+    project.store.add_predictions(2, {faces[2]: predicted({})})
+    page.reload()
+    wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face") == faces[2])
+    page.keyboard.press("u")
+    expect(page.get_by_role("dialog")).to_contain_text("2 faces, 8 points still so.")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".mount-review .strip-row")).to_have_count(3)
+    assert project.store.points() == {}
+
+
+def test_without_the_server_nothing_is_accepted_and_the_dialog_says_so(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = opened(page, site, "auks", predicted({}))
+
+    def cut(route: Route) -> None:
+        route.abort()
+
+    page.keyboard.press("u")
+    accept = page.get_by_role("button", name="Accept 1 face unseen")
+    expect(accept).to_be_enabled()
+    page.route("**/review/unseen*", cut)
+    accept.click()
+    expect(page.get_by_role("dialog")).to_contain_text("The server does not answer, and this needs it.")
+    assert project.store.points() == {}
+    page.unroute("**/review/unseen*", cut)
+    page.get_by_role("dialog").get_by_role("spinbutton").first.fill("0.5")
+    expect(accept).to_be_enabled()
+    page.keyboard.press("Escape")
+    expect(canvas(page, "review")).to_be_focused()
+    assert [complaint for complaint in complaints if "ERR_FAILED" not in complaint] == []
+    complaints.clear()
+
+
+def test_a_face_of_the_sample_can_be_looked_at(page: Page, site: Site) -> None:
+    project = opened(page, site, "fulmars", predicted({1: 0.9}), predicted({}), predicted({}))
+    last = project.store.faces()[-1]
+    page.keyboard.press("u")
+    page.get_by_role("button", name="fulmars-2.png, 0.04 wrong expected: look at it").click()
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == last.id)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(canvas(page, "review")).to_be_focused()
