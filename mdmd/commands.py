@@ -29,11 +29,14 @@ from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
+from mdmd.stop import StopFile
 from mdmd.tables import TABLES
 from mdmd.train import adapt, fewer_faces, train
 
 #: The file in a run's folder that a broken-off run goes on from.
 STATE = "resume.safetensors"
+#: The file in a run's folder that ends its schedule early; the model of that moment is kept.
+STOP = "stop"
 
 
 def _rule(options: argparse.Namespace) -> FlagRule:
@@ -52,6 +55,7 @@ def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> 
         _rule(options),
         options.calibration,
         keep=Keep(options.out / STATE, every=options.save_every),
+        stop=StopFile(options.out / STOP),
         processes=processes,
         crops=default_home(os.environ) / "crops",
     )
@@ -83,7 +87,12 @@ def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namesp
     made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
     made.save(options.out)
     write_json(
-        options.out / "metrics.json", {**made.history["heldout"], "rarely_labeled": made.history["rarely_labeled"]}
+        options.out / "metrics.json",
+        {
+            **made.history["heldout"],
+            "rarely_labeled": made.history["rarely_labeled"],
+            **({"stopped": made.history["stopped"]} if "stopped" in made.history else {}),
+        },
     )
     (options.out / STATE).unlink(missing_ok=True)
 
@@ -107,7 +116,8 @@ def _clear(out: Path, *, fresh: bool) -> None:
         (out / STATE).unlink(missing_ok=True)
     if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
         (out / "log.jsonl").unlink(missing_ok=True)
-    (out / "error.json").unlink(missing_ok=True)
+    for left in ("error.json", STOP):  # of an earlier try
+        (out / left).unlink(missing_ok=True)
 
 
 def run_train(options: argparse.Namespace) -> None:
@@ -128,6 +138,8 @@ def run_adapt(options: argparse.Namespace) -> None:
     base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
     with _open_run(options) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
+        if options.folds:  # each must learn as long as the others
+            plan = replace(plan, stop=None)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
         if start is not None and options.weights == bases.FROM_STARTER:
             start = _as_asked(start, options.starter, options)
@@ -137,7 +149,7 @@ def run_adapt(options: argparse.Namespace) -> None:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
             folder = bases.base_folder(options.bases, sources, config, options.weights, first)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0)
+            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0, stop=None)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
 

@@ -51,6 +51,8 @@ class RunLog:
             self._say(f"  held-out NME {fields['nme']:.2f} % of {fields['faces']} faces at step {fields['step']}")
         elif kind == "resume":
             self._say(f"going on at step {fields['step']}, after {fields['seconds']:.0f} s of training")
+        elif kind == "stopped":
+            self._say(f"stopped at step {fields['step']} of {fields['of']}, as asked")
         elif kind == "step" and not self._quiet:
             self._show(fields)
         elif kind in ("start", "done"):
