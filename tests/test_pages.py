@@ -170,8 +170,8 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     learning = replace(running, stage="base", minutes=10)
     assert "about 2 min left · then 10 min for your landmarks" in live_html(project, learning, None)
     assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)
-    assert runs_html([run]) == ""
-    assert "no such &lt;file&gt;" in runs_html([run, failed])
+    assert runs_html([run], run) == ""
+    assert "no such &lt;file&gt;" in runs_html([run, failed], run)
 
 
 def test_names_of_projects_and_landmarks_are_escaped(tmp_path: Path) -> None:

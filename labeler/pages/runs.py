@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import huggingface_hub
@@ -11,7 +12,7 @@ from labeler.jobs import BASE_MINUTES, FEWEST_FACES
 from labeler.pages.charts import line_chart
 from labeler.pages.markup import meter, note, plural, project_address, text
 from labeler.project import Project
-from labeler.runs import Run
+from labeler.runs import COMPLETE, Run, output_of
 from labeler.sources import DRAWN, Source
 from mdmd.config import DEFAULT_ENCODER, PRESETS, STARTER, heldout_count
 
@@ -114,8 +115,13 @@ def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str,
     return absent + "If that fails, training goes on without them and needs far more labels.", True
 
 
+def shown_run(runs: Sequence[Run]) -> Run | None:
+    """The run that the page is about: the one under way, else the newest."""
+    return next((run for run in runs if run.state in ("running", "stopping")), runs[0] if runs else None)
+
+
 def live_html(project: Project, run: Run | None, problem: str | None) -> str:
-    """The newest run: stage, progress, curves, and when it is over what came out and what to do next."""
+    """A run: stage, progress, curves, and when it is over what came out and what to do next."""
     told = note(problem, "warning") if problem else ""
     if run is None:
         return (
@@ -123,14 +129,16 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
             "<p>Loss and held-out error appear here while it learns.</p></div>"
         )
     kind = "Training" if run.kind == "train" else "Pre-labeling"
-    head = f"<h2>{kind} {text(run.id)} <span class='state {run.state}'>{run.state}</span></h2>"
+    head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
     return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{_charts(run)}{warnings}</div>"
 
 
 def _progress(run: Run) -> str:
-    if run.state != "running":
+    if not run.active:
         return ""
+    if run.state == "waiting":
+        return f"<p class='stage'>Waiting for its turn</p><p class='facts'>{text(waiting_sentence(run))}</p>"
     stage = STAGES.get(run.stage or "", "Starting")
     done = run.step / run.steps if run.step and run.steps else 0.0
     facts = []
@@ -143,19 +151,32 @@ def _progress(run: Run) -> str:
     )
     if run.stage == "base" and run.minutes:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
-    return f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
+    said = f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
+    if run.kind == "train" and run.state == "stopping" and run.stage == "adapt":
+        said += "<p class='facts'>Ending as asked.</p>"
+    elif run.kind == "train" and run.stage in ("source", "base"):
+        said += (
+            "<p class='facts'>There is no model of your landmarks to keep yet. Cancelled, it keeps what it has learned "
+            "of the source: the next training goes on from there.</p>"
+        )
+    return said
 
 
 def _outcome(project: Project, run: Run) -> str:
-    if run.state == "running":
+    if run.active:
         return ""
-    if run.state != "done":
+    if run.state not in COMPLETE:
         sentence = {
             "cancelled": "Cancelled. Your labels are as they were; earlier models and predictions stay.",
             "interrupted": run.error or "",
         }.get(run.state, f"Failed: {run.error}")
+        if run.can_resume:
+            sentence = sentence.rstrip(".") + f". It can be resumed{f' near step {run.step:,}' if run.step else ''}."
         return note(sentence, "plain" if run.state == "cancelled" else "warning")
     parts = [note(metrics_sentence(project, run.metrics))] if run.metrics else []
+    if run.stopped:
+        step, of = run.stopped
+        parts.append(note(f"Stopped at step {step:,} of {of:,}, as asked, and kept: averaged weights, calibrated."))
     address = text(project_address(project.name))
     flagged = project.progress().flagged_points
     waiting = project.progress().predicted_faces
@@ -187,7 +208,7 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
 
 
 def _charts(run: Run) -> str:
-    if run.kind != "train" or (run.state != "running" and not run.series):
+    if run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
         return ""
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None
@@ -213,21 +234,45 @@ def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]
     return [x for x, _ in kept], [y for _, y in kept]
 
 
-def runs_html(runs: list[Run]) -> str:
-    """Past runs, newest first."""
-    if len(runs) < 2:
-        return ""
+def waiting_sentence(run: Run) -> str:
+    """What becomes of a run in the queue."""
+    return (
+        f"It learns from the {plural(run.images, 'image')} that were labeled when it was started, and begins by itself "
+        "when the run before it ends, whether this page is open or not."
+    )
+
+
+def waiting_html(run: Run) -> str:
+    """A run that waits behind the one that the page is about."""
+    head = f"<h2>Run {text(run.name)} <span class='state waiting'>waiting</span></h2>"
+    return f"<div class='card quiet'>{head}<p class='facts'>{text(waiting_sentence(run))}</p></div>"
+
+
+def log_html(run: Run) -> str:
+    """What a run has printed and warned of, as text."""
+    told = [f"warning: {line}" for line in run.warnings]
+    printed = output_of(run.folder)
+    lines = "\n".join([*told, *([printed] if printed else [])]) or "It has printed nothing."
+    return f"<pre class='log' tabindex='0'>{text(lines)}</pre><p class='path'><code>{text(run.folder)}</code></p>"
+
+
+def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
+    """The runs beside the one that is `shown`, newest first."""
     rows = []
-    for run in runs[1:]:
+    for run in runs:
+        if run == shown:
+            continue
         nme = (run.metrics or {}).get("nme")
         result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
         rows.append(
-            f"<tr><td>{text(run.id)}</td><td>{when}</td><td>{text(run.kind)}</td><td>{plural(run.images, 'image')}</td>"
-            f"<td>{text(run.source or 'alone')}</td><td>{duration(run.seconds)}</td>"
-            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+            f"<tr><td>{text(run.name)}</td><td>{when}</td><td>{text(run.kind)}</td>"
+            f"<td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
+            f"<td>{duration(run.seconds)}</td><td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
         )
-    return f"<h2>Earlier runs</h2><table class='runs'><tbody>{''.join(rows)}</tbody></table>"
+    if not rows:
+        return ""
+    return f"<h2>Other runs</h2><table class='runs'><tbody>{''.join(rows)}</tbody></table>"
 
 
 def duration(seconds: float | None) -> str:

@@ -22,7 +22,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
     first = jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=12)
     page.goto(f"{site.url}/?project=finches#train")
     expect(page.get_by_role("heading", name=f"Training {first.id} running")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on my 6 images")).to_be_disabled()
+    expect(page.get_by_role("button", name="Train on my 6 images, after run 001")).to_be_enabled()
     expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=60_000)
     expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(timeout=90_000)
     expect(page.locator(".chart")).to_have_count(2)
