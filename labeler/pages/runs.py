@@ -1,23 +1,14 @@
-"""What the Train tab says about the next run, the present one and the past ones."""
+"""What the Train tab says about the present run and the past ones."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-import huggingface_hub
-
-from labeler.jobs import BASE_MINUTES, FEWEST_FACES
 from labeler.pages.charts import line_chart
 from labeler.pages.markup import meter, note, plural, project_address, text
 from labeler.project import Project
 from labeler.runs import COMPLETE, Run, output_of
-from labeler.sources import DRAWN, Source
-from mdmd.config import DEFAULT_ENCODER, PRESETS, STARTER, heldout_count
-
-#: Fewer labeled faces than this rarely make a model that saves work.
-USEFUL_FACES = 50
 
 STAGES = {
     "source": "Drawing the source set, once",
@@ -25,94 +16,6 @@ STAGES = {
     "adapt": "Adapting to your landmarks",
     "predict": "Pre-labeling the other faces",
 }
-
-
-def preflight_html(
-    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float
-) -> str:
-    """What a training would learn from, what it would measure itself on, how long it takes, what is missing."""
-    if project is None:
-        return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
-    if project.definition is None:
-        return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
-    progress = project.progress()
-    faces = progress.training_faces
-    held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
-    said = [
-        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
-        f"about {held} of them held out to measure the error."
-    ]
-    warnings = []
-    if faces < FEWEST_FACES:
-        warnings.append(
-            f"Training needs at least {FEWEST_FACES} labeled faces, and {USEFUL_FACES} or more for a useful model."
-        )
-    elif faces < USEFUL_FACES:
-        warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
-    missing = never_labeled(project)
-    if missing and faces:
-        warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
-    if source is None:
-        warnings.append("Without a second set the model learns from your images alone, and is less accurate.")
-    network = PRESETS.get(preset, PRESETS["default"])
-    encoder = encoder.strip() or network.model.encoder
-    learned = source is None or has_base(source, encoder, network.model.head, weights.strip())
-    said.append(time_sentence(source, minutes, learned=learned or not network.starts_from_base))
-    told, lacking = weights_sentence(encoder, weights.strip(), starter=STARTER)
-    (warnings if lacking else said).append(told)
-    lines = "".join(f"<li>{text(line)}</li>" for line in said)
-    cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
-    noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
-    return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
-
-
-def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
-    """Whether the source has been learned with this network: on this machine, which is in a base's name, or by the
-    starter."""
-    return (weights == "starter" and source.name == DRAWN) or any(
-        f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
-    )
-
-
-def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
-    """How long a training takes in all, and what of that goes to a source that has to be learned first."""
-    usual = plural(round(minutes), "minute")
-    if source is None or learned:
-        return f"Takes about {usual}."
-    return (
-        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
-        f"{source.name} first, once on this machine, then {usual} for your landmarks."
-    )
-
-
-def never_labeled(project: Project) -> list[str]:
-    """Names of landmarks that no face of the training set has."""
-    dataset = project.training_set()
-    labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
-    return [name for k, name in enumerate(dataset.definition.landmarks) if not any(mask[k] for mask in labeled)]
-
-
-def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:
-    """Where the encoder's pretrained weights come from, and whether that is a reason to worry.
-
-    `starter` is the folder of the starter, which stands in for weights of the default encoder that cannot be fetched.
-    """
-    if weights == "none":
-        return "Without pretrained weights the model needs far more labels.", True
-    if weights == "starter":
-        return "Starting from the starter that comes with the tool.", False
-    if weights:
-        found = Path(weights).expanduser().is_file()
-        return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
-    if encoder == "test_vit":
-        return "test_vit is a toy encoder for trying things out.", True
-    here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
-    if isinstance(here, str):
-        return "The encoder's pretrained weights are on this machine.", False
-    absent = "The encoder's pretrained weights are not on this machine: they are fetched when training starts. "
-    if encoder == DEFAULT_ENCODER and (starter / "model.json").is_file():
-        return absent + "If that fails, it begins from the starter that comes with the tool.", False
-    return absent + "If that fails, training goes on without them and needs far more labels.", True
 
 
 def shown_run(runs: Sequence[Run]) -> Run | None:
@@ -140,6 +43,12 @@ def _progress(run: Run) -> str:
     if run.state == "waiting":
         return f"<p class='stage'>Waiting for its turn</p><p class='facts'>{text(waiting_sentence(run))}</p>"
     stage = STAGES.get(run.stage or "", "Starting")
+    if run.state == "stopping" and run.stage != "predict":
+        facts = f"step {run.step:,}" if run.step else "before its first step"
+        ending = (
+            "Ending as asked" if (run.folder / "cancel").exists() else "Ending as asked: measuring and saving the model"
+        )
+        return f"<p class='stage'>{ending}</p><p class='facts'>{facts}</p>"
     done = run.step / run.steps if run.step and run.steps else 0.0
     facts = []
     if run.step:
@@ -152,9 +61,7 @@ def _progress(run: Run) -> str:
     if run.stage == "base" and run.minutes:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
     said = f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
-    if run.kind == "train" and run.state == "stopping" and run.stage == "adapt":
-        said += "<p class='facts'>Ending as asked.</p>"
-    elif run.kind == "train" and run.stage in ("source", "base"):
+    if run.kind == "train" and run.stage in ("source", "base"):
         said += (
             "<p class='facts'>There is no model of your landmarks to keep yet. Cancelled, it keeps what it has learned "
             "of the source: the next training goes on from there.</p>"

@@ -11,7 +11,8 @@ from labeler import jobs
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.manage import Manage, run_choices
 from labeler.pages.markup import ANNOUNCE, plural
-from labeler.pages.runs import live_html, preflight_html, runs_html, shown_run, waiting_html
+from labeler.pages.preflight import PACES, pace_choices, pace_of, preflight_html, source_is_learned
+from labeler.pages.runs import live_html, runs_html, shown_run, waiting_html
 from labeler.project import Project, Workspace
 from labeler.runs import Run
 from labeler.sources import DRAWN, Source, Sources
@@ -91,7 +92,8 @@ class TrainHandlers:
         project = open_project(self.workspace, request)
         chosen = find_source(self.sources, source)
         if project is None:
-            return preflight_html(None, None, "", "", "default", minutes), gr.update(value="Train", interactive=False)
+            nothing = gr.update(value="Train", interactive=False)
+            return preflight_html(None, None, "", "", "default", minutes), nothing, gr.skip()
         ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
         others = jobs.active(self.workspace.root)
         full = any(run.state == "waiting" for _, run in others)
@@ -101,7 +103,9 @@ class TrainHandlers:
             label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
         weights = weights or os.environ.get("MDMD_WEIGHTS", "")
         said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
-        return said, gr.update(value=label, interactive=ready and not full)
+        learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
+        paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
+        return said, gr.update(value=label, interactive=ready and not full), paces
 
     def offer(self, source: str | None, request: gr.Request) -> object:
         """The sources to choose from, `source` staying chosen where it can."""
@@ -176,10 +180,11 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             source = gr.Dropdown(
                 [], label="Learn together with", info="A large set of another definition; its faces carry yours."
             )
-            minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
+            pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
             start = gr.Button("Train", variant="primary", size="lg", interactive=False)
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
+                minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
                 preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
                 encoder = gr.Textbox(
                     label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
@@ -211,7 +216,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     watched = [timer, seen, live, keep, states]
     settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manage.frame, manage.chosen]
     choices = [source, minutes, preset, encoder, weights]
-    planned = [preflight, start]
+    planned = [preflight, start, pace]
     filled = (
         pages.load(on.recall, None, choices, **QUIETLY),
         tab.select(on.offer, source, source, **QUIETLY),
@@ -221,6 +226,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     timer.tick(on.watch, seen, watched, **QUIETLY)
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
+    pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
     clicks = (
         start.click(on.begin, choices, None),
         prelabel.click(on.begin_prelabel, None, None),

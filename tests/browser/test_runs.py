@@ -117,8 +117,7 @@ def test_a_killed_server_changes_nothing_for_a_training(
         labels = project.store.points()
         site.sign_in(context)
         page.goto(f"{site.url}/?project=owls#train")
-        run = train(project, steps=100_000)
-        waiting = train(other, steps=8)
+        run, waiting = train(project, steps=100_000), train(other, steps=8)
         page.reload()
         expect(page.get_by_role("button", name="Stop and keep")).to_be_visible(timeout=1000 * BUSY)
         server.kill()
@@ -133,7 +132,7 @@ def test_a_killed_server_changes_nothing_for_a_training(
         wait_for(lambda: jobs.find(other, waiting.id).state == "done", seconds=BUSY)
         page.goto(f"{site.url}/?project=terns#train")
         heading(page, waiting, "done")
-        assert project.store.points() == labels
+        assert site.workspace.open("owls").store.points() == labels
     context.close()
 
 

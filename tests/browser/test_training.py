@@ -38,6 +38,8 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
         page.get_by_label(label).click()
         page.get_by_role("option", name=option).click()
     page.get_by_label("Weights").fill("none")
+    page.get_by_label("quick, 5 min").check()
+    expect(page.get_by_text("Takes about 5 minutes.")).to_be_visible()
     page.get_by_label("number input for Minutes").fill("3")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
