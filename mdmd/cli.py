@@ -63,6 +63,8 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) -> int:
     print(f"mdmd: error: {message}", file=sys.stderr)
     out = getattr(options, "out", None)
+    if out is not None and isinstance(getattr(options, "faces", None), Path):
+        out = out.parent  # the run's folder, where the log of a prediction lies too
     if out is not None and out.is_dir() and writes_files():
         with contextlib.suppress(OSError):  # the disk may be what is full
             write_json(out / "error.json", {"error": message, "kind": kind})

@@ -61,24 +61,32 @@ def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> 
     )
 
 
-def _read_all(paths: Sequence[Path]) -> list[Dataset]:
+def _read_all(paths: Sequence[Path]) -> tuple[list[Dataset], list[str]]:
+    """The sets, no two of one name, and what of them cannot be used, which has been said."""
     datasets: list[Dataset] = []
+    unusable: list[str] = []
     for path in paths:
-        dataset = _read_set(path)
+        dataset, said = _read(path)
+        unusable += said
         taken = {d.name for d in datasets}
         name, k = dataset.name, 2
         while name in taken:
             name, k = f"{dataset.name}-{k}", k + 1
         datasets.append(replace(dataset, name=name))
-    return datasets
+    return datasets, unusable
+
+
+def _read(given: Path) -> tuple[Dataset, list[str]]:
+    """The COCO file or the added dataset that an option names; says what of it cannot be used, and returns that."""
+    reading = Sources(default_home(os.environ)).open(given)
+    said = warnings(reading)
+    for sentence in said:
+        print(f"mdmd: {sentence}", file=sys.stderr)
+    return reading.dataset, said
 
 
 def _read_set(given: Path) -> Dataset:
-    """The COCO file or the added dataset that an option names; says what of it cannot be used."""
-    reading = Sources(default_home(os.environ)).open(given)
-    for sentence in warnings(reading):
-        print(f"mdmd: {sentence}", file=sys.stderr)
-    return reading.dataset
+    return _read(given)[0]
 
 
 def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
@@ -98,8 +106,9 @@ def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namesp
 
 
 @contextlib.contextmanager
-def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]:
-    """The run's log, in the one process that writes it, and the processes that train together."""
+def _open_run(options: argparse.Namespace, unusable: Sequence[str]) -> Iterator[tuple[RunLog, Processes]]:
+    """The run's log, in the one process that writes it, and the processes that train together. The log begins with
+    what of the sets is `unusable`."""
     with launched() as processes:
         if processes.main:
             _clear(options.out, fresh=options.fresh)
@@ -107,6 +116,8 @@ def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]
         with RunLog(
             options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
         ) as log:
+            for sentence in unusable:
+                log.warn(sentence.removeprefix("warning: "), said=True)
             yield log, processes
 
 
@@ -123,8 +134,8 @@ def _clear(out: Path, *, fresh: bool) -> None:
 def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    datasets = _read_all(options.data)
-    with _open_run(options) as (log, processes):
+    datasets, unusable = _read_all(options.data)
+    with _open_run(options, unusable) as (log, processes):
         plan = _plan(options, chosen, processes)
         _leave(train(datasets, chosen.model, plan, log), chosen, options)
 
@@ -132,11 +143,11 @@ def run_train(options: argparse.Namespace) -> None:
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    target, *sources = _read_all([options.target, *options.source])
+    (target, *sources), unusable = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
-    with _open_run(options) as (log, processes):
+    with _open_run(options, unusable) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
         if options.folds:  # each must learn as long as the others
             plan = replace(plan, stop=None)

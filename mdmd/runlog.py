@@ -6,7 +6,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,14 +37,7 @@ class RunLog:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Write one event at once."""
-        if self._stream is not None:
-            line = json.dumps({"event": kind, "time": round(self._clock(), 3), **fields}, ensure_ascii=False)
-            try:
-                self._stream.write(line.encode() + b"\n")
-            except OSError as error:
-                self._stream.close()
-                self._stream = None
-                self.warn(f"the log ends here, {self._file}: {error.strerror or error}")
+        self._write(kind, fields)
         if kind == "warning":
             self._say(f"warning: {fields['message']}")
         elif kind == "eval":
@@ -58,9 +51,22 @@ class RunLog:
         elif kind in ("start", "done"):
             self._end_bar()
 
-    def warn(self, message: str) -> None:
-        """Something the person should know that does not stop the run."""
-        self.event("warning", message=message)
+    def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self._stream is not None:
+            line = json.dumps({"event": kind, "time": round(self._clock(), 3), **fields}, ensure_ascii=False)
+            try:
+                self._stream.write(line.encode() + b"\n")
+            except OSError as error:
+                self._stream.close()
+                self._stream = None
+                self.warn(f"the log ends here, {self._file}: {error.strerror or error}")
+
+    def warn(self, message: str, *, said: bool = False) -> None:
+        """Something the person should know that does not stop the run; `said` if the terminal has it already."""
+        if said:
+            self._write("warning", {"message": message})
+        else:
+            self.event("warning", message=message)
 
     def resume(self, stage: str, step: int, seconds: float) -> None:
         """The run goes on at `step` after a break: what was told of later steps of `stage` is forgotten."""

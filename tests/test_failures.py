@@ -59,12 +59,17 @@ def test_a_weights_file_of_garbage(project: Project, tmp_path: Path, content: by
 
 
 def test_a_picture_that_is_gone(project: Project) -> None:
-    picture = next(project.images.iterdir())
-    picture.unlink()
-    run = train(project)
-    assert run.error == (
-        f"picture {picture.resolve()} cannot be used: there is no such file: "
-        "put the file back, or skip its face on the Label page, and train again"
+    names = {picture.id: picture.file_name for picture in project.store.images()}
+    (project.images / names[1]).unlink()
+    run = train(project, prelabel=False)
+    assert run.state == "done"
+    assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
+    (project.images / names[5]).unlink()
+    error = train(project).error
+    assert error is not None
+    assert error.endswith(
+        f"/images/{names[5]} cannot be used: there is no such file: "
+        "put the file back, or skip its face on the Label page, and start again"
     )
 
 
