@@ -77,7 +77,7 @@ class Manage:
         with gr.Accordion("Log, name, resume or delete a run", open=False, visible=False) as self.frame:
             self.chosen = gr.Dropdown([], label="Run", filterable=False)
             self.log = gr.HTML(padding=False)
-            with gr.Row():
+            with gr.Row(elem_classes=["rename-row"]):
                 self.title = gr.Textbox(label="Title", max_length=housekeeping.LONGEST_TITLE, scale=3, min_width=160)
                 self.rename = gr.Button("Rename", size="sm", scale=1, min_width=90)
             with gr.Row():

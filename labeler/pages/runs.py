@@ -164,10 +164,10 @@ def log_html(run: Run) -> str:
 
 
 def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
-    """The runs beside the one that is `shown`, newest first."""
+    """The runs beside the one that is `shown` and one that waits, which has its own card; newest first."""
     rows = []
     for run in runs:
-        if run == shown:
+        if run == shown or run.state == "waiting":
             continue
         nme = (run.metrics or {}).get("nme")
         result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
