@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from labeler.dataset import write_coco
 from labeler.project import Project
@@ -192,10 +192,13 @@ def resume(project: Project, run_id: str) -> Run:
 def _launch(folder: Path, record: dict[str, Any]) -> None:
     """Write `record` as run.json and start the process that does what it says."""
     write_json(folder / "run.json", record, indent=1)
-    turn = folder.parents[2] / ".turn.lock"
-    with (folder / "output.txt").open("ab") as output:
+    with (folder / "output.txt").open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
+        if not record["queued"]:
+            _take(turn)
+        passed = () if fcntl is None else (turn.fileno(),)
         child = subprocess.Popen(
-            [sys.executable, "-m", "labeler.supervisor", str(folder), str(turn)],
+            [sys.executable, "-m", "labeler.supervisor", str(folder), *map(str, passed)],
+            pass_fds=passed,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -204,6 +207,22 @@ def _launch(folder: Path, record: dict[str, Any]) -> None:
     _children[child.pid] = child
     started = {"pid": child.pid, "process_started": process_started(child.pid)}
     write_json(folder / "run.json", {**record, **started}, indent=1)
+
+
+def _take(turn: IO[bytes]) -> None:
+    """Take the turn for the process that gets `turn` from here: a run that is started later must not be before it.
+
+    A run that has just ended may hold it for a moment longer; where that is long, the new one waits for it itself.
+    """
+    until = time.monotonic() + 2
+    while fcntl is not None:
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(0.02)
+                continue
+        break
 
 
 def runs(project: Project) -> list[Run]:

@@ -1,9 +1,9 @@
-"""Runs the commands of a run folder one after the other: `python -m labeler.supervisor RUN_DIR TURN`.
+"""Runs the commands of a run folder one after the other: `python -m labeler.supervisor RUN_DIR [TURN]`.
 
 Standard library only. A process of its own in a session of its own, so that training outlives the page and the
-server, and its crash reaches neither. It first waits for its turn: the lock on the file TURN, which the system takes
-back from whoever dies. What it leaves is began.json and exit.json; the rest of the run's story is in what the commands
-write.
+server, and its crash reaches neither. It first waits for its turn: the lock on the open file number TURN, which the
+system takes back from whoever dies. What it leaves is began.json and exit.json; the rest of the run's story is in what
+the commands write.
 """
 
 from __future__ import annotations
@@ -132,11 +132,11 @@ def write_json(file: Path, record: dict[str, Any]) -> None:
     temporary.replace(file)
 
 
-def main(folder: Path, turn: Path, *, grace: float = GRACE) -> int:
-    """Run what run.json in `folder` says, after the run that holds the lock on `turn`, and write exit.json; returns
-    the exit code."""
+def main(folder: Path, turn: int | None, *, grace: float = GRACE) -> int:
+    """Run what run.json in `folder` says, after the run that holds the lock on the file `turn`, and write exit.json;
+    returns the exit code."""
     commands = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commands"]
-    with turn.open("ab") as lock:
+    with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
@@ -150,4 +150,4 @@ def main(folder: Path, turn: Path, *, grace: float = GRACE) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None))
