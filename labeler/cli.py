@@ -1,4 +1,4 @@
-"""The command line of the tool: new, open, import, train, prelabel, report, export, demo."""
+"""The command line of the tool: new, open, import, export, train, prelabel, report, runs, stop, resume, demo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from labeler import jobs
 from labeler.console import follow, serve
 from labeler.dataset import read_pictures
 from labeler.demo import Demo
+from labeler.housekeeping import megabytes, size_of
 from labeler.project import Workspace, name_problem
 from labeler.report.reports import write_report
 from labeler.sources import DRAWN, Source, machine_sources
@@ -177,6 +178,23 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     tell.add_argument("--run", dest="run_id", metavar="ID", help="the training (default: the newest that is done)")
     tell.add_argument("--against", metavar="ID", help="the training to compare with (default: the one before)")
     tell.add_argument("--out", type=Path, metavar="FILE.html", help="(default: report.html in the run's folder)")
+    _name(command("runs", run_runs, "List a project's runs, newest first.", "labeler runs monkeys"))
+    end = command(
+        "stop",
+        run_stop,
+        "End a project's training now and keep its model, or with --cancel end its run without one.",
+        "labeler stop monkeys",
+    )
+    _name(end)
+    end.add_argument("--cancel", action="store_true", help="keep no model; also ends pre-labeling and waiting")
+    go_on = command(
+        "resume",
+        run_resume,
+        "Go on with a broken-off training where it was; Ctrl-C stops it.",
+        "labeler resume monkeys",
+    )
+    _name(go_on)
+    go_on.add_argument("--run", dest="run_id", metavar="ID", help="which run (default: the newest that can be resumed)")
 
 
 def _name(command: argparse.ArgumentParser) -> None:
@@ -293,6 +311,41 @@ def run_report(options: argparse.Namespace, workspace: Workspace) -> int:
         raise DataError(f"project {project.name!r} has no finished training to report on; train first")
     print(write_report(project, options.run_id or done[0], against=options.against, out=options.out))
     return 0
+
+
+def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler runs`."""
+    for run in jobs.runs(workspace.open(options.name)):
+        step = f" at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else ""
+        parts = [run.name, f"{run.kind} {run.state}{step}", megabytes(size_of(run))]
+        parts += ["can be resumed"] if run.can_resume else []
+        print(", ".join(parts + ([run.error] if run.error else [])))
+    return 0
+
+
+def run_stop(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler stop`: the run that is under way, or with --cancel the waiting one where none is."""
+    project = workspace.open(options.name)
+    active = sorted((run for run in jobs.runs(project) if run.active), key=lambda run: run.state == "waiting")
+    if not active:
+        raise DataError(f"nothing runs in project {project.name!r}")
+    if options.cancel:
+        run = jobs.cancel(project, active[0].id, patience=15)
+        print(f"run {run.id} is {run.state}")
+        return 0
+    jobs.stop_and_keep(project, active[0].id)
+    return follow(project, active[0])
+
+
+def run_resume(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler resume`."""
+    project = workspace.open(options.name)
+    wanted = options.run_id or next((run.id for run in jobs.runs(project) if run.can_resume), None)
+    if wanted is None:
+        raise DataError(f"project {project.name!r} has no run that could be resumed")
+    run = jobs.resume(project, wanted)
+    print(f"going on with run {run.id}: {run.folder}")
+    return follow(project, run)
 
 
 def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -13,13 +13,14 @@ import uvicorn
 
 from labeler import jobs
 from labeler.project import Project, Workspace
-from labeler.runs import Run
+from labeler.runs import COMPLETE, Run
 from mdmd.records import DataError
 
 LOCAL = ("127.0.0.1", "localhost")
 FIRST_PORT = 7860
 PORTS_TRIED = 20
 STAGES = {"source": "drawing the source's faces", "base": "learning the source", "adapt": "learning the project"}
+WAITING = "waiting for another run to end"
 
 
 def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, every: float = 5.0) -> int:
@@ -29,20 +30,21 @@ def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, ev
     try:
         while True:
             run = next(r for r in jobs.runs(project) if r.id == run.id)
-            for line in [f"warning: {text}" for text in run.warnings] + [STAGES.get(run.stage or "", "")]:
+            stage = WAITING if run.state == "waiting" else STAGES.get(run.stage or "", "")
+            for line in [f"warning: {text}" for text in run.warnings] + [stage]:
                 if line and line not in told:
                     told.append(line)
                     say(line)
-            if run.series and run.state == "running" and time.monotonic() >= next_line:
+            if run.series and run.active and time.monotonic() >= next_line:
                 next_line = time.monotonic() + every
                 say(_progress_line(run))
-            if run.state != "running":
+            if not run.active:
                 break
             time.sleep(0.2)
     except KeyboardInterrupt:
         say("stopping ...")
         run = jobs.cancel(project, run.id, patience=15)
-    if run.state == "done":
+    if run.state in COMPLETE:
         jobs.collect(project)
         say(_result_line(project, run))
         return 0
@@ -63,7 +65,8 @@ def _progress_line(run: Run) -> str:
 
 def _result_line(project: Project, run: Run) -> str:
     progress = project.progress()
-    text = f"done in {run.seconds:.0f} s"
+    step = f"stopped at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else "done"
+    text = f"{step} in {run.seconds:.0f} s"
     if run.metrics and run.metrics.get("nme") is not None:
         text += f"; NME {run.metrics['nme']:.2f} % on {run.metrics['n']} held-out faces"
     if progress.predicted_faces:

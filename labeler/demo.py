@@ -142,7 +142,7 @@ class Demo:
             return
         project = self.workspace.open(self.name)
         for run in jobs.runs(project):
-            if run.state == "running":
+            if run.active:
                 jobs.cancel(project, run.id, patience=15)
         self.workspace.forget(self.name)
         shutil.rmtree(self.folder)

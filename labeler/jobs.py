@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from labeler.dataset import write_coco
 from labeler.project import Project
-from labeler.runs import Run, process_started, read_run
+from labeler.runs import BROKEN, COMPLETE, RESUMED, Run, process_started, read_run
 from labeler.sources import DRAWN, Source
 from labeler.store import ConflictError, NotFoundError, PredictedPoint
 from mdmd.atomic import write_json
@@ -52,12 +52,14 @@ def start_training(
     steps: int | None = None,
     prelabel: bool = True,
     seed: int = 0,
+    save_every: float | None = None,
 ) -> Run:
     """Train on the project's labeled faces together with `source`, then predict the faces left (`prelabel`).
 
     `steps` takes the place of `minutes`; `base_minutes` is what learning the source may take where it has not been
-    learned yet. Raises DataError when there is too little to learn from, a file is missing or a number makes no
-    sense, and ConflictError while another run is active under the same projects root.
+    learned yet; `save_every` so many seconds a state is kept to resume from. While another run is active under the same
+    projects root this one waits, with the labels of now. Raises DataError when there is too little to learn from, a
+    file is missing or a number makes no sense, and ConflictError while another run waits already.
     """
     target = project.training_set()
     _check_training(target, source, weights)
@@ -71,7 +73,7 @@ def start_training(
         adapt += project.settings.options
         if source is not None:
             adapt += ["--source", source.given, "--bases", root / ".bases", "--base-minutes", base_minutes]
-        for option, value in (("--encoder", encoder), ("--weights", weights)):
+        for option, value in (("--encoder", encoder), ("--weights", weights), ("--save-every", save_every)):
             adapt += [] if value is None else [option, value]
         adapt += ["--minutes", minutes] if steps is None else ["--steps", steps]
         tasks = [[*adapt, "--out", folder]]
@@ -98,9 +100,14 @@ def start_training(
 def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     """Predict the faces that are not completely labeled with the model of a run (by default the newest one).
 
-    Raises DataError when there is no model or nothing to predict, ConflictError while another run is active.
+    Raises DataError when there is no model or nothing to predict, ConflictError while another run of the project is
+    active (it pre-labels by itself) or one of another project waits already.
     """
-    with_model = [run for run in runs(project) if run.has_model and run.state != "running"]
+    known = runs(project)
+    active = next((run for run in known if run.active), None)
+    if active is not None:
+        raise ConflictError(f"run {active.name} is {active.state} and pre-labels at its end; wait for it or cancel it")
+    with_model = [run for run in known if run.has_model]
     chosen = [run for run in with_model if run_id in (None, run.id)]
     if not chosen:
         wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has left no model"
@@ -130,9 +137,9 @@ def start(
     """A new run: its folder with `snapshots` (name -> NAME.json) and run.json, and a process for `commands(folder)`.
 
     The first snapshot is what the run counts its pictures and faces by. Raises ConflictError while another run
-    is active.
+    waits for its turn.
     """
-    with _only_one(project.folder.parent):
+    with _queue(project.folder.parent) as queued:
         folder = _new_folder(project)
         try:
             for name, dataset in snapshots.items():
@@ -142,6 +149,7 @@ def start(
                 "id": folder.name,
                 "kind": kind,
                 "created_at": time.time(),
+                "queued": queued,
                 "commands": [list(command) for command in commands(folder)],
                 "pid": None,
                 "process_started": None,
@@ -153,23 +161,68 @@ def start(
                 "weights": weights,
                 "minutes": minutes,
             }
-            write_json(folder / "run.json", record, indent=1)
-            with (folder / "output.txt").open("ab") as output:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "labeler.supervisor", str(folder)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            _launch(folder, record)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        _children[child.pid] = child
-        write_json(
-            folder / "run.json", {**record, "pid": child.pid, "process_started": process_started(child.pid)}, indent=1
-        )
     return _run(folder)
+
+
+def resume(project: Project, run_id: str) -> Run:
+    """Go on with a broken-off training where its last kept state is: the same commands on the same snapshot.
+
+    Raises NotFoundError, ConflictError for a run that cannot be resumed, and ConflictError while another run waits.
+    """
+    with _queue(project.folder.parent) as queued:
+        run = find(project, run_id)
+        if not run.can_resume:
+            kept = "there is no state to go on from" if run.state in BROKEN and run.kind == "train" else run.state
+            raise ConflictError(f"run {run.name} cannot be resumed: {kept}")
+        record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+        again = {**record, "pid": None, "process_started": None, "queued": queued, "resumed_at": time.time()}
+        again["seconds_before"] = run.seconds
+        with (run.folder / "output.txt").open("a", encoding="utf-8") as output:
+            output.write(f"{RESUMED} {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        for left in ("began.json", "cancel", "stop", "error.json", "exit.json"):  # of the earlier try
+            (run.folder / left).unlink(missing_ok=True)
+        _launch(run.folder, again)
+    return _run(run.folder)
+
+
+def _launch(folder: Path, record: dict[str, Any]) -> None:
+    """Write `record` as run.json and start the process that does what it says."""
+    write_json(folder / "run.json", record, indent=1)
+    with (folder / "output.txt").open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
+        if not record["queued"]:
+            _take(turn)
+        passed = () if fcntl is None else (turn.fileno(),)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "labeler.supervisor", str(folder), *map(str, passed)],
+            pass_fds=passed,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    started = {"pid": child.pid, "process_started": process_started(child.pid)}
+    write_json(folder / "run.json", {**record, **started}, indent=1)
+
+
+def _take(turn: IO[bytes]) -> None:
+    """Take the turn for the process that gets `turn` from here: a run that is started later must not be before it.
+
+    A run that has just ended may hold it for a moment longer; where that is long, the new one waits for it itself.
+    """
+    until = time.monotonic() + 2
+    while fcntl is not None:
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(0.02)
+                continue
+        break
 
 
 def runs(project: Project) -> list[Run]:
@@ -181,22 +234,58 @@ def runs(project: Project) -> list[Run]:
     return sorted((run for run in found if run is not None), key=lambda run: int(run.id), reverse=True)
 
 
-def cancel(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
-    """Ask a run to stop and wait up to `patience` seconds for it; after ten its supervisor kills what is left.
-
-    Raises NotFoundError, and ConflictError when the run is over.
-    """
+def find(project: Project, run_id: str) -> Run:
+    """The run of that number; raises NotFoundError when there is none."""
     run = next((run for run in runs(project) if run.id == run_id), None)
     if run is None:
         raise NotFoundError(f"project {project.name!r} has no run {run_id}")
+    return run
+
+
+def stop_and_keep(project: Project, run_id: str) -> Run:
+    """Ask a training to end its schedule now and keep its model: it is calibrated, measured and pre-labels as usual.
+
+    Raises NotFoundError, and ConflictError where there is nothing to keep, with the reason.
+    """
+    run = find(project, run_id)
+    reason = why_not_stop(run)
+    if reason is not None:
+        raise ConflictError(f"run {run.name} cannot be stopped and kept: {reason}")
+    (run.folder / "stop").touch()
+    return _run(run.folder)
+
+
+def why_not_stop(run: Run) -> str | None:
+    """Why there is nothing to keep of `run` by stopping it now; None where there is."""
     if run.state != "running":
+        return f"it is {run.state}"
+    if run.kind != "train":
+        return "it is pre-labeling and learns nothing; it can be cancelled"
+    if run.stage == "predict":
+        return "it has learned already"
+    if run.stage != "adapt":
+        return (
+            "it has not begun to learn your landmarks, so there is no model of them yet; cancelled, it keeps what it "
+            "has learned of the source for the next training"
+        )
+    return None if run.step else "it has not learned a step of your landmarks yet"
+
+
+def cancel(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
+    """Ask a run to end, or to leave the queue, and wait up to `patience` seconds for it; after ten its supervisor kills
+    what is left.
+
+    Raises NotFoundError, and ConflictError when the run is over.
+    """
+    run = find(project, run_id)
+    if not run.active:
         raise ConflictError(f"run {run_id} is not running: it is {run.state}")
     (run.folder / "cancel").touch()
     record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
     if record["pid"] is not None and process_started(record["pid"]) == record["process_started"]:
         os.kill(record["pid"], signal.SIGTERM)
     until = time.monotonic() + patience
-    while run.state == "running" and time.monotonic() < until:
+    while run.active and time.monotonic() < until:
         time.sleep(0.05)
         run = _run(run.folder)
     return run
@@ -211,7 +300,7 @@ def collect(project: Project) -> list[str]:
     brought = []
     for folder in _folders(project.folder):
         left = (folder / "predictions.json").is_file() and (folder / "exit.json").is_file()
-        if not left or int(folder.name) in known or _run(folder).state != "done":
+        if not left or int(folder.name) in known or _run(folder).state not in COMPLETE:
             continue
         try:
             faces = {face.id for face in project.store.faces()}
@@ -278,22 +367,31 @@ def _check_budget(minutes: float | None, base_minutes: float, steps: int | None)
             raise DataError(f"found {name} {value}, wanted a number above 0")
 
 
+def active(root: Path) -> list[tuple[str, Run]]:
+    """The runs whose processes are there, of all projects under `root`, each with its project's name."""
+    found = []
+    for project in sorted(path.parent for path in root.glob("[!.]*/project.json")):
+        known = (_read(folder) for folder in _folders(project))
+        found += [(project.name, run) for run in known if run is not None and run.active]
+    return found
+
+
 @contextmanager
-def _only_one(root: Path) -> Iterator[None]:
-    """Hold the right to start a run under `root`; raises ConflictError while one is active."""
+def _queue(root: Path) -> Iterator[bool]:
+    """Hold the right to start a run under `root`; says whether it has to wait for another one's end. Raises
+    ConflictError while one waits already."""
     with (root / ".runs.lock").open("a") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        for project in sorted(path.parent for path in root.glob("[!.]*/project.json")):
-            for folder in _folders(project):
-                run = _read(folder)
-                if run is not None and run.state == "running":
-                    since = time.strftime("%H:%M", time.localtime(run.created_at))
-                    raise ConflictError(
-                        f"a training is already running (run {run.id} of project {project.name}, started {since}); "
-                        "wait for it or cancel it"
-                    )
-        yield
+        others = active(root)
+        for name, run in others:
+            if run.state == "waiting" or fcntl is None:
+                since = time.strftime("%H:%M", time.localtime(run.created_at))
+                raise ConflictError(
+                    f"a run is already {run.state} (run {run.id} of project {name}, started {since}); "
+                    "wait for it or cancel it"
+                )
+        yield bool(others)
 
 
 def _new_folder(project: Project) -> Path:
@@ -317,14 +415,19 @@ def _run(folder: Path) -> Run:
 
 
 def _read(folder: Path) -> Run | None:
-    try:
-        ended = (folder / "exit.json").stat()
-    except OSError:
-        return read_run(folder)
-    return _read_finished(folder, (ended.st_mtime_ns, ended.st_ino))
+    ended = _stamp(folder / "exit.json")
+    return _read_finished(folder, (ended, _stamp(folder / "title.txt"))) if ended else read_run(folder)
 
 
 @lru_cache(maxsize=256)
-def _read_finished(folder: Path, stamp: tuple[int, int]) -> Run | None:
-    """A finished run does not change any more; its log may be long and is asked for every second."""
+def _read_finished(folder: Path, stamps: tuple[object, ...]) -> Run | None:
+    """A finished run changes in nothing but its title; its log may be long and is asked for every second."""
     return read_run(folder)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Seconds between a run's folder and its process in which the run counts as running.
+from labeler.failures import why_failed, why_interrupted
+
+#: Seconds between a run's folder and its process in which the run counts as started.
 STARTING = 10.0
+#: States of a run whose process is there, of one that left what it was to leave, and of one that broke off.
+ACTIVE = ("waiting", "running", "stopping")
+COMPLETE = ("done", "stopped")
+BROKEN = ("failed", "cancelled", "interrupted")
+#: What begins the line in output.txt from which on the output is of the newest try.
+RESUMED = "=== resumed"
+#: The file that a broken-off training goes on from.
+KEPT_STATE = "resume.safetensors"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training or prediction. `state` is running, done, failed, cancelled or interrupted.
+    """A training or prediction. `state` is one of ACTIVE, COMPLETE and BROKEN.
 
-    `series` are the step events of the log and `evals` its held-out measurements, in order; `error` is a
-    sentence; times are seconds.
+    `title` is the user's own name for it. `series` are the step events of the log and `evals` its held-out
+    measurements, in order; `stopped` is the step at which a training was ended early, and of how many; `error` is a
+    sentence; times are seconds, without those in a queue or between two tries.
     """
 
     id: str
+    title: str | None
     kind: str
     state: str
     created_at: float
@@ -40,6 +53,7 @@ class Run:
     series: list[dict[str, Any]]
     evals: list[dict[str, Any]]
     metrics: dict[str, Any] | None
+    stopped: tuple[int, int] | None
     warnings: list[str]
     error: str | None
     exit_code: int | None
@@ -51,6 +65,25 @@ class Run:
         """Whether it left a model to predict with."""
         return (self.folder / "model.safetensors").is_file()
 
+    @property
+    def active(self) -> bool:
+        """Whether its process is there."""
+        return self.state in ACTIVE
+
+    @property
+    def name(self) -> str:
+        """Its number, and its title where it has one."""
+        return f"{self.id} ({self.title})" if self.title else self.id
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the same commands would go on where they were broken off, or begin if they never did."""
+        if self.kind != "train" or self.state not in BROKEN:
+            return False
+        # A source's state is kept beside its base, whichever run was learning it.
+        never_began = self.stage is None and self.state != "failed"
+        return (self.folder / KEPT_STATE).is_file() or self.stage == "base" or never_began
+
 
 def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     """The run in `folder`, or None for a folder without a readable run.json."""
@@ -59,13 +92,20 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         return None
     now = time.time() if now is None else now
     ended = _json(folder / "exit.json")
+    began = _json(folder / "began.json")
+    metrics = _json(folder / "metrics.json")
+    stopped = metrics.get("stopped") if metrics else None
     events = _events(folder / "log.jsonl")
     series = [event for event in events if event.get("event") == "step"]
     state = _state(folder, record, ended, now)
+    if state == "done" and stopped:
+        state = "stopped"
     last = next((event for event in reversed(events) if event.get("event") in ("start", "step")), {})
-    finished = ended["ended_at"] if ended else now if state == "running" else _last_sign(folder, record)
+    finished = ended["ended_at"] if ended else now if state in ACTIVE else _last_sign(folder, record)
+    started = began["began_at"] if began else finished if record.get("queued") else _tried_at(record)
     return Run(
         id=record["id"],
+        title=read_title(folder),
         kind=record["kind"],
         state=state,
         created_at=record["created_at"],
@@ -79,15 +119,16 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         stage=_stage(events),
         step=last.get("step"),
         steps=last.get("steps"),
-        eta_seconds=last.get("eta_seconds") if state == "running" else None,
+        eta_seconds=last.get("eta_seconds") if state in ACTIVE else None,
         images_per_second=last.get("images_per_second"),
         series=series,
         evals=[event for event in events if event.get("event") == "eval"],
-        metrics=_json(folder / "metrics.json"),
+        metrics=metrics,
+        stopped=(stopped["step"], stopped["of"]) if stopped else None,
         warnings=[str(event.get("message")) for event in events if event.get("event") == "warning"],
         error=_error(folder, state, ended),
         exit_code=ended["code"] if ended else None,
-        seconds=max(0.0, finished - record["created_at"]),
+        seconds=record.get("seconds_before", 0.0) + max(0.0, finished - started),
         folder=folder,
     )
 
@@ -98,14 +139,44 @@ def _state(folder: Path, record: dict[str, Any], ended: dict[str, Any] | None, n
             return "done"
         return "cancelled" if (folder / "cancel").exists() else "failed"
     if record["pid"] is None:
-        return "running" if now - record["created_at"] < STARTING else "interrupted"
-    if process_started(record["pid"]) == record["process_started"] and record["process_started"] is not None:
-        return "running"
+        alive = now - _tried_at(record) < STARTING
+    else:
+        known = record["process_started"]
+        alive = known is not None and process_started(record["pid"]) == known
+    if alive:
+        if any((folder / asked).exists() for asked in ("cancel", "stop")):
+            return "stopping"
+        return "waiting" if record.get("queued") and not (folder / "began.json").exists() else "running"
     # The process may have written exit.json and ended between the two looks.
     ended = _json(folder / "exit.json")
     if ended:
         return _state(folder, record, ended, now)
     return "cancelled" if (folder / "cancel").exists() else "interrupted"
+
+
+def _tried_at(record: dict[str, Any]) -> float:
+    """When the newest try was asked for."""
+    return record.get("resumed_at") or record["created_at"]
+
+
+def read_title(folder: Path) -> str | None:
+    """The user's own name for the run in `folder`."""
+    try:
+        return (folder / "title.txt").read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def output_of(folder: Path, lines: int = 200) -> str:
+    """The last `lines` lines of what the run's processes have printed; progress that overwrote itself is left out."""
+    try:
+        with (folder / "output.txt").open("rb") as output:
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 200 * lines))
+            tail = output.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in tail.split("\n")]
+    return "\n".join(shown[-lines:]).strip("\n")
 
 
 def process_started(pid: int) -> str | None:
@@ -141,24 +212,18 @@ def _stage(events: list[dict[str, Any]]) -> str | None:
 
 def _error(folder: Path, state: str, ended: dict[str, Any] | None) -> str | None:
     if state == "interrupted":
-        return "the run ended without a word: the machine was switched off, or its process was killed"
+        return why_interrupted(shutil.disk_usage(folder).free)
     if state != "failed" or ended is None:
         return None
-    told = _json(folder / "error.json")
-    if told and told.get("error"):
-        return str(told["error"])
-    try:
-        lines = (folder / "output.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return last.removeprefix("mdmd: error: ") or f"ended with exit code {ended['code']}"
+    before, mark, newest = output_of(folder).rpartition(RESUMED)
+    output = newest.partition("\n")[2] if mark else before + newest
+    return why_failed(ended["code"], _json(folder / "error.json"), output, shutil.disk_usage(folder).free)
 
 
 def _last_sign(folder: Path, record: dict[str, Any]) -> float:
     """When the run last wrote something."""
     written = [path.stat().st_mtime for path in (folder / "log.jsonl", folder / "output.txt") if path.exists()]
-    return max([record["created_at"], *written])
+    return max([_tried_at(record), *written])
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib.metadata
 import os
 import signal
@@ -21,12 +22,17 @@ from mdmd.processes import writes_files
 from mdmd.readers import kinds
 from mdmd.records import DataError
 from mdmd.resume import Keep
+from mdmd.step import out_of_memory
 from mdmd.tables import TABLES
 
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
     "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
 )
+
+
+#: What the system says where nothing more can be written.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,14 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except DataError as error:
-        return _refuse(options, str(error), code=2)
+        return _refuse(options, str(error), error.kind, code=2)
     except KeyboardInterrupt:
         print("mdmd: interrupted", file=sys.stderr)
         return 130
-    except MemoryError:
-        return _refuse(options, "out of memory: choose a smaller encoder or close other programs", code=1)
     except OSError as error:
-        return _refuse(options, f"{error.filename or 'the system'}: {error.strerror or error}", code=1)
+        kind = "disk" if error.errno in DISK_FULL else "system"
+        return _refuse(options, f"{error.filename or 'the system'}: {error.strerror or error}", kind, code=1)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return _refuse(options, "out of memory", "memory", code=1)
     return 0
 
 
@@ -51,12 +60,14 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _refuse(options: argparse.Namespace, message: str, *, code: int) -> int:
+def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) -> int:
     print(f"mdmd: error: {message}", file=sys.stderr)
     out = getattr(options, "out", None)
+    if out is not None and isinstance(getattr(options, "faces", None), Path):
+        out = out.parent  # the run's folder, where the log of a prediction lies too
     if out is not None and out.is_dir() and writes_files():
         with contextlib.suppress(OSError):  # the disk may be what is full
-            write_json(out / "error.json", {"error": message})
+            write_json(out / "error.json", {"error": message, "kind": kind})
     return code
 
 

@@ -28,6 +28,7 @@ from mdmd.resume import Keep
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
+from mdmd.stop import StopFile
 from mdmd.tables import TABLES
 from mdmd.train import adapt, fewer_faces, train
 
@@ -35,6 +36,8 @@ from mdmd.train import adapt, fewer_faces, train
 STATE = "resume.safetensors"
 #: The file in a run's folder with what its model says of the held-out faces.
 HELDOUT = "heldout.json"
+#: The file in a run's folder that ends its schedule early; the model of that moment is kept.
+STOP = "stop"
 
 
 def _rule(options: argparse.Namespace) -> FlagRule:
@@ -53,30 +56,39 @@ def _plan(options: argparse.Namespace, chosen: Preset, processes: Processes) -> 
         _rule(options),
         options.calibration,
         keep=Keep(options.out / STATE, every=options.save_every),
+        stop=StopFile(options.out / STOP),
         processes=processes,
         crops=default_home(os.environ) / "crops",
         heldout=options.out / HELDOUT,
     )
 
 
-def _read_all(paths: Sequence[Path]) -> list[Dataset]:
+def _read_all(paths: Sequence[Path]) -> tuple[list[Dataset], list[str]]:
+    """The sets, no two of one name, and what of them cannot be used, which has been said."""
     datasets: list[Dataset] = []
+    unusable: list[str] = []
     for path in paths:
-        dataset = _read_set(path)
+        dataset, said = _read(path)
+        unusable += said
         taken = {d.name for d in datasets}
         name, k = dataset.name, 2
         while name in taken:
             name, k = f"{dataset.name}-{k}", k + 1
         datasets.append(replace(dataset, name=name))
-    return datasets
+    return datasets, unusable
+
+
+def _read(given: Path) -> tuple[Dataset, list[str]]:
+    """The COCO file or the added dataset that an option names; says what of it cannot be used, and returns that."""
+    reading = Sources(default_home(os.environ)).open(given)
+    said = warnings(reading)
+    for sentence in said:
+        print(f"mdmd: {sentence}", file=sys.stderr)
+    return reading.dataset, said
 
 
 def _read_set(given: Path) -> Dataset:
-    """The COCO file or the added dataset that an option names; says what of it cannot be used."""
-    reading = Sources(default_home(os.environ)).open(given)
-    for sentence in warnings(reading):
-        print(f"mdmd: {sentence}", file=sys.stderr)
-    return reading.dataset
+    return _read(given)[0]
 
 
 def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namespace) -> None:
@@ -85,14 +97,20 @@ def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namesp
     made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
     made.save(options.out)
     write_json(
-        options.out / "metrics.json", {**made.history["heldout"], "rarely_labeled": made.history["rarely_labeled"]}
+        options.out / "metrics.json",
+        {
+            **made.history["heldout"],
+            "rarely_labeled": made.history["rarely_labeled"],
+            **({"stopped": made.history["stopped"]} if "stopped" in made.history else {}),
+        },
     )
     (options.out / STATE).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]:
-    """The run's log, in the one process that writes it, and the processes that train together."""
+def _open_run(options: argparse.Namespace, unusable: Sequence[str]) -> Iterator[tuple[RunLog, Processes]]:
+    """The run's log, in the one process that writes it, and the processes that train together. The log begins with
+    what of the sets is `unusable`."""
     with launched() as processes:
         if processes.main:
             _clear(options.out, fresh=options.fresh)
@@ -100,6 +118,8 @@ def _open_run(options: argparse.Namespace) -> Iterator[tuple[RunLog, Processes]]
         with RunLog(
             options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
         ) as log:
+            for sentence in unusable:
+                log.warn(sentence.removeprefix("warning: "), said=True)
             yield log, processes
 
 
@@ -110,14 +130,15 @@ def _clear(out: Path, *, fresh: bool) -> None:
     if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
         (out / "log.jsonl").unlink(missing_ok=True)
         (out / HELDOUT).unlink(missing_ok=True)
-    (out / "error.json").unlink(missing_ok=True)
+    for left in ("error.json", STOP):  # of an earlier try
+        (out / left).unlink(missing_ok=True)
 
 
 def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    datasets = _read_all(options.data)
-    with _open_run(options) as (log, processes):
+    datasets, unusable = _read_all(options.data)
+    with _open_run(options, unusable) as (log, processes):
         plan = _plan(options, chosen, processes)
         _leave(train(datasets, chosen.model, plan, log), chosen, options)
 
@@ -125,12 +146,14 @@ def run_train(options: argparse.Namespace) -> None:
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
-    target, *sources = _read_all([options.target, *options.source])
+    (target, *sources), unusable = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
-    with _open_run(options) as (log, processes):
+    with _open_run(options, unusable) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds)
+        if options.folds:  # each must learn as long as the others
+            plan = replace(plan, stop=None)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
         if start is not None and options.weights == bases.FROM_STARTER:
             start = _as_asked(start, options.starter, options)
@@ -140,7 +163,8 @@ def run_adapt(options: argparse.Namespace) -> None:
         if base is None and sources and chosen.starts_from_base and options.bases is not None:
             first = None if start is None else options.starter
             folder = bases.base_folder(options.bases, sources, config, options.weights, first)
-            base_plan = replace(plan, budget=Budget(minutes=options.base_minutes), folds=0, heldout=None)
+            base_budget = Budget(minutes=options.base_minutes)
+            base_plan = replace(plan, budget=base_budget, folds=0, stop=None, heldout=None)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
 

@@ -170,22 +170,28 @@ def map_shape(name: str, backbone: Any, size: int) -> tuple[int, int, int]:
     return shape[1], shape[2], shape[3]
 
 
+class WeightsError(DataError):
+    """A file of weights that is missing, unreadable or of another network."""
+
+    kind = "weights"
+
+
 def load_weights(encoder: Encoder, path: Path, warn: Warn) -> None:
-    """Put a safetensors file of the backbone's architecture into `encoder`; DataError when it does not fit.
+    """Put a safetensors file of the backbone's architecture into `encoder`; WeightsError when it does not fit.
 
     Positional embeddings of another picture size are resampled by timm. `warn` hears what the file cannot fill.
     """
     if not path.is_file():
-        raise DataError(f"no weights file {path}")
+        raise WeightsError(f"no weights file {path}")
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} is not a safetensors file: {error}") from None
+        raise WeightsError(f"{path} is not a safetensors file: {error}") from None
     backbone = make_backbone(encoder.name, encoder.backbone_size)
     wanted = {name: tuple(value.shape) for name, value in backbone.state_dict().items()}
     missing = sorted(set(wanted) - set(state))
     if missing:
-        raise DataError(
+        raise WeightsError(
             f"{path.name} holds another architecture: {len(missing)} of {len(wanted)} tensors wanted are not in it "
             f"({missing[0]} is the first)"
         )
@@ -203,7 +209,7 @@ def _check_shapes(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, 
     for name, shape in wanted.items():
         found = tuple(state[name].shape)
         if found != shape:
-            raise DataError(f"{path.name} holds another architecture: {name} is {found}, wanted {shape}")
+            raise WeightsError(f"{path.name} holds another architecture: {name} is {found}, wanted {shape}")
 
 
 def load_pretrained(encoder: Encoder, warn: Warn) -> str | None:

@@ -46,8 +46,9 @@ def fit(
     """Optimise `model`, each batch from one set (see `order.draws` for `target_share`); returns the averaged weights.
 
     The encoder's lowest `frozen_blocks` stay as they are; `stage` is what the log calls the run. Goes on where `state`
-    says that an earlier process was, and keeps it up to date. `began` is when the run began by `clock`, in seconds
-    (default: now). Raises DataError when the loss stays without a finite value.
+    says that an earlier process was, and keeps it up to date. Ends early where `plan.stop` asks for it. `began`
+    is when the run began by `clock`, in seconds (default: now). Raises DataError when the loss stays
+    without a finite value.
     """
     config, processes = plan.train, plan.processes
     model.train()
@@ -94,12 +95,17 @@ def fit(
         now = clock()
         pace.step(now)
         progress.seconds = now - began
-        share = max(share, processes.agree(plan.budget.share(progress.step, progress.seconds, closing=watch.closing)))
+        due = plan.budget.share(progress.step, progress.seconds, closing=watch.closing)
+        stopping = due < 1 and plan.stop is not None and plan.stop.asked()
+        share = max(share, processes.agree(1.0 if stopping else due))
         if now - told >= log.every or share >= 1:
             told = now
             left = plan.budget.steps_left(progress.step, progress.seconds, pace=pace.seconds, closing=watch.closing)
             rate = max(group["lr"] for group in optimizer.param_groups)
             _tell(log, stage, progress, config.batch_size, left, pace.seconds, watch.closing, rate)
+            if stopping and plan.stop is not None:
+                plan.stop.at = (progress.step, progress.step + left)
+                log.event("stopped", stage=stage, step=progress.step, of=progress.step + left)
         if (progress.evaluations + 1) / EVALUATIONS <= share < 1:
             progress.evaluations = int(share * EVALUATIONS)
             watch.report(averaged, progress.step)

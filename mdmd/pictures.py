@@ -28,6 +28,12 @@ QUARTER_TURNS = (5, 6, 7, 8)
 Image.MAX_IMAGE_PIXELS = None
 
 
+class PictureError(DataError):
+    """A picture that is missing or cannot be read."""
+
+    kind = "picture"
+
+
 def pictures_in(folder: Path) -> list[Path]:
     """Files under `folder` that are called like pictures, sorted; raises DataError when there are none."""
     if not folder.is_dir():
@@ -76,7 +82,7 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"picture {path} cannot be used: {error}") from None
+        raise PictureError(f"picture {path} cannot be used: {error}") from None
 
 
 def open_picture(path: Path) -> Image.Image:

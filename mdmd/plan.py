@@ -11,6 +11,7 @@ from mdmd.evaluate import FlagRule
 from mdmd.processes import Processes
 from mdmd.resume import Keep
 from mdmd.schedule import Budget
+from mdmd.stop import StopFile
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Plan:
 
     `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
     budget and without one fold, to calibrate on all faces too. `keep` is where the run's state is kept to go on from
-    after a break (not in the middle of folds); None: nowhere. `crops` is the folder where cut faces are kept for later
-    runs, or None for one that lasts as long as this run. `heldout` is the file that says what the model finds on the
-    held-out faces (see `predicted_coco`), rewritten at each evaluation; None: none.
+    after a break (not in the middle of folds); None: nowhere. `stop` ends the schedule early (None: nothing does); what
+    is kept then are the averaged weights of that step, calibrated like any others. `crops` is the folder where cut
+    faces are kept for later runs, or None for one that lasts as long as this run. `heldout` is the file that says what
+    the model finds on the held-out faces (see `predicted_coco`), rewritten at each evaluation; None: none.
     """
 
     train: TrainConfig
@@ -32,6 +34,7 @@ class Plan:
     calibration: Method = "likelihood"
     folds: int = 0
     keep: Keep | None = None
+    stop: StopFile | None = None
     processes: Processes = field(default_factory=Processes)
     crops: Path | None = None
     heldout: Path | None = None

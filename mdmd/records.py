@@ -38,7 +38,12 @@ DEFINITIONS_DIR = Path(__file__).parent / "definitions"
 
 
 class DataError(ValueError):
-    """Input that cannot be used. The message is for the user: what was found, what was wanted, where."""
+    """Input that cannot be used. The message is for the user: what was found, what was wanted, where.
+
+    `kind` tells a program what it is about.
+    """
+
+    kind = "data"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +37,21 @@ class RunLog:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Write one event at once."""
+        self._write(kind, fields)
+        if kind == "warning":
+            self._say(f"warning: {fields['message']}")
+        elif kind == "eval":
+            self._say(f"  held-out NME {fields['nme']:.2f} % of {fields['faces']} faces at step {fields['step']}")
+        elif kind == "resume":
+            self._say(f"going on at step {fields['step']}, after {fields['seconds']:.0f} s of training")
+        elif kind == "stopped":
+            self._say(f"stopped at step {fields['step']} of {fields['of']}, as asked")
+        elif kind == "step" and not self._quiet:
+            self._show(fields)
+        elif kind in ("start", "done"):
+            self._end_bar()
+
+    def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
         if self._stream is not None:
             line = json.dumps({"event": kind, "time": round(self._clock(), 3), **fields}, ensure_ascii=False)
             try:
@@ -45,20 +60,13 @@ class RunLog:
                 self._stream.close()
                 self._stream = None
                 self.warn(f"the log ends here, {self._file}: {error.strerror or error}")
-        if kind == "warning":
-            self._say(f"warning: {fields['message']}")
-        elif kind == "eval":
-            self._say(f"  held-out NME {fields['nme']:.2f} % of {fields['faces']} faces at step {fields['step']}")
-        elif kind == "resume":
-            self._say(f"going on at step {fields['step']}, after {fields['seconds']:.0f} s of training")
-        elif kind == "step" and not self._quiet:
-            self._show(fields)
-        elif kind in ("start", "done"):
-            self._end_bar()
 
-    def warn(self, message: str) -> None:
-        """Something the person should know that does not stop the run."""
-        self.event("warning", message=message)
+    def warn(self, message: str, *, said: bool = False) -> None:
+        """Something the person should know that does not stop the run; `said` if the terminal has it already."""
+        if said:
+            self._write("warning", {"message": message})
+        else:
+            self.event("warning", message=message)
 
     def resume(self, stage: str, step: int, seconds: float) -> None:
         """The run goes on at `step` after a break: what was told of later steps of `stage` is forgotten."""

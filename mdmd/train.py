@@ -177,6 +177,9 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         seed=plan.seed,
         seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
     )
+    if plan.stop is not None and plan.stop.at is not None:
+        step, of = plan.stop.at
+        checkpoint.history["stopped"] = {"step": step, "of": of}
     log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
     return checkpoint
 

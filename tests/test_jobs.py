@@ -49,7 +49,7 @@ def wait(project: Project, until: Callable[[Run], bool], seconds: float = 30) ->
 
 
 def over(run: Run) -> bool:
-    return run.state != "running"
+    return not run.active
 
 
 def test_a_run_tells_its_progress_and_its_end(project: Project):
@@ -115,7 +115,6 @@ def test_a_snapshot_says_which_version_of_the_definition_it_was_made_of(project:
             "the target is empty",
         ),
         ("sys.exit(3)", "ended with exit code 3"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "ended with exit code -9"),
     ],
 )
 def test_a_failed_run_says_why_in_one_sentence(project: Project, code: str, said: str):
@@ -179,20 +178,6 @@ def test_a_process_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path
     assert "next" not in (tmp_path / "output.txt").read_text()
 
 
-def test_only_one_run_at_a_time_under_a_root(project: Project):
-    python_run(project, "time.sleep(60)")
-    other = make_project(project.folder.parent.parent, "other", labeled=3)
-    with pytest.raises(
-        ConflictError,
-        match=r"already running \(run 001 of project faces, started \d\d:\d\d\); wait for it or cancel it",
-    ):
-        python_run(other, "")
-    assert jobs.runs(other) == []
-    jobs.cancel(project, "001", patience=20)
-    python_run(other, "")
-    assert wait(other, over).state == "done"
-
-
 def test_a_restarted_server_reads_the_state_from_the_folder(project: Project):
     python_run(project, "time.sleep(60)")
     again = Workspace(project.folder.parent).open(project.name)
@@ -206,8 +191,11 @@ def test_a_run_whose_supervisor_was_killed_is_interrupted(project: Project):
     wait(project, lambda run: (run.folder / "pid").is_file() and bool((run.folder / "pid").read_text()))
     supervisor_pid = json.loads((run.folder / "run.json").read_text())["pid"]
     os.kill(supervisor_pid, signal.SIGKILL)
-    os.kill(int((run.folder / "pid").read_text()), signal.SIGKILL)
     run = wait(project, over)
+    end = time.monotonic() + 10
+    while process_started(int((run.folder / "pid").read_text())) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert process_started(int((run.folder / "pid").read_text())) is None, "what it has started went with it"
     assert run.state == "interrupted"
     assert run.error is not None
     python_run(project, "")

@@ -78,6 +78,9 @@ def test_a_definition_may_come_from_a_file(tmp_path: Path, wrap):
         (["train", "three", "--source", "nope"], "no source named 'nope'; there are: drawn68"),
         (["train", "three", "--weights", "{tmp}/nope.safetensors"], "no such weights file"),
         (["train", "three", "--minutes", "0"], "found minutes 0"),
+        (["stop", "faces"], "nothing runs in project 'faces'"),
+        (["resume", "faces"], "no run that could be resumed"),
+        (["resume", "faces", "--run", "004"], "has no run 004"),
         (["prelabel", "three"], "no trained model yet; train first"),
         (["prelabel", "three", "--run", "005"], "run 005 has left no model"),
         (["demo", "--headless", "--minutes", "0"], "wanted a number above 0"),
@@ -259,3 +262,43 @@ def test_an_answer_never_waits_for_the_one_before_to_be_confirmed():
     # In a thread of its own: the browser of other tests has a loop in this one.
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(asyncio.run, accepted()).result()  # else Nagle's algorithm holds a body behind its headers
+
+
+def test_runs_are_listed_stopped_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    project = make_project(tmp_path, labeled=3)
+    step = {"event": "step", "stage": "adapt", "step": 7, "steps": 90, "loss": 2.0, "time": 1.0}
+    python_run(
+        project,
+        f"""
+(run / "log.jsonl").write_text({json.dumps(step)!r} + "\\n")
+(run / "resume.safetensors").touch()
+while not (run / "stop").exists(): time.sleep(0.02)
+if not (run / "go").exists(): sys.exit(4)
+(run / "metrics.json").write_text('{{"nme": 8, "n": 3, "stopped": {{"step": 8, "of": 90}}}}')
+""",
+    )
+    folder = project.runs / "001"
+    until(lambda: (folder / "resume.safetensors").exists())
+    assert labeler(tmp_path / "projects", "stop", "faces") == 1
+    assert "run 001 failed: ended with exit code 4" in capsys.readouterr().out
+    assert labeler(tmp_path / "projects", "runs", "faces") == 0
+    assert capsys.readouterr().out == "001, train failed, 0.0 MB, can be resumed, ended with exit code 4\n"
+    (folder / "go").touch()
+    with ThreadPoolExecutor(1) as pool:
+        resumed = pool.submit(labeler, tmp_path / "projects", "resume", "faces")
+        until(lambda: jobs.find(project, "001").state == "running")
+        assert labeler(tmp_path / "projects", "stop", "faces") == 0
+        assert resumed.result(60) == 0
+    told = capsys.readouterr().out
+    assert "going on with run 001" in told
+    assert "stopped at step 8 of 90 in" in told
+    python_run(project, "time.sleep(60)")
+    assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0
+    assert capsys.readouterr().out == "run 002 is cancelled\n"
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

@@ -10,12 +10,21 @@ import pytest
 
 from labeler import jobs
 from labeler.charts import line_chart, ticks
+from labeler.machine import device_sentence, free_memory
 from labeler.markup import plural, text
 from labeler.pages.export import checks_html
+from labeler.pages.preflight import (
+    pace_choices,
+    pace_of,
+    preflight_html,
+    room_sentences,
+    source_sentence,
+    weights_sentence,
+)
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
-from labeler.pages.runs import duration, live_html, preflight_html, runs_html, weights_sentence
+from labeler.pages.runs import duration, live_html, runs_html
 from labeler.project import Workspace
-from labeler.sources import Sources
+from labeler.sources import Source, Sources
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.records import DataError, Definition
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
@@ -113,6 +122,80 @@ def test_preflight_says_where_weights_come_from(tmp_path: Path) -> None:
     assert weights_sentence(DEFAULT_ENCODER, "starter", starter=tmp_path)[1] is False
 
 
+def test_preflight_counts_labels_and_names_landmarks_with_few(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=5, labeled=0)
+    for face in project.store.faces():
+        label_face(project, face.id, [1, 2, 3] if face.id > 2 else None)
+    said = preflight_html(project, None, "test_vit", "", "default", 10)
+    assert "4 landmarks with 2 to 5 labels each, 1 mirror pair." in said
+    assert "With few labels, so less sure: chin (2)." in said
+    assert "about 1 of them held out to measure and calibrate on" in said
+    assert "Runs on " in said
+    assert "what a run with this encoder takes is not known" in said
+
+
+def test_preflight_says_whether_the_source_is_there(tmp_path: Path) -> None:
+    drawn = Sources(tmp_path, drawn_faces=7).get("drawn68")
+    assert source_sentence(drawn) == ("Together with drawn68, 7 faces of 68 points, drawn when first used.", False)
+    gone = Source("300w", tmp_path / "gone.json", 5, 68, [], given="300w")
+    said = f"The set 300w is not where it was: there is no {tmp_path / 'gone.json'}."
+    assert source_sentence(gone) == (said, True)
+    (tmp_path / "gone.json").touch()
+    assert source_sentence(gone) == ("Together with 300w, 5 faces of 68 points.", False)
+
+
+def test_preflight_weighs_what_is_free_against_what_a_run_takes() -> None:
+    said, short = room_sentences(4_000_000_000, 50_000_000_000, known=True)
+    assert (said, short) == ("Free: 4.0 GB of memory and 50.0 GB of disk; a run takes about 1.8 GB and 500 MB.", [])
+    _, short = room_sentences(900_000_000, 90_000_000, known=True)
+    assert [line.partition(":")[0] for line in short] == [
+        "Only 900 MB of memory are free, a run takes about 1.8 GB",
+        "Only 90 MB of the disk are free, a run takes up to 500 MB",
+    ]
+    assert room_sentences(None, 10**9, known=False)[0].startswith("Free: 1.0 GB of disk; what a run")
+
+
+def test_three_choices_of_time_say_how_long_each_takes(tmp_path: Path) -> None:
+    drawn = Sources(tmp_path).get("drawn68")
+    assert pace_choices(drawn, learned=False)[0] == ("quick, 25 min, the first time", "quick")
+    assert pace_choices(drawn, learned=True) == [
+        ("quick, 5 min", "quick"),
+        ("standard, 10 min", "standard"),
+        ("thorough, 30 min", "thorough"),
+    ]
+    assert [pace_of(minutes) for minutes in (5, 10, 11)] == ["quick", "standard", None]
+
+
+@pytest.mark.parametrize(
+    ("driver", "environment", "torch", "said"),
+    [
+        (False, {}, "2.0", "there is no NVIDIA driver here"),
+        (True, {"CUDA_VISIBLE_DEVICES": ""}, "2.0", "CUDA_VISIBLE_DEVICES hides the GPU"),
+        (True, {}, "2.0+cpu", "the installed PyTorch is built for CPUs only"),
+        (True, {}, "2.0+cu128", "Runs on the NVIDIA GPU where PyTorch can use it"),
+    ],
+)
+def test_the_device_is_told_as_far_as_it_is_known(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    driver: bool,
+    environment: dict[str, str],
+    torch: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if driver:
+        (tmp_path / "driver" / "nvidia").mkdir(parents=True)
+        (tmp_path / "driver" / "nvidia" / "version").touch()
+    assert said in device_sentence(environment, proc=tmp_path, torch=torch)
+
+
+def test_memory_is_read_where_the_system_tells_it(tmp_path: Path) -> None:
+    assert free_memory(proc=tmp_path) is None
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2000 kB\n")
+    assert free_memory(proc=tmp_path) == 2_048_000
+
+
 def test_preflight_without_enough_labels_or_landmarks(tmp_path: Path) -> None:
     assert "needs at least 3 labeled faces" in preflight_html(
         make_project(tmp_path, labeled=2), None, "", "", "default", 10
@@ -170,8 +253,8 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     learning = replace(running, stage="base", minutes=10)
     assert "about 2 min left · then 10 min for your landmarks" in live_html(project, learning, None)
     assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)
-    assert runs_html([run]) == ""
-    assert "no such &lt;file&gt;" in runs_html([run, failed])
+    assert runs_html([run], run) == ""
+    assert "no such &lt;file&gt;" in runs_html([run, failed], run)
 
 
 def test_names_of_projects_and_landmarks_are_escaped(tmp_path: Path) -> None:

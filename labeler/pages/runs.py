@@ -1,22 +1,14 @@
-"""What the Train tab says about the next run, the present one and the past ones."""
+"""What the Train tab says about the present run and the past ones."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
-
-import huggingface_hub
+from collections.abc import Sequence
 
 from labeler.charts import line_chart
-from labeler.jobs import BASE_MINUTES, FEWEST_FACES
 from labeler.markup import meter, note, plural, project_address, text
 from labeler.project import Project
-from labeler.runs import Run
-from labeler.sources import DRAWN, Source
-from mdmd.config import DEFAULT_ENCODER, PRESETS, STARTER, heldout_count
-
-#: Fewer labeled faces than this rarely make a model that saves work.
-USEFUL_FACES = 50
+from labeler.runs import COMPLETE, Run, output_of
 
 STAGES = {
     "source": "Drawing the source set, once",
@@ -26,96 +18,13 @@ STAGES = {
 }
 
 
-def preflight_html(
-    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float
-) -> str:
-    """What a training would learn from, what it would measure itself on, how long it takes, what is missing."""
-    if project is None:
-        return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
-    if project.definition is None:
-        return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
-    progress = project.progress()
-    faces = progress.training_faces
-    held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
-    said = [
-        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
-        f"about {held} of them held out to measure the error."
-    ]
-    warnings = []
-    if faces < FEWEST_FACES:
-        warnings.append(
-            f"Training needs at least {FEWEST_FACES} labeled faces, and {USEFUL_FACES} or more for a useful model."
-        )
-    elif faces < USEFUL_FACES:
-        warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
-    missing = never_labeled(project)
-    if missing and faces:
-        warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
-    if source is None:
-        warnings.append("Without a second set the model learns from your images alone, and is less accurate.")
-    network = PRESETS.get(preset, PRESETS["default"])
-    encoder = encoder.strip() or network.model.encoder
-    learned = source is None or has_base(source, encoder, network.model.head, weights.strip())
-    said.append(time_sentence(source, minutes, learned=learned or not network.starts_from_base))
-    told, lacking = weights_sentence(encoder, weights.strip(), starter=STARTER)
-    (warnings if lacking else said).append(told)
-    lines = "".join(f"<li>{text(line)}</li>" for line in said)
-    cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
-    noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
-    return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
-
-
-def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
-    """Whether the source has been learned with this network: on this machine, which is in a base's name, or by the
-    starter."""
-    return (weights == "starter" and source.name == DRAWN) or any(
-        f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
-    )
-
-
-def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
-    """How long a training takes in all, and what of that goes to a source that has to be learned first."""
-    usual = plural(round(minutes), "minute")
-    if source is None or learned:
-        return f"Takes about {usual}."
-    return (
-        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
-        f"{source.name} first, once on this machine, then {usual} for your landmarks."
-    )
-
-
-def never_labeled(project: Project) -> list[str]:
-    """Names of landmarks that no face of the training set has."""
-    dataset = project.training_set()
-    labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
-    return [name for k, name in enumerate(dataset.definition.landmarks) if not any(mask[k] for mask in labeled)]
-
-
-def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:
-    """Where the encoder's pretrained weights come from, and whether that is a reason to worry.
-
-    `starter` is the folder of the starter, which stands in for weights of the default encoder that cannot be fetched.
-    """
-    if weights == "none":
-        return "Without pretrained weights the model needs far more labels.", True
-    if weights == "starter":
-        return "Starting from the starter that comes with the tool.", False
-    if weights:
-        found = Path(weights).expanduser().is_file()
-        return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
-    if encoder == "test_vit":
-        return "test_vit is a toy encoder for trying things out.", True
-    here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
-    if isinstance(here, str):
-        return "The encoder's pretrained weights are on this machine.", False
-    absent = "The encoder's pretrained weights are not on this machine: they are fetched when training starts. "
-    if encoder == DEFAULT_ENCODER and (starter / "model.json").is_file():
-        return absent + "If that fails, it begins from the starter that comes with the tool.", False
-    return absent + "If that fails, training goes on without them and needs far more labels.", True
+def shown_run(runs: Sequence[Run]) -> Run | None:
+    """The run that the page is about: the one under way, else the newest."""
+    return next((run for run in runs if run.state in ("running", "stopping")), runs[0] if runs else None)
 
 
 def live_html(project: Project, run: Run | None, problem: str | None) -> str:
-    """The newest run: stage, progress, curves, and when it is over what came out and what to do next."""
+    """A run: stage, progress, curves, and when it is over what came out and what to do next."""
     told = note(problem, "warning") if problem else ""
     if run is None:
         return (
@@ -123,15 +32,23 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
             "<p>Loss and held-out error appear here while it learns.</p></div>"
         )
     kind = "Training" if run.kind == "train" else "Pre-labeling"
-    head = f"<h2>{kind} {text(run.id)} <span class='state {run.state}'>{run.state}</span></h2>"
+    head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
     return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{_charts(run)}{warnings}</div>"
 
 
 def _progress(run: Run) -> str:
-    if run.state != "running":
+    if not run.active:
         return ""
+    if run.state == "waiting":
+        return f"<p class='stage'>Waiting for its turn</p><p class='facts'>{text(waiting_sentence(run))}</p>"
     stage = STAGES.get(run.stage or "", "Starting")
+    if run.state == "stopping" and run.stage != "predict":
+        facts = f"step {run.step:,}" if run.step else "before its first step"
+        ending = (
+            "Ending as asked" if (run.folder / "cancel").exists() else "Ending as asked: measuring and saving the model"
+        )
+        return f"<p class='stage'>{ending}</p><p class='facts'>{facts}</p>"
     done = run.step / run.steps if run.step and run.steps else 0.0
     facts = []
     if run.step:
@@ -143,19 +60,30 @@ def _progress(run: Run) -> str:
     )
     if run.stage == "base" and run.minutes:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
-    return f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
+    said = f"<p class='stage'>{stage}</p>{meter(done)}<p class='facts'>{text(' · '.join(facts))}</p>"
+    if run.kind == "train" and run.stage in ("source", "base"):
+        said += (
+            "<p class='facts'>There is no model of your landmarks to keep yet. Cancelled, it keeps what it has learned "
+            "of the source: the next training goes on from there.</p>"
+        )
+    return said
 
 
 def _outcome(project: Project, run: Run) -> str:
-    if run.state == "running":
+    if run.active:
         return ""
-    if run.state != "done":
+    if run.state not in COMPLETE:
         sentence = {
             "cancelled": "Cancelled. Your labels are as they were; earlier models and predictions stay.",
             "interrupted": run.error or "",
         }.get(run.state, f"Failed: {run.error}")
+        if run.can_resume:
+            sentence = sentence.rstrip(".") + f". It can be resumed{f' near step {run.step:,}' if run.step else ''}."
         return note(sentence, "plain" if run.state == "cancelled" else "warning")
     parts = [note(metrics_sentence(project, run.metrics))] if run.metrics else []
+    if run.stopped:
+        step, of = run.stopped
+        parts.append(note(f"Stopped at step {step:,} of {of:,}, as asked, and kept: averaged weights, calibrated."))
     address = text(project_address(project.name))
     flagged = project.progress().flagged_points
     waiting = project.progress().predicted_faces
@@ -187,7 +115,7 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
 
 
 def _charts(run: Run) -> str:
-    if run.kind != "train" or (run.state != "running" and not run.series):
+    if run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
         return ""
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None
@@ -213,21 +141,45 @@ def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]
     return [x for x, _ in kept], [y for _, y in kept]
 
 
-def runs_html(runs: list[Run]) -> str:
-    """Past runs, newest first."""
-    if len(runs) < 2:
-        return ""
+def waiting_sentence(run: Run) -> str:
+    """What becomes of a run in the queue."""
+    return (
+        f"It learns from the {plural(run.images, 'image')} that were labeled when it was started, and begins by itself "
+        "when the run before it ends, whether this page is open or not."
+    )
+
+
+def waiting_html(run: Run) -> str:
+    """A run that waits behind the one that the page is about."""
+    head = f"<h2>Run {text(run.name)} <span class='state waiting'>waiting</span></h2>"
+    return f"<div class='card quiet'>{head}<p class='facts'>{text(waiting_sentence(run))}</p></div>"
+
+
+def log_html(run: Run) -> str:
+    """What a run has printed and warned of, as text."""
+    told = [f"warning: {line}" for line in run.warnings]
+    printed = output_of(run.folder)
+    lines = "\n".join([*told, *([printed] if printed else [])]) or "It has printed nothing."
+    return f"<pre class='log' tabindex='0'>{text(lines)}</pre><p class='path'><code>{text(run.folder)}</code></p>"
+
+
+def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
+    """The runs beside the one that is `shown` and one that waits, which has its own card; newest first."""
     rows = []
-    for run in runs[1:]:
+    for run in runs:
+        if run == shown or run.state == "waiting":
+            continue
         nme = (run.metrics or {}).get("nme")
         result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
         rows.append(
-            f"<tr><td>{text(run.id)}</td><td>{when}</td><td>{text(run.kind)}</td><td>{plural(run.images, 'image')}</td>"
-            f"<td>{text(run.source or 'alone')}</td><td>{duration(run.seconds)}</td>"
-            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+            f"<tr><td>{text(run.name)}</td><td>{when}</td><td>{text(run.kind)}</td>"
+            f"<td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
+            f"<td>{duration(run.seconds)}</td><td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
         )
-    return f"<h2>Earlier runs</h2><table class='runs'><tbody>{''.join(rows)}</tbody></table>"
+    if not rows:
+        return ""
+    return f"<h2>Other runs</h2><table class='runs'><tbody>{''.join(rows)}</tbody></table>"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,7 +10,9 @@ import gradio as gr
 from labeler import jobs
 from labeler.markup import ANNOUNCE, plural
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.runs import live_html, preflight_html, runs_html
+from labeler.pages.manage import Manage, run_choices
+from labeler.pages.preflight import PACES, pace_choices, pace_of, preflight_html, source_is_learned
+from labeler.pages.runs import live_html, runs_html, shown_run, waiting_html
 from labeler.project import Project, Workspace
 from labeler.runs import Run
 from labeler.sources import DRAWN, Source, Sources
@@ -37,24 +39,44 @@ class TrainHandlers:
         """What changed about the runs since the page saw `seen`; skips where nothing did."""
         project = open_project(self.workspace, request)
         if project is None:
-            return (gr.skip(),) * 2 + (gr.skip(), gr.skip(), gr.Timer(active=False), "", gr.skip())
+            return gr.Timer(active=False), *(gr.skip(),) * 4
         problem = collected(project)
         runs = jobs.runs(project)
-        stamp = fingerprint(runs, problem)
-        active = any(run.state == "running" for run in runs)
-        if stamp == seen:
-            return (gr.skip(),) * 4 + (gr.Timer(active=active), gr.skip(), gr.skip())
-        over = ",".join(run.id for run in runs if run.state != "running")
+        states, numbers = fingerprint(runs, problem)
+        timer = gr.Timer(active=any(run.active for run in runs))
+        if numbers == seen:
+            return timer, *(gr.skip(),) * 4
+        shown = shown_run(runs)
+        keep = gr.update(visible=shown is not None and jobs.why_not_stop(shown) is None)
+        return timer, numbers, live_html(project, shown, problem), keep, states
+
+    def settle(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
+        """All that depends on the states of the runs and not on how far they are: buttons, menus, other runs.
+
+        The run `chosen` to be managed stays so while it is there.
+        """
+        project = open_project(self.workspace, request)
+        if project is None:
+            return (gr.skip(),) * 10
+        runs = jobs.runs(project)
+        shown = shown_run(runs)
+        waiting = next((run for run in runs if run.state == "waiting"), None)
+        behind = waiting is not None and waiting != shown
+        again = any(run.has_model for run in runs) and not any(run.active for run in runs)
         return (
-            live_html(project, runs[0] if runs else None, problem),
-            gr.update(visible=active),
-            runs_html(runs),
+            shown.id if shown else "",
+            gr.update(visible=shown is not None and shown.active),
+            gr.update(visible=shown is not None and shown.can_resume),
+            waiting.id if waiting else "",
+            waiting_html(waiting) if waiting and behind else "",
+            gr.update(visible=behind),
+            runs_html(runs, shown),
+            gr.update(visible=again and project.progress().unlabeled_faces > 0),
+            gr.update(visible=bool(runs)),
             gr.update(
-                visible=any(run.has_model for run in runs) and not active and project.progress().unlabeled_faces > 0
+                choices=run_choices(runs),
+                value=chosen if chosen in [run.id for run in runs] else shown.id if shown else None,
             ),
-            gr.Timer(active=active),
-            stamp,
-            over,
         )
 
     def plan(
@@ -70,13 +92,20 @@ class TrainHandlers:
         project = open_project(self.workspace, request)
         chosen = find_source(self.sources, source)
         if project is None:
-            return preflight_html(None, None, "", "", "default", minutes), gr.update(value="Train", interactive=False)
+            nothing = gr.update(value="Train", interactive=False)
+            return preflight_html(None, None, "", "", "default", minutes), nothing, gr.skip()
         ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
-        running = any(run.state == "running" for run in jobs.runs(project))
+        others = jobs.active(self.workspace.root)
+        full = any(run.state == "waiting" for _, run in others)
         label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
+        if others and not full:
+            name, run = others[0]
+            label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
         weights = weights or os.environ.get("MDMD_WEIGHTS", "")
         said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
-        return said, gr.update(value=label, interactive=ready and not running)
+        learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
+        paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
+        return said, gr.update(value=label, interactive=ready and not full), paces
 
     def offer(self, source: str | None, request: gr.Request) -> object:
         """The sources to choose from, `source` staying chosen where it can."""
@@ -121,13 +150,19 @@ class TrainHandlers:
         jobs.start_prelabel(wanted_project(self.workspace, request))
 
     @refusals_as_messages
-    def stop(self, request: gr.Request) -> None:
-        """Cancel the run that is going on."""
-        project = wanted_project(self.workspace, request)
-        running = next((run for run in jobs.runs(project) if run.state == "running"), None)
-        if running is None:
-            raise DataError("nothing is running any more")
-        jobs.cancel(project, running.id)
+    def stop_and_keep(self, run_id: str, request: gr.Request) -> None:
+        """End the schedule of the run that the page shows, and keep its model."""
+        jobs.stop_and_keep(wanted_project(self.workspace, request), run_id)
+
+    @refusals_as_messages
+    def cancel(self, run_id: str, request: gr.Request) -> None:
+        """Cancel the run that the page shows, not one that has begun since."""
+        jobs.cancel(wanted_project(self.workspace, request), run_id)
+
+    @refusals_as_messages
+    def resume(self, run_id: str, request: gr.Request) -> None:
+        """Go on with the run that the page shows."""
+        jobs.resume(wanted_project(self.workspace, request), run_id)
 
     @refusals_as_messages
     def register(self, path: str | None) -> tuple[object, str]:
@@ -145,10 +180,11 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             source = gr.Dropdown(
                 [], label="Learn together with", info="A large set of another definition; its faces carry yours."
             )
-            minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
+            pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
             start = gr.Button("Train", variant="primary", size="lg", interactive=False)
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
+                minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
                 preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
                 encoder = gr.Textbox(
                     label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
@@ -163,18 +199,24 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                 add_source = gr.Button("Add the set", size="sm")
         with gr.Column(scale=3, min_width=380):
             live = gr.HTML(padding=False)
-            cancel = gr.Button(
-                "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
-            )
+            with gr.Row(elem_classes=["run-buttons"]):
+                keep = gr.Button("Stop and keep", size="sm", visible=False, elem_classes=["narrow-button"])
+                cancel = gr.Button(
+                    "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
+                )
+                resume = gr.Button("Resume", size="sm", visible=False, elem_classes=["narrow-button"])
+            queued = gr.HTML(padding=False)
+            leave = gr.Button("Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"])
             history = gr.HTML(padding=False)
+            manage = Manage(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
-    seen = gr.Textbox(visible=False)
-    finished = gr.Textbox(visible=False)
+    seen, states, shown, waiting = (gr.Textbox(visible=False) for _ in range(4))
 
     on = TrainHandlers(workspace, sources)
-    watched = [live, cancel, history, prelabel, timer, seen, finished]
+    watched = [timer, seen, live, keep, states]
+    settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manage.frame, manage.chosen]
     choices = [source, minutes, preset, encoder, weights]
-    planned = [preflight, start]
+    planned = [preflight, start, pace]
     filled = (
         pages.load(on.recall, None, choices, **QUIETLY),
         tab.select(on.offer, source, source, **QUIETLY),
@@ -184,17 +226,23 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     timer.tick(on.watch, seen, watched, **QUIETLY)
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
-    for button, handler, inputs in (
-        (start, on.begin, choices),
-        (prelabel, on.begin_prelabel, None),
-        (cancel, on.stop, None),
-    ):
-        button.click(handler, inputs, None).then(on.look, None, watched, **QUIETLY).then(
-            on.plan, choices, planned, **QUIETLY
-        )
+    pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
+    clicks = (
+        start.click(on.begin, choices, None),
+        prelabel.click(on.begin_prelabel, None, None),
+        keep.click(on.stop_and_keep, shown, None),
+        cancel.click(on.cancel, shown, None),
+        resume.click(on.resume, shown, None),
+        leave.click(on.cancel, waiting, None),
+        *manage.changes,
+    )
+    for event in clicks:
+        event.then(on.look, None, watched, **QUIETLY)
     preset.change(lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, **QUIETLY)
     add_source.click(on.register, source_path, [source, source_path])
-    finished.change(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
+    changed = states.change(on.settle, manage.chosen, settled, **QUIETLY)
+    changed.then(*manage.refresh, **QUIETLY)
+    changed.then(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 
 def collected(project: Project) -> str | None:
@@ -206,11 +254,12 @@ def collected(project: Project) -> str | None:
     return None
 
 
-def fingerprint(runs: list[Run], problem: str | None) -> str:
-    """Changes whenever the page would look different."""
-    states = ",".join(f"{run.id}{run.state}" for run in runs)
-    newest = f"{len(runs[0].series)}.{len(runs[0].evals)}.{runs[0].stage}.{int(runs[0].seconds)}" if runs else ""
-    return f"{states};{newest};{problem or ''}"
+def fingerprint(runs: list[Run], problem: str | None) -> tuple[str, str]:
+    """Changes with the states and titles of the runs, and with anything at all that the page would show."""
+    states = ",".join(f"{run.name} {run.state}" for run in runs) or "none"
+    shown = shown_run(runs)
+    numbers = f"{len(shown.series)}.{len(shown.evals)}.{shown.stage}.{int(shown.seconds)}" if shown else ""
+    return states, f"{states};{numbers};{problem or ''}"
 
 
 def newest_training(project: Project | None) -> Run | None:

@@ -37,7 +37,7 @@ def report_html(
     if found is None or not found.final:
         raise DataError(
             f"run {run.id} has no report: it has measured nothing on held-out faces"
-            + (" yet" if run.state == "running" else "")
+            + (" yet" if run.active else "")
         )
     if against is not None and against.id == run.id:
         raise DataError(f"run {run.id} cannot be compared with itself")

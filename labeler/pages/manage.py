@@ -1,0 +1,103 @@
+"""Past runs on the Train page: look at one's log, name it, resume it, delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from labeler import housekeeping, jobs
+from labeler.markup import text
+from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.pages.runs import log_html
+from labeler.project import Workspace
+from labeler.runs import Run
+
+
+class ManageHandlers:
+    """What the accordion's events do."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def show(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
+        """The log, title and buttons of the chosen run; nothing is asked about deleting any more."""
+        project = open_project(self.workspace, request)
+        run = next((run for run in jobs.runs(project) if run.id == run_id), None) if project else None
+        if run is None:
+            return "", gr.update(value=""), gr.update(visible=False), gr.update(interactive=False), *closed()
+        return (
+            log_html(run),
+            gr.update(value=run.title or ""),
+            gr.update(visible=run.can_resume),
+            gr.update(interactive=not run.active),
+            *closed(),
+        )
+
+    @refusals_as_messages
+    def rename(self, run_id: str | None, title: str, request: gr.Request) -> None:
+        """Give the chosen run a title."""
+        housekeeping.rename(wanted_project(self.workspace, request), run_id or "", title)
+
+    @refusals_as_messages
+    def resume(self, run_id: str | None, request: gr.Request) -> None:
+        """Go on with the chosen run."""
+        jobs.resume(wanted_project(self.workspace, request), run_id or "")
+
+    @refusals_as_messages
+    def ask(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
+        """What deleting the chosen run would do, and the button that does it."""
+        project = wanted_project(self.workspace, request)
+        run = jobs.find(project, run_id or "")
+        lines = "".join(f"<li>{text(line)}</li>" for line in housekeeping.consequences(project, run))
+        said = f"<p>Delete run {text(run.name)}?</p><ul class='note warning cautions'>{lines}</ul>"
+        return gr.update(value=said, visible=True), gr.update(visible=True), gr.update(visible=True)
+
+    @refusals_as_messages
+    def delete(self, run_id: str | None, request: gr.Request) -> None:
+        """Delete the chosen run for good."""
+        housekeeping.delete(wanted_project(self.workspace, request), run_id or "")
+
+
+def closed() -> tuple[object, ...]:
+    """The question about deleting, put away."""
+    return gr.update(value="", visible=False), gr.update(visible=False), gr.update(visible=False)
+
+
+def run_choices(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Every run with what tells it from the others."""
+    return [(f"{run.name} · {run.state} · {housekeeping.megabytes(housekeeping.size_of(run))}", run.id) for run in runs]
+
+
+class Manage:
+    """The accordion's components and what they do. `chosen` offers the runs; the page fills it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.on = ManageHandlers(workspace)
+        with gr.Accordion("Log, name, resume or delete a run", open=False, visible=False) as self.frame:
+            self.chosen = gr.Dropdown([], label="Run", filterable=False)
+            self.log = gr.HTML(padding=False)
+            with gr.Row(elem_classes=["rename-row"]):
+                self.title = gr.Textbox(label="Title", max_length=housekeeping.LONGEST_TITLE, scale=3, min_width=160)
+                self.rename = gr.Button("Rename", size="sm", scale=1, min_width=90)
+            with gr.Row():
+                self.resume = gr.Button("Resume this run", size="sm", visible=False, min_width=120)
+                self.delete = gr.Button("Delete this run", size="sm", min_width=120)
+            self.question = gr.HTML(padding=False, visible=False)
+            with gr.Row():
+                self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
+                self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
+        asked = [self.question, self.sure, self.keep]
+        shown = [self.log, self.title, self.resume, self.delete, *asked]
+        #: What shows the chosen run: handler, inputs, outputs.
+        self.refresh = (self.on.show, self.chosen, shown)
+        self.chosen.change(*self.refresh, **QUIETLY)
+        self.delete.click(self.on.ask, self.chosen, asked)
+        self.keep.click(closed, None, asked, **QUIETLY)
+        #: The events after which the page has to look again.
+        self.changes = (
+            self.rename.click(self.on.rename, [self.chosen, self.title], None),
+            self.title.submit(self.on.rename, [self.chosen, self.title], None),
+            self.resume.click(self.on.resume, self.chosen, None),
+            self.sure.click(self.on.delete, self.chosen, None),
+        )

@@ -1,0 +1,179 @@
+"""What the Train tab says before a training: what it would learn from, on what, for how long, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import huggingface_hub
+
+from labeler.housekeeping import megabytes
+from labeler.jobs import BASE_MINUTES, FEWEST_FACES
+from labeler.machine import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
+from labeler.markup import note, plural, text
+from labeler.project import Project
+from labeler.sources import DRAWN, Source
+from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
+
+#: Fewer labeled faces than this rarely make a model that saves work.
+USEFUL_FACES = 50
+#: Landmarks with fewer labels than this are named.
+FEW_LABELS = 10
+#: What the three choices of time are in minutes.
+PACES = {"quick": 5, "standard": 10, "thorough": 30}
+#: Megabytes of an encoder's weights as timm keeps them: float32, by the encoder's number of parameters.
+DOWNLOADS = {DEFAULT_ENCODER: 23, PAPER_ENCODER: 346}
+
+
+def preflight_html(
+    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float
+) -> str:
+    """What a training would learn from, what it would measure itself on, how long it takes, what is missing."""
+    if project is None:
+        return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
+    if project.definition is None:
+        return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
+    progress = project.progress()
+    faces = progress.training_faces
+    held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
+    said = [
+        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
+        f"about {held} of them held out to measure and calibrate on."
+    ]
+    warnings = []
+    if faces < FEWEST_FACES:
+        warnings.append(
+            f"Training needs at least {FEWEST_FACES} labeled faces, and {USEFUL_FACES} or more for a useful model."
+        )
+    elif faces < USEFUL_FACES:
+        warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
+    counts = label_counts(project)
+    if faces:
+        said.append(labels_sentence(counts, project.definition.mirror))
+        missing = [name for name, count in counts.items() if not count]
+        if missing:
+            warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
+        # Where all have few labels there are few faces, which has been said.
+        few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
+        if few:
+            warnings.append(f"With few labels, so less sure: {', '.join(few)}.")
+    chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
+    learned = source_is_learned(source, encoder, weights, preset)
+    for told, lacking in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
+        (warnings if lacking else said).append(told)
+    known = preset == "default" and chosen == DEFAULT_ENCODER
+    room, short = room_sentences(free_memory(), free_disk(project.folder), known=known)
+    said += [time_sentence(source, minutes, learned=learned), f"{device_sentence()} {room}"]
+    warnings += short
+    lines = "".join(f"<li>{text(line)}</li>" for line in said)
+    cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
+    noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
+    return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
+
+
+def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
+    """Whether the source has been learned with this network: on this machine, which is in a base's name, or by the
+    starter."""
+    return (weights == "starter" and source.name == DRAWN) or any(
+        f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
+    )
+
+
+def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
+    """How long a training takes in all, and what of that goes to a source that has to be learned first."""
+    usual = plural(round(minutes), "minute")
+    if source is None or learned:
+        return f"Takes about {usual}."
+    return (
+        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
+        f"{source.name} first, once on this machine, then {usual} for your landmarks."
+    )
+
+
+def label_counts(project: Project) -> dict[str, int]:
+    """How many faces of the training set have each landmark labeled."""
+    dataset = project.training_set()
+    labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
+    return {name: sum(bool(mask[k]) for mask in labeled) for k, name in enumerate(dataset.definition.landmarks)}
+
+
+def labels_sentence(counts: dict[str, int], mirror: tuple[int, ...]) -> str:
+    """How many landmarks, labels of each, and mirror pairs there are."""
+    fewest, most = min(counts.values(), default=0), max(counts.values(), default=0)
+    each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    pairs = sum(partner > k for k, partner in enumerate(mirror))
+    return f"{plural(len(counts), 'landmark')} with {each} labels each, {plural(pairs, 'mirror pair')}."
+
+
+def source_sentence(source: Source | None) -> tuple[str, bool]:
+    """What is learned beside the labels, and whether that is a reason to worry."""
+    if source is None:
+        return "Without a second set the model learns from your images alone, and is less accurate.", True
+    what = f"{source.name}, {plural(source.faces, 'face')} of {source.landmarks} points"
+    if source.path.exists():
+        return f"Together with {what}.", False
+    if source.name == DRAWN:
+        return f"Together with {what}, drawn when first used.", False
+    return f"The set {source.name} is not where it was: there is no {source.path}.", True
+
+
+def room_sentences(memory: int | None, disk: int, *, known: bool) -> tuple[str, list[str]]:
+    """What is free of memory and disk against what a run takes (`known`: the default network), and what is short."""
+    free = f"{megabytes(memory)} of memory and {megabytes(disk)} of disk" if memory else f"{megabytes(disk)} of disk"
+    if not known:
+        return f"Free: {free}; what a run with this encoder takes is not known.", []
+    short = []
+    if memory is not None and memory < DEFAULT_MEMORY:
+        short.append(
+            f"Only {megabytes(memory)} of memory are free, a run takes about {megabytes(DEFAULT_MEMORY)}: close "
+            "other programs."
+        )
+    if disk < DEFAULT_DISK:
+        short.append(
+            f"Only {megabytes(disk)} of the disk are free, a run takes up to {megabytes(DEFAULT_DISK)}: delete old "
+            "runs or make room otherwise."
+        )
+    return f"Free: {free}; a run takes about {megabytes(DEFAULT_MEMORY)} and {megabytes(DEFAULT_DISK)}.", short
+
+
+def pace_choices(source: Source | None, *, learned: bool) -> list[tuple[str, str]]:
+    """The three choices of time, each with how long it takes in all."""
+    more = 0 if source is None or learned else BASE_MINUTES
+    first = ", the first time" if more else ""
+    return [(f"{name}, {minutes + more:g} min{first}", name) for name, minutes in PACES.items()]
+
+
+def pace_of(minutes: float) -> str | None:
+    """Which of the three choices these minutes are."""
+    return next((name for name, known in PACES.items() if known == minutes), None)
+
+
+def source_is_learned(source: Source | None, encoder: str, weights: str, preset: str) -> bool:
+    """Whether nothing has to be learned before the landmarks are."""
+    network = PRESETS.get(preset, PRESETS["default"])
+    wanted = encoder.strip() or network.model.encoder
+    known = source is None or has_base(source, wanted, network.model.head, weights.strip())
+    return known or not network.starts_from_base
+
+
+def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:
+    """Where the encoder's pretrained weights come from, and whether that is a reason to worry.
+
+    `starter` is the folder of the starter, which stands in for weights of the default encoder that cannot be fetched.
+    """
+    if weights == "none":
+        return "Without pretrained weights the model needs far more labels.", True
+    if weights == "starter":
+        return "Starting from the starter that comes with the tool.", False
+    if weights:
+        found = Path(weights).expanduser().is_file()
+        return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
+    if encoder == "test_vit":
+        return "test_vit is a toy encoder for trying things out.", True
+    here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
+    if isinstance(here, str):
+        return "The encoder's pretrained weights are on this machine.", False
+    size = f" ({DOWNLOADS[encoder]} MB)" if encoder in DOWNLOADS else ""
+    absent = f"The encoder's pretrained weights are not on this machine: they are fetched{size} when training starts. "
+    if encoder == DEFAULT_ENCODER and (starter / "model.json").is_file():
+        return absent + "If that fails, it begins from the starter that comes with the tool.", False
+    return absent + "If that fails, training goes on without them and needs far more labels.", True

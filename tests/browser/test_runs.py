@@ -1,0 +1,210 @@
+"""Runs on the Train page, each a real process: stop and keep, queue, kill -9 of trainer and server, names, deleting."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from labeler import jobs
+from labeler.project import Project
+from labeler.runs import KEPT_STATE, Run
+from tests.browser.conftest import Site, serve, wait_for
+from tests.builders import label_face, leave_predictions, predictions_of, python_run
+
+pytestmark = pytest.mark.browser
+
+#: Seconds that a training, which gives way to everybody, may take to its first steps on a busy machine.
+BUSY = 240
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(site: Site) -> Iterator[None]:
+    """No run outlives its test, whatever became of that."""
+    yield
+    for name, run in jobs.active(site.workspace.root):
+        jobs.cancel(site.workspace.open(name), run.id, patience=20)
+
+
+def labeled(site: Site, name: str) -> Project:
+    project = site.project(name, pictures=8)
+    for face in project.store.faces()[:6]:
+        label_face(project, face.id)
+    return project
+
+
+def train(project: Project, *, steps: int) -> Run:
+    """A real training of a tiny model that keeps its state every half second."""
+    return jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=steps, save_every=0.5)
+
+
+def trainer(run: Run) -> int | None:
+    """The process that a run's supervisor has started."""
+    supervisor = json.loads((run.folder / "run.json").read_text())["pid"]
+    try:
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None
+
+
+def heading(page: Page, run: Run, state: str, *, seconds: float = BUSY) -> None:
+    expect(page.get_by_role("heading", name=f"Training {run.id} {state}")).to_be_visible(timeout=1000 * seconds)
+
+
+def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: Site) -> None:
+    project = labeled(site, "finches")
+    labels = project.store.points()
+    run = train(project, steps=100_000)
+    page.goto(f"{site.url}/?project=finches#train")
+    heading(page, run, "running")
+    stop = page.get_by_role("button", name="Stop and keep")
+    expect(stop).to_be_visible(timeout=1000 * BUSY)
+    page.reload()
+    stop.click()
+    heading(page, run, "stopped", seconds=BUSY)
+    expect(page.locator(".run .note").filter(has_text="Stopped at step")).to_contain_text("of 100,000, as asked")
+    expect(page.locator(".run .note").first).to_contain_text("held-out face the points are off by")
+    expect(page.get_by_role("link", name=re.compile("Review .* of 2 faces"))).to_be_visible()
+    expect(stop).to_be_hidden()
+    done = jobs.find(project, run.id)
+    assert done.stopped is not None
+    assert 0 < done.stopped[0] < done.stopped[1] == 100_000
+    assert sorted(project.store.predictions()) == [7, 8]
+    assert project.store.points() == labels
+
+
+def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Site) -> None:
+    project = labeled(site, "larks")
+    labels = project.store.points()
+    run = train(project, steps=100_000)
+    wait_for(lambda: (run.folder / KEPT_STATE).exists(), seconds=BUSY)
+    page.goto(f"{site.url}/?project=larks#train")
+    heading(page, run, "running")
+    os.kill(wait_for(lambda: trainer(run)), signal.SIGKILL)
+    heading(page, run, "failed")
+    expect(page.locator(".run .note").first).to_contain_text("process was killed (signal 9)")
+    before = jobs.find(project, run.id).step
+    assert before is not None
+    page.get_by_role("button", name="Resume", exact=True).click()
+    heading(page, run, "running")
+    went_on = wait_for(
+        lambda: (found := jobs.find(project, run.id)).step != before and found.step and found, seconds=BUSY
+    )
+    log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert [event["step"] > 1 for event in log if event["event"] == "resume"] == [True]
+    assert went_on.state == "running"
+    page.get_by_role("button", name="Cancel the run").click()
+    heading(page, run, "cancelled")
+    assert project.store.points() == labels
+
+
+def test_a_killed_server_changes_nothing_for_a_training(
+    chromium: Browser, tmp_path: Path, complaints: list[str]
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    with serve(tmp_path) as (site, server):
+        project = labeled(site, "owls")
+        other = labeled(site, "terns")
+        labels = project.store.points()
+        site.sign_in(context)
+        page.goto(f"{site.url}/?project=owls#train")
+        run, waiting = train(project, steps=100_000), train(other, steps=8)
+        page.reload()
+        expect(page.get_by_role("button", name="Stop and keep")).to_be_visible(timeout=1000 * BUSY)
+        server.kill()
+        server.wait(20)
+    with serve(tmp_path) as (site, _):
+        site.sign_in(context)
+        page.goto(f"{site.url}/?project=owls#train")
+        heading(page, run, "running")
+        assert jobs.find(other, waiting.id).state == "waiting"
+        page.get_by_role("button", name="Stop and keep").click()
+        heading(page, run, "stopped", seconds=BUSY)
+        wait_for(lambda: jobs.find(other, waiting.id).state == "done", seconds=BUSY)
+        page.goto(f"{site.url}/?project=terns#train")
+        heading(page, waiting, "done")
+        assert site.workspace.open("owls").store.points() == labels
+    context.close()
+
+
+def test_a_run_in_the_queue_is_seen_begins_and_is_cancelled(page: Page, site: Site) -> None:
+    project, other = labeled(site, "robins"), labeled(site, "wrens")
+    python_run(project, "while not (run / 'go').exists(): time.sleep(0.02)")
+    page.goto(f"{site.url}/?project=wrens#train")
+    train_button = page.get_by_role("button", name="Train on my 6 images, after run 001 of robins")
+    expect(train_button).to_be_enabled()
+    python_run(other, "time.sleep(60)")
+    page.reload()
+    heading(page, jobs.find(other, "001"), "waiting")
+    expect(page.locator(".run .facts")).to_contain_text("6 images that were labeled when it was started")
+    expect(page.get_by_role("button", name="Train on my 6 images", exact=True)).to_be_disabled()
+    (project.runs / "001" / "go").touch()
+    heading(page, jobs.find(other, "001"), "running")
+    python_run(other, "")
+    page.reload()
+    page.get_by_role("button", name="Cancel the waiting run").click()
+    expect(page.locator("table.runs .state")).to_have_text("cancelled", timeout=20_000)
+    heading(page, jobs.find(other, "001"), "running")
+    page.get_by_role("button", name="Cancel the run").click()
+    expect(page.locator(".run h2")).to_contain_text("cancelled", timeout=20_000)
+    assert [run.state for run in jobs.runs(other)] == ["cancelled", "cancelled"]
+
+
+def test_a_source_that_is_being_learned_is_not_stopped_and_that_is_said(page: Page, site: Site) -> None:
+    project = labeled(site, "swifts")
+    python_run(
+        project,
+        """
+event = {"event": "step", "stage": "base", "step": 3, "steps": 90, "loss": 1.0, "time": 1.0}
+(run / "log.jsonl").write_text(json.dumps(event) + "\\n")
+time.sleep(60)
+""",
+    )
+    page.goto(f"{site.url}/?project=swifts#train")
+    expect(page.locator(".run")).to_contain_text("There is no model of your landmarks to keep yet", timeout=20_000)
+    expect(page.get_by_role("button", name="Cancel the run")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop and keep")).to_be_hidden()
+    page.get_by_role("button", name="Cancel the run").click()
+    expect(page.locator(".run h2")).to_contain_text("cancelled", timeout=20_000)
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+
+
+def test_name_log_and_delete_a_run(page: Page, site: Site) -> None:
+    project = labeled(site, "geese")
+    labels = project.store.points()
+    folder = leave_predictions(project, 1, predictions_of(project, [7, 8]))
+    (folder / "model.safetensors").write_bytes(bytes(2_000_000))
+    (folder / "output.txt").write_text("<b>epoch</b> ${document.title='hacked'}\n")
+    page.goto(f"{site.url}/?project=geese#train")
+    page.get_by_role("button", name="Log, name, resume or delete a run").click()
+    expect(page.locator("pre.log")).to_have_text("<b>epoch</b> ${document.title='hacked'}")
+    name = "<img src=x onerror=document.title='hacked'>{{1+1}}"
+    page.get_by_label("Title").fill(name)
+    page.get_by_role("button", name="Rename").click()
+    expect(page.locator(".run h2")).to_contain_text(name)
+    page.reload()
+    expect(page.locator(".run h2")).to_contain_text(name)
+    assert page.title() != "hacked"
+    page.get_by_role("button", name="Log, name, resume or delete a run").click()
+    page.get_by_role("button", name="Delete this run").click()
+    asked = page.locator(".cautions").filter(has_text="freed")
+    expect(asked).to_contain_text("2.0 MB are freed; labels are not touched.")
+    expect(asked).to_contain_text("current ones of 2 faces and stay")
+    page.get_by_role("button", name="Keep it").click()
+    expect(asked).to_be_hidden()
+    assert folder.exists()
+    page.get_by_role("button", name="Delete this run").click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
+    assert not folder.exists()
+    assert sorted(project.store.predictions()) == [7, 8]
+    assert project.store.points() == labels
