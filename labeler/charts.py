@@ -15,8 +15,19 @@ MOST_POINTS = 240
 Series = tuple[str, Sequence[float], Sequence[float]]
 
 
-def line_chart(title: str, series: Sequence[Series], *, x_label: str, y_label: str, from_zero: bool = False) -> str:
-    """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines."""
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    from_zero: bool = False,
+    band: tuple[Sequence[float], Sequence[float], Sequence[float]] | None = None,
+) -> str:
+    """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines.
+
+    `band` (x values, lowest, highest) is shaded behind the first line: what it may as well be.
+    """
     clean = [(name, *_finite(xs, ys)) for name, xs, ys in series]
     clean = [(name, xs, ys) for name, xs, ys in clean if xs]
     head = (
@@ -27,7 +38,8 @@ def line_chart(title: str, series: Sequence[Series], *, x_label: str, y_label: s
         middle = f'x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle"'
         return f'{head}<text class="axis" {middle}>waiting for the first numbers</text></svg>'
     all_x = [x for _, xs, _ in clean for x in xs]
-    all_y = [y for _, _, ys in clean for y in ys]
+    edges = [(*_finite(band[0], band[1]), *_finite(band[0], band[2]))] if band else []
+    all_y = [y for _, _, ys in clean for y in ys] + [y for _, low, _, high in edges for y in (*low, *high)]
     x_low, x_high = min(0.0, *all_x), max(all_x)
     x_high = x_high if x_high > x_low else x_low + 1
     x_ticks = [value for value in ticks(x_low, x_high) if x_low <= value <= x_high]
@@ -50,6 +62,10 @@ def line_chart(title: str, series: Sequence[Series], *, x_label: str, y_label: s
         )
     parts.append(f'<text class="axis" x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{text(x_label)}</text>')
     parts.append(f'<text class="axis" x="{WIDTH - RIGHT}" y="16" text-anchor="end">{text(y_label)}</text>')
+    for low_x, low, high_x, high in edges:
+        around = [*zip(low_x, low, strict=True), *reversed([*zip(high_x, high, strict=True)])]
+        outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in around))
+        parts.append(f'<polygon class="band" points="{outline}"/>')
     for k, (name, xs, ys) in enumerate(clean):
         places = [at(x, y) for x, y in zip(xs, ys, strict=True)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from labeler import jobs
 from labeler.charts import line_chart, ticks
+from labeler.dataset import write_coco
 from labeler.machine import device_sentence, free_memory
 from labeler.markup import plural, text
 from labeler.pages.export import checks_html
@@ -23,10 +25,14 @@ from labeler.pages.preflight import (
 )
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
 from labeler.pages.runs import duration, live_html, runs_html
-from labeler.project import Workspace
+from labeler.project import Project, Workspace
 from labeler.sources import Source, Sources
+from mdmd.atomic import write_json
 from mdmd.config import DEFAULT_ENCODER, PRESETS
-from mdmd.records import DataError, Definition
+from mdmd.evaluate import FlagRule
+from mdmd.predicted import predicted_coco
+from mdmd.radial import LAPLACIAN
+from mdmd.records import DataError, Definition, Prediction
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
 
 
@@ -236,6 +242,41 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     assert "On 1 held-out face the points" in live_html(project, replace(done, metrics={"nme": 6.2, "n": 1}), None)
     assert "#review" in page
     assert "Review 4 doubtful points of 1 face" in page
+
+
+def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=3, labeled=3)
+    leave_predictions(project, 1, predictions_of(project, []))
+    (run,) = jobs.runs(project)
+    steps = [{"stage": "adapt", "step": k, "loss": 2.0, "learning_rate": 1e-3} for k in (1, 2)]
+    evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5} for k in (1, 2)]
+    learning = replace(run, state="running", stage="adapt", series=steps, evals=evals)
+    page = live_html(project, learning, None)
+    assert "Held-out error, 95 %" in page
+    assert 'class="band"' in page
+    assert ">Learning rate<" in page
+    assert "class='strip'" not in page
+    leave_heldout(project, run.folder)
+    page = live_html(project, learning, None)
+    assert page.count("api/projects/faces/pictures/") == 2
+    assert "Faces it does not learn from, at step 7" in page
+    done = replace(run, metrics={"nme": 6.0, "n": 2}, series=steps)
+    assert "href='api/projects/faces/runs/001/report' target='_blank'>Open the report<" in live_html(
+        project, done, None
+    )
+
+
+def leave_heldout(project: Project, folder: Path) -> None:
+    target = project.training_set()
+    write_coco(folder / "target.json", target, images=project.images)
+    held = target.samples[:2]
+    found = [
+        Prediction(s.annotation.points, np.tile(np.eye(2), (len(s.annotation.points), 1, 1)))
+        for s in held
+        if s.annotation is not None
+    ]
+    told = predicted_coco(target.definition, found, held, FlagRule(), LAPLACIAN, final=False, step=7)
+    write_json(folder / "heldout.json", told)
 
 
 def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:

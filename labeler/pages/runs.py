@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from labeler.charts import line_chart
 from labeler.markup import meter, note, plural, project_address, text
+from labeler.pages.strip import strip_html
 from labeler.project import Project
 from labeler.runs import COMPLETE, Run, output_of
 
@@ -34,7 +36,8 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
     kind = "Training" if run.kind == "train" else "Pre-labeling"
     head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
-    return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{_charts(run)}{warnings}</div>"
+    said = _progress(run) + _outcome(project, run) + _learning(project, run)
+    return f"{told}<div class='card run'>{head}{said}{warnings}</div>"
 
 
 def _progress(run: Run) -> str:
@@ -93,7 +96,11 @@ def _outcome(project: Project, run: Run) -> str:
         page, words = "review", f"Review {plural(waiting, 'pre-labeled face')}"
     else:
         page, words = "export", "Export the labels"
-    parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a></p>")
+    report = ""
+    if run.kind == "train" and run.metrics and (run.folder / "heldout.json").is_file():
+        url = f"api/projects/{quote(project.name)}/runs/{run.id}/report"
+        report = f" <a class='button plain' href='{url}' target='_blank'>Open the report</a>"
+    parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a>{report}</p>")
     return "".join(parts)
 
 
@@ -114,9 +121,13 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
     return sentence + (f"; the 90 % ellipses hold {coverage} % of them." if coverage else ".")
 
 
-def _charts(run: Run) -> str:
+def _learning(project: Project, run: Run) -> str:
     if run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
         return ""
+    return _charts(run) + strip_html(project, run)
+
+
+def _charts(run: Run) -> str:
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None
     names = sorted({name for event in steps for name in event.get("losses") or {}})
@@ -129,11 +140,19 @@ def _charts(run: Run) -> str:
     ]
     if not losses:
         losses = [("loss", *_pairs([(event["step"], event["loss"]) for event in steps if "loss" in event]))]
-    evals = [(event["step"], event["nme"]) for event in run.evals if event.get("stage") in (None, stage)]
+    evals = [event for event in run.evals if event.get("stage") in (None, stage)]
+    ranged = [event for event in evals if "low" in event]
+    at, low, high = ([event[key] for event in ranged] for key in ("step", "low", "high"))
+    band = (at, low, high) if ranged else None
+    rates = [(event["step"], event["learning_rate"]) for event in steps if "learning_rate" in event]
     title = "Loss while learning the source" if stage == "base" else "Loss"
     loss = line_chart(title, losses, x_label="step", y_label="negative log-likelihood")
-    nme = line_chart("Held-out error", [("NME", *_pairs(evals))], x_label="step", y_label="NME, %", from_zero=True)
-    return f"<div class='charts'>{loss}{nme}</div>"
+    errors = _pairs([(event["step"], event["nme"]) for event in evals])
+    title = "Held-out error" + (", 95 %" if band else "")
+    nme = line_chart(title, [("NME", *errors)], x_label="step", y_label="NME, %", from_zero=True, band=band)
+    pace = [("rate", *_pairs(rates))]
+    rate = line_chart("Learning rate", pace, x_label="step", y_label="largest", from_zero=True)
+    return f"<div class='charts'>{nme}{loss}{rate}</div>"
 
 
 def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -36,8 +36,7 @@ def report_html(
     found = read_heldout(run.folder)
     if found is None or not found.final:
         raise DataError(
-            f"run {run.id} has no report: it has measured nothing on held-out faces"
-            + (" yet" if run.active else "")
+            f"run {run.id} has no report: it has measured nothing on held-out faces" + (" yet" if run.active else "")
         )
     if against is not None and against.id == run.id:
         raise DataError(f"run {run.id} cannot be compared with itself")
