@@ -161,6 +161,11 @@ def review(bench: Bench) -> list[dict[str, Any]]:
     return bench.review_queue()
 
 
+@routes.get("/suggestions")
+def suggestions(bench: Bench) -> dict[str, Any]:
+    return bench.suggestions()
+
+
 @routes.get("/pictures/{picture_id}/image")
 def image(
     bench: Bench, picture_id: Key, width: int | None = None, if_none_match: Annotated[str | None, Header()] = None

@@ -258,6 +258,10 @@ class Workbench:
             for s in order_of_doubt(self.project.standings())
         ]
 
+    def suggestions(self) -> dict[str, Any]:
+        """Which faces to label next, and why (`labeler.suggest.Suggestions`); empty while pictures are looked at."""
+        return asdict(self.project.suggester.suggest())
+
     # Label checks
 
     def checks(self, face_id: int | None = None) -> dict[str, Any]:
