@@ -86,7 +86,7 @@ class SkipBody(SeenBody):
 class RightBody(Signed):
     """A finding of the label checks that is right (or, with `right` false, not after all)."""
 
-    kind: Literal["mirrored", "order", "outside", "duplicate", "shape"]
+    kind: Literal["mirrored", "order", "outside", "duplicate", "shape", "model"]
     landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
     right: bool = True
 

@@ -129,7 +129,7 @@ class Project:
         self._definition: tuple[int, Definition | None] = (0, None)
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
-        self.checks = LabelChecks(self.store, self.labels)
+        self.checks = LabelChecks(self.store, self.labels, self.runs)
         self.suggester = Suggester(self.store, Looks(folder / "cache" / "looks.npy", self._cutout), self.standings)
 
     @property
