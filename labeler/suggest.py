@@ -122,9 +122,7 @@ def spread(
     free = np.ones(len(vectors), dtype=bool)
     free[list(taken)] = False
     weight = np.ones(len(vectors)) if weights is None else np.pad(weights, (0, len(vectors) - len(weights)))
-    nearest = np.full(len(vectors), np.inf)
-    for row in taken:
-        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[row], axis=1))
+    nearest = _nearest(vectors, vectors[list(taken)])
     chosen: list[int] = []
     while free.any() and len(chosen) < count:
         if np.isinf(nearest).all():
@@ -134,8 +132,18 @@ def spread(
         row = int(np.argmax(np.where(free, value, -np.inf)))
         chosen.append(row)
         free[row] = False
-        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[row], axis=1))
+        nearest = np.minimum(nearest, _nearest(vectors, vectors[row : row + 1]))
     return chosen
+
+
+def _nearest(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(F,): the distance of each vector to the nearest of `others`; infinite where there is none."""
+    squares = np.full(len(vectors), np.inf)
+    for start in range(0, len(others), 256):  # by products of matrices: thousands of faces in a moment
+        block = others[start : start + 256]
+        found = (vectors**2).sum(axis=1)[:, None] + (block**2).sum(axis=1) - 2 * vectors @ block.T
+        squares = np.minimum(squares, found.min(axis=1))
+    return np.sqrt(np.maximum(squares, 0))
 
 
 def _twins(

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.store import Point
-from tests.browser.conftest import Site, open_tab, root, wait_for
+from tests.browser.conftest import Site, on_screen, open_tab, root, saved, wait_for
 from tests.test_suggest import drawn
 
 pytestmark = pytest.mark.browser
@@ -44,6 +44,10 @@ def test_shift_u_leads_to_faces_unlike_the_labeled_ones_and_passes_over_duplicat
     page.evaluate(f"{root('label')}.open(3)")
     wait_for(lambda: page.evaluate(shown) == again)
     expect(note).to_have_text("Near-duplicate of one.jpg, labeled already: skipped in suggestions")
+    page.mouse.click(*on_screen(page, "label", 60, 60))
+    saved(page)
+    expect(note).to_have_count(0)  # whoever labels it has decided
+    expect(mark).to_have_count(0)
     project.store.edit_points(two, {1: Point(60.0, 60.0, 2)})
     project.store.edit_points(three, {1: Point(60.0, 60.0, 2)})
     page.keyboard.press("Shift+U")

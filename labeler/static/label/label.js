@@ -205,7 +205,7 @@ export class LabelPage {
   showMarks() {
     const { checks, suggestions } = this;
     for (const { face } of this.items)
-      this.picker.update(face, { checks: checks.count(face), duplicate: suggestions.duplicates.get(face) ?? null });
+      this.picker.update(face, { checks: checks.count(face), duplicate: suggestions.duplicateOf(face) });
     this.show();
   }
 

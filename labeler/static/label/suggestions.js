@@ -45,8 +45,14 @@ export class Suggestions {
 
   /** For the head of a face: why it was suggested, or why it never is; null where there is nothing to say. */
   note(face) {
-    const text = this.taken?.face === face ? `Suggested: ${this.taken.reason}.` : this.duplicates.get(face);
+    const text = this.taken?.face === face ? `Suggested: ${this.taken.reason}.` : this.duplicateOf(face);
     return text ? el("div.suggest-note", { text: text[0].toUpperCase() + text.slice(1), dir: "auto" }) : null;
+  }
+
+  /** Why a face is never suggested; null for one that is, or that somebody has begun since. */
+  duplicateOf(face) {
+    const begun = this.page.items.find((item) => item.face === face)?.labeled;
+    return begun ? null : (this.duplicates.get(face) ?? null);
   }
 
   /** When another face is opened. */

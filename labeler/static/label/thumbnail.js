@@ -29,7 +29,7 @@ export function thumbnail(item) {
 function badge({ state, flagged, labeled, of, duplicate }) {
   if (state === "skipped") return el("span.badge.skipped", { title: "skipped" }, icon("cross"));
   if (state === "complete") return el("span.badge.done", { title: "done" }, icon("accept"));
-  if (duplicate) return el("span.badge", { text: "≈", title: duplicate });
+  if (duplicate && !labeled) return el("span.badge", { text: "≈", title: duplicate });
   if (flagged) return el("span.badge.doubt", { text: flagged, title: `pre-labeled, ${flagged} doubtful` });
   if (state === "predicted") return el("span.badge.predicted", { text: "◇", title: "pre-labeled" });
   if (state === "partial") return el("span.badge", { text: `${labeled}/${of}`, title: `${labeled} of ${of} labeled` });
