@@ -106,7 +106,7 @@ class BatchBody(Signed):
 class RightBody(Signed):
     """A finding of the label checks that is right (or, with `right` false, not after all)."""
 
-    kind: Literal["mirrored", "order", "outside", "duplicate", "shape"]
+    kind: Literal["mirrored", "order", "outside", "duplicate", "shape", "model"]
     landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
     right: bool = True
 
@@ -206,6 +206,11 @@ def accept_unseen(bench: Bench, body: UnseenBody) -> dict[str, Any]:
 @routes.post("/review/unseen/undo")
 def take_back(bench: Bench, body: BatchBody) -> dict[str, Any]:
     return bench.take_back(body.batch, annotator=body.annotator)
+
+
+@routes.get("/suggestions")
+def suggestions(bench: Bench) -> dict[str, Any]:
+    return bench.suggestions()
 
 
 @routes.get("/pictures/{picture_id}/image")

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from labeler.contradictions import ModelWord
+from labeler.model_words import ModelWords, newest_stamp, read_words
 from labeler.quality import Finding, LabeledFace, check_labels
 from labeler.store import Face, Point, Store
 from mdmd.records import Definition
 
 
 class LabelChecks:
-    """What looks wrong in the labels of `store`, which `labels` reads. Safe to share between threads."""
+    """What looks wrong in the labels of `store`, which `labels` reads, by themselves and by what the newest training
+    under `runs` says of them. Safe to share between threads."""
 
-    def __init__(self, store: Store, labels: Callable[[], Mapping[int, Mapping[int, Point]]]) -> None:
+    def __init__(self, store: Store, labels: Callable[[], Mapping[int, Mapping[int, Point]]], runs: Path) -> None:
         self._store = store
         self._labels = labels
+        self._runs = runs
+        self._words = ModelWords()
         self._lock = threading.Lock()
         self._stamp: object = None
         self._ids: tuple[int, ...] = ()
@@ -27,7 +34,10 @@ class LabelChecks:
     def findings(self) -> list[tuple[Finding, bool]]:
         """Every finding in the pictures' order, and whether a person has said that it is right."""
         with self._lock:
-            stamp = self._store.stamp()
+            trained = newest_stamp(self._runs)
+            if trained != self._words.stamp:
+                self._words = read_words(self._runs)
+            stamp = (self._store.stamp(), trained)
             if stamp != self._stamp:
                 self._found = self._check()
                 self._stamp = stamp
@@ -41,12 +51,25 @@ class LabelChecks:
         if definition.ids != self._ids:
             self._ids, self._faces = definition.ids, {}
         self._read()
-        faces = [face for _, face in self._faces.values()]
+        faces = [self._with_word(face) for _, face in self._faces.values()]
         said = self._store.said_right()
         return [
             (finding, self._is_right(finding, said.get((finding.face, finding.kind), {})))
             for finding in check_labels(definition, faces)
         ]
+
+    def _with_word(self, face: LabeledFace) -> LabeledFace:
+        """The face with what the model says of the labels that it was given and that still stand there.
+
+        What was moved or placed since a person has looked at since; other landmarks than the model's are not its own.
+        """
+        if face.id not in self._words.faces or set(self._words.ids) != set(self._ids):
+            return face
+        order = [self._words.ids.index(key) for key in self._ids]
+        learned, word = self._words.faces[face.id]
+        stays = np.abs(learned[order] - face.points).max(axis=1) < 1e-6
+        means = np.where(stays[:, None], word.means[order], np.nan)
+        return replace(face, word=ModelWord(means, word.covariances[order], word.radius90))
 
     def _is_right(self, finding: Finding, said: Mapping[int, tuple[float, float]]) -> bool:
         points = self._faces[finding.face][1].points

@@ -65,7 +65,7 @@ def start_training(
     _check_training(target, source, weights)
     _check_budget(minutes if steps is None else None, base_minutes, steps)
     waiting = project.unlabeled_faces()
-    prelabel = prelabel and bool(waiting.samples)
+    prelabeling, prelabel = prelabel, prelabel and bool(waiting.samples)
     root = project.folder.parent.resolve()
 
     def commands(folder: Path) -> Commands:
@@ -82,6 +82,8 @@ def start_training(
             tasks.insert(0, drawn)
         if prelabel:
             tasks.append(_predict(project, folder, folder))
+        if prelabeling:  # What the model says of the labels themselves: see labeler/contradictions.py.
+            tasks.append(_predict(project, folder, folder, faces="target.json", out="labeled.json"))
         return [[str(word) for word in task] for task in tasks]
 
     return start(
@@ -341,8 +343,10 @@ def _read_predictions(path: Path, faces: set[int]) -> tuple[dict[int, dict[int, 
 _MDMD = (sys.executable, "-m", "mdmd.cli")
 
 
-def _predict(project: Project, model: Path, folder: Path) -> list[Any]:
-    files = ["--faces", folder / "faces.json", "--find-boxes", "--out", folder / "predictions.json"]
+def _predict(
+    project: Project, model: Path, folder: Path, *, faces: str = "faces.json", out: str = "predictions.json"
+) -> list[Any]:
+    files = ["--faces", folder / faces, "--find-boxes", "--out", folder / out]
     return [*_MDMD, "predict", model, *files, *project.settings.options]
 
 

@@ -11,16 +11,22 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labeler import schema
 from labeler.checks import LabelChecks
 from labeler.dataset import boxed_by_labels, labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
+from labeler.features import cutout
 from labeler.images import ingest, sha256_of
+from labeler.looks import Looks
 from labeler.originals import Originals
 from labeler.pace import seconds_a_face, seconds_a_look
 from labeler.proposals import Proposals
 from labeler.ranking import Standing, looks, standing
-from labeler.screen_copies import ScreenCopies
+from labeler.screen_copies import WIDTHS, ScreenCopies
 from labeler.store import Face, NotFoundError, Picture, Point, Store
+from labeler.suggest import Suggester
 from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
@@ -123,7 +129,8 @@ class Project:
         self._definition: tuple[int, Definition | None] = (0, None)
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
-        self.checks = LabelChecks(self.store, self.labels)
+        self.checks = LabelChecks(self.store, self.labels, self.runs)
+        self.suggester = Suggester(self.store, Looks(folder / "cache" / "looks.npy", self._cutout), self.standings)
 
     @property
     def images(self) -> Path:
@@ -188,6 +195,13 @@ class Project:
                 raise
             self.originals.remember(picture)
         return picture, True
+
+    def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
+        """What `Looks` keeps of a face, from the screen copy where the picture is larger."""
+        path, widest = self.images / picture.file_name, max(WIDTHS)
+        if picture.width <= widest:
+            return cutout(path, box, 1.0)
+        return cutout(self.copies.get(path, widest), box, widest / picture.width)
 
     def standings(self) -> list[Standing]:
         """Where every face stands, in the pictures' order."""

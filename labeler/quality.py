@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from labeler.contradictions import ModelWord, contradictions
 from labeler.outliers import FaceModel
 from mdmd.records import GROUPS, Box, Definition
 
@@ -48,16 +49,20 @@ RIGHT = ("upper_right_contour", "lower_right_contour", "right_eye", "right_brow"
 
 @dataclass(frozen=True)
 class LabeledFace:
-    """A face's box and its points (N, 2) in pixels, in the definition's order; NaN where there is no label."""
+    """A face's box and its points (N, 2) in pixels, in the definition's order; NaN where there is no label.
+
+    `word` is what the newest model says of it, None where it has not been asked.
+    """
 
     id: int
     box: Box
     points: Array
+    word: ModelWord | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to look at: `kind` is "mirrored", "order", "outside", "duplicate" or "shape".
+    """Something to look at: `kind` is "mirrored", "order", "outside", "duplicate", "shape" or "model".
 
     `landmarks` are stable ids, the one to look at first in front; `sentence` is for the person.
     """
@@ -76,10 +81,11 @@ def check_labels(definition: Definition, faces: Sequence[LabeledFace]) -> list[F
     points = np.stack([face.points for face in labeled])
     boxes = np.array([[face.box.x, face.box.y, face.box.w, face.box.h] for face in labeled])
     sizes = face_sizes(points)
+    words = [face.word for face in labeled]
     found: list[list[Finding]] = [[] for _ in labeled]
-    for check in (_outside, _duplicates, _mirrored, _order, _odd_shapes):
+    for check in (_outside, _duplicates, _mirrored, _order, _odd_shapes, _contradicted):
         suspect = np.array([bool(hits) for hits in found])
-        for row, kind, members, sentence in check(definition, Labels(points, boxes, sizes, suspect)):
+        for row, kind, members, sentence in check(definition, Labels(points, boxes, sizes, suspect, words)):
             ids = tuple(definition.ids[k] for k in members)
             explained = {key for finding in found[row] for key in finding.landmarks}
             if not explained.intersection(ids):
@@ -101,12 +107,16 @@ def _left_out(count: int) -> str:
 
 @dataclass(frozen=True)
 class Labels:
-    """What the checks look at: `points` (F, N, 2), `boxes` (F, 4), `sizes` (F,), and `suspect` (F,) faces so far."""
+    """What the checks look at: `points` (F, N, 2), `boxes` (F, 4), `sizes` (F,), and `suspect` (F,) faces so far.
+
+    `words` are what a model says of each face, or None.
+    """
 
     points: Array
     boxes: Array
     sizes: Array
     suspect: NDArray[np.bool_]
+    words: Sequence[ModelWord | None]
 
 
 #: Row of a face, kind, landmark indices, sentence.
@@ -302,3 +312,13 @@ def _odd_from(model: FaceModel) -> float:
     """
     oddest = model.oddness().max(axis=1)[model.among]
     return ODD * (1 + 1 / len(model.mean)) * (1 + 2 / len(oddest)) * float(np.median(oddest))
+
+
+# Model against label
+
+
+def _contradicted(definition: Definition, labels: Labels) -> Iterator[Hit]:
+    for row, word in enumerate(labels.words):
+        if word is not None:
+            for members, sentence in contradictions(definition, labels.points[row], float(labels.sizes[row]), word):
+                yield row, "model", members, sentence

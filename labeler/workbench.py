@@ -324,6 +324,10 @@ class Workbench:
         """What the predictions of all faces depend on: the newest run that was brought in, and the definition."""
         return [max(self.store.collected_runs(), default=0), self.store.newest_version()]
 
+    def suggestions(self) -> dict[str, Any]:
+        """Which faces to label next, and why (`labeler.suggest.Suggestions`); empty while pictures are looked at."""
+        return asdict(self.project.suggester.suggest())
+
     # Label checks
 
     def checks(self, face_id: int | None = None) -> dict[str, Any]:

@@ -319,7 +319,7 @@ def test_the_commands_of_a_training(project: Project):
     )
     jobs.cancel(project, run.id, patience=20)
     record = json.loads((run.folder / "run.json").read_text())
-    draw, adapt, predict = record["commands"]
+    draw, adapt, predict, labeled = record["commands"]
     assert draw[1:3] == ["-m", "labeler.sources"]
     assert adapt[1:4] == ["-m", "mdmd.cli", "adapt"]
     options = dict(pairwise(adapt[4:]))
@@ -327,6 +327,9 @@ def test_the_commands_of_a_training(project: Project):
     assert (options["--minutes"], options["--preset"], options["--weights"]) == ("2", "tiny", "none")
     assert options["--bases"] == str((project.folder.parent / ".bases").resolve())
     assert predict[3:5] == ["predict", str(run.folder)]
+    files = dict(pairwise(labeled[5:]))
+    assert labeled[:5] == predict[:5]
+    assert (files["--faces"], files["--out"]) == (str(run.folder / "target.json"), str(run.folder / "labeled.json"))
     assert options["--base-minutes"] == str(jobs.BASE_MINUTES)
     assert (record["source"], record["minutes"], record["faces"]) == (DRAWN, 2, 3)
     [again] = jobs.runs(project)
@@ -368,7 +371,7 @@ def test_datasets_added_on_the_command_line_are_sources_too(project: Project, tm
         sources.get("x")
     run = jobs.start_training(project, source=sources.get("300w"), preset="tiny", weights=Path("none"), minutes=2)
     jobs.cancel(project, run.id, patience=20)
-    [adapt, _] = json.loads((run.folder / "run.json").read_text())["commands"]
+    [adapt, *_] = json.loads((run.folder / "run.json").read_text())["commands"]
     assert adapt[adapt.index("--source") + 1] == "300w"
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(DataError, match="the source '300w' is not where it was: there is no"):

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from labeler.store import Point
 from tests.browser.conftest import Site, drag, open_tab, root, saved, wait_for
+from tests.test_contradictions import leave_run
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +62,34 @@ def test_q_leads_to_a_slip_and_dragging_or_saying_so_settles_it(page: Page, site
     expect(page.locator(".strip .badge.check")).to_have_count(1)
     page.keyboard.press("q")
     wait_for(lambda: face_shown(page) == second)
+
+
+def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_moved_or_right(
+    page: Page, site: Site
+) -> None:
+    project = site.project("crakes")
+    first, second, _ = (face.id for face in project.store.faces())
+    for face, nose in ((first, 42.0), (second, 41.0)):
+        places = {1: (20.0, 10.0), 2: (44.0, 10.0), 3: (32.0, nose), 4: (32.0, 46.0)}
+        project.store.edit_points(face, {key: Point(x, y, 2) for key, (x, y) in places.items()})
+    leave_run(project)
+    open_tab(page, site, "crakes", "label")
+    expect(page.locator(".strip .badge.check")).to_have_count(2)
+    page.keyboard.press("q")
+    card = page.locator(".check-card")
+    expect(card).to_contain_text("The model would put nose 33 % of the face away: is it right?")
+    assert (face_shown(page), page.evaluate(f"{root('label')}.editor.current")) == (first, "3")
+    page.get_by_role("button", name="This is right").click()
+    expect(card).to_contain_text("You said: this is right.")
+    assert project.store.said_right() == {(first, "model"): {3: (32.0, 42.0)}}
+
+    page.keyboard.press("q")
+    wait_for(lambda: face_shown(page) == second)
+    expect(card).to_contain_text("The model would put nose 31 % of the face away: is it right?")
+    drag(page, "label", (32, 41), (32, 31))
+    saved(page)
+    expect(card).to_be_hidden()
+    expect(page.locator(".strip .badge.check")).to_have_count(0)
 
 
 def test_clicks_pass_through_the_card(page: Page, site: Site) -> None:

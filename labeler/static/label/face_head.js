@@ -10,10 +10,10 @@ export class FaceHead {
     column.append(this.element);
   }
 
-  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null. The buttons stay
-   * the same ones, and focused, while these do. */
-  show(face, check) {
-    const content = JSON.stringify([face, check?.textContent, check?.title]);
+  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null, `note` a line of
+   * its suggestion or null. The buttons stay the same ones, and focused, while these do. */
+  show(face, { check, note }) {
+    const content = JSON.stringify([face, check?.textContent, check?.title, note?.textContent]);
     if (content === this.content) return;
     this.content = content;
     const { name, labeled, of, nth, count, skip } = face;
@@ -40,6 +40,7 @@ export class FaceHead {
       el("div.face-count", {
         text: `${labeled} of ${of} landmarks${count > 1 ? ` · face ${nth} of ${count}` : ""}`,
       }),
+      ...(note ? [note] : []),
       ...(skip ? [el("div.skip-note", { title: skip }, el("b", { text: "Skipped: " }), el("bdi", { text: skip }))] : []),
       el("div.head-actions", {}, check, ...buttons),
     );

@@ -23,6 +23,7 @@ import { FacePicker } from "./picker.js";
 import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
+import { Suggestions } from "./suggestions.js";
 
 export class LabelPage {
   constructor(root, session) {
@@ -60,7 +61,8 @@ export class LabelPage {
     const nameOf = (id) => this.definition?.landmarks.find((landmark) => landmark.id === id)?.name ?? null;
     this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
     this.skipping = new Skipping(this, () => this.head.element);
-    this.checks = new Checks(this, { onChange: () => this.showChecks() });
+    this.checks = new Checks(this, { onChange: () => this.showMarks() });
+    this.suggestions = new Suggestions(this, { onChange: () => this.showMarks() });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
     toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
@@ -101,8 +103,9 @@ export class LabelPage {
       await this.editor.reload();
       this.prefetch();
     } else await this.openFace(item);
-    this.showChecks();
+    this.showMarks();
     this.checks.refreshSoon();
+    this.suggestions.refreshSoon();
   }
 
   get placeKey() {
@@ -135,6 +138,7 @@ export class LabelPage {
     }
     this.setMode("place");
     this.checks.faceOpened(item.face);
+    this.suggestions.faceOpened(item.face);
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
@@ -165,7 +169,10 @@ export class LabelPage {
     const { labeled, of } = summary(editor.view, definition);
     const { face, skip } = editor.view;
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
-    this.head.show({ name: editor.picture.name, labeled, of, nth, count, skip }, this.checks.mark(face));
+    this.head.show(
+      { name: editor.picture.name, labeled, of, nth, count, skip },
+      { check: this.checks.mark(face), note: this.suggestions.note(face) },
+    );
     this.history.show();
     this.list.show(editor.view, editor.current);
     const current = definition.landmarks.find(({ id }) => id === editor.current);
@@ -194,8 +201,11 @@ export class LabelPage {
     this.shortcuts.refresh();
   }
 
-  showChecks() {
-    for (const { face } of this.items) this.picker.update(face, { checks: this.checks.count(face) });
+  /** What the label checks and the suggestions say, in the strip and the head. */
+  showMarks() {
+    const { checks, suggestions } = this;
+    for (const { face } of this.items)
+      this.picker.update(face, { checks: checks.count(face), duplicate: suggestions.duplicateOf(face) });
     this.show();
   }
 
@@ -252,6 +262,7 @@ export class LabelPage {
     return [
       ...stepCommands(this, "picture", { back: ["A"] }),
       ...this.picker.commands(),
+      this.suggestions.command(),
       ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),

@@ -5,13 +5,14 @@ import { STATES } from "./filters.js";
 
 /** What the row of `item` (one of `facesOf`) holds beside the picture. */
 export function thumbnail(item) {
-  const { picture, state, labeled, of, flagged, skip, checks, count, nth } = item;
+  const { picture, state, labeled, of, flagged, skip, checks, duplicate, count, nth } = item;
   const name = count > 1 ? `${picture.name} · ${nth}` : picture.name;
   const words = [
     `${picture.name}${count > 1 ? `, face ${nth}` : ""}: ${labeled} of ${of}, ${STATES[state]}`,
     flagged ? `${flagged} doubtful` : null,
     skip ? `because: ${skip}` : null,
     checks ? "to check" : null,
+    duplicate ?? null,
     item.beside ? "open, but not among the faces to show" : null,
   ].filter(Boolean);
   return [
@@ -25,9 +26,10 @@ export function thumbnail(item) {
   ];
 }
 
-function badge({ state, flagged, labeled, of }) {
+function badge({ state, flagged, labeled, of, duplicate }) {
   if (state === "skipped") return el("span.badge.skipped", { title: "skipped" }, icon("cross"));
   if (state === "complete") return el("span.badge.done", { title: "done" }, icon("accept"));
+  if (duplicate && !labeled) return el("span.badge", { text: "≈", title: duplicate });
   if (flagged) return el("span.badge.doubt", { text: flagged, title: `pre-labeled, ${flagged} doubtful` });
   if (state === "predicted") return el("span.badge.predicted", { text: "◇", title: "pre-labeled" });
   if (state === "partial") return el("span.badge", { text: `${labeled}/${of}`, title: `${labeled} of ${of} labeled` });
