@@ -53,6 +53,8 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
 
 #: Looks that follow each other, at most, to find a face's box, and how little of its side the box moves at the end.
 PASSES, STILL = 4, 0.02
+#: What the first looks are into: the box that is given, and so much of its sides in the middle.
+STARTS = (1.0, 0.7, 0.5)
 #: Points that lie closer together than this, in pixels, show no face.
 SMALLEST = 8.0
 
@@ -153,21 +155,49 @@ def find_boxes(
 ) -> list[Sample]:
     """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
 
-    It looks into each box it is given (the whole picture, say), then around the points that it saw there, up to
-    `passes` times or until the box stays where it is. How near this comes to given boxes: benchmarks/RESULTS.md.
+    It looks into each box it is given (the whole picture, say) and into the middle of it, and goes on from the look
+    that it is surest of: around the points that it saw there, up to `passes` times or until the box stays where it is.
+    How near this comes to given boxes: benchmarks/RESULTS.md.
     """
-    found = list(samples)
+    found = [
+        _surest(looks, scale) for looks in zip(*(_look_into(model, samples, head, z) for z in STARTS), strict=True)
+    ]
     moving = list(range(len(found)))
-    for _ in range(passes):
+    for _ in range(passes - 1):
         seen = predict(model, [found[k] for k in moving], head, views=VIEWS["single"])
-        around = {k: box_of_points(p.points, margin=(scale - 1) / 2) for k, p in zip(moving, seen, strict=True)}
-        boxes = {k: box for k, box in around.items() if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0}
-        moving = [k for k, box in boxes.items() if _moved(found[k].box, box) > STILL]
-        for k, box in boxes.items():
-            found[k] = replace(found[k], box=box)
+        around = {k: _around(found[k], prediction, scale) for k, prediction in zip(moving, seen, strict=True)}
+        moving = [k for k, sample in around.items() if _moved(found[k].box, sample.box) > STILL]
+        for k, sample in around.items():
+            found[k] = sample
         if not moving:
             break
     return found
+
+
+def _look_into(model: MDMD, samples: Sequence[Sample], head: str, zoom: float) -> list[tuple[Sample, Prediction]]:
+    """What the model sees in the middle of each box, `zoom` times as long; beside it the sample as it was."""
+    middles = [replace(s, box=_middle(s.box, zoom)) for s in samples]
+    return list(zip(samples, predict(model, middles, head, views=VIEWS["single"]), strict=True))
+
+
+def _middle(box: Box, zoom: float) -> Box:
+    return Box(box.x + box.w * (1 - zoom) / 2, box.y + box.h * (1 - zoom) / 2, box.w * zoom, box.h * zoom)
+
+
+def _surest(looks: Sequence[tuple[Sample, Prediction]], scale: float) -> Sample:
+    """The sample with a box around the points of the look whose deviations are smallest for the size of its face."""
+
+    def doubt(look: tuple[Sample, Prediction]) -> float:
+        own = box_of_points(look[1].points)
+        return float(np.mean(np.linalg.det(look[1].covariance) ** 0.25)) / max(own.w, own.h, SMALLEST)
+
+    return _around(*min(looks, key=doubt), scale)
+
+
+def _around(sample: Sample, prediction: Prediction, scale: float) -> Sample:
+    """The sample with a box around the predicted points; as it was where these are on a heap."""
+    box = box_of_points(prediction.points, margin=(scale - 1) / 2)
+    return replace(sample, box=box) if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else sample
 
 
 def box_scale(samples: Sequence[Sample]) -> float:
