@@ -259,7 +259,7 @@ def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) 
     leave_heldout(project, run.folder)
     page = live_html(project, learning, None)
     assert page.count("api/projects/faces/pictures/") == 2
-    assert "Faces it does not learn from, at step 7" in page
+    assert "Faces it has not learned from, at step 7" in page
     done = replace(run, metrics={"nme": 6.0, "n": 2}, series=steps)
     assert "href='api/projects/faces/runs/001/report' target='_blank'>Open the report<" in live_html(
         project, done, None

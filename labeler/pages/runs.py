@@ -124,7 +124,7 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
 def _learning(project: Project, run: Run) -> str:
     if run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
         return ""
-    return _charts(run) + strip_html(project, run)
+    return strip_html(project, run) + _charts(run)
 
 
 def _charts(run: Run) -> str:
@@ -144,14 +144,14 @@ def _charts(run: Run) -> str:
     ranged = [event for event in evals if "low" in event]
     at, low, high = ([event[key] for event in ranged] for key in ("step", "low", "high"))
     band = (at, low, high) if ranged else None
-    rates = [(event["step"], event["learning_rate"]) for event in steps if "learning_rate" in event]
+    rates = [(event["step"], 1000 * event["learning_rate"]) for event in steps if "learning_rate" in event]
     title = "Loss while learning the source" if stage == "base" else "Loss"
     loss = line_chart(title, losses, x_label="step", y_label="negative log-likelihood")
     errors = _pairs([(event["step"], event["nme"]) for event in evals])
     title = "Held-out error" + (", 95 %" if band else "")
     nme = line_chart(title, [("NME", *errors)], x_label="step", y_label="NME, %", from_zero=True, band=band)
     pace = [("rate", *_pairs(rates))]
-    rate = line_chart("Learning rate", pace, x_label="step", y_label="largest", from_zero=True)
+    rate = line_chart("Learning rate", pace, x_label="step", y_label="thousandths", from_zero=True)
     return f"<div class='charts'>{nme}{loss}{rate}</div>"
 
 

@@ -28,10 +28,10 @@ def strip_html(project: Project, run: Run) -> str:
         return ""
     count = len(found.samples)
     chosen = sorted({round(k * (count - 1) / max(min(SHOWN, count) - 1, 1)) for k in range(min(SHOWN, count))})
-    when = "now" if found.step is None else f"at step {found.step:,}"
+    title = "Faces it has not learned from" + ("" if found.step is None else f", at step {found.step:,}")
     faces = "".join(_face(project, found, k) for k in chosen)
     return (
-        f"<h3>Faces it does not learn from, {text(when)}</h3>"
+        f"<h3>{title}</h3>"
         f"<p class='quiet'>Rings are your labels, dots what the model says.</p><div class='strip'>{faces}</div>"
     )
 
