@@ -255,7 +255,7 @@ def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) 
     assert "Held-out error, 95 %" in page
     assert 'class="band"' in page
     assert ">Learning rate<" in page
-    assert "class='strip'" not in page
+    assert "class='face-strip'" not in page
     leave_heldout(project, run.folder)
     page = live_html(project, learning, None)
     assert page.count("api/projects/faces/pictures/") == 2

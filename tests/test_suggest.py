@@ -47,7 +47,7 @@ def vector(cut: np.ndarray) -> np.ndarray:
 
 def standing(face: int, labeled: int = 0, wrong: float | None = None) -> Standing:
     unreviewed = 0 if wrong is None else 4
-    return Standing(face, face, "empty", labeled, labeled, 4, 0, unreviewed, wrong or 0.0, None)
+    return Standing(face, face, "empty", labeled, labeled, 4, 0, unreviewed, wrong or 0.0, 0.0, None, 1)
 
 
 def look(*place: float, twins: frozenset[bytes] = frozenset()) -> Look:
@@ -169,7 +169,7 @@ def test_near_duplicates_are_left_out_and_say_of_what():
 
 def test_two_faces_of_one_picture_are_no_duplicates():
     one = standing(1, 4)
-    other = Standing(2, 1, "empty", 0, 0, 4, 0, 0, 0.0, None)
+    other = Standing(2, 1, "empty", 0, 0, 4, 0, 0, 0.0, 0.0, None, 1)
     queue, duplicates = suggest(
         [one, other], [look(0.0), look(0.0, twins=frozenset([key(1)]))], [key(1), key(2)], NAMES
     )

@@ -32,7 +32,7 @@ def strip_html(project: Project, run: Run) -> str:
     faces = "".join(_face(project, found, k) for k in chosen)
     return (
         f"<h3>{title}</h3>"
-        f"<p class='quiet'>Rings are your labels, dots what the model says.</p><div class='strip'>{faces}</div>"
+        f"<p class='quiet'>Rings are your labels, dots what the model says.</p><div class='face-strip'>{faces}</div>"
     )
 
 
@@ -55,7 +55,7 @@ def _face(project: Project, found: HeldOut, k: int) -> str:
         )
     nme = 100 * float(face_nme(found.errors[k : k + 1])[0])
     return (
-        f"<figure><svg class='face' viewBox='{left:.1f} {top:.1f} {side:.1f} {side:.1f}' role='img' "
+        f"<figure><svg class='shown-face' viewBox='{left:.1f} {top:.1f} {side:.1f} {side:.1f}' role='img' "
         f"aria-label='{text(sample.file_name)}'><image href='{url}' width='{sample.width}' height='{sample.height}'/>"
         f"{''.join(marks)}</svg><figcaption>{nme:.1f} %</figcaption></figure>"
     )

@@ -45,7 +45,7 @@ def face_figure(found: HeldOut, k: int) -> str:
         )
     picture = _crop(found, k, (left, top, left + side, top + side))
     return (
-        f'<figure><svg class="face" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{text(sample.file_name)}">'
+        f'<figure><svg class="shown-face" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{text(sample.file_name)}">'
         f"{picture}{''.join(parts)}</svg><figcaption><b>{100 * nme:.1f} %</b> "
         f"<span>{text(sample.file_name)}</span></figcaption></figure>"
     )

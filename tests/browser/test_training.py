@@ -25,7 +25,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
     expect(page.get_by_role("button", name="Train on my 6 images, after run 001")).to_be_enabled()
     expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=60_000)
     expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(timeout=90_000)
-    expect(page.locator(".chart")).to_have_count(2)
+    expect(page.locator(".chart")).to_have_count(3)
     expect(page.locator(".run .note").first).to_contain_text(re.compile(r"On 1 held-out faces? the points are off by"))
 
     page.locator("a.button", has_text="Review").click()
