@@ -98,7 +98,8 @@ def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Si
         lambda: (found := jobs.find(project, run.id)).step != before and found.step and found, seconds=BUSY
     )
     log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
-    assert [event["step"] > 1 for event in log if event["event"] == "resume"] == [True]
+    # Once, and not at the beginning; on a slow machine only its first step may have been kept.
+    assert [event["step"] >= 1 for event in log if event["event"] == "resume"] == [True]
     assert went_on.state == "running"
     page.get_by_role("button", name="Cancel the run").click()
     heading(page, run, "cancelled")
