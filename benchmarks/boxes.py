@@ -34,6 +34,7 @@ def measure(run: Path, file: Path, faces: int) -> None:
     samples = [s for s in data.split("test") if s.annotation is not None and alone[s.file_name] == 1][:faces]
     # Checkpoints from before boxes were looked for do not say how much longer than the points theirs are.
     scale = made.history.get("box_scale") or box_scale(data.split("train"))
+    assert scale is not None
     found = find_boxes(made.model, list(map(whole, samples)), made.target, scale=scale)
     law = made.calibration(made.target).law
     for name, boxed in (("given", samples), ("found", found)):

@@ -263,10 +263,15 @@ def run_predict(options: argparse.Namespace) -> None:
 
 
 def _with_found_boxes(made: checkpoint.Checkpoint, samples: Sequence[Sample], head: str) -> list[Sample]:
-    """`samples`, with the model's own boxes for those whose box is the whole picture."""
+    """`samples`, with the model's own boxes for those whose box is the whole picture.
+
+    A model that does not know how its boxes lie around the points is shown what it was given.
+    """
+    scale = made.history.get("box_scale")
+    if scale is None:
+        return list(samples)
     whole = [k for k, s in enumerate(samples) if (s.box.x, s.box.y, s.box.w, s.box.h) == (0, 0, s.width, s.height)]
-    scale = float(made.history.get("box_scale", 1.0))
-    found = dict(zip(whole, find_boxes(made.model, [samples[k] for k in whole], head, scale=scale), strict=True))
+    found = dict(zip(whole, find_boxes(made.model, [samples[k] for k in whole], head, scale=float(scale)), strict=True))
     return [found.get(k, sample) for k, sample in enumerate(samples)]
 
 

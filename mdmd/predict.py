@@ -200,8 +200,8 @@ def _around(sample: Sample, prediction: Prediction, scale: float) -> Sample:
     return replace(sample, box=box) if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else sample
 
 
-def box_scale(samples: Sequence[Sample]) -> float:
-    """How much longer the boxes of labeled faces are than their points' own: the median; 1 where no face tells.
+def box_scale(samples: Sequence[Sample]) -> float | None:
+    """How much longer the boxes of labeled faces are than their points' own: the median; None where no face tells.
 
     Only faces with most of their landmarks labeled tell.
     """
@@ -212,7 +212,7 @@ def box_scale(samples: Sequence[Sample]) -> float:
         own = box_of_points(sample.annotation.points[sample.annotation.labeled])
         if max(own.w, own.h) > 0:
             ratios.append(max(sample.box.w, sample.box.h) / max(own.w, own.h))
-    return float(np.median(ratios)) if ratios else 1.0
+    return round(float(np.median(ratios)), 3) if ratios else None
 
 
 def _moved(old: Box, new: Box) -> float:

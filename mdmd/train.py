@@ -173,7 +173,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
         rarely_labeled=few[checkpoint.target],
-        box_scale=round(box_scale(learned[checkpoint.target]), 3),
+        box_scale=box_scale(learned[checkpoint.target]),
         seed=plan.seed,
         seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
     )

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,15 @@ def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp
         assert main(["predict", str(run), "--faces", str(given), *options, "--out", str(tmp_path / "p.json")]) == 0
         found = {face["id"]: face["bbox"] for face in json.loads((tmp_path / "p.json").read_text())["annotations"]}
         assert sum(found[face["id"]] != face["bbox"] for face in coco["annotations"]) == moved
-    assert json.loads((run / "model.json").read_text())["history"]["box_scale"] > 1
+    # A model that does not say how its boxes lie around the points is shown what it was given.
+    silent = tmp_path / "silent"
+    shutil.copytree(run, silent)
+    record = json.loads((silent / "model.json").read_text())
+    assert record["history"].pop("box_scale") > 1
+    (silent / "model.json").write_text(json.dumps(record))
+    assert main(["predict", str(silent), "--faces", str(given), "--find-boxes", "--out", str(tmp_path / "p.json")]) == 0
+    found = {face["id"]: face["bbox"] for face in json.loads((tmp_path / "p.json").read_text())["annotations"]}
+    assert all(found[face["id"]] == face["bbox"] for face in coco["annotations"])
 
 
 def test_faces_with_ids_from_zero_are_numbered_and_keep_their_own_predictions(run, drawn, tmp_path):

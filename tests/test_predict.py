@@ -111,4 +111,4 @@ def test_how_much_longer_boxes_are_than_points_is_told_by_faces_with_most_landma
         return replace(face, annotation=Annotation(points, np.array(visibility)))
 
     assert box_scale([labeled([2, 2, 2]), labeled([2, 0, 0]), face]) == pytest.approx(90 / 50)
-    assert box_scale([labeled([2, 0, 0]), face]) == 1.0
+    assert box_scale([labeled([2, 0, 0]), face]) is None
