@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -24,7 +27,9 @@ from labeler.pages.preflight import (
     weights_sentence,
 )
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
-from labeler.pages.runs import duration, live_html, runs_html
+from labeler.pages.runs import charts_html, duration, live_html, runs_html
+from labeler.pages.strip import newest_look, strip_html
+from labeler.pages.train import NOTHING_SEEN, TrainHandlers
 from labeler.project import Project, Workspace
 from labeler.sources import Source, Sources
 from mdmd.atomic import write_json
@@ -251,19 +256,46 @@ def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) 
     steps = [{"stage": "adapt", "step": k, "loss": 2.0, "learning_rate": 1e-3} for k in (1, 2)]
     evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5} for k in (1, 2)]
     learning = replace(run, state="running", stage="adapt", series=steps, evals=evals)
-    page = live_html(project, learning, None)
-    assert "Held-out error, 95 %" in page
-    assert 'class="band"' in page
-    assert ">Learning rate<" in page
-    assert "class='face-strip'" not in page
+    curves = charts_html(learning)
+    assert "Held-out error, 95 %" in curves
+    assert 'class="band"' in curves
+    assert ">Learning rate<" in curves
+    assert charts_html(replace(learning, state="waiting")) == charts_html(None) == ""
+    assert (newest_look(learning), strip_html(project, learning)) == ("", "")
     leave_heldout(project, run.folder)
-    page = live_html(project, learning, None)
-    assert page.count("api/projects/faces/pictures/") == 2
-    assert "Faces it has not learned from, at step 7" in page
+    faces = strip_html(project, learning)
+    assert faces.count("api/projects/faces/pictures/") == 2
+    assert "Faces it has not learned from, at step 7" in faces
     done = replace(run, metrics={"nme": 6.0, "n": 2}, series=steps)
     assert "href='api/projects/faces/runs/001/report' target='_blank'>Open the report<" in live_html(
         project, done, None
     )
+
+
+def test_held_out_faces_are_sent_again_only_when_the_model_has_looked_again(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=3, labeled=3)
+    leave_predictions(project, 1, predictions_of(project, []))
+    on = TrainHandlers(Workspace(project.folder.parent), Sources(project.folder.parent))
+    request = SimpleNamespace(query_params={"project": project.name})
+
+    def watched(seen: str, look: str) -> tuple[object, str, object]:
+        _, numbers, _, _, _, _, newest, faces = on.watch(seen, look, request)
+        return numbers, newest, faces
+
+    numbers, look, faces = watched("", NOTHING_SEEN)
+    assert (look, faces) == ("", "")
+    folder = project.runs / "001"
+    leave_heldout(project, folder)
+    same, look, faces = watched(numbers, look)
+    assert "Faces it has not learned from" in faces
+    assert same == gr.skip()  # the run's numbers are as they were
+    _, again, faces = watched(numbers, look)
+    assert again == look
+    assert faces == gr.skip()
+    write_json(folder / "heldout.json", json.loads((folder / "heldout.json").read_text()) | {"licenses": []})
+    _, again, faces = watched(numbers, look)
+    assert again != look
+    assert "Faces it has not learned from" in faces
 
 
 def leave_heldout(project: Project, folder: Path) -> None:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from labeler.charts import line_chart
 from labeler.markup import meter, note, plural, project_address, text
-from labeler.pages.strip import strip_html
 from labeler.project import Project
 from labeler.runs import COMPLETE, Run, output_of
 
@@ -26,7 +25,7 @@ def shown_run(runs: Sequence[Run]) -> Run | None:
 
 
 def live_html(project: Project, run: Run | None, problem: str | None) -> str:
-    """A run: stage, progress, curves, and when it is over what came out and what to do next."""
+    """A run: stage, progress, and when it is over what came out and what to do next."""
     told = note(problem, "warning") if problem else ""
     if run is None:
         return (
@@ -36,8 +35,7 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
     kind = "Training" if run.kind == "train" else "Pre-labeling"
     head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
-    said = _progress(run) + _outcome(project, run) + _learning(project, run)
-    return f"{told}<div class='card run'>{head}{said}{warnings}</div>"
+    return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{warnings}</div>"
 
 
 def _progress(run: Run) -> str:
@@ -121,13 +119,10 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
     return sentence + (f"; the 90 % ellipses hold {coverage} % of them." if coverage else ".")
 
 
-def _learning(project: Project, run: Run) -> str:
-    if run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
+def charts_html(run: Run | None) -> str:
+    """A training's curves: held-out error, loss and learning rate by step; empty before it has begun."""
+    if run is None or run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
         return ""
-    return strip_html(project, run) + _charts(run)
-
-
-def _charts(run: Run) -> str:
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None
     names = sorted({name for event in steps for name in event.get("losses") or {}})
@@ -152,7 +147,7 @@ def _charts(run: Run) -> str:
     nme = line_chart(title, [("NME", *errors)], x_label="step", y_label="NME, %", from_zero=True, band=band)
     pace = [("rate", *_pairs(rates))]
     rate = line_chart("Learning rate", pace, x_label="step", y_label="thousandths", from_zero=True)
-    return f"<div class='charts'>{nme}{loss}{rate}</div>"
+    return f"<div class='card run'><div class='charts'>{nme}{loss}{rate}</div></div>"
 
 
 def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:

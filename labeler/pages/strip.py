@@ -18,8 +18,22 @@ SHOWN = 6
 WIDER = 1.25
 
 
+def newest_look(run: Run | None) -> str:
+    """Changes with what `strip_html` shows of a run; empty where it shows nothing."""
+    if run is None or run.kind != "train" or run.state == "waiting":
+        return ""
+    try:
+        found = (run.folder / "heldout.json").stat()
+    except OSError:
+        return ""
+    return f"{run.id}:{found.st_mtime_ns}:{found.st_ino}"
+
+
 def strip_html(project: Project, run: Run) -> str:
-    """The strip of a training; empty while it has looked at no held-out face."""
+    """The strip of a training; empty while it has looked at no held-out face.
+
+    With many landmarks this is large: it is for when `newest_look` changes, not for every look at the run.
+    """
     try:
         found = read_heldout(run.folder)
     except DataError:
@@ -31,8 +45,9 @@ def strip_html(project: Project, run: Run) -> str:
     title = "Faces it has not learned from" + ("" if found.step is None else f", at step {found.step:,}")
     faces = "".join(_face(project, found, k) for k in chosen)
     return (
-        f"<h3>{title}</h3>"
-        f"<p class='quiet'>Rings are your labels, dots what the model says.</p><div class='face-strip'>{faces}</div>"
+        f"<div class='card run'><h3>{title}</h3>"
+        "<p class='quiet'>Rings are your labels, dots what the model says.</p>"
+        f"<div class='face-strip'>{faces}</div></div>"
     )
 
 

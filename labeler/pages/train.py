@@ -12,7 +12,8 @@ from labeler.markup import ANNOUNCE, plural
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.manage import Manage, run_choices
 from labeler.pages.preflight import PACES, pace_choices, pace_of, preflight_html, source_is_learned
-from labeler.pages.runs import live_html, runs_html, shown_run, waiting_html
+from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
+from labeler.pages.strip import newest_look, strip_html
 from labeler.project import Project, Workspace
 from labeler.runs import Run
 from labeler.sources import DRAWN, Source, Sources
@@ -21,6 +22,8 @@ from mdmd.records import DataError
 
 ALONE = ""
 POLL_SECONDS = 1.0
+#: What a page has seen of the held-out faces that has just been opened, or that must forget those it shows.
+NOTHING_SEEN = "nothing"
 FEWEST_MINUTES, MOST_MINUTES = 1, 60
 
 
@@ -33,22 +36,24 @@ class TrainHandlers:
 
     def look(self, request: gr.Request) -> tuple[object, ...]:
         """Everything about the runs, as for a page that has seen nothing yet."""
-        return self.watch("", request)
+        return self.watch("", NOTHING_SEEN, request)
 
-    def watch(self, seen: str, request: gr.Request) -> tuple[object, ...]:
-        """What changed about the runs since the page saw `seen`; skips where nothing did."""
+    def watch(self, seen: str, look: str, request: gr.Request) -> tuple[object, ...]:
+        """What changed about the runs since the page saw `seen`, and the faces since it saw `look`; skips the rest."""
         project = open_project(self.workspace, request)
         if project is None:
-            return gr.Timer(active=False), *(gr.skip(),) * 4
+            return gr.Timer(active=False), *(gr.skip(),) * 7
         problem = collected(project)
         runs = jobs.runs(project)
         states, numbers = fingerprint(runs, problem)
         timer = gr.Timer(active=any(run.active for run in runs))
-        if numbers == seen:
-            return timer, *(gr.skip(),) * 4
         shown = shown_run(runs)
+        newest = newest_look(shown)
+        faces = gr.skip() if newest == look else strip_html(project, shown) if shown and newest else ""
+        if numbers == seen:
+            return timer, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), newest, faces
         keep = gr.update(visible=shown is not None and jobs.why_not_stop(shown) is None)
-        return timer, numbers, live_html(project, shown, problem), keep, states
+        return timer, numbers, live_html(project, shown, problem), charts_html(shown), keep, states, newest, faces
 
     def settle(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
         """All that depends on the states of the runs and not on how far they are: buttons, menus, other runs.
@@ -205,15 +210,16 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                     "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
                 )
                 resume = gr.Button("Resume", size="sm", visible=False, elem_classes=["narrow-button"])
+            faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
             queued = gr.HTML(padding=False)
             leave = gr.Button("Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"])
             history = gr.HTML(padding=False)
             manage = Manage(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
-    seen, states, shown, waiting = (gr.Textbox(visible=False) for _ in range(4))
+    seen, states, shown, waiting, looked = (gr.Textbox(visible=False) for _ in range(5))
 
     on = TrainHandlers(workspace, sources)
-    watched = [timer, seen, live, keep, states]
+    watched = [timer, seen, live, charts, keep, states, looked, faces]
     settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manage.frame, manage.chosen]
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start, pace]
@@ -223,7 +229,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     )
     for event in filled:
         event.then(on.plan, choices, planned, **QUIETLY).then(on.look, None, watched, **QUIETLY)
-    timer.tick(on.watch, seen, watched, **QUIETLY)
+    timer.tick(on.watch, [seen, looked], watched, **QUIETLY)
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
     pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
