@@ -111,6 +111,20 @@ def test_two_trainings_are_compared_on_the_faces_that_both_held_out(project: Pro
     assert "cannot be compared face by face" in report_of(project, "003", against="001")
 
 
+def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(project: Project):
+    leave_training(project, 1, {1: 8.0})
+    folder = leave_training(project, 2, {1: 4.0})
+    (project.runs / "001" / "title.txt").write_text("first <try>")
+    write_json(folder / "metrics.json", {"stopped": {"step": 1200, "of": 2000}})
+    page = report_of(project, "002")
+    assert "<h1>Training 002</h1>" in page
+    assert "stopped at step 1,200 of 2,000, as asked" in page
+    assert "Against training 001 (first &lt;try&gt;)" in page
+    older = report_of(project, "001")
+    assert "<h1>Training 001 (first &lt;try&gt;)</h1>" in older
+    assert "stopped at" not in older
+
+
 def test_a_label_that_was_mended_does_not_count_against_the_older_training(project: Project):
     older = heldout(leave_training(project, 1, {1: 4.0}))
     project.store.edit_points(1, {3: Point(34.0, 30.0, 2)})  # the older model was right

@@ -80,7 +80,7 @@ def _measured(run: Run) -> HeldOut | None:
 
 
 def _title(run: Run) -> str:
-    return f"Training {run.id}"
+    return f"Training {run.name}"
 
 
 def _lines(run: Run) -> str:
@@ -90,6 +90,7 @@ def _lines(run: Run) -> str:
         f"together with {run.source}" if run.source else "alone",
         f"preset {run.preset}",
         _minutes(run),
+        *(["stopped at step {:,} of {:,}, as asked".format(*run.stopped)] if run.stopped else []),
     ]
     return f"<p class='facts'>{text(' · '.join(facts))}</p>"
 
@@ -123,7 +124,7 @@ def _percent(number: Measured) -> str:
 
 
 def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
-    title = f"<h2>Against training {text(against.id)}</h2>"
+    title = f"<h2>Against training {text(against.name)}</h2>"
     if found is None:
         return (
             f"{title}<p>The two held out different faces or have other landmarks, so they cannot be compared face by "
@@ -134,7 +135,7 @@ def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
     amount = f" by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
     return (
         f"{title}<p>On the {plural(found.faces, 'face')} that neither has learned from: NME <b>{found.nme:.1f} %</b> "
-        f"against {found.other:.1f} %: <b>{word}</b>{amount}. Training {text(against.id)} learned from "
+        f"against {found.other:.1f} %: <b>{word}</b>{amount}. Training {text(against.name)} learned from "
         f"{plural(against.faces, 'labeled face')}, {text(_together(against))}.</p>"
     )
 
@@ -215,7 +216,7 @@ def _trainings(runs: Sequence[Run], measured: dict[str, HeldOut], shown: Run, *,
             continue
         numbers = measures.headline(found)
         mark = " class='this'" if run.id == shown.id else ""
-        name = _link(run, shown) if linked else text(run.id)
+        name = _link(run, shown) if linked else text(run.name)
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
         rows.append(
             f"<tr{mark}><td>{name}</td><td>{when}</td><td class='number'>{run.faces}</td>"
@@ -236,9 +237,9 @@ def _trainings(runs: Sequence[Run], measured: dict[str, HeldOut], shown: Run, *,
 
 def _link(run: Run, shown: Run) -> str:
     if run.id == shown.id:
-        return f"{text(run.id)} (this one)"
+        return f"{text(run.name)}, this one"
     compare = f"<a href='../{text(shown.id)}/report?against={text(run.id)}'>compare</a>"
-    return f"<a href='../{text(run.id)}/report'>{text(run.id)}</a> · {compare}"
+    return f"<a href='../{text(run.id)}/report'>{text(run.name)}</a> · {compare}"
 
 
 def _how(found: HeldOut) -> str:
