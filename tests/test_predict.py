@@ -97,6 +97,28 @@ def test_a_face_somewhere_in_a_picture_is_found_around_its_points(face):
     assert find_boxes(model, [], "eyes", scale=2.0) == []
 
 
+class Misled(DotFinder):
+    """Finds the dots but where it sees the picture's bright edge, which makes it sure of a corner without any."""
+
+    def forward(self, images: torch.Tensor, head: str) -> Laplacian:
+        light = images[:, 0].clamp(min=0).mean(dim=(1, 2))
+        edge, dark = (light > 0.015)[:, None, None], (light < 1e-4)[:, None, None]
+        found = super().forward(images + 1e-6, head)
+        mean = torch.where(edge, torch.tensor([[0.72, 0.72], [0.78, 0.78]]), found.mean)
+        mean = torch.where(dark, torch.tensor([[0.3, 0.3], [0.7, 0.7]]), mean)
+        return Laplacian(mean, found.factor * torch.where(edge, 0.1, torch.where(dark, 10.0, 1.0)))
+
+
+def test_of_the_boxes_where_looks_end_the_surest_is_taken(face):
+    pixels = np.asarray(Image.open(face.path)).copy()
+    pixels[:, :8] = 255
+    Image.fromarray(pixels).save(face.path)
+    model = Misled(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
+    box = find_boxes(model, [whole], "eyes", scale=2.0)[0].box
+    assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
+
+
 def test_points_on_a_heap_move_no_box(face):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
     heap = np.zeros((200, 240, 3), dtype=np.uint8)
