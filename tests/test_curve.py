@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from itertools import pairwise
@@ -325,7 +326,12 @@ def test_a_curve_without_a_slope_says_that_no_gain_is_to_be_seen(project: Projec
     one, other = {1: 8.0, 2: 1.0, 3: 2.0, 4: 4.0}, {1: 2.0, 2: 4.0, 3: 8.0, 4: 1.0}
     leave_curve(project, 2, {25: (20, one), 50: (40, other), 75: (60, one)})
     page = report_of(project, "001")
-    assert "25 more faces to learn from: <b>no gain to be seen</b>" in page
+    assert "25 more faces to learn from: <b>no gain to be seen</b>. Along the fitted curve the error changes by" in page
+    change, low, high = (
+        float(number) for number in re.findall(r"[+-]\d\.\d\d", page.partition("the error changes by")[2])[:3]
+    )
+    assert low < 0 < high
+    assert low < change < high
     assert "are expected to lower" not in page
     assert "NaN" not in page
 

@@ -79,13 +79,13 @@ def curve_offer(runs: Sequence[Run], run: Run) -> tuple[object, ...]:
         return "", gr.update(visible=False)
     reason = why_not(run) or why_not_now(runs, run)
     if reason is not None:
-        return f"<p class='facts'>Learning curve: {text(reason)}.</p>", gr.update(visible=False)
+        return f"<p>Learning curve: {text(reason)}.</p>", gr.update(visible=False)
     said = (
         "What would more labels buy? Trained again from a quarter, a half and three quarters of its faces, this "
         "training's report says it."
     )
     label = f"Measure the learning curve, {cost_words(runs, run)}"
-    return f"<p class='facts'>{said}</p>", gr.update(value=label, visible=True)
+    return f"<p>{said}</p>", gr.update(value=label, visible=True)
 
 
 def run_choices(runs: Sequence[Run]) -> list[tuple[str, str]]:

@@ -34,7 +34,8 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
             "<p>Loss and held-out error appear here while it learns.</p></div>"
         )
     kind = {"train": "Training", "curve": "Learning curve"}.get(run.kind, "Pre-labeling")
-    head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
+    of = f" of training {text(run.of)}" if run.of else ""
+    head = f"<h2>{kind} {text(run.name)}{of} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
     said = _progress(run) + _outcome(project, run) + _learning(project, run)
     return f"{told}<div class='card run'>{head}{said}{warnings}</div>"
@@ -222,10 +223,12 @@ def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
         nme = (run.metrics or {}).get("nme")
         result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+        facts = f"<td>{text(run.what)}</td><td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
+        if run.kind == "curve":  # it has the images and the source of its training
+            facts = f"<td colspan='3'>{text(run.what)}</td>"
         rows.append(
-            f"<tr><td>{text(run.name)}</td><td>{when}</td><td>{text(run.what)}</td>"
-            f"<td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
-            f"<td>{duration(run.seconds)}</td><td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+            f"<tr><td>{text(run.name)}</td><td>{when}</td>{facts}<td>{duration(run.seconds)}</td>"
+            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
         )
     if not rows:
         return ""

@@ -123,7 +123,7 @@ def _chart(curve: LearningCurve) -> str:
     series = [("measured", counts, [nme.value for nme in curve.nme])]
     if curve.law is not None:
         grid = np.linspace(counts[0], counts[-1] + MORE, 41).tolist()
-        series.append((f"power law, to {MORE} more", grid, [curve.law.at(n) for n in grid]))
+        series.append(("power law", grid, [curve.law.at(n) for n in grid]))
     band = (counts, [nme.low for nme in curve.nme], [nme.high for nme in curve.nme])
     title = "Error by labels, 95 %"
     return line_chart(title, series, x_label="faces learned from", y_label="NME, %", from_zero=True, band=band)
@@ -136,16 +136,16 @@ def _sentences(curve: LearningCurve) -> str:
             "again adds those that are missing.</p>"
         )
     law, gain, last = curve.law, curve.law.gain, curve.faces[-1]
-    interval = f"95 % interval {gain.low:.2f} to {gain.high:.2f}"
     if gain.low > 0:
         said = (
             f"{MORE} more faces to learn from are expected to lower the error by <b>{gain.value:.2f} points</b> "
-            f"({interval}), along the fitted curve from {law.at(last):.2f} to {law.at(last + MORE):.2f} %."
+            f"(95 % interval {gain.low:.2f} to {gain.high:.2f}), along the fitted curve from {law.at(last):.2f} to "
+            f"{law.at(last + MORE):.2f} %."
         )
     else:
         said = (
-            f"{MORE} more faces to learn from: <b>no gain to be seen</b>. The fitted curve says {gain.value:.2f} "
-            f"points less error ({interval})."
+            f"{MORE} more faces to learn from: <b>no gain to be seen</b>. Along the fitted curve the error changes by "
+            f"{-gain.value:+.2f} points (95 % interval {-gain.high:+.2f} to {-gain.low:+.2f})."
         )
     few = " With so few held-out faces the interval is itself a guess." if curve.heldout < FEW_HELD_OUT else ""
     return (
