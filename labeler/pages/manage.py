@@ -81,8 +81,8 @@ def curve_offer(runs: Sequence[Run], run: Run) -> tuple[object, ...]:
     if reason is not None:
         return f"<p>Learning curve: {text(reason)}.</p>", gr.update(visible=False)
     said = (
-        "What would more labels buy? Trained again from a quarter, a half and three quarters of its faces, this "
-        "training's report says it."
+        "What would more labels buy? The report says it once this training has been repeated from a quarter, a half "
+        "and three quarters of its faces."
     )
     label = f"Measure the learning curve, {cost_words(runs, run)}"
     return f"<p>{said}</p>", gr.update(value=label, visible=True)
