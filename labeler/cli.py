@@ -1,4 +1,4 @@
-"""The command line of the tool: new, open, import, export, train, prelabel, report, runs, stop, resume, demo."""
+"""The command line of the tool: new, open, import, export, train, prelabel, report, curve, runs, stop, resume, demo."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 
 from labeler import jobs
 from labeler.console import follow, serve
+from labeler.curve import start_curve
 from labeler.dataset import read_pictures
 from labeler.demo import Demo
 from labeler.housekeeping import megabytes, size_of
-from labeler.project import Workspace, name_problem
+from labeler.project import Project, Workspace, name_problem
 from labeler.report.reports import write_report
 from labeler.sources import DRAWN, Source, machine_sources
 from mdmd.pictures import pictures_in
@@ -178,6 +179,14 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     tell.add_argument("--run", dest="run_id", metavar="ID", help="the training (default: the newest that is done)")
     tell.add_argument("--against", metavar="ID", help="the training to compare with (default: the one before)")
     tell.add_argument("--out", type=Path, metavar="FILE.html", help="(default: report.html in the run's folder)")
+    bend = command(
+        "curve",
+        run_curve,
+        "Measure what more labels would buy: train again on parts of a training's faces, and put it in its report.",
+        "labeler curve monkeys 003",
+    )
+    _name(bend)
+    bend.add_argument("run_id", nargs="?", metavar="RUN", help="the training (default: the newest that is done)")
     _name(command("runs", run_runs, "List a project's runs, newest first.", "labeler runs monkeys"))
     end = command(
         "stop",
@@ -306,18 +315,35 @@ def run_prelabel(options: argparse.Namespace, workspace: Workspace) -> int:
 def run_report(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler report`."""
     project = workspace.open(options.name)
-    done = [run.id for run in jobs.runs(project) if run.kind == "train" and run.has_model]
-    if options.run_id is None and not done:
-        raise DataError(f"project {project.name!r} has no finished training to report on; train first")
-    print(write_report(project, options.run_id or done[0], against=options.against, out=options.out))
+    print(write_report(project, _training(project, options.run_id), against=options.against, out=options.out))
     return 0
+
+
+def run_curve(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler curve`: ends with the report that it stands in."""
+    project = workspace.open(options.name)
+    training = _training(project, options.run_id)
+    run = start_curve(project, training)
+    print(f"measuring the learning curve of training {training} in {len(run.parts)} parts: {run.folder}")
+    code = follow(project, run)
+    if code == 0:
+        print(write_report(project, training))
+    return code
+
+
+def _training(project: Project, run_id: str | None) -> str:
+    done = [run.id for run in jobs.runs(project) if run.kind == "train" and run.has_model]
+    if run_id is None and not done:
+        raise DataError(f"project {project.name!r} has no finished training to report on; train first")
+    return run_id or done[0]
 
 
 def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler runs`."""
     for run in jobs.runs(workspace.open(options.name)):
         step = f" at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else ""
-        parts = [run.name, f"{run.kind} {run.state}{step}", megabytes(size_of(run))]
+        said = f"{run.what}, {run.state}" if run.kind == "curve" else f"{run.kind} {run.state}{step}"
+        parts = [run.name, said, megabytes(size_of(run))]
         parts += ["can be resumed"] if run.can_resume else []
         print(", ".join(parts + ([run.error] if run.error else [])))
     return 0

@@ -30,7 +30,7 @@ def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, ev
     try:
         while True:
             run = next(r for r in jobs.runs(project) if r.id == run.id)
-            stage = WAITING if run.state == "waiting" else STAGES.get(run.stage or "", "")
+            stage = WAITING if run.state == "waiting" else _stage(run)
             for line in [f"warning: {text}" for text in run.warnings] + [stage]:
                 if line and line not in told:
                     told.append(line)
@@ -52,6 +52,12 @@ def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, ev
     return 130 if run.state == "cancelled" else 2 if run.exit_code == 2 else 1
 
 
+def _stage(run: Run) -> str:
+    if run.begun and run.stage != "base":
+        return f"learning from {run.parts[run.begun - 1]} % of the faces, part {run.begun} of {len(run.parts)}"
+    return STAGES.get(run.stage or "", "")
+
+
 def _progress_line(run: Run) -> str:
     step = run.series[-1]
     parts = [f"  step {step['step']}" + (f" of {step['steps']}" if step.get("steps") else "")]
@@ -64,6 +70,8 @@ def _progress_line(run: Run) -> str:
 
 
 def _result_line(project: Project, run: Run) -> str:
+    if run.kind == "curve":
+        return f"done in {run.seconds:.0f} s: {run.what}"
     progress = project.progress()
     step = f"stopped at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else "done"
     text = f"{step} in {run.seconds:.0f} s"

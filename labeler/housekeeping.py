@@ -43,6 +43,8 @@ def size_of(run: Run) -> int:
 def consequences(project: Project, run: Run) -> list[str]:
     """What deleting `run` takes away and what it leaves, in sentences."""
     said = [f"{megabytes(size_of(run))} are freed; labels are not touched."]
+    if run.kind == "curve":
+        said.append(f"The learning curve goes out of the report of training {run.of}.")
     if run.can_resume:
         said.append("It could be resumed: that ends.")
     if run.has_model:

@@ -103,10 +103,10 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     """Predict the faces that are not completely labeled with the model of a run (by default the newest one).
 
     Raises DataError when there is no model or nothing to predict, ConflictError while another run of the project is
-    active (it pre-labels by itself) or one of another project waits already.
+    active that pre-labels by itself, or one of another project waits already.
     """
     known = runs(project)
-    active = next((run for run in known if run.active), None)
+    active = next((run for run in known if run.active and run.kind != "curve"), None)
     if active is not None:
         raise ConflictError(f"run {active.name} is {active.state} and pre-labels at its end; wait for it or cancel it")
     with_model = [run for run in known if run.has_model]
@@ -135,11 +135,12 @@ def start(
     encoder: str | None = None,
     weights: str | None = None,
     minutes: float | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> Run:
     """A new run: its folder with `snapshots` (name -> NAME.json) and run.json, and a process for `commands(folder)`.
 
-    The first snapshot is what the run counts its pictures and faces by. Raises ConflictError while another run
-    waits for its turn.
+    The first snapshot is what the run counts its pictures and faces by; `further` facts stand in run.json. Raises
+    ConflictError while another run waits for its turn.
     """
     with _queue(project.folder.parent) as queued:
         folder = _new_folder(project)
@@ -162,6 +163,7 @@ def start(
                 "encoder": encoder,
                 "weights": weights,
                 "minutes": minutes,
+                **(further or {}),
             }
             _launch(folder, record)
         except BaseException:
@@ -261,6 +263,8 @@ def why_not_stop(run: Run) -> str | None:
     """Why there is nothing to keep of `run` by stopping it now; None where there is."""
     if run.state != "running":
         return f"it is {run.state}"
+    if run.kind == "curve":
+        return "the parts of a learning curve learn for equally long; it can be cancelled, and complete parts count"
     if run.kind != "train":
         return "it is pre-labeling and learns nothing; it can be cancelled"
     if run.stage == "predict":

@@ -20,17 +20,21 @@ COMPLETE = ("done", "stopped")
 BROKEN = ("failed", "cancelled", "interrupted")
 #: What begins the line in output.txt from which on the output is of the newest try.
 RESUMED = "=== resumed"
+#: The file that says that a part of a learning curve has been measured.
+PART_DONE = "metrics.json"
 #: The file that a broken-off training goes on from.
 KEPT_STATE = "resume.safetensors"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training or prediction. `state` is one of ACTIVE, COMPLETE and BROKEN.
+    """A training, prediction or learning curve. `state` is one of ACTIVE, COMPLETE and BROKEN.
 
     `title` is the user's own name for it. `series` are the step events of the log and `evals` its held-out
     measurements, in order; `stopped` is the step at which a training was ended early, and of how many; `error` is a
-    sentence; times are seconds, without those in a queue or between two tries.
+    sentence; times are seconds, without those in a queue or between two tries. A learning curve is `of` a training and
+    has `parts`, folders in the run's own, of which `begun` have begun and `measured` are complete; what is said of
+    steps, losses and errors is then of the part that began last.
     """
 
     id: str
@@ -59,6 +63,17 @@ class Run:
     exit_code: int | None
     seconds: float
     folder: Path
+    of: str | None
+    parts: tuple[str, ...]
+    begun: int
+    measured: int
+
+    @property
+    def what(self) -> str:
+        """What kind of run it is, in words; of a learning curve also how far it is."""
+        if self.kind != "curve":
+            return self.kind
+        return f"learning curve of training {self.of}: {self.measured} of {len(self.parts)}"
 
     @property
     def has_model(self) -> bool:
@@ -95,13 +110,16 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     began = _json(folder / "began.json")
     metrics = _json(folder / "metrics.json")
     stopped = metrics.get("stopped") if metrics else None
-    events = _events(folder / "log.jsonl")
+    parts = [folder / name for name in record.get("parts", [])]
+    begun = [part for part in parts if part.is_dir()]
+    telling = begun[-1] if begun else folder  # where the command that runs, or ran last, says what it does
+    events = _events(telling / "log.jsonl")
     series = [event for event in events if event.get("event") == "step"]
     state = _state(folder, record, ended, now)
     if state == "done" and stopped:
         state = "stopped"
     last = next((event for event in reversed(events) if event.get("event") in ("start", "step")), {})
-    finished = ended["ended_at"] if ended else now if state in ACTIVE else _last_sign(folder, record)
+    finished = ended["ended_at"] if ended else now if state in ACTIVE else _last_sign(folder, telling, record)
     started = began["began_at"] if began else finished if record.get("queued") else _tried_at(record)
     return Run(
         id=record["id"],
@@ -119,17 +137,21 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         stage=_stage(events),
         step=last.get("step"),
         steps=last.get("steps"),
-        eta_seconds=last.get("eta_seconds") if state in ACTIVE else None,
+        eta_seconds=_eta(last, record, len(parts) - len(begun)) if state in ACTIVE else None,
         images_per_second=last.get("images_per_second"),
         series=series,
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
         stopped=(stopped["step"], stopped["of"]) if stopped else None,
         warnings=[str(event.get("message")) for event in events if event.get("event") == "warning"],
-        error=_error(folder, state, ended),
+        error=_error(folder, telling, state, ended),
         exit_code=ended["code"] if ended else None,
         seconds=record.get("seconds_before", 0.0) + max(0.0, finished - started),
         folder=folder,
+        of=record.get("of"),
+        parts=tuple(part.name for part in parts),
+        begun=len(begun),
+        measured=sum((part / PART_DONE).is_file() for part in parts),
     )
 
 
@@ -210,19 +232,25 @@ def _stage(events: list[dict[str, Any]]) -> str | None:
     return None
 
 
-def _error(folder: Path, state: str, ended: dict[str, Any] | None) -> str | None:
+def _eta(last: dict[str, Any], record: dict[str, Any], parts_to_come: int) -> float | None:
+    """Seconds that are left by the newest step, and by what each of the parts after it takes."""
+    eta = last.get("eta_seconds")
+    return None if eta is None else eta + parts_to_come * record.get("part_seconds", 0.0)
+
+
+def _error(folder: Path, telling: Path, state: str, ended: dict[str, Any] | None) -> str | None:
     if state == "interrupted":
         return why_interrupted(shutil.disk_usage(folder).free)
     if state != "failed" or ended is None:
         return None
     before, mark, newest = output_of(folder).rpartition(RESUMED)
     output = newest.partition("\n")[2] if mark else before + newest
-    return why_failed(ended["code"], _json(folder / "error.json"), output, shutil.disk_usage(folder).free)
+    return why_failed(ended["code"], _json(telling / "error.json"), output, shutil.disk_usage(folder).free)
 
 
-def _last_sign(folder: Path, record: dict[str, Any]) -> float:
+def _last_sign(folder: Path, telling: Path, record: dict[str, Any]) -> float:
     """When the run last wrote something."""
-    written = [path.stat().st_mtime for path in (folder / "log.jsonl", folder / "output.txt") if path.exists()]
+    written = [path.stat().st_mtime for path in (telling / "log.jsonl", folder / "output.txt") if path.exists()]
     return max([_tried_at(record), *written])
 
 

@@ -173,6 +173,14 @@ def _adapt_options(command: argparse.ArgumentParser) -> None:
         "--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only"
     )
     command.add_argument(
+        "--learn-share",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="learn from this share of the target's faces and hold out the same ones as without: for how the error "
+        "falls with the number of labels (default 1)",
+    )
+    command.add_argument(
         "--folds",
         type=int,
         default=0,

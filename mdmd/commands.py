@@ -145,13 +145,17 @@ def run_train(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`mdmd adapt`."""
+    if not 0 < options.learn_share <= 1:
+        raise DataError(f"found --learn-share {options.learn_share:g}, wanted a share above 0 and up to 1")
+    if options.folds and options.learn_share < 1:
+        raise DataError("--learn-share keeps the held-out faces the same, and with --folds none are held out: use one")
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     (target, *sources), unusable = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
     base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
     with _open_run(options, unusable) as (log, processes):
-        plan = replace(_plan(options, chosen, processes), folds=options.folds)
+        plan = replace(_plan(options, chosen, processes), folds=options.folds, learn_share=options.learn_share)
         if options.folds:  # each must learn as long as the others
             plan = replace(plan, stop=None)
         start = None if base is not None else bases.starter(options.starter, chosen.model, options.weights, log)
@@ -164,7 +168,7 @@ def run_adapt(options: argparse.Namespace) -> None:
             first = None if start is None else options.starter
             folder = bases.base_folder(options.bases, sources, config, options.weights, first)
             base_budget = Budget(minutes=options.base_minutes)
-            base_plan = replace(plan, budget=base_budget, folds=0, stop=None, heldout=None)
+            base_plan = replace(plan, budget=base_budget, folds=0, learn_share=1.0, stop=None, heldout=None)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -78,17 +79,18 @@ def adapt(
         log,
         "adapt",
         frozen_blocks=plan.train.frozen_blocks if learned else 0,
-        target_share=share_of_target(target, plan.train),
+        target_share=share_of_target(target, plan.train, plan.learn_share),
     )
     return _learn(checkpoint, (target,), run)
 
 
-def share_of_target(target: Dataset, config: TrainConfig) -> float | None:
-    """How often to draw the target: the more labeled points it has, the less the sources have to add."""
+def share_of_target(target: Dataset, config: TrainConfig, learn_share: float = 1.0) -> float | None:
+    """How often to draw the target: the more labeled points it has, the less the sources have to add. Of a target
+    that only `learn_share` of is learned from, that share of its points counts."""
     if config.target_share is None or config.full_source_points is None:
         return config.target_share
     points = sum(int(s.annotation.labeled.sum()) for s in target.split("train") if s.annotation is not None)
-    return 1 - (1 - config.target_share) * min(1.0, config.full_source_points / max(points, 1))
+    return 1 - (1 - config.target_share) * min(1.0, config.full_source_points / max(learn_share * points, 1))
 
 
 def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
@@ -132,7 +134,8 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
     few: dict[str, dict[str, int]] = {}
     for dataset in datasets:
         share = plan.train.heldout_share if dataset in held and not plan.folds else 0.0
-        learned[dataset.name], heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
+        rest, heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
+        learned[dataset.name] = some_of(rest, plan.learn_share, plan.seed) if dataset in held else rest
         few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
         if plan.folds and dataset in held:
             folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number is said before the long part
@@ -267,6 +270,8 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
     kind = "steps" if plan.budget.steps is not None else "minutes"
     settings = (model.config, plan.train)
     inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed, folds=plan.folds)
+    if plan.learn_share < 1:  # named only then: states of whole runs that were kept before there were shares go on
+        inputs["share of faces"] = str(plan.learn_share)
     return RunState(plan.keep, inputs, log, main=plan.processes.main)
 
 
@@ -304,6 +309,17 @@ def _caches(
         for cache in caches:
             cache.fill()
         yield caches
+
+
+def some_of(samples: Sequence[Sample], share: float, seed: int) -> tuple[Sample, ...]:
+    """That share of `samples`, rounded up, but no fewer than FEWEST_FACES where there are so many; in their order.
+
+    Of one seed, those of a smaller share are among those of a larger one.
+    """
+    # A hair less: 0.07 of 100 faces are 7, though the product is a little more.
+    count = max(math.ceil(share * len(samples) - 1e-9), FEWEST_FACES)
+    chosen = np.random.default_rng(seed).permutation(len(samples))[:count]
+    return tuple(samples[k] for k in sorted(chosen))
 
 
 def fewer_faces(dataset: Dataset, count: int, seed: int) -> Dataset:

@@ -189,7 +189,7 @@ def test_ctrl_c_cancels_the_training(tmp_path: Path):
 
 
 def test_help_teaches_with_an_example_for_every_command(capsys: pytest.CaptureFixture[str]):
-    for command in ("new", "open", "import", "train", "prelabel", "export", "demo"):
+    for command in ("new", "open", "import", "train", "prelabel", "curve", "export", "demo"):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0

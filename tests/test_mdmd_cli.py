@@ -47,6 +47,18 @@ def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
     assert [e["stage"] for e in events if e["event"] == "start"] == ["adapt"]
 
 
+def test_a_share_of_the_target_is_learned_from_beside_the_same_base(run, drawn, tmp_path):
+    people, objects = drawn
+    arguments = ["--target", objects, "--source", people, "--bases", run.parent / "bases", "--learn-share", "0.25"]
+    assert main(["adapt", *map(str, arguments), *QUICK, "--out", str(tmp_path)]) == 0
+    whole, part = (json.loads((folder / "model.json").read_text())["history"] for folder in (run, tmp_path))
+    assert (whole["faces"]["objects"], part["faces"]["objects"]) == (10, 3)  # of 12, two held out
+    assert (part["faces"]["people"], part["heldout"]["n"]) == (whole["faces"]["people"], whole["heldout"]["n"])
+    assert len(list((run.parent / "bases").iterdir())) == 1
+    told = [json.loads((folder / "heldout.json").read_text())["annotations"] for folder in (run, tmp_path)]
+    assert [face["id"] for face in told[0]] == [face["id"] for face in told[1]]
+
+
 def test_what_a_run_says_of_its_held_out_faces_can_be_recomputed_from_its_files(run, drawn):
     """By other arithmetic than the tool's: JSON in, sums out."""
     told, numbers = (json.loads((run / name).read_text()) for name in ("heldout.json", "metrics.json"))
@@ -285,6 +297,9 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
         (["adapt", "--target", "{objects}", "--folds", "1"], "found 1 folds, wanted 2 to 12"),
+        (["adapt", "--target", "{objects}", "--learn-share", "0"], "found --learn-share 0, wanted a share above 0"),
+        (["adapt", "--target", "{objects}", "--learn-share", "1.01"], "found --learn-share 1.01, wanted a share"),
+        (["adapt", "--target", "{objects}", "--learn-share", "0.5", "--folds", "2"], "with --folds none are held out"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):

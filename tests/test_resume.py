@@ -47,13 +47,13 @@ adapted(Path(sys.argv[1]), Path(sys.argv[2]), STEPS)
 STEPS = 12
 
 
-def adapted(drawn, out, steps, *, seed=0, folds=0, log=RunLog, relabeled=None):
+def adapted(drawn, out, steps, *, seed=0, folds=0, share=1.0, log=RunLog, relabeled=None):
     """Adapt to the drawn objects beside the drawn people, every step logged and kept in `out`; with another label on
     one object of the split `relabeled`."""
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
     keep = Keep(out / "resume.safetensors", every=0.0, cost=math.inf)
-    plan = Plan(QUICK, Budget(steps=steps), weights="none", seed=seed, folds=folds, keep=keep)
+    plan = Plan(QUICK, Budget(steps=steps), weights="none", seed=seed, folds=folds, learn_share=share, keep=keep)
     if relabeled is not None:
         objects = with_a_label_moved(objects, relabeled)
     out.mkdir(exist_ok=True)
@@ -135,6 +135,16 @@ def test_who_was_learned_from_with_folds_is_not_held_out_without(drawn, tmp_path
         adapted(drawn, tmp_path, 6, folds=2, log=BrokenOff)
     with pytest.raises(DataError, match="broken-off run with other folds"):
         adapted(drawn, tmp_path, 6)
+
+
+def test_a_run_from_a_share_of_the_faces_goes_on_with_that_share_only(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 6, share=0.5, log=BrokenOff)
+    for other in (1.0, 0.75):
+        with pytest.raises(DataError, match="broken-off run with other share of faces: "):
+            adapted(drawn, tmp_path, 6, share=other)
+    adapted(drawn, tmp_path, 6, share=0.5)
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
 
 
 def test_another_label_on_a_test_face_stops_nothing(drawn, tmp_path):

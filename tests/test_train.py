@@ -25,7 +25,7 @@ from mdmd.records import Annotation, DataError
 from mdmd.runlog import RunLog
 from mdmd.schedule import Budget, learning_rate_factor
 from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.train import adapt, fewer_faces, share_of_target, start_encoder, train
+from mdmd.train import adapt, fewer_faces, share_of_target, some_of, start_encoder, train
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)
@@ -364,6 +364,45 @@ def test_the_more_labeled_points_the_target_has_the_less_of_the_sources_it_sees(
     target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
     assert share_of_target(target, replace(QUICK, target_share=0.75, full_source_points=full)) == expected
     assert share_of_target(target, replace(QUICK, target_share=None, full_source_points=full)) is None
+
+
+def test_a_share_of_the_points_draws_as_a_target_with_so_many(sets):
+    target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
+    settings = replace(QUICK, target_share=0.75, full_source_points=27)
+    assert share_of_target(target, settings) == 0.9375
+    assert share_of_target(target, settings, 0.5) == 0.875
+    assert share_of_target(target, settings, 0.25) == 0.75
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.25, 5), (0.5, 10), (0.51, 11), (0.07, 3), (0.01, 3), (1.0, 20)])
+def test_a_share_of_the_faces_is_rounded_up_and_the_smaller_is_within_the_larger(sets, share, count):
+    faces = tuple(replace(sets[0].samples[0], file_name=str(k)) for k in range(20))
+    chosen = [int(s.file_name) for s in some_of(faces, share, seed=3)]
+    assert (len(chosen), chosen) == (count, sorted(set(chosen)))
+    assert set(chosen) <= {int(s.file_name) for s in some_of(faces, min(1.0, share + 0.25), seed=3)}
+    assert share == 1 or chosen != [int(s.file_name) for s in some_of(faces, share, seed=4)]
+
+
+def test_a_share_of_a_hundred_faces_is_not_one_more(sets):
+    assert len(some_of(sets[0].samples[:1] * 100, 0.07, seed=0)) == 7
+    assert some_of(sets[0].samples[:2], 0.5, seed=0) == sets[0].samples[:2]
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_training_from_a_share_of_the_faces_is_measured_on_the_same_ones(sets, log, tmp_path, beside):
+    people, objects = sets
+    sources = [people] if beside else []
+    learned, held = [], []
+    for share in (1.0, 0.5):
+        told = tmp_path / f"{share}.json"
+        made = adapt(objects, sources, None, TINY, quick(heldout=told, learn_share=share), log)
+        learned.append(made.history["faces"])
+        held.append([face["id"] for face in json.loads(told.read_text())["annotations"]])
+        assert made.calibration("objects").faces == len(held[-1])
+    assert held[0] == held[1]
+    assert len(held[0]) == 2  # of ten training faces
+    assert [faces["objects"] for faces in learned] == [8, 4]
+    assert not beside or learned[0]["people"] == learned[1]["people"]
 
 
 def test_fewer_faces_leaves_other_splits(sets):

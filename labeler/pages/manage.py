@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from labeler import housekeeping, jobs
+from labeler.curve import cost_words, start_curve, why_not, why_not_now
 from labeler.markup import text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.runs import log_html
@@ -23,14 +24,17 @@ class ManageHandlers:
     def show(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
         """The log, title and buttons of the chosen run; nothing is asked about deleting any more."""
         project = open_project(self.workspace, request)
-        run = next((run for run in jobs.runs(project) if run.id == run_id), None) if project else None
+        runs = jobs.runs(project) if project else []
+        run = next((run for run in runs if run.id == run_id), None)
         if run is None:
-            return "", gr.update(value=""), gr.update(visible=False), gr.update(interactive=False), *closed()
+            hidden = gr.update(visible=False)
+            return "", gr.update(value=""), hidden, gr.update(interactive=False), "", hidden, *closed()
         return (
             log_html(run),
             gr.update(value=run.title or ""),
             gr.update(visible=run.can_resume),
             gr.update(interactive=not run.active),
+            *curve_offer(runs, run),
             *closed(),
         )
 
@@ -43,6 +47,11 @@ class ManageHandlers:
     def resume(self, run_id: str | None, request: gr.Request) -> None:
         """Go on with the chosen run."""
         jobs.resume(wanted_project(self.workspace, request), run_id or "")
+
+    @refusals_as_messages
+    def measure_curve(self, run_id: str | None, request: gr.Request) -> None:
+        """Measure the learning curve of the chosen training."""
+        start_curve(wanted_project(self.workspace, request), run_id or "")
 
     @refusals_as_messages
     def ask(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
@@ -64,9 +73,37 @@ def closed() -> tuple[object, ...]:
     return gr.update(value="", visible=False), gr.update(visible=False), gr.update(visible=False)
 
 
+def curve_offer(runs: Sequence[Run], run: Run) -> tuple[object, ...]:
+    """What a learning curve of `run` would say and cost, or why there is none, and the button that measures it."""
+    if run.kind != "train" or run.active:
+        return "", gr.update(visible=False)
+    reason = why_not(run) or why_not_now(runs, run)
+    if reason is not None:
+        return f"<p>Learning curve: {text(reason)}.</p>", gr.update(visible=False)
+    said = (
+        "What would more labels buy? The report says it once this training has been repeated from a quarter, a half "
+        "and three quarters of its faces."
+    )
+    label = f"Measure the learning curve, {cost_words(runs, run)}"
+    return f"<p>{said}</p>", gr.update(value=label, visible=True)
+
+
 def run_choices(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Every run with what tells it from the others."""
-    return [(f"{run.name} · {run.state} · {housekeeping.megabytes(housekeeping.size_of(run))}", run.id) for run in runs]
+    return [
+        (
+            " · ".join(
+                [
+                    run.name,
+                    *([run.what] if run.kind == "curve" else []),
+                    run.state,
+                    housekeeping.megabytes(housekeeping.size_of(run)),
+                ]
+            ),
+            run.id,
+        )
+        for run in runs
+    ]
 
 
 class Manage:
@@ -83,12 +120,15 @@ class Manage:
             with gr.Row():
                 self.resume = gr.Button("Resume this run", size="sm", visible=False, min_width=120)
                 self.delete = gr.Button("Delete this run", size="sm", min_width=120)
+            self.curve_said = gr.HTML(padding=False)
+            with gr.Row():
+                self.curve = gr.Button("Measure the learning curve", size="sm", visible=False, min_width=120)
             self.question = gr.HTML(padding=False, visible=False)
             with gr.Row():
                 self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
                 self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
         asked = [self.question, self.sure, self.keep]
-        shown = [self.log, self.title, self.resume, self.delete, *asked]
+        shown = [self.log, self.title, self.resume, self.delete, self.curve_said, self.curve, *asked]
         #: What shows the chosen run: handler, inputs, outputs.
         self.refresh = (self.on.show, self.chosen, shown)
         self.chosen.change(*self.refresh, **QUIETLY)
@@ -99,5 +139,6 @@ class Manage:
             self.rename.click(self.on.rename, [self.chosen, self.title], None),
             self.title.submit(self.on.rename, [self.chosen, self.title], None),
             self.resume.click(self.on.resume, self.chosen, None),
+            self.curve.click(self.on.measure_curve, self.chosen, None),
             self.sure.click(self.on.delete, self.chosen, None),
         )

@@ -32,8 +32,9 @@ def live_html(project: Project, run: Run | None, problem: str | None) -> str:
             told + "<div class='card quiet'><h2>No run yet</h2>"
             "<p>Loss and held-out error appear here while it learns.</p></div>"
         )
-    kind = "Training" if run.kind == "train" else "Pre-labeling"
-    head = f"<h2>{kind} {text(run.name)} <span class='state {run.state}'>{run.state}</span></h2>"
+    kind = {"train": "Training", "curve": "Learning curve"}.get(run.kind, "Pre-labeling")
+    of = f" of training {text(run.of)}" if run.of else ""
+    head = f"<h2>{kind} {text(run.name)}{of} <span class='state {run.state}'>{run.state}</span></h2>"
     warnings = "".join(note(line, "warning") for line in run.warnings)
     return f"{told}<div class='card run'>{head}{_progress(run)}{_outcome(project, run)}{warnings}</div>"
 
@@ -43,7 +44,7 @@ def _progress(run: Run) -> str:
         return ""
     if run.state == "waiting":
         return f"<p class='stage'>Waiting for its turn</p><p class='facts'>{text(waiting_sentence(run))}</p>"
-    stage = STAGES.get(run.stage or "", "Starting")
+    stage = _part(run) if run.begun and run.stage != "base" else STAGES.get(run.stage or "", "Starting")
     if run.state == "stopping" and run.stage != "predict":
         facts = f"step {run.step:,}" if run.step else "before its first step"
         ending = (
@@ -51,6 +52,8 @@ def _progress(run: Run) -> str:
         )
         return f"<p class='stage'>{ending}</p><p class='facts'>{facts}</p>"
     done = run.step / run.steps if run.step and run.steps else 0.0
+    if run.parts:
+        done = (max(run.begun - 1, 0) + done) / len(run.parts)
     facts = []
     if run.step:
         facts.append(f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps else ""))
@@ -70,9 +73,18 @@ def _progress(run: Run) -> str:
     return said
 
 
+def _part(run: Run) -> str:
+    return (
+        f"Training {text(run.of)} again, from {run.parts[run.begun - 1]} % of its faces: part {run.begun} of "
+        f"{len(run.parts)}"
+    )
+
+
 def _outcome(project: Project, run: Run) -> str:
     if run.active:
         return ""
+    if run.kind == "curve":
+        return _curve_outcome(project, run)
     if run.state not in COMPLETE:
         sentence = {
             "cancelled": "Cancelled. Your labels are as they were; earlier models and predictions stay.",
@@ -96,10 +108,26 @@ def _outcome(project: Project, run: Run) -> str:
         page, words = "export", "Export the labels"
     report = ""
     if run.kind == "train" and run.metrics and (run.folder / "heldout.json").is_file():
-        url = f"api/projects/{quote(project.name)}/runs/{run.id}/report"
-        report = f" <a class='button plain' href='{url}' target='_blank'>Open the report</a>"
+        report = f" <a class='button plain' href='{_report_url(project, run.id)}' target='_blank'>Open the report</a>"
     parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a>{report}</p>")
     return "".join(parts)
+
+
+def _curve_outcome(project: Project, run: Run) -> str:
+    if run.state in COMPLETE:
+        said = note(f"Measured: it stands in the report of training {run.of}.")
+    else:
+        why = "Cancelled." if run.state == "cancelled" else f"Broke off: {run.error}."
+        kept = f"{run.measured} of {len(run.parts)} parts are measured and count; measuring again does the others."
+        said = note(f"{why} {kept}", "plain" if run.state == "cancelled" else "warning")
+    if not (run.folder.parent / str(run.of) / "heldout.json").is_file():
+        return said + note(f"Training {run.of} has been deleted, and its report with it.")
+    url = _report_url(project, str(run.of))
+    return f"{said}<p><a class='button' href='{url}' target='_blank'>Open the report</a></p>"
+
+
+def _report_url(project: Project, run_id: str) -> str:
+    return f"api/projects/{quote(project.name)}/runs/{quote(run_id)}/report"
 
 
 def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
@@ -121,7 +149,7 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
 
 def charts_html(run: Run | None) -> str:
     """A training's curves: held-out error, loss and learning rate by step; empty before it has begun."""
-    if run is None or run.kind != "train" or run.state == "waiting" or (not run.active and not run.series):
+    if run is None or run.kind == "prelabel" or run.state == "waiting" or (not run.active and not run.series):
         return ""
     steps = [event for event in run.series if event.get("stage") == "adapt"] or run.series
     stage = steps[-1].get("stage") if steps else None
@@ -157,9 +185,13 @@ def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]
 
 def waiting_sentence(run: Run) -> str:
     """What becomes of a run in the queue."""
+    labels = (
+        f"the labels of training {run.of}"
+        if run.kind == "curve"
+        else f"the {plural(run.images, 'image')} that were labeled when it was started"
+    )
     return (
-        f"It learns from the {plural(run.images, 'image')} that were labeled when it was started, and begins by itself "
-        "when the run before it ends, whether this page is open or not."
+        f"It learns from {labels}, and begins by itself when the run before it ends, whether this page is open or not."
     )
 
 
@@ -186,10 +218,12 @@ def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
         nme = (run.metrics or {}).get("nme")
         result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+        facts = f"<td>{text(run.what)}</td><td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
+        if run.kind == "curve":  # it has the images and the source of its training
+            facts = f"<td colspan='3'>{text(run.what)}</td>"
         rows.append(
-            f"<tr><td>{text(run.name)}</td><td>{when}</td><td>{text(run.kind)}</td>"
-            f"<td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
-            f"<td>{duration(run.seconds)}</td><td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+            f"<tr><td>{text(run.name)}</td><td>{when}</td>{facts}<td>{duration(run.seconds)}</td>"
+            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
         )
     if not rows:
         return ""

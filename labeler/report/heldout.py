@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,28 @@ class HeldOut:
         return [sample.annotation for sample in self.samples if sample.annotation is not None]
 
 
-def read_heldout(folder: Path) -> HeldOut | None:
+class Learned(NamedTuple):
+    """From how many faces of its target a training has learned, and for how many seconds."""
+
+    faces: int
+    seconds: float
+
+
+def read_learned(folder: Path) -> Learned | None:
+    """What the training in `folder` has learned from; None where it does not say."""
+    try:
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        history = record["history"]
+        return Learned(int(history["faces"][record["target"]]), float(history["seconds"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:
     """What the run in `folder` says of its held-out faces; None where it says nothing of any face (yet).
 
-    Raises DataError when its files do not belong together.
+    `target` is the file with the labels (by default target.json in the folder). Raises DataError when the two do not
+    belong together.
     """
     path = folder / "heldout.json"
     try:
@@ -85,9 +104,9 @@ def read_heldout(folder: Path) -> HeldOut | None:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
-    target = read_coco(folder / "target.json")
-    labeled = {sample.face_id: sample for sample in target.samples if sample.annotation is not None}
-    n = len(target.definition.landmarks)
+    dataset = read_coco(target or folder / "target.json")
+    labeled = {sample.face_id: sample for sample in dataset.samples if sample.annotation is not None}
+    n = len(dataset.definition.landmarks)
     try:
         records, info = told["annotations"], told["info"]
         if not records:
@@ -99,7 +118,7 @@ def read_heldout(folder: Path) -> HeldOut | None:
         extras = [record["attributes"] for record in records]
         xx, xy, yy = np.moveaxis(np.array([e["covariance"] for e in extras], dtype=np.float64), -1, 0)
         return HeldOut(
-            target.definition,
+            dataset.definition,
             tuple(labeled[record["id"]] for record in records),
             points=table[..., :2],
             covariance=np.stack([np.stack([xx, xy], -1), np.stack([xy, yy], -1)], -2),

@@ -47,15 +47,16 @@ def headline(found: HeldOut) -> Headline:
     wrong = found.errors > WRONG  # False for NaN
     return Headline(
         faces=len(nme),
-        nme=_measured(100 * nme),
-        fr10=_measured(100 * (nme > 0.10).astype(np.float64)),
-        auc10=_measured(100 * np.maximum(0.0, 1 - nme / 0.10)),
+        nme=measured(100 * nme),
+        fr10=measured(100 * (nme > 0.10).astype(np.float64)),
+        auc10=measured(100 * np.maximum(0.0, 1 - nme / 0.10)),
         flag_rate=float(found.flagged[found.labeled].mean()),
         flag_recall=float(found.flagged[wrong].mean()) if wrong.any() else None,
     )
 
 
-def _measured(values: Array) -> Measured:
+def measured(values: Array) -> Measured:
+    """Their mean, one of each face."""
     return Measured(float(values.mean()), *metrics.bootstrap_interval(values))
 
 
@@ -143,4 +144,4 @@ def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
     # By the labels of the newer snapshot: a label that was mended since must not count against the older model.
     errors = metrics.point_errors(places_of_other, found.truth[rows], found.labeled[rows], found.distance[rows])
     own, theirs = 100 * metrics.face_nme(found.errors[rows]), 100 * metrics.face_nme(errors)
-    return Comparison(len(shared), float(own.mean()), float(theirs.mean()), _measured(theirs - own))
+    return Comparison(len(shared), float(own.mean()), float(theirs.mean()), measured(theirs - own))

@@ -12,6 +12,7 @@ from labeler.markup import plural, text
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.heldout import HeldOut, read_heldout
+from labeler.report.learning import learning_section
 from labeler.report.measures import Comparison, Headline, Measured
 from labeler.runs import Run
 from mdmd.records import DataError
@@ -24,14 +25,21 @@ LISTED = 30
 
 
 def report_html(
-    project: str, run: Run, others: Sequence[Run] = (), *, against: Run | None = None, linked: bool = False
+    project: str,
+    run: Run,
+    others: Sequence[Run] = (),
+    *,
+    against: Run | None = None,
+    parts: Sequence[Path] = (),
+    invitation: str = "",
+    linked: bool = False,
 ) -> str:
     """The report of `run`, a training of `project`, as one HTML file that needs no other.
 
     `others` are the project's other trainings, the newest first, for the table; `against` is the one that it is
-    measured against (by default the newest of `others` that is older and was measured). With `linked`, the table leads
-    to the other reports and comparisons, as the server answers them. Raises DataError for a run that has nothing
-    measured yet.
+    measured against (by default the newest of `others` that is older and was measured). `parts` are the folders of its
+    learning curve's parts, `invitation` what is said where there are none. With `linked`, the table leads to the other
+    reports and comparisons, as the server answers them. Raises DataError for a run that has nothing measured yet.
     """
     found = read_heldout(run.folder)
     if found is None or not found.final:
@@ -56,6 +64,7 @@ def report_html(
         _headline(measures.headline(found), found),
         *([_comparison(run, against, measures.compare(found, measured[against.id]))] if against else []),
         _curves(found, run, measured, against),
+        learning_section(run.folder, found, parts, invitation),
         _where(found, rows),
         _faces(found),
         _trainings([run, *others], measured, run, linked=linked),

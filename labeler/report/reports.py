@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labeler import jobs
+from labeler.curve import how_to_measure, parts_of
 from labeler.project import Project
 from labeler.report.page import report_html
 from labeler.runs import Run
@@ -19,11 +20,14 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
 
     Raises NotFoundError for a training that there is none of, DataError for one that has measured nothing.
     """
-    trainings = [run for run in jobs.runs(project) if run.kind == "train"]
+    runs = jobs.runs(project)
+    trainings = [run for run in runs if run.kind == "train"]
     shown = _find(trainings, run_id, project)
     other = None if against is None else _find(trainings, against, project)
     rest = [run for run in trainings if run.id != shown.id]
-    return report_html(project.name, shown, rest, against=other, linked=linked)
+    parts = list(parts_of(runs, shown.id).values())
+    invitation = how_to_measure(runs, shown) if linked else ""
+    return report_html(project.name, shown, rest, against=other, parts=parts, invitation=invitation, linked=linked)
 
 
 def write_report(project: Project, run_id: str, *, against: str | None = None, out: Path | None = None) -> Path:
