@@ -114,10 +114,11 @@ class Repeats:
         return definition is not None and all(key in second for key in definition.ids if key in first)
 
 
-def standing_words(share: float, noise: Noise) -> str | None:
-    """ "off" or "3 of at least 5 repeats"; None when there is a figure instead."""
+def noise_words(share: float, noise: Noise) -> str:
+    """ "off", "3 of at least 5 repeats", or how far two labelings are apart over how many faces."""
     if noise.floor is not None:
-        return None
+        value, low, high = noise.floor
+        return f"two labelings are {value:.1f} % apart ({low:.1f} to {high:.1f}) over {noise.faces} faces"
     return f"{noise.faces} of at least {FEWEST} repeats" if share > 0 or noise.faces else "off"
 
 
