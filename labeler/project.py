@@ -321,7 +321,13 @@ class Project:
         if not dataset.samples:
             kind = "completely labeled" if only_complete else "labeled"
             raise DataError(f"nothing to export: no face of project {self.name!r} is {kind} yet")
-        coco = write_coco(out, dataset, images=self.images, attributes=provenance(self.store, dataset))
+        coco = write_coco(
+            out,
+            dataset,
+            images=self.images,
+            attributes=provenance(self.store, dataset),
+            noise=self.repeats.noise(dataset.definition),
+        )
         points = sum(record["num_keypoints"] for record in coco["annotations"])
         return ExportReport(out, len(coco["images"]), len(coco["annotations"]), points)
 

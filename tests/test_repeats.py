@@ -6,22 +6,27 @@ import json
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from builders import label_face, leave_predictions, make_project, predictions_of
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from sqlite_utils import Database
 
 from labeler import jobs
 from labeler.api import build_api, install_errors
+from labeler.cli import main
 from labeler.migrations import MIGRATIONS, migrate
 from labeler.noise import FEWEST
 from labeler.project import Project, Settings, Workspace
 from labeler.repeats import BETWEEN, ONE_IN_TEN
 from labeler.store import ConflictError, Point, Store
 from labeler.workbench import Workbench
+from mdmd.coco import read_coco
 from mdmd.records import Box, DataError
 
 
@@ -268,6 +273,56 @@ def test_what_was_accepted_since_is_no_first_label(project: Project):
     project.store.edit_points(1, {4: Point(None, None, 0)})
     [pair] = project.repeats.pairs()
     assert set(pair.first) == set(pair.second) == {1, 2}
+
+
+def test_an_export_carries_measured_sigmas_that_pycocotools_takes(project: Project, tmp_path: Path):
+    project.export(tmp_path / "out.json")
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert "sigmas" not in written["categories"][0]
+    assert "sigmas" not in written["info"]
+    for face in range(1, FEWEST + 1):
+        repeat(project, face, by=4.0)
+    project.export(tmp_path / "out.json")
+    written = json.loads((tmp_path / "out.json").read_text())
+    # 16 square pixels between two labelings are 8 of one; the faces are 64 x 48.
+    assert written["categories"][0]["sigmas"] == pytest.approx([(8 / (64 * 48)) ** 0.5] * 4, abs=1e-5)
+    assert written["info"]["sigmas"].startswith("measured on 5 faces that one person labeled twice")
+    assert read_coco(tmp_path / "out.json").definition.landmarks == ("eye_left", "eye_right", "nose", "chin")
+    coco: Any = COCO(str(tmp_path / "out.json"))
+    [truth] = coco.loadAnns([1])
+    found = {**truth, "score": 1.0, "keypoints": [v + 8 if k % 3 == 0 else v for k, v in enumerate(truth["keypoints"])]}
+    evaluation = COCOeval(coco, coco.loadRes([found]), "keypoints")
+    evaluation.params.kpt_oks_sigmas = np.array(coco.loadCats([1])[0]["sigmas"])
+    evaluation.params.imgIds = [truth["image_id"]]
+    evaluation.evaluate()
+    # exp(-d^2 / (2 area (2 sigma)^2)) with d = 8 and sigma^2 area = 8
+    assert evaluation.ious[truth["image_id"], 1][0, 0] == pytest.approx(np.exp(-1), rel=1e-3)
+
+
+def test_the_command_line_prints_the_table(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    def said() -> list[str]:
+        assert main(["--projects", str(tmp_path / "projects"), "repeats", "faces"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert said() == ["blind repeats: off"]
+    project.change_settings(Settings(repeats=ONE_IN_TEN))
+    assert said() == ["blind repeats: 0 of at least 5 repeats"]
+    for face in range(1, FEWEST):
+        repeat(project, face, by=2.0)
+    assert said() == ["blind repeats: 4 of at least 5 repeats"]
+    repeat(project, FEWEST, by=2.0)
+    # 2 pixels of sqrt(5), and a quarter of their square in each coordinate of one labeling
+    assert said() == [
+        "blind repeats: two labelings are 89.4 % apart (89.4 to 89.4) over 5 faces",
+        "per landmark, in % of the normalising distance: mean distance of two labelings, sigma of one",
+        "eye_left      5 pairs   89.44   44.72",
+        "eye_right     5 pairs   89.44   44.72",
+        "nose          5 pairs   89.44   44.72",
+        "chin          5 pairs   89.44   44.72",
+    ]
+    Workspace(tmp_path / "projects").create("empty").store.close()
+    assert main(["--projects", str(tmp_path / "projects"), "repeats", "empty"]) == 2
+    assert "has no landmarks defined yet" in capsys.readouterr().err
 
 
 # The switch and the routes

@@ -23,7 +23,8 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
     shown = _find(trainings, run_id, project)
     other = None if against is None else _find(trainings, against, project)
     rest = [run for run in trainings if run.id != shown.id]
-    return report_html(project.name, shown, rest, against=other, linked=linked)
+    pairs = project.repeats.pairs()
+    return report_html(project.name, shown, rest, against=other, pairs=pairs, linked=linked)
 
 
 def write_report(project: Project, run_id: str, *, against: str | None = None, out: Path | None = None) -> Path:
