@@ -8,16 +8,16 @@ import { el, toast } from "../shell/dom.js";
 
 export class Repeats {
   constructor(page) {
-    Object.assign(this, { page, on: false, offered: false, face: null, cameFrom: null });
+    Object.assign(this, { page, on: false, offered: false, passed: false, face: null, cameFrom: null });
     this.words = el("span");
     const button = (run) => el("button.line-button", { type: "button", onclick: run });
     this.yes = button(() => (this.running ? this.goOn(1) : this.begin()));
-    this.no = button(() => (this.running ? this.goOn(0) : this.offer(false)));
+    this.no = button(() => (this.running ? this.goOn(0) : this.pass()));
     this.line = el("div.stage-line.repeat-line", { role: "status", hidden: true }, this.words, this.yes, this.no);
     page.stage.append(this.line);
     page.editor.addEventListener("completed", () => this.completed());
     // Whoever goes on with another face has passed; the same repeat is offered again after the next complete one.
-    page.editor.addEventListener("edited", () => this.running || page.editor.isComplete() || this.offer(false));
+    page.editor.addEventListener("edited", () => this.running || page.editor.isComplete() || this.pass());
     page.editor.addEventListener("changed", () => this.running && this.show());
   }
 
@@ -27,19 +27,27 @@ export class Repeats {
   }
 
   completed() {
-    if (!this.running && !this.page.passes.running) this.refresh();
+    if (this.running || this.page.passes.running) return;
+    this.passed = false;
+    this.refresh();
+  }
+
+  /** Not now: nothing is offered before the next complete face. */
+  pass() {
+    this.passed = true;
+    this.offer(false);
   }
 
   /** Ask whether a face is due, once what is on its way has been saved. */
   async refresh() {
     const { page } = this;
-    if (!this.on || this.running) return this.offer(false);
+    if (!this.on || this.running || this.passed) return this.offer(false);
     const open = page.editor.view?.face;
     await page.session.idle(open);
     const { annotator } = page.session;
     const query = annotator ? `?annotator=${encodeURIComponent(annotator)}` : "";
     const found = await page.session.get(`/repeats${query}`).catch(() => null);
-    if (found && !this.running && page.editor.view?.face === open) this.offer(found.due);
+    if (found && !this.running && !this.passed && page.editor.view?.face === open) this.offer(found.due);
   }
 
   offer(due) {
@@ -64,6 +72,7 @@ export class Repeats {
       page.setMode("place");
     } catch (error) {
       this.face = null;
+      page.picker.select(page.editor.view.face);
       this.offer(false);
       toast(page.root, error.message, "warning");
     }
