@@ -296,6 +296,16 @@ def skip(bench: Bench, face_id: Key, body: SkipBody) -> dict[str, Any]:
         return bench.set_skip(face_id, body.reason, seen=body.seen, annotator=body.annotator)
 
 
+@routes.get("/repeats")
+def repeats(bench: Bench, annotator: Annotator = None) -> dict[str, Any]:
+    return bench.repeats(annotator)
+
+
+@routes.post("/repeats")
+def begin_repeat(bench: Bench, body: Signed) -> dict[str, Any]:
+    return bench.begin_repeat(body.annotator)
+
+
 @routes.get("/faces/{face_id}/history")
 def history(bench: Bench, face_id: Key) -> list[dict[str, Any]]:
     return bench.history(face_id)

@@ -23,10 +23,12 @@ def line_chart(
     y_label: str,
     from_zero: bool = False,
     band: tuple[Sequence[float], Sequence[float], Sequence[float]] | None = None,
+    upright: tuple[str, float] | None = None,
 ) -> str:
     """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines.
 
-    `band` (x values, lowest, highest) is shaded behind the first line: what it may as well be.
+    `band` (x values, lowest, highest) is shaded behind the first line: what it may as well be. `upright` (name, x) is a
+    dashed line from bottom to top, where there is a place for it.
     """
     clean = [(name, *_finite(xs, ys)) for name, xs, ys in series]
     clean = [(name, xs, ys) for name, xs, ys in clean if xs]
@@ -74,6 +76,11 @@ def line_chart(
             parts += [f'<circle class="dot line{k % 4}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
         if len(clean) > 1:
             parts.append(f'<text class="name line{k % 4}" x="{LEFT + 100 * k}" y="{HEIGHT - 4}">{text(name)}</text>')
+    if upright and x_low <= upright[1] <= x_high:
+        x, _ = at(upright[1], y_ticks[0])
+        side = f'x="{x + 5:.1f}"' if x < WIDTH / 2 else f'x="{x - 5:.1f}" text-anchor="end"'
+        parts.append(f'<line class="upright" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+        parts.append(f'<text class="upright" {side} y="{HEIGHT - BOTTOM - 8}">{text(upright[0])}</text>')
     return "".join(parts) + "</svg>"
 
 

@@ -1,4 +1,4 @@
-"""The command line of the tool: new, open, import, export, train, prelabel, report, curve, runs, stop, resume, demo."""
+"""The command line of the tool: a command for each thing that its pages do, and for making and filling projects."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from labeler.dataset import read_pictures
 from labeler.demo import Demo
 from labeler.housekeeping import megabytes, size_of
 from labeler.project import Project, Workspace, name_problem
+from labeler.repeats import noise_words
 from labeler.report.reports import write_report
 from labeler.sources import DRAWN, Source, machine_sources
 from mdmd.pictures import pictures_in
@@ -187,6 +188,14 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     _name(bend)
     bend.add_argument("run_id", nargs="?", metavar="RUN", help="the training (default: the newest that is done)")
+    _name(
+        command(
+            "repeats",
+            run_repeats,
+            "Print how exactly each landmark is labeled, from faces that were labeled again blind.",
+            "labeler repeats monkeys",
+        )
+    )
     _name(command("runs", run_runs, "List a project's runs, newest first.", "labeler runs monkeys"))
     end = command(
         "stop",
@@ -336,6 +345,22 @@ def _training(project: Project, run_id: str | None) -> str:
     if run_id is None and not done:
         raise DataError(f"project {project.name!r} has no finished training to report on; train first")
     return run_id or done[0]
+
+
+def run_repeats(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler repeats`."""
+    project = workspace.open(options.name)
+    if project.definition is None:
+        raise DataError(f"project {project.name!r} has no landmarks defined yet")
+    share, noise = project.settings.repeats, project.repeats.noise(project.definition)
+    print(f"blind repeats: {noise_words(share, noise)}")
+    if noise.landmarks:
+        print("per landmark, in % of the normalising distance: mean distance of two labelings, sigma of one")
+    width = max((len(row.name) for row in noise.landmarks), default=0)
+    for row in noise.landmarks:
+        values = f"{row.distance:7.2f} {row.sigma:7.2f}" if row.pairs else "      -       -"
+        print(f"{row.name:{width}} {row.pairs:5} pairs {values}")
+    return 0
 
 
 def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from labeler.noise import Noise
 from labeler.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
 from mdmd.atomic import write_json
 from mdmd.coco import from_coco, read_coco, to_coco
@@ -75,8 +76,11 @@ def write_coco(
     *,
     images: Path,
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
+    noise: Noise | None = None,
 ) -> dict[str, Any]:
     """Write `dataset` to `out`, whole or not at all, and return what was written. Raises DataError.
+
+    Where `noise` has measured them, the category carries the landmarks' `sigmas` and `info.sigmas` says from what.
 
     The ids are the store's: annotation id = face id, image id = picture id. `info.image_folder` leads from
     the file to `images`, so that the file can lie anywhere.
@@ -91,7 +95,15 @@ def write_coco(
         "date_created": date.today().isoformat(),
         "image_folder": Path(os.path.relpath(images.resolve(), out.resolve().parent)).as_posix(),
     }
+    sigmas = noise.sigmas if noise else None
+    if noise and sigmas:
+        info["sigmas"] = (
+            f"measured on {noise.faces} faces that one person labeled twice, the second time blind: standard deviation "
+            "of one labeling over the square root of the area"
+        )
     coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
+    if sigmas:
+        coco["categories"][0]["sigmas"] = sigmas
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_json(out, coco, indent=None)

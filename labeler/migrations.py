@@ -152,8 +152,18 @@ CREATE TABLE batches (
 CREATE INDEX actions_of_batch ON batches(batch);
 """
 
+#: A face shown again blind is a face of its own, so that edits, undo and history work as on any; everything that asks
+#: for the faces of a project leaves it out.
+_REPEATS = """
+ALTER TABLE faces ADD COLUMN repeat_of INTEGER REFERENCES faces(id);
+CREATE UNIQUE INDEX one_repeat_of_a_face ON faces(repeat_of) WHERE repeat_of IS NOT NULL AND deleted_at IS NULL;
+DROP VIEW current_faces;
+CREATE VIEW current_faces AS
+SELECT id, image_id, repeat_of FROM faces WHERE deleted_at IS NULL;
+"""
+
 #: Each step is run once, in order. A step that has been released is never changed: add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

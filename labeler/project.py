@@ -24,9 +24,11 @@ from labeler.originals import Originals
 from labeler.pace import seconds_a_face, seconds_a_look
 from labeler.proposals import Proposals
 from labeler.ranking import Standing, looks, standing
+from labeler.repeats import Repeats
 from labeler.screen_copies import WIDTHS, ScreenCopies
-from labeler.store import Face, NotFoundError, Picture, Point, Store
+from labeler.store import Face, NotFoundError, Picture, Point, StorageError, Store
 from labeler.suggest import Suggester
+from mdmd.atomic import write_json
 from mdmd.pictures import open_picture, pictures_in, upright_size
 from mdmd.records import Box, DataError, Dataset, Definition, Sample
 
@@ -40,11 +42,13 @@ class Settings:
     """A predicted point is flagged when it is off by more than `tolerance` with a probability above `threshold`.
 
     `tolerance` is a share of the definition's normalising distance. A `threshold` of None leaves the choice to the
-    model: so that the flags are expected to catch most of the wrong points.
+    model: so that the flags are expected to catch most of the wrong points. `repeats` is the share of the labeled
+    faces to be labeled a second time, blind.
     """
 
     tolerance: float = 0.1
     threshold: float | None = None
+    repeats: float = 0.0
 
     @property
     def options(self) -> list[str]:
@@ -112,7 +116,12 @@ class Project:
         try:
             record = json.loads((folder / "project.json").read_text(encoding="utf-8"))
             form, threshold = record["format"], record["threshold"]
-            self.settings = Settings(float(record["tolerance"]), None if threshold is None else float(threshold))
+            repeats = float(record.get("repeats", 0.0))
+            if not 0 <= repeats <= 1:
+                raise ValueError(f"repeats is {repeats}, wanted a share from 0 to 1")
+            self.settings = Settings(
+                float(record["tolerance"]), None if threshold is None else float(threshold), repeats
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder / 'project.json'} is not a project's description: {error!r}") from None
         if form != FORMAT:
@@ -130,7 +139,16 @@ class Project:
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
         self.proposals = Proposals(self.store, self.labels)
         self.checks = LabelChecks(self.store, self.labels, self.runs)
+        self.repeats = Repeats(self.store, self.standings, self.labels, lambda: self.definition)
         self.suggester = Suggester(self.store, Looks(folder / "cache" / "looks.npy", self._cutout), self.standings)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Keep these settings, on the disk too; raises StorageError."""
+        try:
+            write_json(self.folder / "project.json", {"name": self.name, "format": FORMAT, **asdict(settings)})
+        except OSError as error:
+            raise StorageError(f"the settings could not be written, nothing was changed: {error.strerror}") from None
+        self.settings = settings
 
     @property
     def images(self) -> Path:
@@ -303,7 +321,13 @@ class Project:
         if not dataset.samples:
             kind = "completely labeled" if only_complete else "labeled"
             raise DataError(f"nothing to export: no face of project {self.name!r} is {kind} yet")
-        coco = write_coco(out, dataset, images=self.images, attributes=provenance(self.store, dataset))
+        coco = write_coco(
+            out,
+            dataset,
+            images=self.images,
+            attributes=provenance(self.store, dataset),
+            noise=self.repeats.noise(dataset.definition),
+        )
         points = sum(record["num_keypoints"] for record in coco["annotations"])
         return ExportReport(out, len(coco["images"]), len(coco["annotations"]), points)
 

@@ -43,6 +43,8 @@ class Proposals:
         ConflictError where there is nothing to start from yet.
         """
         face = self._store.face(face_id)
+        if face.repeat_of is not None:
+            raise ConflictError("a face that is shown again blind is labeled without any start")
         if start == "prediction":
             return Proposal(self._inside(face, self._from_prediction(face, known)), 0)
         model = self._model(face)

@@ -55,13 +55,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Face:
-    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not)."""
+    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not).
+
+    `repeat_of` is the face that this one shows again blind; None for every other face.
+    """
 
     id: int
     image_id: int
     box: Box
     revision: int
     skip: str | None = None
+    repeat_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -218,8 +222,13 @@ class Store:
             db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
 
     def faces(self, image_id: int | None = None) -> list[Face]:
-        """Faces of a picture, or of all pictures in the pictures' order; deleted ones are out."""
-        return self._faces("f.image_id = ?" if image_id is not None else "1", *([] if image_id is None else [image_id]))
+        """Faces of a picture, or of all pictures in the pictures' order; deleted ones and blind repeats are out."""
+        where = "f.repeat_of IS NULL" + ("" if image_id is None else " AND f.image_id = ?")
+        return self._faces(where, *([] if image_id is None else [image_id]))
+
+    def repeats(self) -> list[Face]:
+        """The faces that show another one again blind, whether that one is still there or not."""
+        return self._faces("f.repeat_of IS NOT NULL")
 
     def face(self, face_id: int) -> Face:
         found = self._faces("f.id = ?", face_id)
@@ -229,7 +238,7 @@ class Store:
 
     def _faces(self, where: str, *parameters: Any) -> list[Face]:
         rows = self._rows(
-            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h, s.reason,"
+            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h, s.reason, f.repeat_of,"
             " (SELECT max(id) FROM actions WHERE face_id = f.id) AS revision"
             " FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id"
             f" LEFT JOIN current_skips AS s ON s.face_id = f.id WHERE {where}"
@@ -237,7 +246,15 @@ class Store:
             *parameters,
         )
         return [
-            Face(r["id"], r["image_id"], Box(r["x"], r["y"], r["w"], r["h"]), r["revision"], r["reason"]) for r in rows
+            Face(
+                r["id"],
+                r["image_id"],
+                Box(r["x"], r["y"], r["w"], r["h"]),
+                r["revision"],
+                skip=r["reason"],
+                repeat_of=r["repeat_of"],
+            )
+            for r in rows
         ]
 
     def add_face(self, image_id: int, box: Box, *, annotator: str | None = None) -> int:
@@ -246,8 +263,24 @@ class Store:
         with self._transaction() as db:
             return self._create_face(db, image_id, box, "drawn", annotator)
 
-    def _create_face(self, db: Database, image_id: int, box: Box, source: str, annotator: str | None) -> int:
-        face_id = int(db.execute("INSERT INTO faces (image_id) VALUES (?)", (image_id,)).lastrowid or 0)
+    def add_repeat(self, face_id: int, *, annotator: str | None = None) -> int:
+        """The blind repeat of a face: another face on the same picture with the same box, made where there is none."""
+        with self._transaction() as db:
+            face = self.face(face_id)
+            there = [repeat.id for repeat in self.repeats() if repeat.repeat_of == face_id]
+            return there[0] if there else self._create_face(db, face.image_id, face.box, "repeat", annotator, face_id)
+
+    def _create_face(
+        self,
+        db: Database,
+        image_id: int,
+        box: Box,
+        source: str,
+        annotator: str | None,
+        repeat_of: int | None = None,
+    ) -> int:
+        cursor = db.execute("INSERT INTO faces (image_id, repeat_of) VALUES (?, ?)", (image_id, repeat_of))
+        face_id = int(cursor.lastrowid or 0)
         action = self._act(db, face_id, "create", source, annotator)
         self._write_box(db, action, face_id, box, None)
         return face_id
@@ -256,7 +289,7 @@ class Store:
         """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture."""
         with self._transaction() as db:
             face = self.face(face_id)
-            if len(self.faces(face.image_id)) == 1:
+            if face.repeat_of is None and len(self.faces(face.image_id)) == 1:
                 raise ConflictError("this is the only face of its picture, and a picture keeps at least one")
             db.execute("UPDATE faces SET deleted_at = ? WHERE id = ?", (self._clock(), face_id))
 
@@ -404,6 +437,11 @@ class Store:
             if row["annotator"] not in seen:
                 seen.append(row["annotator"])
         return names
+
+    def last_labeled(self) -> dict[int, int]:
+        """The newest action that changed a label of each face."""
+        rows = self._rows("SELECT face_id, max(action_id) AS action FROM point_edits GROUP BY face_id")
+        return {row["face_id"]: row["action"] for row in rows}
 
     def history(self, face_id: int) -> list[Action]:
         """Everything that was done to a face, newest first."""

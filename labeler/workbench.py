@@ -45,6 +45,7 @@ class Workbench:
             },
             "revision": face.revision,
             "skip": face.skip,
+            "repeat": face.repeat_of is not None,
             "box": [face.box.x, face.box.y, face.box.w, face.box.h],
             "points": {
                 str(key): {"x": p.x, "y": p.y, "v": p.v, "source": p.source} for key, p in points.items() if key in ids
@@ -192,6 +193,16 @@ class Workbench:
         self._must_know(known or ())
         proposal = self.project.proposals.propose(face_id, start, known or {})
         return {"places": {str(key): list(place) for key, place in proposal.places.items()}, "faces": proposal.faces}
+
+    # Blind repeats
+
+    def repeats(self, annotator: str | None) -> dict[str, Any]:
+        """Whether this person should label a face again now; which one it would be is not told."""
+        return {"due": self.project.repeats.due(self.project.settings.repeats, annotator)}
+
+    def begin_repeat(self, annotator: str | None) -> dict[str, Any]:
+        """The face to label again, as the empty one that it is to be; raises ConflictError where none is due."""
+        return self.view(self.project.repeats.begin(self.project.settings.repeats, annotator))
 
     def open_landmarks(self) -> dict[str, list[int]]:
         """Of every face, by id: how many landmarks of each of the 12 groups have no label yet."""

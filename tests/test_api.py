@@ -52,7 +52,7 @@ def test_the_overview_names_project_progress_settings_and_definition(client: Tes
     answer = client.get(BASE).json()
     assert answer["name"] == "faces"
     assert (answer["progress"]["pictures"], answer["progress"]["predicted_faces"]) == (3, 1)
-    assert answer["settings"] == {"tolerance": 0.1, "threshold": None}
+    assert answer["settings"] == {"tolerance": 0.1, "threshold": None, "repeats": 0.0}
     assert answer["definition"]["keypoints"] == CATEGORY["keypoints"]
 
 

@@ -26,12 +26,13 @@ from labeler.pages.preflight import (
     source_sentence,
     weights_sentence,
 )
-from labeler.pages.project import next_step, overview_html, picture_paths, projects_html
+from labeler.pages.project import next_step, overview_html, picture_paths, projects_html, repeats_html
 from labeler.pages.runs import charts_html, duration, live_html, runs_html
 from labeler.pages.strip import newest_look, strip_html
 from labeler.pages.train import NOTHING_SEEN, TrainHandlers
 from labeler.project import Project, Workspace
 from labeler.sources import Source, Sources
+from labeler.store import Point
 from mdmd.atomic import write_json
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.evaluate import FlagRule
@@ -100,6 +101,41 @@ def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
     assert "There is no weights file /nowhere/w.safetensors." in preflight_html(
         project, None, "", "/nowhere/w.safetensors", "default", 10
     )
+
+
+def test_preflight_says_when_the_model_errs_as_the_person_does(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=8, labeled=6)
+    places = project.store.points()
+
+    def said() -> str:
+        return preflight_html(project, None, "test_vit", "", "default", 10)
+
+    def train(number: int, off: float) -> None:
+        folder = leave_predictions(project, number, predictions_of(project, []))
+        target = project.training_set()
+        write_coco(folder / "target.json", target, images=project.images)
+        found = [
+            Prediction(s.annotation.points + off, np.tile(np.eye(2), (4, 1, 1))) for s in target.samples if s.annotation
+        ]
+        told = predicted_coco(target.definition, found, target.samples, FlagRule(), LAPLACIAN, final=True)
+        write_json(folder / "heldout.json", told)
+
+    train(1, 9.0)
+    for face in range(1, 6):
+        assert "two labelings" not in said()
+        again = project.store.add_repeat(face)
+        project.store.edit_points(again, {key: Point((p.x or 0) + 1, p.y, 2) for key, p in places[face].items()})
+    assert "your own two labelings by 44.7 % (44.7 to 44.7): it is not as exact as you yet." in said()
+    train(2, 0.1)
+    assert "The model errs as you do (NME 6.3 % against 44.7 %" in said()
+    (project.runs / "002" / "heldout.json").write_text("{}")
+    assert "it is not as exact as you yet" in said(), "the newest that was measured speaks"
+
+
+def test_the_switch_says_what_repeats_are_for_and_how_many_are_missing(tmp_path: Path) -> None:
+    assert repeats_html(None) == ""
+    assert repeats_html(make_project(tmp_path, "bare", definition=None)) == ""
+    assert "<b>Measured: off.</b>" in repeats_html(make_project(tmp_path))
 
 
 def test_preflight_says_the_whole_time(tmp_path: Path) -> None:

@@ -160,6 +160,40 @@ def test_hostile_names_stay_text_and_lost_pictures_are_told(tmp_path: Path):
     assert "the picture is gone" in page
 
 
+def repeat(project: Project, face: int, by: float) -> None:
+    """The same person labels a face again, every point so many pixels to the right."""
+    again = project.store.add_repeat(face)
+    project.store.edit_points(again, {key: Point(x + by, y, 2) for key, (x, y) in PLACES.items()})
+
+
+def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
+    project = make_project(tmp_path, pictures=7)
+    for face in project.store.faces():
+        project.store.edit_points(face.id, {key: Point(*place, 2) for key, place in PLACES.items()})
+    leave_training(project, 1, {1: 4.0, 2: 4.0})  # the nose 20 % off, a mean of 5 %
+    assert "twice" not in report_of(project, "001")
+    assert "repeats" not in report_of(project, "001")
+    for face in range(1, 5):
+        repeat(project, face, 0.6)
+    page = report_of(project, "001")
+    assert "How exact your own labels are is not known yet: 4 of at least 5 repeats." in page
+    assert "you, twice" not in page
+    repeat(project, 5, 0.6)  # 0.6 pixels are 3 %
+    page = report_of(project, "001")
+    said = "The model errs by 5.0 % (5.0 to 5.0), your own two labelings by 3.0 % (3.0 to 3.0): it is not as exact"
+    assert said in page
+    assert "<th>mean error</th><th>you, twice</th>" in page
+    assert "<td>nose</td><td class='number'>20.0 %</td><td class='number'>3.0 %</td>" in page
+    # The line in the cumulative chart stands at 3 of 20 %: 44 + 3 / 20 of the 324 units between the chart's edges.
+    assert '<line class="upright" x1="92.6" x2="92.6"' in page
+    assert "you, twice: 3.0 %</text>" in page
+    for face in (1, 2):
+        project.store.edit_points(
+            project.store.add_repeat(face), {3: Point(60.0, 30.0, 2)}
+        )  # 150 % off, of one in four
+    assert "The model errs as you do (NME 5.0 % against" in report_of(project, "001")
+
+
 def test_what_there_is_no_report_of_is_refused_with_a_sentence(project: Project):
     with pytest.raises(NotFoundError, match=r"no training '001' \(there are: none yet\)"):
         report_of(project, "001")

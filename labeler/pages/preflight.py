@@ -6,13 +6,18 @@ from pathlib import Path
 
 import huggingface_hub
 
+from labeler import jobs
 from labeler.housekeeping import megabytes
 from labeler.jobs import BASE_MINUTES, FEWEST_FACES
 from labeler.machine import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
 from labeler.markup import note, plural, text
+from labeler.noise import FEWEST, advice, measure
 from labeler.project import Project
+from labeler.report.heldout import read_heldout
+from labeler.report.measures import headline
 from labeler.sources import DRAWN, Source
 from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
+from mdmd.records import DataError
 
 #: Fewer labeled faces than this rarely make a model that saves work.
 USEFUL_FACES = 50
@@ -56,6 +61,8 @@ def preflight_html(
         few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
         if few:
             warnings.append(f"With few labels, so less sure: {', '.join(few)}.")
+    exact = stop_sentence(project)
+    said += [exact] if exact else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
     learned = source_is_learned(source, encoder, weights, preset)
     for told, lacking in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
@@ -87,6 +94,24 @@ def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> st
         f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
         f"{source.name} first, once on this machine, then {usual} for your landmarks."
     )
+
+
+def stop_sentence(project: Project) -> str | None:
+    """Whether the newest model errs as the person does already; None where there is no model or no measure of them."""
+    pairs = project.repeats.pairs()
+    if len(pairs) < FEWEST:
+        return None
+    for run in jobs.runs(project):
+        if run.kind != "train":
+            continue
+        try:
+            found = read_heldout(run.folder)
+        except DataError:
+            continue
+        if found is not None and found.final:
+            floor = measure(found.definition, pairs).floor
+            return None if floor is None else advice(headline(found).nme, floor)
+    return None
 
 
 def label_counts(project: Project) -> dict[str, int]:

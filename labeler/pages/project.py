@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from labeler.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.project import IngestReport, Project, Workspace
+from labeler.repeats import ONE_IN_TEN, noise_words
 from labeler.schema import templates
 from mdmd.records import DataError, load_definition
 
@@ -26,6 +28,9 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 more_folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
                 add = gr.Button("Add pictures", variant="secondary")
             report = gr.HTML(padding=False)
+            with gr.Column(visible=False, elem_classes=["card"]) as repeating:
+                repeat = gr.Checkbox(label="Repeat one face in ten blind")
+                said = gr.HTML(padding=False)
             projects = gr.HTML(padding=False)
         with gr.Column(scale=2, elem_classes=["card"]):
             gr.HTML("<h2>New project</h2>")
@@ -46,6 +51,9 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is not None),
             projects_html(workspace, project),
             gr.update(variant="primary" if project is None else "secondary"),
+            gr.update(visible=project is not None and project.definition is not None),
+            project is not None and project.settings.repeats > 0,
+            repeats_html(project),
         )
 
     @refusals_as_messages
@@ -72,12 +80,20 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         taken = project.add_pictures(paths)
         return ingest_html(taken), None, "", *show(request)
 
-    shown = [overview, adding, projects, create]
+    @refusals_as_messages
+    def switch(on: bool, request: gr.Request) -> str:
+        project = wanted_project(workspace, request)
+        project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
+        return repeats_html(project)
+
+    shown = [overview, adding, projects, create, repeating, repeat, said]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     create.click(make, [name, template, files, folder], [created, address]).success(
         show, None, shown, **QUIETLY
     ).success(None, [address], None, js=GO_THERE)
+    # `input`, not `change`: what a page that has just been opened shows is nobody's choice.
+    repeat.input(switch, repeat, said, **QUIETLY).success(None, None, None, js=ANNOUNCE)
     add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
 
 
@@ -107,6 +123,18 @@ def overview_html(project: Project | None, missing: str | None) -> str:
     address = f"{project_address(project.name)}#{page}"
     button = f"<p><a class='button' href='{text(address)}'>Go to {page.title()}</a></p>" if page != "project" else ""
     return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(sentence)}{button}"
+
+
+def repeats_html(project: Project | None) -> str:
+    """What the blind repeats are for, and what they say so far."""
+    if project is None or project.definition is None:
+        return ""
+    found = noise_words(project.settings.repeats, project.repeats.noise(project.definition))
+    return (
+        "<p>While you label, one of your faces is offered again now and then, without its labels. How far your two "
+        "labelings are apart says how exact your labels are, and when a model errs no more than you do.</p>"
+        f"<p class='repeats-said'><b>Measured: {text(found)}.</b></p>"
+    )
 
 
 def next_step(project: Project) -> tuple[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labeler.charts import line_chart
 from labeler.markup import plural, text
+from labeler.noise import FEWEST, Noise, Pair, advice, measure
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.heldout import HeldOut, read_heldout
@@ -32,14 +33,16 @@ def report_html(
     against: Run | None = None,
     parts: Sequence[Path] = (),
     invitation: str = "",
+    pairs: Sequence[Pair] = (),
     linked: bool = False,
 ) -> str:
     """The report of `run`, a training of `project`, as one HTML file that needs no other.
 
     `others` are the project's other trainings, the newest first, for the table; `against` is the one that it is
     measured against (by default the newest of `others` that is older and was measured). `parts` are the folders of its
-    learning curve's parts, `invitation` what is said where there are none. With `linked`, the table leads to the other
-    reports and comparisons, as the server answers them. Raises DataError for a run that has nothing measured yet.
+    learning curve's parts, `invitation` what is said where there are none; `pairs` are faces labeled twice by the same
+    person: what the model's errors are compared with. With `linked`, the table leads to the other reports and
+    comparisons, as the server answers them. Raises DataError for a run that has nothing measured yet.
     """
     found = read_heldout(run.folder)
     if found is None or not found.final:
@@ -59,16 +62,18 @@ def report_html(
     elif against.id not in measured:
         raise DataError(f"run {against.id} has measured nothing to compare with")
     rows = measures.landmark_errors(found)
+    numbers, noise = measures.headline(found), measure(found.definition, pairs)
     body = [
         f"<header><p>{text(project)}</p><h1>{text(_title(run))}</h1>{_lines(run)}</header>",
-        _headline(measures.headline(found), found),
+        _headline(numbers, found),
+        _human(numbers, noise),
         *([_comparison(run, against, measures.compare(found, measured[against.id]))] if against else []),
-        _curves(found, run, measured, against),
+        _curves(found, run, measured, against, noise),
         learning_section(run.folder, found, parts, invitation),
-        _where(found, rows),
+        _where(found, rows, noise),
         _faces(found),
         _trainings([run, *others], measured, run, linked=linked),
-        _how(found),
+        _how(found, noise),
     ]
     styles = "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES)
     script = (STATIC / "report" / "theme.js").read_text(encoding="utf-8")
@@ -128,6 +133,14 @@ def _headline(numbers: Headline, found: HeldOut) -> str:
     )
 
 
+def _human(numbers: Headline, noise: Noise) -> str:
+    """How the model stands to the person who labeled; nothing where nobody has labeled a face twice."""
+    if noise.floor is None:
+        few = f"How exact your own labels are is not known yet: {noise.faces} of at least {FEWEST} repeats."
+        return f"<p class='quiet'>{few}</p>" if noise.faces else ""
+    return f"<p class='advice'>{text(advice(numbers.nme, noise.floor))}</p>"
+
+
 def _percent(number: Measured) -> str:
     return f"<b>{number.value:.1f} %</b> <span>({number.low:.1f} to {number.high:.1f})</span>"
 
@@ -158,12 +171,17 @@ def _together(run: Run) -> str:
     return f"together with {run.source}" if run.source else "alone"
 
 
-def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run | None) -> str:
+def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run | None, noise: Noise) -> str:
     curves = [(f"training {run.id}", *measures.error_curve(found))]
     if against is not None:
         curves.append((f"training {against.id}", *measures.error_curve(measured[against.id])))
     cumulative = line_chart(
-        "Cumulative errors", curves, x_label="mean error of a face, %", y_label="faces, %", from_zero=True
+        "Cumulative errors",
+        curves,
+        x_label="mean error of a face, %",
+        y_label="faces, %",
+        from_zero=True,
+        upright=None if noise.floor is None else (f"you, twice: {noise.floor.value:.1f} %", noise.floor.value),
     )
     promised, inside = measures.coverage_curve(found)
     coverage = line_chart(
@@ -176,19 +194,21 @@ def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run
     return f"<section><h2>Curves</h2><div class='charts'>{cumulative}{coverage}</div></section>"
 
 
-def _where(found: HeldOut, rows: list[measures.LandmarkError]) -> str:
+def _where(found: HeldOut, rows: list[measures.LandmarkError], noise: Noise) -> str:
     groups = "".join(
         f"<tr><td>{text(name.replace('_', ' '))}</td><td class='number'>{mean:.1f} %</td>"
         f"<td class='number'>{n}</td></tr>"
         for name, mean, n in sorted(measures.group_errors(found), key=lambda row: -row[1])
     )
+    human = {row.name: row.distance for row in noise.landmarks}
     ordered = sorted(rows, key=lambda row: (math.isnan(row.mean), -row.mean))
     cells = "".join(
         f"<tr><td>{text(row.name)}</td><td class='number'>{_mean(row.mean)}</td>"
-        f"<td class='number'>{_mean(row.most)}</td><td class='number'>{row.labels}</td></tr>"
+        f"{_twice(human, row.name)}<td class='number'>{_mean(row.most)}</td><td class='number'>{row.labels}</td></tr>"
         for row in ordered
     )
-    head = "<thead><tr><th>Landmark</th><th>mean error</th><th>largest</th><th>labels</th></tr></thead>"
+    twice = "<th>you, twice</th>" if human else ""
+    head = f"<thead><tr><th>Landmark</th><th>mean error</th>{twice}<th>largest</th><th>labels</th></tr></thead>"
     table = f"<table>{head}<tbody>{cells}</tbody></table>"
     if len(rows) > LISTED:
         table = f"<details><summary>All {len(rows)} landmarks, the worst first</summary>{table}</details>"
@@ -199,6 +219,13 @@ def _where(found: HeldOut, rows: list[measures.LandmarkError]) -> str:
         f"<div><table><thead><tr><th>Group</th><th>mean error</th><th>labels</th></tr></thead><tbody>{groups}</tbody>"
         f"</table>{table}</div></div></section>"
     )
+
+
+def _twice(human: Mapping[str, float], name: str) -> str:
+    """The cell for how far two labelings of a landmark are apart; none where that was not measured."""
+    if not human:
+        return ""
+    return f"<td class='number'>{'' if math.isnan(human[name]) else f'{human[name]:.1f} %'}</td>"
 
 
 def _mean(value: float) -> str:
@@ -251,11 +278,17 @@ def _link(run: Run, shown: Run) -> str:
     return f"<a href='../{text(run.id)}/report'>{text(run.name)}</a> · {compare}"
 
 
-def _how(found: HeldOut) -> str:
+def _how(found: HeldOut, noise: Noise) -> str:
     pair = "the distance between its normalising landmarks" if found.definition.normalizer else "its box's size"
+    twice = (
+        f" &quot;You, twice&quot; is the mean distance between your two labelings of {noise.faces} faces, the second "
+        "one blind, in the same unit: a model there is as good as a second labeling."
+        if noise.floor is not None
+        else ""
+    )
     return (
         f"<footer><p>Errors are distances between label and prediction as a share of {pair}, measured on each face. "
         "The held-out faces were not learned from, but the ellipses were calibrated on them, so the share inside is "
         "kinder here than on new faces. All of this can be recomputed from heldout.json and target.json beside this "
-        "report.</p></footer>"
+        f"report.{twice}</p></footer>"
     )

@@ -27,7 +27,10 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
     rest = [run for run in trainings if run.id != shown.id]
     parts = list(parts_of(runs, shown.id).values())
     invitation = how_to_measure(runs, shown) if linked else ""
-    return report_html(project.name, shown, rest, against=other, parts=parts, invitation=invitation, linked=linked)
+    pairs = project.repeats.pairs()
+    return report_html(
+        project.name, shown, rest, against=other, parts=parts, invitation=invitation, pairs=pairs, linked=linked
+    )
 
 
 def write_report(project: Project, run_id: str, *, against: str | None = None, out: Path | None = None) -> Path:

@@ -12,11 +12,12 @@ const VERBS = {
   cleared: "cleared",
   imported: "imported",
 };
+const CREATED = { drawn: "drew the box of this face", repeat: "shown again, blind" };
 const REFETCH_MS = 120;
 
 /** "placed nose_tip", "moved 5 landmarks", "box", "skipped: not a face". `nameOf(id)` is a landmark's name. */
 export function describe({ kind, source, landmarks, box, skipped, skip }, nameOf) {
-  if (kind === "create") return source === "drawn" ? "drew the box of this face" : "picture added";
+  if (kind === "create") return CREATED[source] ?? "picture added";
   const ids = Object.keys(landmarks);
   const values = Object.values(landmarks);
   if (skipped) return skip ? `skipped: ${skip}` : "unskipped";

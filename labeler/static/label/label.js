@@ -20,6 +20,7 @@ import { Passes } from "./passes.js";
 import { Proposal, startCommands, startMenu } from "./proposal.js";
 import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
 import { FacePicker } from "./picker.js";
+import { Repeats } from "./repeats.js";
 import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
@@ -50,6 +51,7 @@ export class LabelPage {
     });
     this.proposal = new Proposal(this.editor, session);
     this.passes = new Passes(this);
+    this.repeats = new Repeats(this);
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, {
       canvas: this.editor.canvas,
@@ -75,7 +77,9 @@ export class LabelPage {
     editor.addEventListener("changed", () => this.show());
     this.proposal.addEventListener("changed", () => this.show());
     editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
-    editor.addEventListener("completed", () => toast(this.root, "Face complete. Press D for the next picture."));
+    editor.addEventListener("completed", () => {
+      if (!this.repeats.running) toast(this.root, "Face complete. Press D for the next picture.");
+    });
     editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
     tellRefusals(this);
     session.addEventListener("view", ({ detail: { view } }) => {
@@ -97,8 +101,10 @@ export class LabelPage {
     }
     const open = this.picker.open ?? Number(localStorage.getItem(this.placeKey));
     this.picker.setItems(facesOf(project.pictures));
+    this.repeats.on = project.settings.repeats > 0;
     const item = this.items.find(({ face }) => face === open) ?? this.items[0];
-    if (this.editor.view?.face === item.face) {
+    if (this.repeats.running) await this.editor.reload();
+    else if (this.editor.view?.face === item.face) {
       this.select(item);
       await this.editor.reload();
       this.prefetch();
@@ -106,6 +112,7 @@ export class LabelPage {
     this.showMarks();
     this.checks.refreshSoon();
     this.suggestions.refreshSoon();
+    this.repeats.refresh();
   }
 
   get placeKey() {
@@ -139,6 +146,7 @@ export class LabelPage {
     this.setMode("place");
     this.checks.faceOpened(item.face);
     this.suggestions.faceOpened(item.face);
+    this.repeats.faceOpened();
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
     }
@@ -158,7 +166,8 @@ export class LabelPage {
   }
 
   step(direction) {
-    this.picker.step(direction);
+    if (this.repeats.running) this.repeats.goOn(Math.max(direction, 0));
+    else this.picker.step(direction);
   }
 
   // --- what is shown ------------------------------------------------------------------------------------------
@@ -263,6 +272,7 @@ export class LabelPage {
       ...stepCommands(this, "picture", { back: ["A"] }),
       ...this.picker.commands(),
       this.suggestions.command(),
+      this.repeats.command(),
       ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),

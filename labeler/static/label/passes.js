@@ -10,7 +10,7 @@ import { nextUnlabeled } from "../face/face.js";
 export class Passes {
   constructor(page) {
     Object.assign(this, { page, group: null, open: {}, cameFrom: null });
-    this.line = el("div.pass-line", { role: "status", hidden: true });
+    this.line = el("div.stage-line.pass-line", { role: "status", hidden: true });
     page.stage.append(this.line);
     page.session.addEventListener("view", ({ detail }) => this.count(detail.view));
     page.editor.addEventListener("changed", () => this.show());
@@ -43,6 +43,7 @@ export class Passes {
   async toggle() {
     if (this.menu) return this.closeMenu();
     if (this.running) return this.leave();
+    if (this.page.repeats.running) return toast(this.page.root, "A face shown again blind is labeled as a whole.");
     try {
       this.open = await this.page.session.get("/open");
     } catch (error) {
@@ -111,16 +112,15 @@ export class Passes {
   }
 
   show() {
-    const { stage, editor, items } = this.page;
+    const { editor, items } = this.page;
     this.line.hidden = !this.running;
-    stage.classList.toggle("passing", this.running);
     if (!this.running) return;
     this.count(editor.view);
     const faces = items.filter(({ face }) => this.left(face)).length;
     this.line.replaceChildren(
       el("span.chip", { style: { background: COLOURS[this.group] } }),
       el("span", { text: `Pass: ${groupTitle(this.group).toLowerCase()}, ${faces} ${faces === 1 ? "face" : "faces"} left` }),
-      el("button.pass-leave", { type: "button", text: "Leave (K)", onclick: () => this.leave() }),
+      el("button.line-button", { type: "button", text: "Leave (K)", onclick: () => this.leave() }),
     );
   }
 

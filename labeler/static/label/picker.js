@@ -64,7 +64,7 @@ export class FacePicker {
     this.refresh();
   }
 
-  /** `face` is open now. */
+  /** `face` is open now; null: one that is not in the strip. */
   select(face) {
     this.open = face;
     this.refresh();
@@ -107,7 +107,7 @@ export class FacePicker {
     const found = items.filter((item) => matches(item, { filter, query })).length;
     this.found.textContent = found ? `${found} of ${items.length}` : "No face found";
     this.result.hidden = !this.narrowed;
-    if (document.activeElement !== this.number) this.number.value = String(this.index + 1);
+    if (document.activeElement !== this.number) this.number.value = this.index < 0 ? "" : String(this.index + 1);
     this.of.textContent = `of ${items.length}`;
   }
 

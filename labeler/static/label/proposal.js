@@ -59,6 +59,7 @@ export class Proposal extends EventTarget {
 
   begin(start) {
     if (!this.editor.view) return;
+    if (this.editor.view.repeat) return this.editor.note("A face shown again blind is labeled without any start.");
     Object.assign(this, { face: this.editor.view.face, start, known: null });
     this.ask({ aloud: true });
   }
@@ -85,7 +86,7 @@ export class Proposal extends EventTarget {
   open(view) {
     this.forget();
     Object.assign(this, { face: view.face, start: "", known: null });
-    if (!this.choice || Object.keys(view.points).length) return;
+    if (view.repeat || !this.choice || Object.keys(view.points).length) return;
     this.start = this.choice;
     this.ask();
   }
