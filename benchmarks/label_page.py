@@ -15,7 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from labeler.project import Project, Workspace
+from labeler.project import Project
+from labeler.workspace import Workspace
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 PAGE = "document.querySelector('.canvas-root[data-page=label]')?.page"

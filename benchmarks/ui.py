@@ -28,8 +28,9 @@ from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page
 
 from labeler import jobs
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.store import Point
+from labeler.workspace import Workspace
 from mdmd.records import GROUPS, Definition
 from mdmd.synthetic import write_pareidolias
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field, FiniteFloat
 
 from labeler import schema
 from labeler.history import Seen
-from labeler.project import Workspace
 from labeler.proposals import Start
 from labeler.ranking import Measure
 from labeler.report.reports import report_of
@@ -23,6 +22,7 @@ from labeler.schema import DefinitionError
 from labeler.screen_copies import WIDTHS
 from labeler.store import ConflictError, NotFoundError, StorageError
 from labeler.workbench import Workbench
+from labeler.workspace import Workspace
 from mdmd.records import DataError
 
 #: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.

@@ -23,8 +23,8 @@ import gradio as gr
 
 from labeler.api import build_api, install_errors
 from labeler.pages.shell import build_pages, theme
-from labeler.project import Workspace
 from labeler.sources import Sources, machine_sources
+from labeler.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 HOSTS = ("127.0.0.1", "localhost")

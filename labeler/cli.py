@@ -15,10 +15,11 @@ from labeler.curve import start_curve
 from labeler.dataset import read_pictures
 from labeler.demo import Demo
 from labeler.housekeeping import megabytes, size_of
-from labeler.project import Project, Workspace, name_problem
+from labeler.project import Project
 from labeler.repeats import noise_words
 from labeler.report.reports import write_report
 from labeler.sources import DRAWN, Source, machine_sources
+from labeler.workspace import Workspace, name_problem
 from mdmd.pictures import pictures_in
 from mdmd.records import DataError, Definition, load_definition, shipped_definitions
 

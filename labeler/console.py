@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import uvicorn
 
 from labeler import jobs
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.runs import COMPLETE, Run
+from labeler.workspace import Workspace
 from mdmd.records import DataError
 
 LOCAL = ("127.0.0.1", "localhost")

@@ -16,8 +16,9 @@ from typing import Any
 from labeler import jobs
 from labeler.console import follow
 from labeler.dataset import write_coco
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.sources import DRAWN, DRAWN_FACES, Source, Sources
+from labeler.workspace import Workspace
 from mdmd.atomic import write_json
 from mdmd.coco import read_coco
 from mdmd.config import STARTER

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from labeler.dataset import write_coco
+from labeler.predictions import read_predictions
 from labeler.project import Project
 from labeler.runs import BROKEN, COMPLETE, RESUMED, Run, process_started, read_run
 from labeler.sources import DRAWN, Source
-from labeler.store import ConflictError, NotFoundError, PredictedPoint
+from labeler.store import ConflictError, NotFoundError
 from mdmd.atomic import write_json
 from mdmd.records import DataError, Dataset
 
@@ -310,38 +311,13 @@ def collect(project: Project) -> list[str]:
             continue
         try:
             faces = {face.id for face in project.store.faces()}
-            predictions, radius = _read_predictions(folder / "predictions.json", faces)
+            predictions, radius = read_predictions(folder / "predictions.json", faces)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             project.store.add_predictions(int(folder.name), {})
             raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
         if project.store.add_predictions(int(folder.name), predictions, radius90=radius):
             brought.append(folder.name)
     return brought
-
-
-def _read_predictions(path: Path, faces: set[int]) -> tuple[dict[int, dict[int, PredictedPoint]], float | None]:
-    """Predicted points by face and landmark id, of `faces` only, and how many standard deviations their 90 % ellipses
-    reach, if the file says so; raises ValueError and its like for anything odd."""
-    coco = json.loads(path.read_text(encoding="utf-8"))
-    radius = coco.get("info", {}).get("radius90")
-    if radius is not None and not 0 < float(radius) < math.inf:
-        raise ValueError(f"found the radius {radius} of 90 % ellipses, wanted a number above 0")
-    ids = coco["categories"][0]["landmark_ids"]
-    found = {}
-    for record in coco["annotations"]:
-        if record["id"] not in faces:
-            continue
-        table, extra = record["keypoints"], record["attributes"]
-        columns = (ids, table[0::3], table[1::3], extra["covariance"], extra["p_off"], extra["flagged"])
-        points = {}
-        for key, x, y, covariance, p_off, flagged in zip(*columns, strict=True):
-            numbers = [float(value) for value in (x, y, *covariance, p_off)]
-            if len(numbers) != 6 or not all(map(math.isfinite, numbers)):
-                raise ValueError(f"face {record['id']}, landmark {key}: found {numbers}, wanted six finite numbers")
-            x, y, sxx, sxy, syy, p_off = numbers
-            points[int(key)] = PredictedPoint(x, y, (sxx, sxy, syy), p_off, bool(flagged))
-        found[record["id"]] = points
-    return found, None if radius is None else float(radius)
 
 
 _MDMD = (sys.executable, "-m", "mdmd.cli")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labeler.project import name_problem
+from labeler.workspace import name_problem
 from mdmd.atomic import write_json
 from mdmd.coco import default_name, read_coco
 from mdmd.records import DataError, load_definition

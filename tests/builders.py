@@ -11,9 +11,10 @@ from typing import Any
 from PIL import Image
 
 from labeler import jobs
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.runs import Run
 from labeler.store import Point
+from labeler.workspace import Workspace
 from mdmd.records import Definition
 
 #: Four landmarks: two eyes that mirror each other, a nose and a chin.

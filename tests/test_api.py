@@ -17,7 +17,8 @@ from PIL import Image
 from labeler import jobs
 from labeler.api import build_api, install_errors
 from labeler.dataset import provenance, samples_of
-from labeler.project import Project, Workspace
+from labeler.project import Project
+from labeler.workspace import Workspace
 from mdmd.records import Dataset, shipped_definitions
 
 BASE = "/api/projects/faces"

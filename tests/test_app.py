@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from labeler.app import STATIC, STYLES, build_app
-from labeler.project import Workspace
 from labeler.report.page import STYLES as REPORT_STYLES
+from labeler.workspace import Workspace
 from tests.builders import make_project
 
 TOKEN = "correct-horse-battery"

@@ -12,9 +12,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from labeler.api import build_api, install_errors
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.store import Point
 from labeler.workbench import Workbench
+from labeler.workspace import Workspace
 from mdmd.records import DataError
 
 SWAPPED = {1: Point(40.0, 15.0, 2), 2: Point(20.0, 15.0, 2), 3: Point(30.0, 25.0, 2)}

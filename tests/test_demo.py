@@ -12,7 +12,7 @@ from builders import make_project, python_run
 
 from labeler import jobs
 from labeler.demo import Demo
-from labeler.project import Workspace
+from labeler.workspace import Workspace
 from mdmd.coco import read_coco
 from mdmd.records import DataError
 

@@ -17,10 +17,11 @@ from builders import CATEGORY, label_face, leave_predictions, make_project, pred
 from distributed import w300
 
 from labeler import jobs, supervisor
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.runs import Run, process_started, read_run
 from labeler.sources import DRAWN, Source, Sources
 from labeler.store import ConflictError, NotFoundError
+from labeler.workspace import Workspace
 from mdmd.coco import read_coco
 from mdmd.records import DataError
 from mdmd.sources import Sources as AddedSources

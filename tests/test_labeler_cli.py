@@ -20,7 +20,7 @@ from builders import CATEGORY, label_face, make_project, python_run, write_pictu
 from labeler import jobs
 from labeler.cli import main, parser
 from labeler.console import follow, listen
-from labeler.project import Workspace
+from labeler.workspace import Workspace
 from mdmd.coco import read_coco
 
 
@@ -169,7 +169,7 @@ def test_ctrl_c_cancels_the_training(tmp_path: Path):
         "import signal, sys; from pathlib import Path; sys.path.insert(0, 'tests')\n"
         # Where the tests themselves run in the background, a shell has Ctrl-C ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from builders import python_run; from labeler.console import follow; from labeler.project import Workspace\n"
+        "from builders import python_run; from labeler.console import follow; from labeler.workspace import Workspace\n"
         f"project = Workspace(Path({str(project.folder.parent)!r})).open('faces')\n"
         "run = python_run(project, 'time.sleep(60)'); print('started', flush=True)\n"
         "sys.exit(follow(project, run))"

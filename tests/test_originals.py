@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from builders import label_face, make_project, write_picture
 
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.store import ConflictError, NotFoundError
 from labeler.workbench import Workbench
+from labeler.workspace import Workspace
 
 
 @pytest.fixture

@@ -30,9 +30,10 @@ from labeler.pages.project import next_step, overview_html, picture_paths, proje
 from labeler.pages.runs import charts_html, duration, live_html, runs_html
 from labeler.pages.strip import newest_look, strip_html
 from labeler.pages.train import NOTHING_SEEN, TrainHandlers
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.sources import Source, Sources
 from labeler.store import Point
+from labeler.workspace import Workspace
 from mdmd.atomic import write_json
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.evaluate import FlagRule

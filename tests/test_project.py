@@ -11,9 +11,10 @@ import pytest
 from builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
 
 from labeler import jobs
-from labeler.project import Settings, Workspace
+from labeler.project import Settings
 from labeler.store import NotFoundError, Point, Store
 from labeler.workbench import Workbench
+from labeler.workspace import Workspace
 from mdmd.coco import read_coco
 from mdmd.records import Box, DataError, Definition
 

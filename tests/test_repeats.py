@@ -22,10 +22,11 @@ from labeler.api import build_api, install_errors
 from labeler.cli import main
 from labeler.migrations import MIGRATIONS, migrate
 from labeler.noise import FEWEST
-from labeler.project import Project, Settings, Workspace
+from labeler.project import Project, Settings
 from labeler.repeats import BETWEEN, ONE_IN_TEN
 from labeler.store import ConflictError, Point, Store
 from labeler.workbench import Workbench
+from labeler.workspace import Workspace
 from mdmd.coco import read_coco
 from mdmd.records import Box, DataError
 

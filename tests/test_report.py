@@ -16,11 +16,12 @@ from fastapi.testclient import TestClient
 from labeler.api import build_api, install_errors
 from labeler.cli import main
 from labeler.dataset import write_coco
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.report import measures
 from labeler.report.heldout import HeldOut, read_heldout
 from labeler.report.reports import report_of, write_report
 from labeler.store import NotFoundError, Point
+from labeler.workspace import Workspace
 from mdmd.atomic import write_json
 from mdmd.evaluate import FlagRule
 from mdmd.predicted import predicted_coco

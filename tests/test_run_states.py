@@ -15,9 +15,10 @@ from builders import leave_predictions, make_project, predictions_of, python_run
 from test_jobs import LOG, over, wait
 
 from labeler import housekeeping, jobs
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.runs import KEPT_STATE, Run, output_of
 from labeler.store import ConflictError, NotFoundError
+from labeler.workspace import Workspace
 from mdmd.records import DataError
 
 #: A training that has learned a step of the landmarks and goes on until the file `go` is there.
@@ -79,7 +80,8 @@ def test_a_waiting_run_begins_though_nobody_is_there(project: Project, other: Pr
     """Both are started by a process that is then killed, as a server is by kill -9."""
     script = (
         "import sys, time\nsys.path.insert(0, 'tests')\nfrom pathlib import Path\n"
-        "from builders import python_run\nfrom test_run_states import LEARNING\nfrom labeler.project import Workspace\n"
+        "from builders import python_run\nfrom test_run_states import LEARNING\n"
+        "from labeler.workspace import Workspace\n"
         "work = Workspace(Path(sys.argv[1]))\npython_run(work.open('faces'), LEARNING)\n"
         "python_run(work.open('other'), 'pass')\nprint('started', flush=True)\ntime.sleep(60)\n"
     )

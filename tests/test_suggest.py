@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw
 from labeler.api import build_api, install_errors
 from labeler.features import LENGTH, SIDE, cutout, describe
 from labeler.looks import Look, Looks, key_of
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.ranking import Standing
 from labeler.store import Picture, Point, PredictedPoint
 from labeler.suggest import Suggestion, spread, suggest
 from labeler.twins import near_duplicates
+from labeler.workspace import Workspace
 from mdmd.records import Box, DataError
 
 

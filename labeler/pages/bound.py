@@ -9,7 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
-from labeler.project import Project, Workspace
+from labeler.project import Project
+from labeler.workspace import Workspace
 from mdmd.records import DataError
 
 #: For events that only look. They pass by Gradio's queue, which costs less. It answers all events of a page on one

@@ -6,7 +6,8 @@ import gradio as gr
 
 from labeler.markup import note, plural, text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.project import Project, Workspace
+from labeler.project import Project
+from labeler.workspace import Workspace
 
 
 def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:

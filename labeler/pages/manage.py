@@ -11,8 +11,8 @@ from labeler.curve import cost_words, start_curve, why_not, why_not_now
 from labeler.markup import text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.runs import log_html
-from labeler.project import Workspace
 from labeler.runs import Run
+from labeler.workspace import Workspace
 
 
 class ManageHandlers:

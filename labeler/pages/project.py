@@ -9,9 +9,10 @@ import gradio as gr
 
 from labeler.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.project import IngestReport, Project, Workspace
+from labeler.project import IngestReport, Project
 from labeler.repeats import ONE_IN_TEN, noise_words
 from labeler.schema import templates
+from labeler.workspace import Workspace
 from mdmd.records import DataError, load_definition
 
 NO_TEMPLATE = ""

@@ -13,8 +13,8 @@ from labeler.pages.project import build_project
 from labeler.pages.review import build_review
 from labeler.pages.schema import build_schema
 from labeler.pages.train import build_train
-from labeler.project import Workspace
 from labeler.sources import Sources
+from labeler.workspace import Workspace
 
 
 def build_pages(workspace: Workspace, sources: Sources) -> gr.Blocks:

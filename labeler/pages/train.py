@@ -14,9 +14,10 @@ from labeler.pages.manage import Manage, run_choices
 from labeler.pages.preflight import PACES, pace_choices, pace_of, preflight_html, source_is_learned
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.pages.strip import newest_look, strip_html
-from labeler.project import Project, Workspace
+from labeler.project import Project
 from labeler.runs import Run
 from labeler.sources import DRAWN, Source, Sources
+from labeler.workspace import Workspace
 from mdmd.config import PRESETS
 from mdmd.records import DataError
 

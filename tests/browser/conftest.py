@@ -18,7 +18,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
-from labeler.project import Project, Workspace
+from labeler.project import Project
+from labeler.workspace import Workspace
 from mdmd.records import Definition
 from tests.builders import SMALL
 
