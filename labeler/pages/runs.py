@@ -175,7 +175,7 @@ def charts_html(run: Run | None) -> str:
     nme = line_chart(title, [("NME", *errors)], x_label="step", y_label="NME, %", from_zero=True, band=band)
     pace = [("rate", *_pairs(rates))]
     rate = line_chart("Learning rate", pace, x_label="step", y_label="thousandths", from_zero=True)
-    return f"<div class='card run'><div class='charts'>{nme}{loss}{rate}</div></div>"
+    return f"<div class='card'><div class='charts'>{nme}{loss}{rate}</div></div>"
 
 
 def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:

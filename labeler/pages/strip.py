@@ -45,7 +45,7 @@ def strip_html(project: Project, run: Run) -> str:
     title = "Faces it has not learned from" + ("" if found.step is None else f", at step {found.step:,}")
     faces = "".join(_face(project, found, k) for k in chosen)
     return (
-        f"<div class='card run'><h3>{title}</h3>"
+        f"<div class='card'><h3>{title}</h3>"
         "<p class='quiet'>Rings are your labels, dots what the model says.</p>"
         f"<div class='face-strip'>{faces}</div></div>"
     )
