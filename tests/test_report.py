@@ -134,6 +134,13 @@ def test_a_label_that_was_mended_does_not_count_against_the_older_training(proje
     assert (found.nme, found.other) == (0, 0)
 
 
+def test_the_share_of_flagged_points_says_how_many_wrong_ones_are_among_them(project: Project):
+    leave_training(project, 1, {1: 1.0})
+    leave_training(project, 2, {1: 20.0})
+    assert "of the points; no point was wrong<" in report_of(project, "001")
+    assert "of the points; 100 % of the wrong points among them<" in report_of(project, "002")
+
+
 def test_the_report_is_one_file_that_asks_for_nothing(project: Project):
     leave_training(project, 1, {1: 0.0, 2: 4.0}, source="people <b>")
     path = write_report(project, "001")

@@ -115,14 +115,18 @@ def _minutes(run: Run) -> str:
 
 
 def _headline(numbers: Headline, found: HeldOut) -> str:
-    recall = "no point was wrong" if numbers.flag_recall is None else f"{100 * numbers.flag_recall:.0f} % of the wrong"
+    recall = (
+        "no point was wrong"
+        if numbers.flag_recall is None
+        else f"{100 * numbers.flag_recall:.0f} % of the wrong points among them"
+    )
     coverage = dict(zip(*measures.coverage_curve(found), strict=True))
     tiles = [
         ("NME", _percent(numbers.nme), "mean error, in percent of the normalising distance"),
         ("Failures", _percent(numbers.fr10), "faces with a mean error above 10 %"),
         ("AUC", _percent(numbers.auc10), "area under the error curve up to 10 %"),
         ("Inside", f"<b>{coverage[90.0]:.0f} %</b>", "points inside their 90 % ellipse"),
-        ("Flagged", f"<b>{100 * numbers.flag_rate:.0f} %</b>", f"of the points; {recall} points among them"),
+        ("Flagged", f"<b>{100 * numbers.flag_rate:.0f} %</b>", f"of the points; {recall}"),
     ]
     cells = "".join(
         f"<div class='tile'><h3>{name}</h3>{value}<p>{text(words)}</p></div>" for name, value, words in tiles
