@@ -356,6 +356,21 @@ def test_the_next_face_is_shown_before_the_server_is_asked_and_then_as_the_serve
     assert page.evaluate(f"{root('label')}.editor.current") == "2"
 
 
+def test_a_face_that_may_be_next_is_asked_for_once_while_the_answer_is_on_its_way(page: Page, site: Site) -> None:
+    project = site.project("loons")
+    first, second, _ = (face.id for face in project.store.faces())
+    held = hold_questions(page, second)
+    opened(page, site, "loons", first)
+    wait_for(lambda: page.evaluate("true") and held)
+    page.evaluate(f"{root('label')}.prefetch()")
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+    held[0].continue_()
+    wait_for(lambda: known(page, second))
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+
+
 def test_a_click_on_a_kept_face_never_passes_over_a_point_that_was_not_seen(
     page: Page, site: Site, complaints: list[str]
 ) -> None:

@@ -39,6 +39,7 @@ export class Session extends EventTarget {
     this.prefix = `mdmd.journal.${project}.`;
     this.queue = [];
     this.kept = new Map(); // face -> its view, the one heard of last at the end
+    this.coming = new Set(); // the faces that are asked for ahead
     this.seen = new Map(); // face -> the revision of it that was shown last
     this.own = new Map();
     this.status = { state: "saved", message: "" };
@@ -92,9 +93,11 @@ export class Session extends EventTarget {
     return this.known(id) ?? this.face(id);
   }
 
-  /** Hear of faces that may be opened next. */
-  prefetch(ids) {
-    for (const id of ids) this.lately(id).catch(() => {});
+  /** Hear of faces that may be opened next: each is asked for once, however often they are named meanwhile. */
+  async prefetch(ids) {
+    const missing = ids.filter((id) => !this.known(id) && !this.coming.has(id));
+    for (const id of missing) this.coming.add(id);
+    await Promise.allSettled(missing.map((id) => this.face(id).finally(() => this.coming.delete(id))));
   }
 
   keep(view) {
