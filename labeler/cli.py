@@ -88,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     _add_open(command)
     _add_exchange(command)
     _add_training(command)
+    _add_findings(command)
+    _add_runs(command)
     show = command(
         "demo",
         run_demo,
@@ -163,6 +165,9 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
     learn.add_argument("--preset", default="default", choices=("default", "paper", "tiny"), help="(default: default)")
     learn.add_argument("--seed", type=int, default=0, metavar="N", help="for everything random (default 0)")
     learn.add_argument("--no-prelabel", action="store_true", help="do not predict the faces left afterwards")
+
+
+def _add_findings(command: Callable[..., argparse.ArgumentParser]) -> None:
     find = command(
         "prelabel",
         run_prelabel,
@@ -197,6 +202,9 @@ def _add_training(command: Callable[..., argparse.ArgumentParser]) -> None:
             "labeler repeats monkeys",
         )
     )
+
+
+def _add_runs(command: Callable[..., argparse.ArgumentParser]) -> None:
     _name(command("runs", run_runs, "List a project's runs, newest first.", "labeler runs monkeys"))
     end = command(
         "stop",

@@ -7,12 +7,13 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import leave_predictions, make_project, predictions_of, python_run
+from builders import label_alike, leave_predictions, make_project, predictions_of, python_run
 from test_jobs import over, wait
 
 from labeler import housekeeping, jobs
@@ -26,15 +27,13 @@ from labeler.report.heldout import read_heldout
 from labeler.report.learning import learning_curve
 from labeler.report.reports import report_of
 from labeler.runs import Run, read_run
-from labeler.store import ConflictError, NotFoundError, Point
+from labeler.store import ConflictError, NotFoundError
 from mdmd.atomic import write_json
 from mdmd.evaluate import FlagRule
 from mdmd.predicted import predicted_coco
 from mdmd.radial import LAPLACIAN
 from mdmd.records import Prediction
 
-#: The eyes are 20 pixels apart: a pixel of one of the four points is 1.25 % of a face's error.
-PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}
 HELD = (1, 2, 3, 4)
 #: Instead of training: a command that leaves what a part leaves, fails where the file `fail` names it, and waits for
 #: the file `go` where there is a file `hold`.
@@ -58,10 +57,7 @@ if (given / "fail").exists() and (given / "fail").read_text() == out.name:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    project = make_project(tmp_path, pictures=6)
-    for face in project.store.faces():
-        project.store.edit_points(face.id, {key: Point(*place, 2) for key, place in PLACES.items()})
-    return project
+    return label_alike(make_project(tmp_path, pictures=6))
 
 
 def leave(project: Project, folder: Path, faces: int, off: Mapping[int, float]) -> None:
@@ -187,7 +183,11 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     run = wait(project, over)
     assert (run.state, run.error, run.measured) == ("failed", "the picture a.png is gone", 2)
     assert list(parts_of(jobs.runs(project), "001")) == [25, 50]
-    assert "2 of 3 parts are measured and count; measuring again does the others" in live_html(project, run, None)
+    assert (
+        "Broke off: the picture a.png is gone. 2 of 3 parts are measured and count; measuring again does the others."
+    ) in live_html(project, run, None)
+    with_stop = replace(run, error="The disk is full. Make room.")
+    assert "Broke off: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop, None)
     (stand_in / "fail").unlink()
     assert start_curve(project, "001").parts == ("75",)
     wait(project, over)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import CATEGORY, leave_predictions, make_project, predictions_of
+from builders import CATEGORY, PLACES, label_alike, leave_predictions, make_project, predictions_of
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -28,16 +28,10 @@ from mdmd.predicted import predicted_coco
 from mdmd.radial import LAPLACIAN
 from mdmd.records import DataError, Definition, Prediction
 
-#: The eyes are 20 pixels apart: a pixel is 5 %.
-PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}
-
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    project = make_project(tmp_path, pictures=4)
-    for face in project.store.faces():
-        project.store.edit_points(face.id, {key: Point(*place, 2) for key, place in PLACES.items()})
-    return project
+    return label_alike(make_project(tmp_path, pictures=4))
 
 
 def leave_training(
@@ -156,9 +150,7 @@ def test_the_report_is_one_file_that_asks_for_nothing(project: Project):
 
 def test_hostile_names_stay_text_and_lost_pictures_are_told(tmp_path: Path):
     category = {**CATEGORY, "keypoints": ["<img src=x onerror=alert(1)>", "eye_right", "nose", "chin"]}
-    project = make_project(tmp_path, pictures=4, definition=Definition.from_category(category))
-    for face in project.store.faces():
-        project.store.edit_points(face.id, {key: Point(*place, 2) for key, place in PLACES.items()})
+    project = label_alike(make_project(tmp_path, pictures=4, definition=Definition.from_category(category)))
     leave_training(project, 1, {1: 1.0})
     for picture in project.images.iterdir():
         picture.unlink()
@@ -175,9 +167,7 @@ def repeat(project: Project, face: int, by: float) -> None:
 
 
 def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
-    project = make_project(tmp_path, pictures=7)
-    for face in project.store.faces():
-        project.store.edit_points(face.id, {key: Point(*place, 2) for key, place in PLACES.items()})
+    project = label_alike(make_project(tmp_path, pictures=7))
     leave_training(project, 1, {1: 4.0, 2: 4.0})  # the nose 20 % off, a mean of 5 %
     assert "twice" not in report_of(project, "001")
     assert "repeats" not in report_of(project, "001")

@@ -117,7 +117,7 @@ def _curve_outcome(project: Project, run: Run) -> str:
     if run.state in COMPLETE:
         said = note(f"Measured: it stands in the report of training {run.of}.")
     else:
-        why = "Cancelled." if run.state == "cancelled" else f"Broke off: {run.error}."
+        why = "Cancelled." if run.state == "cancelled" else f"Broke off: {(run.error or '').rstrip('.')}."
         kept = f"{run.measured} of {len(run.parts)} parts are measured and count; measuring again does the others."
         said = note(f"{why} {kept}", "plain" if run.state == "cancelled" else "warning")
     if not (run.folder.parent / str(run.of) / "heldout.json").is_file():
