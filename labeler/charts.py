@@ -9,6 +9,8 @@ from labeler.markup import text
 
 WIDTH, HEIGHT = 380, 210
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 30, 36
+#: How wide a letter is at most, and how far lines of words are apart.
+LETTER, LINE = 7, 14
 #: More points than this are not told apart at this size.
 MOST_POINTS = 240
 
@@ -27,8 +29,8 @@ def line_chart(
 ) -> str:
     """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines.
 
-    `band` (x values, lowest, highest) is shaded behind the first line: what it may as well be. `upright` (name, x) is a
-    dashed line from bottom to top, where there is a place for it.
+    `band` (x values, lowest, highest) is shaded behind the first line: what it may as well be. `upright` (its name, in
+    lines of words, and x) is a dashed line from bottom to top, where there is a place for it.
     """
     clean = [(name, *_finite(xs, ys)) for name, xs, ys in series]
     clean = [(name, xs, ys) for name, xs, ys in clean if xs]
@@ -68,20 +70,34 @@ def line_chart(
         around = [*zip(low_x, low, strict=True), *reversed([*zip(high_x, high, strict=True)])]
         outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in around))
         parts.append(f'<polygon class="band" points="{outline}"/>')
+    drawn: list[tuple[float, float]] = []
     for k, (name, xs, ys) in enumerate(clean):
         places = [at(x, y) for x, y in zip(xs, ys, strict=True)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline class="line line{k % 4}" points="{line}"/>')
+        drawn += places
         if len(places) <= 20:
             parts += [f'<circle class="dot line{k % 4}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
         if len(clean) > 1:
             parts.append(f'<text class="name line{k % 4}" x="{LEFT + 100 * k}" y="{HEIGHT - 4}">{text(name)}</text>')
     if upright and x_low <= upright[1] <= x_high:
         x, _ = at(upright[1], y_ticks[0])
-        side = f'x="{x + 5:.1f}"' if x < WIDTH / 2 else f'x="{x - 5:.1f}" text-anchor="end"'
         parts.append(f'<line class="upright" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        parts.append(f'<text class="upright" {side} y="{HEIGHT - BOTTOM - 8}">{text(upright[0])}</text>')
+        parts += _beside(x, upright[0].splitlines(), drawn)
     return "".join(parts) + "</svg>"
+
+
+def _beside(x: float, words: Sequence[str], drawn: Sequence[tuple[float, float]]) -> list[str]:
+    """`words` beside an upright line at `x`, at its top or its bottom: where what is `drawn` stays farther away."""
+    left = x < WIDTH / 2
+    side = f'x="{x + 5:.1f}"' if left else f'x="{x - 5:.1f}" text-anchor="end"'
+    reach = 5 + LETTER * max(map(len, words))
+    near = [there for across, there in drawn if 0 <= (across - x if left else x - across) <= reach]
+    places = [
+        [top + LINE * k for k in range(len(words))] for top in (TOP + 10, HEIGHT - BOTTOM - 8 - LINE * (len(words) - 1))
+    ]
+    best = max(places, key=lambda lines: min((abs(y - 4 - there) for y in lines for there in near), default=HEIGHT))
+    return [f'<text class="upright" {side} y="{y}">{text(line)}</text>' for line, y in zip(words, best, strict=True)]
 
 
 def _finite(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:

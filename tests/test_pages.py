@@ -90,6 +90,17 @@ def test_a_chart_without_numbers_says_that_it_waits() -> None:
     assert "waiting for the first numbers" in line_chart("x", [("a", [1], [float("nan")])], x_label="s", y_label="l")
 
 
+@pytest.mark.parametrize("slow", [True, False])
+def test_the_words_of_an_upright_line_keep_away_from_what_is_drawn(slow: bool) -> None:
+    xs = [x / 10 for x in range(201)]
+    ys = [min(100.0, 10 * x if slow else 500 * max(0.0, x - 2)) for x in xs]  # to 100 % within ten, or at once at two
+    svg = line_chart("x", [("a", xs, ys)], x_label="x", y_label="y", upright=("you,\ntwice", 2.0))
+    words = [node for node in ElementTree.fromstring(svg).iter() if node.attrib.get("class") == "upright"][1:]
+    assert ["".join(node.itertext()) for node in words] == ["you,", "twice"]
+    heights = [float(node.attrib["y"]) for node in words]
+    assert heights == ([40, 54] if slow else [152, 166])
+
+
 def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
     project = make_project(tmp_path, pictures=4, labeled=0)
     for face in project.store.faces()[:3]:

@@ -216,14 +216,15 @@ def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
         if run == shown or run.state == "waiting":
             continue
         nme = (run.metrics or {}).get("nme")
-        result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else text(run.error or "")
-        when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+        measured = isinstance(nme, int | float)
+        result = f"<td class='number'>NME {nme:.2f} %</td>" if measured else f"<td>{text(run.error or '')}</td>"
+        when = time.strftime("%d&nbsp;%b %H:%M", time.localtime(run.created_at))
         facts = f"<td>{text(run.what)}</td><td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
         if run.kind == "curve":  # it has the images and the source of its training
             facts = f"<td colspan='3'>{text(run.what)}</td>"
         rows.append(
             f"<tr><td>{text(run.name)}</td><td>{when}</td>{facts}<td>{duration(run.seconds)}</td>"
-            f"<td class='state {run.state}'>{run.state}</td><td>{result}</td></tr>"
+            f"<td class='state {run.state}'>{run.state}</td>{result}</tr>"
         )
     if not rows:
         return ""

@@ -185,7 +185,7 @@ def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run
         x_label="mean error of a face, %",
         y_label="faces, %",
         from_zero=True,
-        upright=None if noise.floor is None else (f"you, twice: {noise.floor.value:.1f} %", noise.floor.value),
+        upright=None if noise.floor is None else (f"you, twice:\n{noise.floor.value:.1f} %", noise.floor.value),
     )
     promised, inside = measures.coverage_curve(found)
     coverage = line_chart(
