@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -326,3 +327,15 @@ def test_a_script_in_the_wrong_room_is_named(path: str, text: str, said: str) ->
     }
     assert script_violations(sound) == []
     assert any(line.startswith(said) for line in script_violations({**sound, path: text}))
+
+
+def test_an_installed_copy_has_every_file() -> None:
+    """Folders of code are found by their __init__.py, all other files by their patterns."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert set(settings["packages"]["find"]["include"]) == {f"{package}*" for package in PACKAGES}
+    for package in PACKAGES:
+        files = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        code = {path for path in files if path.suffix == ".py"}
+        assert {path.parent for path in code} == {path.parent for path in code if path.name == "__init__.py"}
+        data = {path for pattern in settings["package-data"][package] for path in (ROOT / package).glob(pattern)}
+        assert set(files) - code <= data
