@@ -9,15 +9,13 @@ the tool makes of that, a box around their labels; both test on whole pictures.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from labeler.dataset import boxed_by_labels
+from labeler.dataset import boxed_by_labels, write_coco
 from mdmd import checkpoint
-from mdmd.atomic import write_json
-from mdmd.coco import read_coco, to_coco
+from mdmd.coco import read_coco
 from mdmd.evaluate import FlagRule, evaluate
 from mdmd.predict import box_scale, find_boxes, predict
 from mdmd.records import Box, Sample
@@ -49,11 +47,9 @@ def write(file: Path, out: Path) -> None:
         samples = [
             boxed_by_labels(whole(s)) if name == "labels" and s.split == "train" else whole(s) for s in data.samples
         ]
-        folder = out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        root = samples[0].path.as_posix().removesuffix(samples[0].file_name)
-        info = {"image_folder": Path(os.path.relpath(Path(root).resolve(), folder.resolve())).as_posix()}
-        write_json(folder / "annotations.json", to_coco(samples, data.definition, info=info))
+        write_coco(
+            out / name / "annotations.json", replace(data, samples=tuple(samples)), images=file.parent / "images"
+        )
 
 
 def main() -> None:

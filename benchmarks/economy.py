@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mdmd import checkpoint, metrics
+from mdmd import checkpoint
 from mdmd.coco import read_coco
-from mdmd.evaluate import FlagRule, counterparts, probabilities_off
+from mdmd.evaluate import FlagRule, counterparts, errors_of, probabilities_off
 from mdmd.predict import predict
-from mdmd.records import Prediction, normalizing_distance
+from mdmd.records import Prediction
 
 LEFT = 0.02
 
@@ -99,18 +99,12 @@ def read_pool(run: Path, data: Path, split: str, faces: int, tolerance: float) -
     samples = [s for s in found.split(split) if s.annotation is not None][:faces]
     order = counterparts(found.definition, made.model.head_definition(made.target))
     calibration = made.calibration(made.target)
-    errors, p_off = [], []
+    reordered, p_off = [], []
     for sample, raw in zip(samples, predict(made.model, samples, made.target), strict=True):
         applied = calibration.apply(raw, sample.box)
-        prediction = Prediction(applied.points[order], applied.covariance[order])
-        truth = sample.annotation
-        assert truth is not None
-        places = np.where(truth.labeled[:, None], truth.points, np.nan)
-        distance = np.array([normalizing_distance(found.definition, places, sample.box)])
-        off = metrics.point_errors(prediction.points[None], truth.points[None], truth.labeled[None], distance)
-        errors.append(off[0])
-        p_off.append(probabilities_off(found.definition, prediction, sample, tolerance, calibration.law))
-    return Pool(np.stack(errors), np.stack(p_off))
+        reordered.append(Prediction(applied.points[order], applied.covariance[order]))
+        p_off.append(probabilities_off(found.definition, reordered[-1], sample, tolerance, calibration.law))
+    return Pool(errors_of(found.definition, reordered, samples), np.stack(p_off))
 
 
 def table(pool: Pool, tolerance: float, noise: float, seed: int) -> str:

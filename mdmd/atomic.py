@@ -31,3 +31,8 @@ def write_json(path: Path, record: Any, *, indent: int | None = 1) -> None:
     """Write JSON by `replace_file`; without `indent` several times faster."""
     content = json.dumps(record, indent=indent, ensure_ascii=False)
     replace_file(path, lambda partial: partial.write_text(content, encoding="utf-8"))
+
+
+def writes_files() -> bool:
+    """Whether this process is the one to write, also before and after it has joined the others."""
+    return int(os.environ.get("RANK", "0")) == 0

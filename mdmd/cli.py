@@ -13,16 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from mdmd import commands
-from mdmd.atomic import write_json
+from mdmd.atomic import write_json, writes_files
 from mdmd.calibrate import Method
-from mdmd.config import PRESETS, STARTER
+from mdmd.config import PRESETS, SAVE_EVERY, STARTER
 from mdmd.evaluate import RECALL, FlagRule
-from mdmd.processes import writes_files
 from mdmd.readers import kinds
 from mdmd.records import DataError
-from mdmd.resume import Keep
-from mdmd.step import out_of_memory
 from mdmd.tables import TABLES
 
 DATA_HELP = (
@@ -40,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        options.run(options)
+        _run(options)
     except DataError as error:
         return _refuse(options, str(error), error.kind, code=2)
     except KeyboardInterrupt:
@@ -50,10 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = "disk" if error.errno in DISK_FULL else "system"
         return _refuse(options, f"{error.filename or 'the system'}: {error.strerror or error}", kind, code=1)
     except (MemoryError, RuntimeError) as error:
+        from mdmd.step import out_of_memory
+
         if not out_of_memory(error):
             raise
         return _refuse(options, "out of memory", "memory", code=1)
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    """Do the command. Only now torch is imported, which takes seconds: no --help and no wrong option waits for it."""
+    from mdmd import commands
+
+    getattr(commands, options.run)(options)
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:
@@ -84,35 +89,35 @@ def parser() -> argparse.ArgumentParser:
     _train_options(
         command(
             "train",
-            commands.run_train,
+            "run_train",
             "Learn one or several sets at once and leave a checkpoint (a base to adapt from).",
         )
     )
     _adapt_options(
-        command("adapt", commands.run_adapt, "Learn a new definition from few faces, beside one or more large sets.")
+        command("adapt", "run_adapt", "Learn a new definition from few faces, beside one or more large sets.")
     )
-    _evaluate_options(command("evaluate", commands.run_evaluate, "Measure a run on labeled faces."))
+    _evaluate_options(command("evaluate", "run_evaluate", "Measure a run on labeled faces."))
     _predict_options(
         command(
             "predict",
-            commands.run_predict,
+            "run_predict",
             "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
         )
     )
     _sources_commands(
-        command("sources", commands.run_sources_list, "Datasets on this machine that can be named: add, list, remove.")
+        command("sources", "run_sources_list", "Datasets on this machine that can be named: add, list, remove.")
     )
     _experiment_options(
         command(
             "experiment",
-            commands.run_experiment,
+            "run_experiment",
             "Run a table of the paper, or one of our own, and print both numbers.",
         )
     )
     _pretrain_options(
         command(
             "pretrain",
-            commands.run_pretrain,
+            "run_pretrain",
             "Learn a starter from scratch, on drawn faces and openly licensed photographs.",
         )
     )
@@ -120,10 +125,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _group(parent: argparse.ArgumentParser, kind: str) -> Callable[..., argparse.ArgumentParser]:
-    """A function that adds a command to `parent`: its name, what it does and what that is in words."""
+    """A function that adds a command to `parent`: its name, the function of `mdmd/commands.py` that does it, and what
+    that is in words."""
     members = parent.add_subparsers(title=f"{kind}s", required=True, metavar=kind.upper())
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: str, text: str) -> argparse.ArgumentParser:
         made = members.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
@@ -231,17 +237,15 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
 
 def _sources_commands(group: argparse.ArgumentParser) -> None:
     action = _group(group, "action")
-    add = action(
-        "add", commands.run_sources_add, "Check a dataset as distributed (or a COCO file) and remember it by a name."
-    )
+    add = action("add", "run_sources_add", "Check a dataset as distributed (or a COCO file) and remember it by a name.")
     add.add_argument("kind", nargs="?", choices=kinds(), help="which dataset it is (default: by what the folder holds)")
     add.add_argument("path", type=Path, help="its folder; a COCO-keypoint JSON or the folder of its annotations.json")
     add.add_argument("--name", help="what to call it (default: the kind; for COCO its folder or file)")
     add.add_argument(
         "--one-based", action="store_true", help="coordinates in its text files count from 1 (default: from 0)"
     )
-    action("list", commands.run_sources_list, "Show the datasets that were added.")
-    action("remove", commands.run_sources_remove, "Forget a dataset; its files stay.").add_argument("name")
+    action("list", "run_sources_list", "Show the datasets that were added.")
+    action("remove", "run_sources_remove", "Forget a dataset; its files stay.").add_argument("name")
 
 
 def _experiment_options(command: argparse.ArgumentParser) -> None:
@@ -359,7 +363,7 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
     command.add_argument(
         "--save-every",
         type=float,
-        default=Keep.every,
+        default=SAVE_EVERY,
         metavar="S",
         help="seconds between states that a broken-off run can be gone on with from (default 60)",
     )

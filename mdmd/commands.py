@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mdmd import bases, checkpoint, comparison
-from mdmd.atomic import write_json
+from mdmd.atomic import write_json, writes_files
 from mdmd.coco import read_coco
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, counterparts, evaluate, plain
@@ -22,7 +22,7 @@ from mdmd.plan import Plan
 from mdmd.predict import compute_device, find_boxes, predict
 from mdmd.predicted import predicted_coco
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
-from mdmd.processes import Processes, launched, writes_files
+from mdmd.processes import Processes, launched
 from mdmd.records import Box, DataError, Dataset, Definition, Prediction, Sample
 from mdmd.resume import Keep
 from mdmd.runlog import RunLog

@@ -13,6 +13,8 @@ from mdmd.records import DataError
 
 #: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
 STARTER = Path(__file__).parent / "starter"
+#: Seconds between the states that a broken-off run can go on from, unless another number is given.
+SAVE_EVERY = 60.0
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 #: 12 blocks of D = 768 on 14 x 14 patches, as printed; which pretrained weights the paper used is not.
 PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"

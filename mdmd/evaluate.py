@@ -16,7 +16,6 @@ from mdmd.records import GROUPS, Annotation, DataError, Definition, Prediction, 
 #: A point is wrong when it is off by more than this share of the normaliser.
 WRONG = 0.10
 
-
 #: Flags are expected to catch this share of the wrong points ...
 RECALL = 0.8
 #: ... with a threshold within these bounds: a point more likely wrong than right is always flagged, and nobody is sent
@@ -83,6 +82,24 @@ def counterparts(wanted: Definition, found: Definition) -> list[int]:
     return list(range(len(names)))
 
 
+def errors_of(definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> metrics.Array:
+    """Errors (B, N) of predicted points in shares of the normalising distance; NaN where a point has no label.
+
+    All `samples` must be labeled; the labels say what the normalising distance is.
+    """
+    points = np.stack([p.points for p in predictions])
+    truth = np.stack([_labels(s).points for s in samples])
+    labeled = np.stack([_labels(s).labeled for s in samples])
+    return metrics.point_errors(points, truth, labeled, distances_of(definition, samples))
+
+
+def distances_of(definition: Definition, samples: Sequence[Sample]) -> metrics.Array:
+    """The normalising distance (B,) of each face in pixels, measured on its labels. All `samples` must be labeled."""
+    labels = [(_labels(s), s.box) for s in samples]
+    places = [(np.where(own.labeled[:, None], own.points, np.nan), box) for own, box in labels]
+    return np.array([normalizing_distance(definition, points, box) for points, box in places])
+
+
 def evaluate(
     definition: Definition,
     predictions: Sequence[Prediction],
@@ -99,16 +116,9 @@ def evaluate(
     shares of the normaliser; `ause` of the predicted standard deviation; `n` faces. A share of nothing is NaN.
     """
     labeled = np.stack([_labels(s).labeled for s in samples])
-    truth = np.stack([_labels(s).points for s in samples])
-    points = np.stack([p.points for p in predictions])
     covariance = np.stack([p.covariance for p in predictions])
-    distance = np.array(
-        [
-            normalizing_distance(definition, np.where(seen[:, None], t, np.nan), s.box)
-            for seen, t, s in zip(labeled, truth, samples, strict=True)
-        ]
-    )
-    errors = metrics.point_errors(points, truth, labeled, distance)
+    distance = distances_of(definition, samples)
+    errors = errors_of(definition, predictions, samples)
     nme = metrics.face_nme(errors)
     radii = radii_of(predictions, [_labels(s) for s in samples])
     nll = metrics.negative_log_likelihood(radii, covariance, distance, law)[labeled]

@@ -80,8 +80,3 @@ def launched() -> Iterator[Processes]:
         yield Processes(state.process_index, state.num_processes, torch.device(state.device or "cpu"))
     finally:
         state.destroy_process_group()
-
-
-def writes_files() -> bool:
-    """Whether this process is the one to write, also before and after it has joined the others."""
-    return int(os.environ.get("RANK", "0")) == 0

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mdmd.checkpoint import write_tensors
-from mdmd.config import ModelConfig, TrainConfig, to_json
+from mdmd.config import SAVE_EVERY, ModelConfig, TrainConfig, to_json
 from mdmd.records import DataError, Dataset
 from mdmd.runlog import RunLog
 
@@ -59,7 +59,7 @@ class Keep:
     """
 
     file: Path
-    every: float = 60.0
+    every: float = SAVE_EVERY
     cost: float = 0.02
     forget: bool = False
 

@@ -1,14 +1,19 @@
 """The command line of the method, as scripts rely on it."""
 
+import argparse
 import json
 import math
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from mdmd import cli, commands
 from mdmd.cli import main
 from mdmd.synthetic import write_pareidolias, write_source
 
@@ -45,6 +50,24 @@ def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
     assert main(["adapt", *map(str, arguments), *QUICK, "--out", str(again)]) == 0
     events = [json.loads(line) for line in (again / "log.jsonl").read_text().splitlines()]
     assert [e["stage"] for e in events if e["event"] == "start"] == ["adapt"]
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The functions that do the commands under `parser`."""
+    for action in parser._subparsers._group_actions if parser._subparsers else ():
+        for made in action.choices.values():
+            yield made.get_default("run")
+            yield from commands_of(made)
+
+
+def test_every_command_has_its_function():
+    names = set(commands_of(cli.parser()))
+    assert names == {name for name in vars(commands) if name.startswith("run_")}
+
+
+def test_help_does_not_wait_for_torch():
+    program = "import sys; from mdmd import cli; cli.parser().format_help(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_a_share_of_the_target_is_learned_from_beside_the_same_base(run, drawn, tmp_path):

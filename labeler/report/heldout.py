@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mdmd import metrics
 from mdmd.coco import read_coco
+from mdmd.evaluate import distances_of
 from mdmd.radial import Array, RadialLaw
-from mdmd.records import Annotation, DataError, Definition, Sample, normalizing_distance
+from mdmd.records import Annotation, DataError, Definition, Sample
 
 Mask = NDArray[np.bool_]
 
@@ -51,12 +52,7 @@ class HeldOut:
     @cached_property
     def distance(self) -> Array:
         """The normalising distance (B,) of each face in pixels, measured on its labels."""
-        return np.array(
-            [
-                normalizing_distance(self.definition, np.where(a.labeled[:, None], a.points, np.nan), s.box)
-                for a, s in zip(self._annotations, self.samples, strict=True)
-            ]
-        )
+        return distances_of(self.definition, self.samples)
 
     @cached_property
     def errors(self) -> Array:
