@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labeler.report.measures import Measured
 from mdmd import metrics
+from mdmd.metrics import Measured
 from mdmd.records import Box, Definition, normalizing_distance
 
 #: With fewer faces labeled twice nothing is said: an interval over so few faces is none.
@@ -97,7 +97,7 @@ def measure(definition: Definition, pairs: Sequence[Pair]) -> Noise:
     nme = 100 * metrics.face_nme(apart)
     return Noise(
         len(pairs),
-        Measured(float(nme.mean()), *metrics.bootstrap_interval(nme)),
+        metrics.measured(nme),
         tuple(
             _landmark(name, apart[both[:, k], k], in_box[both[:, k], k]) for k, name in enumerate(definition.landmarks)
         ),

@@ -7,6 +7,8 @@ networks for optical flow).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,8 +112,21 @@ def auroc(score: Array, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+class Measured(NamedTuple):
+    """A mean over faces with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 def bootstrap_interval(values: Array, *, seed: int = 0, rounds: int = 2000, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of the mean of `values` (B,), resampling faces."""
     picks = np.random.default_rng(seed).integers(0, len(values), (rounds, len(values)))
     low, high = np.quantile(values[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def measured(values: Array) -> Measured:
+    """The mean of `values` (B,), one of each face, and the `bootstrap_interval` around it."""
+    return Measured(float(values.mean()), *bootstrap_interval(values))

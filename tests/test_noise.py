@@ -9,7 +9,7 @@ import pytest
 from builders import SMALL
 
 from labeler.noise import FEWEST, PERFECT, Noise, Pair, advice, measure
-from labeler.report.measures import Measured
+from mdmd.metrics import Measured
 from mdmd.records import Box
 
 #: True places; the eyes are 100 pixels apart, the box has sides of 200.

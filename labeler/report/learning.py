@@ -11,8 +11,8 @@ import numpy as np
 from labeler.charts import line_chart
 from labeler.markup import plural, text
 from labeler.report.heldout import HeldOut, read_heldout, read_learned
-from labeler.report.measures import Measured, measured
 from mdmd import metrics
+from mdmd.metrics import Measured, measured
 from mdmd.radial import Array
 from mdmd.records import DataError
 

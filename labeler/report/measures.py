@@ -10,19 +10,12 @@ import numpy as np
 from labeler.report.heldout import HeldOut
 from mdmd import metrics
 from mdmd.evaluate import WRONG
+from mdmd.metrics import Measured, measured
 from mdmd.radial import Array
 from mdmd.records import GROUPS
 
 #: What the coverage plot asks: how many points do the ellipses hold that promise this share?
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-
-
-class Measured(NamedTuple):
-    """A mean over faces with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,6 @@ def headline(found: HeldOut) -> Headline:
         flag_rate=float(found.flagged[found.labeled].mean()),
         flag_recall=float(found.flagged[wrong].mean()) if wrong.any() else None,
     )
-
-
-def measured(values: Array) -> Measured:
-    """Their mean, one of each face."""
-    return Measured(float(values.mean()), *metrics.bootstrap_interval(values))
 
 
 class LandmarkError(NamedTuple):

@@ -14,8 +14,9 @@ from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.heldout import HeldOut, read_heldout
 from labeler.report.learning import learning_section
-from labeler.report.measures import Comparison, Headline, Measured
+from labeler.report.measures import Comparison, Headline
 from labeler.runs import Run
+from mdmd.metrics import Measured
 from mdmd.records import DataError
 
 STATIC = Path(__file__).parent.parent / "static"
