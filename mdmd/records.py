@@ -185,8 +185,9 @@ def _is_index_pair(pair: Any, allowed: range) -> bool:
 
 
 def _label(names: Sequence[Any], k: Any) -> str:
-    n = len(names)
-    return f"landmark {k} ({names[k]!r})" if _is_whole(k) and 0 <= k < n else f"landmark {k!r} (there are {n}, from 0)"
+    if _is_whole(k) and 0 <= k < len(names):
+        return f"landmark {names[k]!r} (index {k})"
+    return f"landmark {k!r} (there are {len(names)}, from 0)"
 
 
 def _name_problems(names: Sequence[Any]) -> list[Problem]:
@@ -194,7 +195,7 @@ def _name_problems(names: Sequence[Any]) -> list[Problem]:
     seen: dict[str, int] = {}
     for k, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
-            problems.append(Problem(f"landmark {k} has no name", (k,)))
+            problems.append(Problem(f"the landmark with index {k} has no name", (k,)))
         elif name in seen:
             problems.append(Problem(f"two landmarks are named {name!r}", (seen[name], k)))
         else:
@@ -239,7 +240,8 @@ def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[Problem
             )
         for k, other in ((a, b), (b, a)):
             if partner.setdefault(k, other) != other:
-                problems.append(Problem(f"{_label(names, k)} has two mirror partners, {partner[k]} and {other}", (k,)))
+                both = f"{_label(names, partner[k])} and {_label(names, other)}"
+                problems.append(Problem(f"{_label(names, k)} has two mirror partners, {both}", (k,)))
     return problems
 
 

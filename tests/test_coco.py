@@ -348,7 +348,10 @@ REFUSED = [
     (change("annotations", {}), "t.json: no list 'annotations'"),
     (change("categories", []), "t.json: found 0 categories, wanted exactly one"),
     (change("categories.0", "face"), "t.json, category: found a JSON str"),
-    (change("categories.0.flip_pairs", [[0, 0]]), "t.json, category: landmark 0 ('eye_left') is paired with itself"),
+    (
+        change("categories.0.flip_pairs", [[0, 0]]),
+        "t.json, category: landmark 'eye_left' (index 0) is paired with itself",
+    ),
     (change("info", {"image_folder": 5}), "t.json, info: image_folder is 5, wanted the path of a folder"),
     (change("images.1", "b.png"), "t.json, image number 1: found a JSON str, wanted an object"),
     (change("images.1.id", ...), "t.json, image number 1 (it has no id): no 'id'"),

@@ -102,19 +102,22 @@ def test_any_definition_survives_the_way_through_a_category(data: st.DataObject)
 CULPRITS = {
     "no name at all": ({"keypoints": []}, "no landmarks"),
     "names that are no list": ({"keypoints": "eye"}, "no landmarks"),
-    "an empty name": ({"keypoints": ["a", " ", "c"]}, "landmark 1 has no name"),
-    "a name that is a number": ({"keypoints": ["a", 5, "c"]}, "landmark 1 has no name"),
+    "an empty name": ({"keypoints": ["a", " ", "c"]}, "the landmark with index 1 has no name"),
+    "a name that is a number": ({"keypoints": ["a", 5, "c"]}, "the landmark with index 1 has no name"),
     "one name twice": ({"keypoints": ["a", "b", "a"]}, "two landmarks are named 'a'"),
     "no groups": ({"flsg": None}, "'flsg' is missing"),
     "an unknown group": ({"flsg": {"left_eye": [0], "right_eye": [1], "ear": [2]}}, "group 'ear' is not one of the 12"),
-    "a landmark in no group": ({"flsg": {"left_eye": [0], "nose": [2]}}, "landmark 1 ('eye_right') is in no group"),
+    "a landmark in no group": (
+        {"flsg": {"left_eye": [0], "nose": [2]}},
+        "landmark 'eye_right' (index 1) is in no group",
+    ),
     "a landmark in two groups": (
         {"flsg": {"left_eye": [0, 2], "right_eye": [1], "nose": [2]}},
-        "landmark 2 ('nose_tip') is in two groups, 'left_eye' and 'nose'",
+        "landmark 'nose_tip' (index 2) is in two groups, 'left_eye' and 'nose'",
     ),
     "a landmark twice in a group": (
         {"flsg": {"left_eye": [0], "right_eye": [1], "nose": [2, 2]}},
-        "landmark 2 ('nose_tip') is in two groups, 'nose' and 'nose'",
+        "landmark 'nose_tip' (index 2) is in two groups, 'nose' and 'nose'",
     ),
     "a group of a landmark that is not there": (
         {"flsg": {"left_eye": [0], "right_eye": [1], "nose": [2, 3]}},
@@ -128,10 +131,11 @@ CULPRITS = {
         {"flsg": {"left_eye": [0], "right_eye": [True], "nose": [2]}},
         "group 'right_eye' holds landmark True",
     ),
-    "a pair with itself": ({"flip_pairs": [[2, 2]]}, "landmark 2 ('nose_tip') is paired with itself"),
+    "a pair with itself": ({"flip_pairs": [[2, 2]]}, "landmark 'nose_tip' (index 2) is paired with itself"),
     "a mirror that is no involution": (
         {"flip_pairs": [[0, 1], [1, 2]]},
-        "landmark 1 ('eye_right') has two mirror partners, 0 and 2",
+        "landmark 'eye_right' (index 1) has two mirror partners, "
+        "landmark 'eye_left' (index 0) and landmark 'nose_tip' (index 2)",
     ),
     "a pair of three": ({"flip_pairs": [[0, 1, 2]]}, "mirror pair [0, 1, 2] is not two landmark indices"),
     "a pair out of range": ({"flip_pairs": [[0, 3]]}, "mirror pair [0, 3] is not two landmark indices between 0 and 2"),
@@ -180,7 +184,7 @@ def test_a_group_that_is_no_list_is_named():
     lone = {"name": "face", "keypoints": ["tip"], "flsg": {"nose": 0}, "normalizer": "box"}
     assert [problem.text for problem in category_problems(lone)] == [
         "group 'nose' is 0, wanted a list of landmark indices",
-        "landmark 0 ('tip') is in no group",
+        "landmark 'tip' (index 0) is in no group",
     ]
 
 
