@@ -24,6 +24,7 @@ KINDS = {
     "MemoryError": "memory",
     "allocate memory": "memory",
     "out of memory": "memory",
+    "failed to map segment": "memory",  # of a library that is being loaded
 }
 #: Signals by which a process ends at its own fault.
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)

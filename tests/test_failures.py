@@ -21,7 +21,7 @@ SMALL_DISK = "import resource, sys; from mdmd.cli import main; {}; sys.exit(main
 )
 #: ... and with hardly more memory than its libraries take.
 SMALL_MEMORY = (
-    "import resource, sys; from mdmd.cli import main\n"
+    "import resource, sys; from mdmd.cli import main; LOADED\n"
     "pages = int(open('/proc/self/statm').read().split()[0])\n"
     "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 40_000_000,) * 2)\n"
     "sys.exit(main())"
@@ -83,11 +83,15 @@ def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
-def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", SMALL_MEMORY))
+@pytest.mark.parametrize(("loaded", "said"), [("from mdmd import commands", "out of memory"), ("", "failed to map")])
+def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, loaded: str, said: str) -> None:
+    """For a step, or for torch itself."""
+    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", SMALL_MEMORY.replace("LOADED", loaded)))
     run = train(project)
-    assert run.error == (
-        "out of memory: close other programs, or choose a smaller encoder under Advanced; then resume it or train again"
+    assert run.error is not None
+    assert said in run.error
+    assert run.error.endswith(
+        ": close other programs, or choose a smaller encoder under Advanced; then resume it or train again"
     )
 
 

@@ -357,10 +357,10 @@ def test_the_next_face_is_shown_before_the_server_is_asked_and_then_as_the_serve
 
 
 def test_a_face_that_may_be_next_is_asked_for_once_while_the_answer_is_on_its_way(page: Page, site: Site) -> None:
-    project = site.project("loons")
+    project = site.project("smews")
     first, second, _ = (face.id for face in project.store.faces())
     held = hold_questions(page, second)
-    opened(page, site, "loons", first)
+    opened(page, site, "smews", first)
     wait_for(lambda: page.evaluate("true") and held)
     page.evaluate(f"{root('label')}.prefetch()")
     page.wait_for_timeout(300)
