@@ -17,9 +17,8 @@ demo: setup
 	$(BIN)/labeler demo
 
 # Two processes: most tests wait for a browser, a server or one thread of training. A file's tests share what it sets up.
-# In the order of their names, so that the long files of tests/browser do not come last.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -20,8 +20,15 @@ SMALL_DISK = "import resource, sys; from mdmd.cli import main; {}; sys.exit(main
     "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
 )
 #: ... and with hardly more memory than its libraries take.
-SMALL_MEMORY = (
-    "import resource, sys; from mdmd.cli import main; LOADED\n"
+#: A training that asks torch for more than any machine has (a limit of the process would also fail torch's own threads,
+#: which crash), and one that has too little to load torch.
+TOO_MUCH = (
+    "import sys, torch; from mdmd import cli, commands\n"
+    "commands.adapt = lambda *given: torch.empty(1 << 50)\n"
+    "sys.exit(cli.main())"
+)
+TOO_LITTLE = (
+    "import resource, sys; from mdmd.cli import main\n"
     "pages = int(open('/proc/self/statm').read().split()[0])\n"
     "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 40_000_000,) * 2)\n"
     "sys.exit(main())"
@@ -83,10 +90,9 @@ def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
-@pytest.mark.parametrize(("loaded", "said"), [("from mdmd import commands", "out of memory"), ("", "failed to map")])
-def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, loaded: str, said: str) -> None:
-    """For a step, or for torch itself."""
-    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", SMALL_MEMORY.replace("LOADED", loaded)))
+@pytest.mark.parametrize(("program", "said"), [(TOO_MUCH, "out of memory"), (TOO_LITTLE, "failed to map segment")])
+def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, program: str, said: str) -> None:
+    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", program))
     run = train(project)
     assert run.error is not None
     assert said in run.error
