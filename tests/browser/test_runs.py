@@ -39,9 +39,12 @@ def labeled(site: Site, name: str) -> Project:
     return project
 
 
-def train(project: Project, *, steps: int) -> Run:
+def train(project: Project, *, steps: int, prelabel: bool = True) -> Run:
     """A real training of a tiny model that keeps its state every half second."""
-    return jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=steps, save_every=0.5)
+    none = Path("none")
+    return jobs.start_training(
+        project, source=None, preset="tiny", weights=none, steps=steps, save_every=0.5, prelabel=prelabel
+    )
 
 
 def trainer(run: Run) -> int | None:
@@ -118,7 +121,7 @@ def test_a_killed_server_changes_nothing_for_a_training(
         labels = project.store.points()
         site.sign_in(context)
         page.goto(f"{site.url}/?project=owls#train")
-        run, waiting = train(project, steps=100_000), train(other, steps=8)
+        run, waiting = train(project, steps=100_000), train(other, steps=8, prelabel=False)
         page.reload()
         expect(page.get_by_role("button", name="Stop and keep")).to_be_visible(timeout=1000 * BUSY)
         server.kill()
