@@ -49,6 +49,8 @@ def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, ev
         jobs.collect(project)
         say(_result_line(project, run))
         return 0
+    if run.trained:
+        say(f"the model of run {run.id} is complete: `labeler prelabel {project.name}` goes on with it")
     say(f"run {run.id} was {run.state}" if run.error is None else f"run {run.id} {run.state}: {run.error}")
     return 130 if run.state == "cancelled" else 2 if run.exit_code == 2 else 1
 

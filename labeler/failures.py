@@ -14,7 +14,7 @@ REMEDIES = {
     "memory": "close other programs, or choose a smaller encoder under Advanced; then resume it or train again",
     "disk": "make room (deleting old runs makes some); then resume it or train again",
     "weights": "name another file under Advanced, or none, and train again",
-    "picture": "put the file back, or skip its face on the Label page, and start again",
+    "picture": "put the files back, or skip their faces on the Label page, and start again",
 }
 #: What the system says, where nobody could say it in error.json.
 KINDS = {

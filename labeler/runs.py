@@ -81,6 +81,11 @@ class Run:
         return (self.folder / "model.safetensors").is_file()
 
     @property
+    def trained(self) -> bool:
+        """Whether its training is complete, whatever became of the run after that."""
+        return self.kind == "train" and self.has_model and self.metrics is not None
+
+    @property
     def active(self) -> bool:
         """Whether its process is there."""
         return self.state in ACTIVE
@@ -143,7 +148,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
         stopped=(stopped["step"], stopped["of"]) if stopped else None,
-        warnings=[str(event.get("message")) for event in events if event.get("event") == "warning"],
+        warnings=list(dict.fromkeys(str(e.get("message")) for e in events if e.get("event") == "warning")),
         error=_error(folder, telling, state, ended),
         exit_code=ended["code"] if ended else None,
         seconds=record.get("seconds_before", 0.0) + max(0.0, finished - started),

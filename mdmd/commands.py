@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mdmd.coco import read_coco
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, counterparts, evaluate, plain
 from mdmd.experiments import Experiment, launch_process
-from mdmd.pictures import picture_size, pictures_in
+from mdmd.pictures import PictureError, picture_size, pictures_in
 from mdmd.plan import Plan
 from mdmd.predict import compute_device, find_boxes, predict
 from mdmd.predicted import predicted_coco
@@ -38,6 +38,8 @@ STATE = "resume.safetensors"
 HELDOUT = "heldout.json"
 #: The file in a run's folder that ends its schedule early; the model of that moment is kept.
 STOP = "stop"
+#: So many of the pictures that `mdmd predict` leaves out are named.
+NAMED = 3
 
 
 def _rule(options: argparse.Namespace) -> FlagRule:
@@ -249,16 +251,21 @@ def run_predict(options: argparse.Namespace) -> None:
     head = options.head or made.target
     definition, calibration = made.model.head_definition(head), made.calibration(head)
     options.out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
-    samples = _bare_pictures(options.pictures) if options.pictures else read_coco(options.faces).samples
+    unusable: dict[Path, str] = {}
+    samples = _bare_pictures(options.pictures, unusable) if options.pictures else read_coco(options.faces).samples
     made.model.to(compute_device())
     if options.find_boxes:
-        samples = _with_found_boxes(made, samples, head)
+        samples = _with_found_boxes(made, samples, head, unusable)
     with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
 
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))
 
-        raw = predict(made.model, samples, head, on_batch=told)
+        found = predict(made.model, samples, head, on_batch=told, unusable=unusable)
+        raw = [p for p, s in zip(found, samples, strict=True) if s.path not in unusable]
+        samples = [s for s in samples if s.path not in unusable]
+        if unusable:
+            _tell_left_out(list(unusable.values()), log, none_left=not samples)
     predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=options.model.name, head=head)
     write_json(options.out, coco, indent=None)
@@ -266,7 +273,19 @@ def run_predict(options: argparse.Namespace) -> None:
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
 
 
-def _with_found_boxes(made: checkpoint.Checkpoint, samples: Sequence[Sample], head: str) -> list[Sample]:
+def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:
+    """Say which pictures are left out and why; raises PictureError where that leaves none."""
+    named = "; ".join([*problems[:NAMED], *(["..."] if len(problems) > NAMED else [])])
+    if none_left:
+        raise PictureError(named)
+    sentence = f"{len(problems):,} picture{' is' if len(problems) == 1 else 's are'} left out: {named}"
+    print(f"mdmd: warning: {sentence}", file=sys.stderr)
+    log.warn(sentence, said=True)
+
+
+def _with_found_boxes(
+    made: checkpoint.Checkpoint, samples: Sequence[Sample], head: str, unusable: MutableMapping[Path, str]
+) -> list[Sample]:
     """`samples`, with the model's own boxes for those whose box is the whole picture.
 
     A model that does not know how its boxes lie around the points is shown what it was given.
@@ -275,7 +294,8 @@ def _with_found_boxes(made: checkpoint.Checkpoint, samples: Sequence[Sample], he
     if scale is None:
         return list(samples)
     whole = [k for k, s in enumerate(samples) if (s.box.x, s.box.y, s.box.w, s.box.h) == (0, 0, s.width, s.height)]
-    found = dict(zip(whole, find_boxes(made.model, [samples[k] for k in whole], head, scale=float(scale)), strict=True))
+    boxed = find_boxes(made.model, [samples[k] for k in whole], head, scale=float(scale), unusable=unusable)
+    found = dict(zip(whole, boxed, strict=True))
     return [found.get(k, sample) for k, sample in enumerate(samples)]
 
 
@@ -323,13 +343,20 @@ def run_experiment(options: argparse.Namespace) -> None:
     print(comparison.markdown(experiment))
 
 
-def _bare_pictures(paths: Sequence[Path]) -> list[Sample]:
-    """A face that fills each picture; their names are their paths under the folder that holds them all."""
+def _bare_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -> list[Sample]:
+    """A face that fills each picture; their names are their paths under the folder that holds them all.
+
+    What is no picture gets its reason in `unusable`.
+    """
     samples = []
     files = [file.resolve() for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
     root = os.path.commonpath([file.parent for file in files])
     for file in files:
-        width, height = picture_size(file)
+        try:
+            width, height = picture_size(file)
+        except PictureError as error:
+            unusable[file] = str(error)
+            continue
         whole = Box(0.0, 0.0, float(width), float(height))
         samples.append(Sample(file, file.relative_to(root).as_posix(), width, height, whole))
     return samples

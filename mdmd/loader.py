@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
 from mdmd.config import heldout_count
 from mdmd.cropstore import CropStore
 from mdmd.geometry import Crop, face_crop
-from mdmd.pictures import read_reduced
+from mdmd.pictures import PictureError, read_reduced
 from mdmd.records import Dataset, Definition, Sample
 
 #: The cached crop reaches this much farther than the network's, so that a warp finds pixels to read.
@@ -189,14 +189,30 @@ def batches_ahead(device: torch.device) -> int:
 
 
 def crops_ahead(
-    samples: Sequence[Sample], *, crop_scale: float, size: int, batch_size: int
+    samples: Sequence[Sample],
+    *,
+    crop_scale: float,
+    size: int,
+    batch_size: int,
+    unusable: MutableMapping[Path, str] | None = None,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]]:
     """The network's own view of `samples`, batch by batch, and the crops that lead back to image pixels.
 
-    The next pictures are read and decoded while the caller computes.
+    The next pictures are read and decoded while the caller computes. One that cannot be read raises PictureError, or,
+    where `unusable` is given, is noted there with the reason and seen as black.
     """
+
+    def pixels_of(sample: Sample, crop: Crop) -> NDArray[np.uint8]:
+        try:
+            return face_pixels(sample.path, crop)
+        except PictureError as error:
+            if unusable is None:
+                raise
+            unusable[sample.path] = str(error)
+            return np.zeros((3, size, size), dtype=np.uint8)
+
     crops = [face_crop(s.box, scale=crop_scale, size=size) for s in samples]
-    jobs = (partial(face_pixels, s.path, crop) for s, crop in zip(samples, crops, strict=True))
+    jobs = (partial(pixels_of, s, crop) for s, crop in zip(samples, crops, strict=True))
     pixels = ahead(jobs, depth=2 * batch_size, workers=READERS)
     for start in range(0, len(samples), batch_size):
         part = crops[start : start + batch_size]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -61,15 +62,20 @@ SMALLEST = 8.0
 
 
 def views_ahead(
-    samples: Sequence[Sample], config: ModelConfig, *, batch_size: int
+    samples: Sequence[Sample],
+    config: ModelConfig,
+    *,
+    batch_size: int,
+    unusable: MutableMapping[Path, str] | None = None,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 K K"], list[Crop]]]:
     """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to the image.
 
-    The next pictures are read while the caller computes.
+    The next pictures are read while the caller computes; `unusable` as in `crops_ahead`.
     """
     zooms = [view.zoom for view in VIEWS[config.views]]
     size = round(config.image_size * max(zooms) / min(zooms))
-    return crops_ahead(samples, crop_scale=config.crop_scale * max(zooms), size=size, batch_size=batch_size)
+    scale = config.crop_scale * max(zooms)
+    return crops_ahead(samples, crop_scale=scale, size=size, batch_size=batch_size, unusable=unusable)
 
 
 def predict_crops(
@@ -141,10 +147,15 @@ def predict(
     views: Sequence[View] | None = None,
     batch_size: int = 32,
     on_batch: Callable[[int], None] | None = None,
+    unusable: MutableMapping[Path, str] | None = None,
 ) -> list[Prediction]:
-    """A prediction for each sample, from its picture and box; `on_batch` hears how many are done, `views` as above."""
+    """A prediction for each sample, from its picture and box; `on_batch` hears how many are done, `views` as above.
+
+    A picture that cannot be read raises PictureError, or, where `unusable` is given, is noted there by its path with
+    the reason: what is then predicted of it means nothing.
+    """
     predictions: list[Prediction] = []
-    for images, crops in views_ahead(samples, model.config, batch_size=batch_size):
+    for images, crops in views_ahead(samples, model.config, batch_size=batch_size, unusable=unusable):
         predictions += predict_crops(model, images, head, crops, views=views)
         if on_batch is not None:
             on_batch(len(predictions))
@@ -152,20 +163,32 @@ def predict(
 
 
 def find_boxes(
-    model: MDMD, samples: Sequence[Sample], head: str, *, scale: float, passes: int = PASSES
+    model: MDMD,
+    samples: Sequence[Sample],
+    head: str,
+    *,
+    scale: float,
+    passes: int = PASSES,
+    unusable: MutableMapping[Path, str] | None = None,
 ) -> list[Sample]:
     """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
 
     It looks into each box it is given (the whole picture, say) and into the middle of it, goes on from each of these
     around the points that it saw there, up to `passes` times or until the box stays where it is, and takes the end
-    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md.
+    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md. `unusable` as in `predict`.
     """
-    ends = [_follow(model, samples, head, start, scale, passes) for start in STARTS]
+    ends = [_follow(model, samples, head, start, scale, passes, unusable) for start in STARTS]
     return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
 
 
 def _follow(
-    model: MDMD, samples: Sequence[Sample], head: str, start: float, scale: float, passes: int
+    model: MDMD,
+    samples: Sequence[Sample],
+    head: str,
+    start: float,
+    scale: float,
+    passes: int,
+    unusable: MutableMapping[Path, str] | None,
 ) -> list[tuple[Sample, float]]:
     """Each sample with the box at which looks end that begin in the middle of its own, and the doubt of the last."""
     boxes = [_middle(sample.box, start) for sample in samples]
@@ -174,7 +197,8 @@ def _follow(
     for _ in range(passes):
         into = [replace(samples[k], box=boxes[k]) for k in moving]
         still = []
-        for k, seen in zip(moving, predict(model, into, head, views=VIEWS["single"]), strict=True):
+        found = predict(model, into, head, views=VIEWS["single"], unusable=unusable)
+        for k, seen in zip(moving, found, strict=True):
             around = _around(seen, scale)
             doubts[k] = math.inf if around is None else _doubt(seen)
             if around is not None and _moved(boxes[k], around) > STILL:

@@ -12,6 +12,7 @@ from builders import make_project, python_run
 
 from labeler import jobs
 from labeler.failures import FULL, why_failed, why_interrupted
+from labeler.pages.runs import live_html
 from labeler.project import Project
 from labeler.runs import Run
 
@@ -71,13 +72,38 @@ def test_a_picture_that_is_gone(project: Project) -> None:
     run = train(project, prelabel=False)
     assert run.state == "done"
     assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
-    (project.images / names[5]).unlink()
-    error = train(project).error
-    assert error is not None
-    assert error.endswith(
+    (project.images / names[5]).unlink()  # the only face that is left to predict
+    run = train(project)
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error.endswith(
         f"/images/{names[5]} cannot be used: there is no such file: "
-        "put the file back, or skip its face on the Label page, and start again"
+        "put the files back, or skip their faces on the Label page, and start again"
     )
+    assert run.trained
+    page = live_html(project, run, None)
+    assert "Its model was complete before that and is kept" in page
+    assert "Open the report" in page
+
+
+def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predictions(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=7, labeled=4)
+    files = {picture.id: project.images / picture.file_name for picture in project.store.images()}
+    files[1].unlink()
+    files[6].unlink()
+    files[7].write_bytes(files[7].read_bytes()[:100])
+    run = train(project)
+    assert run.state == "done"
+    said = [warning for warning in run.warnings if " left out: " in warning]
+    assert len(said) == 3
+    assert said[0].startswith("target: 1 pictures are missing")
+    assert said[1].startswith("2 pictures are left out: ")
+    assert f"{files[6].name} cannot be used: there is no such file" in said[1]
+    assert f"{files[7].name} cannot be used: the picture is damaged or cut short" in said[1]
+    assert said[2].startswith("1 picture is left out: ")
+    assert jobs.collect(project) == ["001"]
+    predicted = {face.image_id for face in project.store.faces() if project.store.predictions(face.id)}
+    assert predicted == {5}
 
 
 def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -342,6 +342,12 @@ def test_an_unreadable_picture_is_named(drawn, run, tmp_path, capsys):
     (tmp_path / "letter.jpg").write_text("dear sir")
     assert main(["predict", str(run), str(tmp_path / "letter.jpg"), "--out", str(tmp_path / "p.json")]) == 2
     assert "letter.jpg cannot be used: this is not a JPEG, PNG" in capsys.readouterr().err
+    shutil.copy(next(file for file in (drawn[1].parent / "images").iterdir()), tmp_path / "face.png")
+    assert main(["predict", str(run), str(tmp_path), "--out", str(tmp_path / "new" / "p.json")]) == 0
+    assert "mdmd: warning: 1 picture is left out: picture " in capsys.readouterr().err
+    found = json.loads((tmp_path / "new" / "p.json").read_text())
+    assert [image["file_name"] for image in found["images"]] == ["face.png"]
+    assert len(found["annotations"]) == 1
     (tmp_path / "empty").mkdir()
     assert main(["predict", str(run), str(tmp_path / "empty"), "--out", str(tmp_path / "p.json")]) == 2
     assert "no pictures in" in capsys.readouterr().err

@@ -92,7 +92,8 @@ def _outcome(project: Project, run: Run) -> str:
         }.get(run.state, f"Failed: {run.error}")
         if run.can_resume:
             sentence = sentence.rstrip(".") + f". It can be resumed{f' near step {run.step:,}' if run.step else ''}."
-        return note(sentence, "plain" if run.state == "cancelled" else "warning")
+        said = note(sentence, "plain" if run.state == "cancelled" else "warning")
+        return said + (_broke_off_later(project, run) if run.trained else "")
     parts = [note(metrics_sentence(project, run.metrics))] if run.metrics else []
     if run.stopped:
         step, of = run.stopped
@@ -106,11 +107,22 @@ def _outcome(project: Project, run: Run) -> str:
         page, words = "review", f"Review {plural(waiting, 'pre-labeled face')}"
     else:
         page, words = "export", "Export the labels"
-    report = ""
-    if run.kind == "train" and run.metrics and (run.folder / "heldout.json").is_file():
-        report = f" <a class='button plain' href='{_report_url(project, run.id)}' target='_blank'>Open the report</a>"
-    parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a>{report}</p>")
+    parts.append(f"<p><a class='button' href='{address}#{page}'>{words}</a> {_report_link(project, run)}</p>")
     return "".join(parts)
+
+
+def _broke_off_later(project: Project, run: Run) -> str:
+    kept = (
+        "Its model was complete before that and is kept: nothing has to be trained again, “Pre-label the other faces "
+        "again” goes on with it."
+    )
+    return note(f"{kept} {metrics_sentence(project, run.metrics or {})}") + f"<p>{_report_link(project, run)}</p>"
+
+
+def _report_link(project: Project, run: Run) -> str:
+    if run.kind != "train" or not run.metrics or not (run.folder / "heldout.json").is_file():
+        return ""
+    return f"<a class='button plain' href='{_report_url(project, run.id)}' target='_blank'>Open the report</a>"
 
 
 def _curve_outcome(project: Project, run: Run) -> str:
