@@ -17,7 +17,7 @@ from labeler.noise import Noise
 from labeler.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
 from mdmd.atomic import write_json
 from mdmd.coco import from_coco, read_coco, to_coco
-from mdmd.records import Annotation, DataError, Dataset, Definition, Sample, box_of_points
+from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Points, Sample, box_of_points
 
 #: How much longer than the labels' own a box is that nobody has drawn.
 BOX_SCALE = 1.3
@@ -62,12 +62,19 @@ def boxed_by_labels(sample: Sample) -> Sample:
     Nobody has drawn such a box, and a face fills its crop better without the rest of the picture; `mdmd predict
     --find-boxes` looks for the faces without labels in the same way.
     """
-    box, labels = sample.box, sample.annotation
-    whole = (box.x, box.y, box.w, box.h) == (0, 0, sample.width, sample.height)
-    if not whole or labels is None or labels.labeled.mean() <= 0.5:
+    labels = sample.annotation
+    if labels is None or labels.labeled.mean() <= 0.5:
         return sample
-    around = box_of_points(labels.points[labels.labeled], margin=(BOX_SCALE - 1) / 2)
-    return replace(sample, box=around) if min(around.w, around.h) > 0 else sample
+    picture = (sample.width, sample.height)
+    return replace(sample, box=box_to_learn(sample.box, picture, labels.points[labels.labeled]))
+
+
+def box_to_learn(box: Box, picture: tuple[int, int], points: Points) -> Box:
+    """`box`, or one around these labels (N, 2) where it is the whole of a picture of this width and height."""
+    if (box.x, box.y, box.w, box.h) != (0, 0, *picture):
+        return box
+    around = box_of_points(points, margin=(BOX_SCALE - 1) / 2)
+    return around if min(around.w, around.h) > 0 else box
 
 
 def write_coco(

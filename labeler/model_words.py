@@ -34,7 +34,8 @@ def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
     `labeled.json` has all faces, `heldout.json` those that it did not learn from. None where it has left neither.
     """
     for folder in sorted((p for p in runs.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name), reverse=True):
-        if not (folder / "target.json").is_file() or _json(folder / "exit.json").get("code") != 0:
+        training = _json(folder / "run.json").get("kind") == "train"  # a learning curve has a target.json too
+        if not training or not (folder / "target.json").is_file() or _json(folder / "exit.json").get("code") != 0:
             continue
         for name in ("labeled.json", "heldout.json"):
             if (folder / name).is_file():

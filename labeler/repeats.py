@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 
+import numpy as np
+
+from labeler.dataset import box_to_learn
 from labeler.noise import FEWEST, Noise, Pair, measure
 from labeler.ranking import Standing
 from labeler.store import ConflictError, Face, Point, Store
@@ -53,8 +56,13 @@ class Repeats:
     def pairs(self) -> list[Pair]:
         """The faces that the same person has labeled twice, with what was labeled by hand both times.
 
-        A face that is skipped or gone is out, and so is a repeat that is skipped or not complete yet.
+        A face that is skipped or gone is out, and so is a repeat that is skipped or not complete yet. Labels that
+        nobody has signed are taken for those of whoever labels with them: most projects have one person.
         """
+        definition = self._definition()
+        if definition is None:
+            return []
+        pictures = {picture.id: picture for picture in self._store.images()}
         labels, names = self._labels(), self._store.annotators()
         originals = {face.id: face for face in self._store.faces() if face.skip is None}
         found = []
@@ -68,7 +76,12 @@ class Repeats:
             if not self._complete(second, first):
                 continue
             both = [key for key in first if key in second and _placed(first[key]) and _placed(second[key])]
-            found.append(Pair(original.id, original.box, _places(first, both), _places(second, both)))
+            places = _places(first, [key for key in definition.ids if key in first])
+            learned = original.box
+            if len(places) > len(definition.ids) / 2:  # as `boxed_by_labels`
+                picture = pictures[original.image_id]
+                learned = box_to_learn(learned, (picture.width, picture.height), np.array([*places.values()]))
+            found.append(Pair(original.id, original.box, learned, _places(first, both), _places(second, both)))
         return found
 
     def _next(self, share: float, annotator: str | None) -> int | None:

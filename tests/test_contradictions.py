@@ -92,6 +92,7 @@ def leave_run(project: Project, number: int = 1, *, name: str = "labeled.json", 
     written = {"info": info, "categories": target["categories"], "annotations": records}
     (folder / name).write_text(json.dumps(written))
     (folder / "exit.json").write_text(json.dumps({"code": code, "ended_at": 1060.0}))
+    (folder / "run.json").write_text(json.dumps({"kind": "train"}))
     return folder
 
 
@@ -129,6 +130,10 @@ def test_only_the_newest_finished_training_speaks(project: Project):
     (project.runs / "003" / "target.json").unlink()
     (project.runs / "002" / "target.json").unlink()
     assert open_findings(project) == [FOUND]  # 4 is running: 1 speaks
+    curve = leave_run(project, 5)  # of training 1
+    (curve / "run.json").write_text(json.dumps({"kind": "curve"}))
+    (curve / "labeled.json").unlink()
+    assert open_findings(project) == [FOUND]
 
 
 def test_a_label_that_was_moved_since_is_the_persons_word(project: Project):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import CATEGORY, PLACES, label_alike, leave_predictions, make_project, predictions_of
+from builders import CATEGORY, PLACES, SMALL, label_alike, leave_predictions, make_project, predictions_of
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -26,7 +27,7 @@ from mdmd.atomic import write_json
 from mdmd.evaluate import FlagRule
 from mdmd.predicted import predicted_coco
 from mdmd.radial import LAPLACIAN
-from mdmd.records import DataError, Definition, Prediction
+from mdmd.records import Box, DataError, Definition, Prediction
 
 
 @pytest.fixture
@@ -100,10 +101,21 @@ def test_two_trainings_are_compared_on_the_faces_that_both_held_out(project: Pro
     assert found.gain == pytest.approx((5, 5, 5))
     page = report_of(project, "002")
     assert "Against training 001" in page
-    assert "<b>better</b> by 5.0 points (95 % interval 5.0 to 5.0)" in page
-    assert "<b>worse</b> by 5.0 points" in report_of(project, "001", against="002")
+    assert "which is better <b>cannot be told</b> from fewer than 10 faces" in page
     leave_training(project, 3, {4: 1.0})
     assert "cannot be compared face by face" in report_of(project, "003", against="001")
+
+
+def test_a_comparison_claims_something_from_ten_faces_on(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=12))
+    faces = range(1, 11)
+    folder = leave_training(project, 1, dict.fromkeys(faces, 8.0))
+    write_json(folder / "model.json", {"target": "faces", "history": {"faces": {"faces": 2}, "seconds": 9.0}})
+    leave_training(project, 2, dict.fromkeys(faces, 4.0))
+    page = report_of(project, "002")
+    assert "<b>better</b> by 5.0 points (95 % interval 5.0 to 5.0)" in page
+    assert "Training 001 learned from 2 labeled faces, alone." in page
+    assert "<b>worse</b> by 5.0 points" in report_of(project, "001", against="002")
 
 
 def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(project: Project):
@@ -190,6 +202,20 @@ def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
             project.store.add_repeat(face), {3: Point(60.0, 30.0, 2)}
         )  # 150 % off, of one in four
     assert "The model errs as you do (NME 5.0 % against" in report_of(project, "001")
+
+
+def test_where_nobody_has_drawn_a_box_a_model_and_its_person_have_one_unit(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=7, definition=replace(SMALL, normalizer=None)))
+    leave_training(project, 1, dict.fromkeys((1, 2, 3), 1.0))  # of the four landmarks the nose, by one pixel
+    for face in range(1, 6):
+        repeat(project, face, 0.25)  # all four
+    definition = project.definition
+    assert definition is not None
+    floor = project.repeats.noise(definition).floor
+    model = measures.headline(heldout(project.runs / "001")).nme
+    assert floor is not None
+    assert floor.value == pytest.approx(model.value)
+    assert project.store.face(1).box == Box(0, 0, 64, 48)
 
 
 def test_what_there_is_no_report_of_is_refused_with_a_sentence(project: Project):

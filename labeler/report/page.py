@@ -12,8 +12,8 @@ from labeler.markup import plural, text
 from labeler.noise import FEWEST, Noise, Pair, advice, measure
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
-from labeler.report.heldout import HeldOut, read_heldout
-from labeler.report.learning import learning_section
+from labeler.report.heldout import HeldOut, read_heldout, read_learned
+from labeler.report.learning import FEW_HELD_OUT, learning_section
 from labeler.report.measures import Comparison, Headline
 from labeler.runs import Run
 from mdmd.metrics import Measured
@@ -159,11 +159,14 @@ def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
         )
     low, high = found.gain.low, found.gain.high
     word = "better" if low > 0 else "worse" if high < 0 else "not different beyond chance"
-    amount = f" by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
+    said = f"<b>{word}</b> by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
+    if found.faces < FEW_HELD_OUT:
+        said = f"which is better <b>cannot be told</b> from fewer than {FEW_HELD_OUT} faces"
+    learned = read_learned(against.folder)
+    faces = f" learned from {plural(learned.faces, 'labeled face')}," if learned else " learned"
     return (
         f"{title}<p>On the {plural(found.faces, 'face')} that neither has learned from: NME <b>{found.nme:.1f} %</b> "
-        f"against {found.other:.1f} %: <b>{word}</b>{amount}. Training {text(against.name)} learned from "
-        f"{plural(against.faces, 'labeled face')}, {text(_together(against))}.</p>"
+        f"against {found.other:.1f} %: {said}. Training {text(against.name)}{faces} {text(_together(against))}.</p>"
     )
 
 
