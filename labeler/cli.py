@@ -394,7 +394,7 @@ def run_stop(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"run {run.id} is {run.state}")
         return 0
     jobs.stop_and_keep(project, active[0].id)
-    return follow(project, active[0])
+    return follow(project, active[0], cancels=False)
 
 
 def run_resume(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -24,8 +24,13 @@ STAGES = {"source": "drawing the source's faces", "base": "learning the source",
 WAITING = "waiting for another run to end"
 
 
-def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, every: float = 5.0) -> int:
-    """Print what a run does until it ends, then bring in its predictions; returns an exit code. Ctrl-C cancels it."""
+def follow(
+    project: Project, run: Run, *, say: Callable[[str], None] = print, every: float = 5.0, cancels: bool = True
+) -> int:
+    """Print what a run does until it ends, then bring in its predictions; returns an exit code.
+
+    Ctrl-C cancels the run, or, where it `cancels` nothing, only ends the watching.
+    """
     told: list[str] = []
     next_line = 0.0
     try:
@@ -43,15 +48,20 @@ def follow(project: Project, run: Run, *, say: Callable[[str], None] = print, ev
                 break
             time.sleep(0.2)
     except KeyboardInterrupt:
+        if not cancels:
+            say(f"run {run.id} goes on; `labeler runs {project.name}` tells how far it is")
+            return 130
         say("stopping ...")
         run = jobs.cancel(project, run.id, patience=15)
     if run.state in COMPLETE:
         jobs.collect(project)
         say(_result_line(project, run))
         return 0
-    if run.trained:
-        say(f"the model of run {run.id} is complete: `labeler prelabel {project.name}` goes on with it")
     say(f"run {run.id} was {run.state}" if run.error is None else f"run {run.id} {run.state}: {run.error}")
+    if run.trained:
+        say(f"its model is complete: `labeler prelabel {project.name}` goes on with it")
+    if run.can_resume:
+        say(f"`labeler resume {project.name}` goes on with it")
     return 130 if run.state == "cancelled" else 2 if run.exit_code == 2 else 1
 
 

@@ -11,10 +11,10 @@ FULL = 20_000_000
 
 #: What to do about what `mdmd` calls a kind of error in error.json.
 REMEDIES = {
-    "memory": "close other programs, or choose a smaller encoder under Advanced; then resume it or train again",
-    "disk": "make room (deleting old runs makes some); then resume it or train again",
-    "weights": "name another file under Advanced, or none, and train again",
-    "picture": "put the files back, or skip their faces on the Label page, and start again",
+    "memory": "close other programs, or choose a smaller encoder under Advanced",
+    "disk": "make room (deleting old runs makes some)",
+    "weights": "name another file under Advanced, or none",
+    "picture": "put the files back, or skip their faces on the Label page",
 }
 #: What the system says, where nobody could say it in error.json.
 KINDS = {
@@ -39,7 +39,7 @@ def why_failed(code: int, told: Mapping[str, Any] | None, output: str, free: int
     if told is None and code < 0:
         return _by_signal(-code)
     if told is None and code == 130:
-        return "its process was told to end, by the system or another program; resume it to go on"
+        return "its process was told to end, by the system or another program"
     if kind is None and free < FULL:
         kind, said = "disk", f"the disk is full ({said})" if said else "the disk is full"
     if kind in REMEDIES:
@@ -58,14 +58,14 @@ def _by_signal(number: int) -> str:
     if number == signal.SIGKILL:
         return (
             "its process was killed (signal 9), by the system most often because memory ran out: close other programs "
-            "or choose a smaller encoder; then resume it or train again"
+            "or choose a smaller encoder"
         )
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
     if number in CRASHES:
-        return f"its process crashed ({name}); resume it to go on, and try without the GPU if it happens again"
+        return f"its process crashed ({name}); try without the GPU if it happens again"
     if number == signal.SIGBUS:
         return f"its process crashed ({name}), as when a disk is full: {REMEDIES['disk']}"
-    return f"its process was ended by {name}, by the system or another program; resume it to go on"
+    return f"its process was ended by {name}, by the system or another program"

@@ -64,7 +64,7 @@ def consequences(project: Project, run: Run) -> list[str]:
 def delete(project: Project, run_id: str) -> int:
     """Delete a run's folder for good; returns the bytes that were freed. Its predictions and all labels stay.
 
-    Raises NotFoundError, and ConflictError for a run that is active or that an active one predicts with.
+    Raises NotFoundError, and ConflictError for a run that is active, or that an active one predicts with or measures.
     """
     run = jobs.find(project, run_id)
     if run.active:
@@ -72,6 +72,8 @@ def delete(project: Project, run_id: str) -> int:
     for other in jobs.runs(project):
         if other.active and str(run.folder.resolve()) in _words(other.folder):
             raise ConflictError(f"run {other.name} is using the model of run {run.name}; wait for it or cancel it")
+        if other.active and other.of == run.id:
+            raise ConflictError(f"run {other.name} is measuring the learning curve of run {run.name}; cancel it first")
     with contextlib.suppress(DataError):  # predictions that cannot be used keep no run from going
         jobs.collect(project)
     size = size_of(run)

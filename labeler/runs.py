@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ BROKEN = ("failed", "cancelled", "interrupted")
 RESUMED = "=== resumed"
 #: The file that says that a part of a learning curve has been measured.
 PART_DONE = "metrics.json"
+#: What run.json always says; a file that does not is none of ours.
+RECORD = frozenset(
+    ("id", "kind", "created_at", "images", "faces", "source", "preset", "minutes", "pid", "process_started")
+)
 #: The file that a broken-off training goes on from.
 KEPT_STATE = "resume.safetensors"
 
@@ -100,15 +105,15 @@ class Run:
         """Whether the same commands would go on where they were broken off, or begin if they never did."""
         if self.kind != "train" or self.state not in BROKEN:
             return False
-        # A source's state is kept beside its base, whichever run was learning it.
+        # A source is drawn anew; its state is kept beside its base, whichever run was learning it.
         never_began = self.stage is None and self.state != "failed"
-        return (self.folder / KEPT_STATE).is_file() or self.stage == "base" or never_began
+        return (self.folder / KEPT_STATE).is_file() or self.stage in ("source", "base") or never_began
 
 
 def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     """The run in `folder`, or None for a folder without a readable run.json."""
     record = _json(folder / "run.json")
-    if record is None:
+    if record is None or not record.keys() >= RECORD:
         return None
     now = time.time() if now is None else now
     ended = _json(folder / "exit.json")
@@ -213,19 +218,16 @@ def process_started(pid: int) -> str | None:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
-        return None if Path("/proc/self/stat").exists() else _alive(pid)
+        return None if Path("/proc/self/stat").exists() else started_by_ps(pid)
     return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
-def _alive(pid: int) -> str | None:
-    """For systems without /proc: the bare id says that somebody is there."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return "alive"
-    except OSError:
-        return None
-    return "alive"
+def started_by_ps(pid: int) -> str | None:
+    """`process_started` for systems without /proc, such as macOS; to the second, as `ps` has it."""
+    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    found = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
+    state, _, started = found.stdout.strip().partition(" ")
+    return None if found.returncode or not state or state[0] in "ZX" else " ".join(started.split())
 
 
 def _stage(events: list[dict[str, Any]]) -> str | None:

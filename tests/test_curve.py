@@ -219,10 +219,12 @@ def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project
     (stand_in / "hold").touch()
     start_curve(project, "001")
     wait(project, lambda run: run.step == 3)
-    housekeeping.delete(project, "001")
+    with pytest.raises(ConflictError, match="run 002 is measuring the learning curve of run 001; cancel it first"):
+        housekeeping.delete(project, "001")
     (stand_in / "go").touch()
     run = wait(project, over)
     assert (run.state, run.measured) == ("done", 3)
+    housekeeping.delete(project, "001")
     page = live_html(project, run, None)
     assert "Training 001 has been deleted, and its report with it" in page
     assert "href" not in page

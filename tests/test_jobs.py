@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from distributed import w300
 
 from labeler import jobs, supervisor
 from labeler.project import Project
-from labeler.runs import Run, process_started, read_run
+from labeler.runs import Run, process_started, read_run, started_by_ps
 from labeler.sources import DRAWN, Source, Sources
 from labeler.store import ConflictError, NotFoundError
 from labeler.workspace import Workspace
@@ -220,6 +221,22 @@ def test_a_later_process_with_the_same_id_is_not_the_run(project: Project, tmp_p
     assert (starting.state, later.state) == ("running", "interrupted")
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps")
+def test_without_proc_ps_tells_a_process_from_a_later_one():
+    first = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = started_by_ps(first.pid)
+    assert started
+    assert started_by_ps(first.pid) == started
+    assert started != started_by_ps(1)
+    first.kill()
+    end = time.monotonic() + 10
+    while started_by_ps(first.pid) and time.monotonic() < end:  # a zombie, that nobody has collected
+        time.sleep(0.02)
+    assert started_by_ps(first.pid) is None
+    first.communicate()
+    assert started_by_ps(first.pid) is None
+
+
 def test_a_zombie_is_dead():
     pid = os.fork()
     if pid == 0:
@@ -238,6 +255,8 @@ def test_half_written_lines_and_files_do_not_disturb(project: Project):
     assert wait(project, over).warnings == ["m"]
     (run.folder / "metrics.json").write_text("{")
     (project.runs / "077").mkdir()
+    (project.runs / "078").mkdir()
+    (project.runs / "078" / "run.json").write_text("{}")
     (project.runs / "notes").mkdir()
     assert [run.id for run in jobs.runs(project)] == ["001"]
 

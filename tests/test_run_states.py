@@ -187,6 +187,16 @@ if (run / "stop").exists(): (run / "stop").unlink()
     return wait(project, over)
 
 
+@pytest.mark.parametrize("stage", ["source", "base"])
+def test_a_training_that_broke_off_before_its_own_landmarks_goes_on(project: Project, stage: str) -> None:
+    code = LOG + f"event(event='start', stage={stage!r})\nif not (run / 'go').exists(): sys.exit(1)"
+    run = python_run(project, code)
+    assert wait(project, over).can_resume
+    (run.folder / "go").touch()
+    jobs.resume(project, run.id)
+    assert wait(project, over).state == "done"
+
+
 def test_a_resumed_run_is_told_by_its_newest_try(project: Project) -> None:
     first = broken(project)
     assert (first.state, first.error, first.can_resume) == ("failed", "lightning struck", True)
