@@ -123,13 +123,18 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions.
 
     Points of the source "accepted_unseen" are predictions that a person has accepted without looking at them.
+    `point_sources` has each landmark's; one with a source but without coordinates was said to be absent.
     """
     points, predictions, annotators = store.points(), store.predictions(), store.annotators()
     ids = dataset.definition.ids
     found = {}
     for sample in dataset.samples:
         labels = {key: p for key, p in points.get(sample.face_id, {}).items() if key in ids and p.v > 0}
-        attributes: dict[str, Any] = {"sources": dict(Counter(point.source for point in labels.values()))}
+        said = points.get(sample.face_id, {})
+        attributes: dict[str, Any] = {
+            "sources": dict(Counter(point.source for point in labels.values())),
+            "point_sources": [said[key].source if key in said else None for key in ids],
+        }
         if sample.face_id in annotators:
             attributes["annotators"] = annotators[sample.face_id]
         covariance: list[Any] = [None] * len(ids)
@@ -144,14 +149,22 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
 
 
 def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
-    """A COCO-keypoint file picture by picture, a picture without any face as one unlabeled sample. Raises DataError."""
+    """A COCO-keypoint file picture by picture, a picture without any face as one unlabeled sample. Raises DataError.
+
+    What an export of the tool says of how labels came about (`provenance`) stands in `extra["point_sources"]`.
+    """
     dataset = read_coco(path)
     coco = json.loads(path.read_text(encoding="utf-8"))
+    n = len(dataset.definition.landmarks)
+    told = [
+        replace(s, extra={"point_sources": _sources(r, n)})
+        for s, r in zip(dataset.samples, coco["annotations"], strict=True)
+    ]
     used = {sample.image_id for sample in dataset.samples}
     bare = [{"id": k + 1, "image_id": image["id"]} for k, image in enumerate(coco["images"]) if image["id"] not in used]
     others = from_coco({**coco, "annotations": bare}, folder=path.parent, name=dataset.name, where=path.name)
     pictures: dict[int, list[Sample]] = {}
-    for sample in (*dataset.samples, *others.samples):
+    for sample in (*told, *others.samples):
         pictures.setdefault(sample.image_id, []).append(sample)
     return dataset.definition, list(pictures.values())
 
@@ -170,8 +183,27 @@ def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, 
 
 
 def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
-    """The labeled points of `sample` by landmark id; `ids` gives the id of each of its landmarks."""
+    """The labels of `sample` by landmark id; `ids` gives the id of each of its landmarks. All are "imported", but what
+    was accepted unseen stays that."""
+    sources = sample.extra.get("point_sources", [None] * len(ids))
+    found = {
+        key: Point(None, None, 0, "imported") for key, source in zip(ids, sources, strict=True) if source is not None
+    }
     if sample.annotation is None:
-        return {}
-    rows = zip(ids, sample.annotation.points, sample.annotation.visibility, strict=True)
-    return {key: Point(float(x), float(y), int(v), "imported") for key, (x, y), v in rows if v > 0}
+        return found
+    rows = zip(ids, sample.annotation.points, sample.annotation.visibility, sources, strict=True)
+    labels = {
+        key: Point(float(x), float(y), int(v), UNSEEN if source == UNSEEN else "imported")
+        for key, (x, y), v, source in rows
+        if v > 0
+    }
+    return {**found, **labels}
+
+
+def _sources(record: Mapping[str, Any], n: int) -> list[str | None]:
+    """The `point_sources` of an annotation of n landmarks; nothing where it has none that are sound."""
+    attributes = record.get("attributes")
+    found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
+    if isinstance(found, list) and len(found) == n and all(s is None or isinstance(s, str) for s in found):
+        return found
+    return [None] * n

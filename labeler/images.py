@@ -29,6 +29,11 @@ class Ingested:
     height: int
 
 
+def shown_name(path: Path) -> str:
+    """The file's name as text; bytes that are none (names from old archives) are replaced."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's bytes; raises DataError when it cannot be read."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from labeler import schema
 from labeler.checks import LabelChecks
 from labeler.dataset import boxed_by_labels, labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.features import cutout
-from labeler.images import ingest, sha256_of
+from labeler.history import Seen
+from labeler.images import ingest, sha256_of, shown_name
 from labeler.looks import Looks
 from labeler.originals import Originals
 from labeler.pace import seconds_a_face, seconds_a_look
@@ -23,7 +24,7 @@ from labeler.proposals import Proposals
 from labeler.ranking import Standing, looks, standing
 from labeler.repeats import Repeats
 from labeler.screen_copies import WIDTHS, ScreenCopies
-from labeler.store import Face, Picture, Point, StorageError, Store
+from labeler.store import ConflictError, Face, Picture, Point, StorageError, Store
 from labeler.suggest import Suggester
 from mdmd.atomic import write_json
 from mdmd.pictures import open_picture, pictures_in, upright_size
@@ -178,7 +179,7 @@ class Project:
             try:
                 _, new = self.add_picture(file)
             except DataError as error:
-                refused.append((file.name, str(error)))
+                refused.append((shown_name(file), str(error)))
             else:
                 added += new
                 already += not new
@@ -197,7 +198,7 @@ class Project:
             try:
                 picture = self.store.add_image(
                     stored.file_name,
-                    name=path.name,
+                    name=shown_name(path),
                     width=stored.width,
                     height=stored.height,
                     sha256=digest,
@@ -207,6 +208,9 @@ class Project:
                 )
             except BaseException:
                 (self.images / stored.file_name).unlink()
+                known = self.store.image_by_hash(digest)  # another process may have been faster
+                if known:
+                    return known, False
                 raise
             self.originals.remember(picture)
         return picture, True
@@ -339,9 +343,9 @@ class Project:
         if self.definition is None:
             self.store.save_definition(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
         ids = landmark_ids(theirs, self._defined(), path.name)
-        labeled = {face.picture for face in self.standings() if face.labeled}
         added = faces = points = already = 0
         refused = []
+        met: dict[int, int] = {}  # by picture: how many of its faces are this file's
         for samples in pictures:
             try:
                 self._check_place(samples[0].path, path)
@@ -350,15 +354,23 @@ class Project:
                 refused.append((samples[0].file_name, str(error)))
                 continue
             added += new
-            if picture.id in labeled:
+            present = self.store.faces(picture.id)
+            if picture.id not in met and any(self.store.points(face.id) for face in present):
                 already += 1
                 continue
-            for face_id, sample in zip(self._faces_for(picture, samples, new), samples, strict=True):
-                labels = labels_of(sample, ids)
-                if labels:
-                    self.store.edit_points(face_id, labels, source="imported")
-                    faces += 1
-                    points += len(labels)
+            labels = [labels_of(sample, ids) for sample in samples]
+            before = met.get(picture.id, 0)
+            if before:  # The file has this picture under another number too: only what has labels is a face of its own.
+                samples, labels = _labeled_ones(samples, labels)
+            if any(labels):
+                met[picture.id] = before + len(samples)
+            try:
+                for k, (sample, places) in enumerate(zip(samples, labels, strict=True), start=before):
+                    self._import_face(picture, present[k] if k < len(present) else None, sample, places, new=new)
+                    faces += bool(places)
+                    points += sum(place.v > 0 for place in places.values())
+            except ConflictError:  # somebody is labeling it at this moment
+                already += 1
         return ImportReport(added, faces, points, already, refused)
 
     def _check_place(self, picture: Path, file: Path) -> None:
@@ -380,16 +392,21 @@ class Project:
         boxes = [sample.box for sample in samples]
         return self.add_picture(first.path, split=first.split, subject=first.group, boxes=boxes)
 
-    def _faces_for(self, picture: Picture, samples: list[Sample], new: bool) -> list[int]:
-        """Ids of the picture's faces, one for each of `samples`; those of a picture that was there get their boxes."""
-        present = [face.id for face in self.store.faces(picture.id)]
-        if not new:
-            for face_id, sample in zip(present, samples, strict=False):
-                if sample.annotation is not None:  # without one the box is only the picture's edge
-                    self.store.edit_box(face_id, sample.box)
-            for sample in samples[len(present) :]:
-                present.append(self.store.add_face(picture.id, sample.box))
-        return present[: len(samples)]
+    def _import_face(
+        self, picture: Picture, face: Face | None, sample: Sample, labels: Mapping[int, Point], *, new: bool
+    ) -> None:
+        """Write labels to `face`, or to one more of its picture; raises ConflictError where it has changed since.
+
+        The face of a picture that was there gets the box of its labels.
+        """
+        if face is None:
+            face_id = self.store.add_face(picture.id, sample.box)
+            if labels:
+                self.store.edit_points(face_id, labels, source="imported")
+        elif labels:
+            action = self.store.edit_points(face.id, labels, source="imported", seen=Seen(face.revision))
+            if not new and sample.annotation is not None:  # without one the box is only the picture's edge
+                self.store.edit_box(face.id, sample.box, seen=Seen(face.revision, [action]))
 
     def _defined(self) -> Definition:
         definition = self.definition
@@ -400,3 +417,8 @@ class Project:
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._defined()
         return Dataset(self.name, definition, samples_of(self.store, self.images, definition, faces))
+
+
+def _labeled_ones(samples: list[Sample], labels: list[dict[int, Point]]) -> tuple[list[Sample], list[dict[int, Point]]]:
+    kept = [k for k, places in enumerate(labels) if places]
+    return [samples[k] for k in kept], [labels[k] for k in kept]

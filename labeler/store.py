@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class ConflictError(DataError):
 
 
 class StorageError(DataError):
-    """The file system refused a write; nothing was changed."""
+    """The file system refused a write, and nothing was changed; or what it gave back cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,19 @@ class Store:
         self._clock = clock
         self._lock = threading.RLock()
         # Ten seconds for another process (`labeler import` beside an open page) to finish its transaction.
-        connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        try:
+            connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise _cannot_be_opened(path, error) from None
         try:
             self._db = Database(connection, strict=True)
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             migrate(self._db, where=str(path))
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise _cannot_be_opened(path, error) from None
         except sqlite3.DatabaseError as error:
             connection.close()
             raise DataError(f"{path} is not a usable label database: {error}") from None
@@ -150,8 +156,12 @@ class Store:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
+            except sqlite3.IntegrityError:
                 self._db.rollback()
+                raise
+            except sqlite3.DatabaseError as error:
+                with suppress(sqlite3.DatabaseError):
+                    self._db.rollback()
                 raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
             except BaseException:
                 self._db.rollback()
@@ -159,9 +169,12 @@ class Store:
 
     def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         with self._lock:
-            cursor = self._db.execute(sql, parameters)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            try:
+                cursor = self._db.execute(sql, parameters)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except sqlite3.DatabaseError as error:
+                raise StorageError(f"the labels could not be read: {error}") from error
 
     def stamp(self) -> tuple[int, int]:
         """A value that is another one after anything was written, here or by another process."""
@@ -209,7 +222,11 @@ class Store:
         return Picture(**rows[0])
 
     def image_by_hash(self, sha256: str) -> Picture | None:
-        rows = self._rows("SELECT id FROM images WHERE sha256 = ?", sha256)
+        """The picture that came from a file with this digest, or lies in the project as one: both are that picture."""
+        rows = self._rows(
+            "SELECT id FROM images WHERE sha256 = ? UNION SELECT image_id FROM picture_files WHERE sha256 = ?",
+            *(sha256, sha256),
+        )
         return self.image(rows[0]["id"]) if rows else None
 
     def file_digest(self, image_id: int) -> str | None:
@@ -717,6 +734,10 @@ class Store:
                 ),
             )
         return saved
+
+
+def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
+    return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")
 
 
 def _point(row: Mapping[str, Any]) -> Point | None:

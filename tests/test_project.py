@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +263,7 @@ def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tm
     assert record["keypoints"] == [6, 7, 2, 1, 1, 2, 0, 0, 0, 9, 10, 2]
     assert record["attributes"] == {
         "sources": {"accepted": 2, "corrected": 1},
+        "point_sources": ["accepted", "corrected", None, "accepted"],
         "annotators": ["ana", "ben"],
         "covariance": [[4, 1, 9], None, None, [4, 1, 9]],
     }
@@ -298,6 +301,107 @@ def test_an_export_imports_into_an_empty_project_and_a_second_time_changes_nothi
     again = other.import_coco(tmp_path / "x.json")
     assert (again.added, again.faces, again.already) == (0, 0, 1)
     assert other.store.points() == before
+
+
+def test_what_a_person_said_of_points_comes_back_with_an_export(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    project.store.edit_points(1, {1: Point(1, 2, 2), 2: Point(3, 4, 2, "accepted_unseen"), 3: Point(None, None, 0)})
+    project.export(tmp_path / "x.json")
+    other = Workspace(tmp_path / "projects").create("other")
+    assert other.import_coco(tmp_path / "x.json").points == 2
+    assert other.store.points() == {
+        1: {
+            1: Point(1, 2, 2, "imported"),
+            2: Point(3, 4, 2, "accepted_unseen"),
+            3: Point(None, None, 0, "imported"),
+        }
+    }
+
+
+@pytest.mark.parametrize("spoiled", [7, {}, {"point_sources": "placed"}, {"point_sources": [1, 2, 3, 4]}])
+def test_sources_that_are_none_are_passed_over(tmp_path: Path, spoiled: object):
+    path = coco_file(tmp_path / "set")
+    record = json.loads(path.read_text())
+    record["annotations"][0]["attributes"] = spoiled
+    path.write_text(json.dumps(record))
+    project = make_project(tmp_path, pictures=0)
+    assert project.import_coco(path).points == 3
+
+
+def test_a_projects_own_export_brings_in_no_picture_again(tmp_path: Path):
+    """Pictures that were converted on their way in are known by what lies in the project, too."""
+    project = make_project(tmp_path, pictures=1)
+    project.add_pictures([write_picture(tmp_path / "in" / "clear.png", mode="RGBA", color=(9, 9, 9, 99))])
+    label_face(project, 1)
+    label_face(project, 2)
+    project.export(tmp_path / "x.json")
+    report = project.import_coco(tmp_path / "x.json")
+    assert (report.added, report.faces, report.already) == (0, 0, 2)
+    assert len(project.store.images()) == 2
+
+
+def test_one_picture_under_two_numbers_keeps_all_its_faces(tmp_path: Path):
+    path = coco_file(tmp_path / "set")
+    record = json.loads(path.read_text())
+    record["images"] += [{**record["images"][0], "id": number} for number in (20, 21, 22)]  # the last without a face
+    first = record["annotations"][0]
+    record["annotations"] += [
+        {**first, "id": 8, "image_id": 20, "keypoints": [50, 2, 2] * 4, "bbox": [45, 1, 9, 9]},
+        {**first, "id": 9, "image_id": 21, "keypoints": [20, 2, 2] * 4, "bbox": [15, 1, 9, 9]},
+    ]
+    path.write_text(json.dumps(record))
+    project = make_project(tmp_path, pictures=0)
+    report = project.import_coco(path)
+    assert (report.added, report.faces, report.already) == (2, 3, 0)
+    picture = next(p for p in project.store.images() if p.name == "a.png")
+    faces = project.store.faces(picture.id)
+    assert [face.box.x for face in faces] == [1, 45, 15]
+    assert [project.store.points(face.id)[face.id][1].x for face in faces] == [1, 50, 20]
+    again = project.import_coco(path)
+    assert (again.faces, len(project.store.faces(picture.id))) == (0, 3)
+
+
+def test_what_a_person_labels_during_an_import_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = coco_file(tmp_path / "set")
+    project = make_project(tmp_path, pictures=0)
+    project.add_pictures([tmp_path / "set" / "images" / "a.png"])
+    person = Workspace(tmp_path / "projects").open("faces")
+    read = project.store.points
+
+    def labeled_just_then(face_id: int | None = None) -> dict[int, dict[int, Point]]:
+        found = read(face_id)
+        if not person.store.points(1):
+            person.store.edit_points(1, {1: Point(1.5, 2.5, 2)})
+        return found
+
+    monkeypatch.setattr(project.store, "points", labeled_just_then)
+    report = project.import_coco(path)
+    assert (report.faces, report.already) == (0, 1)
+    assert read(1)[1] == {1: Point(1.5, 2.5, 2)}
+    assert project.store.face(1).box == Box(0, 0, 64, 48)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text on this system")
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    odd = write_picture(tmp_path / "in" / "a.png").rename(tmp_path / "in" / os.fsdecode(b"caf\xe9.png"))
+    odd.with_name(os.fsdecode(b"no\xe9.png")).write_text("no picture")
+    report = project.add_pictures([tmp_path / "in"])
+    assert report.added == 1
+    assert [name for name, _ in report.refused] == ["no\ufffd.png"]
+    assert project.store.images()[0].name == "caf\ufffd.png"
+
+
+def test_two_processes_may_add_one_picture_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    project = make_project(tmp_path, pictures=0)
+    other = Workspace(tmp_path / "projects").open("faces")
+    picture = write_picture(tmp_path / "in" / "a.png")
+    find = project.store.image_by_hash
+    monkeypatch.setattr(
+        project.store, "image_by_hash", lambda digest: find(digest) or (other.add_picture(picture), None)[1]
+    )
+    assert project.add_picture(picture) == (other.store.image(1), False)
+    assert [file.name for file in project.images.iterdir()] == [other.store.image(1).file_name]
 
 
 def test_a_picture_without_faces_in_the_file_keeps_the_box_that_a_person_drew(tmp_path: Path):

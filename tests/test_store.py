@@ -328,6 +328,32 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
         Store(tmp_path / "labels.db")
 
 
+def test_a_damaged_page_is_one_sentence(tmp_path: Path):
+    store = Store(tmp_path / "labels.db")
+    for number in range(200):
+        face = add_face(store, f"{number}.png")
+        store.edit_points(face, {1: Point(number, 1, 2)})
+    store.close()
+    database = sqlite3.connect(tmp_path / "labels.db")
+    [(page,)] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'point_edits'")
+    [(size,)] = database.execute("PRAGMA page_size")
+    database.close()
+    with (tmp_path / "labels.db").open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes([7]) * size)
+    store = Store(tmp_path / "labels.db")
+    with pytest.raises(StorageError, match="the labels could not be read: "):
+        store.points()
+    with pytest.raises(StorageError):
+        store.edit_points(1, {1: Point(9, 9, 2)})
+    store.close()
+
+
+def test_a_folder_that_takes_no_files_is_not_called_a_broken_database(tmp_path: Path):
+    with pytest.raises(StorageError, match=r"cannot be opened for writing: .*read-only, or the disk full"):
+        Store(tmp_path / "no folder" / "labels.db")
+
+
 def test_a_skip_is_an_edit_that_undo_takes_back_and_labels_stay(store: Store, tmp_path: Path):
     face = add_face(store)
     store.edit_points(face, {1: Point(1, 1, 2)})
