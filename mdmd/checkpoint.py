@@ -23,6 +23,8 @@ from mdmd.records import DataError, Definition
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
+#: What model.json always has.
+RECORD = frozenset(("format", "target", "model", "heads", "history"))
 
 
 @dataclass
@@ -44,7 +46,9 @@ class Checkpoint:
         return self.calibrations.get(head, Calibration())
 
     def add_head(self, name: str, definition: Definition) -> None:
-        """A new head of the model, in place of one of that name; what was measured of that one goes with it."""
+        """A new head of the model; one of that name keeps what it has learned as the `earlier` one."""
+        if name in self.model.definitions:
+            self.model.rename_head(name, earlier(name))
         self.model.add_head(name, definition)
         self.calibrations.pop(name, None)
 
@@ -66,12 +70,21 @@ class Checkpoint:
         write_json(folder / "model.json", record)
 
 
+def earlier(name: str) -> str:
+    """What the head `name` of a base is called while a new head of that name begins from it."""
+    return f"{name} (earlier)"
+
+
 def load(folder: Path) -> Checkpoint:
     """The checkpoint in `folder`; DataError says what is missing or broken."""
     if not (folder / "model.json").is_file():
         raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
     try:
         record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not record.keys() >= RECORD:
+            raise DataError(
+                f"{folder / 'model.json'} does not describe a model; wanted the keys {', '.join(sorted(RECORD))}"
+            )
         state = load_file(folder / WEIGHTS)
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise DataError(f"the model in {folder} is not readable: {error}") from None

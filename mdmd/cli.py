@@ -275,7 +275,7 @@ def _experiment_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--weights",
         metavar="FILE",
-        default=os.environ.get("MDMD_WEIGHTS"),
+        default=os.environ.get("MDMD_WEIGHTS") or None,
         help="the encoder's weights as in train, for all rows but those about other encoders",
     )
     command.add_argument(
@@ -347,7 +347,7 @@ def _training_options(command: argparse.ArgumentParser, *, out: str) -> None:
     command.add_argument(
         "--weights",
         metavar="FILE",
-        default=os.environ.get("MDMD_WEIGHTS"),
+        default=os.environ.get("MDMD_WEIGHTS") or None,
         help="the encoder's weights as safetensors, 'none', or for adapt 'starter' (default: $MDMD_WEIGHTS, else "
         "timm's download, else for adapt the starter)",
     )

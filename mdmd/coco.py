@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -12,6 +13,10 @@ import numpy as np
 
 from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Sample, box_of_points
 
+#: What a text in JSON may hold and no file can.
+SURROGATE = re.compile("[\ud800-\udfff]")
+#: A box may be so many times as large as its picture.
+FARTHEST = 100
 #: Stands in `attributes.source` of an annotation that a model made and nobody has looked at.
 PREDICTED = "predicted"
 
@@ -66,6 +71,9 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
             _check_whole(record[key], key, least, label)
         if record["id"] in images:
             raise DataError(f"{label}: the id stands twice")
+        for key in ("split", "group"):
+            if not isinstance(record.get(key), str | int | None) or SURROGATE.search(str(record.get(key))):
+                raise DataError(f"{label}: {key} is {record[key]!r}, wanted a name")
         images[record["id"]] = record
         paths[record["id"]] = _picture(folder, record["file_name"], image_folder, label)
 
@@ -94,14 +102,19 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
                 height=int(image["height"]),
                 box=_box(record.get("bbox"), annotation, image, label),
                 annotation=annotation,
-                split=str(record.get("split", image.get("split", "train"))),
-                group=str(image.get("group", image["file_name"])),
+                split=_named(record.get("split"), image.get("split"), "train"),
+                group=_named(image.get("group"), image["file_name"]),
                 image_id=int(image["id"]),
                 face_id=int(record.get("id", 0)),
                 extra=_extra(image, record, label),
             )
         )
     return Dataset(name, definition, tuple(samples))
+
+
+def _named(*names: Any) -> str:
+    """The first that is one."""
+    return str(next(name for name in names if name is not None))
 
 
 def _record_label(record: Any, what: str, position: int) -> str:
@@ -113,19 +126,21 @@ def _record_label(record: Any, what: str, position: int) -> str:
 
 def _check_whole(value: Any, key: str, least: int, label: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not float(value).is_integer() or value < least:
+    if not number or not least <= value < 2**53 or value != int(value):
         raise DataError(f"{label}: {key} is {value!r}, wanted a whole number from {least} on")
 
 
 def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
-    _check_file_name(file_name, label)
+    check_file_name(file_name, label)
     places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
     return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
 
 
-def _check_file_name(file_name: Any, label: str) -> None:
+def check_file_name(file_name: Any, label: str) -> None:
+    """Raises DataError, beginning with `label`, for what cannot be the name of a picture in a COCO file."""
     # Windows paths know both kinds of slashes and drives, so one check holds on every system.
-    relative = PureWindowsPath(file_name) if isinstance(file_name, str) else PureWindowsPath()
+    sound = isinstance(file_name, str) and "\0" not in file_name and not SURROGATE.search(file_name)
+    relative = PureWindowsPath(file_name) if sound else PureWindowsPath()
     if not relative.parts or relative.anchor or ".." in relative.parts:
         raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
 
@@ -147,25 +162,37 @@ def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
     if not isinstance(keypoints, list) or len(keypoints) != 3 * n:
         found = len(keypoints) if isinstance(keypoints, list) else repr(keypoints)
         raise DataError(f"{label}: found {found} keypoint numbers, wanted {3 * n} (x, y, v of {n} landmarks)")
-    if not all(isinstance(number, int | float) for number in keypoints):
+    unlabeled = [v == 0 for v in keypoints[2::3] for _ in "xyv"]
+    if not all(
+        isinstance(k, int | float) or (k is None and free) for k, free in zip(keypoints, unlabeled, strict=True)
+    ):
         raise DataError(f"{label}: keypoints hold something that is not a number")
-    table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
-    if not np.isfinite(table).all():
-        raise DataError(f"{label}: keypoints hold a number that is not finite")
+    try:
+        table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
+    except OverflowError:
+        raise DataError(f"{label}: keypoints hold a number that no picture has room for") from None
     bad = np.flatnonzero(~np.isin(table[:, 2], (0, 1, 2)))
     if len(bad):
         raise DataError(f"{label}: landmark {bad[0]} has visibility {table[bad[0], 2]:g}, wanted 0, 1 or 2")
+    table[table[:, 2] == 0] = 0  # the coordinates of what is not labeled mean nothing
+    if not np.isfinite(table).all():
+        raise DataError(f"{label}: keypoints hold a number that is not finite")
     return Annotation(table[:, :2].copy(), table[:, 2].astype(np.int64)) if table[:, 2].any() else None
 
 
 def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], label: str) -> Box:
     if bbox is not None:
         try:
-            x, y, w, h = (float(v) for v in bbox)
-        except (TypeError, ValueError):
+            x, y, w, h = (float(v) for v in (bbox if not isinstance(bbox, str) else ()))
+        except (TypeError, ValueError, OverflowError):
             raise DataError(f"{label}: bbox {bbox!r} is not x, y, width, height") from None
         if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
             raise DataError(f"{label}: bbox {bbox!r} must be finite with width and height above 0")
+        if max(w, h, abs(x), abs(y)) > FARTHEST * max(image["width"], image["height"]):
+            raise DataError(
+                f"{label}: bbox {bbox!r} reaches more than {FARTHEST} times the size of its picture of "
+                f"{image['width']} x {image['height']} pixels"
+            )
         return Box(x, y, w, h)
     if annotation is not None:
         tight = box_of_points(annotation.points[annotation.labeled])
@@ -200,7 +227,7 @@ def to_coco(
     images: dict[str, dict[str, Any]] = {}
     annotations = []
     for sample in samples:
-        _check_file_name(sample.file_name, _face_label(sample))
+        check_file_name(sample.file_name, _face_label(sample))
         image = images.setdefault(
             sample.file_name,
             {

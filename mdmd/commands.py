@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mdmd import bases, checkpoint, comparison
 from mdmd.atomic import write_json, writes_files
-from mdmd.coco import read_coco
+from mdmd.calibrate import Calibration
+from mdmd.coco import check_file_name, read_coco
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.evaluate import FlagRule, counterparts, evaluate, plain
 from mdmd.experiments import Experiment, launch_process
@@ -23,6 +24,7 @@ from mdmd.predict import compute_device, find_boxes, predict
 from mdmd.predicted import predicted_coco
 from mdmd.pretrain import STARTER_TRAIN, Drawing, pretrain
 from mdmd.processes import Processes, launched
+from mdmd.readers import picture_problem
 from mdmd.records import Box, DataError, Dataset, Definition, Prediction, Sample
 from mdmd.resume import Keep
 from mdmd.runlog import RunLog
@@ -30,7 +32,7 @@ from mdmd.schedule import Budget
 from mdmd.sources import Sources, default_home, report, warnings
 from mdmd.stop import StopFile
 from mdmd.tables import TABLES
-from mdmd.train import adapt, fewer_faces, train
+from mdmd.train import adapt, enough_faces, fewer_faces, train
 
 #: The file in a run's folder that a broken-off run goes on from.
 STATE = "resume.safetensors"
@@ -140,6 +142,8 @@ def run_train(options: argparse.Namespace) -> None:
     """`mdmd train`."""
     chosen = preset(options.preset, encoder=options.encoder, settings=options.settings)
     datasets, unusable = _read_all(options.data)
+    for dataset in datasets:
+        enough_faces(dataset)
     with _open_run(options, unusable) as (log, processes):
         plan = _plan(options, chosen, processes)
         _leave(train(datasets, chosen.model, plan, log), chosen, options)
@@ -155,6 +159,8 @@ def run_adapt(options: argparse.Namespace) -> None:
     (target, *sources), unusable = _read_all([options.target, *options.source])
     if options.train_faces is not None:
         target = fewer_faces(target, options.train_faces, options.seed)
+    for dataset in (target, *sources):
+        enough_faces(dataset)  # before a finished run in the same folder is touched
     base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
     with _open_run(options, unusable) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds, learn_share=options.learn_share)
@@ -217,7 +223,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         if not samples:
             raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
     made.model.to(compute_device())
-    calibration = made.calibration(head)
+    calibration = _calibration(made, head)
     raw = predict(made.model, samples, head)
     found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
     predictions = [Prediction(p.points[order], p.covariance[order]) for p in found]
@@ -249,10 +255,11 @@ def run_predict(options: argparse.Namespace) -> None:
         raise DataError("name either pictures (or folders of them), or --faces F.json")
     made = checkpoint.load(options.model)
     head = options.head or made.target
-    definition, calibration = made.model.head_definition(head), made.calibration(head)
+    definition, calibration = made.model.head_definition(head), _calibration(made, head)
     options.out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
     unusable: dict[Path, str] = {}
-    samples = _bare_pictures(options.pictures, unusable) if options.pictures else read_coco(options.faces).samples
+    samples = _bare_pictures(options.pictures, unusable) if options.pictures else _faces(options.faces, unusable)
+    samples = [s for s in samples if s.path not in unusable]
     made.model.to(compute_device())
     if options.find_boxes:
         samples = _with_found_boxes(made, samples, head, unusable)
@@ -281,6 +288,17 @@ def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> 
     sentence = f"{len(problems):,} picture{' is' if len(problems) == 1 else 's are'} left out: {named}"
     print(f"mdmd: warning: {sentence}", file=sys.stderr)
     log.warn(sentence, said=True)
+
+
+def _calibration(made: checkpoint.Checkpoint, head: str) -> Calibration:
+    """Of `head`; says so where it has none."""
+    if head not in made.calibrations:
+        print(
+            f"mdmd: warning: head {head!r} was not calibrated on held-out faces: its ellipses and flags are the "
+            "network's own word",
+            file=sys.stderr,
+        )
+    return made.calibration(head)
 
 
 def _with_found_boxes(
@@ -343,20 +361,33 @@ def run_experiment(options: argparse.Namespace) -> None:
     print(comparison.markdown(experiment))
 
 
+def _faces(file: Path, unusable: MutableMapping[Path, str]) -> Sequence[Sample]:
+    """The faces of a COCO file; a picture that is not the one it describes gets its reason in `unusable`."""
+    samples = read_coco(file).samples
+    for sample in {s.path: s for s in samples}.values():
+        problem = picture_problem(sample)
+        if problem is not None:
+            unusable[sample.path] = problem
+    return samples
+
+
 def _bare_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -> list[Sample]:
     """A face that fills each picture; their names are their paths under the folder that holds them all.
 
-    What is no picture gets its reason in `unusable`.
+    What is no picture, or has a name that no COCO file can hold, gets its reason in `unusable`.
     """
     samples = []
-    files = [file.resolve() for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+    given = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in given))  # links keep their own names
     root = os.path.commonpath([file.parent for file in files])
     for file in files:
+        name = file.relative_to(root).as_posix()
         try:
+            check_file_name(name, f"picture {file}")
             width, height = picture_size(file)
-        except PictureError as error:
-            unusable[file] = str(error)
+        except DataError as error:
+            unusable[file] = str(error).encode(errors="replace").decode()
             continue
         whole = Box(0.0, 0.0, float(width), float(height))
-        samples.append(Sample(file, file.relative_to(root).as_posix(), width, height, whole))
+        samples.append(Sample(file, name, width, height, whole))
     return samples

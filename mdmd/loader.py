@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
@@ -31,18 +32,43 @@ from mdmd.records import Dataset, Definition, Sample
 MARGIN = 1.5
 #: Part of every key of the crop store; counts up when `face_pixels` gives other pixels.
 CUT_VERSION = 1
+#: A pixel of a crop is cut from a square of a picture no larger than this; larger pictures are made smaller first.
+COARSEST = 64
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
     """The crop's pixels (size, size, 3), antialiased; black where the crop leaves the picture."""
-    left, top = int(np.floor(crop.x)), int(np.floor(crop.y))
-    right, bottom = int(np.ceil(crop.x + crop.side)), int(np.ceil(crop.y + crop.side))
+    pixel = crop.side / crop.size
+    if pixel > COARSEST:  # of a picture that fills a few pixels of the crop no more is needed than these
+        k = int(pixel / COARSEST) + 1
+        picture, pixel = picture.reduce(k), pixel / k
+        crop = replace(crop, x=crop.x / k, y=crop.y / k, side=crop.side / k)
+    # Of a crop that leaves the picture only what can show it, or memory would go with the crop's side squared.
+    columns, rows = (
+        _reached(crop.x, pixel, crop.size, picture.width),
+        _reached(crop.y, pixel, crop.size, picture.height),
+    )
+    out = np.zeros((crop.size, crop.size, 3), dtype=np.uint8)
+    if not columns or not rows:
+        return out
+    inner_left, inner_top = crop.x + columns.start * pixel, crop.y + rows.start * pixel
+    inner_right, inner_bottom = crop.x + columns.stop * pixel, crop.y + rows.stop * pixel
+    left, top = int(np.floor(inner_left)), int(np.floor(inner_top))
+    right, bottom = int(np.ceil(inner_right)), int(np.ceil(inner_bottom))
     region = picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-    inner = (crop.x - left, crop.y - top, crop.x - left + crop.side, crop.y - top + crop.side)
-    shown = region.resize((crop.size, crop.size), Image.Resampling.BILINEAR, box=inner, reducing_gap=2.0)
-    return np.asarray(shown)
+    inner = (inner_left - left, inner_top - top, inner_right - left, inner_bottom - top)
+    shown = region.resize((len(columns), len(rows)), Image.Resampling.BILINEAR, box=inner, reducing_gap=2.0)
+    out[rows.start : rows.stop, columns.start : columns.stop] = np.asarray(shown)
+    return out
+
+
+def _reached(start: float, pixel: float, size: int, extent: int) -> range:
+    """Which of `size` pixels, each `pixel` long from `start` on, a picture from 0 to `extent` can show in: those it
+    reaches into, and one more on either side for the antialiasing."""
+    first, last = math.floor(-start / pixel) - 1, math.ceil((extent - start) / pixel) + 1
+    return range(max(0, min(first, size)), max(0, min(last, size)))
 
 
 def face_pixels(path: Path, crop: Crop) -> UInt8[np.ndarray, "3 S S"]:
@@ -112,7 +138,7 @@ class FaceCache:
         def cut_one(k: int) -> None:
             self._pixels(k)
 
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(cut_one, range(len(self))):
                 pass
 
@@ -220,17 +246,20 @@ def crops_ahead(
 
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Labeled training faces as (learned from, held out): `config.heldout_count` of them held out, never
-    splitting a group, at least one of each where there are two groups or more."""
+    """Labeled training faces as (learned from, held out): up to `config.heldout_count` of them held out, never
+    splitting a group; where every group is larger than that, the smallest, if it is at most half of all faces."""
     samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
-    groups = sorted({s.group for s in samples})
+    sizes = Counter(s.group for s in samples)
+    groups = sorted(sizes)
     order = np.random.default_rng(seed).permutation(len(groups))
     wanted = heldout_count(len(samples), share) if len(groups) > 1 else 0
     held: set[str] = set()
     taken = 0
-    for k in order[: len(groups) - 1]:
-        if taken >= wanted:
-            break
-        held.add(groups[k])
-        taken += sum(s.group == groups[k] for s in samples)
+    for group in (groups[k] for k in order):
+        if taken + sizes[group] <= wanted:
+            held.add(group)
+            taken += sizes[group]
+    if wanted and not held:
+        smallest = min((groups[k] for k in order), key=lambda group: sizes[group])
+        held = {smallest} if 2 * sizes[smallest] <= len(samples) else set()
     return tuple(s for s in samples if s.group not in held), tuple(s for s in samples if s.group in held)

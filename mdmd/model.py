@@ -80,6 +80,18 @@ class MDMD(nn.Module):
         if config.tokens != "group":
             _put(self.landmark_queries, self._position(name), learned_queries(count, channels))
 
+    def rename_head(self, old: str, new: str) -> None:
+        """Call a head by another name, which no other has."""
+        self.definitions = {new if name == old else name: d for name, d in self.definitions.items()}
+
+    def drop_head(self, name: str) -> None:
+        """Forget a head."""
+        position = self._position(name)
+        del self.heads[position]
+        if self.config.tokens != "group":
+            del self.landmark_queries[position]
+        del self.definitions[name]
+
     @torch.no_grad()
     def start_head(self, name: str, known: str, like: Sequence[int]) -> None:
         """Begin head `name` as landmarks `like` of head `known`, which must be of the same groups (-1: as it is)."""

@@ -19,11 +19,14 @@ import numpy as np
 from mdmd.coco import read_coco
 from mdmd.cofw import cofw_faces
 from mdmd.collector import Collector
+from mdmd.pictures import picture_size
 from mdmd.point_files import PICTURES, files_below, picture_beside, read_array, read_lines
-from mdmd.records import Box, DataError, Dataset, load_definition
+from mdmd.records import Annotation, Box, DataError, Dataset, Definition, Sample, load_definition
 
 #: The kind of any COCO-keypoint file.
 COCO = "coco"
+#: A label so many times the longer side of the face's box away from its middle is a slip, and costs a training dearly.
+FARTHEST_POINT = 5
 
 ORIGINS_OF_300W = ("afw", "helen", "lfpw", "ibug", "01_indoor", "02_outdoor")
 
@@ -41,11 +44,13 @@ PARE_FACES, PARE_TRAIN = 150, 100
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What was found: the usable faces, the pictures that are not there, and a sentence for each record that could
-    not be read, with file and line. What is missing or unreadable has left no face in the dataset."""
+    not be read, with file and line. What is missing or unreadable has left no face in the dataset. `far` are the faces
+    with labels that cannot be theirs, which are taken as not labeled."""
 
     dataset: Dataset
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    far: tuple[str, ...] = ()
 
 
 def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = False) -> Reading:
@@ -161,10 +166,10 @@ def _add_wflw(found: Collector, pictures: Path, columns: list[str], split: str) 
     left, top, right, bottom = numbers[196:200]
     found.add(
         pictures / columns[-1],
-        np.array(numbers[:196]).reshape(98, 2),
+        np.array(numbers[:196]).reshape(98, 2) - (1.0 if found.one_based else 0.0),
         split=split,
         subsets=tuple(name for name, flag in zip(WFLW_SUBSETS, flags, strict=True) if flag == "1"),
-        box=Box(left, top, right - left, bottom - top),
+        box=Box(left - found.one_based, top - found.one_based, right - left, bottom - top),
     )
 
 
@@ -265,11 +270,46 @@ def _mapped(line: str) -> tuple[str, int]:
 
 
 def _read_coco(path: Path, name: str) -> Reading:
-    """A COCO-keypoint file; faces whose picture is not there are left out."""
+    """A COCO-keypoint file; faces whose picture is not there, or another one than the file describes, are left out."""
     dataset = read_coco(path / "annotations.json" if path.is_dir() else path, name=name)
     missing = dict.fromkeys(s.file_name for s in dataset.samples if not s.path.is_file())
-    here = tuple(s for s in dataset.samples if s.file_name not in missing)
-    return Reading(replace(dataset, samples=here), tuple(missing))
+    first = {s.file_name: s for s in dataset.samples if s.file_name not in missing}
+    problems = {name: said for name, sample in first.items() if (said := picture_problem(sample))}
+    here, far = [], []
+    for sample in dataset.samples:
+        if sample.file_name not in missing and sample.file_name not in problems:
+            kept, names = _without_far_points(sample, dataset.definition)
+            here.append(kept)
+            far += [f"{sample.file_name}, face {sample.face_id}: {', '.join(names)}"] if names else []
+    return Reading(replace(dataset, samples=tuple(here)), tuple(missing), tuple(problems.values()), tuple(far))
+
+
+def picture_problem(sample: Sample) -> str | None:
+    """Why the picture of `sample` cannot be used as its file describes it; None where it can."""
+    try:
+        size = picture_size(sample.path)
+    except DataError as error:
+        return str(error)
+    if size == (sample.width, sample.height):
+        return None
+    return (
+        f"picture {sample.file_name}: the file says {sample.width} x {sample.height} pixels, but it has "
+        f"{size[0]} x {size[1]} when upright"
+    )
+
+
+def _without_far_points(sample: Sample, definition: Definition) -> tuple[Sample, list[str]]:
+    """`sample` without labels that lie more than FARTHEST_POINT of its boxes away, and their names."""
+    if sample.annotation is None:
+        return sample, []
+    box, labels = sample.box, sample.annotation
+    middle = np.array([box.x + box.w / 2, box.y + box.h / 2])
+    far = labels.labeled & (np.abs(labels.points - middle).max(axis=1) > FARTHEST_POINT * max(box.w, box.h))
+    if not far.any():
+        return sample, []
+    kept = Annotation(np.where(far[:, None], 0, labels.points), np.where(far, 0, labels.visibility))
+    names = [definition.landmarks[k] for k in np.flatnonzero(far)]
+    return replace(sample, annotation=kept if kept.labeled.any() else None), names
 
 
 def _photograph(stem: str) -> str:

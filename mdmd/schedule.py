@@ -19,8 +19,9 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise DataError("give a budget either in steps or in minutes")
-        if (self.steps is not None and self.steps < 1) or (self.minutes is not None and not self.minutes > 0):
-            raise DataError(f"a budget must be above zero, found {self.steps or self.minutes}")
+        given = self.minutes if self.steps is None else self.steps
+        if given is None or not 0 < given < math.inf:
+            raise DataError(f"a budget must be a number above zero, found {given}")
 
     def share(self, step: int, seconds: float, *, closing: float = 0.0) -> float:
         """How much of the run is over after `step` steps and `seconds`; 1 or more at the end.

@@ -49,7 +49,8 @@ class Sources:
 
     def open(self, given: Path) -> Reading:
         """What a command was given: the COCO file at this path, or else the dataset of this name. Raises DataError."""
-        if given.is_file() or given.suffix == ".json" or given.name != str(given):
+        folder = (given / "annotations.json").is_file() and str(given) not in self._records()
+        if given.is_file() or folder or given.suffix == ".json" or given.name != str(given):
             return self._read(COCO, given, default_name(given), one_based=False)
         return self.read(str(given))
 
@@ -69,6 +70,8 @@ class Sources:
         face of it can be used.
         """
         kind = kind or detect(path)
+        if one_based and kind == COCO:
+            raise DataError("--one-based is for text files that count from 1; COCO files count from 0")
         name = name or (default_name(path) if kind == COCO else kind)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise DataError(f"the name {name!r} of a dataset must be letters, digits, - and _; give it another")
@@ -166,8 +169,12 @@ def warnings(reading: Reading, *, named: int = 3) -> list[str]:
     """A sentence about missing pictures and one about unreadable records, where there are any; the first `named`
     of each are named."""
     said = []
-    for what, things in (("pictures are missing", reading.missing), ("records cannot be used", reading.problems)):
+    for what, things in (
+        ("pictures are missing, their faces are left out", reading.missing),
+        ("records cannot be used, their faces are left out", reading.problems),
+        ("faces have labels far away from them, which are taken as not labeled", reading.far),
+    ):
         if things:
             first = "; ".join([*things[:named], *(["..."] if len(things) > named else [])])
-            said.append(f"warning: {reading.dataset.name}: {len(things):,} {what}, their faces are left out: {first}")
+            said.append(f"warning: {reading.dataset.name}: {len(things):,} {what}: {first}")
     return said

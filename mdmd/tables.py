@@ -226,8 +226,9 @@ PAPER_TABLES: Mapping[str, Table] = {
                 replace(COFW, settings=("model.stem=early_convolutions",)),
                 whole(5.13, 1.18, 48.92),
             ),
-            Row("ViT", COFW, whole(4.82, 0.39, 51.84)),
+            Row("ViT", COFW, whole(4.82, 0.59, 51.84)),
         ),
+        "The other tables print 0.39 % failures for the ViT's run.",
     ),
     "table10": Table(
         "MDMD against transfer learning, inter-ocular",

@@ -16,7 +16,7 @@ import torch
 
 from mdmd.augment import WARPS
 from mdmd.calibrate import Calibration, Method, calibrate
-from mdmd.checkpoint import Checkpoint
+from mdmd.checkpoint import Checkpoint, earlier
 from mdmd.config import ModelConfig, TrainConfig
 from mdmd.cropstore import CropStore
 from mdmd.crossfit import Predict, cross_fit, folds_of
@@ -105,13 +105,13 @@ def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Pla
 
 def _give_heads(checkpoint: Checkpoint, datasets: Sequence[Dataset], *, anew: str | None = None) -> set[str]:
     """Give `checkpoint` a new head for each set that it has none for or one of another definition, and for the set
-    `anew`; returns the names of the other heads, which have learned before."""
-    known = set(checkpoint.model.definitions)
+    `anew`; returns the names of the other heads, which have learned before (a replaced one as the `earlier`)."""
+    given = set()
     for dataset in datasets:
         if checkpoint.model.definitions.get(dataset.name) != dataset.definition or dataset.name == anew:
             checkpoint.add_head(dataset.name, dataset.definition)
-            known.discard(dataset.name)
-    return known
+            given.add(dataset.name)
+    return set(checkpoint.model.definitions) - given
 
 
 def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
@@ -136,6 +136,14 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         share = plan.train.heldout_share if dataset in held and not plan.folds else 0.0
         rest, heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
         learned[dataset.name] = some_of(rest, plan.learn_share, plan.seed) if dataset in held else rest
+        if share > 0 and rest and not heldout[dataset.name]:
+            log.warn(
+                f"{dataset.name}: no face could be held out, so no error is measured and ellipses are the network's own"
+            )
+    for dataset in datasets:
+        # What one set holds out, another may have as well, under other landmarks.
+        others = [s for name, faces in heldout.items() if name != dataset.name for s in faces]
+        learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
         if plan.folds and dataset in held:
             folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number is said before the long part
@@ -172,6 +180,9 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
             checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
             watch.tell(checkpoint.model, found, faces, calibration.law, final=True)
     checkpoint.model.cpu()
+    # A calibration is of the model that it was measured on: a base's are not this one's.
+    measured = {dataset.name for dataset in held}
+    checkpoint.calibrations = {name: c for name, c in checkpoint.calibrations.items() if name in measured}
     checkpoint.history.update(
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
@@ -213,6 +224,9 @@ class _Run:
             for cache in caches:
                 if cache.name not in self.known:
                     self._start_head(model, cache)
+            for dataset in self.datasets:
+                if earlier(dataset.name) in model.definitions:
+                    model.drop_head(earlier(dataset.name))
             return fit(
                 model,
                 caches,
@@ -243,7 +257,10 @@ class _Run:
         def learn(faces: Sequence[Sample]) -> Predict:
             self.log.event("fold", stage=self.stage, faces=len(faces), folds=self.plan.folds)
             blind = Watch(Checkpoint(start, dataset.name), (), self.log, self.stage)
-            model = self.fitted(copy.deepcopy(start), {**learned, dataset.name: faces}, blind)
+            kept = {id(face) for face in faces}
+            unseen = [face for face in learned[dataset.name] if id(face) not in kept]
+            others = {name: without_pictures_of(theirs, unseen) for name, theirs in learned.items()}
+            model = self.fitted(copy.deepcopy(start), {**others, dataset.name: faces}, blind)
             made = Checkpoint(model, dataset.name)
             return lambda unseen: Watch(made, unseen, self.log, self.stage).predictions(model)
 
@@ -275,11 +292,18 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
     return RunState(plan.keep, inputs, log, main=plan.processes.main)
 
 
-def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
-    """Landmarks with too few labels to learn from, and how many; DataError for a set with too few faces."""
+def enough_faces(dataset: Dataset) -> None:
+    """Raises DataError for a set with too few faces to learn from."""
     total = sum(s.annotation is not None for s in dataset.split("train"))
     if total < FEWEST_FACES:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
+
+
+def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
+    """Landmarks with too few labels to learn from, and how many; DataError for a set with too few faces."""
+    enough_faces(dataset)
+    if not faces:
+        raise DataError(f"{dataset.name}: all its pictures are held out in another set, so there is nothing to learn")
     labeled = torch.from_numpy(np.stack([s.annotation.labeled for s in faces if s.annotation is not None]))
     counts = label_counts(labeled, dataset.definition.mirror, mirrored=mirrored).tolist()
     few = {name: n for name, n in zip(dataset.definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
@@ -309,6 +333,12 @@ def _caches(
         for cache in caches:
             cache.fill()
         yield caches
+
+
+def without_pictures_of(samples: Sequence[Sample], others: Sequence[Sample]) -> Sequence[Sample]:
+    """`samples` but for those on pictures that one of `others` is on."""
+    theirs = {sample.path.absolute() for sample in others}
+    return [s for s in samples if s.path.absolute() not in theirs] if theirs else samples
 
 
 def some_of(samples: Sequence[Sample], share: float, seed: int) -> tuple[Sample, ...]:

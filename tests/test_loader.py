@@ -1,8 +1,10 @@
 """From files to batches: the crop store changes no pixel, is bounded and shared; what runs ahead changes nothing."""
 
 import os
+import resource
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from mdmd.cropstore import ABANDONED, CropStore
 from mdmd.geometry import Crop
-from mdmd.loader import FaceCache, ahead, crops_ahead, face_pixels
+from mdmd.loader import FaceCache, ahead, crops_ahead, cut, face_pixels
 from mdmd.pictures import picture_size, read_picture, read_reduced
 from mdmd.records import Annotation, Box, DataError, Sample
 
@@ -141,6 +143,49 @@ def test_a_store_that_is_emptied_under_a_run_is_cut_again(faces, store, tmp_path
     for name in stored(tmp_path):
         (tmp_path / "crops" / name).unlink()
     assert torch.equal(running.batch(range(6), "none", torch.Generator()).images, expected)
+
+
+def test_a_mirrored_face_has_its_left_and_right_labels_exchanged(faces, store):
+    annotation = faces[0].annotation
+    one_eye = Annotation(annotation.points, np.array([2, 0, 2, 2]))
+    whole, half = faces[0], replace(faces[1], annotation=one_eye)
+    generator = torch.Generator().manual_seed(0)
+    batch = cache([whole, half], store()).batch([0] * 40 + [1] * 40, "moderate", generator)
+    left, right = batch.points[:40, 0, 0], batch.points[:40, 1, 0]
+    assert (left < right).all()
+    labels = {tuple(row) for row in batch.labeled[40:].tolist()}
+    assert labels == {(True, False, True, True), (False, True, True, True)}
+    x = torch.where(batch.labeled[40:, 0], batch.points[40:, 0, 0], batch.points[40:, 1, 0])
+    assert ((x < batch.points[40:, 2, 0]) == batch.labeled[40:, 0]).all()  # of the nose, on the side it is called by
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        Crop(-7.3, 5.2, 30.0, 24),
+        Crop(30.0, 25.0, 40.0, 24),
+        Crop(-50.5, -60.25, 160.0, 24),
+        Crop(3.5, 2.25, 30.0, 24),
+        Crop(-400, -400, 900, 24),
+    ],
+)
+def test_what_a_crop_shows_beyond_the_picture_is_black(faces, crop):
+    picture = read_picture(faces[0].path)
+    room = 1000
+    wide = Image.new("RGB", (picture.width + 2 * room, picture.height + 2 * room))
+    wide.paste(picture, (room, room))
+    box = (crop.x + room, crop.y + room, crop.x + room + crop.side, crop.y + room + crop.side)
+    expected = wide.resize((crop.size, crop.size), Image.Resampling.BILINEAR, box=box)
+    found = cut(picture, crop).astype(int)
+    inside = crop.x >= 0 and crop.y >= 0  # there the picture's own pixels go on beyond the crop
+    assert np.abs(found - np.asarray(expected, dtype=int))[1:-1, 1:-1].max() <= (3 if inside else 12)
+
+
+def test_a_box_far_larger_than_its_picture_costs_no_memory(faces):
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert cut(read_picture(faces[0].path), Crop(-5e5, -5e5, 1e6, 24)).max() <= 12
+    assert cut(read_picture(faces[0].path), Crop(4000, 10, 30, 24)).max() == 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 100_000  # kilobytes
 
 
 def test_a_picture_that_is_gone_is_named(faces, store):

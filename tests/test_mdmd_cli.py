@@ -293,6 +293,52 @@ def test_pictures_are_named_by_their_place_under_the_folder_that_holds_them_all(
     assert names == sorted(file.name for file in images.iterdir())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_names_that_no_coco_file_can_hold_are_left_out_and_links_keep_theirs(run, drawn, tmp_path, capsys):
+    face = sorted((drawn[1].parent / "images").iterdir())[0]
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in (b"caf\xe9.png", b"a:b.png"):
+        shutil.copy(face, os.fsencode(folder) + b"/" + name)
+    for name in ("mona.png", "lisa.png"):
+        (folder / name).symlink_to(face)
+    out = tmp_path / "p.json"
+    assert main(["predict", str(run), str(folder), str(folder / "mona.png"), "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert "2 pictures are left out: " in said
+    assert "must be a path that is relative" in said
+    assert [image["file_name"] for image in json.loads(out.read_text())["images"]] == ["lisa.png", "mona.png"]
+
+
+def test_a_refused_training_leaves_the_finished_one_in_its_folder(run, drawn, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    few = json.loads(drawn[1].read_text())
+    few["annotations"] = few["annotations"][:2]
+    (drawn[1].parent / "few.json").write_text(json.dumps(few))
+    target = ["--target", str(drawn[1].parent / "few.json")]
+    assert main(["adapt", *target, *QUICK, "--out", str(tmp_path / "run")]) == 2
+    assert "training needs at least 3" in capsys.readouterr().err
+    for name in ("heldout.json", "log.jsonl", "model.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_head_that_nobody_has_calibrated_is_told(run, drawn, capsys):
+    people, objects = drawn
+    assert main(["evaluate", str(run), "--data", str(people), "--head", "people"]) == 0
+    said = "mdmd: warning: head 'people' was not calibrated on held-out faces: its ellipses and flags"
+    assert said in capsys.readouterr().err
+    assert main(["evaluate", str(run), "--data", str(objects)]) == 0
+    assert "not calibrated" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("spoiled", ["[]", "null", '{"format": 1}'])
+def test_a_model_without_its_description_is_one_sentence(run, drawn, tmp_path, spoiled, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "model.json").write_text(spoiled)
+    assert main(["evaluate", str(tmp_path / "run"), "--data", str(drawn[1])]) == 2
+    assert "model.json does not describe a model; wanted the keys format, heads," in capsys.readouterr().err
+
+
 def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
     faces = json.loads(drawn[1].read_text())
     for record in faces["annotations"]:

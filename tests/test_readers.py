@@ -17,6 +17,7 @@ from mdmd.coco import from_coco, to_coco
 from mdmd.point_files import read_array, read_points
 from mdmd.readers import PUBLISHED, Reading, detect, kinds, read
 from mdmd.records import Box, DataError, Sample, load_definition
+from mdmd.sources import Sources, warnings
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "300w": w300,
@@ -212,6 +213,15 @@ def test_wflw_lines(tmp_path: Path):
     assert [s.face_id for s in samples] == [1, 2, 3, 4]
 
 
+def test_wflw_that_counts_from_one_is_shifted(tmp_path: Path):
+    root = wflw(tmp_path / "data")
+    zero, one = (
+        read("wflw", root, name="w", unpacked=tmp_path, one_based=flag).dataset.samples[0] for flag in (False, True)
+    )
+    np.testing.assert_array_equal(points(one), points(zero) - 1)
+    assert (one.box.x, one.box.y, one.box.w) == (zero.box.x - 1, zero.box.y - 1, zero.box.w)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -359,6 +369,11 @@ def test_a_wrong_row_of_pares_mapping_is_named(row: str, tmp_path: Path):
 # COCO
 
 
+def test_coco_never_counts_from_one(tmp_path: Path):
+    with pytest.raises(DataError, match="--one-based is for text files that count from 1; COCO files count from 0"):
+        Sources(tmp_path).add(tmp_path, kind="coco", one_based=True)
+
+
 def test_a_coco_file_without_some_of_its_pictures(tmp_path: Path):
     images = [{"id": k, "file_name": f"{k}.png", "width": 64, "height": 48, "style": "ink"} for k in (1, 2)]
     faces = [{"id": k, "image_id": k, "keypoints": [9, 9 + k, 2] * 4} for k in (1, 2)]
@@ -373,3 +388,25 @@ def test_a_coco_file_without_some_of_its_pictures(tmp_path: Path):
         assert found.missing == ("1.png",)
         [sample] = found.dataset.samples
         assert (sample.file_name, sample.subsets) == ("2.png", ("ink",))
+
+
+def test_pictures_that_are_not_as_the_file_describes_them_and_labels_far_away(tmp_path: Path):
+    images = [{"id": k, "file_name": f"{k}.png", "width": 64, "height": 48} for k in (1, 2, 3)]
+    faces = [{"id": k, "image_id": k, "keypoints": [9, 9, 2, 30, 9, 2, 20, 20, 2, 20, 30, 2]} for k in (1, 2, 3)]
+    faces[1]["keypoints"][6] = 1e30
+    faces[1]["bbox"] = [5, 5, 30, 30]
+    path = tmp_path / "annotations.json"
+    path.write_text(json.dumps({"images": images, "annotations": faces, "categories": [CATEGORY]}))
+    write_picture(tmp_path / "1.png", (48, 64))
+    write_picture(tmp_path / "2.png")
+    (tmp_path / "3.png").write_text("no picture")
+    found = reading("coco", path)
+    assert found.problems[0] == "picture 1.png: the file says 64 x 48 pixels, but it has 48 x 64 when upright"
+    assert found.problems[1].endswith("3.png cannot be used: this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture")
+    assert found.far == ("2.png, face 2: nose",)
+    [sample] = found.dataset.samples
+    assert sample.annotation is not None
+    assert sample.annotation.labeled.tolist() == [True, True, False, True]
+    assert warnings(found)[1] == (
+        "warning: coco: 1 faces have labels far away from them, which are taken as not labeled: 2.png, face 2: nose"
+    )
