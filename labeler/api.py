@@ -41,8 +41,8 @@ Indices = Annotated[list[Index], Field(max_length=MANY)]
 
 class PointBody(BaseModel):
     id: Key
-    x: FiniteFloat | None = None
-    y: FiniteFloat | None = None
+    x: Pixel | None = None
+    y: Pixel | None = None
     v: Literal[0, 1, 2]
 
 
@@ -71,7 +71,10 @@ class IdsBody(SeenBody):
 
 
 class AcceptBody(SeenBody):
+    """`run` is the one whose predictions were on the screen."""
+
     ids: Ids | None = None
+    run: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
 class BoxBody(SeenBody):
@@ -125,7 +128,7 @@ class CategoryBody(BaseModel):
 
 class ReferenceBody(BaseModel):
     picture: Key
-    points: Annotated[dict[Name, tuple[FiniteFloat, FiniteFloat]], Field(max_length=MANY)]
+    points: Annotated[dict[Name, tuple[Pixel, Pixel]], Field(max_length=MANY)]
 
 
 class CheckBody(BaseModel):
@@ -265,7 +268,7 @@ def set_box(bench: Bench, face_id: Key, body: BoxBody) -> dict[str, Any]:
 @routes.post("/faces/{face_id}/accept")
 def accept(bench: Bench, face_id: Key, body: AcceptBody) -> dict[str, Any]:
     with _with_the_face(bench, face_id):
-        return bench.accept(face_id, body.ids, seen=body.seen, annotator=body.annotator)
+        return bench.accept(face_id, body.ids, run=body.run, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/undo")
@@ -312,8 +315,9 @@ def history(bench: Bench, face_id: Key) -> list[dict[str, Any]]:
 
 
 @routes.delete("/faces/{face_id}")
-def delete(bench: Bench, face_id: Key) -> dict[str, Any]:
-    return bench.delete_face(face_id)
+def delete(bench: Bench, face_id: Key, revision: int | None = None) -> dict[str, Any]:
+    with _with_the_face(bench, face_id):
+        return bench.delete_face(face_id, seen=Seen(revision))
 
 
 @routes.get("/checks")

@@ -135,6 +135,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             migrate(self._db, where=str(path))
+            self._identity = _identity(path)
         except sqlite3.OperationalError as error:
             connection.close()
             raise _cannot_be_opened(path, error) from None
@@ -144,6 +145,13 @@ class Store:
         except BaseException:
             connection.close()
             raise
+
+    def is_file(self, path: Path) -> bool:
+        """Whether `path` is the very file that this store was opened with, and not another in its place."""
+        try:
+            return _identity(path) == self._identity
+        except OSError:
+            return False
 
     def close(self) -> None:
         with self._lock:
@@ -302,10 +310,13 @@ class Store:
         self._write_box(db, action, face_id, box, None)
         return face_id
 
-    def delete_face(self, face_id: int) -> None:
-        """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture."""
+    def delete_face(self, face_id: int, *, seen: Seen = ANYTHING) -> None:
+        """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture, and for
+        one that has changed since it was `seen`: there is no way back."""
         with self._transaction() as db:
             face = self.face(face_id)
+            if not seen.knows(face.revision):
+                raise ConflictError("somebody has changed this face since you saw it; look at it before you remove it")
             if face.repeat_of is None and len(self.faces(face.image_id)) == 1:
                 raise ConflictError("this is the only face of its picture, and a picture keeps at least one")
             db.execute("UPDATE faces SET deleted_at = ? WHERE id = ?", (self._clock(), face_id))
@@ -734,6 +745,11 @@ class Store:
                 ),
             )
         return saved
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:

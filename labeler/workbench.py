@@ -102,15 +102,19 @@ class Workbench:
         face_id: int,
         ids: Iterable[int] | None = None,
         *,
+        run: int | None = None,
         seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet.
 
-        Raises DataError, and for `ids` ConflictError like `set_points`.
+        Raises DataError, ConflictError where the predictions are not those of `run`, the ones that were looked at, and
+        for `ids` ConflictError like `set_points`.
         """
         face = self.store.face(face_id)
-        _, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
+        newest, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
+        if run is not None and newest != run:
+            raise ConflictError("newer predictions of this face have come since you saw it; look at them first")
         if ids is None:
             seen = ANYTHING  # what is not labeled now cannot be overwritten
             labeled = self.store.points(face.id).get(face.id, {})
@@ -149,10 +153,11 @@ class Workbench:
     def add_face(self, picture_id: int, box: Sequence[float], *, annotator: str | None = None) -> dict[str, Any]:
         return self.view(self.store.add_face(picture_id, self._box(picture_id, box), annotator=annotator))
 
-    def delete_face(self, face_id: int) -> dict[str, Any]:
-        """Take a face away and return the first one left on its picture; raises ConflictError for the only one."""
+    def delete_face(self, face_id: int, *, seen: Seen = ANYTHING) -> dict[str, Any]:
+        """Take a face away and return the first one left on its picture; raises ConflictError for the only one, and for
+        one that has changed since it was `seen`."""
         picture = self.store.face(face_id).image_id
-        self.store.delete_face(face_id)
+        self.store.delete_face(face_id, seen=seen)
         return self.view(self.store.faces(picture)[0].id)
 
     def set_skip(

@@ -45,7 +45,8 @@ class Workspace:
                 making.chmod(0o755)
                 (making / "images").mkdir()
                 description = {"name": name, "format": FORMAT, **asdict(Settings())}
-                (making / "project.json").write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n")
+                text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+                (making / "project.json").write_text(text, encoding="utf-8")
                 store = Store(making / "labels.db")
                 if definition:
                     store.save_definition(schema.next_category(definition.to_category(), ()), None, edited_from=0)
@@ -63,9 +64,12 @@ class Workspace:
             if name_problem(name) or not (folder / "project.json").is_file():
                 there = ", ".join(self.names()) or "none yet"
                 raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
-            if name not in self._open:
-                self._open[name] = Project(folder)
-            return self._open[name]
+            known = self._open.get(name)
+            if known and not known.store.is_file(folder / "labels.db"):
+                # Another folder has been put in its place: what the old one would still take, nobody would find.
+                self._open.pop(name).store.close()
+                known = None
+            return known or self._open.setdefault(name, Project(folder))
 
     def forget(self, name: str) -> None:
         """Close a project's database, so that its folder can go."""

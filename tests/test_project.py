@@ -14,7 +14,7 @@ from builders import CATEGORY, SMALL, label_face, leave_predictions, make_projec
 
 from labeler import jobs
 from labeler.project import Settings
-from labeler.store import NotFoundError, Point, Store
+from labeler.store import NotFoundError, Point, StorageError, Store
 from labeler.workbench import Workbench
 from labeler.workspace import Workspace
 from mdmd.coco import read_coco
@@ -75,6 +75,23 @@ def test_opening_says_which_projects_there_are(tmp_path: Path):
     workspace.create("b")
     with pytest.raises(NotFoundError, match=r"there are: b\)"):
         workspace.open("a")
+
+
+def test_a_project_that_was_replaced_is_opened_anew(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1, labeled=1)
+    workspace = Workspace(tmp_path / "projects")
+    opened = workspace.open("faces")
+    assert workspace.open("faces") is opened
+    project.store.close()
+    shutil.copytree(project.folder, tmp_path / "backup")
+    shutil.rmtree(project.folder)
+    shutil.copytree(tmp_path / "backup", project.folder)
+    again = workspace.open("faces")
+    assert again is not opened
+    again.store.edit_points(1, {1: Point(7, 7, 2)})
+    assert Workspace(tmp_path / "projects").open("faces").store.points(1)[1][1] == Point(7, 7, 2)
+    with pytest.raises(StorageError):
+        opened.store.edit_points(1, {1: Point(8, 8, 2)})
 
 
 def test_a_project_without_its_labels_is_not_opened_as_an_empty_one(tmp_path: Path):

@@ -9,6 +9,7 @@ import pytest
 from builders import leave_predictions, make_project, predictions_of
 
 from labeler import jobs
+from labeler.history import Seen
 from labeler.store import ConflictError, NotFoundError
 from labeler.workbench import Workbench
 from mdmd.records import DataError
@@ -61,6 +62,24 @@ def test_accepting_a_face_takes_only_what_nobody_has_labeled(bench: Workbench):
 def test_accepting_named_points_takes_these_even_over_a_label(bench: Workbench):
     bench.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
     assert bench.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
+
+
+def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(bench: Workbench):
+    shown = bench.view(1)["run"]
+    leave_predictions(bench.project, 9, predictions_of(bench.project, [1]))
+    jobs.collect(bench.project)
+    with pytest.raises(ConflictError, match="newer predictions of this face have come since you saw it"):
+        bench.accept(1, run=int(shown))
+    assert bench.view(1)["points"] == {}
+    assert len(bench.accept(1, run=9)["points"]) == 4
+
+
+def test_a_face_that_somebody_has_labeled_since_is_not_removed(bench: Workbench):
+    face = bench.add_face(1, [5, 5, 20, 20])
+    bench.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
+    with pytest.raises(ConflictError, match="somebody has changed this face since you saw it"):
+        bench.delete_face(face["face"], seen=Seen(face["revision"]))
+    assert bench.delete_face(face["face"], seen=Seen(bench.view(face["face"])["revision"]))["face"] == 1
 
 
 def test_accepting_where_there_is_nothing_is_no_undo_step(bench: Workbench):

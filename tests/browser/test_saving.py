@@ -198,7 +198,7 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
       const body = (id, x, revision) => ({ points: [{ id, x, y: 1, v: 2 }], source: "placed", revision });
       const points = (...point) => ({ face: 5, action: "points", body: body(...point) });
       const edits = collapse([
-        points(1, 10, 7), points(2, 20, 7), points(1, 11, 8), { face: 5, action: "undo", body: {} },
+        points(1, 10, 7), points(2, 20, 7), points(1, 11, 8), points(1, 12, 8), { face: 5, action: "undo", body: {} },
         { face: 5, action: "clear", body: { ids: [2] } }, { face: 5, action: "box", body: { box: [0, 0, 5, 5] } }]);
       const view = (x) => ({ points: x === null ? {} : { 1: { x, y: 1, v: 2 } }, predictions: {}, box: [0, 0, 5, 5] });
       const [moved, cleared, box] = edits;
@@ -214,6 +214,38 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
     assert result["foreign"] == 8  # somebody else's: the server is to check
     assert result["cleared"] is None
     assert result["box"] is None
+
+
+def test_what_was_taken_back_before_it_was_sent_does_not_come_back(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { collapse } = await import("/ui/shell/journal.js");
+      const point = (id, face = 5) => (
+        { face, action: "points", body: { points: [{ id, x: 1, y: 1, v: 2 }], source: "placed", revision: 3 } });
+      const [undo, redo] = ["undo", "redo"].map((action) => ({ face: 5, action, body: {} }));
+      const left = (...edits) => collapse(edits).map(({ face, body }) => [face, body.points.map(({ id }) => id)]);
+      return [left(point(1), point(2), undo), left(point(1), point(2), undo, redo), left(point(1), undo),
+        left(point(1), point(2), undo, point(3), undo, undo), left(point(9, 6), point(1), undo, undo)];
+    }""")
+    # The first may have been sent already, so that its undo would take back something else.
+    assert result == [[[5, [1]]], [[5, [1, 2]]], [[5, [1]]], [[5, [1]]], [[6, [9]]]]
+
+
+def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { collapse } = await import("/ui/shell/journal.js");
+      const edit = (action, id, revision, more) => ({ face: 5, action, body: { ids: [id], revision, ...more } });
+      return collapse([
+        edit("clear", 1, 7, { annotator: "ana" }), edit("clear", 2, 7, { annotator: "ana" }),
+        edit("clear", 3, 9, { annotator: "ana" }), edit("accept", 4, 9, { annotator: null, run: 2 }),
+      ]).map(({ action, body }) => [action, body]);
+    }""")
+    assert result == [
+        ["clear", {"ids": [1, 2], "revision": 7, "annotator": "ana"}],
+        ["clear", {"ids": [3], "revision": 9, "annotator": "ana"}],
+        ["accept", {"ids": [4], "revision": 9, "annotator": None, "run": 2}],
+    ]
 
 
 def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page: Page, site: Site) -> None:

@@ -236,7 +236,10 @@ export class LabelPage {
 
   async addFace(box) {
     try {
-      const view = await this.session.request("POST", `/pictures/${this.editor.picture.id}/faces`, { box });
+      const view = await this.session.request("POST", `/pictures/${this.editor.picture.id}/faces`, {
+        box,
+        annotator: this.session.annotator,
+      });
       this.session.announceChange();
       await this.load();
       await this.openFace(this.items.find(({ face }) => face === view.face));
@@ -249,7 +252,7 @@ export class LabelPage {
     const item = this.items[this.index];
     if (!window.confirm(`Remove face ${item.nth} of ${item.picture.name} with its ${item.labeled} labels?`)) return;
     try {
-      await this.session.request("DELETE", `/faces/${item.face}`);
+      await this.session.remove(item.face);
       // The neighbour in the list is another face of the same picture.
       this.select(this.items[item.nth > 1 ? this.index - 1 : this.index + 1]);
       this.session.announceChange();

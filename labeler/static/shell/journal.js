@@ -1,42 +1,69 @@
 // What to do with edits that were never acknowledged: pure functions on lists of {face, action, body, seen}.
 
-/** The least that says the same: per face one edit of points, one of cleared points, one acceptance, one box, one
- * skip. Of each landmark the last word counts, so they touch different things and their order no longer matters. An
- * acceptance of everything stands for what there was to accept on the screen, `seen`. Undo and redo are left out: done
- * twice, they would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted
- * for a point, the box or the skip. */
+/** The least that says the same: per face one edit of points, one of cleared points, one acceptance (of each revision,
+ * run and name that they were made with), one box, one skip. Of each landmark the last word counts, so they touch
+ * different things and their order no longer matters. An acceptance of everything stands for what there was to accept
+ * on the screen, `seen`. An undo takes back what was never sent; any other undo or redo is left out: done twice, they
+ * would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a
+ * point, the box or the skip. */
 export function collapse(edits) {
   const faces = new Map();
-  for (const { face, action, body, seen } of edits) {
+  for (const { face, action, body, seen } of standing(edits)) {
     if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: [], skip: [] });
     const state = faces.get(face);
+    const { points, ids, ...rest } = body;
     if (action === "points") {
-      for (const point of body.points) {
-        state.words.set(point.id, { point, source: body.source, revision: body.revision });
+      for (const point of points) {
+        state.words.set(point.id, { action, rest, point });
         (state.values[point.id] ??= []).push(point);
       }
     } else if (action === "clear" || action === "accept") {
-      for (const id of body.ids ?? seen ?? []) state.words.set(id, { action });
+      for (const id of ids ?? seen ?? []) state.words.set(id, { action, rest });
     } else if (action === "box" || action === "skip") state[action].push(body);
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
+/** The edits without those that a later undo has taken back. The first one may have been sent: it stays. */
+function standing(edits) {
+  const faces = new Map();
+  const dropped = new Set();
+  for (const [place, edit] of edits.entries()) {
+    if (!faces.has(edit.face)) faces.set(edit.face, { done: [], undone: [] });
+    const { done, undone } = faces.get(edit.face);
+    if (edit.action === "undo") {
+      const last = done.pop();
+      if (last === undefined) continue;
+      undone.push(last);
+      if (last > 0) dropped.add(last);
+    } else if (edit.action === "redo") {
+      const last = undone.pop();
+      if (last === undefined) continue;
+      done.push(last);
+      dropped.delete(last);
+    } else {
+      done.push(place);
+      undone.length = 0;
+    }
+  }
+  return edits.filter((_, place) => !dropped.has(place));
+}
+
 function editsOf(face, { words, values, ...whole }) {
   const found = [];
-  const points = [...words.values()].filter(({ point }) => point);
-  if (points.length) {
-    const { source, revision } = points.at(-1);
-    found.push({
-      face,
-      action: "points",
-      body: { points: points.map(({ point }) => point), source, revision },
-      values,
-    });
-  }
-  for (const action of ["clear", "accept"]) {
-    const ids = [...words].filter(([, word]) => word.action === action).map(([id]) => id);
-    if (ids.length) found.push({ face, action, body: { ids } });
+  for (const action of ["points", "clear", "accept"]) {
+    const alike = new Map(); // what an edit says besides its landmarks -> the landmarks
+    for (const [id, word] of words) {
+      if (word.action !== action) continue;
+      const key = JSON.stringify(word.rest);
+      if (!alike.has(key)) alike.set(key, { rest: word.rest, ids: [], points: [] });
+      alike.get(key).ids.push(id);
+      alike.get(key).points.push(word.point);
+    }
+    for (const { rest, ids, points } of alike.values()) {
+      if (action === "points") found.push({ face, action, body: { ...rest, points }, values });
+      else found.push({ face, action, body: { ...rest, ids } });
+    }
   }
   for (const action of ["box", "skip"]) {
     const bodies = whole[action];

@@ -40,7 +40,7 @@ export class Session extends EventTarget {
     this.queue = [];
     this.kept = new Map(); // face -> its view, the one heard of last at the end
     this.coming = new Set(); // the faces that are asked for ahead
-    this.seen = new Map(); // face -> the revision of it that was shown last
+    this.seen = new Map(); // face -> the view of it that was shown last
     this.own = new Map();
     this.status = { state: "saved", message: "" };
     this.channel = new BroadcastChannel(`mdmd.${project}`);
@@ -108,8 +108,8 @@ export class Session extends EventTarget {
   }
 
   /** Say that this view of a face is on the screen now: edits build on it. */
-  saw({ face, revision }) {
-    this.seen.set(face, revision);
+  saw(view) {
+    this.seen.set(view.face, view);
   }
 
   pictureUrl(picture, width) {
@@ -140,6 +140,15 @@ export class Session extends EventTarget {
     return this.edit(face, "skip", { reason });
   }
 
+  /** Take a face away, as it was shown last. */
+  async remove(face) {
+    await this.idle(face);
+    const shown = this.seen.get(face)?.revision;
+    // What the server answered to edits of ours has been shown as well.
+    const revision = shown && Math.max(shown, ...(this.own.get(face) ?? []));
+    return this.request("DELETE", `/faces/${face}${revision ? `?revision=${revision}` : ""}`);
+  }
+
   /** Accept the predictions of `ids`, or (null) of all that has no label: on the screen, `seen`. */
   accept(face, ids, seen = ids) {
     return this.edit(face, "accept", { ids: ids && ids.map(Number) }, seen.map(Number));
@@ -148,7 +157,9 @@ export class Session extends EventTarget {
   /** `action` as in the routes: points, clear, box, accept, skip, undo, redo. Promises the server's view, or null where the server refused. */
   edit(face, action, content, seen) {
     const body = { ...content, annotator: this.annotator };
-    if (CHECKED.has(action)) body.revision = this.seen.get(face) ?? null;
+    const shown = this.seen.get(face);
+    if (CHECKED.has(action)) body.revision = shown?.revision ?? null;
+    if (action === "accept") body.run = shown?.run ? Number(shown.run) : null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, seen, resolve });
       this.remember();
