@@ -113,7 +113,7 @@ def write_coco(
         coco["categories"][0]["sigmas"] = sigmas
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, coco, indent=None)
+        write_json(out, coco, indent=None, for_others=True)
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror}") from None
     return coco

@@ -27,9 +27,12 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
-def write_json(path: Path, record: Any, *, indent: int | None = 1) -> None:
-    """Write JSON by `replace_file`; without `indent` several times faster."""
-    content = json.dumps(record, indent=indent, ensure_ascii=False)
+def write_json(path: Path, record: Any, *, indent: int | None = 1, for_others: bool = False) -> None:
+    """Write JSON by `replace_file`; without `indent` several times faster.
+
+    What is `for_others` is in ASCII: pycocotools reads a file in the encoding that its system happens to have.
+    """
+    content = json.dumps(record, indent=indent, ensure_ascii=for_others)
     replace_file(path, lambda partial: partial.write_text(content, encoding="utf-8"))
 
 

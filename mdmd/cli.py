@@ -153,7 +153,11 @@ def _adapt_options(command: argparse.ArgumentParser) -> None:
         help="a set to learn beside it; repeatable; none: the target alone",
     )
     command.add_argument(
-        "--from", dest="base", type=Path, metavar="BASE", help="the checkpoint to start from (made by mdmd train)"
+        "--from",
+        dest="base",
+        type=Path,
+        metavar="BASE",
+        help="the checkpoint to start from (made by mdmd train), whose weights take the place of --weights",
     )
     command.add_argument(
         "--bases",

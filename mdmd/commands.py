@@ -161,7 +161,7 @@ def run_adapt(options: argparse.Namespace) -> None:
         target = fewer_faces(target, options.train_faces, options.seed)
     for dataset in (target, *sources):
         enough_faces(dataset)  # before a finished run in the same folder is touched
-    base = _as_asked(checkpoint.load(options.base), options.base, options) if options.base is not None else None
+    base = None if options.base is None else _given_base(options, chosen)
     with _open_run(options, unusable) as (log, processes):
         plan = replace(_plan(options, chosen, processes), folds=options.folds, learn_share=options.learn_share)
         if options.folds:  # each must learn as long as the others
@@ -179,6 +179,17 @@ def run_adapt(options: argparse.Namespace) -> None:
             base_plan = replace(plan, budget=base_budget, folds=0, learn_share=1.0, stop=None, heldout=None)
             base = bases.find_or_train(folder, sources, config, base_plan, log, start=start)
         _leave(adapt(target, sources, base or start, config, plan, log), chosen, options)
+
+
+def _given_base(options: argparse.Namespace, chosen: Preset) -> checkpoint.Checkpoint:
+    """The checkpoint of --from; DataError for options that name another base, or ask for another network."""
+    if options.bases is not None:
+        raise DataError("--bases is where a base of the sources is kept; --from names one already: use one of the two")
+    base = _as_asked(checkpoint.load(options.base), options.base, options)
+    asked, found = chosen.model.head, base.model.config.head
+    if options.preset != "default" and asked != found:
+        raise DataError(f"{options.base} has {found} heads, --preset {options.preset} has {asked} heads: name another")
+    return base
 
 
 def _as_asked(made: checkpoint.Checkpoint, where: Path, options: argparse.Namespace) -> checkpoint.Checkpoint:
@@ -275,7 +286,7 @@ def run_predict(options: argparse.Namespace) -> None:
             _tell_left_out(list(unusable.values()), log, none_left=not samples)
     predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=options.model.name, head=head)
-    write_json(options.out, coco, indent=None)
+    write_json(options.out, coco, indent=None, for_others=True)
     flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
     print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
 

@@ -116,6 +116,7 @@ def test_other_hosts_and_other_sites_are_refused(free: TestClient) -> None:
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:9999"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ):
         assert free.post(undo, json={}, headers=headers).status_code == 403
         assert free.post("/gradio_api/upload", headers=headers).status_code == 403

@@ -110,6 +110,14 @@ def test_a_palette_with_a_transparent_entry_is_laid_over_white(tmp_path: Path):
     assert (made.getpixel((4, 4)), made.getpixel((24, 4))) == ((255, 255, 255), (200, 10, 10))
 
 
+def test_one_colour_that_stands_for_nothing_is_laid_over_white(tmp_path: Path):
+    image = Image.new("RGB", (32, 32), (200, 10, 10))
+    image.paste((1, 2, 3), (0, 0, 16, 32))
+    image.save(tmp_path / "p.png", transparency=(1, 2, 3))
+    made = stored(tmp_path / "images", tmp_path / "p.png")
+    assert (made.getpixel((4, 4)), made.getpixel((24, 4))) == ((255, 255, 255), (200, 10, 10))
+
+
 def test_gray_cmyk_bilevel_and_bmp_come_in(tmp_path: Path):
     write_picture(tmp_path / "gray.jpg", mode="L", color=77)
     write_picture(tmp_path / "press.jpg", mode="CMYK", color=(0, 255, 255, 0))

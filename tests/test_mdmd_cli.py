@@ -322,6 +322,12 @@ def test_a_refused_training_leaves_the_finished_one_in_its_folder(run, drawn, tm
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
 
 
+def test_a_base_of_another_network_than_the_presets_is_refused(run, drawn, tmp_path, capsys):
+    words = ["adapt", "--target", str(drawn[1]), "--from", str(run), "--preset", "paper", "--steps", "1", "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert "run has heatmap heads, --preset paper has regression heads: name another" in capsys.readouterr().err
+
+
 def test_a_head_that_nobody_has_calibrated_is_told(run, drawn, capsys):
     people, objects = drawn
     assert main(["evaluate", str(run), "--data", str(people), "--head", "people"]) == 0
@@ -362,6 +368,7 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--train-faces", "999"], "asked for 999 training faces, there are 12"),
         (["adapt", "--target", "{objects}", "--train-faces", "2"], "found 2 labeled training faces"),
         (["adapt", "--target", "{objects}", "--from", "nowhere"], "nowhere holds no model"),
+        (["adapt", "--target", "{objects}", "--from", "x", "--bases", "y"], "--from names one already: use one of the"),
         (["adapt", "--target", "{objects}", "--set", "model.groups=9"], "groups must be 5 or 8 or 12, found 9"),
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),

@@ -248,6 +248,29 @@ def test_training_needs_a_definition(tmp_path: Path):
             use()
 
 
+def test_a_covariance_is_exported_only_with_the_prediction_that_was_accepted(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    leave_predictions(project, 1, predictions_of(project, [1]))
+    jobs.collect(project)
+    Workbench(project).accept(1)
+    other = predictions_of(project, [1])
+    other["annotations"][0]["keypoints"][0] += 1  # of the first landmark
+    leave_predictions(project, 2, other)
+    jobs.collect(project)
+    project.export(tmp_path / "x.json")
+    [record] = json.loads((tmp_path / "x.json").read_text())["annotations"]
+    assert record["attributes"]["covariance"] == [None, [4, 1, 9], [4, 1, 9], [4, 1, 9]]
+
+
+def test_an_export_is_ascii_for_readers_of_any_encoding(tmp_path: Path):
+    project = Workspace(tmp_path / "projects").create("顔", definition=SMALL)
+    project.add_pictures([write_picture(tmp_path / "in" / "ünï.png")])
+    label_face(project, 1)
+    project.export(tmp_path / "x.json")
+    coco = json.loads((tmp_path / "x.json").read_text(encoding="ascii"))
+    assert (coco["images"][0]["file_name"], coco["info"]["project"]) == ("ünï.png", "顔")
+
+
 def test_the_export_reads_back_as_it_was_labeled_from_anywhere(tmp_path: Path):
     project = make_project(tmp_path, pictures=3, labeled=1)
     project.store.edit_points(2, {1: Point(3.125, 4.0625, 1), 2: Point(None, None, 0)})

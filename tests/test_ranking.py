@@ -65,8 +65,10 @@ def test_the_queue_begins_with_the_most_doubtful_and_leaves_out_what_is_done():
         standing(face(4), {}, {}, ids),
         standing(face(5), {}, predicted(0.45, 0.45), ids),
         standing(face(6), {1: SEEN}, {1: predicted(0.9)[1]}, ids),
+        standing(face(7), {}, predicted(0.3, 0.3), ids),
     ]
-    assert [s.face for s in order_of_doubt(faces)] == [5, 2, 1]
+    assert [s.flagged for s in (faces[1], faces[6])] == [1, 2]
+    assert [s.face for s in order_of_doubt(faces)] == [5, 2, 7, 1]
 
 
 def test_below_a_limit_by_the_expected_number_or_by_the_worst_point():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import huggingface_hub
@@ -190,7 +191,7 @@ def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str,
     if weights == "starter":
         return "Starting from the starter that comes with the tool.", False
     if weights:
-        found = Path(weights).expanduser().is_file()
+        found = Path(os.path.expanduser(weights)).is_file()
         return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
     if encoder == "test_vit":
         return "test_vit is a toy encoder for trying things out.", True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def picture_paths(files: list[str] | None, folder: str | None) -> list[Path]:
     """Uploads and the named folder (or file) as paths; raises DataError for one that is not there."""
     paths = [Path(file) for file in files or []]
     if folder and folder.strip():
-        path = Path(folder.strip()).expanduser()
+        path = Path(os.path.expanduser(folder.strip()))
         if not path.exists():
             raise DataError(f"there is no folder {folder.strip()} on this machine")
         paths.append(path)

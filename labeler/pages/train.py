@@ -146,7 +146,7 @@ class TrainHandlers:
             source=find_source(self.sources, source),
             preset=preset,
             encoder=(encoder or "").strip() or None,
-            weights=Path(weights.strip()).expanduser() if weights and weights.strip() else None,
+            weights=Path(os.path.expanduser(weights.strip())) if weights and weights.strip() else None,
             minutes=minutes,
         )
 
@@ -175,7 +175,7 @@ class TrainHandlers:
         """Remember a further set to learn together with."""
         if not (path or "").strip():
             raise DataError("no file named: give the path of a COCO-keypoint JSON on this machine")
-        added = self.sources.add(Path(str(path).strip()).expanduser())
+        added = self.sources.add(Path(os.path.expanduser(str(path).strip())))
         return gr.update(choices=source_choices(self.sources), value=added.name), ""
 
 
