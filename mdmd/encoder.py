@@ -147,13 +147,17 @@ def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained:
         keywords["depth"] = depth
     try:
         try:
-            return timm.create_model(name, img_size=size, **keywords)
+            network = timm.create_model(name, img_size=size, **keywords)
         except TypeError:  # convolutional networks take pictures of any size and know no such argument
             return timm.create_model(name, **keywords)
     except (ValueError, TypeError, AssertionError, RuntimeError) as error:
         if pretrained:
             raise
         raise DataError(f"encoder {name!r} cannot be made at {size} pixels: {error}") from None
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
+    if patch and any(size % side for side in patch):
+        raise DataError(f"encoder {name!r} reads patches of {max(patch)} pixels, of which {size} is no multiple")
+    return network
 
 
 @torch.no_grad()

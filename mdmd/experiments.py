@@ -250,7 +250,10 @@ class Experiment:
 def read_json(path: Path) -> Any:
     """The JSON at `path`, None where there is no file. DataError when it is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"a JSON {type(found).__name__}, wanted an object")
+        return found
     except FileNotFoundError:
         return None
     except ValueError as error:

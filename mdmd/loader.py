@@ -31,7 +31,7 @@ from mdmd.records import Dataset, Definition, Sample
 #: The cached crop reaches this much farther than the network's, so that a warp finds pixels to read.
 MARGIN = 1.5
 #: Part of every key of the crop store; counts up when `face_pixels` gives other pixels.
-CUT_VERSION = 1
+CUT_VERSION = 2
 #: A pixel of a crop is cut from a square of a picture no larger than this; larger pictures are made smaller first.
 COARSEST = 64
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.

@@ -9,6 +9,11 @@ from mdmd.records import DataError
 from mdmd.stems import early_convolutions
 
 
+def test_pictures_that_are_not_whole_patches_are_refused():
+    with pytest.raises(DataError, match="'test_vit' reads patches of 16 pixels, of which 100 is no multiple"):
+        Encoder("test_vit", 100)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "prefix"),
     [

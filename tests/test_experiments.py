@@ -230,6 +230,10 @@ def test_a_forecast_goes_by_the_budget_and_then_by_what_runs_took(experiment: Ex
     (alone.folder / "experiment.json").write_text(json.dumps(record))
     lines = forecast(experiment).splitlines()
     assert lines[2] == "  done        objects-alone-tiny-scratch/0  took 1 h 07 min"
+    (alone.folder / "experiment.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"experiment\.json is not readable as JSON: a JSON list, wanted an object"):
+        forecast(experiment)
+    (alone.folder / "experiment.json").write_text(json.dumps(record))
     assert lines[3] == "  broken off  objects+people-transfer-tiny-scratch/0  about 1 h 07 min"
     assert lines[-1] == "5 runs to go, about 5 h 33 min"
 
