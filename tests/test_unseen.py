@@ -101,6 +101,7 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     records = {r["id"]: r["attributes"] for r in json.loads((project.folder / "out.json").read_text())["annotations"]}
     assert records[3] == {
         "sources": {"accepted_unseen": 4},
+        "point_sources": ["accepted_unseen"] * 4,
         "annotators": ["ana"],
         "covariance": [[4.0, 1.0, 9.0]] * 4,
     }
