@@ -53,6 +53,7 @@ def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Poi
         group=picture.subject,
         image_id=picture.id,
         face_id=face.id,
+        unseen=any(points[key].source == UNSEEN for key in definition.ids if key in points and points[key].v > 0),
     )
 
 

@@ -38,13 +38,11 @@ Places = Mapping[int, tuple[float, float]]
 class Pair:
     """A face with its first and its second labels: places in pixels by landmark id, of those that both have.
 
-    `box` is its own, of which COCO's sigmas are shares; `learned` the one that a model learns it in, and is measured
-    by: another one where nobody has drawn a box.
+    `box` is the one that a model learns the face in and that is exported: around the labels where nobody has drawn one.
     """
 
     face: int
     box: Box
-    learned: Box
     first: Places
     second: Places
 
@@ -95,7 +93,7 @@ def measure(definition: Definition, pairs: Sequence[Pair]) -> Noise:
     second = np.array([[pair.second.get(key, nowhere) for key in definition.ids] for pair in pairs])
     both = np.isfinite(first[..., 0]) & np.isfinite(second[..., 0])
     distance = np.array(
-        [normalizing_distance(definition, points, pair.learned) for points, pair in zip(first, pairs, strict=True)]
+        [normalizing_distance(definition, points, pair.box) for points, pair in zip(first, pairs, strict=True)]
     )
     apart = metrics.point_errors(second, first, both, distance)
     in_box = metrics.point_errors(second, first, both, np.sqrt([pair.box.w * pair.box.h for pair in pairs]))

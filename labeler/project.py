@@ -296,8 +296,7 @@ class Project:
 
         Raises DataError while no landmark is defined, like the next two.
         """
-        dataset = self._dataset({face.face for face in self._training(self._wanted())})
-        return replace(dataset, samples=tuple(map(boxed_by_labels, dataset.samples)))
+        return _boxed(self._dataset({face.face for face in self._training(self._wanted())}))
 
     def unlabeled_faces(self) -> Dataset:
         """Faces that are neither completely labeled nor skipped: what there is to pre-label."""
@@ -311,14 +310,20 @@ class Project:
         training = {picture.id for picture in self.store.images() if picture.split == "train"}
         return [face for face in faces if face.visible and face.picture in training]
 
+    def labeled_set(self, *, only_complete: bool = False) -> Dataset:
+        """Faces of all splits that nobody has skipped with at least one label, or with all; boxes as in
+        `training_set`."""
+        labeled = [face for face in self._wanted() if face.visible]
+        return _boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
+
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
         """Write what persons have labeled as a COCO-keypoint file, or only the faces with all landmarks labeled.
 
-        Skipped faces stay out. Raises DataError when there is nothing to write or `out` cannot be written; what was
-        there stays as it was.
+        Skipped faces stay out. Where nobody has drawn a box, it is the one around the labels that a training takes: an
+        area of the whole picture would make every error small in COCO's measure. Raises DataError when there is
+        nothing to write or `out` cannot be written; what was there stays as it was.
         """
-        labeled = [face for face in self._wanted() if face.visible]
-        dataset = self._dataset({face.face for face in labeled if face.state == "complete" or not only_complete})
+        dataset = self.labeled_set(only_complete=only_complete)
         if not dataset.samples:
             kind = "completely labeled" if only_complete else "labeled"
             raise DataError(f"nothing to export: no face of project {self.name!r} is {kind} yet")
@@ -417,6 +422,10 @@ class Project:
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._defined()
         return Dataset(self.name, definition, samples_of(self.store, self.images, definition, faces))
+
+
+def _boxed(dataset: Dataset) -> Dataset:
+    return replace(dataset, samples=tuple(map(boxed_by_labels, dataset.samples)))
 
 
 def _labeled_ones(samples: list[Sample], labels: list[dict[int, Point]]) -> tuple[list[Sample], list[dict[int, Point]]]:

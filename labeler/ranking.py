@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from labeler.store import Face, Point, PredictedPoint
+from labeler.store import UNSEEN, Face, Point, PredictedPoint
 
 #: What a face's doubt is measured by: the expected number of its wrong points, or its most doubtful point.
 Measure = Literal["expected", "worst"]
@@ -16,9 +16,9 @@ Measure = Literal["expected", "worst"]
 class Standing:
     """Where a face stands: `labeled` of `of` landmarks done by a person; what a model says of the others.
 
-    `visible` counts labels with coordinates, `flagged` and `unreviewed` predicted points that nobody has labeled.
-    `expected_wrong` is how many of the unreviewed are expected to be off by more than the tolerance: by linearity
-    of expectation the sum of their probabilities. `worst` is the highest of them.
+    `visible` counts labels with coordinates, `unseen` those accepted without a look, `flagged` and `unreviewed`
+    predicted points that nobody has labeled. `expected_wrong` is how many of the unreviewed are expected to be off by
+    more than the tolerance: by linearity of expectation the sum of their probabilities. `worst` is the highest of them.
     `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty", or "skipped": left out by a person,
     for the reason `skip`. Nothing waits to be reviewed on a skipped face.
     """
@@ -35,6 +35,7 @@ class Standing:
     worst: float
     skip: str | None
     revision: int
+    unseen: int = 0
 
 
 def standing(
@@ -64,6 +65,7 @@ def standing(
         worst=max((point.p_off for point in open_points.values()), default=0.0),
         skip=face.skip,
         revision=face.revision,
+        unseen=sum(point.source == UNSEEN for point in labels.values()),
     )
 
 

@@ -77,11 +77,11 @@ class Repeats:
                 continue
             both = [key for key in first if key in second and _placed(first[key]) and _placed(second[key])]
             places = _places(first, [key for key in definition.ids if key in first])
-            learned = original.box
+            box = original.box
             if len(places) > len(definition.ids) / 2:  # as `boxed_by_labels`
                 picture = pictures[original.image_id]
-                learned = box_to_learn(learned, (picture.width, picture.height), np.array([*places.values()]))
-            found.append(Pair(original.id, original.box, learned, _places(first, both), _places(second, both)))
+                box = box_to_learn(box, (picture.width, picture.height), np.array([*places.values()]))
+            found.append(Pair(original.id, box, _places(first, both), _places(second, both)))
         return found
 
     def _next(self, share: float, annotator: str | None) -> int | None:

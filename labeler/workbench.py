@@ -252,6 +252,7 @@ class Workbench:
                         "labeled": s.labeled,
                         "of": s.of,
                         "flagged": s.flagged,
+                        "unseen": s.unseen,
                         "skip": s.skip,
                     }
                     for s in faces.get(picture.id, [])

@@ -106,6 +106,7 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
                 group=_named(image.get("group"), image["file_name"]),
                 image_id=int(image["id"]),
                 face_id=int(record.get("id", 0)),
+                unseen=record.get("unseen") is True,
                 extra=_extra(image, record, label),
             )
         )
@@ -215,7 +216,7 @@ def to_coco(
     0, 0, 0; skeleton counted from 1; coordinates unrounded, so that reading the file gives them back exactly.
     What COCO does not know stands under keys of its own: `split`, `group` of an image, `flsg`, `flip_pairs`,
     `normalizer`, `landmark_ids` of the category, and of an annotation `attributes` (`attributes[face_id]`),
-    `subsets`, and `split` where it is not its picture's.
+    `subsets`, `split` where it is not its picture's, and `unseen` (true) where labels were accepted without a look.
     A face without annotation has all points 0.
 
     The ids are the samples' own (annotation id = `face_id`, image id = `image_id`) when they can be: all
@@ -259,6 +260,8 @@ def to_coco(
             record["split"] = sample.split
         if "subsets" in sample.extra:
             record["subsets"] = list(sample.extra["subsets"])
+        if sample.unseen:
+            record["unseen"] = True
         if attributes and sample.face_id in attributes:
             record["attributes"] = dict(attributes[sample.face_id])
         annotations.append(record)

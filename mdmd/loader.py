@@ -247,19 +247,20 @@ def crops_ahead(
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Labeled training faces as (learned from, held out): up to `config.heldout_count` of them held out, never
-    splitting a group; where every group is larger than that, the smallest, if it is at most half of all faces."""
+    splitting a group; where every group is larger than that, the smallest, if it is at most half of all faces. A group
+    with a face whose labels nobody has looked at stays with those learned from."""
     samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
     sizes = Counter(s.group for s in samples)
-    groups = sorted(sizes)
+    wanted = heldout_count(len(samples), share) if len(sizes) > 1 else 0
+    groups = sorted(set(sizes) - {s.group for s in samples if s.unseen})
     order = np.random.default_rng(seed).permutation(len(groups))
-    wanted = heldout_count(len(samples), share) if len(groups) > 1 else 0
     held: set[str] = set()
     taken = 0
     for group in (groups[k] for k in order):
         if taken + sizes[group] <= wanted:
             held.add(group)
             taken += sizes[group]
-    if wanted and not held:
+    if wanted and groups and not held:
         smallest = min((groups[k] for k in order), key=lambda group: sizes[group])
         held = {smallest} if 2 * sizes[smallest] <= len(samples) else set()
     return tuple(s for s in samples if s.group not in held), tuple(s for s in samples if s.group in held)

@@ -296,7 +296,11 @@ class Annotation:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One face of one picture. `annotation` is None where nobody has labeled yet."""
+    """One face of one picture. `annotation` is None where nobody has labeled yet.
+
+    `unseen`: some of its labels are predictions that were accepted without a look. Such a face is learned from, but a
+    model that is measured on it is measured on what a model said.
+    """
 
     path: Path
     file_name: str
@@ -308,6 +312,7 @@ class Sample:
     group: str = ""
     image_id: int = 0
     face_id: int = 0
+    unseen: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -172,6 +172,8 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         else:
             faces = learned[dataset.name]
             found = cross_fit(faces, plan.folds, run.fold_learner(start, dataset, learned), plan.seed)
+            found = [prediction for prediction, face in zip(found, faces, strict=True) if not face.unseen]
+            faces = [face for face in faces if not face.unseen]
         calibration = _calibrate(dataset.name, found, faces, plan.calibration, log)
         checkpoint.calibrations[dataset.name] = calibration
         if dataset.name == checkpoint.target:

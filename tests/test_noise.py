@@ -27,7 +27,7 @@ def planted(faces: int, sigma: dict[int, float], *, seed: int = 0) -> list[Pair]
             for key, (x, y) in TRUE.items()
         }
 
-    return [Pair(face, BOX, BOX, labels(), labels()) for face in range(faces)]
+    return [Pair(face, BOX, labels(), labels()) for face in range(faces)]
 
 
 def test_planted_gaussian_noise_comes_back():
@@ -61,8 +61,8 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says():
 
 
 def test_a_landmark_counts_only_where_both_have_it():
-    pairs = [Pair(0, BOX, BOX, TRUE, {**TRUE, 3: (104.0, 103.0)})] * FEWEST
-    pairs.append(Pair(9, BOX, BOX, {key: TRUE[key] for key in (1, 2, 3)}, {key: TRUE[key] for key in (1, 2)}))
+    pairs = [Pair(0, BOX, TRUE, {**TRUE, 3: (104.0, 103.0)})] * FEWEST
+    pairs.append(Pair(9, BOX, {key: TRUE[key] for key in (1, 2, 3)}, {key: TRUE[key] for key in (1, 2)}))
     noise = measure(SMALL, pairs)
     nose, chin = noise.landmarks[2:]
     assert (noise.faces, nose.pairs, chin.pairs) == (6, 5, 5)
@@ -75,15 +75,15 @@ def test_few_faces_say_only_how_many_they_are():
     assert measure(SMALL, planted(FEWEST - 1, dict.fromkeys(TRUE, 1.0))) == Noise(4)
     assert measure(SMALL, []) == Noise(0)
     assert Noise(0).sigmas is None
-    assert measure(SMALL, [Pair(0, BOX, BOX, {77: (1.0, 1.0)}, {77: (2.0, 2.0)})] * 9) == Noise(0)
+    assert measure(SMALL, [Pair(0, BOX, {77: (1.0, 1.0)}, {77: (2.0, 2.0)})] * 9) == Noise(0)
 
 
 def test_sigmas_are_there_for_every_landmark_and_never_zero():
-    few = [Pair(k, BOX, BOX, TRUE, {**TRUE, 3: (104.0, 103.0)}) for k in range(FEWEST)]
+    few = [Pair(k, BOX, TRUE, {**TRUE, 3: (104.0, 103.0)}) for k in range(FEWEST)]
     sigmas = measure(SMALL, few).sigmas
     # sqrt(25 / 2) pixels of 200; the others did not move at all, and take that of all: a quarter of the squares.
     assert sigmas == pytest.approx([0.00884, 0.00884, 0.01768, 0.00884], abs=1e-5)
-    assert measure(SMALL, [Pair(k, BOX, BOX, TRUE, TRUE) for k in range(FEWEST)]).sigmas is None
+    assert measure(SMALL, [Pair(k, BOX, TRUE, TRUE) for k in range(FEWEST)]).sigmas is None
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,10 @@ def test_a_box_that_nobody_has_drawn_is_put_around_the_labels_to_train_on(tmp_pa
     assert (drawn, partly) == (Box(5, 5, 50, 40), Box(0, 0, 64, 48))
     assert [sample.box for sample in project.unlabeled_faces().samples] == [Box(0, 0, 64, 48)] * 2
     assert project.store.face(1).box == Box(0, 0, 64, 48)
+    project.export(tmp_path / "out.json")
+    records = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    assert [record["bbox"] for record in records] == [[17, 7, 26, 26], [5, 5, 50, 40], [0, 0, 64, 48]]
+    assert [record["area"] for record in records] == pytest.approx([26 * 26, 50 * 40, 64 * 48])
 
 
 def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path: Path):

@@ -285,8 +285,10 @@ def test_an_export_carries_measured_sigmas_that_pycocotools_takes(project: Proje
         repeat(project, face, by=4.0)
     project.export(tmp_path / "out.json")
     written = json.loads((tmp_path / "out.json").read_text())
-    # 16 square pixels between two labelings are 8 of one; the faces are 64 x 48.
-    assert written["categories"][0]["sigmas"] == pytest.approx([(8 / (64 * 48)) ** 0.5] * 4, abs=1e-5)
+    # 16 square pixels between two labelings are 8 of one; the area is that of the box around the labels.
+    (area,) = {record["area"] for record in written["annotations"]}
+    assert area < 64 * 48
+    assert written["categories"][0]["sigmas"] == pytest.approx([(8 / area) ** 0.5] * 4, abs=1e-5)
     assert written["info"]["sigmas"].startswith("measured on 5 faces that one person labeled twice")
     assert read_coco(tmp_path / "out.json").definition.landmarks == ("eye_left", "eye_right", "nose", "chin")
     coco: Any = COCO(str(tmp_path / "out.json"))

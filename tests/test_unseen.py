@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import leave_predictions, make_project, predictions_of
+from builders import label_face, leave_predictions, make_project, predictions_of
 
 from labeler import jobs
+from labeler.dataset import write_coco
+from labeler.pages.export import checks_html
+from labeler.pages.preflight import preflight_html
 from labeler.project import Project
 from labeler.store import ConflictError, NotFoundError, Point
 from labeler.workbench import Workbench
+from mdmd.coco import read_coco
+from mdmd.loader import split_heldout
 
 #: What a project of 8 faces expects to be wrong: face 3 to 6 by 4 points each.
 DOUBTS = {3: 0.02, 4: 0.05, 5: 0.1, 6: 0.4}
@@ -108,6 +114,27 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     assert records[5]["sources"] == {"accepted": 4}
     assert records[1]["sources"] == {"placed": 4}
     assert next((a["source"], a["annotator"]) for a in bench.history(4)) == ("accepted_unseen", "ana")
+
+
+def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it(project: Project, tmp_path: Path):
+    for face in (1, 2):
+        label_face(project, face)
+    accept(Workbench(project))
+    assert [s.face_id for s in project.training_set().samples if s.unseen] == [3, 4]
+    out = project.folder / "target.json"
+    write_coco(out, project.training_set(), images=project.images)
+    written = read_coco(out)
+    assert [s.face_id for s in written.samples if s.unseen] == [3, 4]
+    for seed in range(8):
+        learned, held = split_heldout(written, 0.5, seed)
+        assert {s.face_id for s in held} == {1, 2}
+        assert {s.face_id for s in learned} == {3, 4}
+    nobody = replace(written, samples=tuple(replace(s, unseen=True) for s in written.samples))
+    assert split_heldout(nobody, 0.5, 0)[1] == ()
+    assert "2 faces with points accepted without a look: learned from, but never measured on." in preflight_html(
+        project, None, "test_vit", "", "default", 10
+    )
+    assert "2 faces with points that were accepted without a look; the file says so of each" in checks_html(project)
 
 
 def test_the_preview_changes_nothing_and_counts_what_would_be(project: Project):

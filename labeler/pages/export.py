@@ -43,6 +43,7 @@ def checks_html(project: Project | None) -> str:
     if project is None:
         return "<h1>Export</h1>" + note("No project is open: open one on the Project page.", "warning")
     progress = project.progress()
+    unseen = sum(sample.unseen for sample in project.labeled_set().samples) if progress.labeled_faces else 0
     rows = [
         (
             progress.complete_faces == progress.faces > 0,
@@ -55,6 +56,16 @@ def checks_html(project: Project | None) -> str:
         (
             progress.flagged_points == 0,
             f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; none is exported as a label",
+        ),
+        *(
+            [
+                (
+                    False,
+                    f"{plural(unseen, 'face')} with points that were accepted without a look; the file says so of each",
+                )
+            ]
+            if unseen
+            else []
         ),
         *(
             [(True, f"{plural(progress.skipped_faces, 'face')} skipped; none is exported")]

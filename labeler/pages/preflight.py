@@ -26,21 +26,28 @@ USEFUL_FACES = 50
 FEW_LABELS = 10
 #: What the three choices of time are in minutes.
 PACES = {"quick": 5, "standard": 10, "thorough": 30}
+#: What the form takes: a day at most, which is more likely than not a slip of the hand beyond.
+FEWEST_MINUTES, MOST_MINUTES = 1, 1440
 #: Megabytes of an encoder's weights as timm keeps them: float32, by the encoder's number of parameters.
 DOWNLOADS = {DEFAULT_ENCODER: 23, PAPER_ENCODER: 346}
 
 
 def preflight_html(
-    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float
+    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float | None
 ) -> str:
-    """What a training would learn from, what it would measure itself on, how long it takes, what is missing."""
+    """What a training would learn from, what it would measure itself on, how long it takes, what is missing.
+
+    `minutes` are as they stand in the form: None for an empty field.
+    """
     if project is None:
         return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
     if project.definition is None:
         return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
     progress = project.progress()
     faces = progress.training_faces
+    unseen = sum(sample.unseen for sample in project.training_set().samples)
     held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
+    held = min(held, faces - unseen)
     said = [
         f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
         f"about {held} of them held out to measure and calibrate on."
@@ -62,6 +69,10 @@ def preflight_html(
         few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
         if few:
             warnings.append(f"With few labels, so less sure: {', '.join(few)}.")
+    if unseen:
+        said.append(
+            f"{plural(unseen, 'face')} with points accepted without a look: learned from, but never measured on."
+        )
     exact = stop_sentence(project)
     said += [exact] if exact else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
@@ -70,12 +81,23 @@ def preflight_html(
         (warnings if lacking else said).append(told)
     known = preset == "default" and chosen == DEFAULT_ENCODER
     room, short = room_sentences(free_memory(), free_disk(project.folder), known=known)
-    said += [time_sentence(source, minutes, learned=learned), f"{device_sentence()} {room}"]
-    warnings += short
+    wrong = minutes_problem(minutes)
+    said += [f"{device_sentence()} {room}"]
+    if wrong is None and minutes is not None:
+        said.insert(-1, time_sentence(source, minutes, learned=learned))
+    warnings += [*short, *([wrong] if wrong else [])]
     lines = "".join(f"<li>{text(line)}</li>" for line in said)
     cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
     noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
     return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
+
+
+def minutes_problem(minutes: float | None) -> str | None:
+    """What is wrong with the minutes in the form; None where nothing is."""
+    if minutes is not None and FEWEST_MINUTES <= minutes <= MOST_MINUTES:
+        return None
+    found = "nothing" if minutes is None else f"{minutes:g}"
+    return f"Minutes: a number from {FEWEST_MINUTES} to {MOST_MINUTES:,} is wanted, found {found}."
 
 
 def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
@@ -168,7 +190,7 @@ def pace_choices(source: Source | None, *, learned: bool) -> list[tuple[str, str
     return [(f"{name}, {minutes + more:g} min{first}", name) for name, minutes in PACES.items()]
 
 
-def pace_of(minutes: float) -> str | None:
+def pace_of(minutes: float | None) -> str | None:
     """Which of the three choices these minutes are."""
     return next((name for name, known in PACES.items() if known == minutes), None)
 

@@ -35,8 +35,9 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
       const { counts, matches, neighbour, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
       const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
       const { describe, edits, when } = await import("/ui/label/history.js");
-      const face = (face, state, name, flagged = 0) => ({ face, state, flagged, picture: { name } });
-      const items = [face(1, "complete", "Maske Öl 1.png"), face(2, "empty", "maske 2.png"),
+      const face = (face, state, name, flagged = 0, unseen = 0) =>
+        ({ face, state, flagged, unseen, picture: { name } });
+      const items = [face(1, "complete", "Maske Öl 1.png", 0, 3), face(2, "empty", "maske 2.png"),
         face(3, "predicted", "stone 1.png", 2), face(4, "skipped", "stone 2.png"), face(5, "partial", "owl.png"),
         face(6, "predicted", "owl 2.png")];
       const ids = (faces) => faces.map(({ face }) => face);
@@ -48,7 +49,7 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
         ({ progress: { faces, complete_faces, skipped_faces }, seconds_a_face });
       return {
         counts: counts(items),
-        filters: ["all", "empty", "partial", "complete", "predicted", "flagged", "skipped"].map(
+        filters: ["all", "empty", "partial", "complete", "predicted", "flagged", "unseen", "skipped"].map(
           (filter) => ids(shown(filter, "", 0))),
         words: ids(shown("all", "ÖL maske", 0)),
         stones: stones.map(({ face, beside }) => [face, beside]),
@@ -72,9 +73,10 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
         "complete": 1,
         "predicted": 2,
         "flagged": 1,
+        "unseen": 1,
         "skipped": 1,
     }
-    assert result["filters"] == [[1, 2, 3, 4, 5, 6], [2], [5], [1], [3, 6], [3], [4]]
+    assert result["filters"] == [[1, 2, 3, 4, 5, 6], [2], [5], [1], [3, 6], [3], [1], [4]]
     assert result["words"] == [1]
     assert result["stones"] == [[2, True], [3, False], [4, False]]  # the open face stays, and says that it is beside
     assert (result["after"], result["before"]) == (3, None)

@@ -48,10 +48,11 @@ export function summary(view, definition) {
   const of = definition?.landmarks.length ?? 0;
   const labeled = definition?.landmarks.filter((landmark) => view.points[landmark.id]).length ?? 0;
   const predicted = Object.keys(view.predictions).length > 0;
-  if (view.skip) return { state: "skipped", labeled, of, flagged: 0, skip: view.skip };
+  const unseen = Object.values(view.points).filter(({ source }) => source === "accepted_unseen").length;
+  if (view.skip) return { state: "skipped", labeled, of, flagged: 0, unseen, skip: view.skip };
   const flagged = definition ? flaggedIds(view, definition).length : 0;
   const state = of && labeled === of ? "complete" : predicted ? "predicted" : labeled ? "partial" : "empty";
-  return { state, labeled, of, flagged, skip: null };
+  return { state, labeled, of, flagged, unseen, skip: null };
 }
 
 /** "visible", "hidden", "absent", "predicted", "doubtful" or "unlabeled". */

@@ -19,6 +19,7 @@ export const FILTERS = [
   { id: "complete", title: "Done", holds: inState("complete") },
   { id: "predicted", title: "Pre-labeled", holds: inState("predicted") },
   { id: "flagged", title: "Flagged", holds: (item) => item.flagged > 0 },
+  { id: "unseen", title: "Accepted unseen", holds: (item) => item.unseen > 0 },
   { id: "skipped", title: "Skipped", holds: inState("skipped") },
 ];
 

@@ -5,11 +5,12 @@ import { STATES } from "./filters.js";
 
 /** What the row of `item` (one of `facesOf`) holds beside the picture. */
 export function thumbnail(item) {
-  const { picture, state, labeled, of, flagged, skip, checks, duplicate, count, nth } = item;
+  const { picture, state, labeled, of, flagged, unseen, skip, checks, duplicate, count, nth } = item;
   const name = count > 1 ? `${picture.name} · ${nth}` : picture.name;
   const words = [
     `${picture.name}${count > 1 ? `, face ${nth}` : ""}: ${labeled} of ${of}, ${STATES[state]}`,
     flagged ? `${flagged} doubtful` : null,
+    unseen ? `${unseen} accepted unseen` : null,
     skip ? `because: ${skip}` : null,
     checks ? "to check" : null,
     duplicate ?? null,
@@ -26,8 +27,10 @@ export function thumbnail(item) {
   ];
 }
 
-function badge({ state, flagged, labeled, of, duplicate }) {
+function badge({ state, flagged, unseen, labeled, of, duplicate }) {
   if (state === "skipped") return el("span.badge.skipped", { title: "skipped" }, icon("cross"));
+  if (state === "complete" && unseen)
+    return el("span.badge.done", { title: `done, ${unseen} points accepted unseen` }, icon("eyeShut"));
   if (state === "complete") return el("span.badge.done", { title: "done" }, icon("accept"));
   if (duplicate && !labeled) return el("span.badge", { text: "≈", title: duplicate });
   if (flagged) return el("span.badge.doubt", { text: flagged, title: `pre-labeled, ${flagged} doubtful` });
