@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from labeler.project import Progress
+from mdmd.records import Definition
 
 #: Makes the canvas pages of this browser tab look again.
 ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
+
+#: Brings the run that has been started into sight.
+STARTED = "() => { window.dispatchEvent(new Event('labeler-started')); }"
 
 
 def text(value: object) -> str:
@@ -24,6 +28,15 @@ def project_address(name: str) -> str:
 def plural(count: int, noun: str) -> str:
     """ "1 face", "2 faces", "1,200 faces"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def distance_words(definition: Definition | None) -> str:
+    """What errors are shares of (`mdmd.records.normalizing_distance`), in words; not escaped."""
+    if definition is None or definition.normalizer is None:
+        return "the face's size (the root of its box's area)"
+    ends = [" and ".join(definition.landmarks[k] for k in end) for end in definition.normalizer]
+    means = [f"the mean of {end}" if " and " in end else end for end in ends]
+    return f"the distance from {means[0]} to {means[1]}"
 
 
 def meter(share: float) -> str:

@@ -112,6 +112,10 @@ def auroc(score: Array, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+#: How many standard deviations of a Gaussian hold 95 % on both sides.
+Z95 = 1.959964
+
+
 class Measured(NamedTuple):
     """A mean over faces with its 95 % interval."""
 
@@ -120,11 +124,31 @@ class Measured(NamedTuple):
     high: float
 
 
-def bootstrap_interval(values: Array, *, seed: int = 0, rounds: int = 2000, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of the mean of `values` (B,), resampling faces."""
+def bootstrap_interval(
+    values: Array, weights: Array | None = None, *, seed: int = 0, rounds: int = 2000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the mean of `values` (B,), resampling faces.
+
+    With `weights` (B,) it is that of the sum of `values` over the sum of `weights`.
+    """
     picks = np.random.default_rng(seed).integers(0, len(values), (rounds, len(values)))
-    low, high = np.quantile(values[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    sums = values[picks].sum(axis=1)
+    over = len(values) if weights is None else np.maximum(weights[picks].sum(axis=1), 1)
+    low, high = np.quantile(sums / over, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def measured_share(hits: Array, of: Array) -> Measured:
+    """What share of points `hits` is: counts (B,) of each face, among `of` (B,); faces are resampled.
+
+    Where all are hits or none is, every resample is alike, and Wilson's score interval (1927) for as many faces stands
+    in for one that would claim certainty.
+    """
+    share, faces = float(hits.sum() / of.sum()), int((of > 0).sum())
+    if 0 < share < 1:
+        return Measured(share, *bootstrap_interval(hits, of))
+    beyond = Z95**2 / (faces + Z95**2)
+    return Measured(share, share * (1 - beyond), share + (1 - share) * beyond)
 
 
 def measured(values: Array) -> Measured:

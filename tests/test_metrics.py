@@ -16,6 +16,8 @@ from mdmd.metrics import (
     face_nme,
     failure_rate,
     mahalanobis,
+    measured,
+    measured_share,
     negative_log_likelihood,
     point_errors,
     probability_off,
@@ -201,6 +203,22 @@ def test_auroc_is_the_share_of_ordered_pairs(rows: list[tuple[int, bool]]):
     pairs = [(a > b) + (a == b) / 2 for a in score[positive] for b in score[~positive]]
     expected = np.mean(pairs) if pairs else NAN
     assert auroc(score, positive) == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_share_is_of_all_points_and_its_interval_over_faces():
+    hits, of = np.array([4, 2, 0, 9]), np.array([4, 4, 1, 9])
+    share = measured_share(hits, of)
+    assert share.value == pytest.approx(15 / 18)
+    assert 0 < share.low < share.value < share.high <= 1
+    # As many points a face: the mean over faces and its interval.
+    each = np.random.default_rng(0).integers(0, 10, 40)
+    assert measured_share(each, np.full(40, 9)) == pytest.approx(measured(each / 9))
+
+
+def test_a_share_of_all_or_none_claims_no_certainty():
+    # Wilson's interval of 6 of 6 and of 0 of 10, as in his formula: n / (n + z^2), z^2 / (n + z^2).
+    assert measured_share(np.full(6, 9), np.full(6, 9)) == pytest.approx((1, 0.6097, 1), abs=1e-4)
+    assert measured_share(np.zeros(10), np.ones(10)) == pytest.approx((0, 0, 0.2775), abs=1e-4)
 
 
 def test_bootstrap_interval_has_the_width_of_the_standard_error_and_is_repeatable():

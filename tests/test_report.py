@@ -79,6 +79,7 @@ def test_the_numbers_are_those_of_a_hand(project: Project):
         pytest.approx(200 / 3),
         100,
     ]
+    assert (numbers.inside90.value, numbers.fr10.low > 0) == (pytest.approx(100 * 10 / 12), False)
     # Covariance 1 everywhere: the two noses lie 4 and 12 deviations off, far outside of every ellipse; ten points hit.
     promised, inside = measures.coverage_curve(found)
     assert inside == [pytest.approx(100 * 10 / 12)] * len(promised)
@@ -114,8 +115,30 @@ def test_a_comparison_claims_something_from_ten_faces_on(tmp_path: Path):
     leave_training(project, 2, dict.fromkeys(faces, 4.0))
     page = report_of(project, "002")
     assert "<b>better</b> by 5.0 points (95 % interval 5.0 to 5.0)" in page
-    assert "Training 001 learned from 2 labeled faces, alone." in page
+    assert "Training 001 learned from 2 of 4 labeled faces, alone." in page
     assert "<b>worse</b> by 5.0 points" in report_of(project, "001", against="002")
+
+
+def test_few_faces_tell_something_where_all_of_them_agree(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=7))
+    leave_training(project, 1, dict.fromkeys(range(1, 7), 8.0))
+    leave_training(project, 2, dict.fromkeys(range(1, 7), 4.0))
+    assert "<b>better</b> on each of them" in report_of(project, "002")
+    assert "<b>worse</b> on each of them" in report_of(project, "001", against="002")
+    leave_training(project, 3, {**dict.fromkeys(range(1, 6), 2.0), 6: 9.0})
+    assert "<b>cannot be told</b>" in report_of(project, "003", against="002")
+
+
+def test_a_report_says_what_its_errors_are_shares_of_and_what_it_began_with(project: Project):
+    folder = leave_training(project, 1, {1: 4.0})
+    record = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", {**record, "encoder": "vit_x", "weights": "/far/away/w.safetensors"})
+    write_json(folder / "model.json", {"target": "faces", "history": {"faces": {"faces": 3}, "seconds": 9.0}})
+    page = report_of(project, "001")
+    eyes = f"the distance from {SMALL.landmarks[0]} to {SMALL.landmarks[1]}"
+    assert page.count(eyes) == 2
+    assert "learned from 3 of 4 labeled faces" in page
+    assert "encoder vit_x · weights w.safetensors" in page
 
 
 def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(project: Project):

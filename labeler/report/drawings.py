@@ -40,8 +40,8 @@ def face_figure(found: HeldOut, k: int) -> str:
         kind = "off" if found.errors[k, n] > 0.10 else "near"
         parts.append(
             f'<g class="{kind}">{off}<path d="M{tx:.1f} {ty:.1f}L{px:.1f} {py:.1f}"/>'
-            f'<circle class="label" cx="{tx:.1f}" cy="{ty:.1f}" r="{1.6 if small else 4}"/>'
-            f'<circle class="found" cx="{px:.1f}" cy="{py:.1f}" r="{1.2 if small else 2.4}"/></g>'
+            f'<circle class="label" cx="{tx:.1f}" cy="{ty:.1f}" r="{1.6 if small else 4.5}"/>'
+            f'<circle class="found" cx="{px:.1f}" cy="{py:.1f}" r="{1.2 if small else 3}"/></g>'
         )
     picture = _crop(found, k, (left, top, left + side, top + side))
     return (

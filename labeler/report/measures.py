@@ -1,16 +1,17 @@
-"""The numbers of a report, from what a model found on held-out faces. All with a 95 % bootstrap interval over faces."""
+"""The numbers of a report, from what a model found on held-out faces, with 95 % intervals over faces."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labeler.report.heldout import HeldOut
 from mdmd import metrics
 from mdmd.evaluate import WRONG
-from mdmd.metrics import Measured, measured
+from mdmd.metrics import Measured, measured, measured_share
 from mdmd.radial import Array
 from mdmd.records import GROUPS
 
@@ -23,29 +24,37 @@ class Headline:
     """How good a model is on `faces` held-out faces; errors in percent of the normalising distance.
 
     `nme` is the mean error, `fr10` the percentage of faces worse than 10 %, `auc10` the area under the cumulative
-    error curve up to 10 %, in percent; `flag_rate` the share of points flagged, `flag_recall` the share of wrong
-    points among them (None where no point is wrong).
+    error curve up to 10 %, `inside90` the percentage of points inside their 90 % ellipse, `flagged` of those flagged;
+    `flag_recall` is the share of wrong points among these (None where no point is wrong).
     """
 
     faces: int
     nme: Measured
     fr10: Measured
     auc10: Measured
-    flag_rate: float
+    inside90: Measured
+    flagged: Measured
     flag_recall: float | None
 
 
 def headline(found: HeldOut) -> Headline:
     nme = metrics.face_nme(found.errors)
     wrong = found.errors > WRONG  # False for NaN
+    points = found.labeled.sum(axis=1)
+    inside = found.radii <= found.law.radius(0.9)
     return Headline(
         faces=len(nme),
         nme=measured(100 * nme),
-        fr10=measured(100 * (nme > 0.10).astype(np.float64)),
+        fr10=_percent(nme > 0.10, np.ones(len(nme))),
         auc10=measured(100 * np.maximum(0.0, 1 - nme / 0.10)),
-        flag_rate=float(found.flagged[found.labeled].mean()),
+        inside90=_percent((inside & found.labeled).sum(axis=1), points),
+        flagged=_percent((found.flagged & found.labeled).sum(axis=1), points),
         flag_recall=float(found.flagged[wrong].mean()) if wrong.any() else None,
     )
+
+
+def _percent(hits: NDArray[Any], of: Array) -> Measured:
+    return Measured(*(100 * share for share in measured_share(hits, of)))
 
 
 class LandmarkError(NamedTuple):
@@ -112,12 +121,14 @@ def mean_face(found: HeldOut) -> tuple[Array, float]:
 @dataclass(frozen=True)
 class Comparison:
     """A model against an `other` on the faces that neither has learned from; `gain` is how much lower its NME is,
-    in percent of the normalising distance, paired by face: an interval above 0 says that it is better."""
+    in percent of the normalising distance, paired by face: an interval above 0 says that it is better. Its NME is lower
+    on `better_on` of the faces."""
 
     faces: int
     nme: float
     other: float
     gain: Measured
+    better_on: int
 
 
 def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
@@ -132,4 +143,6 @@ def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
     # By the labels of the newer snapshot: a label that was mended since must not count against the older model.
     errors = metrics.point_errors(places_of_other, found.truth[rows], found.labeled[rows], found.distance[rows])
     own, theirs = 100 * metrics.face_nme(found.errors[rows]), 100 * metrics.face_nme(errors)
-    return Comparison(len(shared), float(own.mean()), float(theirs.mean()), measured(theirs - own))
+    return Comparison(
+        len(shared), float(own.mean()), float(theirs.mean()), measured(theirs - own), int((theirs > own).sum())
+    )

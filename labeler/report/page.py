@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labeler.charts import line_chart
-from labeler.markup import plural, text
+from labeler.markup import distance_words, plural, text
 from labeler.noise import FEWEST, Noise, Pair, advice, measure
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
@@ -22,6 +22,8 @@ from mdmd.records import DataError
 STATIC = Path(__file__).parent.parent / "static"
 STYLES = ("shell/tokens.css", "shell/figures.css", "report/report.css")
 SHOWN_FACES = 6
+#: So many faces that all say the same tell more than chance would: the sign test's p is 2 / 2^6 = 0.03.
+FEWEST_AGREEING = 6
 #: So many landmarks are listed one by one without being folded away.
 LISTED = 30
 
@@ -99,11 +101,14 @@ def _title(run: Run) -> str:
 
 
 def _lines(run: Run) -> str:
+    learned = read_learned(run.folder)
     facts = [
         time.strftime("%d %b %Y, %H:%M", time.localtime(run.created_at)),
-        plural(run.faces, "labeled face"),
+        f"learned from {_of_labeled(learned.faces, run)}" if learned else plural(run.faces, "labeled face"),
         f"together with {run.source}" if run.source else "alone",
         f"preset {run.preset}",
+        *([f"encoder {run.encoder}"] if run.encoder else []),
+        *([f"weights {Path(run.weights).name}"] if run.weights else []),
         _minutes(run),
         *(["stopped at step {:,} of {:,}, as asked".format(*run.stopped)] if run.stopped else []),
     ]
@@ -121,13 +126,12 @@ def _headline(numbers: Headline, found: HeldOut) -> str:
         if numbers.flag_recall is None
         else f"{100 * numbers.flag_recall:.0f} % of the wrong points among them"
     )
-    coverage = dict(zip(*measures.coverage_curve(found), strict=True))
     tiles = [
-        ("NME", _percent(numbers.nme), "mean error, in percent of the normalising distance"),
+        ("NME", _percent(numbers.nme), f"mean error, in percent of {distance_words(found.definition)}"),
         ("Failures", _percent(numbers.fr10), "faces with a mean error above 10 %"),
         ("AUC", _percent(numbers.auc10), "area under the error curve up to 10 %"),
-        ("Inside", f"<b>{coverage[90.0]:.0f} %</b>", "points inside their 90 % ellipse"),
-        ("Flagged", f"<b>{100 * numbers.flag_rate:.0f} %</b>", f"of the points; {recall}"),
+        ("Inside", _percent(numbers.inside90), "points inside their 90 % ellipse"),
+        ("Flagged", _percent(numbers.flagged), f"of the points; {recall}"),
     ]
     cells = "".join(
         f"<div class='tile'><h3>{name}</h3>{value}<p>{text(words)}</p></div>" for name, value, words in tiles
@@ -160,14 +164,22 @@ def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
     low, high = found.gain.low, found.gain.high
     word = "better" if low > 0 else "worse" if high < 0 else "not different beyond chance"
     said = f"<b>{word}</b> by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
-    if found.faces < FEW_HELD_OUT:
+    agreed = found.faces >= FEWEST_AGREEING and found.better_on in (0, found.faces)
+    if found.faces < FEW_HELD_OUT and agreed:
+        said = f"<b>{'better' if found.better_on else 'worse'}</b> on each of them"
+    elif found.faces < FEW_HELD_OUT:
         said = f"which is better <b>cannot be told</b> from fewer than {FEW_HELD_OUT} faces"
     learned = read_learned(against.folder)
-    faces = f" learned from {plural(learned.faces, 'labeled face')}," if learned else " learned"
+    faces = f" learned from {_of_labeled(learned.faces, against)}," if learned else " learned"
     return (
         f"{title}<p>On the {plural(found.faces, 'face')} that neither has learned from: NME <b>{found.nme:.1f} %</b> "
         f"against {found.other:.1f} %: {said}. Training {text(against.name)}{faces} {text(_together(against))}.</p>"
     )
+
+
+def _of_labeled(learned: int, run: Run) -> str:
+    """From how many of the run's labeled faces it has learned: some are held out."""
+    return plural(run.faces, "labeled face") if learned == run.faces else f"{learned:,} of {run.faces:,} labeled faces"
 
 
 def _interval(gain: Measured) -> str:
@@ -189,6 +201,7 @@ def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run
         x_label="mean error of a face, %",
         y_label="faces, %",
         from_zero=True,
+        up_to=100.0,
         upright=None if noise.floor is None else (f"you, twice:\n{noise.floor.value:.1f} %", noise.floor.value),
     )
     promised, inside = measures.coverage_curve(found)
@@ -198,8 +211,11 @@ def _curves(found: HeldOut, run: Run, measured: dict[str, HeldOut], against: Run
         x_label="promised, %",
         y_label="points inside, %",
         from_zero=True,
+        up_to=100.0,
     )
-    return f"<section><h2>Curves</h2><div class='charts'>{cumulative}{coverage}</div></section>"
+    faces = [{sample.face_id for sample in one.samples} for one in (found, measured[(against or run).id])]
+    own = "" if faces[0] == faces[1] else "<p>The cumulative errors are of each training's own held-out faces.</p>"
+    return f"<section><h2>Curves</h2>{own}<div class='charts'>{cumulative}{coverage}</div></section>"
 
 
 def _where(found: HeldOut, rows: list[measures.LandmarkError], noise: Noise) -> str:
@@ -216,7 +232,9 @@ def _where(found: HeldOut, rows: list[measures.LandmarkError], noise: Noise) -> 
         for row in ordered
     )
     twice = "<th>you, twice</th>" if human else ""
-    head = f"<thead><tr><th>Landmark</th><th>mean error</th>{twice}<th>largest</th><th>labels</th></tr></thead>"
+    head = (
+        f"<thead><tr><th>Landmark</th><th>mean error</th>{twice}<th>largest</th><th>held-out labels</th></tr></thead>"
+    )
     table = f"<table>{head}<tbody>{cells}</tbody></table>"
     if len(rows) > LISTED:
         table = f"<details><summary>All {len(rows)} landmarks, the worst first</summary>{table}</details>"
@@ -224,8 +242,8 @@ def _where(found: HeldOut, rows: list[measures.LandmarkError], noise: Noise) -> 
         "<section><h2>Where it errs</h2><div class='where'>"
         f"<figure>{mean_face_figure(found, rows)}<figcaption>The mean face. A disc is as large as the landmark's mean "
         "error; the three worst stand out.</figcaption></figure>"
-        f"<div><table><thead><tr><th>Group</th><th>mean error</th><th>labels</th></tr></thead><tbody>{groups}</tbody>"
-        f"</table>{table}</div></div></section>"
+        "<div><table><thead><tr><th>Group</th><th>mean error</th><th>held-out labels</th></tr></thead>"
+        f"<tbody>{groups}</tbody></table>{table}</div></div></section>"
     )
 
 
@@ -242,13 +260,14 @@ def _mean(value: float) -> str:
 
 def _faces(found: HeldOut) -> str:
     order = measures.by_error(found)
-    shown = min(SHOWN_FACES, (len(order) + 1) // 2)
+    shown = min(SHOWN_FACES, max(len(order) // 2, 1))
     worst = "".join(face_figure(found, k) for k in order[:shown])
-    best = "".join(face_figure(found, k) for k in reversed(order[len(order) - shown :]))
+    best = "".join(face_figure(found, k) for k in reversed(order[shown:][-shown:]))  # none twice
     return (
         "<section><h2>The worst faces</h2><p>Rings are labels, dots what the model says; orange where they are more "
         f"than 10 % apart. A label may be the slip.</p><div class='faces'>{worst}</div>"
-        f"<h2>The best faces</h2><div class='faces'>{best}</div></section>"
+        + (f"<h2>The best faces</h2><div class='faces'>{best}</div>" if best else "")
+        + "</section>"
     )
 
 
@@ -264,8 +283,9 @@ def _trainings(runs: Sequence[Run], measured: dict[str, HeldOut], shown: Run, *,
         when = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
         rows.append(
             f"<tr{mark}><td>{name}</td><td>{when}</td><td class='number'>{run.faces}</td>"
-            f"<td>{text(run.source or 'alone')}</td><td>{text(_minutes(run))}</td><td>{_percent(numbers.nme)}</td>"
-            f"<td class='number'>{numbers.fr10.value:.1f} %</td><td class='number'>{numbers.faces}</td></tr>"
+            f"<td>{text(run.source or 'alone')}</td><td>{text(_minutes(run))}</td>"
+            f"<td class='whole'>{_percent(numbers.nme)}</td><td class='number'>{numbers.fr10.value:.1f} %</td>"
+            f"<td class='number'>{numbers.faces}</td></tr>"
         )
     if len(rows) < 2:
         return ""
@@ -287,7 +307,6 @@ def _link(run: Run, shown: Run) -> str:
 
 
 def _how(found: HeldOut, noise: Noise) -> str:
-    pair = "the distance between its normalising landmarks" if found.definition.normalizer else "its box's size"
     twice = (
         f" &quot;You, twice&quot; is the mean distance between your two labelings of {noise.faces} faces, the second "
         "one blind, in the same unit: a model there is as good as a second labeling."
@@ -295,8 +314,8 @@ def _how(found: HeldOut, noise: Noise) -> str:
         else ""
     )
     return (
-        f"<footer><p>Errors are distances between label and prediction as a share of {pair}, measured on each face. "
-        "The held-out faces were not learned from, but the ellipses were calibrated on them, so the share inside is "
-        "kinder here than on new faces. All of this can be recomputed from heldout.json and target.json beside this "
-        f"report.{twice}</p></footer>"
+        "<footer><p>Errors are distances between label and prediction, in percent of "
+        f"{text(distance_words(found.definition))}, measured on each face. The held-out faces were not learned from, "
+        "but the ellipses were calibrated on them, so the share inside is kinder here than on new faces. All of this "
+        f"can be recomputed from heldout.json and target.json in the training's folder.{twice}</p></footer>"
     )
