@@ -81,7 +81,7 @@ def why_not(training: Run) -> str | None:
     if training.state == "stopped":
         return "it was stopped early, and parts that learn to their end are not comparable with it"
     if training.state != "done":
-        return f"it is {training.state}"
+        return f"only a training that has come to its end has one, and this one is {training.state}"
     if not isinstance((training.metrics or {}).get("nme"), int | float):
         return "it held no faces out to measure on"
     learned = read_learned(training.folder)

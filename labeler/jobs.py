@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,9 +37,6 @@ FEWEST_FACES = 3
 BASE_MINUTES = 20.0
 
 Commands = Sequence[Sequence[str]]
-
-# Processes this one has started: asking for their exit code is what keeps them from staying zombies.
-_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start_training(
@@ -209,7 +207,8 @@ def _launch(folder: Path, record: dict[str, Any]) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _children[child.pid] = child
+    # Somebody has to ask for its exit code when it ends, or it stays a zombie for as long as this process is there.
+    threading.Thread(target=child.wait, name=f"wait for {child.pid}", daemon=True).start()
     started = {"pid": child.pid, "process_started": process_started(child.pid)}
     write_json(folder / "run.json", {**record, **started}, indent=1)
 
@@ -232,9 +231,6 @@ def _take(turn: IO[bytes]) -> None:
 
 def runs(project: Project) -> list[Run]:
     """All runs of a project, newest first."""
-    for child in list(_children.values()):
-        if child.poll() is not None:
-            _children.pop(child.pid, None)
     found = (_read(folder) for folder in _folders(project.folder))
     return sorted((run for run in found if run is not None), key=lambda run: int(run.id), reverse=True)
 

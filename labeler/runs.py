@@ -39,7 +39,8 @@ class Run:
     measurements, in order; `stopped` is the step at which a training was ended early, and of how many; `error` is a
     sentence; times are seconds, without those in a queue or between two tries. A learning curve is `of` a training and
     has `parts`, folders in the run's own, of which `begun` have begun and `measured` are complete; what is said of
-    steps, losses and errors is then of the part that began last.
+    steps, losses and errors is then of the part that began last. `predicted` is how many faces are pre-labeled, and of
+    how many; `had_turn` is False while it waits in the queue, and stays so where it was cancelled there.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Run:
     kind: str
     state: str
     created_at: float
+    had_turn: bool
     images: int
     faces: int
     source: str | None
@@ -59,6 +61,7 @@ class Run:
     steps: int | None
     eta_seconds: float | None
     images_per_second: float | None
+    predicted: tuple[int, int] | None
     series: list[dict[str, Any]]
     evals: list[dict[str, Any]]
     metrics: dict[str, Any] | None
@@ -137,6 +140,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         kind=record["kind"],
         state=state,
         created_at=record["created_at"],
+        had_turn=began is not None or not record.get("queued"),
         images=record["images"],
         faces=record["faces"],
         source=record["source"],
@@ -149,6 +153,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         steps=last.get("steps"),
         eta_seconds=_eta(last, record, len(parts) - len(begun)) if state in ACTIVE else None,
         images_per_second=last.get("images_per_second"),
+        predicted=_predicted(events),
         series=series,
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
@@ -237,6 +242,11 @@ def _stage(events: list[dict[str, Any]]) -> str | None:
         if event.get("event") in ("start", "step", "eval"):
             return event.get("stage")
     return None
+
+
+def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
+    newest = next((event for event in reversed(events) if event.get("event") == "predicted"), {})
+    return (newest["faces"], newest["of"]) if {"faces", "of"} <= newest.keys() else None
 
 
 def _eta(last: dict[str, Any], record: dict[str, Any], parts_to_come: int) -> float | None:

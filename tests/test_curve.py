@@ -211,7 +211,7 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
     assert (cancelled.state, cancelled.measured, cancelled.can_resume) == ("cancelled", 0, False)
     page = live_html(project, cancelled, None)
     assert "Cancelled. 0 of 3 parts" in page
-    assert "learning curve of training 001: 0 of 3" in runs_html([cancelled], None)
+    assert "learning curve of training 001: 0 of 3" in runs_html(project, [cancelled], None)
 
 
 def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project, stand_in: Path):
@@ -252,7 +252,7 @@ def test_what_has_no_curve_says_why(project: Project):
     said = {
         4: "it held no faces out to measure on",
         5: "it was stopped early",
-        6: "it is failed",
+        6: "only a training that has come to its end has one, and this one is failed",
         7: "it is no training",
     }
     for number, words in said.items():

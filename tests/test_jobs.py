@@ -83,6 +83,23 @@ while not (run / "go").exists(): time.sleep(0.02)
     assert 0 < done.seconds < 30
 
 
+def test_a_run_that_has_ended_leaves_no_process_behind(project: Project):
+    run = python_run(project, "")
+    pid = json.loads((run.folder / "run.json").read_text())["pid"]
+
+    def there() -> bool:
+        try:
+            os.kill(pid, 0)  # a zombie would take it
+        except ProcessLookupError:
+            return False
+        return True
+
+    end = time.monotonic() + 30
+    while there() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not there()
+
+
 def test_snapshots_are_written_with_store_ids_before_the_process_starts(project: Project):
     run = python_run(project, "")
     label_face(project, 4)

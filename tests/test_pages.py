@@ -27,7 +27,7 @@ from labeler.pages.preflight import (
     weights_sentence,
 )
 from labeler.pages.project import next_step, overview_html, picture_paths, projects_html, repeats_html
-from labeler.pages.runs import charts_html, duration, live_html, runs_html
+from labeler.pages.runs import charts_html, duration, live_html, runs_html, shown_run, waiting_html
 from labeler.pages.strip import newest_look, strip_html
 from labeler.pages.train import NOTHING_SEEN, TrainHandlers
 from labeler.project import Project
@@ -84,6 +84,20 @@ def test_a_chart_is_sound_svg_with_axes_and_a_thinned_line() -> None:
     assert 100 < len(points) <= 240
     assert all(44 <= x <= 368 and 30 <= y <= 174 for x, y in points)
     assert points[-1] == (368.0, pytest.approx(174, abs=0.1))
+
+
+def test_steps_are_whole_and_long_numbers_have_room() -> None:
+    def words(xs: list[float], ys: list[float]) -> list[tuple[str, str, float]]:
+        drawing = ElementTree.fromstring(line_chart("x", [("a", xs, ys)], x_label="x", y_label="y"))
+        texts = [node for node in drawing.iter() if node.attrib.get("class") == "axis"]
+        return [("".join(t.itertext()), t.attrib.get("text-anchor", ""), float(t.attrib["x"])) for t in texts]
+
+    assert [said for said, anchor, _ in words([1, 2], [1, 2]) if anchor == "middle"] == ["0", "1", "2"]
+    assert "0.5" in [said for said, anchor, _ in words([0.2, 1.5], [1, 2]) if anchor == "middle"]
+    for ys in ([12.5368, 12.5371], [123456.0, 987654.0], [0.00012, 0.00031]):
+        numbers = [(said, x) for said, anchor, x in words([1, 2], ys) if anchor == "end" and said not in "xy"]
+        assert len(numbers) >= 2
+        assert all(x - 7 * len(said) >= 0 for said, x in numbers), numbers
 
 
 def test_a_chart_without_numbers_says_that_it_waits() -> None:
@@ -290,7 +304,7 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     [run] = jobs.runs(project)
     done = replace(run, metrics={"nme": 6.234, "coverage90": 0.88, "n": 22})
     page = live_html(project, done, None)
-    assert "On 22 held-out faces the points are off by 6.2 % of the normalising distance" in page
+    assert "On 22 held-out faces the points are off by 6.2 % of the distance from eye_left to eye_right" in page
     assert "the 90 % ellipses hold 88.0 % of them" in page
     assert "On 1 held-out face the points" in live_html(project, replace(done, metrics={"nme": 6.2, "n": 1}), None)
     assert "#review" in page
@@ -305,7 +319,7 @@ def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) 
     evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5} for k in (1, 2)]
     learning = replace(run, state="running", stage="adapt", series=steps, evals=evals)
     curves = charts_html(learning)
-    assert "Held-out error, 95 %" in curves
+    assert "NME, %; shaded: 95 % interval" in curves
     assert 'class="band"' in curves
     assert ">Learning rate<" in curves
     assert charts_html(replace(learning, state="waiting")) == charts_html(None) == ""
@@ -374,8 +388,57 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     learning = replace(running, stage="base", minutes=10)
     assert "about 2 min left · then 10 min for your landmarks" in live_html(project, learning, None)
     assert "Cancelled. Your labels are as they were" in live_html(project, replace(run, state="cancelled"), None)
-    assert runs_html([run], run) == ""
-    assert "no such &lt;file&gt;" in runs_html([run, failed], run)
+    assert runs_html(project, [run], run) == ""
+    assert "<p class='facts'>no such &lt;file&gt;</p>" in runs_html(project, [run, failed], run)
+    predicting = replace(run, state="running", stage="predict", predicted=(36, 120), step=50, steps=200, seconds=40)
+    assert "36 of 120 faces · 40 s so far" in live_html(project, predicting, None)
+    assert "step 50" not in live_html(project, predicting, None), "those are of the training before"
+
+
+def test_a_run_that_was_cancelled_in_the_queue_hides_no_other(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=3, labeled=3)
+    leave_heldout(project, leave_predictions(project, 1, predictions_of(project, [])))
+    (run,) = jobs.runs(project)
+    done = replace(run, metrics={"nme": 6.0, "n": 2})
+    waiting = replace(run, id="002", state="waiting", had_turn=False, minutes=5, source="300w")
+    cancelled = replace(waiting, state="cancelled")
+    assert shown_run([]) is None
+    assert shown_run([cancelled]) == cancelled
+    assert shown_run([cancelled, done]) == shown_run([waiting, done]) == done
+    running = replace(run, state="running")
+    assert shown_run([waiting, running]) == shown_run([cancelled, running]) == running
+    assert "<b>002</b>" in runs_html(project, [cancelled, done], done)
+    assert "labeled when it was started, together with 300w, for 5 min, and begins" in waiting_html(waiting)
+    later = replace(running, id="003")
+    assert "NME 6.00 % <a href='api/projects/faces/runs/001/report'" in runs_html(project, [later, done], later)
+
+
+def test_minutes_that_are_none_are_said_and_start_nothing(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=4, labeled=3)
+    on = TrainHandlers(Workspace(project.folder.parent), Sources(project.folder.parent))
+    request = SimpleNamespace(query_params={"project": project.name})
+    for minutes, found in ((None, "nothing"), (0, "0"), (1e9, "1e+09")):
+        said, button, _ = on.plan("", minutes, "default", "test_vit", "", request)
+        assert f"Minutes: a number from 1 to 1,440 is wanted, found {found}." in said
+        assert button["interactive"] is False
+        with pytest.raises(gr.Error, match="a number from 1 to 1,440 is wanted"):
+            on.begin("", minutes, "default", "test_vit", "", request)
+    assert jobs.runs(project) == []
+    said, button, _ = on.plan("", 90, "default", "test_vit", "", request)
+    assert "Takes about 90 minutes." in said
+    assert button["interactive"] is True
+
+
+def test_while_a_run_waits_the_button_says_why_it_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path, pictures=4, labeled=3)
+    leave_predictions(project, 1, predictions_of(project, []))
+    (run,) = jobs.runs(project)
+    monkeypatch.setattr(jobs, "active", lambda root: [("faces", replace(run, id="002", state="waiting"))])
+    on = TrainHandlers(Workspace(project.folder.parent), Sources(project.folder.parent))
+    request = SimpleNamespace(query_params={"project": project.name})
+    said, button, _ = on.plan("", 5, "default", "test_vit", "", request)
+    assert "Run 002 waits already: a further one can be started when it has begun." in said
+    assert button["interactive"] is False
 
 
 def test_names_of_projects_and_landmarks_are_escaped(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from labeler.charts import line_chart
-from labeler.markup import meter, note, plural, project_address, text
+from labeler.markup import distance_words, meter, note, plural, project_address, text
 from labeler.project import Project
 from labeler.runs import COMPLETE, Run, output_of
 
@@ -20,8 +20,12 @@ STAGES = {
 
 
 def shown_run(runs: Sequence[Run]) -> Run | None:
-    """The run that the page is about: the one under way, else the newest."""
-    return next((run for run in runs if run.state in ("running", "stopping")), runs[0] if runs else None)
+    """The run that the page is about: the one under way, else the newest that has had its turn, else the newest.
+
+    A run that was cancelled in the queue must not take the place of the one that ended meanwhile.
+    """
+    under_way = [run for run in runs if run.state in ("running", "stopping")]
+    return next(iter([*under_way, *(run for run in runs if run.had_turn), *runs]), None)
 
 
 def live_html(project: Project, run: Run | None, problem: str | None) -> str:
@@ -50,7 +54,11 @@ def _progress(run: Run) -> str:
         ending = (
             "Ending as asked" if (run.folder / "cancel").exists() else "Ending as asked: measuring and saving the model"
         )
-        return f"<p class='stage'>{ending}</p><p class='facts'>{facts}</p>"
+        return f"<p class='stage'>{ending}</p><p class='facts'>{facts} · {duration(run.seconds)} so far</p>"
+    if run.stage == "predict":
+        faces, of = run.predicted or (0, 0)
+        facts = f"{faces:,} of {plural(of, 'face')} · {duration(run.seconds)} so far"
+        return f"<p class='stage'>{stage}</p>{meter(faces / max(of, 1))}<p class='facts'>{facts}</p>"
     done = run.step / run.steps if run.step and run.steps else 0.0
     if run.parts:
         done = (max(run.begun - 1, 0) + done) / len(run.parts)
@@ -119,8 +127,13 @@ def _broke_off_later(project: Project, run: Run) -> str:
     return note(f"{kept} {metrics_sentence(project, run.metrics or {})}") + f"<p>{_report_link(project, run)}</p>"
 
 
+def has_report(run: Run) -> bool:
+    """Whether it is a training that has measured itself on faces held out."""
+    return run.kind == "train" and bool(run.metrics) and (run.folder / "heldout.json").is_file()
+
+
 def _report_link(project: Project, run: Run) -> str:
-    if run.kind != "train" or not run.metrics or not (run.folder / "heldout.json").is_file():
+    if not has_report(run):
         return ""
     return f"<a class='button plain' href='{_report_url(project, run.id)}' target='_blank'>Open the report</a>"
 
@@ -144,7 +157,7 @@ def _report_url(project: Project, run_id: str) -> str:
 
 def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
     """The held-out error in words."""
-    unit = "the normalising distance" if project.definition and project.definition.normalizer else "the face's size"
+    unit = distance_words(project.definition)
 
     def number(key: str, scale: float = 1.0) -> str | None:
         value = metrics.get(key)
@@ -180,13 +193,15 @@ def charts_html(run: Run | None) -> str:
     at, low, high = ([event[key] for event in ranged] for key in ("step", "low", "high"))
     band = (at, low, high) if ranged else None
     rates = [(event["step"], 1000 * event["learning_rate"]) for event in steps if "learning_rate" in event]
-    title = "Loss while learning the source" if stage == "base" else "Loss"
+    title = "Loss, learning the source" if stage == "base" else "Loss"
     loss = line_chart(title, losses, x_label="step", y_label="negative log-likelihood")
     errors = _pairs([(event["step"], event["nme"]) for event in evals])
-    title = "Held-out error" + (", 95 %" if band else "")
-    nme = line_chart(title, [("NME", *errors)], x_label="step", y_label="NME, %", from_zero=True, band=band)
+    unit = "NME, %" + ("; shaded: 95 % interval" if band else "")
+    nme = line_chart("Held-out error", [("NME", *errors)], x_label="step", y_label=unit, from_zero=True, band=band)
     pace = [("rate", *_pairs(rates))]
     rate = line_chart("Learning rate", pace, x_label="step", y_label="thousandths", from_zero=True)
+    if stage == "base" and not evals:
+        nme = ""  # a source is learned from whole
     return f"<div class='card'><div class='charts'>{nme}{loss}{rate}</div></div>"
 
 
@@ -197,14 +212,15 @@ def _pairs(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]
 
 def waiting_sentence(run: Run) -> str:
     """What becomes of a run in the queue."""
-    labels = (
-        f"the labels of training {run.of}"
-        if run.kind == "curve"
-        else f"the {plural(run.images, 'image')} that were labeled when it was started"
-    )
-    return (
-        f"It learns from {labels}, and begins by itself when the run before it ends, whether this page is open or not."
-    )
+    if run.kind == "curve":
+        does = f"learns from the labels of training {run.of}"
+    elif run.kind == "train":
+        together = f"together with {run.source}" if run.source else "alone"
+        time = f" for {duration(60 * run.minutes)}" if run.minutes else ""
+        does = f"learns from the {plural(run.images, 'image')} that were labeled when it was started, {together},{time}"
+    else:
+        does = f"pre-labels {plural(run.images, 'image')}"
+    return f"It {does}, and begins by itself when the run before it ends, whether this page is open or not."
 
 
 def waiting_html(run: Run) -> str:
@@ -221,22 +237,24 @@ def log_html(run: Run) -> str:
     return f"<pre class='log' tabindex='0'>{text(lines)}</pre><p class='path'><code>{text(run.folder)}</code></p>"
 
 
-def runs_html(runs: Sequence[Run], shown: Run | None) -> str:
+def runs_html(project: Project, runs: Sequence[Run], shown: Run | None) -> str:
     """The runs beside the one that is `shown` and one that waits, which has its own card; newest first."""
     rows = []
     for run in runs:
         if run == shown or run.state == "waiting":
             continue
+        facts = [time.strftime("%d %b %H:%M", time.localtime(run.created_at)), run.what]
+        if run.kind != "curve":  # it has the images and the source of its training
+            facts += [plural(run.images, "image"), run.source or "alone"]
+        facts.append(duration(run.seconds))
         nme = (run.metrics or {}).get("nme")
-        measured = isinstance(nme, int | float)
-        result = f"<td class='number'>NME {nme:.2f} %</td>" if measured else f"<td>{text(run.error or '')}</td>"
-        when = time.strftime("%d&nbsp;%b %H:%M", time.localtime(run.created_at))
-        facts = f"<td>{text(run.what)}</td><td>{plural(run.images, 'image')}</td><td>{text(run.source or 'alone')}</td>"
-        if run.kind == "curve":  # it has the images and the source of its training
-            facts = f"<td colspan='3'>{text(run.what)}</td>"
+        result = f"NME {nme:.2f} %" if isinstance(nme, int | float) else ""
+        if has_report(run):
+            result += f" <a href='{_report_url(project, run.id)}' target='_blank'>report</a>"
+        why = f"<p class='facts'>{text(run.error)}</p>" if run.error else ""
         rows.append(
-            f"<tr><td>{text(run.name)}</td><td>{when}</td>{facts}<td>{duration(run.seconds)}</td>"
-            f"<td class='state {run.state}'>{run.state}</td>{result}</tr>"
+            f"<tr><td><b>{text(run.name)}</b><p class='facts'>{text(' · '.join(facts))}</p>{why}</td>"
+            f"<td class='state {run.state}'>{run.state}</td><td class='number'>{result}</td></tr>"
         )
     if not rows:
         return ""

@@ -46,7 +46,8 @@ def strip_html(project: Project, run: Run) -> str:
     faces = "".join(_face(project, found, k) for k in chosen)
     return (
         f"<div class='card'><h3>{title}</h3>"
-        "<p class='quiet'>Rings are your labels, dots what the model says.</p>"
+        "<p class='quiet'>Rings are your labels, dots what the model says, lines how far these are apart. Below each "
+        "face: its mean error (NME).</p>"
         f"<div class='face-strip'>{faces}</div></div>"
     )
 
@@ -65,8 +66,8 @@ def _face(project: Project, found: HeldOut, k: int) -> str:
         kind = "off" if found.errors[k, n] > 0.10 else "near"
         marks.append(
             f"<g class='{kind}'><path d='M{tx:.1f} {ty:.1f}L{px:.1f} {py:.1f}'/>"
-            f"<circle class='label' cx='{tx:.1f}' cy='{ty:.1f}' r='{side / 60:.2f}'/>"
-            f"<circle class='found' cx='{px:.1f}' cy='{py:.1f}' r='{side / 100:.2f}'/></g>"
+            f"<circle class='label' cx='{tx:.1f}' cy='{ty:.1f}' r='{side / 42:.2f}'/>"
+            f"<circle class='found' cx='{px:.1f}' cy='{py:.1f}' r='{side / 64:.2f}'/></g>"
         )
     nme = 100 * float(face_nme(found.errors[k : k + 1])[0])
     return (

@@ -8,10 +8,19 @@ from pathlib import Path
 import gradio as gr
 
 from labeler import jobs
-from labeler.markup import ANNOUNCE, plural
+from labeler.markup import ANNOUNCE, STARTED, note, plural
 from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
 from labeler.pages.manage import Manage, run_choices
-from labeler.pages.preflight import PACES, pace_choices, pace_of, preflight_html, source_is_learned
+from labeler.pages.preflight import (
+    FEWEST_MINUTES,
+    MOST_MINUTES,
+    PACES,
+    minutes_problem,
+    pace_choices,
+    pace_of,
+    preflight_html,
+    source_is_learned,
+)
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.pages.strip import newest_look, strip_html
 from labeler.project import Project
@@ -25,7 +34,6 @@ ALONE = ""
 POLL_SECONDS = 1.0
 #: What a page has seen of the held-out faces that has just been opened, or that must forget those it shows.
 NOTHING_SEEN = "nothing"
-FEWEST_MINUTES, MOST_MINUTES = 1, 60
 
 
 class TrainHandlers:
@@ -46,8 +54,9 @@ class TrainHandlers:
             return gr.Timer(active=False), *(gr.skip(),) * 7
         problem = collected(project)
         runs = jobs.runs(project)
-        states, numbers = fingerprint(runs, problem)
-        timer = gr.Timer(active=any(run.active for run in runs))
+        idle = not any(run.active for run in runs)
+        states, numbers = fingerprint(runs, problem, left=idle and project.progress().unlabeled_faces > 0)
+        timer = gr.Timer(active=not idle)
         shown = shown_run(runs)
         newest = newest_look(shown)
         faces = gr.skip() if newest == look else strip_html(project, shown) if shown and newest else ""
@@ -74,9 +83,9 @@ class TrainHandlers:
             gr.update(visible=shown is not None and shown.active),
             gr.update(visible=shown is not None and shown.can_resume),
             waiting.id if waiting else "",
-            waiting_html(waiting) if waiting and behind else "",
+            gr.update(value=waiting_html(waiting) if waiting else "", visible=behind),
             gr.update(visible=behind),
-            runs_html(runs, shown),
+            runs_html(project, runs, shown),
             gr.update(visible=again and project.progress().unlabeled_faces > 0),
             gr.update(visible=bool(runs)),
             gr.update(
@@ -88,7 +97,7 @@ class TrainHandlers:
     def plan(
         self,
         source: str | None,
-        minutes: float,
+        minutes: float | None,
         preset: str | None,
         encoder: str | None,
         weights: str | None,
@@ -101,14 +110,21 @@ class TrainHandlers:
             nothing = gr.update(value="Train", interactive=False)
             return preflight_html(None, None, "", "", "default", minutes), nothing, gr.skip()
         ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
+        ready = ready and minutes_problem(minutes) is None
         others = jobs.active(self.workspace.root)
-        full = any(run.state == "waiting" for _, run in others)
+        full = next(((name, run) for name, run in others if run.state == "waiting"), None)
         label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
         if others and not full:
             name, run = others[0]
             label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
         weights = weights or os.environ.get("MDMD_WEIGHTS", "")
         said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
+        if full:
+            name, run = full
+            of = "" if name == project.name else f" of {name}"
+            said += note(
+                f"Run {run.name}{of} waits already: a further one can be started when it has begun.", "warning"
+            )
         learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
         paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
         return said, gr.update(value=label, interactive=ready and not full), paces
@@ -133,7 +149,7 @@ class TrainHandlers:
     def begin(
         self,
         source: str | None,
-        minutes: float,
+        minutes: float | None,
         preset: str,
         encoder: str | None,
         weights: str | None,
@@ -141,6 +157,9 @@ class TrainHandlers:
     ) -> None:
         """Start a training with these choices."""
         project = wanted_project(self.workspace, request)
+        wrong = minutes_problem(minutes)
+        if wrong:
+            raise DataError(wrong)
         jobs.start_training(
             project,
             source=find_source(self.sources, source),
@@ -190,30 +209,30 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             start = gr.Button("Train", variant="primary", size="lg", interactive=False)
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
-                minutes = gr.Slider(FEWEST_MINUTES, MOST_MINUTES, value=10, step=1, label="Minutes")
+                minutes = gr.Number(10, label="Minutes")  # its own limits would answer with a traceback
                 preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
                 encoder = gr.Textbox(
                     label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
                 )
                 weights = gr.Textbox(
                     label="Weights",
-                    placeholder="fetched from the hub",
+                    placeholder=os.environ.get("MDMD_WEIGHTS") or "the encoder's own",
                     info="A safetensors file here, starter, or none.",
                 )
                 gr.HTML("<h3>Add a set to learn together with</h3>")
                 source_path = gr.Textbox(label="COCO-keypoint file", placeholder="/data/300w/annotations.json")
                 add_source = gr.Button("Add the set", size="sm")
         with gr.Column(scale=3, min_width=380):
-            live = gr.HTML(padding=False)
+            live = gr.HTML(padding=False, elem_id="run")
             with gr.Row(elem_classes=["run-buttons"]):
                 keep = gr.Button("Stop and keep", size="sm", visible=False, elem_classes=["narrow-button"])
                 cancel = gr.Button(
                     "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
                 )
                 resume = gr.Button("Resume", size="sm", visible=False, elem_classes=["narrow-button"])
-            faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
-            queued = gr.HTML(padding=False)
+            queued = gr.HTML(padding=False, visible=False)
             leave = gr.Button("Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"])
+            faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
             history = gr.HTML(padding=False)
             manage = Manage(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
@@ -234,8 +253,10 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
     pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
+    started = start.click(on.begin, choices, None)
+    started.success(None, None, None, js=STARTED)
     clicks = (
-        start.click(on.begin, choices, None),
+        started,
         prelabel.click(on.begin_prelabel, None, None),
         keep.click(on.stop_and_keep, shown, None),
         cancel.click(on.cancel, shown, None),
@@ -261,9 +282,10 @@ def collected(project: Project) -> str | None:
     return None
 
 
-def fingerprint(runs: list[Run], problem: str | None) -> tuple[str, str]:
-    """Changes with the states and titles of the runs, and with anything at all that the page would show."""
-    states = ",".join(f"{run.name} {run.state}" for run in runs) or "none"
+def fingerprint(runs: list[Run], problem: str | None, *, left: bool) -> tuple[str, str]:
+    """Changes with the states and titles of the runs and with whether faces are `left` to pre-label, and with anything
+    at all that the page would show."""
+    states = ",".join([f"{run.name} {run.state}" for run in runs] + (["left"] if left else [])) or "none"
     shown = shown_run(runs)
     numbers = f"{len(shown.series)}.{len(shown.evals)}.{shown.stage}.{int(shown.seconds)}" if shown else ""
     return states, f"{states};{numbers};{problem or ''}"

@@ -14,6 +14,8 @@ const project = new URLSearchParams(location.search).get("project");
 const session = project ? new Session(project) : null;
 // Gradio's handlers say so when they have added pictures or brought in predictions.
 window.addEventListener("labeler-changed", () => session?.announceChange());
+// What has been started is shown beside the form, whose button may be a long way down.
+window.addEventListener("labeler-started", () => document.getElementById("run")?.scrollIntoView({ block: "nearest" }));
 
 /** `element`: what Gradio made of a template that holds `<div class="canvas-root" data-page="...">`. */
 export async function boot(element) {
@@ -23,7 +25,7 @@ export async function boot(element) {
   const { page } = root.dataset;
   if (page === "bar") {
     root.page = new Bar(root, session);
-    return followTabs(await landingTab());
+    return followTabs(await landingTab(), () => session && root.page.refreshSoon());
   }
   if (!session) return emptyState(root, NO_PROJECT);
   const problem = await session.get("").then(

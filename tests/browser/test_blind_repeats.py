@@ -36,6 +36,10 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     project = site.project("wrens", pictures=BETWEEN + 3)
     faces = [face.id for face in project.store.faces()]
     label_by_hand(project, faces[:BETWEEN])
+    open_tab(page, site, "wrens", "label")
+    wait_for(lambda: page.evaluate(FACE))
+    page.keyboard.press("Shift+R")
+    expect(page.locator(".mount-label .toast")).to_contain_text("Blind repeats are off")
     switch_on(page, site, "wrens")
     assert project.settings.repeats == 0.0  # this process read it before
     page.evaluate("localStorage.setItem('mdmd.start', 'mean')")  # faces start from ghosts, but for repeats
@@ -46,6 +50,8 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     wait_for(lambda: page.evaluate(FACE) == faces[BETWEEN])
     line = page.locator(".repeat-line")
     expect(line).to_be_hidden()
+    page.keyboard.press("Shift+R")
+    expect(page.locator(".mount-label .toast")).to_contain_text("No face is due to be labeled again")
     for place in FIRST.values():
         click_at(page, "label", *place)
     expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible(timeout=15_000)

@@ -62,6 +62,8 @@ def test_q_leads_to_a_slip_and_dragging_or_saying_so_settles_it(page: Page, site
     expect(page.locator(".strip .badge.check")).to_have_count(1)
     page.keyboard.press("q")
     wait_for(lambda: face_shown(page) == second)
+    page.keyboard.press("q")
+    expect(page.locator(".mount-label .toast")).to_have_text("This is the only finding.")
 
 
 def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_moved_or_right(

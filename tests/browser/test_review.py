@@ -72,6 +72,36 @@ def test_the_points_of_a_face_come_by_their_doubt(page: Page, site: Site) -> Non
     ]
 
 
+def test_where_another_model_has_looked_its_doubt_comes_first(page: Page, site: Site) -> None:
+    project = opened(page, site, "snipes", predicted({1: 0.9, 2: 0.5}))
+    assert current(page) == "1"
+    (face, *_) = (face.id for face in project.store.faces())
+    project.store.add_predictions(2, {face: predicted({1: 0.3, 3: 0.8})})
+    page.evaluate(f"{REVIEW}.load()")
+    wait_for(lambda: current(page) == "3")
+    page.evaluate(f"{REVIEW}.stepDoubt(1)")
+    page.evaluate(f"{REVIEW}.load()")
+    assert current(page) == "1", "the same model's word leaves the person where they are"
+    expect(page.locator(".mount-review .hint")).to_have_text(
+        "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % sure). A accepts, dragging corrects."
+    )
+
+
+def test_the_last_face_leads_to_one_that_was_passed_over_and_then_on(page: Page, site: Site) -> None:
+    project = opened(page, site, "eiders", predicted({1: 0.9}), predicted({1: 0.8}))
+    first, second = (face.id for face in project.store.faces()[:2])
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == second)
+    page.keyboard.press("Shift+A")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == first)
+    page.keyboard.press("Shift+A")
+    saved(page)
+    expect(page.locator(".mount-review .hint")).to_contain_text("Every face is reviewed.")
+    expect(page.get_by_role("button", name="Go to Train")).to_be_visible()
+    page.get_by_role("button", name="Go to Export").click()
+    expect(page.locator("#tab-export-button")).to_have_attribute("aria-selected", "true")
+
+
 def test_the_view_goes_to_doubt_and_rests_where_it_can_be_seen(page: Page, site: Site) -> None:
     opened(page, site, "terns", predicted({1: 0.9, 2: 0.8, 4: 0.7}))
     near = view(page)

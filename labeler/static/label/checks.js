@@ -79,6 +79,7 @@ export class Checks {
     }
     const here = this.shown ? order.findIndex(({ finding }) => nameOf(finding) === nameOf(this.shown)) : -1;
     const following = here >= 0 ? order[(here + 1) % order.length] : order.find(({ at }) => at >= index);
+    if (following && order.length === 1) this.page.toast("This is the only finding.");
     await this.go((following ?? order[0]).finding);
   }
 
@@ -132,11 +133,11 @@ export class Checks {
 
 const nameOf = ({ face, kind, landmarks }) => `${face} ${kind} ${landmarks}`;
 
-/** A rectangle [x, y, w, h] around points with enough of their face to see what they belong to. */
+/** A rectangle [x, y, w, h] around points with enough of their face to see what they belong to: around one, most of it. */
 function around(places, view) {
   const all = Object.values(view.points).filter((point) => point.x !== null);
   const span = (points, axis) => Math.max(...points.map((p) => p[axis])) - Math.min(...points.map((p) => p[axis]));
-  const air = Math.max(0.35 * Math.max(span(all, "x"), span(all, "y")), 8);
+  const air = Math.max((places.length > 1 ? 0.35 : 0.75) * Math.max(span(all, "x"), span(all, "y")), 8);
   const left = Math.min(...places.map(({ x }) => x)) - air;
   const top = Math.min(...places.map(({ y }) => y)) - air;
   return [left, top, span(places, "x") + 2 * air, span(places, "y") + 2 * air];

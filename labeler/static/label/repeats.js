@@ -6,6 +6,9 @@
 
 import { el, toast } from "../shell/dom.js";
 
+const OFF = "Blind repeats are off: the Project page turns them on, and says what they are for.";
+const NOT_DUE = "No face is due to be labeled again: one in ten is, of those labeled here by hand.";
+
 export class Repeats {
   constructor(page) {
     Object.assign(this, { page, on: false, offered: false, passed: false, face: null, cameFrom: null });
@@ -115,7 +118,7 @@ export class Repeats {
     return {
       keys: ["Shift+R"],
       title: "Label one face again, blind, when that is offered",
-      run: () => (this.offered ? this.begin() : toast(this.page.root, "No face is due to be labeled again.")),
+      run: () => (this.offered ? this.begin() : toast(this.page.root, this.on ? NOT_DUE : OFF)),
     };
   }
 }

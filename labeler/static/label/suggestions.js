@@ -45,7 +45,9 @@ export class Suggestions {
 
   /** For the head of a face: why it was suggested, or why it never is; null where there is nothing to say. */
   note(face) {
-    const text = this.taken?.face === face ? `Suggested: ${this.taken.reason}.` : this.duplicateOf(face);
+    const complete = this.page.items.find((item) => item.face === face)?.state === "complete";
+    const suggested = this.taken?.face === face && !complete;
+    const text = suggested ? `Suggested: ${this.taken.reason}.` : this.duplicateOf(face);
     return text ? el("div.suggest-note", { text: text[0].toUpperCase() + text.slice(1), dir: "auto" }) : null;
   }
 

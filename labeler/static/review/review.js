@@ -18,6 +18,7 @@ import { LandmarkList } from "../face/landmarks.js";
 import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
+import { goToTab } from "../shell/tabs.js";
 import { Unseen } from "./unseen.js";
 
 const NO_PREDICTIONS = {
@@ -28,10 +29,13 @@ const NO_PREDICTIONS = {
 };
 const ALL_REVIEWED = {
   title: "Everything is reviewed",
-  text: "Every predicted point was accepted or corrected. Train again with the new labels, or export them.",
+  text: "Every predicted point was accepted or corrected, or its face accepted unseen. Train again with the new labels, or export them.",
   action: "Go to Export",
   tab: "export",
 };
+
+const wayTo = (page) =>
+  el("button.plain.small", { type: "button", text: `Go to ${page}`, onclick: () => goToTab(page.toLowerCase()) });
 
 export class ReviewPage {
   constructor(root, session) {
@@ -102,6 +106,7 @@ export class ReviewPage {
   async load() {
     const [project, queue] = await Promise.all([loadProject(this.session), this.session.get("/review")]);
     this.definition = project.definition;
+    this.tolerance = project.settings.tolerance;
     const reviewed = this.trail.length > 0 || project.progress.complete_faces > 0;
     emptyState(
       this.root,
@@ -135,7 +140,10 @@ export class ReviewPage {
     const index = this.items.findIndex(({ face }) => face === open);
     if (index >= 0 && this.editor.view?.face === open) {
       this.select(index);
+      const { run } = this.editor.view;
       await this.editor.reload();
+      // Another model doubts other points: begin with what it doubts most.
+      if (this.editor.view.run !== run) this.editor.goTo(this.nextDoubtful({ ...this.editor, current: null }));
     } else await this.open(0);
   }
 
@@ -188,6 +196,7 @@ export class ReviewPage {
       el("div.face-name", { text: editor.picture.name, title: editor.picture.name, dir: "auto" }),
       el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
+      ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
     );
     this.list.show(editor.view, editor.current, (id) => {
       const prediction = editor.view.predictions[id];
@@ -200,9 +209,12 @@ export class ReviewPage {
       : editor.view.skip
         ? `Skipped: ${editor.view.skip}. S takes it in again.`
         : labeled === of
-          ? "Every point of this face is reviewed. D for the next face."
+          ? left
+            ? "Every point of this face is reviewed. D for the next face."
+            : "Every face is reviewed. Train again with the new labels, or export them."
           : current && prediction && !editor.view.points[editor.current]
-            ? `${current.name}: off with probability ${percent(prediction.p_off)}. A accepts, dragging corrects.`
+            ? `${current.name}: off by more than ${percent(this.tolerance)} with probability ${percent(prediction.p_off)} ` +
+              "(ellipse: 90 % sure). A accepts, dragging corrects."
             : flagged
               ? ""
               : "No doubtful point left. Shift+A accepts the rest and goes on.";
@@ -257,9 +269,9 @@ export class ReviewPage {
 
   acceptFace() {
     this.editor.accept(null);
-    const next = this.items.findIndex((item, k) => k > this.index && !item.done);
-    if (next >= 0) this.open(next);
-    else toast(this.root, "That was the last face in the queue.");
+    const open = this.items.map(({ done }, k) => k).filter((k) => k !== this.index && !this.items[k].done);
+    const next = open.find((k) => k > this.index) ?? open[0];
+    if (next !== undefined) this.open(next);
   }
 
   // The last edit may have been on the face before: go back to it, so that what is undone is seen.

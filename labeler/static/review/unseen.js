@@ -41,7 +41,7 @@ export class Unseen {
         text: "Their predictions become labels that nobody has looked at. History and export say so, and you can take them back.",
       }),
       this.limit("expected", "At most ", " wrong points expected in a face", { step: 0.1, scale: 1 }),
-      this.limit("worst", "No point wrong with more than ", " %", { step: 1, max: 100, scale: 100 }),
+      this.limit("worst", "No point wrong with a probability above ", " %", { step: 1, max: 100, scale: 100 }),
       this.would,
       this.last,
       this.sampleHead,

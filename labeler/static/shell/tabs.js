@@ -8,12 +8,13 @@ export function goToTab(name) {
   buttonOf(name)?.click();
 }
 
-/** Follow the user's tab in location.hash, and go to the tab it names, or else to `fallback`. */
-export function followTabs(fallback) {
+/** Follow the user's tab in location.hash, and go to the tab it names, or else to `fallback`; `changed` hears of each. */
+export function followTabs(fallback, changed) {
   for (const name of NAMES) {
-    buttonOf(name)?.addEventListener("click", () =>
-      history.replaceState(null, "", `${location.pathname}${location.search}#${name}`),
-    );
+    buttonOf(name)?.addEventListener("click", () => {
+      history.replaceState(null, "", `${location.pathname}${location.search}#${name}`);
+      changed();
+    });
   }
   window.addEventListener("hashchange", () => goToTab(location.hash.slice(1)));
   const wanted = location.hash.slice(1);
