@@ -138,9 +138,18 @@ def test_pictures_come_in_order_of_ingestion_with_their_state(bench: Workbench):
     bench.accept(2)
     bench.set_points(3, [{"id": 1, "x": 1, "y": 1, "v": 2}])
     assert [(p["name"], p["faces"]) for p in bench.pictures()] == [
-        ("faces-0.png", [{"id": 1, "state": "predicted", "labeled": 0, "of": 4, "flagged": 4, "skip": None}]),
-        ("faces-1.png", [{"id": 2, "state": "complete", "labeled": 4, "of": 4, "flagged": 0, "skip": None}]),
-        ("faces-2.png", [{"id": 3, "state": "partial", "labeled": 1, "of": 4, "flagged": 0, "skip": None}]),
+        (
+            "faces-0.png",
+            [{"id": 1, "state": "predicted", "labeled": 0, "of": 4, "flagged": 4, "unseen": 0, "skip": None}],
+        ),
+        (
+            "faces-1.png",
+            [{"id": 2, "state": "complete", "labeled": 4, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+        ),
+        (
+            "faces-2.png",
+            [{"id": 3, "state": "partial", "labeled": 1, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+        ),
     ]
 
 

@@ -95,7 +95,9 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         show, None, shown, **QUIETLY
     ).success(None, [address], None, js=GO_THERE)
     # `input`, not `change`: what a page that has just been opened shows is nobody's choice.
-    repeat.input(switch, repeat, said, **QUIETLY).success(None, None, None, js=ANNOUNCE)
+    # What the tab showed when it was opened may come after the click, with the switch as it was: look once more.
+    switched = repeat.input(switch, repeat, said, **QUIETLY).success(show, None, shown, **QUIETLY)
+    switched.success(None, None, None, js=ANNOUNCE)
     add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
 
 
