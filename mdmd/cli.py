@@ -68,8 +68,8 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) -> int:
     print(f"mdmd: error: {message}", file=sys.stderr)
     out = getattr(options, "out", None)
-    if out is not None and isinstance(getattr(options, "faces", None), Path):
-        out = out.parent  # the run's folder, where the log of a prediction lies too
+    if isinstance(out, list):  # files of predictions: those of faces lie in the run's folder, as their log does
+        out = out[0].parent if options.faces else None
     if out is not None and out.is_dir() and writes_files():
         with contextlib.suppress(OSError):  # the disk may be what is full
             write_json(out / "error.json", {"error": message, "kind": kind})
@@ -227,7 +227,11 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
         help="pictures; the face is taken to fill each of them",
     )
     command.add_argument(
-        "--faces", type=Path, metavar="F.json", help="faces with boxes, as COCO JSON, instead of bare pictures"
+        "--faces",
+        type=Path,
+        action="append",
+        metavar="F.json",
+        help="faces with boxes, as COCO JSON, instead of bare pictures; several may be given, each with its own --out",
     )
     command.add_argument(
         "--find-boxes",
@@ -235,7 +239,7 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
         help="where the box is the whole picture, look for the face: around its points, closer each time",
     )
     command.add_argument("--head", help="which head answers (default: the target's)")
-    command.add_argument("--out", type=Path, required=True, metavar="P.json", help="the file to write")
+    command.add_argument("--out", type=Path, action="append", required=True, metavar="P.json", help="the file to write")
     _flag_options(command)
 
 

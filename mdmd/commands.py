@@ -262,19 +262,31 @@ def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[in
 def run_predict(options: argparse.Namespace) -> None:
     """`mdmd predict`."""
     rule = _rule(options)
-    if bool(options.pictures) == (options.faces is not None):
+    if bool(options.pictures) == bool(options.faces):
         raise DataError("name either pictures (or folders of them), or --faces F.json")
+    given: list[Path | None] = options.faces or [None]
+    if len(given) != len(options.out):
+        raise DataError(f"found {len(options.out)} --out, wanted {len(given)}: one for each file of faces")
     made = checkpoint.load(options.model)
+    for out in options.out:
+        out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
+    made.model.to(compute_device())
+    for faces, out in zip(given, options.out, strict=True):
+        _predict_into(out, made, faces, rule, options)
+
+
+def _predict_into(
+    out: Path, made: checkpoint.Checkpoint, faces: Path | None, rule: FlagRule, options: argparse.Namespace
+) -> None:
+    """Predict `faces`, or the pictures of `options` where there are none, into the file `out`."""
     head = options.head or made.target
     definition, calibration = made.model.head_definition(head), _calibration(made, head)
-    options.out.parent.mkdir(parents=True, exist_ok=True)  # found out before the work, not after it
     unusable: dict[Path, str] = {}
-    samples = _bare_pictures(options.pictures, unusable) if options.pictures else _faces(options.faces, unusable)
+    samples = _bare_pictures(options.pictures, unusable) if faces is None else _faces(faces, unusable)
     samples = [s for s in samples if s.path not in unusable]
-    made.model.to(compute_device())
     if options.find_boxes:
         samples = _with_found_boxes(made, samples, head, unusable)
-    with RunLog(options.out.parent / "log.jsonl" if options.faces is not None else None, quiet=True) as log:
+    with RunLog(None if faces is None else out.parent / "log.jsonl", quiet=True) as log:
 
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))
@@ -286,9 +298,9 @@ def run_predict(options: argparse.Namespace) -> None:
             _tell_left_out(list(unusable.values()), log, none_left=not samples)
     predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=options.model.name, head=head)
-    write_json(options.out, coco, indent=None, for_others=True)
+    write_json(out, coco, indent=None, for_others=True)
     flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
-    print(f"{len(predictions)} faces predicted, {flagged} points flagged: {options.out}")
+    print(f"{len(predictions)} faces predicted, {flagged} points flagged: {out}")
 
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:

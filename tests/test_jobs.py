@@ -356,7 +356,7 @@ def test_the_commands_of_a_training(project: Project):
     )
     jobs.cancel(project, run.id, patience=20)
     record = json.loads((run.folder / "run.json").read_text())
-    draw, adapt, predict, labeled = record["commands"]
+    draw, adapt, predict = record["commands"]
     assert draw[1:3] == ["-m", "labeler.sources"]
     assert adapt[1:4] == ["-m", "mdmd.cli", "adapt"]
     options = dict(pairwise(adapt[4:]))
@@ -364,9 +364,9 @@ def test_the_commands_of_a_training(project: Project):
     assert (options["--minutes"], options["--preset"], options["--weights"]) == ("2", "tiny", "none")
     assert options["--bases"] == str((project.folder.parent / ".bases").resolve())
     assert predict[3:5] == ["predict", str(run.folder)]
-    files = dict(pairwise(labeled[5:]))
-    assert labeled[:5] == predict[:5]
-    assert (files["--faces"], files["--out"]) == (str(run.folder / "target.json"), str(run.folder / "labeled.json"))
+    faces, labeled = predict[5:9], predict[9:13]
+    assert faces == ["--faces", str(run.folder / "faces.json"), "--out", str(run.folder / "predictions.json")]
+    assert labeled == ["--faces", str(run.folder / "target.json"), "--out", str(run.folder / "labeled.json")]
     assert options["--base-minutes"] == str(jobs.BASE_MINUTES)
     assert (record["source"], record["minutes"], record["faces"]) == (DRAWN, 2, 3)
     [again] = jobs.runs(project)

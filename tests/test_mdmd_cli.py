@@ -270,6 +270,21 @@ def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp
     assert all(found[face["id"]] == face["bbox"] for face in coco["annotations"])
 
 
+def test_several_files_of_faces_are_predicted_by_one_process_each_into_its_own(run, drawn, tmp_path, capsys):
+    faces = json.loads(drawn[1].read_text())
+    few = drawn[1].with_name("few.json")
+    few.write_text(json.dumps({**faces, "annotations": faces["annotations"][:1]}))
+    one, other = tmp_path / "one.json", tmp_path / "new" / "other.json"
+    pairs = ["--faces", str(drawn[1]), "--out", str(one), "--faces", str(few), "--out", str(other)]
+    assert main(["predict", str(run), *pairs]) == 0
+    count = len(faces["annotations"])
+    found = [json.loads(path.read_text())["annotations"] for path in (one, other)]
+    assert [len(each) for each in found] == [count, 1]
+    capsys.readouterr()
+    assert main(["predict", str(run), *pairs[:-2]]) == 2
+    assert "found 1 --out, wanted 2: one for each file of faces" in capsys.readouterr().err
+
+
 def test_faces_with_ids_from_zero_are_numbered_and_keep_their_own_predictions(run, drawn, tmp_path):
     faces = json.loads(drawn[1].read_text())
     for number, record in enumerate(faces["annotations"]):
