@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from tests.builders import SMALL
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
+#: Whether a test has failed.
+FAILED = pytest.StashKey[bool]()
 
 
 @dataclass(frozen=True)
@@ -109,20 +111,45 @@ def complaints() -> list[str]:
     return []
 
 
-@pytest.fixture
-def page(
-    chromium: Browser, site: Site, complaints: list[str], request: pytest.FixtureRequest, pytestconfig: pytest.Config
-) -> Iterator[Page]:
-    """A signed-in page without moving views; how it looked at the end of the test is kept under artifacts/, which git
-    ignores."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
+    """A signed-in browser without moving views. The tests of a file share it: scripts are fetched and compiled once."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(15_000)
+    site.sign_in(context)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(
+    context: BrowserContext,
+    site: Site,
+    complaints: list[str],
+    request: pytest.FixtureRequest,
+    pytestconfig: pytest.Config,
+) -> Iterator[Page]:
+    """A page that remembers nothing; how it looked where a test has failed is kept under artifacts/, which git
+    ignores."""
     page = context.new_page()
     watch(page, complaints)
-    site.sign_in(context)
     yield page
-    page.screenshot(path=pytestconfig.rootpath / "artifacts" / "browser" / f"{request.node.name}.png")
-    context.close()
+    if request.node.stash.get(FAILED, True):
+        page.screenshot(path=pytestconfig.rootpath / "artifacts" / "browser" / f"{request.node.name}.png")
+    for opened in context.pages:
+        opened.close()
+    forgetful = context.new_page()
+    forgetful.goto(f"{site.url}/ui/favicon.svg")
+    forgetful.evaluate("localStorage.clear()")
+    forgetful.close()
     assert complaints == []
 
 
