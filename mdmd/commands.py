@@ -233,6 +233,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         samples = [s for s in samples if options.subset in s.subsets]
         if not samples:
             raise DataError(f"{options.data.name} has no subset {options.subset!r} in {options.split}; found: {found}")
+    samples = _looked_at(samples)
     made.model.to(compute_device())
     calibration = _calibration(made, head)
     raw = predict(made.model, samples, head)
@@ -243,6 +244,18 @@ def run_evaluate(options: argparse.Namespace) -> None:
     print(json.dumps(numbers, indent=1))
     if options.json is not None:
         write_json(options.json, numbers)
+
+
+def _looked_at(samples: Sequence[Sample]) -> list[Sample]:
+    """Those whose labels a person has looked at, with a word on the others; raises DataError where there are none."""
+    kept = [sample for sample in samples if not sample.unseen]
+    left_out = len(samples) - len(kept)
+    if not kept:
+        raise DataError(f"all {left_out:,} faces have labels accepted without a look, and nothing is measured on those")
+    if left_out:
+        said = f"{left_out:,} of {len(samples):,} faces have labels accepted without a look and are left out"
+        print(f"mdmd: warning: {said}", file=sys.stderr)
+    return kept
 
 
 def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[int]:

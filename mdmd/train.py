@@ -260,11 +260,11 @@ class _Run:
             self.log.event("fold", stage=self.stage, faces=len(faces), folds=self.plan.folds)
             blind = Watch(Checkpoint(start, dataset.name), (), self.log, self.stage)
             kept = {id(face) for face in faces}
-            unseen = [face for face in learned[dataset.name] if id(face) not in kept]
-            others = {name: without_pictures_of(theirs, unseen) for name, theirs in learned.items()}
+            left_out = [face for face in learned[dataset.name] if id(face) not in kept]
+            others = {name: without_pictures_of(theirs, left_out) for name, theirs in learned.items()}
             model = self.fitted(copy.deepcopy(start), {**others, dataset.name: faces}, blind)
             made = Checkpoint(model, dataset.name)
-            return lambda unseen: Watch(made, unseen, self.log, self.stage).predictions(model)
+            return lambda left_out: Watch(made, left_out, self.log, self.stage).predictions(model)
 
         return learn
 

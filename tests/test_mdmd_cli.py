@@ -166,6 +166,25 @@ def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
     assert "no labeled faces in split 'val'; its splits: test, train" in capsys.readouterr().err
 
 
+def test_nothing_is_measured_on_labels_that_were_accepted_without_a_look(run, drawn, capsys):
+    record = json.loads(drawn[1].read_text())
+    splits = {image["id"]: image["split"] for image in record["images"]}
+    tested = [face for face in record["annotations"] if splits[face["image_id"]] == "train"]
+    file = drawn[1].parent / "taken.json"
+    words = ["evaluate", str(run), "--data", str(file), "--split", "train"]
+    tested[0]["unseen"] = True
+    file.write_text(json.dumps(record))
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["n"] == len(tested) - 1 > 0
+    assert f"1 of {len(tested)} faces have labels accepted without a look and are left out" in told.err
+    for face in tested:
+        face["unseen"] = True
+    file.write_text(json.dumps(record))
+    assert main(words) == 2
+    assert "nothing is measured on those" in capsys.readouterr().err
+
+
 def test_evaluate_finds_landmarks_by_name_or_says_that_it_goes_by_order(run, drawn, capsys):
     def measured(file):
         assert main(["evaluate", str(run), "--data", str(file)]) == 0

@@ -409,6 +409,8 @@ def test_a_run_that_was_cancelled_in_the_queue_hides_no_other(tmp_path: Path) ->
     assert shown_run([waiting, running]) == shown_run([cancelled, running]) == running
     assert "<b>002</b>" in runs_html(project, [cancelled, done], done)
     assert "labeled when it was started, together with 300w, for 5 min, and begins" in waiting_html(waiting)
+    unlimited = replace(waiting, minutes=None, source=None)
+    assert "when it was started, alone, and begins by itself" in waiting_html(unlimited)
     later = replace(running, id="003")
     assert "NME 6.00 % <a href='api/projects/faces/runs/001/report'" in runs_html(project, [later, done], later)
 

@@ -127,6 +127,10 @@ def test_few_faces_tell_something_where_all_of_them_agree(tmp_path: Path):
     assert "<b>worse</b> on each of them" in report_of(project, "001", against="002")
     leave_training(project, 3, {**dict.fromkeys(range(1, 6), 2.0), 6: 9.0})
     assert "<b>cannot be told</b>" in report_of(project, "003", against="002")
+    leave_training(project, 4, dict.fromkeys(range(1, 7), 4.0))
+    assert "<b>cannot be told</b>" in report_of(project, "004", against="002"), "alike on every face is neither"
+    leave_training(project, 5, dict.fromkeys(range(1, 6), 2.0))
+    assert "<b>cannot be told</b> from fewer" in report_of(project, "005", against="002"), "five are too few"
 
 
 def test_a_report_says_what_its_errors_are_shares_of_and_what_it_began_with(project: Project):

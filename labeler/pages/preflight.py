@@ -18,7 +18,7 @@ from labeler.report.heldout import read_heldout
 from labeler.report.measures import headline
 from labeler.sources import DRAWN, Source
 from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
-from mdmd.records import DataError
+from mdmd.records import DataError, Dataset
 
 #: Fewer labeled faces than this rarely make a model that saves work.
 USEFUL_FACES = 50
@@ -45,7 +45,8 @@ def preflight_html(
         return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
     progress = project.progress()
     faces = progress.training_faces
-    unseen = sum(sample.unseen for sample in project.training_set().samples)
+    learned = project.training_set()
+    unseen = sum(sample.unseen for sample in learned.samples)
     held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
     held = min(held, faces - unseen)
     said = [
@@ -59,7 +60,7 @@ def preflight_html(
         )
     elif faces < USEFUL_FACES:
         warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
-    counts = label_counts(project)
+    counts = label_counts(learned)
     if faces:
         said.append(labels_sentence(counts, project.definition.mirror))
         missing = [name for name, count in counts.items() if not count]
@@ -76,7 +77,7 @@ def preflight_html(
     exact = stop_sentence(project)
     said += [exact] if exact else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
-    learned = source_is_learned(source, encoder, weights, preset)
+    known_source = source_is_learned(source, encoder, weights, preset)
     for told, lacking in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
         (warnings if lacking else said).append(told)
     known = preset == "default" and chosen == DEFAULT_ENCODER
@@ -84,7 +85,7 @@ def preflight_html(
     wrong = minutes_problem(minutes)
     said += [f"{device_sentence()} {room}"]
     if wrong is None and minutes is not None:
-        said.insert(-1, time_sentence(source, minutes, learned=learned))
+        said.insert(-1, time_sentence(source, minutes, learned=known_source))
     warnings += [*short, *([wrong] if wrong else [])]
     lines = "".join(f"<li>{text(line)}</li>" for line in said)
     cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
@@ -137,9 +138,8 @@ def stop_sentence(project: Project) -> str | None:
     return None
 
 
-def label_counts(project: Project) -> dict[str, int]:
-    """How many faces of the training set have each landmark labeled."""
-    dataset = project.training_set()
+def label_counts(dataset: Dataset) -> dict[str, int]:
+    """How many faces of a set have each landmark labeled."""
     labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
     return {name: sum(bool(mask[k]) for mask in labeled) for k, name in enumerate(dataset.definition.landmarks)}
 

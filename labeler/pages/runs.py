@@ -215,9 +215,10 @@ def waiting_sentence(run: Run) -> str:
     if run.kind == "curve":
         does = f"learns from the labels of training {run.of}"
     elif run.kind == "train":
-        together = f"together with {run.source}" if run.source else "alone"
-        time = f" for {duration(60 * run.minutes)}" if run.minutes else ""
-        does = f"learns from the {plural(run.images, 'image')} that were labeled when it was started, {together},{time}"
+        how = [f"together with {run.source}" if run.source else "alone"]
+        how += [f"for {duration(60 * run.minutes)}"] if run.minutes else []
+        images = plural(run.images, "image")
+        does = f"learns from the {images} that were labeled when it was started, {', '.join(how)}"
     else:
         does = f"pre-labels {plural(run.images, 'image')}"
     return f"It {does}, and begins by itself when the run before it ends, whether this page is open or not."

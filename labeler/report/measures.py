@@ -121,14 +121,14 @@ def mean_face(found: HeldOut) -> tuple[Array, float]:
 @dataclass(frozen=True)
 class Comparison:
     """A model against an `other` on the faces that neither has learned from; `gain` is how much lower its NME is,
-    in percent of the normalising distance, paired by face: an interval above 0 says that it is better. Its NME is lower
-    on `better_on` of the faces."""
+    in percent of the normalising distance, paired by face: an interval above 0 says that it is better. `agreed` is 1
+    where its NME is lower on every face, -1 where it is higher on every face, else 0."""
 
     faces: int
     nme: float
     other: float
     gain: Measured
-    better_on: int
+    agreed: int
 
 
 def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
@@ -143,6 +143,6 @@ def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
     # By the labels of the newer snapshot: a label that was mended since must not count against the older model.
     errors = metrics.point_errors(places_of_other, found.truth[rows], found.labeled[rows], found.distance[rows])
     own, theirs = 100 * metrics.face_nme(found.errors[rows]), 100 * metrics.face_nme(errors)
-    return Comparison(
-        len(shared), float(own.mean()), float(theirs.mean()), measured(theirs - own), int((theirs > own).sum())
-    )
+    gain = theirs - own
+    agreed = int((gain > 0).all()) - int((gain < 0).all())
+    return Comparison(len(shared), float(own.mean()), float(theirs.mean()), measured(gain), agreed)

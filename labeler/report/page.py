@@ -164,9 +164,8 @@ def _comparison(run: Run, against: Run, found: Comparison | None) -> str:
     low, high = found.gain.low, found.gain.high
     word = "better" if low > 0 else "worse" if high < 0 else "not different beyond chance"
     said = f"<b>{word}</b> by {abs(found.gain.value):.1f} points ({_interval(found.gain)})"
-    agreed = found.faces >= FEWEST_AGREEING and found.better_on in (0, found.faces)
-    if found.faces < FEW_HELD_OUT and agreed:
-        said = f"<b>{'better' if found.better_on else 'worse'}</b> on each of them"
+    if FEWEST_AGREEING <= found.faces < FEW_HELD_OUT and found.agreed:
+        said = f"<b>{'better' if found.agreed > 0 else 'worse'}</b> on each of them"
     elif found.faces < FEW_HELD_OUT:
         said = f"which is better <b>cannot be told</b> from fewer than {FEW_HELD_OUT} faces"
     learned = read_learned(against.folder)
