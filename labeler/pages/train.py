@@ -206,7 +206,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                 [], label="Learn together with", info="A large set of another definition; its faces carry yours."
             )
             pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
-            start = gr.Button("Train", variant="primary", size="lg", interactive=False)
+            start = gr.Button("Train", variant="primary", size="lg", interactive=False, elem_classes=["in-sight"])
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
                 minutes = gr.Number(10, label="Minutes")  # its own limits would answer with a traceback

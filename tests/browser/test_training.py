@@ -113,6 +113,22 @@ def test_refused_pictures_are_listed_with_reasons(page: Page, site: Site) -> Non
     assert "a" not in site.workspace.names()
 
 
+def test_the_button_is_in_sight_in_a_low_window(page: Page, site: Site) -> None:
+    project = site.project("dippers", pictures=8)
+    page.set_viewport_size({"width": 1024, "height": 500})
+    page.goto(f"{site.url}/?project=dippers#train")
+    button = page.get_by_role("button", name="Train on my")
+    expect(button).to_be_disabled()
+    expect(button).not_to_be_in_viewport()
+    for face in project.store.faces()[:6]:
+        label_face(project, face.id)
+    page.reload()
+    expect(button).to_be_enabled()
+    expect(button).to_be_in_viewport(ratio=1)
+    page.get_by_label(re.compile("quick")).check()
+    expect(button).to_be_in_viewport(ratio=1)
+
+
 def test_canvas_pages_never_scroll(page: Page, site: Site) -> None:
     site.project("swifts", pictures=30)
     for width, height in ((1024, 700), (2560, 1440)):
