@@ -186,9 +186,12 @@ def root(name: str) -> str:
 
 
 def open_tab(page: Page, site: Site, project: str, tab: str) -> None:
+    """A tab as it is when the page has looked at its runs, after which the canvas pages look again."""
     page.goto("about:blank")
+    page.add_init_script("addEventListener('labeler-changed', () => { window.looked = true; })")
     page.goto(f"{site.url}/?project={project}#{tab}")
     canvas(page, tab).wait_for()
+    page.wait_for_function("window.looked")
 
 
 def canvas(page: Page, tab: str) -> Locator:

@@ -353,6 +353,28 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
     complaints.clear()
 
 
+def test_what_changes_while_a_page_looks_is_looked_at_once_more(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    result = page.evaluate("""async () => {
+      const { whenStale } = await import("/ui/shell/page.js");
+      const [root, others] = [document.createElement("div"), new EventTarget()];
+      const looks = [];
+      whenStale(root, others, () => new Promise((done) => looks.push(done)));
+      const changed = () => others.dispatchEvent(new Event("refresh"));
+      const soon = () => new Promise((done) => setTimeout(done, 100));
+      const counts = [];
+      const count = async () => (await soon(), counts.push(looks.length));
+      changed(); await count();  // out of sight
+      root.style = "position: absolute; width: 9px; height: 9px"; document.body.append(root); await count();
+      changed(); changed(); await count();  // during the first look
+      looks[0](); await count();
+      looks[1](); await count();  // nothing new since
+      changed(); await count();
+      return counts;
+    }""")
+    assert result == [0, 1, 1, 2, 2, 3]
+
+
 def shown(page: Page) -> dict[str, list[float]]:
     """Where the points of the open face are, as its editor has them."""
     return page.evaluate(

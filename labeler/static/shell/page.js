@@ -42,19 +42,27 @@ export function facesOf(pictures) {
     .map((item, k) => ({ ...item, number: k + 1 }));
 }
 
-/** Calls `refresh` when the page comes into sight or others changed the project, not more often than needed. */
+/**
+ * Calls `refresh` when the page comes into sight or others changed the project, one call at a time: what changes
+ * during one may not be in it, so another follows.
+ */
 export function whenStale(root, session, refresh) {
   let running = false;
+  let again = false;
   const run = async () => {
-    if (running || !root.offsetParent) return;
+    if (!root.offsetParent) return;
+    again = true;
+    if (running) return;
     running = true;
-    try {
-      await refresh();
-    } catch (error) {
-      toast(root, error.message, "warning");
-    } finally {
-      running = false;
+    while (again && root.offsetParent) {
+      again = false;
+      try {
+        await refresh();
+      } catch (error) {
+        toast(root, error.message, "warning");
+      }
     }
+    running = false;
   };
   session.addEventListener("refresh", run);
   // A tab that was not shown has no size; when it gets one, it is being looked at again.
