@@ -16,7 +16,17 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from labeler.project import Project
 from labeler.workspace import Workspace
@@ -25,6 +35,8 @@ from tests.builders import SMALL
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
+# What a page shows is waited for as long as what it does.
+expect.set_options(timeout=15_000)
 #: Whether a test has failed.
 FAILED = pytest.StashKey[bool]()
 
@@ -178,6 +190,17 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.02)
     return value
+
+
+def intercept(page: Page, pattern: str, handler: Callable[[Route], object], *, times: int | None = None) -> None:
+    """`page.route`, which holds for everything asked from now on: in Chromium some requests of a page that is open
+    already pass by in the first moments."""
+    if page.url != "about:blank":
+        probe = re.compile("intercepted$")
+        page.route(probe, lambda route: route.fulfill(body="intercepted"))
+        ask = "fetch('/ui/favicon.svg?intercepted').then((response) => response.text())"
+        wait_for(lambda: page.evaluate(ask) == "intercepted")
+    page.route(pattern, handler, times=times)
 
 
 def root(name: str) -> str:

@@ -54,7 +54,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     expect(page.locator(".mount-label .toast")).to_contain_text("No face is due to be labeled again")
     for place in FIRST.values():
         click_at(page, "label", *place)
-    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible()
 
     page.get_by_role("button", name="Not now").click()
     expect(line).to_be_hidden()
@@ -64,7 +64,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     wait_for(lambda: page.evaluate(FACE) == faces[BETWEEN + 1])
     for place in FIRST.values():
         click_at(page, "label", *place)
-    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible()
     page.keyboard.press("Shift+R")
     expect(line).to_contain_text("Blind repeat: place every landmark as if for the first time.")
     [made] = wait_for(lambda: project.store.repeats())
@@ -139,7 +139,7 @@ def test_a_repeat_that_was_left_is_offered_again_as_it_was(page: Page, site: Sit
     wait_for(lambda: page.evaluate(FACE) == faces[BETWEEN + 1])
     expect(line).to_be_hidden()
     page.reload()
-    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Label it (Shift+R)")).to_be_visible()
     click_at(page, "label", *FIRST[1])
     expect(line).to_be_hidden()
     for key in (2, 3, 4):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from labeler.store import Point, PredictedPoint
-from tests.browser.conftest import Site, canvas, drag, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, canvas, drag, intercept, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -309,7 +309,7 @@ def test_without_the_server_nothing_is_accepted_and_the_dialog_says_so(
     page.keyboard.press("u")
     accept = page.get_by_role("button", name="Accept 1 face unseen")
     expect(accept).to_be_enabled()
-    page.route("**/review/unseen*", cut)
+    intercept(page, "**/review/unseen*", cut)
     accept.click()
     expect(page.get_by_role("dialog")).to_contain_text("The server does not answer, and this needs it.")
     assert project.store.points() == {}

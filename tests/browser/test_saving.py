@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from mdmd.records import Definition
-from tests.browser.conftest import Site, click_at, on_screen, open_tab, root, saved, serve, wait_for, watch
+from tests.browser.conftest import Site, click_at, intercept, on_screen, open_tab, root, saved, serve, wait_for, watch
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def break_saving(page: Page) -> list[str]:
         stopped.append(route.request.url)
         route.abort()
 
-    page.route("**/faces/*/points", stop)
+    intercept(page, "**/faces/*/points", stop)
     return stopped
 
 
@@ -139,7 +139,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
 
     # Two quick clicks on what the first person has placed meanwhile, both made before the first answer is there.
     held: list[Route] = []
-    other.route("**/faces/*/points", lambda route: held.append(route), times=1)
+    intercept(other, "**/faces/*/points", lambda route: held.append(route), times=1)
     for x in (20, 30):
         click_at(other, "label", x, 20)
     while not held:
@@ -178,7 +178,7 @@ def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Sit
     page.keyboard.press("3")
     expect(other.locator(".face-head .skip-note").first).to_have_text("Skipped: duplicate")
     other.close()
-    page.route("**/faces/*/skip", lambda route: route.abort())
+    intercept(page, "**/faces/*/skip", lambda route: route.abort())
     page.keyboard.press("s")
     expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
     page.evaluate(f"Object.assign({root('label')}.session, {{ sendRest: () => {{}} }})")
@@ -305,7 +305,7 @@ def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Pag
     opened(page, site, "plovers", face)
     page.wait_for_load_state("networkidle")
     held: list[tuple[Route, APIResponse]] = []
-    page.route(f"**/faces/{face}", lambda route: held.append((route, route.fetch())), times=1)
+    intercept(page, f"**/faces/{face}", lambda route: held.append((route, route.fetch())), times=1)
     page.evaluate(f"void (window.reloaded = {root('label')}.editor.reload())")
     while not held:
         page.wait_for_timeout(20)
@@ -385,7 +385,7 @@ def shown(page: Page) -> dict[str, list[float]]:
 def hold_questions(page: Page, face: int) -> list[Route]:
     """From now on the server's word on a face is waited for in vain; what was asked."""
     held: list[Route] = []
-    page.route(f"**/faces/{face}", lambda route: held.append(route))
+    intercept(page, f"**/faces/{face}", lambda route: held.append(route))
     return held
 
 

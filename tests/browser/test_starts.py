@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from labeler.project import Project
 from labeler.store import Point, PredictedPoint
-from tests.browser.conftest import Site, click_at, drag, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, click_at, drag, intercept, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -160,7 +160,7 @@ def test_an_answer_to_an_older_question_is_dropped(page: Page, site: Site) -> No
     page.keyboard.press("d")
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
     held: list[Route] = []
-    page.route("**/proposal", lambda route: held.append(route), times=1)
+    intercept(page, "**/proposal", lambda route: held.append(route), times=1)
     page.keyboard.press("m")
     while not held:
         page.wait_for_timeout(20)
