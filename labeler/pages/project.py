@@ -18,6 +18,7 @@ from mdmd.records import DataError, load_definition
 
 NO_TEMPLATE = ""
 GO_THERE = "(address) => { if (address) window.location.assign(address); }"
+IS_ON = "(state) => state === 'on'"
 
 
 def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
@@ -43,7 +44,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
             create = gr.Button("Create project", variant="primary")
             created = gr.HTML(padding=False)
-    address = gr.Textbox(visible=False)
+    address, repeating_is = (gr.Textbox(visible=False) for _ in range(2))
 
     def show(request: gr.Request) -> tuple[object, ...]:
         project = open_project(workspace, request)
@@ -54,7 +55,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             projects_html(workspace, project),
             gr.update(variant="primary" if project is None else "secondary"),
             gr.update(visible=project is not None and project.definition is not None),
-            project is not None and project.settings.repeats > 0,
+            on_or_off(project),
             repeats_html(project),
         )
 
@@ -83,20 +84,21 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         return ingest_html(taken), None, "", *show(request)
 
     @refusals_as_messages
-    def switch(on: bool, request: gr.Request) -> str:
+    def switch(on: bool, request: gr.Request) -> tuple[str, str]:
         project = wanted_project(workspace, request)
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
-        return repeats_html(project)
+        return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, create, repeating, repeat, said]
+    shown = [overview, adding, projects, create, repeating, repeating_is, said]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     create.click(make, [name, template, files, folder], [created, address]).success(
         show, None, shown, **QUIETLY
     ).success(None, [address], None, js=GO_THERE)
-    # `input`, not `change`: what a page that has just been opened shows is nobody's choice.
-    # What the tab showed when it was opened may come after the click, with the switch as it was: look once more.
-    switched = repeat.input(switch, repeat, said, **QUIETLY).success(show, None, shown, **QUIETLY)
+    # The switch moves when what it stands for has changed, not with every look: an answer that was asked for before a
+    # click, and that comes after it, leaves it alone. `input`: only a person's click is a choice.
+    repeating_is.change(None, repeating_is, repeat, js=IS_ON)
+    switched = repeat.input(switch, repeat, [repeating_is, said], **QUIETLY).success(show, None, shown, **QUIETLY)
     switched.success(None, None, None, js=ANNOUNCE)
     add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
 
@@ -127,6 +129,11 @@ def overview_html(project: Project | None, missing: str | None) -> str:
     address = f"{project_address(project.name)}#{page}"
     button = f"<p><a class='button' href='{text(address)}'>Go to {page.title()}</a></p>" if page != "project" else ""
     return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(sentence)}{button}"
+
+
+def on_or_off(project: Project | None) -> str:
+    """Whether faces are repeated blind."""
+    return "on" if project is not None and project.settings.repeats > 0 else "off"
 
 
 def repeats_html(project: Project | None) -> str:

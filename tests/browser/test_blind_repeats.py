@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from labeler.noise import FEWEST
 from labeler.project import Project
@@ -30,6 +30,42 @@ def switch_on(page: Page, site: Site, name: str) -> None:
     switch = page.get_by_label("Repeat one face in ten blind")
     switch.check()
     expect(page.locator(".repeats-said")).to_have_text("Measured: 0 of at least 5 repeats.")
+
+
+def test_an_answer_from_before_the_click_leaves_the_switch_as_it_was_clicked(page: Page, site: Site) -> None:
+    site.project("pipits")
+    looks: list[tuple[Route, APIResponse]] = []
+    clicks: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked = route.request.post_data_json
+        if asked.get("event_data") == {"value": "Project", "index": 0}:
+            looks.append((route, route.fetch()))
+        elif asked["data"] == [True]:
+            clicks.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/run/predict*", hold)
+    page.goto(f"{site.url}/?project=pipits#project")
+    switch = page.get_by_label("Repeat one face in ten blind")
+    switch.check()
+    wait_for(lambda: page.evaluate("true") and looks and clicks)
+    page.evaluate("""() => {
+      window.moves = 0;
+      const [box] = [...document.querySelectorAll("label")].filter((l) => l.textContent.includes("one face in ten"))
+        .map((label) => label.querySelector("input"));
+      const look = () => ((window.moves += !box.checked), requestAnimationFrame(look));
+      look();
+    }""")
+    for route, answer in looks:
+        route.fulfill(response=answer)
+    page.wait_for_timeout(300)
+    clicks[0].continue_()
+    expect(page.locator(".repeats-said")).to_have_text("Measured: 0 of at least 5 repeats.")
+    assert page.evaluate("window.moves") == 0
+    page.reload()
+    expect(switch).to_be_checked()
 
 
 def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) -> None:
