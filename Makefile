@@ -16,9 +16,10 @@ $(VENV)/ready: pyproject.toml
 demo: setup
 	$(BIN)/labeler demo
 
-# Two processes: most tests wait for a browser, a server or one thread of training. A file's tests share what it sets up.
+# Two processes: most tests wait for a browser, a server or one thread of training. A file's tests share what it sets up,
+# and the browser's come first: what is long and begins last leaves one process idle.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/browser tests
 
 slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labeler.store import Point
 from labeler.workbench import Workbench
 from mdmd.records import Definition
-from tests.browser.conftest import Site, canvas, click_at, drag, open_tab, root, wait_for
+from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_tab, root, wait_for
 from tests.builders import SMALL
 
 pytestmark = pytest.mark.browser
@@ -257,6 +257,29 @@ def test_steps_after_an_undo_are_undone_by_themselves(page: Page, site: Site) ->
     for key, seen in (("ArrowRight", 151), ("ArrowRight", 152), ("Control+z", 150), ("ArrowRight", 151)):
         page.keyboard.press(key)
         assert page.evaluate(x) == seen
+    page.keyboard.press("Control+z")
+    assert page.evaluate(x) == 150
+
+
+def test_looking_again_takes_neither_the_selection_nor_a_step_made_meanwhile(page: Page, site: Site) -> None:
+    project = site.project("plovers")
+    project.store.edit_points(project.store.faces()[0].id, {1: Point(150, 110, 2), 2: Point(250, 110, 2)})
+    ready(page, site, "plovers")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(f"{root('schema')}.select('1')")
+    canvas(page, "schema").focus()
+    page.evaluate(f"{root('schema')}.load()")
+    assert page.evaluate(f"{root('schema')}.current") == "1"
+    held: list[Route] = []
+    intercept(page, "**/definition", lambda route: held.append(route), times=1)
+    page.evaluate(f"void (window.loaded = {root('schema')}.load())")
+    wait_for(lambda: page.evaluate("true") and held)
+    x = f"{root('schema')}.draft.places[1][0]"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(x) == 151
+    held[0].continue_()
+    page.evaluate("window.loaded")
+    assert (page.evaluate(x), page.evaluate(f"{root('schema')}.current")) == (151, "1")
     page.keyboard.press("Control+z")
     assert page.evaluate(x) == 150
 

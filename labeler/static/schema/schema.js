@@ -94,30 +94,31 @@ export class SchemaPage {
     whenStale(this.root, this.session, () => this.load());
   }
 
+  /** Show what the server has; what is worked on here stays, and so does the selection. */
   async load() {
     if (this.dirty) return;
     const [saved, pictures] = await Promise.all([this.session.get("/definition"), this.session.get("/pictures")]);
+    this.pictures = pictures;
     emptyState(this.root, pictures.length ? null : NO_PICTURES);
     if (!pictures.length) return;
-    this.archive.saved = saved;
-    this.pictures = pictures;
-    this.form.offer(saved.templates, pictures);
-    let draft = this.archive.savedDraft();
-    if (!this.has(draft.picture)) draft = await this.onPicture(draft, this.mostLabeled());
-    this.history.begin(draft, saved.version);
     const kept = this.history.kept();
+    let draft = kept?.draft ?? drafts.draftOf(saved.category, saved.reference);
+    if (!this.has(draft.picture)) draft = await this.onPicture(draft, this.mostLabeled());
+    // Whoever has begun to work while the answers came goes on with what was shown.
+    if (this.dirty) return;
+    const same = saved.version === this.archive.version && JSON.stringify(draft) === JSON.stringify(this.draft);
+    this.archive.saved = saved;
+    this.form.offer(saved.templates, pictures);
+    if (same) return this.show(this.draft);
+    this.history.begin(draft, saved.version);
     this.dirty = Boolean(kept);
-    if (kept) draft = this.history.draft = await this.takeUp(kept);
+    // A draft that a closed page left, though another version was saved since.
+    if (kept && kept.version !== saved.version)
+      this.say(`Version ${saved.version} was saved elsewhere. Your draft is kept: Save shows what it would change.`);
+    if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
     this.show(draft);
-    this.select(this.nextUnplaced());
+    this.select(this.current ?? this.nextUnplaced());
     this.check();
-  }
-
-  // A draft that a closed page left, even where another version was saved since.
-  async takeUp({ draft, version }) {
-    if (version !== this.archive.version)
-      this.say(`Version ${this.archive.version} was saved elsewhere. Your draft is kept: Save shows what it would change.`);
-    return this.has(draft.picture) ? draft : this.onPicture(draft, this.mostLabeled());
   }
 
   has(picture) {
