@@ -16,10 +16,9 @@ $(VENV)/ready: pyproject.toml
 demo: setup
 	$(BIN)/labeler demo
 
-# Two processes: most tests wait for a browser, a server or one thread of training. A file's tests share what it sets up,
-# and the browser's come first: what is long and begins last leaves one process idle.
+# Two processes: most tests wait for a browser, a server or one thread of training. A file's tests share what it sets up.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/browser tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: setup
 	$(BIN)/python -m pytest -m slow
