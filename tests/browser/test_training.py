@@ -127,6 +127,16 @@ def test_the_button_is_in_sight_in_a_low_window(page: Page, site: Site) -> None:
     expect(button).to_be_in_viewport(ratio=1)
     page.get_by_label(re.compile("quick")).check()
     expect(button).to_be_in_viewport(ratio=1)
+    hidden = """(button) => {
+      const { left, top, width, height } = button.getBoundingClientRect();
+      const shares = [0.05, 0.25, 0.5, 0.75, 0.95];
+      const spots = shares.flatMap((x) => shares.map((y) => [left + x * width, top + y * height]));
+      return spots.filter(([x, y]) => !button.contains(document.elementFromPoint(x, y)));
+    }"""
+    for height in range(480, 720, 20):
+        page.set_viewport_size({"width": 1024, "height": height})
+        page.evaluate("window.scrollTo(0, 0)")
+        assert button.evaluate(hidden) == [], f"something stands over the button in a window {height} high"
 
 
 def test_canvas_pages_never_scroll(page: Page, site: Site) -> None:
