@@ -13,12 +13,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from labeler.dataset import boxed_by_labels, write_coco
-from mdmd import checkpoint
-from mdmd.coco import read_coco
-from mdmd.evaluate import FlagRule, evaluate
-from mdmd.predict import box_scale, find_boxes, predict
-from mdmd.records import Box, Sample
+from labeler.project.coco import boxed_by_labels, write_coco
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Box, Sample
+from mdmd.evaluation.evaluate import FlagRule, evaluate
+from mdmd.inference.predict import box_scale, find_boxes, predict
+from mdmd.models import checkpoint
 
 
 def whole(sample: Sample) -> Sample:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mdmd import checkpoint
-from mdmd.calibrate import Calibration, calibrate, radii_of
-from mdmd.coco import read_coco
-from mdmd.evaluate import FlagRule, evaluate
-from mdmd.predict import predict
-from mdmd.records import Annotation, Definition, Prediction, Sample
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Annotation, Definition, Prediction, Sample
+from mdmd.evaluation.calibration import Calibration, calibrate, radii_of
+from mdmd.evaluation.evaluate import FlagRule, evaluate
+from mdmd.inference.predict import predict
+from mdmd.models import checkpoint
 
 FACES = (5, 12, 22, 60)
 WAYS = ("scale alone", "likelihood", "conformal")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mdmd import checkpoint, metrics
-from mdmd.coco import read_coco
-from mdmd.evaluate import WRONG, distances_of
-from mdmd.predict import predict
+from mdmd.data.coco import read_coco
+from mdmd.evaluation import metrics
+from mdmd.evaluation.evaluate import WRONG, distances_of
+from mdmd.inference.predict import predict
+from mdmd.models import checkpoint
 
 #: How much of the face's mean doubt is added to a point's own.
 SHARES = (0.0, 0.25, 0.5, 1.0, -0.3)

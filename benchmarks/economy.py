@@ -5,7 +5,7 @@ has not learned from, until no point is off by more than the tolerance as far as
 
 - by hand: every point is placed, one click each;
 - all checked: every predicted point is looked at, and those that are off are corrected;
-- flags: only the points that the model flags (`mdmd/evaluate.py`'s FlagRule) are looked at;
+- flags: only the points that the model flags (`mdmd/evaluation/evaluate.py`'s FlagRule) are looked at;
 - until 2 %: points are looked at in order of their probability of being off, until by the model's own probabilities at
   most 2 % of all points are still off (what the review queue shows as what is left).
 
@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mdmd import checkpoint
-from mdmd.coco import read_coco
-from mdmd.evaluate import FlagRule, counterparts, errors_of, probabilities_off
-from mdmd.predict import predict
-from mdmd.records import Prediction
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Prediction
+from mdmd.evaluation.evaluate import FlagRule, counterparts, errors_of, probabilities_off
+from mdmd.inference.predict import predict
+from mdmd.models import checkpoint
 
 LEFT = 0.02
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from labeler.quality import LabeledFace, check_labels, face_sizes
-from mdmd.coco import read_coco
-from mdmd.records import Definition, Points, load_definition, shipped_definitions
+from labeler.analysis.label_checks import LabeledFace, check_labels, face_sizes
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Definition, Points, load_definition, shipped_definitions
 
 Slip = Callable[[Definition, Points, np.random.Generator], Points]
 

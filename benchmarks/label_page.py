@@ -15,8 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from labeler.project import Project
-from labeler.workspace import Workspace
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 PAGE = "document.querySelector('.canvas-root[data-page=label]')?.page"
@@ -48,7 +48,7 @@ class Site:
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Site]:
     """`labeler open` over an empty workspace under `folder`."""
-    words = ["-m", "labeler.cli", "--projects", str(folder / "projects"), "open", "--port", "0", "--no-browser"]
+    words = ["-m", "labeler.cli.main", "--projects", str(folder / "projects"), "open", "--port", "0", "--no-browser"]
     told = folder / "server.txt"
     with told.open("w") as output, sync_playwright() as playwright:
         server = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT)

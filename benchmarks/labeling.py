@@ -30,12 +30,12 @@ import numpy as np
 from label_page import PAGE, Site, on_screen, serve
 from playwright.sync_api import Page
 
-from labeler.dataset import write_coco
-from labeler.project import Project
-from labeler.store import PredictedPoint
-from mdmd import cli
-from mdmd.coco import read_coco
-from mdmd.records import Definition, Sample, normalizing_distance
+from labeler.project.coco import write_coco
+from labeler.project.project import Project
+from labeler.storage.store import PredictedPoint
+from mdmd.cli import main as cli
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Definition, Sample, normalizing_distance
 
 HAND, TOLERANCE = 0.01, 0.03
 LOOK, MOVE, BIT, PRESS, KEY = 0.15, 0.2, 0.15, 0.1, 0.2

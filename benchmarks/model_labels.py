@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from labeler.contradictions import ModelWord, contradictions
-from labeler.model_words import read_words
-from labeler.quality import LabeledFace, check_labels, face_sizes
-from mdmd.atomic import write_json
-from mdmd.coco import read_coco, to_coco
-from mdmd.records import Annotation, Dataset, Points, Sample
+from labeler.analysis.label_checks import LabeledFace, check_labels, face_sizes
+from labeler.analysis.model_disagreement import ModelWord, contradictions
+from labeler.guidance.model_opinions import read_words
+from mdmd.data.coco import read_coco, to_coco
+from mdmd.data.records import Annotation, Dataset, Points, Sample
+from mdmd.files import write_json
 
 FACES, SLIPS = 100, 5
 KINDS = ("two swapped", "moved", "sides swapped")
@@ -66,7 +66,7 @@ def trained(options: argparse.Namespace, data: Dataset, seed: int) -> Path:
     target = folder / "target.json"
     images = {"image_folder": str(data.samples[0].path.parent)}
     write_json(target, to_coco([s for s, _ in planted(data, seed)], data.definition, info=images), indent=None)
-    mdmd = [sys.executable, "-m", "mdmd.cli"]
+    mdmd = [sys.executable, "-m", "mdmd.cli.main"]
     if not (folder / "metrics.json").is_file():
         adapt = ["adapt", "--target", target, "--source", options.source, "--from", options.base, "--seed", seed]
         subprocess.run([str(w) for w in (*mdmd, *adapt, "--steps", options.steps, "--out", folder)], check=True)

@@ -1,7 +1,7 @@
 """The two pictures of README: `python benchmarks/readme_pictures.py docs` writes docs/label.png and docs/review.png.
 
-The faces are drawn by `mdmd/synthetic.py`, the labels are the drawings' own. On the label page half of a face is
-labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
+The faces are drawn by `mdmd/synthetic/datasets.py`, the labels are the drawings' own. On the label page half of a face
+is labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
 review page is that of `labeler demo`, whose three minutes of training are run for it.
 """
 
@@ -15,9 +15,9 @@ from label_page import PAGE, Site, on_screen, serve
 from PIL import Image
 from playwright.sync_api import Page
 
-from labeler.demo import Demo
-from labeler.store import Point
-from mdmd.coco import read_coco
+from labeler.cli.demo import Demo
+from labeler.storage.store import Point
+from mdmd.data.coco import read_coco
 
 SHOWN = "00049-breakfast.jpg"
 PLACED = 5

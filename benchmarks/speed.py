@@ -34,25 +34,25 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from mdmd import cli
-from mdmd.augment import WARPS, random_photometry, random_warp, warp_pictures
-from mdmd.checkpoint import Checkpoint
-from mdmd.coco import read_coco, to_coco
+from mdmd.cli import main as cli
 from mdmd.config import PRESETS, ModelConfig
-from mdmd.cropstore import CropStore
-from mdmd.encoder import choose_attention
-from mdmd.fit import fit
-from mdmd.loader import MARGIN, FaceCache
-from mdmd.loss import group_counts, group_weights
-from mdmd.model import MDMD, Laplacian
-from mdmd.plan import Plan
-from mdmd.predict import autocast
-from mdmd.records import Box, Dataset
-from mdmd.runlog import RunLog
-from mdmd.schedule import Budget
-from mdmd.step import batch_loss, make_optimizer, moving_average
-from mdmd.synthetic import write_pareidolias, write_source
-from mdmd.watch import Watch
+from mdmd.data.coco import read_coco, to_coco
+from mdmd.data.records import Box, Dataset
+from mdmd.inference.predict import autocast
+from mdmd.loading.augment import WARPS, random_photometry, random_warp, warp_pictures
+from mdmd.loading.batches import MARGIN, FaceCache
+from mdmd.loading.crop_cache import CropStore
+from mdmd.models.checkpoint import Checkpoint
+from mdmd.models.encoder import choose_attention
+from mdmd.models.landmark_model import MDMD, Laplacian
+from mdmd.models.losses import group_counts, group_weights
+from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.training.loop import fit
+from mdmd.training.plan import Plan
+from mdmd.training.run_log import RunLog
+from mdmd.training.schedule import Budget
+from mdmd.training.step import batch_loss, make_optimizer, moving_average
+from mdmd.training.validation import Watch
 
 CPU = torch.device("cpu")
 MODEL, TRAIN = PRESETS["default"].model, PRESETS["default"].train

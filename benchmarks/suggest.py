@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from labeler.features import cutout, describe
-from labeler.suggest import spread
-from labeler.twins import near_duplicates
-from mdmd.coco import read_coco
-from mdmd.records import Box, Dataset, Sample
+from labeler.analysis.image_features import cutout, describe
+from labeler.analysis.near_duplicates import near_duplicates
+from labeler.guidance.suggestions import spread
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Box, Dataset, Sample
 
 VERSIONS, CHOSEN = 80, 50
 

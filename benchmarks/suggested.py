@@ -4,10 +4,10 @@
     python benchmarks/suggested.py compare SET.json --suggested RUN ... --random RUN ...
 
 `choose` begins where a person stands after a first model: RUN is a run of `mdmd adapt --target SET.json --train-faces
-25 --seed S`, its faces are the labeled ones, and the other training faces of SET are predicted with it. From these 50
-are chosen twice, by `labeler/suggest.py` and at random; OUT/suggested and OUT/random hold SET with the 75 training
-faces and all its test faces, to be trained on with `mdmd adapt`. `compare` predicts the test faces with the runs that
-came out of that, one seed after the other, and resamples the faces for an interval of the difference.
+25 --seed S`, its faces are the labeled ones, and the other training faces of SET are predicted with it. From these
+50 are chosen twice, by `labeler/guidance/suggestions.py` and at random; OUT/suggested and OUT/random hold SET with the
+75 training faces and all its test faces, to be trained on with `mdmd adapt`. `compare` predicts the test faces with the
+runs that came out of that, one seed after the other, and resamples the faces for an interval of the difference.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
-from labeler.dataset import write_coco
-from labeler.features import cutout, describe
-from labeler.looks import Look
-from labeler.ranking import Standing
-from labeler.suggest import suggest
-from mdmd import checkpoint, metrics
-from mdmd.coco import read_coco
-from mdmd.evaluate import errors_of, probabilities_off
-from mdmd.predict import predict
-from mdmd.records import Dataset, Sample
-from mdmd.train import fewer_faces
+from labeler.analysis.image_features import cutout, describe
+from labeler.guidance.progress import Standing
+from labeler.guidance.suggestions import suggest
+from labeler.pictures.feature_cache import Look
+from labeler.project.coco import write_coco
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Dataset, Sample
+from mdmd.evaluation import metrics
+from mdmd.evaluation.evaluate import errors_of, probabilities_off
+from mdmd.inference.predict import predict
+from mdmd.models import checkpoint
+from mdmd.training.train import fewer_faces
 
 FIRST, NEXT, TOLERANCE = 25, 50, 0.10
 

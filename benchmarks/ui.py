@@ -27,12 +27,12 @@ from label_page import Site, on_screen, serve
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page
 
-from labeler import jobs
-from labeler.project import Project
-from labeler.store import Point
-from labeler.workspace import Workspace
-from mdmd.records import GROUPS, Definition
-from mdmd.synthetic import write_pareidolias
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.runs import start as jobs
+from labeler.storage.store import Point
+from mdmd.data.records import GROUPS, Definition
+from mdmd.synthetic.datasets import write_pareidolias
 
 HERE = Path(__file__).parent
 ACTIONS = 100

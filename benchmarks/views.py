@@ -11,12 +11,12 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-from mdmd import checkpoint
-from mdmd.coco import read_coco
-from mdmd.evaluate import FlagRule, evaluate
-from mdmd.predict import VIEWS, View, predict_crops, views_ahead
-from mdmd.radial import LAPLACIAN
-from mdmd.records import Prediction
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Prediction
+from mdmd.evaluation.error_law import LAPLACIAN
+from mdmd.evaluation.evaluate import FlagRule, evaluate
+from mdmd.inference.predict import VIEWS, View, predict_crops, views_ahead
+from mdmd.models import checkpoint
 
 NARROW, PLAIN, WIDE = 0.86, 1.0, 1.14
 LOOKS: dict[str, tuple[View, ...]] = {

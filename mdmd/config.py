@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from mdmd.records import DataError
+from mdmd.data.records import DataError
 
 #: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
 STARTER = Path(__file__).parent / "starter"
@@ -59,10 +59,10 @@ class ModelConfig:
 
     `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
     ask stride-4 features where each landmark is). `encoder_depth` is how many of the encoder's blocks there are (None:
-    all). `stem` stands before a transformer's blocks (`mdmd/stems.py`).
+    all). `stem` stands before a transformer's blocks (`models/stems.py`).
     `groups` is how finely landmarks are grouped (Table 7), and `tokens` what the decoder's queries are: groups,
-    a definition's landmarks (Table 5), or both (`mdmd/grouping.py`, `mdmd/model.py`). `decoder_heads` None means one
-    for each 64 channels.
+    a definition's landmarks (Table 5), or both (`models/groups.py`, `models/landmark_model.py`). `decoder_heads` None
+    means one for each 64 channels.
     `crop_scale` is the crop's side in longer sides of the box. `sigma_floor` is the smallest standard
     deviation in shares of the crop (half a pixel of 224).
     """
@@ -104,7 +104,7 @@ class TrainConfig:
     `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
     `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly); with
     more labeled points than `full_source_points` the rest, the sources' share, falls in proportion (None: never);
-    `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/inherit.py`);
+    `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/training/head_init.py`);
     `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are where they have learned
     before, and with them the patch embedding and the position before the first (0: neither);
     `layer_decay` multiplies the learning rate from each encoder block to the one below it.

@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image
 
-from labeler import jobs
-from labeler.project import Project
-from labeler.runs import Run
-from labeler.store import Point
-from labeler.workspace import Workspace
-from mdmd.records import Definition
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.runs import start as jobs
+from labeler.runs.run import Run
+from labeler.storage.store import Point
+from mdmd.data.records import Definition
 
 #: Four landmarks: two eyes that mirror each other, a nose and a chin.
 CATEGORY: dict[str, Any] = {

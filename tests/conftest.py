@@ -10,9 +10,15 @@ os.environ["MDMD_HOME"] = (
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.typecheck  # noqa: F401  (the hook below looks it up as an attribute)
+
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
-TENSOR_MODULES = ("augment", "decoder", "encoder", "heads", "loader", "loss", "model", "pixels", "stems")
-install_import_hook([f"mdmd.{name}" for name in TENSOR_MODULES], "typecheck.checked")
+TENSOR_MODULES = (
+    *(f"mdmd.loading.{name}" for name in ("augment", "batches")),
+    *(f"mdmd.models.{name}" for name in ("decoder", "encoder", "heads", "landmark_model", "losses")),
+    *(f"mdmd.models.{name}" for name in ("pixel_decoder", "stems")),
+)
+install_import_hook(TENSOR_MODULES, "tests.typecheck.checked")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -213,16 +213,16 @@ SAMPLE = """
 
 ![the page](docs/page.png) and [why](DECISIONS.md#three), [site](https://example.org/x.png), <img src="docs/two.png">.
 
-`mdmd/coco.py` writes it, `store.py` and `runs/<id>/metrics.json` keep it, `projects/demo/` holds `labels.db`.
+`mdmd/data/coco.py` writes it, `store.py` and `runs/<id>/metrics.json` keep it, `projects/demo/` holds `labels.db`.
 Not paths: `/api/projects`, `0/1/2`, `image/png`, `coco.to_coco`, `--port`, `OUT.json`, `<name>`, `*.json`, `../b.json`.
 Run `mdmd adapt --target T.json [--minutes M | --steps N]`, `labeler new|open`, `labeler open NAME --port P`,
-`mdmd --version`, `make demo` and `python -m mdmd.cli train --seed 1`. The word `mdmd` alone is the package.
+`mdmd --version`, `make demo` and `python -m mdmd.cli.main train --seed 1`. The word `mdmd` alone is the package.
 
 ```sh
 $ make test check JOBS=2   # both
 PYTHONPATH=. python benchmarks/real.py --out x && labeler export demo \\
     --out FILE.json
-python -m labeler.jobs RUN | tail
+python -m labeler.runs.start RUN | tail
 git clone somewhere
 ```
 """
@@ -231,7 +231,7 @@ git clone somewhere
 def test_paths_are_found(tmp_path: Path):
     (tmp_path / "mdmd").mkdir()
     assert linked_paths(SAMPLE) == {"docs/page.png", "DECISIONS.md", "docs/two.png"}
-    expected = {"mdmd/coco.py", "store.py", "runs/<id>/metrics.json", "projects/demo/", "labels.db"}
+    expected = {"mdmd/data/coco.py", "store.py", "runs/<id>/metrics.json", "projects/demo/", "labels.db"}
     assert named_paths(SAMPLE, tmp_path) == expected
 
 
@@ -247,12 +247,12 @@ def test_commands_are_found():
         Command("make", ("test", "check"), ()),
         Command("python", ("benchmarks/real.py",), ()),
         Command("labeler", ("export",), ("--out",)),
-        Command("python", ("labeler/jobs.py",), ()),
+        Command("python", ("labeler/runs/start.py",), ()),
     ]
 
 
 def test_missing_files_are_reported(tmp_path: Path):
-    for name in ("docs/page.png", "DECISIONS.md", "mdmd/coco.py", "labeler/store.py"):
+    for name in ("docs/page.png", "DECISIONS.md", "mdmd/data/coco.py", "labeler/storage/store.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     code = 'DB = "labels.db"\nwrite(run / "metrics.json")'
@@ -288,7 +288,7 @@ def test_wrong_commands_are_reported(tmp_path: Path):
         "make check: no such target",
         "python benchmarks/real.py: no such file",
         "labeler export --out: no such option",
-        "python labeler/jobs.py: no such file",
+        "python labeler/runs/start.py: no such file",
     ]
 
 

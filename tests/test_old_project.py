@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeler import jobs
-from labeler.project import Project
-from labeler.report.heldout import read_heldout
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
-from labeler.workspace import Workspace
-from mdmd.cli import main
+from labeler.runs import start as jobs
+from labeler.runs.heldout import read_heldout
+from mdmd.cli.main import main
 
 KEPT = Path(__file__).parent / "old_project"
 EXPECTED: dict[str, Any] = json.loads((KEPT / "expected.json").read_text(encoding="utf-8"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gradio as gr
 
-from labeler.markup import note, plural, text
-from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.project import Project
-from labeler.workspace import Workspace
+from labeler.html.markup import note, plural, text
+from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
 
 
 def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:

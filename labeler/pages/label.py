@@ -1,6 +1,6 @@
 """The Label tab: the canvas (static/label/label.js)."""
 
-from labeler.pages.mount import canvas_mount
+from labeler.pages.canvas_tab import canvas_mount
 
 
 def build_label() -> None:

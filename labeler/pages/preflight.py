@@ -7,18 +7,18 @@ from pathlib import Path
 
 import huggingface_hub
 
-from labeler import jobs
-from labeler.housekeeping import megabytes
-from labeler.jobs import BASE_MINUTES, FEWEST_FACES
-from labeler.machine import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
-from labeler.markup import note, plural, text
-from labeler.noise import FEWEST, advice, measure
-from labeler.project import Project
-from labeler.report.heldout import read_heldout
+from labeler.analysis.agreement import FEWEST, advice, measure
+from labeler.html.markup import note, plural, text
+from labeler.project.project import Project
 from labeler.report.measures import headline
-from labeler.sources import DRAWN, Source
+from labeler.runs import start as jobs
+from labeler.runs.hardware import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
+from labeler.runs.heldout import read_heldout
+from labeler.runs.manage import megabytes
+from labeler.runs.sources import DRAWN, Source
+from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
 from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
-from mdmd.records import DataError, Dataset
+from mdmd.data.records import DataError, Dataset
 
 #: Fewer labeled faces than this rarely make a model that saves work.
 USEFUL_FACES = 50

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from labeler.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
-from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.project import IngestReport, Project
-from labeler.repeats import ONE_IN_TEN, noise_words
-from labeler.schema import templates
-from labeler.workspace import Workspace
-from mdmd.records import DataError, load_definition
+from labeler.guidance.repeats import ONE_IN_TEN, noise_words
+from labeler.html.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
+from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.project.definition import templates
+from labeler.project.project import IngestReport, Project
+from labeler.project.workspace import Workspace
+from mdmd.data.records import DataError, load_definition
 
 NO_TEMPLATE = ""
 GO_THERE = "(address) => { if (address) window.location.assign(address); }"

@@ -1,6 +1,6 @@
 """The Review tab: predicted faces in order of doubt (static/review/review.js)."""
 
-from labeler.pages.mount import canvas_mount
+from labeler.pages.canvas_tab import canvas_mount
 
 
 def build_review() -> None:

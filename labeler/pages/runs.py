@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from labeler.charts import line_chart
-from labeler.markup import distance_words, meter, note, plural, project_address, text
-from labeler.project import Project
-from labeler.runs import COMPLETE, Run, output_of
+from labeler.html.charts import line_chart
+from labeler.html.markup import distance_words, meter, note, plural, project_address, text
+from labeler.project.project import Project
+from labeler.runs.run import COMPLETE, Run, output_of
 
 STAGES = {
     "source": "Drawing the source set, once",

@@ -1,6 +1,6 @@
 """The Schema tab: the definition on a reference picture (static/schema/schema.js)."""
 
-from labeler.pages.mount import canvas_mount
+from labeler.pages.canvas_tab import canvas_mount
 
 
 def build_schema() -> None:

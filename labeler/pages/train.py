@@ -7,10 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from labeler import jobs
-from labeler.markup import ANNOUNCE, STARTED, note, plural
-from labeler.pages.bound import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.manage import Manage, run_choices
+from labeler.html.markup import ANNOUNCE, STARTED, note, plural
+from labeler.pages.heldout_faces import newest_look, strip_html
 from labeler.pages.preflight import (
     FEWEST_MINUTES,
     MOST_MINUTES,
@@ -21,14 +19,16 @@ from labeler.pages.preflight import (
     preflight_html,
     source_is_learned,
 )
+from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.pages.run_manager import Manage, run_choices
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
-from labeler.pages.strip import newest_look, strip_html
-from labeler.project import Project
-from labeler.runs import Run
-from labeler.sources import DRAWN, Source, Sources
-from labeler.workspace import Workspace
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.runs import start as jobs
+from labeler.runs.run import Run
+from labeler.runs.sources import DRAWN, Source, Sources
 from mdmd.config import PRESETS
-from mdmd.records import DataError
+from mdmd.data.records import DataError
 
 ALONE = ""
 POLL_SECONDS = 1.0

@@ -9,12 +9,12 @@ import math
 import numpy as np
 from PIL import Image
 
-from labeler.markup import text
-from labeler.report.heldout import HeldOut
+from labeler.html.markup import text
 from labeler.report.measures import LandmarkError, mean_face
-from mdmd import metrics
-from mdmd.pictures import read_picture
-from mdmd.records import DataError
+from labeler.runs.heldout import HeldOut
+from mdmd.data.images import read_picture
+from mdmd.data.records import DataError
+from mdmd.evaluation import metrics
 
 #: Pixels of a crop's side, and how much wider than the face's box it is.
 SIDE, WIDER = 240, 1.3

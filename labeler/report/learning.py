@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from labeler.charts import line_chart
-from labeler.markup import plural, text
-from labeler.report.heldout import HeldOut, read_heldout, read_learned
-from mdmd import metrics
-from mdmd.metrics import Measured, measured
-from mdmd.radial import Array
-from mdmd.records import DataError
+from labeler.html.charts import line_chart
+from labeler.html.markup import plural, text
+from labeler.runs.heldout import HeldOut, read_heldout, read_learned
+from mdmd.data.records import DataError
+from mdmd.evaluation import metrics
+from mdmd.evaluation.error_law import Array
+from mdmd.evaluation.metrics import Measured, measured
 
 #: What the sentence is about.
 MORE = 25

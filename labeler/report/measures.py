@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.report.heldout import HeldOut
-from mdmd import metrics
-from mdmd.evaluate import WRONG
-from mdmd.metrics import Measured, measured, measured_share
-from mdmd.radial import Array
-from mdmd.records import GROUPS
+from labeler.runs.heldout import HeldOut
+from mdmd.data.records import GROUPS
+from mdmd.evaluation import metrics
+from mdmd.evaluation.error_law import Array
+from mdmd.evaluation.evaluate import WRONG
+from mdmd.evaluation.metrics import Measured, measured, measured_share
 
 #: What the coverage plot asks: how many points do the ellipses hold that promise this share?
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)

@@ -7,17 +7,17 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labeler.charts import line_chart
-from labeler.markup import distance_words, plural, text
-from labeler.noise import FEWEST, Noise, Pair, advice, measure
+from labeler.analysis.agreement import FEWEST, Noise, Pair, advice, measure
+from labeler.html.charts import line_chart
+from labeler.html.markup import distance_words, plural, text
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
-from labeler.report.heldout import HeldOut, read_heldout, read_learned
 from labeler.report.learning import FEW_HELD_OUT, learning_section
 from labeler.report.measures import Comparison, Headline
-from labeler.runs import Run
-from mdmd.metrics import Measured
-from mdmd.records import DataError
+from labeler.runs.heldout import HeldOut, read_heldout, read_learned
+from labeler.runs.run import Run
+from mdmd.data.records import DataError
+from mdmd.evaluation.metrics import Measured
 
 STATIC = Path(__file__).parent.parent / "static"
 STYLES = ("shell/tokens.css", "shell/figures.css", "report/report.css")

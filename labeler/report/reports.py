@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labeler import jobs
-from labeler.curve import how_to_measure, parts_of
-from labeler.project import Project
+from labeler.project.project import Project
 from labeler.report.page import report_html
-from labeler.runs import Run
-from labeler.store import NotFoundError
-from mdmd.atomic import replace_file
+from labeler.runs import start as jobs
+from labeler.runs.learning_curve import how_to_measure, parts_of
+from labeler.runs.run import Run
+from labeler.storage.store import NotFoundError
+from mdmd.files import replace_file
 
 FILE = "report.html"
 

@@ -28,9 +28,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from labeler.project import Project
-from labeler.workspace import Workspace
-from mdmd.records import Definition
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from mdmd.data.records import Definition
 from tests.builders import SMALL
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -73,7 +73,7 @@ class Site:
 @contextlib.contextmanager
 def serve(folder: Path, *, port: int = 0) -> Iterator[tuple[Site, subprocess.Popen[bytes]]]:
     """`labeler open` over the projects in `folder`, at any free port or a certain one, and its process."""
-    command = [sys.executable, "-m", "labeler.cli", "--projects", str(folder / "projects"), "open"]
+    command = [sys.executable, "-m", "labeler.cli.main", "--projects", str(folder / "projects"), "open"]
     with (folder / "server.txt").open("w+") as output:
         server = subprocess.Popen(
             [*command, "--port", str(port), "--no-browser"], stdout=output, stderr=subprocess.STDOUT

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from labeler.noise import FEWEST
-from labeler.project import Project
-from labeler.repeats import BETWEEN
-from labeler.store import Point
+from labeler.analysis.agreement import FEWEST
+from labeler.guidance.repeats import BETWEEN
+from labeler.project.project import Project
+from labeler.storage.store import Point
 from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from labeler.store import Point
+from labeler.storage.store import Point
 from tests.browser.conftest import Site, drag, open_tab, root, saved, wait_for
-from tests.test_contradictions import leave_run
+from tests.labeler.analysis.test_model_disagreement import leave_run
 
 pytestmark = pytest.mark.browser
 

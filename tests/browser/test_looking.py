@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.store import Point, PredictedPoint
-from mdmd.records import Box
+from labeler.storage.store import Point, PredictedPoint
+from mdmd.data.records import Box
 from tests.browser.conftest import Site, canvas, click_at, on_screen, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from labeler.project import Project
-from labeler.store import PredictedPoint
-from mdmd.records import Definition
+from labeler.project.project import Project
+from labeler.storage.store import PredictedPoint
+from mdmd.data.records import Definition
 from tests.browser.conftest import Site, canvas, root, wait_for
 from tests.builders import CATEGORY, label_face
 

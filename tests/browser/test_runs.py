@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from labeler import jobs
-from labeler.project import Project
-from labeler.runs import KEPT_STATE, Run
+from labeler.project.project import Project
+from labeler.runs import start as jobs
+from labeler.runs.run import KEPT_STATE, Run
 from tests.browser.conftest import Site, serve, wait_for
 from tests.builders import label_face, leave_predictions, predictions_of, python_run
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from labeler.project import Project
-from labeler.store import Point, PredictedPoint
+from labeler.project.project import Project
+from labeler.storage.store import Point, PredictedPoint
 from tests.browser.conftest import Site, click_at, drag, intercept, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

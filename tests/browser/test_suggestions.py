@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.store import Point
+from labeler.storage.store import Point
 from tests.browser.conftest import Site, on_screen, open_tab, root, saved, wait_for
-from tests.test_suggest import drawn
+from tests.labeler.guidance.test_suggestions import drawn
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler import jobs
+from labeler.runs import start as jobs
 from tests.browser.conftest import Site, open_tab, root, wait_for
 from tests.builders import label_face
 

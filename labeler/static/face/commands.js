@@ -1,6 +1,6 @@
 // Commands that the label and the review page share. `page` has {root, editor, shortcuts, step(direction)}.
 
-import { LookPanel } from "./look_panel.js";
+import { LookPanel } from "./image_filter_panel.js";
 
 /** To the next and the previous `item` (a word for it) of the page; `back` are further keys for the previous one. */
 export function stepCommands(page, item, { back = [] } = {}) {

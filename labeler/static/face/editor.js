@@ -9,11 +9,11 @@ import { LandmarkCanvas } from "../canvas/canvas.js";
 import { nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { KeyCursor } from "./key_cursor.js";
-import { Look } from "../canvas/look.js";
+import { Look } from "../canvas/image_filter.js";
 import { PictureCache } from "../canvas/pictures.js";
 import { PictureProblem } from "./picture_problem.js";
 import { Selection } from "./selection.js";
-import { Sight } from "./sight.js";
+import { Sight } from "./viewpoint.js";
 
 const NUDGE_PAUSE_MS = 450;
 /** What a dragged point comes from, and how its label came about. */

@@ -16,7 +16,7 @@ import { FaceHead } from "./face_head.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { remember } from "../shell/memory.js";
-import { Passes } from "./passes.js";
+import { Passes } from "./group_pass.js";
 import { Proposal, startCommands, startMenu } from "./proposal.js";
 import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
 import { FacePicker } from "./picker.js";

@@ -11,7 +11,7 @@ import {
 import { Budget, looksOf } from "./budget.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { DoubtSight } from "./doubt_sight.js";
+import { DoubtSight } from "./review_viewpoint.js";
 import { expectedWrong, flaggedIds, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { LandmarkList } from "../face/landmarks.js";

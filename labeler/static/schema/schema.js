@@ -7,7 +7,7 @@ import { el, toast } from "../shell/dom.js";
 import * as drafts from "./draft.js";
 import { DraftHistory } from "./draft_history.js";
 import { stepLandmark } from "../face/face.js";
-import { Hand } from "./hand.js";
+import { Hand } from "./pointer_tools.js";
 import { LandmarkTable } from "./landmark_table.js";
 import { mirroredImage, mirroredPlaces } from "./mirror_view.js";
 import { emptyState, NO_PICTURES, whenStale } from "../shell/page.js";

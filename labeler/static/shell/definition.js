@@ -16,7 +16,7 @@ export const GROUPS = [
 ];
 
 // Found by search: any two of these, and the orange that marks doubt, are at least 20 apart in CIELAB to normal,
-// protan, deutan and tritan eyes (measured by tests/test_definition_js.py). The most vivid ones went to the groups that small definitions use.
+// protan, deutan and tritan eyes (measured by tests/labeler/static/test_definition.py). The most vivid ones went to the groups that small definitions use.
 export const COLOURS = [
   "#eeeeff",
   "#99bb88",

@@ -1,0 +1,154 @@
+"""Pictures on their way into a project: decoded once, kept upright and RGB under a safe name; copies for the screen."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from mdmd.data.images import decode, open_picture, orientation, upright
+from mdmd.data.records import DataError
+
+MINIMUM_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A picture as it lies in the project: its file name, and its size upright."""
+
+    file_name: str
+    width: int
+    height: int
+
+
+def shown_name(path: Path) -> str:
+    """The file's name as text; bytes that are none (names from old archives) are replaced."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes; raises DataError when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise DataError("there is no such file") from None
+    except OSError as error:
+        raise DataError(f"the file cannot be read: {error.strerror}") from None
+
+
+def ingest(source: Path, folder: Path) -> Ingested:
+    """Bring one picture into `folder`; raises DataError (a sentence without the name) when it is not usable.
+
+    An upright RGB JPEG or PNG is kept byte for byte. Anything else is converted: what was stored with loss
+    becomes a JPEG of quality 95, the rest a PNG. Only the first frame of an animation is taken.
+    """
+    with _open(source) as image:
+        kind = image.format or ""
+        decode(image)
+        simple = orientation(image) == 1 and _frames(image) == 1 and "transparency" not in image.info
+        if simple and image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG"):
+            name = _write(
+                folder, source.name, ".png" if kind == "PNG" else ".jpg", lambda t: shutil.copyfile(source, t)
+            )
+            return Ingested(name, *image.size)
+        shown = upright(image)
+    if kind in ("JPEG", "MPO", "WEBP"):
+        name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0))
+    else:
+        name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3))
+    return Ingested(name, *shown.size)
+
+
+def write_screen_copy(source: Path, copy: Path, width: int) -> None:
+    """A JPEG of `source` at most `width` wide (never enlarged) at `copy`, whole or not at all; raises DataError."""
+    with _open(source) as image:
+        # A gap of 1 lets JPEG decode at the next half, quarter or eighth above the size: a third of the time.
+        size = (width, max(1, -(-image.height * width // image.width)))
+        try:
+            image.thumbnail(size, reducing_gap=1.0)
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise DataError(f"the picture is damaged or cut short ({error})") from None
+        small = image if image.mode == "RGB" else image.convert("RGB")
+        with _written(copy.parent, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
+            temporary.replace(copy)
+
+
+def _open(source: Path) -> Image.Image:
+    image = open_picture(source)
+    width, height = image.size
+    if min(width, height) < MINIMUM_SIDE:
+        image.close()
+        raise DataError(f"the picture is {width} x {height} pixels, wanted at least {MINIMUM_SIDE} on each side")
+    return image
+
+
+def _frames(image: Image.Image) -> int:
+    """How many pictures the file holds; the small copies that a camera puts beside its picture do not count."""
+    try:
+        return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(f"the picture is damaged or cut short ({error})") from None
+
+
+def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
+    """Write a file under a free name like `name`, whole and without ever replacing one; returns the name."""
+    with _written(folder, write) as temporary:
+        taken = {path.name.casefold() for path in folder.iterdir()}
+        for candidate in _names(_safe_stem(name), suffix):
+            if candidate.casefold() in taken:
+                continue
+            try:
+                # Reserves the name: this fails when another thread or process has just taken it.
+                (folder / candidate).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            temporary.replace(folder / candidate)
+            return candidate
+    raise AssertionError("names never end")
+
+
+@contextmanager
+def _written(folder: Path, write: Callable[[Path], object]) -> Iterator[Path]:
+    """A temporary file in `folder` that `write` has filled, gone afterwards; raises DataError when the disk refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
+    except OSError as error:
+        raise DataError(f"cannot write into {folder}: {error.strerror}") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        temporary.chmod(0o644)
+        write(temporary)
+        yield temporary
+    except OSError as error:
+        raise DataError(f"cannot write into {folder}: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _names(stem: str, suffix: str) -> Iterable[str]:
+    yield stem + suffix
+    number = 2
+    while True:
+        yield f"{stem}-{number}{suffix}"
+        number += 1
+
+
+def _safe_stem(name: str) -> str:
+    """The stem of `name` in any script, without what a file system, a URL or a COCO reader could trip over."""
+    stem = unicodedata.normalize("NFC", Path(name).stem)
+    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " ._-()" else "_" for c in stem)
+    kept = kept.strip(" .") or "picture"
+    while len(kept.encode()) > 180:
+        kept = kept[:-1]
+    return kept

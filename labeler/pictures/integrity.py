@@ -1,0 +1,64 @@
+"""The picture files of one project: where each lies, and whether it still is the picture that was added."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from labeler.pictures.ingest import sha256_of
+from labeler.storage.store import ConflictError, NotFoundError, Picture, Store
+from mdmd.data.images import picture_size
+from mdmd.data.records import DataError
+
+
+class Originals:
+    """Files under `folder`. Each is read through once, and again when it looks touched. Safe between threads."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._seen: dict[int, tuple[tuple[int, int], str | None]] = {}
+
+    def path(self, picture: Picture) -> Path:
+        """Where a picture's file lies; raises NotFoundError when it is gone, ConflictError when it is another one."""
+        problem = self.problem(picture)
+        path = self._folder / picture.file_name
+        if problem:
+            raise (ConflictError if path.is_file() else NotFoundError)(problem)
+        return path
+
+    def problem(self, picture: Picture) -> str | None:
+        """Why a picture's file cannot be used, as a sentence for the person; None when it can."""
+        path = self._folder / picture.file_name
+        try:
+            stat = path.stat()
+        except OSError:
+            return f"the file {path} of picture {picture.name!r} is missing; its labels are kept: put the file back"
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            known = self._seen.get(picture.id)
+            if known is None or known[0] != stamp:
+                known = (stamp, self._changed(picture, path))
+                self._seen[picture.id] = known
+        return known[1]
+
+    def remember(self, picture: Picture) -> None:
+        """Record what a picture's file holds now."""
+        self._store.add_file_digest(picture.id, sha256_of(self._folder / picture.file_name))
+
+    def _changed(self, picture: Picture, path: Path) -> str | None:
+        said = f"the file {path} of picture {picture.name!r} has changed since it was added; its labels are kept: "
+        way_out = "put the old file back, or add this one under another name"
+        try:
+            digest, size = sha256_of(path), picture_size(path)
+        except DataError as error:
+            return f"{said}{error}"
+        if size != (picture.width, picture.height):
+            return f"{said}it has {size[0]} x {size[1]} pixels instead of {picture.width} x {picture.height}; {way_out}"
+        first = self._store.file_digest(picture.id)
+        if first is None:  # A project from before digests of stored files were kept.
+            self._store.add_file_digest(picture.id, digest)
+        elif first != digest:
+            return f"{said}{way_out}"
+        return None

@@ -1,0 +1,210 @@
+"""A project's labels as the method's samples, and as COCO-keypoint files in both directions."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labeler.analysis.agreement import Noise
+from labeler.storage.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
+from mdmd.data.coco import from_coco, read_coco, to_coco
+from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Points, Sample, box_of_points
+from mdmd.files import write_json
+
+#: How much longer than the labels' own a box is that nobody has drawn.
+BOX_SCALE = 1.3
+
+
+def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
+    """The faces with these ids as samples whose pictures lie in `images`; what is not in `definition` is left out."""
+    pictures = {picture.id: picture for picture in store.images()}
+    points = store.points()
+    return tuple(
+        _sample(images, pictures[face.image_id], face, points.get(face.id, {}), definition)
+        for face in store.faces()
+        if face.id in faces
+    )
+
+
+def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Point], definition: Definition) -> Sample:
+    places = np.zeros((len(definition.ids), 2))
+    visibility = np.zeros(len(definition.ids), dtype=np.int64)
+    for k, key in enumerate(definition.ids):
+        point = points.get(key)
+        if point and point.x is not None and point.y is not None:
+            places[k] = point.x, point.y
+            visibility[k] = point.v
+    return Sample(
+        path=images / picture.file_name,
+        file_name=picture.file_name,
+        width=picture.width,
+        height=picture.height,
+        box=face.box,
+        annotation=Annotation(places, visibility) if visibility.any() else None,
+        split=picture.split,
+        group=picture.subject,
+        image_id=picture.id,
+        face_id=face.id,
+        unseen=any(points[key].source == UNSEEN for key in definition.ids if key in points and points[key].v > 0),
+    )
+
+
+def boxed_by_labels(sample: Sample) -> Sample:
+    """`sample` with a box around its labels if its own is the whole picture and most landmarks are labeled.
+
+    Nobody has drawn such a box, and a face fills its crop better without the rest of the picture; `mdmd predict
+    --find-boxes` looks for the faces without labels in the same way.
+    """
+    labels = sample.annotation
+    if labels is None or labels.labeled.mean() <= 0.5:
+        return sample
+    picture = (sample.width, sample.height)
+    return replace(sample, box=box_to_learn(sample.box, picture, labels.points[labels.labeled]))
+
+
+def box_to_learn(box: Box, picture: tuple[int, int], points: Points) -> Box:
+    """`box`, or one around these labels (N, 2) where it is the whole of a picture of this width and height."""
+    if (box.x, box.y, box.w, box.h) != (0, 0, *picture):
+        return box
+    around = box_of_points(points, margin=(BOX_SCALE - 1) / 2)
+    return around if min(around.w, around.h) > 0 else box
+
+
+def write_coco(
+    out: Path,
+    dataset: Dataset,
+    *,
+    images: Path,
+    attributes: Mapping[int, Mapping[str, Any]] | None = None,
+    noise: Noise | None = None,
+) -> dict[str, Any]:
+    """Write `dataset` to `out`, whole or not at all, and return what was written. Raises DataError.
+
+    Where `noise` has measured them, the category carries the landmarks' `sigmas` and `info.sigmas` says from what.
+
+    The ids are the store's: annotation id = face id, image id = picture id. `info.image_folder` leads from
+    the file to `images`, so that the file can lie anywhere.
+    """
+    if out.is_dir():
+        raise DataError(f"{out} is a folder; name a file in it, such as {out / 'annotations.json'}")
+    definition = dataset.definition
+    info = {
+        "description": f"{definition.name}: {len(definition.landmarks)} facial landmarks",
+        "project": dataset.name,
+        "definition_version": definition.version,
+        "date_created": date.today().isoformat(),
+        "image_folder": Path(os.path.relpath(images.resolve(), out.resolve().parent)).as_posix(),
+    }
+    sigmas = noise.sigmas if noise else None
+    if noise and sigmas:
+        info["sigmas"] = (
+            f"measured on {noise.faces} faces that one person labeled twice, the second time blind: standard deviation "
+            "of one labeling over the square root of the area"
+        )
+    coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
+    if sigmas:
+        coco["categories"][0]["sigmas"] = sigmas
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, coco, indent=None, for_others=True)
+    except OSError as error:
+        raise DataError(f"cannot write {out}: {error.strerror}") from None
+    return coco
+
+
+def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
+    """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions.
+
+    Points of the source "accepted_unseen" are predictions that a person has accepted without looking at them.
+    `point_sources` has each landmark's; one with a source but without coordinates was said to be absent.
+    """
+    points, predictions, annotators = store.points(), store.predictions(), store.annotators()
+    ids = dataset.definition.ids
+    found = {}
+    for sample in dataset.samples:
+        labels = {key: p for key, p in points.get(sample.face_id, {}).items() if key in ids and p.v > 0}
+        said = points.get(sample.face_id, {})
+        attributes: dict[str, Any] = {
+            "sources": dict(Counter(point.source for point in labels.values())),
+            "point_sources": [said[key].source if key in said else None for key in ids],
+        }
+        if sample.face_id in annotators:
+            attributes["annotators"] = annotators[sample.face_id]
+        covariance: list[Any] = [None] * len(ids)
+        for key, predicted in predictions.get(sample.face_id, (0, {}))[1].items():
+            label = labels.get(key)
+            if label and label.source in (ACCEPTED, UNSEEN) and (label.x, label.y) == (predicted.x, predicted.y):
+                covariance[ids.index(key)] = list(predicted.cov)
+        if any(covariance):
+            attributes["covariance"] = covariance
+        found[sample.face_id] = attributes
+    return found
+
+
+def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
+    """A COCO-keypoint file picture by picture, a picture without any face as one unlabeled sample. Raises DataError.
+
+    What an export of the tool says of how labels came about (`provenance`) stands in `extra["point_sources"]`.
+    """
+    dataset = read_coco(path)
+    coco = json.loads(path.read_text(encoding="utf-8"))
+    n = len(dataset.definition.landmarks)
+    told = [
+        replace(s, extra={"point_sources": _sources(r, n)})
+        for s, r in zip(dataset.samples, coco["annotations"], strict=True)
+    ]
+    used = {sample.image_id for sample in dataset.samples}
+    bare = [{"id": k + 1, "image_id": image["id"]} for k, image in enumerate(coco["images"]) if image["id"] not in used]
+    others = from_coco({**coco, "annotations": bare}, folder=path.parent, name=dataset.name, where=path.name)
+    pictures: dict[int, list[Sample]] = {}
+    for sample in (*told, *others.samples):
+        pictures.setdefault(sample.image_id, []).append(sample)
+    return dataset.definition, list(pictures.values())
+
+
+def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, ...]:
+    """The id in `own` of each landmark of `theirs`, by name; raises DataError unless both have the same names."""
+    ids = dict(zip(own.landmarks, own.ids, strict=True))
+    extra, missing = sorted(set(theirs.landmarks) - set(ids)), sorted(set(ids) - set(theirs.landmarks))
+    if extra or missing:
+        example = f"{extra[0]!r} is only in the file" if extra else f"{missing[0]!r} is only in the project"
+        raise DataError(
+            f"{where} has {len(theirs.landmarks)} landmarks, the project has {len(ids)}, "
+            f"and they are not the same ones: {example}"
+        )
+    return tuple(ids[name] for name in theirs.landmarks)
+
+
+def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
+    """The labels of `sample` by landmark id; `ids` gives the id of each of its landmarks. All are "imported", but what
+    was accepted unseen stays that."""
+    sources = sample.extra.get("point_sources", [None] * len(ids))
+    found = {
+        key: Point(None, None, 0, "imported") for key, source in zip(ids, sources, strict=True) if source is not None
+    }
+    if sample.annotation is None:
+        return found
+    rows = zip(ids, sample.annotation.points, sample.annotation.visibility, sources, strict=True)
+    labels = {
+        key: Point(float(x), float(y), int(v), UNSEEN if source == UNSEEN else "imported")
+        for key, (x, y), v, source in rows
+        if v > 0
+    }
+    return {**found, **labels}
+
+
+def _sources(record: Mapping[str, Any], n: int) -> list[str | None]:
+    """The `point_sources` of an annotation of n landmarks; nothing where it has none that are sound."""
+    attributes = record.get("attributes")
+    found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
+    if isinstance(found, list) and len(found) == n and all(s is None or isinstance(s, str) for s in found):
+        return found
+    return [None] * n

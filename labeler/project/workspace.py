@@ -1,0 +1,101 @@
+"""All projects under one root: made whole or not at all, opened once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import unicodedata
+from dataclasses import asdict
+from pathlib import Path
+
+from labeler.project import definition as schema
+from labeler.project.project import FORMAT, Project, Settings
+from labeler.storage.store import NotFoundError, Store
+from mdmd.data.records import DataError, Definition
+
+
+class Workspace:
+    """All projects under one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._open: dict[str, Project] = {}
+
+    def names(self) -> list[str]:
+        """Names of the projects, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.parent.name for path in self.root.glob("[!.]*/project.json"))
+
+    def create(self, name: str, *, definition: Definition | None = None) -> Project:
+        """A new project, empty but for `definition`; raises DataError for an unusable or taken name."""
+        problem = name_problem(name)
+        if problem:
+            raise DataError(problem)
+        with self._lock:
+            if name.casefold() in {path.name.casefold() for path in self._folders()}:
+                raise DataError(f"there is already a project named {name!r} in {self.root}")
+            self.root.mkdir(parents=True, exist_ok=True)
+            # Made beside and moved into place: a project is there whole or not at all.
+            making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
+            try:
+                making.chmod(0o755)
+                (making / "images").mkdir()
+                description = {"name": name, "format": FORMAT, **asdict(Settings())}
+                text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+                (making / "project.json").write_text(text, encoding="utf-8")
+                store = Store(making / "labels.db")
+                if definition:
+                    store.save_definition(schema.next_category(definition.to_category(), ()), None, edited_from=0)
+                store.close()
+                making.rename(self.root / name)
+            except BaseException:
+                shutil.rmtree(making, ignore_errors=True)
+                raise
+        return self.open(name)
+
+    def open(self, name: str) -> Project:
+        """The project of that name, the same object for everybody; raises NotFoundError when there is none."""
+        with self._lock:
+            folder = self.root / name
+            if name_problem(name) or not (folder / "project.json").is_file():
+                there = ", ".join(self.names()) or "none yet"
+                raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
+            known = self._open.get(name)
+            if known and not known.store.is_file(folder / "labels.db"):
+                # Another folder has been put in its place: what the old one would still take, nobody would find.
+                self._open.pop(name).store.close()
+                known = None
+            return known or self._open.setdefault(name, Project(folder))
+
+    def forget(self, name: str) -> None:
+        """Close a project's database, so that its folder can go."""
+        with self._lock:
+            project = self._open.pop(name, None)
+            if project:
+                project.store.close()
+
+    def close(self) -> None:
+        """Close every open project's database."""
+        with self._lock:
+            for project in self._open.values():
+                project.store.close()
+            self._open.clear()
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
+
+
+def name_problem(name: str) -> str | None:
+    """Why `name` cannot be a project's name; None when it can."""
+    if not 1 <= len(name) <= 60:
+        return f"a project's name has 1 to 60 characters, found {len(name)}"
+    wrong = [c for c in name if not (c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_")]
+    if wrong:
+        return f"a project's name holds letters, digits, spaces, - and _ only, found {wrong[0]!r} in {name!r}"
+    if name != name.strip():
+        return f"a project's name neither starts nor ends with a space, found {name!r}"
+    return None

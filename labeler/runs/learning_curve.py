@@ -1,0 +1,169 @@
+"""The learning curve of a training: the same again from a quarter, a half and three quarters of the faces.
+
+A run of its own, with a part a share: all measured on the faces that the training held out, so that the parts and the
+training differ in nothing but how many faces they learned from.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labeler.html.markup import plural
+from labeler.project.project import Project
+from labeler.runs import start as jobs
+from labeler.runs.heldout import read_learned
+from labeler.runs.run import PART_DONE, Run
+from labeler.storage.store import ConflictError
+from mdmd.data.coco import read_coco
+from mdmd.data.records import DataError
+
+#: Percentages of the faces that the parts learn from; each names its part's folder.
+SHARES = (25, 50, 75)
+#: A training that learned from fewer faces has no curve: the smallest part would be less than a training takes.
+FEWEST_LEARNED = 100 // SHARES[0] * jobs.FEWEST_FACES
+#: A part is measured or not: nothing is kept to go on from in the middle of one.
+NEVER = 1e9
+#: Removes the file it is given: nobody needs a part's model once it has been measured.
+FORGET = "import os, sys; os.remove(sys.argv[1])"
+
+
+def start_curve(project: Project, run_id: str) -> Run:
+    """Measure the parts of the learning curve of a finished training that have not been measured yet.
+
+    They learn from the training's own labels. Raises NotFoundError, ConflictError for a run that has no curve to
+    measure, with the reason, or while another run waits already, and DataError where its files are gone.
+    """
+    runs = jobs.runs(project)
+    training = jobs.find(project, run_id)
+    reason = why_not(training) or why_not_now(runs, training)
+    if reason is not None:
+        raise ConflictError(f"no learning curve of run {training.name}: {reason}")
+    missing = [share for share in SHARES if share not in parts_of(runs, training.id)]
+    adapt = _adapt_command(training)
+    target = read_coco(training.folder / "target.json", name=project.name)
+    bases = project.folder.parent.resolve() / ".bases"
+
+    def commands(folder: Path) -> jobs.Commands:
+        made: list[list[str]] = []
+        for share in missing:
+            out = folder / str(share)
+            changed = {"--target": folder / "target.json", "--out": out, "--save-every": NEVER}
+            changed |= {"--bases": bases} if "--bases" in adapt else {}
+            made.append([sys.executable, *_changed(adapt[1:], {**changed, "--learn-share": share / 100})])
+            made.append([sys.executable, "-c", FORGET, str(out / "model.safetensors")])
+        return made
+
+    return jobs.start(
+        project,
+        "curve",
+        commands,
+        {"target": target},
+        source=training.source,
+        preset=training.preset,
+        encoder=training.encoder,
+        weights=training.weights,
+        minutes=training.minutes,
+        further={
+            "of": training.id,
+            "parts": [str(share) for share in missing],
+            "part_seconds": _part_seconds(training),
+        },
+    )
+
+
+def why_not(training: Run) -> str | None:
+    """Why no learning curve of `training` can be measured; None where one can."""
+    if training.kind != "train":
+        return "it is no training"
+    if training.state == "stopped":
+        return "it was stopped early, and parts that learn to their end are not comparable with it"
+    if training.state != "done":
+        return f"only a training that has come to its end has one, and this one is {training.state}"
+    if not isinstance((training.metrics or {}).get("nme"), int | float):
+        return "it held no faces out to measure on"
+    learned = read_learned(training.folder)
+    if learned is None:
+        return "its folder does not say how many faces it learned from"
+    if learned.faces < FEWEST_LEARNED:
+        return (
+            f"it learned from {learned.faces} faces, and a curve takes {FEWEST_LEARNED}: a training takes at least "
+            f"{jobs.FEWEST_FACES}, and the smallest part is a quarter"
+        )
+    return None
+
+
+def why_not_now(runs: Sequence[Run], training: Run) -> str | None:
+    """Why there is nothing to measure of the curve of `training` at present; None where there is."""
+    active = under_way(runs, training)
+    if active is not None:
+        return f"it is being measured, run {active.name} is {active.state}"
+    if len(parts_of(runs, training.id)) == len(SHARES):
+        own = " and ".join(run.name for run in runs if run.of == training.id)
+        return f"it is measured and stands in the report; delete run {own} to measure it again"
+    return None
+
+
+def parts_of(runs: Sequence[Run], training_id: str) -> dict[int, Path]:
+    """The complete parts of the curve of a training, share -> folder; the newest of each, also of runs that broke off
+    later. `runs` are the project's, newest first."""
+    found: dict[int, Path] = {}
+    for run in runs:
+        if run.of == training_id:
+            done = (run.folder / name for name in run.parts)
+            found = {int(part.name): part for part in done if (part / PART_DONE).is_file()} | found
+    return found
+
+
+def cost_seconds(runs: Sequence[Run], training: Run) -> float:
+    """How long measuring the parts that are missing will take, about."""
+    return _part_seconds(training) * (len(SHARES) - len(parts_of(runs, training.id)))
+
+
+def cost_words(runs: Sequence[Run], training: Run) -> str:
+    """ "about 6 minutes"."""
+    return f"about {plural(max(1, round(cost_seconds(runs, training) / 60)), 'minute')}"
+
+
+def how_to_measure(runs: Sequence[Run], training: Run) -> str:
+    """What a report without a curve says of one."""
+    reason = why_not(training)
+    if reason is not None:
+        return f"None can be measured: {reason}."
+    if under_way(runs, training) is not None:
+        return "It is being measured, and stands here when its parts are done."
+    return (
+        "What would more labels buy? On the Train page, under the runs, “Measure the learning curve” trains again from "
+        f"a quarter, a half and three quarters of these faces: {cost_words(runs, training)}."
+    )
+
+
+def under_way(runs: Sequence[Run], training: Run) -> Run | None:
+    """The run that measures the curve of `training` now."""
+    return next((run for run in runs if run.active and run.of == training.id), None)
+
+
+def _part_seconds(training: Run) -> float:
+    """A part learns for as long as the training did, without learning the source and without predicting."""
+    learned = read_learned(training.folder)
+    return training.seconds if learned is None else learned.seconds
+
+
+def _adapt_command(training: Run) -> list[str]:
+    commands = json.loads((training.folder / "run.json").read_text(encoding="utf-8"))["commands"]
+    adapt = next((command for command in commands if command[1:4] == ["-m", "mdmd.cli.main", "adapt"]), None)
+    if adapt is None:
+        raise DataError(f"run {training.name} does not say with which command it was trained")
+    return adapt
+
+
+def _changed(command: Sequence[str], options: Mapping[str, object]) -> list[str]:
+    """`command` with these options in place of its own."""
+    kept = list(command)
+    for option in options:
+        while option in kept:
+            at = kept.index(option)
+            del kept[at : at + 2]
+    return [*kept, *(str(word) for pair in options.items() for word in pair)]

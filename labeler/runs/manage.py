@@ -1,0 +1,96 @@
+"""Past runs: what they are called, how much room they take, and deleting them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from labeler.project.project import Project
+from labeler.runs import start as jobs
+from labeler.runs.run import Run
+from labeler.storage.store import ConflictError
+from mdmd.data.records import DataError
+from mdmd.files import replace_file
+
+LONGEST_TITLE = 80
+
+
+def rename(project: Project, run_id: str, title: str) -> Run:
+    """Give a run a title of the user's own, or take it away (an empty one). Raises NotFoundError and DataError."""
+    run = jobs.find(project, run_id)
+    line = " ".join("".join(c if c.isprintable() else " " for c in title).split())
+    if len(line) > LONGEST_TITLE:
+        raise DataError(f"a run's title has at most {LONGEST_TITLE} characters, found {len(line)}")
+    replace_file(run.folder / "title.txt", lambda partial: partial.write_text(line, encoding="utf-8"))
+    return jobs.find(project, run_id)
+
+
+def size_of(run: Run) -> int:
+    """Bytes on the disk."""
+    total = 0
+    for folder, _, names in os.walk(run.folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:  # a file that has just been replaced
+                continue
+    return total
+
+
+def consequences(project: Project, run: Run) -> list[str]:
+    """What deleting `run` takes away and what it leaves, in sentences."""
+    said = [f"{megabytes(size_of(run))} are freed; labels are not touched."]
+    if run.kind == "curve":
+        said.append(f"The learning curve goes out of the report of training {run.of}.")
+    if run.can_resume:
+        said.append("It could be resumed: that ends.")
+    if run.has_model:
+        others = [other for other in jobs.runs(project) if other.has_model and other.id != run.id and not other.active]
+        newest = not any(int(other.id) > int(run.id) for other in others)
+        if not others:
+            said.append("Its model is the only one: pre-labeling again takes a new training.")
+        elif newest:
+            said.append(f"Its model is the newest: pre-labeling again would use that of run {others[0].name}.")
+    shown = sum(number == int(run.id) for number, _ in project.store.predictions().values())
+    if shown:
+        faces = "1 face" if shown == 1 else f"{shown:,} faces"
+        said.append(f"Its predictions are the current ones of {faces} and stay, to be reviewed as before.")
+    return said
+
+
+def delete(project: Project, run_id: str) -> int:
+    """Delete a run's folder for good; returns the bytes that were freed. Its predictions and all labels stay.
+
+    Raises NotFoundError, and ConflictError for a run that is active, or that an active one predicts with or measures.
+    """
+    run = jobs.find(project, run_id)
+    if run.active:
+        raise ConflictError(f"run {run.name} is {run.state}; cancel it before deleting it")
+    for other in jobs.runs(project):
+        if other.active and str(run.folder.resolve()) in _words(other.folder):
+            raise ConflictError(f"run {other.name} is using the model of run {run.name}; wait for it or cancel it")
+        if other.active and other.of == run.id:
+            raise ConflictError(f"run {other.name} is measuring the learning curve of run {run.name}; cancel it first")
+    with contextlib.suppress(DataError):  # predictions that cannot be used keep no run from going
+        jobs.collect(project)
+    size = size_of(run)
+    # Out of sight at once: half a folder is never taken for a run.
+    going = run.folder.with_name(f".deleting-{run.id}")
+    run.folder.replace(going)
+    shutil.rmtree(going, ignore_errors=True)
+    return size
+
+
+def _words(folder: Path) -> set[str]:
+    commands = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commands"]
+    return {word for command in commands for word in command}
+
+
+def megabytes(size: int) -> str:
+    """ "0.3 MB", "12 MB", "1.4 GB"."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"

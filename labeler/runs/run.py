@@ -1,0 +1,296 @@
+"""What a run's folder says: its state, its progress, its result. Reads files and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labeler.runs.failures import why_failed, why_interrupted
+
+#: Seconds between a run's folder and its process in which the run counts as started.
+STARTING = 10.0
+#: States of a run whose process is there, of one that left what it was to leave, and of one that broke off.
+ACTIVE = ("waiting", "running", "stopping")
+COMPLETE = ("done", "stopped")
+BROKEN = ("failed", "cancelled", "interrupted")
+#: What begins the line in output.txt from which on the output is of the newest try.
+RESUMED = "=== resumed"
+#: The file that says that a part of a learning curve has been measured.
+PART_DONE = "metrics.json"
+#: What run.json always says; a file that does not is none of ours.
+RECORD = frozenset(
+    ("id", "kind", "created_at", "images", "faces", "source", "preset", "minutes", "pid", "process_started")
+)
+#: The file that a broken-off training goes on from.
+KEPT_STATE = "resume.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training, prediction or learning curve. `state` is one of ACTIVE, COMPLETE and BROKEN.
+
+    `title` is the user's own name for it. `series` are the step events of the log and `evals` its held-out
+    measurements, in order; `stopped` is the step at which a training was ended early, and of how many; `error` is a
+    sentence; times are seconds, without those in a queue or between two tries. A learning curve is `of` a training and
+    has `parts`, folders in the run's own, of which `begun` have begun and `measured` are complete; what is said of
+    steps, losses and errors is then of the part that began last. `predicted` is how many faces are pre-labeled, and of
+    how many; `had_turn` is False while it waits in the queue, and stays so where it was cancelled there.
+    """
+
+    id: str
+    title: str | None
+    kind: str
+    state: str
+    created_at: float
+    had_turn: bool
+    images: int
+    faces: int
+    source: str | None
+    preset: str | None
+    encoder: str | None
+    weights: str | None
+    minutes: float | None
+    stage: str | None
+    step: int | None
+    steps: int | None
+    eta_seconds: float | None
+    images_per_second: float | None
+    predicted: tuple[int, int] | None
+    series: list[dict[str, Any]]
+    evals: list[dict[str, Any]]
+    metrics: dict[str, Any] | None
+    stopped: tuple[int, int] | None
+    warnings: list[str]
+    error: str | None
+    exit_code: int | None
+    seconds: float
+    folder: Path
+    of: str | None
+    parts: tuple[str, ...]
+    begun: int
+    measured: int
+
+    @property
+    def what(self) -> str:
+        """What kind of run it is, in words; of a learning curve also how far it is."""
+        if self.kind != "curve":
+            return self.kind
+        return f"learning curve of training {self.of}: {self.measured} of {len(self.parts)}"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it left a model to predict with."""
+        return (self.folder / "model.safetensors").is_file()
+
+    @property
+    def trained(self) -> bool:
+        """Whether its training is complete, whatever became of the run after that."""
+        return self.kind == "train" and self.has_model and self.metrics is not None
+
+    @property
+    def active(self) -> bool:
+        """Whether its process is there."""
+        return self.state in ACTIVE
+
+    @property
+    def name(self) -> str:
+        """Its number, and its title where it has one."""
+        return f"{self.id} ({self.title})" if self.title else self.id
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the same commands would go on where they were broken off, or begin if they never did."""
+        if self.kind != "train" or self.state not in BROKEN:
+            return False
+        # A source is drawn anew; its state is kept beside its base, whichever run was learning it.
+        never_began = self.stage is None and self.state != "failed"
+        return (self.folder / KEPT_STATE).is_file() or self.stage in ("source", "base") or never_began
+
+
+def read_run(folder: Path, *, now: float | None = None) -> Run | None:
+    """The run in `folder`, or None for a folder without a readable run.json."""
+    record = _json(folder / "run.json")
+    if record is None or not record.keys() >= RECORD:
+        return None
+    now = time.time() if now is None else now
+    ended = _json(folder / "exit.json")
+    began = _json(folder / "began.json")
+    metrics = _json(folder / "metrics.json")
+    stopped = metrics.get("stopped") if metrics else None
+    parts = [folder / name for name in record.get("parts", [])]
+    begun = [part for part in parts if part.is_dir()]
+    telling = begun[-1] if begun else folder  # where the command that runs, or ran last, says what it does
+    events = _events(telling / "log.jsonl")
+    series = [event for event in events if event.get("event") == "step"]
+    state = _state(folder, record, ended, now)
+    if state == "done" and stopped:
+        state = "stopped"
+    last = next((event for event in reversed(events) if event.get("event") in ("start", "step")), {})
+    finished = ended["ended_at"] if ended else now if state in ACTIVE else _last_sign(folder, telling, record)
+    started = began["began_at"] if began else finished if record.get("queued") else _tried_at(record)
+    return Run(
+        id=record["id"],
+        title=read_title(folder),
+        kind=record["kind"],
+        state=state,
+        created_at=record["created_at"],
+        had_turn=began is not None or not record.get("queued"),
+        images=record["images"],
+        faces=record["faces"],
+        source=record["source"],
+        preset=record["preset"],
+        encoder=record.get("encoder"),
+        weights=record.get("weights"),
+        minutes=record["minutes"],
+        stage=_stage(events),
+        step=last.get("step"),
+        steps=last.get("steps"),
+        eta_seconds=_eta(last, record, len(parts) - len(begun)) if state in ACTIVE else None,
+        images_per_second=last.get("images_per_second"),
+        predicted=_predicted(events),
+        series=series,
+        evals=[event for event in events if event.get("event") == "eval"],
+        metrics=metrics,
+        stopped=(stopped["step"], stopped["of"]) if stopped else None,
+        warnings=list(dict.fromkeys(str(e.get("message")) for e in events if e.get("event") == "warning")),
+        error=_error(folder, telling, state, ended),
+        exit_code=ended["code"] if ended else None,
+        seconds=record.get("seconds_before", 0.0) + max(0.0, finished - started),
+        folder=folder,
+        of=record.get("of"),
+        parts=tuple(part.name for part in parts),
+        begun=len(begun),
+        measured=sum((part / PART_DONE).is_file() for part in parts),
+    )
+
+
+def _state(folder: Path, record: dict[str, Any], ended: dict[str, Any] | None, now: float) -> str:
+    if ended is not None:
+        if ended["code"] == 0:
+            return "done"
+        return "cancelled" if (folder / "cancel").exists() else "failed"
+    if record["pid"] is None:
+        alive = now - _tried_at(record) < STARTING
+    else:
+        known = record["process_started"]
+        alive = known is not None and process_started(record["pid"]) == known
+    if alive:
+        if any((folder / asked).exists() for asked in ("cancel", "stop")):
+            return "stopping"
+        return "waiting" if record.get("queued") and not (folder / "began.json").exists() else "running"
+    # The process may have written exit.json and ended between the two looks.
+    ended = _json(folder / "exit.json")
+    if ended:
+        return _state(folder, record, ended, now)
+    return "cancelled" if (folder / "cancel").exists() else "interrupted"
+
+
+def _tried_at(record: dict[str, Any]) -> float:
+    """When the newest try was asked for."""
+    return record.get("resumed_at") or record["created_at"]
+
+
+def read_title(folder: Path) -> str | None:
+    """The user's own name for the run in `folder`."""
+    try:
+        return (folder / "title.txt").read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def output_of(folder: Path, lines: int = 200) -> str:
+    """The last `lines` lines of what the run's processes have printed; progress that overwrote itself is left out."""
+    try:
+        with (folder / "output.txt").open("rb") as output:
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 200 * lines))
+            tail = output.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in tail.split("\n")]
+    return "\n".join(shown[-lines:]).strip("\n")
+
+
+def process_started(pid: int) -> str | None:
+    """What tells a live process from a later one with the same id; None when there is none (a zombie is none)."""
+    try:
+        # The name in brackets may hold anything; state and start time are the 3rd and 22nd field.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None if Path("/proc/self/stat").exists() else started_by_ps(pid)
+    return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
+
+
+def started_by_ps(pid: int) -> str | None:
+    """`process_started` for systems without /proc, such as macOS; to the second, as `ps` has it."""
+    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    found = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
+    state, _, started = found.stdout.strip().partition(" ")
+    return None if found.returncode or not state or state[0] in "ZX" else " ".join(started.split())
+
+
+def _stage(events: list[dict[str, Any]]) -> str | None:
+    for event in reversed(events):
+        if event.get("event") == "predicted":
+            return "predict"
+        if event.get("event") in ("start", "step", "eval"):
+            return event.get("stage")
+    return None
+
+
+def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
+    newest = next((event for event in reversed(events) if event.get("event") == "predicted"), {})
+    return (newest["faces"], newest["of"]) if {"faces", "of"} <= newest.keys() else None
+
+
+def _eta(last: dict[str, Any], record: dict[str, Any], parts_to_come: int) -> float | None:
+    """Seconds that are left by the newest step, and by what each of the parts after it takes."""
+    eta = last.get("eta_seconds")
+    return None if eta is None else eta + parts_to_come * record.get("part_seconds", 0.0)
+
+
+def _error(folder: Path, telling: Path, state: str, ended: dict[str, Any] | None) -> str | None:
+    if state == "interrupted":
+        return why_interrupted(shutil.disk_usage(folder).free)
+    if state != "failed" or ended is None:
+        return None
+    before, mark, newest = output_of(folder).rpartition(RESUMED)
+    output = newest.partition("\n")[2] if mark else before + newest
+    return why_failed(ended["code"], _json(telling / "error.json"), output, shutil.disk_usage(folder).free)
+
+
+def _last_sign(folder: Path, telling: Path, record: dict[str, Any]) -> float:
+    """When the run last wrote something."""
+    written = [path.stat().st_mtime for path in (telling / "log.jsonl", folder / "output.txt") if path.exists()]
+    return max([_tried_at(record), *written])
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    """Whole lines of the log; the last one may still be being written."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

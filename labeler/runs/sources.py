@@ -1,0 +1,152 @@
+"""Large sets to train together with: those a user has registered, and one that is drawn by the tool itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labeler.project.workspace import name_problem
+from mdmd.data.coco import default_name, read_coco
+from mdmd.data.records import DataError, load_definition
+from mdmd.datasets.registry import Source as Added
+from mdmd.datasets.registry import Sources as AddedSources
+from mdmd.datasets.registry import default_home
+from mdmd.files import write_json
+from mdmd.synthetic.datasets import write_source
+
+#: The built-in source and how many faces are drawn for it.
+DRAWN = "drawn68"
+DRAWN_FACES = 1200
+
+
+@dataclass(frozen=True)
+class Source:
+    """A co-training set: where it is, its size, and the base checkpoints that were learned from it on this machine.
+
+    `given` is what `mdmd adapt --source` is called with: its COCO file, or the name under which `mdmd sources` knows
+    it. The file of the built-in one is not there before `Sources.make`.
+    """
+
+    name: str
+    path: Path
+    faces: int
+    landmarks: int
+    bases: list[str]
+    given: str
+
+
+class Sources:
+    """The co-training sources of a projects root, and the datasets `added` with `mdmd sources add`."""
+
+    def __init__(self, root: Path, *, drawn_faces: int = DRAWN_FACES, added: AddedSources | None = None) -> None:
+        self.root = root
+        self.folder = root / ".sources"
+        self.drawn_faces = drawn_faces
+        self.added = added
+
+    def all(self) -> list[Source]:
+        """The built-in source, then the others by name; of two with one name the one registered here."""
+        names = {path.parent.name for path in self.folder.glob("*/source.json")} | set(self._added())
+        return [self.get(name) for name in (DRAWN, *sorted(names - {DRAWN}))]
+
+    def get(self, name: str) -> Source:
+        """The source of that name; raises DataError when there is none."""
+        if name == DRAWN:
+            landmarks = len(load_definition("300w").landmarks)
+            path = self.folder / DRAWN / "annotations.json"
+            faces = self._record(DRAWN)["faces"] if path.is_file() else self.drawn_faces
+            return self._source(DRAWN, path, faces, landmarks)
+        try:
+            record = self._record(name)
+            return self._source(name, Path(record["data"]), int(record["faces"]), int(record["landmarks"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            added = self._added()
+        if name in added:
+            one = added[name]
+            return Source(name, one.path, one.faces.get("train", 0), one.landmarks, self._bases(name), name)
+        known = {path.parent.name for path in self.folder.glob("*/source.json")} | set(added)
+        raise DataError(f"there is no source named {name!r}; there are: {', '.join([DRAWN, *sorted(known - {DRAWN})])}")
+
+    def add(self, path: Path, name: str | None = None) -> Source:
+        """Register a COCO-keypoint file under `name` (by default its own); raises DataError when it is not usable."""
+        dataset = read_coco(path)
+        name = name or dataset.name
+        problem = name_problem(name)
+        if problem:
+            raise DataError(problem.replace("a project's name", "a source's name"))
+        if name == DRAWN:
+            raise DataError(f"{DRAWN!r} is the name of the built-in source; give this one another")
+        samples = [sample for sample in dataset.split("train") if sample.annotation is not None]
+        if not samples:
+            raise DataError(f"{path.name} has no labeled face in split 'train' to learn from")
+        if not samples[0].path.is_file():
+            raise DataError(f"{path.name}: its first picture, {samples[0].file_name}, is not beside it or in images/")
+        (self.folder / name).mkdir(parents=True, exist_ok=True)
+        landmarks = len(dataset.definition.landmarks)
+        record = {"name": name, "data": str(path.resolve()), "faces": len(samples), "landmarks": landmarks}
+        write_json(self.folder / name / "source.json", record, indent=1)
+        return self.get(name)
+
+    def make(self, name: str) -> Path:
+        """The COCO file of a source; the built-in one is drawn first where that has not been done. Raises DataError."""
+        source = self.get(name)
+        if name != DRAWN or source.path.is_file():
+            return source.path
+        self.folder.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
+        try:
+            write_source(making, self.drawn_faces, seed=0)
+            record = {
+                "name": DRAWN,
+                "data": "annotations.json",
+                "faces": self.drawn_faces,
+                "landmarks": source.landmarks,
+            }
+            write_json(making / "source.json", record, indent=1)
+            making.chmod(0o755)
+            making.replace(self.folder / DRAWN)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        return source.path
+
+    def _record(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / name / "source.json").read_text(encoding="utf-8"))
+
+    def _added(self) -> dict[str, Added]:
+        """Datasets known to `mdmd sources`; none when its list is damaged, which `mdmd sources list` then tells."""
+        try:
+            return {one.name: one for one in self.added.all()} if self.added else {}
+        except DataError:
+            return {}
+
+    def _source(self, name: str, path: Path, faces: int, landmarks: int) -> Source:
+        return Source(name, path, faces, landmarks, self._bases(default_name(path)), str(path.resolve()))
+
+    def _bases(self, data: str) -> list[str]:
+        """Bases begin with the data's name."""
+        found = (self.root / ".bases").glob("*/model.json")
+        return sorted(base.parent.name for base in found if base.parent.name.startswith(f"{data}-"))
+
+
+def machine_sources(root: Path) -> Sources:
+    """All sources for the projects in `root`, with those that this machine's user added with `mdmd sources`."""
+    return Sources(root, added=AddedSources(default_home(os.environ)))
+
+
+def main(root: Path, name: str, faces: int, log: Path) -> None:
+    """Make a source as the first step of a run, telling its log."""
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"event": "start", "time": time.time(), "stage": "source"}) + "\n")
+    Sources(root, drawn_faces=faces).make(name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,188 @@
+"""The schema of labels.db as a list of steps. `PRAGMA user_version` says how many of them a file has had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlite_utils import Database
+
+from mdmd.data.records import DataError
+
+_FIRST = """
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    file_name TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    width INTEGER NOT NULL CHECK (width > 0),
+    height INTEGER NOT NULL CHECK (height > 0),
+    sha256 TEXT NOT NULL UNIQUE,
+    split TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE faces (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    image_id INTEGER NOT NULL REFERENCES images(id),
+    deleted_at REAL
+) STRICT;
+CREATE INDEX faces_of_image ON faces(image_id);
+
+CREATE TABLE actions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    kind TEXT NOT NULL CHECK (kind IN ('create', 'edit', 'undo', 'redo')),
+    source TEXT NOT NULL,
+    annotator TEXT,
+    at REAL NOT NULL
+) STRICT;
+CREATE INDEX actions_of_face ON actions(face_id);
+
+CREATE TABLE point_edits (
+    action_id INTEGER NOT NULL REFERENCES actions(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    landmark_id INTEGER NOT NULL,
+    x REAL, y REAL, v INTEGER CHECK (v IN (0, 1, 2)), source TEXT,
+    old_x REAL, old_y REAL, old_v INTEGER, old_source TEXT,
+    PRIMARY KEY (face_id, landmark_id, action_id),
+    CHECK ((coalesce(v, 0) > 0) = (x IS NOT NULL AND y IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX point_edits_of_action ON point_edits(action_id);
+
+CREATE TABLE box_edits (
+    action_id INTEGER NOT NULL REFERENCES actions(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    x REAL NOT NULL, y REAL NOT NULL, w REAL NOT NULL CHECK (w > 0), h REAL NOT NULL CHECK (h > 0),
+    old_x REAL, old_y REAL, old_w REAL, old_h REAL,
+    PRIMARY KEY (face_id, action_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE definitions (
+    version INTEGER PRIMARY KEY,
+    category TEXT NOT NULL,
+    reference TEXT,
+    at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    collected_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE predictions (
+    run_id INTEGER NOT NULL REFERENCES runs(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    landmark_id INTEGER NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL,
+    sxx REAL NOT NULL, sxy REAL NOT NULL, syy REAL NOT NULL,
+    p_off REAL NOT NULL,
+    flagged INTEGER NOT NULL CHECK (flagged IN (0, 1)),
+    PRIMARY KEY (face_id, run_id, landmark_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW current_faces AS
+SELECT id, image_id FROM faces WHERE deleted_at IS NULL;
+
+CREATE VIEW current_points AS
+SELECT face_id, landmark_id, x, y, v, source, action_id FROM point_edits AS e
+WHERE v IS NOT NULL AND action_id = (
+    SELECT max(action_id) FROM point_edits AS p WHERE p.face_id = e.face_id AND p.landmark_id = e.landmark_id);
+
+CREATE VIEW current_boxes AS
+SELECT face_id, x, y, w, h FROM box_edits AS e
+WHERE action_id = (SELECT max(action_id) FROM box_edits AS b WHERE b.face_id = e.face_id);
+
+CREATE VIEW current_predictions AS
+SELECT * FROM predictions AS p
+WHERE run_id = (SELECT max(run_id) FROM predictions AS q WHERE q.face_id = p.face_id);
+"""
+
+_SKIPS = """
+CREATE TABLE skip_edits (
+    action_id INTEGER NOT NULL REFERENCES actions(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    reason TEXT CHECK (reason <> ''),
+    old_reason TEXT,
+    PRIMARY KEY (face_id, action_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW current_skips AS
+SELECT face_id, reason, action_id FROM skip_edits AS e
+WHERE reason IS NOT NULL AND action_id = (SELECT max(action_id) FROM skip_edits AS s WHERE s.face_id = e.face_id);
+"""
+
+#: What a person says of a label check: right = 1, these points are right where they stand; 0, take that back.
+_DISMISSED = """
+CREATE TABLE dismissals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    kind TEXT NOT NULL,
+    landmark_id INTEGER NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL,
+    right INTEGER NOT NULL CHECK (right IN (0, 1)),
+    annotator TEXT,
+    at REAL NOT NULL
+) STRICT;
+CREATE INDEX dismissals_of_face ON dismissals(face_id, kind, landmark_id);
+
+CREATE VIEW current_dismissals AS
+SELECT face_id, kind, landmark_id, x, y FROM dismissals AS d
+WHERE right = 1 AND id = (
+    SELECT max(id) FROM dismissals AS e
+    WHERE e.face_id = d.face_id AND e.kind = d.kind AND e.landmark_id = d.landmark_id);
+"""
+
+#: The bytes of each picture's file in the project, which are not the added file's where that was converted.
+_PICTURE_FILES = """
+CREATE TABLE picture_files (
+    image_id INTEGER PRIMARY KEY REFERENCES images(id),
+    sha256 TEXT NOT NULL
+) STRICT;
+"""
+
+#: How many standard deviations a run's 90 % ellipses reach; NULL where its predictions do not say.
+_RADII = "ALTER TABLE runs ADD COLUMN radius90 REAL CHECK (radius90 > 0);"
+
+#: Actions on many faces that were one decision: `batch` is the id of the first of them.
+_BATCHES = """
+CREATE TABLE batches (
+    action_id INTEGER PRIMARY KEY REFERENCES actions(id),
+    batch INTEGER NOT NULL REFERENCES actions(id)
+) STRICT;
+CREATE INDEX actions_of_batch ON batches(batch);
+"""
+
+#: A face shown again blind is a face of its own, so that edits, undo and history work as on any; everything that asks
+#: for the faces of a project leaves it out.
+_REPEATS = """
+ALTER TABLE faces ADD COLUMN repeat_of INTEGER REFERENCES faces(id);
+CREATE UNIQUE INDEX one_repeat_of_a_face ON faces(repeat_of) WHERE repeat_of IS NOT NULL AND deleted_at IS NULL;
+DROP VIEW current_faces;
+CREATE VIEW current_faces AS
+SELECT id, image_id, repeat_of FROM faces WHERE deleted_at IS NULL;
+"""
+
+#: Each step is run once, in order. A step that has been released is never changed: add another.
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS)
+
+
+def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:
+    """Bring a database to the newest version in one transaction; a failing step leaves it as it was.
+
+    Raises DataError when the database comes from a newer version of the tool.
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(steps):
+            raise DataError(
+                f"{where} has the format {version} of a newer labeler, this one knows up to {len(steps)}: "
+                "update the labeler to open it"
+            )
+        for step in steps[version:]:
+            database.executescript(step)
+        database.execute(f"PRAGMA user_version = {len(steps)}")
+        database.execute("COMMIT")
+    except BaseException:
+        database.rollback()
+        raise

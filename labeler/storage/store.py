@@ -1,0 +1,760 @@
+"""Every SQL statement of the tool: pictures, faces, edits, definitions and predictions of one project.
+
+Edits are only ever added; what a face looks like now is a view over them, and undo adds an edit that
+puts the old values back. One connection and one lock serve all threads.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from labeler.storage.history import ANYTHING, Action, Seen, replay
+from labeler.storage.migrations import migrate
+from mdmd.data.records import Box, DataError
+from mdmd.evaluation.error_law import LAPLACIAN
+
+#: The Laplacian's, for predictions that do not say how far their ellipses reach.
+RADIUS90 = LAPLACIAN.radius(0.9)
+
+
+class NotFoundError(DataError):
+    """What was asked for does not exist."""
+
+
+class ConflictError(DataError):
+    """The request was sound but what it builds on has changed."""
+
+
+class StorageError(DataError):
+    """The file system refused a write, and nothing was changed; or what it gave back cannot be read."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the project; `file_name` is its name under images/, `name` what the user called it."""
+
+    id: int
+    file_name: str
+    name: str
+    width: int
+    height: int
+    sha256: str
+    split: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not).
+
+    `repeat_of` is the face that this one shows again blind; None for every other face.
+    """
+
+    id: int
+    image_id: int
+    box: Box
+    revision: int
+    skip: str | None = None
+    repeat_of: int | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A label: COCO visibility `v` (0: said to be absent, then x and y are None) and how it came about."""
+
+    x: float | None
+    y: float | None
+    v: int
+    source: str = "placed"
+
+
+@dataclass(frozen=True)
+class PredictedPoint:
+    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off.
+
+    `radius90` is how many standard deviations the ellipse reaches that holds the point with 90 %.
+    """
+
+    x: float
+    y: float
+    cov: tuple[float, float, float]
+    p_off: float
+    flagged: bool
+    radius90: float = RADIUS90
+
+
+#: Labels that were predictions until a person took them: looked at one by one or face by face, or unseen in a batch.
+ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Predictions of many faces that became labels unseen: when, by whom, and how many of them still are unseen."""
+
+    id: int
+    at: float
+    annotator: str | None
+    faces: int
+    points: int
+
+
+@dataclass(frozen=True)
+class SavedDefinition:
+    """A version of the project's definition: the COCO category, where its landmarks stand on a picture, when saved."""
+
+    version: int
+    category: dict[str, Any]
+    reference: dict[str, Any] | None
+    at: float = 0.0
+
+
+class Store:
+    """The labels of one project in one SQLite file. Safe to share between threads."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        # Ten seconds for another process (`labeler import` beside an open page) to finish its transaction.
+        try:
+            connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise _cannot_be_opened(path, error) from None
+        try:
+            self._db = Database(connection, strict=True)
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            migrate(self._db, where=str(path))
+            self._identity = _identity(path)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise _cannot_be_opened(path, error) from None
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DataError(f"{path} is not a usable label database: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def is_file(self, path: Path) -> bool:
+        """Whether `path` is the very file that this store was opened with, and not another in its place."""
+        try:
+            return _identity(path) == self._identity
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                self._db.rollback()
+                raise
+            except sqlite3.DatabaseError as error:
+                with suppress(sqlite3.DatabaseError):
+                    self._db.rollback()
+                raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
+            except BaseException:
+                self._db.rollback()
+                raise
+
+    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        with self._lock:
+            try:
+                cursor = self._db.execute(sql, parameters)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except sqlite3.DatabaseError as error:
+                raise StorageError(f"the labels could not be read: {error}") from error
+
+    def stamp(self) -> tuple[int, int]:
+        """A value that is another one after anything was written, here or by another process."""
+        with self._lock:
+            return self._db.execute("PRAGMA data_version").fetchone()[0], self._db.conn.total_changes
+
+    # Pictures and faces
+
+    def add_image(
+        self,
+        file_name: str,
+        *,
+        name: str,
+        width: int,
+        height: int,
+        sha256: str,
+        split: str = "train",
+        subject: str | None = None,
+        boxes: Iterable[Box] = (),
+    ) -> Picture:
+        """Record a picture and its faces: one for each of `boxes`, or one that fills the picture."""
+        with self._transaction() as db:
+            values = (file_name, name, width, height, sha256, split, subject or file_name, self._clock())
+            cursor = db.execute(
+                "INSERT INTO images (file_name, name, width, height, sha256, split, subject, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            key = int(cursor.lastrowid or 0)
+            for box in list(boxes) or [Box(0.0, 0.0, float(width), float(height))]:
+                self._create_face(db, key, box, "whole picture", None)
+        return self.image(key)
+
+    def images(self) -> list[Picture]:
+        """All pictures in order of ingestion."""
+        rows = self._rows("SELECT id, file_name, name, width, height, sha256, split, subject FROM images ORDER BY id")
+        return [Picture(**row) for row in rows]
+
+    def image(self, image_id: int) -> Picture:
+        rows = self._rows(
+            "SELECT id, file_name, name, width, height, sha256, split, subject FROM images WHERE id = ?", image_id
+        )
+        if not rows:
+            raise NotFoundError(f"there is no picture {image_id} in this project")
+        return Picture(**rows[0])
+
+    def image_by_hash(self, sha256: str) -> Picture | None:
+        """The picture that came from a file with this digest, or lies in the project as one: both are that picture."""
+        rows = self._rows(
+            "SELECT id FROM images WHERE sha256 = ? UNION SELECT image_id FROM picture_files WHERE sha256 = ?",
+            *(sha256, sha256),
+        )
+        return self.image(rows[0]["id"]) if rows else None
+
+    def file_digest(self, image_id: int) -> str | None:
+        """The digest of a picture's file in the project as it was first seen; None before that."""
+        rows = self._rows("SELECT sha256 FROM picture_files WHERE image_id = ?", image_id)
+        return rows[0]["sha256"] if rows else None
+
+    def add_file_digest(self, image_id: int, sha256: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+
+    def faces(self, image_id: int | None = None) -> list[Face]:
+        """Faces of a picture, or of all pictures in the pictures' order; deleted ones and blind repeats are out."""
+        where = "f.repeat_of IS NULL" + ("" if image_id is None else " AND f.image_id = ?")
+        return self._faces(where, *([] if image_id is None else [image_id]))
+
+    def repeats(self) -> list[Face]:
+        """The faces that show another one again blind, whether that one is still there or not."""
+        return self._faces("f.repeat_of IS NOT NULL")
+
+    def face(self, face_id: int) -> Face:
+        found = self._faces("f.id = ?", face_id)
+        if not found:
+            raise NotFoundError(f"there is no face {face_id} in this project")
+        return found[0]
+
+    def _faces(self, where: str, *parameters: Any) -> list[Face]:
+        rows = self._rows(
+            "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h, s.reason, f.repeat_of,"
+            " (SELECT max(id) FROM actions WHERE face_id = f.id) AS revision"
+            " FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id"
+            f" LEFT JOIN current_skips AS s ON s.face_id = f.id WHERE {where}"
+            " ORDER BY f.image_id, f.id",
+            *parameters,
+        )
+        return [
+            Face(
+                r["id"],
+                r["image_id"],
+                Box(r["x"], r["y"], r["w"], r["h"]),
+                r["revision"],
+                skip=r["reason"],
+                repeat_of=r["repeat_of"],
+            )
+            for r in rows
+        ]
+
+    def add_face(self, image_id: int, box: Box, *, annotator: str | None = None) -> int:
+        """A further face on a picture; returns its id."""
+        self.image(image_id)
+        with self._transaction() as db:
+            return self._create_face(db, image_id, box, "drawn", annotator)
+
+    def add_repeat(self, face_id: int, *, annotator: str | None = None) -> int:
+        """The blind repeat of a face: another face on the same picture with the same box, made where there is none."""
+        with self._transaction() as db:
+            face = self.face(face_id)
+            there = [repeat.id for repeat in self.repeats() if repeat.repeat_of == face_id]
+            return there[0] if there else self._create_face(db, face.image_id, face.box, "repeat", annotator, face_id)
+
+    def _create_face(
+        self,
+        db: Database,
+        image_id: int,
+        box: Box,
+        source: str,
+        annotator: str | None,
+        repeat_of: int | None = None,
+    ) -> int:
+        cursor = db.execute("INSERT INTO faces (image_id, repeat_of) VALUES (?, ?)", (image_id, repeat_of))
+        face_id = int(cursor.lastrowid or 0)
+        action = self._act(db, face_id, "create", source, annotator)
+        self._write_box(db, action, face_id, box, None)
+        return face_id
+
+    def delete_face(self, face_id: int, *, seen: Seen = ANYTHING) -> None:
+        """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture, and for
+        one that has changed since it was `seen`: there is no way back."""
+        with self._transaction() as db:
+            face = self.face(face_id)
+            if not seen.knows(face.revision):
+                raise ConflictError("somebody has changed this face since you saw it; look at it before you remove it")
+            if face.repeat_of is None and len(self.faces(face.image_id)) == 1:
+                raise ConflictError("this is the only face of its picture, and a picture keeps at least one")
+            db.execute("UPDATE faces SET deleted_at = ? WHERE id = ?", (self._clock(), face_id))
+
+    # Edits
+
+    def edit_points(
+        self,
+        face_id: int,
+        points: Mapping[int, Point | None],
+        *,
+        source: str = "placed",
+        annotator: str | None = None,
+        seen: Seen = ANYTHING,
+    ) -> int:
+        """Write labels (None: back to not labeled yet) as one action; returns the face's new revision.
+
+        Raises ConflictError when one of them was changed by an action that the writer has not seen.
+        """
+        with self._transaction() as db:
+            self.face(face_id)
+            if any(row["landmark_id"] in points for row in self._unseen("point_edits", face_id, seen)):
+                raise ConflictError("somebody has changed this point since you saw it; look at the face as it is now")
+            action = self._act(db, face_id, "edit", source, annotator)
+            self._write_points(db, action, face_id, points)
+        return action
+
+    def accept_unseen(
+        self, faces: Mapping[int, tuple[int, Mapping[int, Point]]], *, annotator: str | None = None
+    ) -> tuple[int | None, set[int]]:
+        """Write labels of many faces as one batch of one action each; returns its id and the faces it wrote.
+
+        Each face comes with the revision that was looked at; one that is at another by now, or gone, is left alone.
+        """
+        batch = None
+        with self._transaction() as db:
+            revisions = {face.id: face.revision for face in self.faces()}
+            written = {face for face, (revision, points) in faces.items() if points and revisions.get(face) == revision}
+            for face_id in sorted(written):
+                action = self._act(db, face_id, "edit", UNSEEN, annotator)
+                batch = batch or action
+                db.execute("INSERT INTO batches (action_id, batch) VALUES (?, ?)", (action, batch))
+                self._write_points(db, action, face_id, faces[face_id][1])
+        return batch, written
+
+    def last_batch(self) -> Batch | None:
+        """The newest batch of which there is something to take back."""
+        rows = self._rows(
+            "SELECT b.batch AS id, min(a.at) AS at, a.annotator, count(DISTINCT e.face_id) AS faces,"
+            " count(*) AS points FROM batches AS b JOIN actions AS a ON a.id = b.action_id"
+            " JOIN current_faces AS f ON f.id = a.face_id"
+            " JOIN point_edits AS e ON e.action_id = b.action_id"
+            " JOIN current_points AS c ON c.face_id = e.face_id AND c.landmark_id = e.landmark_id AND c.source = ?"
+            " GROUP BY b.batch ORDER BY b.batch DESC LIMIT 1",
+            UNSEEN,
+        )
+        return Batch(**rows[0]) if rows else None
+
+    def take_back(self, batch: int, *, annotator: str | None = None) -> tuple[int, int]:
+        """Put back what a batch wrote, but for what a person has changed since; returns how many faces and points.
+
+        Where nothing was done to a face since, that is an undo; else an edit that clears the points still unseen.
+        Raises NotFoundError for a batch that never was.
+        """
+        faces = points = 0
+        with self._transaction() as db:
+            there = {face.id: face for face in self.faces()}
+            rows = self._rows(
+                "SELECT a.id, a.face_id FROM batches AS b JOIN actions AS a ON a.id = b.action_id WHERE b.batch = ?",
+                batch,
+            )
+            if not rows:
+                raise NotFoundError(f"there is no batch {batch} of faces accepted unseen")
+            for action, face_id in ((row["id"], row["face_id"]) for row in rows if row["face_id"] in there):
+                done, _ = self._history(face_id)
+                untouched = self._untouched(action, face_id) if action in done else []
+                if not untouched:
+                    continue
+                if done[-1] == action:
+                    self._put(db, "undo", action, there[face_id], annotator)
+                else:
+                    clearing = self._act(db, face_id, "edit", "cleared", annotator)
+                    self._write_points(db, clearing, face_id, dict.fromkeys(untouched))
+                faces += 1
+                points += len(untouched)
+        return faces, points
+
+    def _untouched(self, action: int, face_id: int) -> list[int]:
+        """Landmarks whose labels are still what an action that accepted them unseen has made them."""
+        labels = self.points(face_id).get(face_id, {})
+        wrote = self._rows("SELECT landmark_id, x, y, v, source FROM point_edits WHERE action_id = ?", action)
+        return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == _point(row)]
+
+    def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
+        """Give a face another box as one action; returns the face's new revision.
+
+        Raises ConflictError when it was changed by an action that the writer has not seen.
+        """
+        with self._transaction() as db:
+            old = self.face(face_id).box
+            if self._unseen("box_edits", face_id, seen):
+                raise ConflictError("somebody has changed this box since you saw it; look at the face as it is now")
+            action = self._act(db, face_id, "edit", "box", annotator)
+            self._write_box(db, action, face_id, box, old)
+        return action
+
+    def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
+        """Leave a face out for `reason`, or take it in again (None), as one action; returns the face's revision.
+
+        What is so already is no action. Raises ConflictError when an action that the writer has not seen
+        said otherwise.
+        """
+        with self._transaction() as db:
+            face = self.face(face_id)
+            if face.skip == reason:
+                return face.revision
+            if self._unseen("skip_edits", face_id, seen):
+                raise ConflictError(
+                    "somebody has skipped this face or taken it in again since you saw it; look at it as it is now"
+                )
+            action = self._act(db, face_id, "edit", "unskipped" if reason is None else "skipped", annotator)
+            self._write_skip(db, action, face_id, reason, face.skip)
+        return action
+
+    def undo(self, face_id: int, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
+        """Put back what the newest action not undone yet changed.
+
+        Raises ConflictError when there is none, and when the writer has not seen it: nobody takes back what they
+        do not know of.
+        """
+        return self._step(face_id, "undo", annotator, seen)
+
+    def redo(self, face_id: int, *, annotator: str | None = None) -> int:
+        """Do again what was undone last; raises ConflictError when there is nothing, or something was edited since."""
+        return self._step(face_id, "redo", annotator)
+
+    def can_undo_redo(self, face_id: int) -> tuple[bool, bool]:
+        done, undone = self._history(face_id)
+        return bool(done), bool(undone)
+
+    def annotators(self) -> dict[int, list[str]]:
+        """Who has edited each face, in order of first appearance."""
+        names: dict[int, list[str]] = {}
+        for row in self._rows("SELECT face_id, annotator FROM actions WHERE annotator IS NOT NULL ORDER BY id"):
+            seen = names.setdefault(row["face_id"], [])
+            if row["annotator"] not in seen:
+                seen.append(row["annotator"])
+        return names
+
+    def last_labeled(self) -> dict[int, int]:
+        """The newest action that changed a label of each face."""
+        rows = self._rows("SELECT face_id, max(action_id) AS action FROM point_edits GROUP BY face_id")
+        return {row["face_id"]: row["action"] for row in rows}
+
+    def history(self, face_id: int) -> list[Action]:
+        """Everything that was done to a face, newest first."""
+        self.face(face_id)
+        landmarks: dict[int, dict[int, int | None]] = {}
+        for row in self._rows(
+            "SELECT action_id, landmark_id, v FROM point_edits WHERE face_id = ? ORDER BY landmark_id", face_id
+        ):
+            landmarks.setdefault(row["action_id"], {})[row["landmark_id"]] = row["v"]
+        rows = self._rows(
+            "SELECT a.id, a.at, a.kind, a.source, a.annotator, b.action_id IS NOT NULL AS box,"
+            " s.action_id IS NOT NULL AS skipped, s.reason AS skip FROM actions AS a"
+            " LEFT JOIN box_edits AS b ON b.face_id = a.face_id AND b.action_id = a.id"
+            " LEFT JOIN skip_edits AS s ON s.face_id = a.face_id AND s.action_id = a.id"
+            " WHERE a.face_id = ? ORDER BY a.id",
+            face_id,
+        )
+        done, _, meant = replay(rows)
+        in_effect = set(done)
+        return [
+            Action(
+                **{**row, "box": bool(row["box"]), "skipped": bool(row["skipped"])},
+                landmarks=landmarks.get(row["id"], {}),
+                undone=row["kind"] == "edit" and row["id"] not in in_effect,
+                meant=meant.get(row["id"]),
+            )
+            for row in reversed(rows)
+        ]
+
+    def seconds_spent(self, face_id: int, *, longest_pause: float) -> float | None:
+        """How long persons worked on a face; None where labels of it were imported, or accepted unseen.
+
+        The time of an action is the time since the same person's action before it, on this face or another; longer
+        than `longest_pause` it was a pause, and counts nothing.
+        """
+        [row] = self._rows(
+            "SELECT max(source IN ('imported', ?)) AS elsewhere,"
+            " total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds"
+            " FROM (SELECT a.source, a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id"
+            " AND p.annotator IS a.annotator ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a WHERE a.face_id = ?)",
+            UNSEEN,
+            longest_pause,
+            face_id,
+        )
+        return None if row["elsewhere"] else row["seconds"]
+
+    def seconds_reviewed(self, annotator: str | None, *, longest_pause: float) -> Iterator[tuple[int, float]]:
+        """The faces whose predictions a person has accepted or corrected, the newest first, and how long it took: from
+        the first of these actions on, and as `seconds_spent` counts. What was accepted unseen is not among them."""
+        rows = self._rows(
+            "SELECT face_id, min(id) AS first FROM actions WHERE kind = 'edit' AND source IN (?, 'corrected')"
+            " AND annotator IS ? AND face_id NOT IN (SELECT face_id FROM actions WHERE source = ?)"
+            " GROUP BY face_id ORDER BY max(id) DESC",
+            *(ACCEPTED, annotator, UNSEEN),
+        )
+        for row in rows:
+            [spent] = self._rows(
+                "SELECT total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds FROM"
+                " (SELECT a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id AND p.annotator IS a.annotator"
+                " ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a"
+                " WHERE a.face_id = ? AND a.id >= ? AND a.annotator IS ?)",
+                *(longest_pause, row["face_id"], row["first"], annotator),
+            )
+            yield row["face_id"], spent["seconds"]
+
+    def _history(self, face_id: int) -> tuple[list[int], list[int]]:
+        """Actions in effect and actions undone, each as a stack, replayed from the log."""
+        done, undone, _ = replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
+        return done, undone
+
+    def _step(self, face_id: int, kind: str, annotator: str | None, seen: Seen = ANYTHING) -> int:
+        with self._transaction() as db:
+            face = self.face(face_id)
+            done, undone = self._history(face_id)
+            stack = done if kind == "undo" else undone
+            if not stack:
+                raise ConflictError(f"there is nothing to {kind} on this face")
+            if not seen.knows(stack[-1]):
+                raise ConflictError(
+                    "somebody has changed this face since you saw it; look at it as it is now, then undo"
+                )
+            return self._put(db, kind, stack[-1], face, annotator)
+
+    def _put(self, db: Database, kind: str, edit: int, face: Face, annotator: str | None) -> int:
+        """Undo the newest edit in effect, or redo the one undone last; returns the action that does."""
+        which = "old_{0} AS {0}" if kind == "undo" else "{0}"
+        columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
+        points = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", edit)
+        sides = ", ".join(which.format(column) for column in "xywh")
+        boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
+        action = self._act(db, face.id, kind, kind, annotator)
+        self._write_points(db, action, face.id, {point["landmark_id"]: _point(point) for point in points})
+        if boxes:
+            self._write_box(db, action, face.id, Box(**boxes[0]), face.box)
+        reason = which.format("reason")
+        skips = self._rows(f"SELECT {reason} FROM skip_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
+        if skips:
+            self._write_skip(db, action, face.id, skips[0]["reason"], face.skip)
+        return action
+
+    def _unseen(self, edits: str, face_id: int, seen: Seen) -> list[dict[str, Any]]:
+        """Rows of the table `edits` that the writer of an edit of this face did not know of."""
+        if seen.revision is None:
+            return []
+        rows = self._rows(f"SELECT * FROM {edits} WHERE face_id = ? AND action_id > ?", face_id, seen.revision)
+        return [row for row in rows if not seen.knows(row["action_id"])]
+
+    def _act(self, db: Database, face_id: int, kind: str, source: str, annotator: str | None) -> int:
+        cursor = db.execute(
+            "INSERT INTO actions (face_id, kind, source, annotator, at) VALUES (?, ?, ?, ?, ?)",
+            (face_id, kind, source, annotator, self._clock()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _write_points(self, db: Database, action: int, face_id: int, points: Mapping[int, Point | None]) -> None:
+        current = self.points(face_id).get(face_id, {})
+        none = (None, None, None, None)
+        for landmark_id, point in points.items():
+            old = current.get(landmark_id)
+            db.execute(
+                "INSERT INTO point_edits (action_id, face_id, landmark_id, x, y, v, source,"
+                " old_x, old_y, old_v, old_source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(action, face_id, landmark_id),
+                    *((point.x, point.y, point.v, point.source) if point else none),
+                    *((old.x, old.y, old.v, old.source) if old else none),
+                ),
+            )
+
+    def _write_box(self, db: Database, action: int, face_id: int, box: Box, old: Box | None) -> None:
+        before = (old.x, old.y, old.w, old.h) if old else (None, None, None, None)
+        db.execute(
+            "INSERT INTO box_edits (action_id, face_id, x, y, w, h, old_x, old_y, old_w, old_h)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (action, face_id, box.x, box.y, box.w, box.h, *before),
+        )
+
+    def _write_skip(self, db: Database, action: int, face_id: int, reason: str | None, old: str | None) -> None:
+        db.execute(
+            "INSERT INTO skip_edits (action_id, face_id, reason, old_reason) VALUES (?, ?, ?, ?)",
+            (action, face_id, reason, old),
+        )
+
+    # Labels and predictions as they are now
+
+    def points(self, face_id: int | None = None) -> dict[int, dict[int, Point]]:
+        """Labels by face and landmark id, of landmarks that are not in the definition any more too."""
+        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found: dict[int, dict[int, Point]] = {}
+        for row in self._rows(f"SELECT face_id, landmark_id, x, y, v, source FROM current_points {where}", *parameters):
+            point = _point(row)
+            if point:
+                found.setdefault(row["face_id"], {})[row["landmark_id"]] = point
+        return found
+
+    def predictions(self, face_id: int | None = None) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
+        """For each face the newest run that predicted it, and its points by landmark id."""
+        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
+        for r in self._rows(
+            "SELECT p.*, r.radius90 FROM current_predictions AS p JOIN runs AS r ON r.id = p.run_id " + where,
+            *parameters,
+        ):
+            covariance = (r["sxx"], r["sxy"], r["syy"])
+            point = PredictedPoint(
+                r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]), r["radius90"] or RADIUS90
+            )
+            found.setdefault(r["face_id"], (r["run_id"], {}))[1][r["landmark_id"]] = point
+        return found
+
+    def add_predictions(
+        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
+    ) -> bool:
+        """Bring in what a run predicted, all or nothing; False when this run was brought in before.
+
+        `radius90` is that of all its points, None where the run does not say.
+        """
+        with self._transaction() as db:
+            if self._rows("SELECT id FROM runs WHERE id = ?", run_id):
+                return False
+            db.execute(
+                "INSERT INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)", (run_id, self._clock(), radius90)
+            )
+            for face_id, points in faces.items():
+                for landmark_id, p in points.items():
+                    db.execute(
+                        "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
+                    )
+        return True
+
+    def collected_runs(self) -> set[int]:
+        return {row["id"] for row in self._rows("SELECT id FROM runs")}
+
+    # What a person says of label checks
+
+    def say_right(
+        self,
+        face_id: int,
+        kind: str,
+        places: Mapping[int, tuple[float, float]],
+        *,
+        right: bool = True,
+        annotator: str | None = None,
+    ) -> None:
+        """Record that a check of this kind need not name these landmarks where they stand, or (False) may again."""
+        with self._transaction() as db:
+            self.face(face_id)
+            for landmark_id, (x, y) in places.items():
+                db.execute(
+                    "INSERT INTO dismissals (face_id, kind, landmark_id, x, y, right, annotator, at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (face_id, kind, landmark_id, x, y, int(right), annotator, self._clock()),
+                )
+
+    def said_right(self) -> dict[tuple[int, str], dict[int, tuple[float, float]]]:
+        """For each face and kind of check the landmarks that a person has said to be right, and where they stood."""
+        found: dict[tuple[int, str], dict[int, tuple[float, float]]] = {}
+        for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
+            found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])
+        return found
+
+    # Definitions
+
+    def definition(self) -> SavedDefinition | None:
+        """The newest version, or None before the first."""
+        versions = self.definitions()
+        return versions[-1] if versions else None
+
+    def newest_version(self) -> int:
+        """The number of the newest version, 0 before the first. What a version holds never changes."""
+        return self._rows("SELECT coalesce(max(version), 0) AS newest FROM definitions")[0]["newest"]
+
+    def definitions(self) -> list[SavedDefinition]:
+        """All versions, oldest first."""
+        rows = self._rows("SELECT version, category, reference, at FROM definitions ORDER BY version")
+        return [
+            SavedDefinition(
+                row["version"],
+                json.loads(row["category"]),
+                json.loads(row["reference"]) if row["reference"] else None,
+                row["at"],
+            )
+            for row in rows
+        ]
+
+    def save_definition(
+        self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, edited_from: int
+    ) -> SavedDefinition:
+        """Add a version after `edited_from`; raises ConflictError when another one was saved meanwhile."""
+        with self._transaction() as db:
+            newest = self.definition()
+            version = newest.version if newest else 0
+            if edited_from != version:
+                raise ConflictError(
+                    f"the definition was changed meanwhile: it is at version {version}, "
+                    f"your edit started from version {edited_from}"
+                )
+            saved = SavedDefinition(
+                version + 1,
+                {**category, "definition_version": version + 1},
+                dict(reference) if reference else None,
+                self._clock(),
+            )
+            db.execute(
+                "INSERT INTO definitions (version, category, reference, at) VALUES (?, ?, ?, ?)",
+                (
+                    saved.version,
+                    json.dumps(saved.category, ensure_ascii=False),
+                    json.dumps(saved.reference) if saved.reference else None,
+                    saved.at,
+                ),
+            )
+        return saved
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
+    return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")
+
+
+def _point(row: Mapping[str, Any]) -> Point | None:
+    return None if row["v"] is None else Point(row["x"], row["y"], row["v"], row["source"])

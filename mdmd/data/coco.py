@@ -1,0 +1,304 @@
+"""COCO-keypoint JSON, both directions. What consumers insist on stands in `to_coco`'s docstring."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+
+from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Sample, box_of_points
+
+#: What a text in JSON may hold and no file can.
+SURROGATE = re.compile("[\ud800-\udfff]")
+#: A box may be so many times as large as its picture.
+FARTHEST = 100
+#: Stands in `attributes.source` of an annotation that a model made and nobody has looked at.
+PREDICTED = "predicted"
+
+
+def read_coco(path: Path, *, name: str | None = None) -> Dataset:
+    """A COCO-keypoint file with one category as a Dataset; raises DataError that names the record.
+
+    Pictures are looked for beside the file, then in `images/` beside it, then in the folder that
+    `info.image_folder` names relative to it. `name` is by default `default_name`.
+    """
+    try:
+        coco = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"no such file: {path}") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder; name the COCO JSON file in it (annotations.json?)") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path} is not readable as JSON: {error}") from None
+    return from_coco(coco, folder=path.parent, name=name or default_name(path), where=path.name)
+
+
+def default_name(path: Path) -> str:
+    """What a dataset is called by its file: the folder's name for an annotations.json or a folder, else the stem."""
+    folder = path.parent if path.name == "annotations.json" else path
+    return folder.resolve().name if folder is not path or path.is_dir() else path.stem
+
+
+def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO") -> Dataset:
+    """The Dataset of a parsed COCO-keypoint file whose pictures lie under `folder` (see `read_coco`)."""
+    if not isinstance(coco, Mapping):
+        raise DataError(f"{where}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(coco.get(key), list):
+            raise DataError(f"{where}: no list '{key}'; a COCO-keypoint file has images, annotations and categories")
+    if len(coco["categories"]) != 1:
+        raise DataError(f"{where}: found {len(coco['categories'])} categories, wanted exactly one")
+    definition = Definition.from_category(coco["categories"][0], where=f"{where}, category")
+    n = len(definition.landmarks)
+    info = coco.get("info")
+    image_folder = info.get("image_folder") if isinstance(info, Mapping) else None
+    if not isinstance(image_folder, str | None):
+        raise DataError(f"{where}, info: image_folder is {image_folder!r}, wanted the path of a folder")
+
+    images: dict[float, Mapping[str, Any]] = {}
+    paths: dict[float, Path] = {}
+    for position, record in enumerate(coco["images"]):
+        label = _record_label(record, f"{where}, image", position)
+        for key in ("id", "file_name", "width", "height"):
+            if key not in record:
+                raise DataError(f"{label}: no '{key}'")
+        for key, least in (("id", 0), ("width", 1), ("height", 1)):
+            _check_whole(record[key], key, least, label)
+        if record["id"] in images:
+            raise DataError(f"{label}: the id stands twice")
+        for key in ("split", "group"):
+            if not isinstance(record.get(key), str | int | None) or SURROGATE.search(str(record.get(key))):
+                raise DataError(f"{label}: {key} is {record[key]!r}, wanted a name")
+        images[record["id"]] = record
+        paths[record["id"]] = _picture(folder, record["file_name"], image_folder, label)
+
+    samples = []
+    face_ids: set[int] = set()
+    for position, record in enumerate(coco["annotations"]):
+        label = _record_label(record, f"{where}, annotation", position)
+        if "id" in record:
+            _check_whole(record["id"], "id", 0, label)
+            if record["id"] in face_ids:
+                raise DataError(f"{label}: the id stands twice")
+            face_ids.add(record["id"])
+        image_id = record.get("image_id")
+        image = images.get(image_id) if isinstance(image_id, int | float) else None
+        if image is None:
+            raise DataError(f"{label}: image {image_id!r} is not in the file")
+        attributes = record.get("attributes")
+        if isinstance(attributes, Mapping) and attributes.get("source") == PREDICTED:
+            raise DataError(f"{label}: this is a model's prediction, not a label; review it before using it as one")
+        annotation = _annotation(record.get("keypoints"), n, label)
+        samples.append(
+            Sample(
+                path=paths[image["id"]],
+                file_name=image["file_name"],
+                width=int(image["width"]),
+                height=int(image["height"]),
+                box=_box(record.get("bbox"), annotation, image, label),
+                annotation=annotation,
+                split=_named(record.get("split"), image.get("split"), "train"),
+                group=_named(image.get("group"), image["file_name"]),
+                image_id=int(image["id"]),
+                face_id=int(record.get("id", 0)),
+                unseen=record.get("unseen") is True,
+                extra=_extra(image, record, label),
+            )
+        )
+    return Dataset(name, definition, tuple(samples))
+
+
+def _named(*names: Any) -> str:
+    """The first that is one."""
+    return str(next(name for name in names if name is not None))
+
+
+def _record_label(record: Any, what: str, position: int) -> str:
+    """What to call a record in an error: by its id, or by its place (from 0) where it has none."""
+    if not isinstance(record, Mapping):
+        raise DataError(f"{what} number {position}: found a JSON {type(record).__name__}, wanted an object")
+    return f"{what} {record['id']!r}" if "id" in record else f"{what} number {position} (it has no id)"
+
+
+def _check_whole(value: Any, key: str, least: int, label: str) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not least <= value < 2**53 or value != int(value):
+        raise DataError(f"{label}: {key} is {value!r}, wanted a whole number from {least} on")
+
+
+def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
+    check_file_name(file_name, label)
+    places = [folder, folder / "images"] + ([folder / image_folder] if image_folder else [])
+    return next((p / file_name for p in places if (p / file_name).is_file()), places[-1] / file_name)
+
+
+def check_file_name(file_name: Any, label: str) -> None:
+    """Raises DataError, beginning with `label`, for what cannot be the name of a picture in a COCO file."""
+    # Windows paths know both kinds of slashes and drives, so one check holds on every system.
+    sound = isinstance(file_name, str) and "\0" not in file_name and not SURROGATE.search(file_name)
+    relative = PureWindowsPath(file_name) if sound else PureWindowsPath()
+    if not relative.parts or relative.anchor or ".." in relative.parts:
+        raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
+
+
+def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """What to keep beside the face: `style` and `subset` of its picture, `subsets` of its own."""
+    extra: dict[str, Any] = {key: image[key] for key in ("style", "subset") if key in image}
+    subsets = record.get("subsets")
+    if subsets is not None:
+        if not isinstance(subsets, list) or not all(isinstance(name, str) for name in subsets):
+            raise DataError(f"{label}: subsets is {subsets!r}, wanted a list of names")
+        extra["subsets"] = subsets
+    return extra
+
+
+def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
+    if keypoints is None:
+        return None
+    if not isinstance(keypoints, list) or len(keypoints) != 3 * n:
+        found = len(keypoints) if isinstance(keypoints, list) else repr(keypoints)
+        raise DataError(f"{label}: found {found} keypoint numbers, wanted {3 * n} (x, y, v of {n} landmarks)")
+    unlabeled = [v == 0 for v in keypoints[2::3] for _ in "xyv"]
+    if not all(
+        isinstance(k, int | float) or (k is None and free) for k, free in zip(keypoints, unlabeled, strict=True)
+    ):
+        raise DataError(f"{label}: keypoints hold something that is not a number")
+    try:
+        table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
+    except OverflowError:
+        raise DataError(f"{label}: keypoints hold a number that no picture has room for") from None
+    bad = np.flatnonzero(~np.isin(table[:, 2], (0, 1, 2)))
+    if len(bad):
+        raise DataError(f"{label}: landmark {bad[0]} has visibility {table[bad[0], 2]:g}, wanted 0, 1 or 2")
+    table[table[:, 2] == 0] = 0  # the coordinates of what is not labeled mean nothing
+    if not np.isfinite(table).all():
+        raise DataError(f"{label}: keypoints hold a number that is not finite")
+    return Annotation(table[:, :2].copy(), table[:, 2].astype(np.int64)) if table[:, 2].any() else None
+
+
+def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], label: str) -> Box:
+    if bbox is not None:
+        try:
+            x, y, w, h = (float(v) for v in (bbox if not isinstance(bbox, str) else ()))
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"{label}: bbox {bbox!r} is not x, y, width, height") from None
+        if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
+            raise DataError(f"{label}: bbox {bbox!r} must be finite with width and height above 0")
+        if max(w, h, abs(x), abs(y)) > FARTHEST * max(image["width"], image["height"]):
+            raise DataError(
+                f"{label}: bbox {bbox!r} reaches more than {FARTHEST} times the size of its picture of "
+                f"{image['width']} x {image['height']} pixels"
+            )
+        return Box(x, y, w, h)
+    if annotation is not None:
+        tight = box_of_points(annotation.points[annotation.labeled])
+        if tight.w > 0 and tight.h > 0:
+            return tight
+    return Box(0.0, 0.0, float(image["width"]), float(image["height"]))
+
+
+def to_coco(
+    samples: Iterable[Sample],
+    definition: Definition,
+    *,
+    info: Mapping[str, Any] | None = None,
+    attributes: Mapping[int, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """COCO-keypoint JSON of `samples`, as its consumers insist on it.
+
+    One category with id 1; ids from 1 (pycocotools takes annotation id 0 for unmatched); `iscrowd` 0,
+    `area` and box sides above 0, `segmentation` [], `num_keypoints` always present; an unlabeled point is
+    0, 0, 0; skeleton counted from 1; coordinates unrounded, so that reading the file gives them back exactly.
+    What COCO does not know stands under keys of its own: `split`, `group` of an image, `flsg`, `flip_pairs`,
+    `normalizer`, `landmark_ids` of the category, and of an annotation `attributes` (`attributes[face_id]`),
+    `subsets`, `split` where it is not its picture's, and `unseen` (true) where labels were accepted without a look.
+    A face without annotation has all points 0.
+
+    The ids are the samples' own (annotation id = `face_id`, image id = `image_id`) when they can be: all
+    from 1 on, no two faces with one id, one id a `file_name` and one `file_name` an id. Otherwise both are
+    numbered from 1 in order. Raises DataError for what `read_coco` would refuse to take back.
+    """
+    samples = list(samples)
+    keeps_ids = ids_are_sound(samples)
+    images: dict[str, dict[str, Any]] = {}
+    annotations = []
+    for sample in samples:
+        check_file_name(sample.file_name, _face_label(sample))
+        image = images.setdefault(
+            sample.file_name,
+            {
+                "id": sample.image_id if keeps_ids else len(images) + 1,
+                "file_name": sample.file_name,
+                "width": sample.width,
+                "height": sample.height,
+                "split": sample.split,
+                "group": sample.group,
+                **{key: value for key, value in sample.extra.items() if key != "subsets"},
+            },
+        )
+        keypoints = _keypoints(sample, definition)
+        box = [float(side) for side in (sample.box.x, sample.box.y, sample.box.w, sample.box.h)]
+        if not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
+            raise DataError(f"{_face_label(sample)}: box {box} must be finite with width and height above 0")
+        record: dict[str, Any] = {
+            "id": sample.face_id if keeps_ids else len(annotations) + 1,
+            "image_id": image["id"],
+            "category_id": 1,
+            "keypoints": keypoints,
+            "num_keypoints": sum(v > 0 for v in keypoints[2::3]),
+            "bbox": box,
+            "area": box[2] * box[3],
+            "segmentation": [],
+            "iscrowd": 0,
+        }
+        if sample.split != image["split"]:
+            record["split"] = sample.split
+        if "subsets" in sample.extra:
+            record["subsets"] = list(sample.extra["subsets"])
+        if sample.unseen:
+            record["unseen"] = True
+        if attributes and sample.face_id in attributes:
+            record["attributes"] = dict(attributes[sample.face_id])
+        annotations.append(record)
+    return {
+        "info": dict(info or {}),
+        "licenses": [],
+        "images": list(images.values()),
+        "annotations": annotations,
+        "categories": [definition.to_category()],
+    }
+
+
+def ids_are_sound(samples: Sequence[Sample]) -> bool:
+    """Whether `to_coco` keeps the ids of these samples."""
+    pictures = {(s.file_name, s.image_id) for s in samples}
+    return (
+        all(s.face_id >= 1 and s.image_id >= 1 for s in samples)
+        and len({s.face_id for s in samples}) == len(samples)
+        and len({name for name, _ in pictures}) == len({i for _, i in pictures}) == len(pictures)
+    )
+
+
+def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
+    """x, y, v of every landmark in a row; 0, 0, 0 where it is not labeled."""
+    n = len(definition.landmarks)
+    if sample.annotation is None:
+        return [0] * (3 * n)
+    points, visibility = sample.annotation.points, sample.annotation.visibility
+    if len(points) != n:
+        raise DataError(f"{_face_label(sample)}: found {len(points)} points, wanted the {n} of {definition.name!r}")
+    row: list[float | int] = []
+    for name, (x, y), v in zip(definition.landmarks, points.tolist(), visibility.tolist(), strict=True):
+        if v > 0 and not (math.isfinite(x) and math.isfinite(y)):
+            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), which is no place")
+        row += [x, y, v] if v > 0 else [0, 0, 0]
+    return row
+
+
+def _face_label(sample: Sample) -> str:
+    return f"{sample.file_name}, face {sample.face_id}"

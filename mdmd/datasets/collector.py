@@ -1,0 +1,94 @@
+"""Where a reader puts the faces it finds, and what is wrong with the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdmd.data.images import picture_size
+from mdmd.data.records import Annotation, Box, DataError, Definition, Points, Sample, box_of_points
+from mdmd.datasets.landmark_files import read_points
+
+
+@dataclass
+class Collector:
+    """The faces of one dataset so far.
+
+    File names are relative to the dataset's folder `root`, or to `unpacked`, the folder for pictures that are not
+    files of their own in it. `missing` names pictures that are not there, `problems` says of each record that could
+    not be used what was wrong with it, with file and line.
+    """
+
+    root: Path
+    definition: Definition
+    one_based: bool
+    unpacked: Path
+    samples: list[Sample] = field(default_factory=list)
+    missing: dict[str, None] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    #: Of each picture: its number from 1 on, its width and its height.
+    pictures: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
+
+    @contextmanager
+    def noting(self, where: str = "") -> Iterator[None]:
+        """A DataError inside becomes one of the problems, and the next face can come."""
+        try:
+            yield
+        except DataError as error:
+            self.problems.append(f"{where}: {error}" if where else str(error))
+
+    def points(self, path: Path) -> Points:
+        """The definition's points from a text file of `x y` lines."""
+        return read_points(path, len(self.definition.landmarks), one_based=self.one_based)
+
+    def add(
+        self,
+        picture: Path,
+        points: Points,
+        *,
+        split: str,
+        group: str | None = None,
+        subsets: tuple[str, ...] = (),
+        box: Box | None = None,
+        hidden: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """One face of `points` (N, 2), with the points that are `hidden` (N,) if it is known.
+
+        `group` is by default the picture, `box` tight around the points. A picture that is not there is noted as
+        missing; raises DataError for one that cannot be read and for a box without an area.
+        """
+        home = self.unpacked if picture.is_relative_to(self.unpacked) else self.root
+        if not picture.is_relative_to(home) or ".." in picture.relative_to(home).parts:
+            raise DataError(f"found the picture {picture}, wanted one in {home}")
+        file_name = picture.relative_to(home).as_posix()
+        box = box or box_of_points(points)
+        if not all(map(math.isfinite, (box.x, box.y, box.w, box.h))) or box.w <= 0 or box.h <= 0:
+            raise DataError(f"{file_name}: found a box of {box.w:g} x {box.h:g} pixels, wanted one with an area")
+        if not picture.is_file():
+            self.missing[file_name] = None
+            return
+        if picture not in self.pictures:
+            self.pictures[picture] = (len(self.pictures) + 1, *picture_size(picture))
+        image_id, width, height = self.pictures[picture]
+        visibility = np.where(np.zeros(len(points), dtype=bool) if hidden is None else hidden, 1, 2)
+        self.samples.append(
+            Sample(
+                path=picture,
+                file_name=file_name,
+                width=width,
+                height=height,
+                box=box,
+                annotation=Annotation(points, visibility.astype(np.int64)),
+                split=split,
+                group=file_name if group is None else group,
+                image_id=image_id,
+                face_id=len(self.samples) + 1,
+                extra={"subsets": list(subsets)} if subsets else {},
+            )
+        )

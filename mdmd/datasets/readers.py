@@ -1,0 +1,386 @@
+"""Public landmark datasets as they are distributed, each as a Dataset of ours: folder in, faces out.
+
+Faces come in the published split, or in the split of the paper (Ferman and Bharaj, ECCV 2022) where it made its own;
+the subsets of the tables stand in `extra["subsets"]`. Boxes are those of the dataset where it gives any (WFLW, COFW,
+PARE), else tight around the points. Coordinates are taken as they are written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from mdmd.data.coco import read_coco
+from mdmd.data.images import picture_size
+from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Sample, load_definition
+from mdmd.datasets.cofw import cofw_faces
+from mdmd.datasets.collector import Collector
+from mdmd.datasets.landmark_files import PICTURES, files_below, picture_beside, read_array, read_lines
+
+#: The kind of any COCO-keypoint file.
+COCO = "coco"
+#: A label so many times the longer side of the face's box away from its middle is a slip, and costs a training dearly.
+FARTHEST_POINT = 5
+
+ORIGINS_OF_300W = ("afw", "helen", "lfpw", "ibug", "01_indoor", "02_outdoor")
+
+#: WFLW's flags in the order of their columns; each is a test subset of its tables.
+WFLW_SUBSETS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+WFLW_COLUMNS = 2 * 98 + 4 + len(WFLW_SUBSETS) + 1
+
+# What the paper learns from, where it does not say "all": the first so many.
+ANIMWEB_SPECIES, ANIMWEB_TRAIN = "japanesemacaque", 100
+ARTFACE_PAINTER, ARTFACE_TRAIN = 10, 7
+CARIFACE_TRAIN = 148
+PARE_FACES, PARE_TRAIN = 150, 100
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was found: the usable faces, the pictures that are not there, and a sentence for each record that could
+    not be read, with file and line. What is missing or unreadable has left no face in the dataset. `far` are the faces
+    with labels that cannot be theirs, which are taken as not labeled."""
+
+    dataset: Dataset
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    far: tuple[str, ...] = ()
+
+
+def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = False) -> Reading:
+    """The dataset of this kind at `path`: a folder, or for "coco" a JSON file or the folder of an annotations.json.
+
+    `name` becomes the dataset's. `unpacked` is the folder for pictures that are not files of their own (COFW).
+    `one_based` subtracts 1 from the coordinates of text files, as menpo does; most code does not. Raises DataError
+    for what cannot be this dataset, and when no face is usable.
+    """
+    if kind == COCO:
+        found = _read_coco(path, name)
+    elif kind not in PUBLISHED:
+        raise DataError(f"no dataset kind {kind!r}; there are: {', '.join(kinds())}")
+    elif not path.is_dir():
+        raise DataError(f"{path} is not a folder; wanted the folder of {kind} as distributed")
+    else:
+        collector = Collector(path, load_definition(kind), one_based, unpacked)
+        PUBLISHED[kind].read(collector)
+        found = Reading(
+            Dataset(name, collector.definition, tuple(collector.samples)),
+            tuple(collector.missing),
+            tuple(collector.problems),
+        )
+    if not found.dataset.samples:
+        reasons = [*found.problems, *(f"no such picture: {file}" for file in found.missing)]
+        raise DataError(f"no face of {kind} can be used in {path}" + (f": {reasons[0]}" if reasons else ""))
+    return found
+
+
+def detect(path: Path) -> str:
+    """The kind of the dataset at `path`, by the files that only this one has. Raises DataError when none fits."""
+    if not path.exists():
+        raise DataError(f"no such file or folder: {path}")
+    if path.is_file() or (path / "annotations.json").is_file():
+        return COCO
+    for kind, known in PUBLISHED.items():
+        if known.fits(path):
+            return kind
+    raise DataError(f"{path} looks like none of {', '.join(kinds())}; say which one it is")
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of all kinds that `read` knows."""
+    return (COCO, *PUBLISHED)
+
+
+# The datasets
+
+
+def read_300w(found: Collector) -> None:
+    """300W: `.pts` beside pictures in afw, helen, lfpw, ibug (with trainset and testset), 01_Indoor and 02_Outdoor.
+
+    Test faces are in the subset full and in common (HELEN, LFPW) or challenge (iBUG); those of the private test are
+    a split of their own. Faces of one photograph are a group.
+    """
+    for label in files_below(found.root, ".pts"):
+        with found.noting():
+            place = _place_in_300w(label.relative_to(found.root).parts[:-1])
+            if place is None:
+                raise DataError(f"{label} lies in none of afw, helen, lfpw, ibug, 01_Indoor, 02_Outdoor")
+            split, subsets = place
+            group = f"{subsets[-1]}/{_photograph(label.stem)}"
+            found.add(picture_beside(label), found.points(label), split=split, subsets=subsets, group=group)
+
+
+def _place_in_300w(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+    """Split and subsets of a face by the folders it lies in; None where they say nothing."""
+    inner = [folder.lower() for folder in reversed(folders)]
+    origin = next((folder for folder in inner if folder in ORIGINS_OF_300W), None)
+    if origin == "afw":
+        return "train", ("afw",)
+    if origin == "ibug":
+        return "test", ("full", "challenge", "ibug")
+    if origin in ("helen", "lfpw") and "trainset" in inner:
+        return "train", (origin,)
+    if origin in ("helen", "lfpw") and "testset" in inner:
+        return "test", ("full", "common", origin)
+    if origin in ("01_indoor", "02_outdoor"):
+        return "private", (origin[3:],)
+    return None
+
+
+def read_wflw(found: Collector) -> None:
+    """WFLW: two lists with a face on each line (98 points, box, six flags, picture), pictures in WFLW_images.
+
+    Each flag that is set makes a subset. Faces of one picture are a group.
+    """
+    pictures = next((p for p in sorted(found.root.rglob("WFLW_images")) if p.is_dir()), found.root)
+    for split in ("train", "test"):
+        for listed in sorted(found.root.rglob(f"list_98pt_rect_attr_{split}.txt")):
+            for number, line in enumerate(read_lines(listed), start=1):
+                if line.strip():
+                    with found.noting(f"{listed}, line {number}"):
+                        _add_wflw(found, pictures, line.split(), split)
+
+
+def _add_wflw(found: Collector, pictures: Path, columns: list[str], split: str) -> None:
+    if len(columns) != WFLW_COLUMNS:
+        raise DataError(
+            f"found {len(columns)} columns, wanted {WFLW_COLUMNS}: 196 coordinates, 4 of the box, 6 flags, the picture"
+        )
+    numbers = []
+    for number, text in enumerate(columns[:-1], start=1):
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise DataError(f"column {number}: found {text!r}, wanted a number") from None
+    if not all(map(math.isfinite, numbers)):
+        raise DataError("found a number that is not finite")
+    flags = columns[200:206]
+    if not set(flags) <= {"0", "1"}:
+        raise DataError(f"found the flags {' '.join(flags)}, wanted six of 0 or 1")
+    left, top, right, bottom = numbers[196:200]
+    found.add(
+        pictures / columns[-1],
+        np.array(numbers[:196]).reshape(98, 2) - (1.0 if found.one_based else 0.0),
+        split=split,
+        subsets=tuple(name for name, flag in zip(WFLW_SUBSETS, flags, strict=True) if flag == "1"),
+        box=Box(left - found.one_based, top - found.one_based, right - left, bottom - top),
+    )
+
+
+def read_cofw(found: Collector) -> None:
+    """COFW: `COFW_train_color.mat` and `COFW_test_color.mat`; an occluded point is labeled but hidden."""
+    for split, ending in (("train", "Tr"), ("test", "T")):
+        for file in sorted(found.root.rglob(f"COFW_{split}_color.mat")):
+            for face in cofw_faces(file, ending, found.unpacked):
+                with found.noting(str(file)):
+                    found.add(face.picture, face.points, split=split, box=face.box, hidden=face.hidden)
+
+
+def read_lapa(found: Collector) -> None:
+    """LaPa: train, val and test, each with images and with landmarks in text files that begin with the count."""
+    for split in ("train", "val", "test"):
+        for label in files_below(found.root / split / "landmarks", ".txt"):
+            with found.noting():
+                picture = found.root / split / "images" / f"{label.stem}.jpg"
+                found.add(picture, found.points(label), split=split, group=f"{split}/{_photograph(label.stem)}")
+
+
+def read_animweb(found: Collector) -> None:
+    """AnimWeb's Japanese macaques, as in the paper: the first 100 by number train, the others test."""
+    macaques = [label for label in files_below(found.root, ".pts") if _is_macaque(label)]
+    for place, label in enumerate(sorted(macaques, key=_number_of)):
+        with found.noting():
+            split = "train" if place < ANIMWEB_TRAIN else "test"
+            found.add(picture_beside(label), found.points(label), split=split)
+
+
+def _is_macaque(label: Path) -> bool:
+    return label.stem.lower().startswith(ANIMWEB_SPECIES)
+
+
+def read_artface(found: Collector) -> None:
+    """ArtFace: ten pictures of each of 16 painters with `.pts` beside them; the first seven by number train.
+
+    The painter is the name before the number, or the folder; where files have only numbers, ten in a row are one's.
+    """
+    labels = files_below(found.root, ".pts")
+    first = min((_number_of(label) for label in labels), default=0)
+
+    def painter(label: Path) -> tuple[str, int]:
+        name = label.stem.rstrip("0123456789")
+        ten = (_number_of(label) - first) // ARTFACE_PAINTER if not name else 0
+        return f"{label.parent.relative_to(found.root).as_posix()}/{name}", ten
+
+    for _, works in groupby(sorted(labels, key=lambda p: (*painter(p), _number_of(p))), key=painter):
+        for place, label in enumerate(works):
+            with found.noting():
+                split = "train" if place < ARTFACE_TRAIN else "test"
+                found.add(picture_beside(label), found.points(label), split=split)
+
+
+def read_cariface(found: Collector) -> None:
+    """CariFace: images, landmarks as `.npy` (68, 2), and the lists train_list.txt and test_list.txt.
+
+    As in the paper, the first 148 of the training list train; the others are in the split "rest".
+    """
+    for listed, splits in (("train_list.txt", ("train", "rest")), ("test_list.txt", ("test", "test"))):
+        names = [Path(line.strip()).name for line in read_lines(found.root / listed) if line.strip()]
+        for place, name in enumerate(names):
+            with found.noting():
+                beside = found.root / "landmarks" / f"{name}.npy"
+                label = beside if beside.is_file() else beside.with_name(f"{Path(name).stem}.npy")
+                points = read_array(label, len(found.definition.landmarks), 2)
+                found.add(found.root / "images" / name, points, split=splits[place >= CARIFACE_TRAIN])
+
+
+def read_pare(found: Collector) -> None:
+    """PARE: 150 labels in landmarks.npy and bboxes.npy, and mapping.txt naming the pictures that can still be had.
+
+    The paper does not list its split; its failure rates are multiples of one in fifty, so labels from 100 on test.
+    """
+    points = read_array(found.root / "landmarks.npy", PARE_FACES, len(found.definition.landmarks), 2)
+    corners = read_array(found.root / "bboxes.npy", PARE_FACES, 4)
+    mapping = found.root / "mapping.txt"
+    pictures = {file.name: file for file in sorted(found.root.rglob("*")) if file.suffix.lower() in PICTURES}
+    for number, line in enumerate(read_lines(mapping)[1:], start=2):
+        if not line.strip():
+            continue
+        with found.noting(f"{mapping}, line {number}"):
+            name, label = _mapped(line)
+            left, top, right, bottom = corners[label]
+            found.add(
+                pictures.get(name, found.root / name),
+                points[label],
+                split="train" if label < PARE_TRAIN else "test",
+                box=Box(float(left), float(top), float(right - left), float(bottom - top)),
+            )
+
+
+def _mapped(line: str) -> tuple[str, int]:
+    words = line.split()
+    if len(words) != 2 or not words[1].isdecimal() or int(words[1]) >= PARE_FACES:
+        raise DataError(f"found {line.strip()!r}, wanted 'filename label_id' with a label from 0 to {PARE_FACES - 1}")
+    return words[0], int(words[1])
+
+
+def _read_coco(path: Path, name: str) -> Reading:
+    """A COCO-keypoint file; faces whose picture is not there, or another one than the file describes, are left out."""
+    dataset = read_coco(path / "annotations.json" if path.is_dir() else path, name=name)
+    missing = dict.fromkeys(s.file_name for s in dataset.samples if not s.path.is_file())
+    first = {s.file_name: s for s in dataset.samples if s.file_name not in missing}
+    problems = {name: said for name, sample in first.items() if (said := picture_problem(sample))}
+    here, far = [], []
+    for sample in dataset.samples:
+        if sample.file_name not in missing and sample.file_name not in problems:
+            kept, names = _without_far_points(sample, dataset.definition)
+            here.append(kept)
+            far += [f"{sample.file_name}, face {sample.face_id}: {', '.join(names)}"] if names else []
+    return Reading(replace(dataset, samples=tuple(here)), tuple(missing), tuple(problems.values()), tuple(far))
+
+
+def picture_problem(sample: Sample) -> str | None:
+    """Why the picture of `sample` cannot be used as its file describes it; None where it can."""
+    try:
+        size = picture_size(sample.path)
+    except DataError as error:
+        return str(error)
+    if size == (sample.width, sample.height):
+        return None
+    return (
+        f"picture {sample.file_name}: the file says {sample.width} x {sample.height} pixels, but it has "
+        f"{size[0]} x {size[1]} when upright"
+    )
+
+
+def _without_far_points(sample: Sample, definition: Definition) -> tuple[Sample, list[str]]:
+    """`sample` without labels that lie more than FARTHEST_POINT of its boxes away, and their names."""
+    if sample.annotation is None:
+        return sample, []
+    box, labels = sample.box, sample.annotation
+    middle = np.array([box.x + box.w / 2, box.y + box.h / 2])
+    far = labels.labeled & (np.abs(labels.points - middle).max(axis=1) > FARTHEST_POINT * max(box.w, box.h))
+    if not far.any():
+        return sample, []
+    kept = Annotation(np.where(far[:, None], 0, labels.points), np.where(far, 0, labels.visibility))
+    names = [definition.landmarks[k] for k in np.flatnonzero(far)]
+    return replace(sample, annotation=kept if kept.labeled.any() else None), names
+
+
+def _photograph(stem: str) -> str:
+    """The name without the number of the face in the photograph: 100466187_2 and 100466187_1 are one photograph."""
+    return re.sub(r"_\d{1,2}$", "", stem)
+
+
+def _number_of(file: Path) -> int:
+    digits = re.search(r"\d+$", file.stem)
+    return int(digits.group()) if digits else 0
+
+
+@dataclass(frozen=True)
+class Published:
+    """A public dataset: how it is read, what its folder is known by, and the published number of faces.
+
+    `faces` counts by split or split/subset. A split in `optional` is a download of its own.
+    """
+
+    read: Callable[[Collector], None]
+    fits: Callable[[Path], bool]
+    faces: Mapping[str, int]
+    optional: tuple[str, ...] = ()
+
+
+def _holds(*patterns: str) -> Callable[[Path], bool]:
+    return lambda folder: all(any(folder.glob(pattern)) for pattern in patterns)
+
+
+PUBLISHED: Mapping[str, Published] = {
+    "300w": Published(
+        read_300w,
+        lambda folder: any(_place_in_300w(f.relative_to(folder).parts[:-1]) for f in files_below(folder, ".pts")),
+        {
+            "train": 3148,
+            "train/afw": 337,
+            "train/lfpw": 811,
+            "train/helen": 2000,
+            "test": 689,
+            "test/common": 554,
+            "test/challenge": 135,
+            "private": 600,
+            "private/indoor": 300,
+            "private/outdoor": 300,
+        },
+        optional=("private",),
+    ),
+    "wflw": Published(
+        read_wflw,
+        _holds("**/list_98pt_rect_attr_*.txt"),
+        {
+            "train": 7500,
+            "test": 2500,
+            "test/pose": 326,
+            "test/expression": 314,
+            "test/illumination": 698,
+            "test/make-up": 206,
+            "test/occlusion": 736,
+            "test/blur": 773,
+        },
+    ),
+    "cofw": Published(read_cofw, _holds("**/COFW_*_color.mat"), {"train": 1345, "test": 507}),
+    "lapa": Published(read_lapa, _holds("*/landmarks/*.txt"), {"train": 18176, "val": 2000, "test": 2000}),
+    "animweb": Published(
+        read_animweb, lambda folder: any(map(_is_macaque, files_below(folder, ".pts"))), {"train": 100, "test": 33}
+    ),
+    "cariface": Published(
+        read_cariface,
+        _holds("train_list.txt", "test_list.txt", "landmarks/*.npy"),
+        {"train": 148, "rest": 6092, "test": 1560},
+    ),
+    "pare": Published(read_pare, _holds("landmarks.npy", "bboxes.npy", "mapping.txt"), {"train": 10, "test": 16}),
+    "artface": Published(read_artface, _holds("**/*.pts", "**/*.png"), {"train": 112, "test": 48}),
+}

@@ -1,0 +1,170 @@
+"""Predictions against labels: the numbers of `mdmd evaluate` and of a run's held-out faces. numpy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdmd.data.records import GROUPS, Annotation, DataError, Definition, Prediction, Sample, normalizing_distance
+from mdmd.evaluation import metrics
+from mdmd.evaluation.calibration import radii_of
+from mdmd.evaluation.error_law import RadialLaw
+
+#: A point is wrong when it is off by more than this share of the normaliser.
+WRONG = 0.10
+
+#: Flags are expected to catch this share of the wrong points ...
+RECALL = 0.8
+#: ... with a threshold within these bounds: a point more likely wrong than right is always flagged, and nobody is sent
+#: to look at points of which one in twenty is wrong.
+THRESHOLDS = (0.05, 0.5)
+
+
+@dataclass(frozen=True)
+class FlagRule:
+    """A point is flagged when the probability that it is off by more than `tolerance` (a share of the
+    normaliser) exceeds `threshold`; None: see `threshold_for`."""
+
+    tolerance: float = WRONG
+    threshold: float | None = None
+
+    def threshold_for(self, p_off: np.ndarray) -> float:
+        """The threshold for faces whose points have these probabilities (in any shape).
+
+        Where none is given, the highest whose flags are expected to hold RECALL of the wrong points, within
+        THRESHOLDS. Calibrated probabilities add up to the expected number of wrong points, so no label is asked, and
+        the promise is about these very faces.
+        """
+        if self.threshold is not None:
+            return self.threshold
+        falling = np.sort(p_off, axis=None)[::-1]
+        expected = np.cumsum(falling)
+        if not len(falling) or expected[-1] <= 0:
+            return THRESHOLDS[-1]
+        last = falling[np.argmax(expected >= RECALL * expected[-1])]
+        return float(np.clip(np.nextafter(last, 0), *THRESHOLDS))
+
+
+def probabilities_off(
+    definition: Definition, prediction: Prediction, sample: Sample, tolerance: float, law: RadialLaw
+) -> np.ndarray:
+    """Probability (N,) that each predicted point is off by more than `tolerance` of the face's normaliser.
+
+    The normaliser is measured on the prediction itself, as it must be where nobody has labeled.
+    """
+    distance = normalizing_distance(definition, prediction.points, sample.box)
+    return metrics.probability_off(prediction.covariance, np.full(len(prediction.points), tolerance * distance), law)
+
+
+def counterparts(wanted: Definition, found: Definition) -> list[int]:
+    """For each landmark of `wanted`, the one of `found` that is the same: by name where both have the same names, else
+    by place.
+
+    DataError where their numbers differ, where a name that both have stands at two places, or where two landmarks at
+    one place are of different groups or have their mirror partners at different places.
+    """
+    names, others = wanted.landmarks, found.landmarks
+    if set(names) == set(others):
+        return [others.index(name) for name in names]
+    if len(names) != len(others):
+        raise DataError(f"{len(names)} landmarks for {len(others)}")
+    apart = [
+        f"{name!r} for {other!r}"
+        for k, (name, other) in enumerate(zip(names, others, strict=True))
+        if (wanted.groups[k], wanted.mirror[k]) != (found.groups[k], found.mirror[k])
+        or (name != other and (name in others or other in names))
+    ]
+    if apart:
+        raise DataError(f"it has other landmarks, {', '.join(apart[:3])}{', ...' if len(apart) > 3 else ''}")
+    return list(range(len(names)))
+
+
+def errors_of(definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> metrics.Array:
+    """Errors (B, N) of predicted points in shares of the normalising distance; NaN where a point has no label.
+
+    All `samples` must be labeled; the labels say what the normalising distance is.
+    """
+    points = np.stack([p.points for p in predictions])
+    truth = np.stack([_labels(s).points for s in samples])
+    labeled = np.stack([_labels(s).labeled for s in samples])
+    return metrics.point_errors(points, truth, labeled, distances_of(definition, samples))
+
+
+def distances_of(definition: Definition, samples: Sequence[Sample]) -> metrics.Array:
+    """The normalising distance (B,) of each face in pixels, measured on its labels. All `samples` must be labeled."""
+    labels = [(_labels(s), s.box) for s in samples]
+    places = [(np.where(own.labeled[:, None], own.points, np.nan), box) for own, box in labels]
+    return np.array([normalizing_distance(definition, points, box) for points, box in places])
+
+
+def evaluate(
+    definition: Definition,
+    predictions: Sequence[Prediction],
+    samples: Sequence[Sample],
+    rule: FlagRule,
+    law: RadialLaw,
+) -> dict[str, float]:
+    """Metrics over the labeled points of `samples`, which must all be labeled.
+
+    `predictions` carry calibrated covariances, `law` is their radial law.
+    `nme`, `fr10`, `auc10` in percent, with `nme_low` and `nme_high` the 95 % bootstrap interval over faces;
+    `coverage50`, `coverage90`, `auroc_wrong`, `flag_recall` (share of wrong points that are flagged) and `flag_rate`
+    (share of all points) as shares; `coverage90_<group>` for each semantic group of the definition; `nll` a point in
+    shares of the normaliser; `ause` of the predicted standard deviation; `n` faces. A share of nothing is NaN.
+    """
+    labeled = np.stack([_labels(s).labeled for s in samples])
+    covariance = np.stack([p.covariance for p in predictions])
+    distance = distances_of(definition, samples)
+    errors = errors_of(definition, predictions, samples)
+    nme = metrics.face_nme(errors)
+    radii = radii_of(predictions, [_labels(s) for s in samples])
+    nll = metrics.negative_log_likelihood(radii, covariance, distance, law)[labeled]
+    wrong = errors[labeled] > WRONG
+    paired = list(zip(predictions, samples, strict=True))
+    off_far = np.stack([probabilities_off(definition, p, s, WRONG, law) for p, s in paired])[labeled]
+    off = np.stack([probabilities_off(definition, p, s, rule.tolerance, law) for p, s in paired])
+    flagged = (off > rule.threshold_for(off))[labeled]
+    low, high = metrics.bootstrap_interval(nme)
+    return {
+        "nme": 100 * float(nme.mean()),
+        "nme_low": 100 * low,
+        "nme_high": 100 * high,
+        "fr10": 100 * metrics.failure_rate(nme),
+        "auc10": 100 * metrics.area_under_curve(nme),
+        "coverage50": metrics.coverage(radii, 0.5, law),
+        "coverage90": metrics.coverage(radii, 0.9, law),
+        **{
+            f"coverage90_{GROUPS[group]}": metrics.coverage(radii[:, list(members)], 0.9, law)
+            for group, members in enumerate(definition.members)
+            if members
+        },
+        "nll": float(nll.mean()) if len(nll) else float("nan"),
+        "ause": metrics.ause(errors[labeled], _doubt(definition, predictions, samples)[labeled]),
+        "auroc_wrong": metrics.auroc(off_far, wrong),
+        "flag_recall": float(flagged[wrong].mean()) if wrong.any() else float("nan"),
+        "flag_rate": float(flagged.mean()),
+        "n": len(samples),
+    }
+
+
+def plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """For JSON: rounded, and None where a share of nothing is not a number."""
+    return {k: None if math.isnan(v) else round(v, 4) for k, v in numbers.items()}
+
+
+def _doubt(definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> np.ndarray:
+    """Predicted root mean square errors (B, N), as shares of the normaliser measured on the predictions."""
+    rows = [
+        np.sqrt(np.trace(p.covariance, axis1=-2, axis2=-1)) / normalizing_distance(definition, p.points, s.box)
+        for p, s in zip(predictions, samples, strict=True)
+    ]
+    return np.stack(rows)
+
+
+def _labels(sample: Sample) -> Annotation:
+    if sample.annotation is None:
+        raise DataError(f"{sample.file_name}: this face has no labels to evaluate against")
+    return sample.annotation

@@ -1,0 +1,268 @@
+"""Run a table: train what is missing, then measure. `mdmd/experiments/report.py` shows what there is.
+
+One run is one folder OUT/<training>/<seed>, made by the public command line in a process of its own. What is finished
+there is read, not run again; what was broken off is run by the same command again, which goes on where it can.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from mdmd.data.records import DataError
+from mdmd.experiments.tables import WHOLE, Row, Table, Training
+from mdmd.files import write_json
+from mdmd.training.schedule import Budget
+
+#: Runs one `mdmd` command, given as its words, and returns its exit code.
+Launch = Callable[[Sequence[str]], int]
+State = Literal["done", "broken off", "to do", "other", "no data"]
+
+#: Beside the files that a training leaves: what was asked of it, how long it has taken, whether it is trained.
+RECORD = "experiment.json"
+
+
+def launch_process(words: Sequence[str]) -> int:
+    """One `mdmd` command as a process of its own. Weights are those that it names, never the environment's."""
+    command = [sys.executable, "-m", "mdmd.cli.main", *words]
+    environment = {name: value for name, value in os.environ.items() if name != "MDMD_WEIGHTS"}
+    return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
+
+
+def find(name: str, root: Path, added: Collection[str]) -> str | None:
+    """What `--target` and `--source` take for the set `name`: ROOT/name/annotations.json, or the name of an added set;
+    None when it is neither."""
+    file = root / name / "annotations.json"
+    if file.is_file():
+        return str(file)
+    return name if name in added else None
+
+
+def how_to_add(name: str, root: Path) -> str:
+    """What a user can do about a set that `find` does not find."""
+    there = root / name
+    place = there if there.is_dir() else "FOLDER"
+    return f"{name}: put a COCO file at {there / 'annotations.json'}, or `mdmd sources add {place} --name {name}`"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with one seed, in `folder`."""
+
+    training: Training
+    seed: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.training.name}/{self.seed}"
+
+    @property
+    def is_base(self) -> bool:
+        return self.training.mode == "base"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """`choices`, `seconds` of all attempts and whether it is `trained`; empty before the first attempt."""
+        return read_json(self.folder / RECORD) or {}
+
+    @property
+    def seconds(self) -> float:
+        return float(self.record.get("seconds", 0.0))
+
+    def measurement(self, row: Row, subset: str) -> Path:
+        """Where the numbers of a part of the test split are kept."""
+        words = [word for word in (subset, row.normalizer) if word not in (WHOLE, "definition")]
+        return self.folder / ("-".join(["test", *words]) + ".json")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table and how it is run: data under `root` or among the `added` names, runs under `out`, so many seeds, a
+    budget for every adaptation and one for every base, the encoder's `weights`, `settings` for all rows, and only the
+    rows whose training's name matches one of the patterns `only`, if there are any."""
+
+    table: Table
+    root: Path
+    out: Path
+    seeds: int
+    budget: Budget
+    base_budget: Budget
+    weights: str | None = None
+    settings: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    added: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise DataError(f"--seeds is {self.seeds}, wanted at least 1")
+        names = dict.fromkeys(row.training.name for row in self.table.rows)
+        for pattern in self.only:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise DataError(f"--only {pattern} matches no run; there are: {', '.join(names)}")
+
+    # What there is to run
+
+    def rows(self) -> list[Row]:
+        """A row for each base that is started from, then the table's own."""
+        own = [r for r in self.table.rows if not self.only or any(fnmatchcase(r.training.name, p) for p in self.only)]
+        bases = dict.fromkeys(base for row in own if (base := row.training.base) is not None)
+        return [*(Row(f"base: {' and '.join(base.data)}, {base.preset}", base) for base in bases), *own]
+
+    def runs(self) -> list[Run]:
+        """Bases first, with one seed; then every training with the first seed, with the second, and so on, so that a
+        table that is broken off is a whole one with fewer seeds."""
+        trainings = dict.fromkeys(row.training for row in self.rows())
+        bases = [self.run(training, 0) for training in trainings if training.mode == "base"]
+        return bases + [self.run(t, seed) for seed in range(self.seeds) for t in trainings if t.mode != "base"]
+
+    def run(self, training: Training, seed: int) -> Run:
+        """The run of that training and seed."""
+        return Run(training, seed, self.out / training.name / str(seed))
+
+    def missing(self, training: Training) -> list[str]:
+        """Names of the sets that the training needs and that are not found."""
+        return [name for name in training.data if find(name, self.root, self.added) is None]
+
+    # How far it is
+
+    def budget_of(self, run: Run) -> Budget:
+        """How long the run may train."""
+        return self.base_budget if run.is_base else self.budget
+
+    def choices(self, run: Run) -> dict[str, Any]:
+        """Everything that was chosen about a run, as JSON: runs with other choices do not belong into one table."""
+        chosen = {
+            "training": asdict(run.training),
+            "seed": run.seed,
+            "budget": asdict(self.budget_of(run)),
+            "base_budget": None if run.training.base is None else asdict(self.base_budget),
+            "weights": None if self.weights is None else Path(self.weights).name,
+            "settings": self.settings,
+        }
+        return json.loads(json.dumps(chosen))
+
+    def state(self, run: Run) -> State:
+        """How far the run is; "other" when its folder holds one with other choices."""
+        record = run.record
+        if record and record.get("choices") != self.choices(run):
+            return "other"
+        if record.get("trained") and all(file.is_file() for file in self.measurements(run)):
+            return "done"
+        if self.missing(run.training):
+            return "no data"
+        return "broken off" if record else "to do"
+
+    def measurements(self, run: Run) -> dict[Path, list[str]]:
+        """The files with the numbers that the table needs of a run, and the options of `mdmd evaluate` for each."""
+        found: dict[Path, list[str]] = {}
+        for row in self.rows():
+            for subset in row.subsets if row.training == run.training else ():
+                options = ["--subset", subset] if subset != WHOLE else []
+                options += ["--normalizer", row.normalizer] if row.normalizer != "definition" else []
+                found[run.measurement(row, subset)] = options
+        return found
+
+    def finished(self, training: Training) -> list[Run]:
+        """Runs of this training that are done, of whatever seed."""
+        folders = (self.out / training.name).glob(f"*/{RECORD}")
+        runs = [self.run(training, int(f.parent.name)) for f in folders if f.parent.name.isdecimal()]
+        return sorted((run for run in runs if self.state(run) == "done"), key=lambda run: run.seed)
+
+    # Running
+
+    def command(self, run: Run) -> list[str]:
+        """The words of the `mdmd` command that trains the run."""
+        training = run.training
+        target, *sources = (str(find(name, self.root, self.added)) for name in training.data)
+        if run.is_base:
+            words = ["train", *(word for data in (target, *sources) for word in ("--data", data))]
+        else:
+            beside = sources if training.mode == "mdmd" else []
+            words = ["adapt", "--target", target, *(word for data in beside for word in ("--source", data))]
+        if training.base is not None:
+            words += ["--from", str(self.run(training.base, 0).folder)]
+        if training.faces is not None:
+            words += ["--train-faces", str(training.faces)]
+        words += ["--preset", training.preset]
+        if training.encoder is not None:
+            words += ["--encoder", training.encoder]
+        for setting in (*training.settings, *self.settings):
+            words += ["--set", setting]
+        weights = {"given": self.weights, "own": None, "none": "none"}[training.weights]
+        if weights is not None:
+            words += ["--weights", weights]
+        budget = self.budget_of(run)
+        words += ["--steps", str(budget.steps)] if budget.steps is not None else ["--minutes", f"{budget.minutes:g}"]
+        return [*words, "--seed", str(run.seed), "--quiet", "--out", str(run.folder)]
+
+    def execute(self, launch: Launch, say: Callable[[str], None]) -> None:
+        """Train and measure what is not done and has its data. Raises DataError for a run that was made with other
+        choices, for one that fails, and when no run has its data."""
+        runs = self.runs()
+        states = {run: self.state(run) for run in runs}
+        for run in (run for run in runs if states[run] == "other"):
+            raise DataError(f"{run.folder} holds a run with another budget, weights or settings; choose another --out")
+        if all(state == "no data" for state in states.values()):
+            raise DataError("no run has its data; " + "; ".join(self.wanted()))
+        for number, run in enumerate(runs, start=1):
+            if states[run] in ("done", "no data"):
+                continue
+            self._train(run, launch)
+            self._measure(run, launch)
+            nme = ", ".join(f"{read_json(file)['nme']:.2f} %" for file in self.measurements(run))
+            say(f"[{number}/{len(runs)}] {run.name}: NME {nme} after {run.seconds / 60:.1f} minutes")
+
+    def wanted(self) -> list[str]:
+        """A line for each set that is missing, with how to add it."""
+        names = dict.fromkeys(name for run in self.runs() for name in self.missing(run.training))
+        return [how_to_add(name, self.root) for name in names]
+
+    def _train(self, run: Run, launch: Launch) -> None:
+        record = run.record or {"choices": self.choices(run), "seconds": 0.0, "trained": False}
+        if record["trained"]:
+            return
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.folder / RECORD, record)
+        began, before = time.monotonic(), record["seconds"]
+        try:
+            check(launch(self.command(run)), run)
+            record["trained"] = True
+        finally:
+            record["seconds"] = round(before + time.monotonic() - began, 1)
+            write_json(run.folder / RECORD, record)
+
+    def _measure(self, run: Run, launch: Launch) -> None:
+        data = str(find(run.training.target, self.root, self.added))
+        for file, options in self.measurements(run).items():
+            if not file.is_file():
+                check(launch(["evaluate", str(run.folder), "--data", data, *options, "--json", str(file)]), run)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON at `path`, None where there is no file. DataError when it is not JSON."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"a JSON {type(found).__name__}, wanted an object")
+        return found
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DataError(f"{path} is not readable as JSON: {error}; delete its folder to run it again") from None
+
+
+def check(code: int, run: Run) -> None:
+    """Raises for a command that did not end well: KeyboardInterrupt for an interrupted one, else DataError."""
+    if code in (130, -2):
+        raise KeyboardInterrupt
+    if code != 0:
+        raise DataError(f"the run in {run.folder} ended with code {code}; the same command goes on from here")

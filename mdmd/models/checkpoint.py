@@ -1,0 +1,125 @@
+"""A checkpoint is a folder: model.safetensors and model.json. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mdmd.config import ModelConfig, from_json, to_json
+from mdmd.data.records import DataError, Definition
+from mdmd.evaluation.calibration import Calibration
+from mdmd.files import replace_file, write_json
+from mdmd.models.landmark_model import MDMD, build
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+#: What model.json always has.
+RECORD = frozenset(("format", "target", "model", "heads", "history"))
+
+
+@dataclass
+class Checkpoint:
+    """A model and what prediction must know of it.
+
+    `target` is the head that is meant when none is named. `calibrations[head]` says how its covariances are to be
+    read (fitted on held-out faces; absent where there were none: see `calibration`). `history` says how it came to be:
+    preset, sets, face counts, weights.
+    """
+
+    model: MDMD
+    target: str
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
+
+    def calibration(self, head: str) -> Calibration:
+        """Of `head`; one that changes nothing where no faces were held out."""
+        return self.calibrations.get(head, Calibration())
+
+    def add_head(self, name: str, definition: Definition) -> None:
+        """A new head of the model; one of that name keeps what it has learned as the `earlier` one."""
+        if name in self.model.definitions:
+            self.model.rename_head(name, earlier(name))
+        self.model.add_head(name, definition)
+        self.calibrations.pop(name, None)
+
+    def save(self, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
+        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there.
+
+        With `dtype` float16 the file is half as large; `load` makes float32 of it again.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(folder / WEIGHTS, {k: v.to(dtype) for k, v in self.model.state_dict().items()}, {})
+        record = {
+            "format": FORMAT,
+            "target": self.target,
+            "model": to_json(self.model.config),
+            "heads": {name: d.to_category() for name, d in self.model.definitions.items()},
+            "calibrations": {head: made.to_json() for head, made in self.calibrations.items()},
+            "history": self.history,
+        }
+        write_json(folder / "model.json", record)
+
+
+def earlier(name: str) -> str:
+    """What the head `name` of a base is called while a new head of that name begins from it."""
+    return f"{name} (earlier)"
+
+
+def load(folder: Path) -> Checkpoint:
+    """The checkpoint in `folder`; DataError says what is missing or broken."""
+    if not (folder / "model.json").is_file():
+        raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
+    try:
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not record.keys() >= RECORD:
+            raise DataError(
+                f"{folder / 'model.json'} does not describe a model; wanted the keys {', '.join(sorted(RECORD))}"
+            )
+        state = load_file(folder / WEIGHTS)
+    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        raise DataError(f"the model in {folder} is not readable: {error}") from None
+    if record.get("format") != FORMAT:
+        raise DataError(f"the model in {folder} has format {record.get('format')!r}; this version reads {FORMAT}")
+    config = from_json(ModelConfig, record["model"], where=folder / "model.json")
+    definitions = {name: Definition.from_category(c, where=f"head {name}") for name, c in record["heads"].items()}
+    model = build(config, definitions)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"model.safetensors in {folder} does not fit its model.json: {error}") from None
+    try:
+        calibrations = _calibrations(record)
+    except TypeError as error:
+        raise DataError(f"{folder / 'model.json'}: {error}: written by another version?") from None
+    return Checkpoint(model, record["target"], calibrations, dict(record["history"]))
+
+
+def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:
+    if "calibrations" not in record:  # a model.json from when there was one number, the scale
+        return {head: Calibration(scale) for head, scale in record["scales"].items()}
+    return {head: Calibration(**made) for head, made in record["calibrations"].items()}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file beside `path`, then put it in its place at once; OSError where the disk is full."""
+
+    def write(partial: Path) -> None:
+        try:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, partial, dict(metadata))
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+
+    replace_file(path, write)

@@ -1,0 +1,287 @@
+"""timm backbones behind one call: pictures in, tokens out."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants
+import timm
+import timm.data.config
+import torch
+from huggingface_hub import try_to_load_from_cache
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers.patch_embed import PatchEmbed
+from timm.models import group_parameters
+from torch import Tensor, nn
+
+from mdmd.data.records import DataError
+from mdmd.models.stems import RESNET, StemName, make_stem, transformer_size
+
+Warn = Callable[[str], None]
+
+#: What timm resamples when the pictures have another size.
+RESAMPLED = ("pos_embed",)
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+#: The paper's D: what maps with more channels are projected to.
+PAPER_CHANNELS = 768
+#: Parameters that start from random numbers whatever weights there are, by stem.
+FRESH: Mapping[StemName, tuple[str, ...]] = {
+    "patch": (),
+    "early_convolutions": ("patch_embed.",),
+    "resnet50": ("patch_embed.proj.",),
+}
+LAST_NORMS = ("norm.", "fc_norm.")
+
+
+class Encoder(nn.Module):
+    """A timm network without its classifier. Normalises with the backbone's own mean and standard deviation.
+
+    - A vision transformer gives its tokens. `stem` replaces its patch embedding (Table 9 of the paper): by
+      `early_convolutions` (Xiao et al. 2021), or by a whole `resnet50`, whose last map the transformer then reads.
+      "ResNet-50 + ViT" is that one: 24 M and 86 M parameters are the table's 110 M, which timm's hybrids
+      (`vit_base_r50_s16_224`, 98 M, without the last stage) are not. The hybrids are transformers like any other here.
+    - A convolutional network (`resnet50`) gives the cells of its last map, 49 at 224 pixels, projected to the paper's
+      768 channels (or its own, if fewer), with a learned position for each cell, which a transformer's tokens have.
+      Its batch statistics are those of one set at a time, as every batch is: Table 9 trains on one set.
+
+    `channels` is the width C, `prefix` the number of tokens before the grid (class and register tokens), `grid` its
+    rows and columns.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, image_size: int, stem: StemName = "patch", depth: int | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self.stem: StemName = stem
+        self.backbone: Any = make_backbone(name, image_size, depth=depth)
+        self.backbone_size = image_size
+        data = timm.data.config.resolve_model_data_config(self.backbone)
+        self.project: nn.Linear | None = None
+        self.position: nn.Parameter | None = None
+        if hasattr(self.backbone, "num_prefix_tokens"):
+            if stem != "patch":
+                data = self._replace_stem(image_size, depth) or data
+            self.channels = int(self.backbone.num_features)
+            self.prefix = int(self.backbone.num_prefix_tokens)
+            rows, columns = self.backbone.patch_embed.grid_size
+        elif stem != "patch":
+            raise DataError(f"encoder {name!r} is no vision transformer: the stem {stem!r} has nothing to stand before")
+        else:
+            width, rows, columns = map_shape(name, self.backbone, image_size)
+            self.channels, self.prefix = min(width, PAPER_CHANNELS), 0
+            self.project = nn.Linear(width, self.channels)
+            self.position = nn.Parameter(0.02 * torch.randn(rows * columns, self.channels))
+        self.grid = (int(rows), int(columns))
+        layers: Any = group_parameters(self.backbone, self.backbone.group_matcher(coarse=True), reverse=True)
+        self._layers: dict[str, int] = {n: k for n, k in layers.items() if not n.startswith(LAST_NORMS)}
+        self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
+
+    def _replace_stem(self, image_size: int, depth: int | None) -> dict[str, Any] | None:
+        """Put the stem in place; returns how the stem's own pictures are normalised, None where it has no say."""
+        if not isinstance(self.backbone.patch_embed, PatchEmbed):
+            raise DataError(f"encoder {self.name!r} has convolutions of its own: no stem {self.stem!r} for it")
+        self.backbone_size = transformer_size(self.stem, image_size, int(self.backbone.patch_embed.patch_size[0]))
+        self.backbone = make_backbone(self.name, self.backbone_size, depth=depth)
+        made = make_stem(self.stem, self.backbone.patch_embed, int(self.backbone.num_features))
+        self.backbone.patch_embed = made
+        return timm.data.config.resolve_model_data_config(made.layers) if self.stem == "resnet50" else None
+
+    def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T C"]:
+        """Tokens, prefix first, of pictures with values from 0 to 1."""
+        choose_attention(self.backbone, images.device)
+        found = self.backbone.forward_features((images - self.mean) / self.std)
+        if self.project is None:
+            return found
+        return self.project(found.flatten(2).transpose(1, 2)) + self.position
+
+    def grid_features(self, tokens: Float[Tensor, "B T C"]) -> Float[Tensor, "B C R K"]:
+        """The patch tokens laid out as they lie on the picture."""
+        rows, columns = self.grid
+        return tokens[:, self.prefix :].transpose(1, 2).unflatten(2, (rows, columns))
+
+    def depth_of(self, parameter: str) -> int:
+        """0 for the patch embedding, k + 1 for block (or stage) k, `depth` for what lies behind the last one and for
+        what no pretrained weights exist for; for layer-wise learning rates."""
+        name = parameter.removeprefix("backbone.")
+        return self.depth if name.startswith(FRESH[self.stem]) else self._layers.get(name, self.depth)
+
+    @property
+    def depth(self) -> int:
+        """The largest value of `depth_of`."""
+        return 1 + max(self._layers.values())
+
+    def take(self, state: Mapping[str, Tensor]) -> None:
+        """Use the weights of a plain backbone (the one `make_backbone` makes), all but those of a replaced stem."""
+        ours = {n: v for n, v in state.items() if self.stem == "patch" or not n.startswith("patch_embed.")}
+        wanted = self.backbone.state_dict()  # of a backbone with fewer blocks the upper ones are not
+        self.backbone.load_state_dict({n: v for n, v in ours.items() if n in wanted}, strict=self.stem == "patch")
+
+
+def choose_attention(network: nn.Module, device: torch.device) -> None:
+    """Plain attention in timm's blocks where PyTorch's fused one is slower (DECISIONS.md): on a CPU in bfloat16."""
+    fused = device.type != "cpu" or not torch.is_autocast_enabled("cpu")
+    modules: Iterator[Any] = network.modules()
+    for module in modules:
+        if getattr(module, "fused_attn", fused) != fused:
+            module.fused_attn = fused
+
+
+def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained: bool = False) -> Any:
+    """timm's network `name` for pictures of `size` pixels, without classifier; DataError where that cannot be.
+
+    `depth` is how many blocks a transformer has; None: all of them.
+    """
+    keywords: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
+    if depth is not None:
+        keywords["depth"] = depth
+    try:
+        try:
+            network = timm.create_model(name, img_size=size, **keywords)
+        except TypeError:  # convolutional networks take pictures of any size and know no such argument
+            return timm.create_model(name, **keywords)
+    except (ValueError, TypeError, AssertionError, RuntimeError) as error:
+        if pretrained:
+            raise
+        raise DataError(f"encoder {name!r} cannot be made at {size} pixels: {error}") from None
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
+    if patch and any(size % side for side in patch):
+        raise DataError(f"encoder {name!r} reads patches of {max(patch)} pixels, of which {size} is no multiple")
+    return network
+
+
+@torch.no_grad()
+def map_shape(name: str, backbone: Any, size: int) -> tuple[int, int, int]:
+    """Channels, rows and columns of a convolutional network's last map; DataError where it gives no such map."""
+    training = backbone.training
+    try:
+        shape = tuple(backbone.eval().forward_features(torch.zeros(1, 3, size, size)).shape)
+    except (RuntimeError, AssertionError) as error:
+        raise DataError(f"encoder {name!r} cannot read pictures of {size} pixels: {error}") from None
+    backbone.train(training)
+    if len(shape) != 4 or shape[1] != backbone.num_features:
+        raise DataError(f"encoder {name!r} is neither a vision transformer nor a convolutional network")
+    return shape[1], shape[2], shape[3]
+
+
+class WeightsError(DataError):
+    """A file of weights that is missing, unreadable or of another network."""
+
+    kind = "weights"
+
+
+def load_weights(encoder: Encoder, path: Path, warn: Warn) -> None:
+    """Put a safetensors file of the backbone's architecture into `encoder`; WeightsError when it does not fit.
+
+    Positional embeddings of another picture size are resampled by timm. `warn` hears what the file cannot fill.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a safetensors file: {error}") from None
+    backbone = make_backbone(encoder.name, encoder.backbone_size)
+    wanted = {name: tuple(value.shape) for name, value in backbone.state_dict().items()}
+    missing = sorted(set(wanted) - set(state))
+    if missing:
+        raise WeightsError(
+            f"{path.name} holds another architecture: {len(missing)} of {len(wanted)} tensors wanted are not in it "
+            f"({missing[0]} is the first)"
+        )
+    _check_shapes(path, state, {n: s for n, s in wanted.items() if n not in RESAMPLED})
+    resample = getattr(sys.modules[type(backbone).__module__], "checkpoint_filter_fn", None)
+    if resample is not None:
+        state = resample(state, backbone)
+    _check_shapes(path, state, wanted)
+    encoder.take({name: state[name] for name in wanted})
+    if encoder.stem != "patch":
+        warn(f"{path.name} fills the transformer; the stem {encoder.stem!r} before it starts from random numbers")
+
+
+def _check_shapes(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in wanted.items():
+        found = tuple(state[name].shape)
+        if found != shape:
+            raise WeightsError(f"{path.name} holds another architecture: {name} is {found}, wanted {shape}")
+
+
+def load_pretrained(encoder: Encoder, warn: Warn) -> str | None:
+    """Fetch timm's own weights of `encoder` (cached; shows progress) into it, and say what was loaded.
+
+    Where the hub cannot be reached, or the model has no weights, warns in one sentence and returns None.
+    """
+    name = encoder.name
+    if not _has_pretrained(name):
+        warn(
+            f"timm has no pretrained weights for {name}: the encoder starts from random numbers and learns more slowly"
+        )
+        return None
+    reason = _fetch(name, encoder.backbone_size, encoder.take)
+    if reason is None:
+        return f"hub:{name}" + _fetch_stem(encoder, warn)
+    warn(
+        f"the pretrained weights of {name} could not be fetched ({reason}): the encoder starts from random "
+        "numbers, needs far more labels and is less accurate; name a weights file where you have one"
+    )
+    return None
+
+
+def _fetch_stem(encoder: Encoder, warn: Warn) -> str:
+    """Load what there is for a replaced stem; what that was, to add to the backbone's name."""
+    if encoder.stem == "patch":
+        return ""
+    reason = "there are none"
+    if encoder.stem == "resnet50":
+        reason = _fetch(RESNET, encoder.backbone_size, encoder.backbone.patch_embed.layers.load_state_dict)
+    if reason is None:
+        return f" + hub:{RESNET}"
+    warn(f"no pretrained weights for the stem {encoder.stem!r} ({reason}): it starts from random numbers")
+    return ""
+
+
+def why_no_pretrained(name: str) -> str | None:
+    """Why there is no use in asking for timm's weights of `name`, found out in seconds; None: ask."""
+    return _why_no_hub(name) if _has_pretrained(name) else "timm has none"
+
+
+def _has_pretrained(name: str) -> bool:
+    return bool(timm.models.get_pretrained_cfg(name)) and timm.is_model_pretrained(name)
+
+
+def _fetch(name: str, size: int, take: Callable[[Mapping[str, Tensor]], object]) -> str | None:
+    """Give timm's weights of `name` to `take`; why that failed, or None."""
+    reason = _why_no_hub(name)
+    if reason is not None:
+        return reason
+    try:
+        take(make_backbone(name, size, pretrained=True).state_dict())
+    except (OSError, RuntimeError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return None
+
+
+def _why_no_hub(name: str) -> str | None:
+    """Why asking the hub is hopeless, at once: its own client tries for most of a minute. None: ask it."""
+    known = timm.models.get_pretrained_cfg(name)
+    repository = known.hf_hub_id if known is not None else None
+    if repository and any(isinstance(try_to_load_from_cache(repository, f), str) for f in HUB_FILES):
+        return None
+    hub = urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT)
+    if urllib.request.getproxies() or hub.hostname is None:
+        return None
+    try:
+        socket.create_connection((hub.hostname, hub.port or 443), timeout=5).close()
+    except OSError as error:
+        return f"no connection to {hub.hostname}: {error.strerror or error}"
+    return None

@@ -1,0 +1,155 @@
+"""The network: encoder, group decoder, one head a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mdmd.config import ModelConfig
+from mdmd.data.records import DataError, Definition
+from mdmd.models.decoder import GroupDecoder, learned_queries
+from mdmd.models.encoder import Encoder
+from mdmd.models.groups import grouped
+from mdmd.models.heads import HeatmapHead, RegressionHead
+from mdmd.models.pixel_decoder import PixelPath
+
+
+@dataclass(frozen=True, eq=False)
+class Laplacian:
+    """A distribution for each landmark, in crop units (0 to 1 across the crop).
+
+    `mean` (B, N, 2); `factor` (B, N, 3) is (a, b, c) of the Cholesky factor [[a, 0], [b, c]];
+    `logits` (B, N, H, W) are the heatmap's, or None for a regression head.
+    """
+
+    mean: Float[Tensor, "B N 2"]
+    factor: Float[Tensor, "B N 3"]
+    logits: Float[Tensor, "B N H W"] | None = None
+
+
+class MDMD(nn.Module):
+    """Shared encoder and decoder with a head for every set of faces, found by the set's name.
+
+    A head reads one token for each group of landmarks (`config.tokens` "group", the paper), one for each landmark of
+    its definition ("landmark", Table 5), or for each landmark the sum of its own token and its group's ("both", our
+    reading of the paper's future work: all attend together, groups carry what definitions share, landmarks their own
+    place). Landmark queries belong to a definition, so each head brings its own.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.encoder, config.image_size, config.stem, config.encoder_depth)
+        channels = self.encoder.channels
+        heads = config.decoder_heads or max(1, channels // 64)
+        if channels % heads:
+            raise DataError(f"{heads} decoder heads do not divide the encoder's {channels} channels")
+        self.decoder = GroupDecoder(
+            channels,
+            groups=0 if config.tokens == "landmark" else config.groups,
+            depth=config.decoder_depth,
+            heads=heads,
+            feedforward_residual=config.feedforward_residual,
+            activation=config.activation,
+        )
+        self.pixels = PixelPath(channels, config.pixel_channels) if config.head == "heatmap" else None
+        self.definitions: dict[str, Definition] = {}
+        self.heads = nn.ModuleList()
+        self.landmark_queries = nn.ModuleList()
+
+    def add_head(self, name: str, definition: Definition) -> None:
+        """A head for the set `name`, in place of one of that name."""
+        channels, config = self.encoder.channels, self.config
+        count = len(definition.landmarks)
+        members = grouped(definition.members, config.groups)
+        if config.tokens != "group":
+            members = tuple((k,) for k in range(count))
+        if config.head == "heatmap":
+            head: nn.Module = HeatmapHead(
+                channels, members, pixel_channels=config.pixel_channels, floor=config.sigma_floor
+            )
+        else:
+            head = RegressionHead(channels, members, floor=config.sigma_floor)
+        self.definitions[name] = definition
+        _put(self.heads, self._position(name), head)
+        if config.tokens != "group":
+            _put(self.landmark_queries, self._position(name), learned_queries(count, channels))
+
+    def rename_head(self, old: str, new: str) -> None:
+        """Call a head by another name, which no other has."""
+        self.definitions = {new if name == old else name: d for name, d in self.definitions.items()}
+
+    def drop_head(self, name: str) -> None:
+        """Forget a head."""
+        position = self._position(name)
+        del self.heads[position]
+        if self.config.tokens != "group":
+            del self.landmark_queries[position]
+        del self.definitions[name]
+
+    @torch.no_grad()
+    def start_head(self, name: str, known: str, like: Sequence[int]) -> None:
+        """Begin head `name` as landmarks `like` of head `known`, which must be of the same groups (-1: as it is)."""
+        head: Any = self.head(name)
+        head.start_from(self.head(known), like)
+        if self.config.tokens != "group":
+            queries: Any = self.landmark_queries[self._position(name)]
+            others: Any = self.landmark_queries[self._position(known)]
+            for k, counterpart in enumerate(like):
+                if counterpart >= 0:
+                    queries.weight[k] = others.weight[counterpart]
+
+    def groups_of(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """The landmarks of head `name` in each of this model's groups, which equation 4 averages over."""
+        return grouped(self.definitions[name].members, self.config.groups)
+
+    def head_definition(self, name: str) -> Definition:
+        """The definition that head `name` speaks; DataError for a name there is no head for."""
+        if name not in self.definitions:
+            raise DataError(f"the model has no head {name!r}; it has: {', '.join(self.definitions)}")
+        return self.definitions[name]
+
+    def head(self, name: str) -> nn.Module:
+        """The head called `name`."""
+        return self.heads[self._position(name)]
+
+    def _position(self, name: str) -> int:
+        return list(self.definitions).index(name)
+
+    def forward(self, images: Float[Tensor, "B 3 S S"], head: str) -> Laplacian:
+        """Landmarks of head `head` on pictures with values from 0 to 1."""
+        tokens = self.encoder(images)
+        read = self._read(tokens, head)
+        pixels = self.pixels(images, self.encoder.grid_features(tokens)) if self.pixels is not None else None
+        return Laplacian(*self.head(head)(read, pixels))
+
+    def _read(self, tokens: Float[Tensor, "B T C"], name: str) -> Float[Tensor, "B R C"]:
+        """The tokens that head `name` reads."""
+        if self.config.tokens == "group":
+            return self.decoder(tokens)
+        found = self.decoder(tokens, self.landmark_queries[self._position(name)].weight)
+        if self.config.tokens == "landmark":
+            return found
+        groups, landmarks = found[:, : self.config.groups], found[:, self.config.groups :]
+        group_of = {k: g for g, members in enumerate(self.groups_of(name)) for k in members}
+        return landmarks + groups[:, [group_of[k] for k in range(landmarks.shape[1])]]
+
+
+def _put(modules: nn.ModuleList, position: int, module: nn.Module) -> None:
+    if position == len(modules):
+        modules.append(module)
+    else:
+        modules[position] = module
+
+
+def build(config: ModelConfig, definitions: Mapping[str, Definition]) -> MDMD:
+    """A model with fresh weights and a head for each definition."""
+    model = MDMD(config)
+    for name, definition in definitions.items():
+        model.add_head(name, definition)
+    return model

@@ -1,0 +1,39 @@
+"""A prediction of every face by a model that has not learned from it, where faces are too few to hold some out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mdmd.data.records import DataError, Prediction, Sample
+
+Predict = Callable[[Sequence[Sample]], Sequence[Prediction]]
+Learn = Callable[[Sequence[Sample]], Predict]
+
+
+def folds_of(samples: Sequence[Sample], folds: int, seed: int) -> list[list[int]]:
+    """Indices of `samples` in `folds` parts of about one size, chosen by `seed`, never splitting a group."""
+    groups = sorted({s.group for s in samples})
+    if not 2 <= folds <= len(groups):
+        raise DataError(f"found {folds} folds, wanted 2 to {len(groups)}: as many as there are groups of faces")
+    parts: list[list[int]] = [[] for _ in range(folds)]
+    members = {group: [k for k, s in enumerate(samples) if s.group == group] for group in groups}
+    shuffled = [groups[k] for k in np.random.default_rng(seed).permutation(len(groups))]
+    for group in sorted(shuffled, key=lambda g: -len(members[g])):
+        min(parts, key=len).extend(members[group])
+    return [sorted(part) for part in parts]
+
+
+def cross_fit(samples: Sequence[Sample], folds: int, learn: Learn, seed: int) -> list[Prediction]:
+    """A prediction for each of `samples`, in their order: each fold's by what `learn` made of the other folds.
+
+    What `learn` makes must be like the model that is to be calibrated: as long a training, or its standard deviations
+    stand in another proportion to its errors.
+    """
+    found: dict[int, Prediction] = {}
+    for part in folds_of(samples, folds, seed):
+        left_out = set(part)
+        predict = learn([s for k, s in enumerate(samples) if k not in left_out])
+        found.update(zip(part, predict([samples[k] for k in part]), strict=True))
+    return [found[k] for k in range(len(samples))]

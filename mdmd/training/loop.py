@@ -1,0 +1,140 @@
+"""The optimisation: batches in, averaged weights out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from mdmd.data.records import DataError
+from mdmd.loading.augment import WARPS
+from mdmd.loading.batches import Batch, FaceCache, ahead, batches_ahead
+from mdmd.models.landmark_model import MDMD
+from mdmd.training.label_counts import rarely_labeled
+from mdmd.training.plan import Plan
+from mdmd.training.resume import Progress, RunState
+from mdmd.training.run_log import RunLog
+from mdmd.training.sampling import Draw, draws, mixed
+from mdmd.training.schedule import Pace, learning_rate_factor
+from mdmd.training.step import Stepper, make_optimizer, moving_average, set_learning_rate
+from mdmd.training.validation import Watch
+
+EVALUATIONS = 10
+#: So many steps in a row without a finite loss and gradient end a run.
+PATIENCE = 20
+
+
+def fit(
+    model: MDMD,
+    caches: Sequence[FaceCache],
+    plan: Plan,
+    log: RunLog,
+    watch: Watch,
+    stage: str,
+    *,
+    frozen_blocks: int = 0,
+    target_share: float | None = None,
+    state: RunState | None = None,
+    began: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> MDMD:
+    """Optimise `model`, each batch from one set (see `order.draws` for `target_share`); returns the averaged weights.
+
+    The encoder's lowest `frozen_blocks` stay as they are; `stage` is what the log calls the run. Goes on where `state`
+    says that an earlier process was, and keeps it up to date. Ends early where `plan.stop` asks for it. `began`
+    is when the run began by `clock`, in seconds (default: now). Raises DataError when the loss stays
+    without a finite value.
+    """
+    config, processes = plan.train, plan.processes
+    model.train()
+    pace = Pace(clock())
+    began = clock() if began is None else began
+    optimizer = make_optimizer(model, config, frozen_blocks=frozen_blocks)
+    average = AveragedModel(model, avg_fn=moving_average(config.average_decay))
+    averaged = cast(MDMD, average.module)
+    take_step = Stepper(model, optimizer, config, processes, log.warn)
+    kept = state.restore(model, average, optimizer) if state is not None else None
+    progress = kept or Progress()
+    if kept is not None:
+        began -= kept.seconds
+        log.resume(stage, kept.step, kept.seconds)
+
+    rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=WARPS[config.augment].mirror > 0) for c in caches]
+    order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
+    share = plan.budget.share(progress.step, progress.seconds)
+
+    def made(draw: Draw) -> tuple[Draw, Batch]:
+        return draw, caches[draw.which].batch(draw.index, config.augment, draw.generator)
+
+    batches = ahead((partial(made, draw) for draw in order), depth=batches_ahead(processes.device))
+    told = -math.inf
+    while share < 1:
+        draw, batch = next(batches)
+        # What a network draws itself (dropout) is a function of seed and step too.
+        torch.manual_seed(mixed(plan.seed, 2, progress.step))
+        set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
+        value = take_step(batch, rare[draw.which], share)
+        progress.count(batch.name, value)
+        if math.isfinite(value):
+            average.update_parameters(model)
+        else:
+            log.warn(f"step {progress.step} on {batch.name}: loss or gradient was {value}, the step was skipped")
+        if progress.skipped >= PATIENCE:
+            if state is not None:
+                state.save(progress, model, average, optimizer)
+            raise DataError(
+                f"step {progress.step}: {PATIENCE} steps in a row without a finite loss and gradient; the training "
+                f"stops, the weights of its last good step are {f'kept in {state.keep.file}' if state else 'lost'}"
+            )
+
+        now = clock()
+        pace.step(now)
+        progress.seconds = now - began
+        due = plan.budget.share(progress.step, progress.seconds, closing=watch.closing)
+        stopping = due < 1 and plan.stop is not None and plan.stop.asked()
+        share = max(share, processes.agree(1.0 if stopping else due))
+        if now - told >= log.every or share >= 1:
+            told = now
+            left = plan.budget.steps_left(progress.step, progress.seconds, pace=pace.seconds, closing=watch.closing)
+            rate = max(group["lr"] for group in optimizer.param_groups)
+            _tell(log, stage, progress, config.batch_size, left, pace.seconds, watch.closing, rate)
+            if stopping and plan.stop is not None:
+                plan.stop.at = (progress.step, progress.step + left)
+                log.event("stopped", stage=stage, step=progress.step, of=progress.step + left)
+        if (progress.evaluations + 1) / EVALUATIONS <= share < 1:
+            progress.evaluations = int(share * EVALUATIONS)
+            watch.report(averaged, progress.step)
+        if state is not None:
+            state.offer(progress, model, average, optimizer)
+    batches.close()
+    watch.report(averaged, progress.step)
+    return averaged
+
+
+def _tell(
+    log: RunLog,
+    stage: str,
+    progress: Progress,
+    batch_size: int,
+    left: int,
+    seconds: float,
+    closing: float,
+    learning_rate: float,
+) -> None:
+    """Log a step: `left` more of them, `seconds` each, and `closing` seconds after the last."""
+    log.event(
+        "step",
+        stage=stage,
+        step=progress.step,
+        steps=progress.step + left,
+        loss=round(progress.loss, 5),
+        losses={name: round(loss, 5) for name, loss in progress.recent.items()},
+        images_per_second=round(batch_size / seconds, 1),
+        eta_seconds=round(left * seconds + closing, 1),
+        learning_rate=learning_rate,
+    )

@@ -1,0 +1,190 @@
+"""A starter of our own: the whole network learned from scratch on drawn faces and openly licensed photographs.
+
+Learning goes in rounds, each on newly drawn faces and with a schedule of its own that ends at a learning rate of zero
+(warm restarts, Loshchilov and Hutter 2017). So every round ends with a starter that can be used, a broken-off
+pretraining goes on at the round it was in, and the drawn faces never repeat and never fill the disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from mdmd.config import ModelConfig, TrainConfig
+from mdmd.data.coco import read_coco
+from mdmd.data.records import DataError, Dataset
+from mdmd.models.checkpoint import Checkpoint, load
+from mdmd.models.landmark_model import MDMD, build
+from mdmd.synthetic.datasets import write_source
+from mdmd.training.plan import Plan
+from mdmd.training.run_log import RunLog
+from mdmd.training.schedule import Budget
+from mdmd.training.train import train
+
+#: ViT-Tiny with 9 of its 12 blocks and one decoder block: 5.9 M parameters, which is what fits SIZE_LIMIT.
+STARTER_MODEL = ModelConfig(encoder="vit_tiny_patch16_224", encoder_depth=9, decoder_depth=1, image_size=160)
+STARTER_TRAIN = TrainConfig(
+    layer_decay=1.0, warmup_share=0.1, average_decay=0.998, batch_size=32, augment="drawn", heldout_share=0.05
+)
+#: Bytes that the shipped weights may take.
+SIZE_LIMIT = 12_000_000
+#: The name of the drawn faces' head; the tool's built-in source has it too.
+DRAWN = "drawn68"
+DRAWN_SIZE = 192
+#: Subsets of the 189-point set whose photographs are CC-BY 4.0 (Face Research Lab London, Canada); its 3DSK part
+#: is for educational use only and stays out.
+OPEN_SUBSETS = frozenset({"london", "canada"})
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How many faces are drawn for a round, at which size in pixels, by how many processes."""
+
+    faces: int = 4000
+    size: int = DRAWN_SIZE
+    workers: int = 1
+
+
+def open_photos(photos: Dataset) -> Dataset:
+    """The images of `photos` whose subset is openly licensed, or that name no subset; DataError where none is left."""
+    kept = tuple(s for s in photos.samples if s.extra.get("subset") is None or s.extra["subset"] in OPEN_SUBSETS)
+    if not kept:
+        found = ", ".join(sorted({str(s.extra.get("subset")) for s in photos.samples}))
+        raise DataError(
+            f"{photos.name}: no openly licensed photograph (subsets {', '.join(sorted(OPEN_SUBSETS))}); found {found}"
+        )
+    return replace(photos, samples=kept)
+
+
+def pretrain(
+    out: Path,
+    photos: Dataset | None,
+    plan: Plan,
+    log: RunLog,
+    *,
+    rounds: int,
+    drawing: Drawing,
+    config: ModelConfig = STARTER_MODEL,
+) -> Checkpoint:
+    """Learn for `rounds` rounds in all, `plan.budget` shared among them, the checkpoint of each kept in `out`/working.
+
+    Rounds that are there already are not learned again. Writes the starter to `out` (see `ship`) after every round, and
+    at once for the last round of an earlier process, which may have been killed before it could.
+    """
+    working = out / "working"
+    checkpoint = load(working) if (working / "model.json").is_file() else None
+    if checkpoint is not None and checkpoint.model.config != config:
+        raise DataError(f"{working} holds a network of another shape; choose another --out or remove it")
+    if checkpoint is not None:
+        _finish_round(checkpoint, out)
+    done = 0 if checkpoint is None else int(checkpoint.history["rounds"])
+    faces = 0 if checkpoint is None else int(checkpoint.history["drawn_faces"])
+    for k in range(done, rounds):
+        folder = _drawn_folder(out, k + 1)
+        file = folder / "annotations.json"
+        if not file.is_file():
+            write_source(folder, drawing.faces, seed=plan.seed + k, size=drawing.size, workers=drawing.workers)
+        drawn = _all_for_training(read_coco(file, name=DRAWN))
+        datasets = [drawn] if photos is None else [drawn, open_photos(photos)]
+        part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
+        checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
+        faces += drawing.faces
+        checkpoint.history.pop("base", None)  # the rounds before, which are counted
+        checkpoint.history.update(
+            rounds=k + 1,
+            drawn_faces=faces,
+            photographs=None if photos is None else photos.name,
+            augment=plan.train.augment,
+        )
+        checkpoint.save(working)
+        _finish_round(checkpoint, out)
+    assert checkpoint is not None
+    return checkpoint
+
+
+def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
+    """Write the starter and delete what its last round was learned from."""
+    ship(checkpoint, out)
+    shutil.rmtree(_drawn_folder(out, checkpoint.history["rounds"]), ignore_errors=True)
+
+
+def _drawn_folder(out: Path, number: int) -> Path:
+    return out / f"drawn-{number}"
+
+
+def _part(budget: Budget, rounds: int) -> Budget:
+    if budget.steps is not None:
+        return Budget(steps=max(1, budget.steps // rounds))
+    assert budget.minutes is not None
+    return Budget(minutes=budget.minutes / rounds)
+
+
+def _all_for_training(drawn: Dataset) -> Dataset:
+    return replace(drawn, samples=tuple(replace(s, split="train") for s in drawn.samples))
+
+
+def ship(checkpoint: Checkpoint, folder: Path, *, limit: int = SIZE_LIMIT) -> None:
+    """Write the starter to `folder`: float16, the drawn faces' head alone, and its card.
+
+    DataError where the weights take more than `limit` bytes.
+    """
+    model = only_head(checkpoint.model, DRAWN)
+    size = 2 * sum(value.numel() for value in model.state_dict().values())
+    if size > limit:
+        raise DataError(
+            f"the starter has {size / 1e6:.1f} MB of weights in float16, at most {limit / 1e6:.1f} may ship"
+        )
+    calibrations = {DRAWN: checkpoint.calibration(DRAWN)}
+    Checkpoint(model, DRAWN, calibrations, checkpoint.history).save(folder, dtype=torch.float16)
+    (folder / "README.md").write_text(card(checkpoint), encoding="utf-8")
+
+
+def only_head(model: MDMD, name: str) -> MDMD:
+    """`model` without its other heads."""
+    state = {key: value for key, value in model.state_dict().items() if not key.startswith("heads.")}
+    state |= {f"heads.0.{key}": value for key, value in model.head(name).state_dict().items()}
+    small = build(model.config, {name: model.head_definition(name)})
+    small.load_state_dict(state)
+    return small
+
+
+PHOTOGRAPHS = """
+- **Photographs**: {count} from the Face Research Lab London Set (DeBruine and Jones 2017,
+  https://doi.org/10.6084/m9.figshare.5047666) and the Canada set of https://github.com/debruine/webmorphR.stim, both
+  CC-BY 4.0, with the 189-point template, learned by a second head that is not in the file."""
+
+CARD = """# Starter
+
+A network to adapt from where no other weights are at hand.
+
+- **Data**: {drawn_faces} faces with 68 exact landmarks, drawn by a program (`mdmd/synthetic/datasets.py`).{photographs}
+- **Not in it**: research-only data, and weights of others. Everything started from random numbers.
+- **Network**: {encoder} with {blocks} blocks, decoder depth {decoder_depth}, {image_size} px, one head, float16.
+- **Recipe**: `mdmd pretrain`, {rounds} rounds, augmentation "{augment}".
+- **Measured**: NME {nme} % of the distance of the outer eye corners on {n} drawn faces kept aside.
+- **Limits**: the drawn faces' proportions were set with the mean face of 300W in view. Drawn faces are easier than
+  real ones, human-like, and mostly seen from the front. The starter is meant to be adapted; its own 68 points on
+  photographs are rough.
+- **Licence**: Apache-2.0 for the weights. An attribution above belongs to them.
+"""
+
+
+def card(checkpoint: Checkpoint) -> str:
+    """The model card, in Markdown, from what the checkpoint knows of itself."""
+    history, config = checkpoint.history, checkpoint.model.config
+    photographs = history["photographs"]
+    return CARD.format(
+        drawn_faces=history["drawn_faces"],
+        photographs=PHOTOGRAPHS.format(count=history["faces"][photographs]) if photographs else "",
+        encoder=config.encoder,
+        blocks=checkpoint.model.encoder.depth - 1,
+        decoder_depth=config.decoder_depth,
+        image_size=config.image_size,
+        rounds=history["rounds"],
+        augment=history["augment"],
+        nme=history["heldout"].get("nme"),
+        n=history["heldout"].get("n"),
+    )

@@ -1,0 +1,84 @@
+"""Held-out faces: what a model is measured on while it learns and calibrated on afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdmd.data.records import Prediction, Sample
+from mdmd.evaluation.error_law import LAPLACIAN, RadialLaw
+from mdmd.evaluation.evaluate import FlagRule, evaluate
+from mdmd.evaluation.predictions import predicted_coco
+from mdmd.files import write_json
+from mdmd.inference.predict import VIEWS, View, predict_crops, views_ahead
+from mdmd.models.checkpoint import Checkpoint
+from mdmd.models.landmark_model import MDMD
+from mdmd.training.run_log import RunLog
+
+BATCH = 32
+
+
+class Watch:
+    """Held-out faces of one head, cut once, to measure a model on while and after it learns.
+
+    What a report finds also goes to the file `out`, where one is named, for whoever wants to see it. `closing` is how
+    many seconds the `following` measurements after the last step will take, going by the last report;
+    0 before there was one.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        faces: Sequence[Sample],
+        log: RunLog,
+        stage: str,
+        head: str | None = None,
+        *,
+        following: int = 0,
+        rule: FlagRule | None = None,
+        out: Path | None = None,
+    ) -> None:
+        self.closing = 0.0
+        self._following = following
+        self.faces = faces
+        self.log = log
+        self.stage = stage
+        self.head = head or checkpoint.target
+        self.rule = rule or FlagRule()
+        self.out = out
+        self.batches = list(views_ahead(faces, checkpoint.model.config, batch_size=BATCH))
+
+    def predictions(self, model: MDMD, views: Sequence[View] | None = None) -> list[Prediction]:
+        """Of these faces, in image pixels, with the network's own covariances."""
+        found: list[Prediction] = []
+        for images, crops in self.batches:
+            found += predict_crops(model, images, self.head, crops, views=views)
+        return found
+
+    def report(self, model: MDMD, step: int) -> None:
+        """Log the held-out NME of one look at each face: a report on the way must not take time from learning."""
+        if not self.faces:
+            return
+        began = time.monotonic()
+        found = self.predictions(model, VIEWS["single"])
+        took = time.monotonic() - began
+        # One more report like this, and the measurements with every view.
+        self.closing = took * (1 + self._following * len(VIEWS[model.config.views]))
+        measured = evaluate(model.head_definition(self.head), found, self.faces, self.rule, LAPLACIAN)
+        nme, low, high = (round(measured[key], 3) for key in ("nme", "nme_low", "nme_high"))
+        self.log.event("eval", stage=self.stage, step=step, nme=nme, low=low, high=high, faces=len(self.faces))
+        self.tell(model, found, self.faces, LAPLACIAN, step=step, final=False)
+
+    def tell(
+        self, model: MDMD, found: Sequence[Prediction], faces: Sequence[Sample], law: RadialLaw, **info: object
+    ) -> None:
+        """Write what was `found` on `faces`; where that cannot be written, the log says so and all goes on."""
+        if self.out is None:
+            return
+        definition = model.head_definition(self.head)
+        told = predicted_coco(definition, found, faces, self.rule, law, head=self.head, stage=self.stage, **info)
+        try:
+            write_json(self.out, told, indent=None)
+        except OSError as error:
+            self.log.warn(f"what the held-out faces look like could not be written: {error.strerror or error}")

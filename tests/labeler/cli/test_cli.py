@@ -1,0 +1,319 @@
+"""The labeler command: every command, its exit codes, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from labeler.cli.console import follow, listen
+from labeler.cli.main import main, parser
+from labeler.project.workspace import Workspace
+from labeler.runs import start as jobs
+from mdmd.data.coco import read_coco
+from tests.builders import CATEGORY, label_face, make_project, python_run, write_picture
+
+
+def labeler(root: Path, *words: object) -> int:
+    return main(["--projects", str(root), *map(str, words)])
+
+
+def test_new_makes_a_project_from_a_folder_and_a_definition(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.jpg").write_text("text")
+    assert labeler(tmp_path / "p", "new", "Äffchen", "--pictures", tmp_path / "in", "--definition", "pare") == 0
+    told = capsys.readouterr()
+    assert "pictures: 1 brought in, 0 the same as others, 1 refused" in told.out
+    assert told.err == "refused b.jpg: this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture\n"
+    project = Workspace(tmp_path / "p").open("Äffchen")
+    assert project.definition is not None
+    assert (len(project.store.images()), len(project.definition.landmarks)) == (1, 9)
+
+
+def test_projects_may_stand_before_or_after_the_command(tmp_path: Path):
+    assert main(["--projects", str(tmp_path / "p"), "new", "a"]) == 0
+    assert main(["new", "b", "--projects", str(tmp_path / "p")]) == 0
+    assert Workspace(tmp_path / "p").names() == ["a", "b"]
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: {"images": [], "annotations": [], "categories": [c]}])
+def test_a_definition_may_come_from_a_file(tmp_path: Path, wrap):
+    (tmp_path / "d.json").write_text(json.dumps(wrap(CATEGORY)))
+    assert labeler(tmp_path / "p", "new", "a", "--definition", tmp_path / "d.json") == 0
+    definition = Workspace(tmp_path / "p").open("a").definition
+    assert definition is not None
+    assert list(definition.landmarks) == CATEGORY["keypoints"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["new", "a/b"], "found '/'"),
+        (["new", "faces"], "already a project named 'faces'"),
+        (["new", "x", "--pictures", "{tmp}/empty"], "no pictures in"),
+        (["new", "x", "--pictures", "{tmp}/nowhere"], "no such folder"),
+        (["new", "x", "--definition", "nope"], "no definition named 'nope'; there are: 300w"),
+        (["new", "x", "--definition", "{tmp}/nope.json"], "no such file"),
+        (["new", "x", "--definition", "{tmp}/list.json"], "found a JSON list"),
+        (["new", "x", "--definition", "{tmp}/broken.json"], "is in no group"),
+        (["open", "nobody", "--no-browser"], "no project named 'nobody'"),
+        (["open", "--host", "0.0.0.0", "--no-browser"], "serves only this machine"),
+        (["open", "--port", "99999", "--no-browser"], "wanted a number from 0"),
+        (["import", "x", "{tmp}/nowhere.json"], "no such file"),
+        (["import", "x", "{tmp}/list.json"], "found a JSON list"),
+        (["export", "faces", "--out", "{tmp}/x.json"], "nothing to export"),
+        (["export", "nobody", "--out", "{tmp}/x.json"], "no project named 'nobody'"),
+        (["train", "faces"], "0 labeled faces; training needs at least 3"),
+        (["train", "three", "--source", "{tmp}/nowhere.json"], "no such file"),
+        (["train", "three", "--source", "nope"], "no source named 'nope'; there are: drawn68"),
+        (["train", "three", "--weights", "{tmp}/nope.safetensors"], "no such weights file"),
+        (["train", "three", "--minutes", "0"], "found minutes 0"),
+        (["stop", "faces"], "nothing runs in project 'faces'"),
+        (["resume", "faces"], "no run that could be resumed"),
+        (["resume", "faces", "--run", "004"], "has no run 004"),
+        (["prelabel", "three"], "no trained model yet; train first"),
+        (["prelabel", "three", "--run", "005"], "run 005 has left no model"),
+        (["demo", "--headless", "--minutes", "0"], "wanted a number above 0"),
+    ],
+)
+def test_a_mistake_is_one_sentence_code_2_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+):
+    make_project(tmp_path)
+    make_project(tmp_path, "three", labeled=3)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "broken.json").write_text(json.dumps({**CATEGORY, "flsg": {"nose": [2]}}))
+    assert labeler(tmp_path / "projects", *(word.format(tmp=tmp_path) for word in words)) == 2
+    told = capsys.readouterr()
+    assert re.fullmatch(r"labeler: error: [^\n]+\n", told.err)
+    assert said in told.err
+    assert Workspace(tmp_path / "projects").names() == ["faces", "three"]
+    assert not (tmp_path / "projects" / "three" / "runs").exists()
+
+
+def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert labeler(tmp_path, "open", "--port", port, "--no-browser") == 2
+    assert f"port {port} cannot be used" in capsys.readouterr().err
+
+
+def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    project = make_project(tmp_path, labeled=2)
+    root = tmp_path / "projects"
+    assert labeler(root, "export", "faces", "--out", tmp_path / "x.json") == 0
+    assert labeler(root, "import", "copy", tmp_path / "x.json") == 0
+    assert (
+        "pictures: 2 brought in, 0 had labels here and were left as they were, 0 refused; labeled: 2 faces, 8 points"
+        in capsys.readouterr().out
+    )
+    label_face(Workspace(root).open("copy"), 2, [1])
+    assert labeler(root, "export", "copy", "--out", tmp_path / "y.json", "--only-complete") == 0
+    first, second = read_coco(tmp_path / "x.json"), read_coco(tmp_path / "y.json")
+    assert first.definition.landmarks == second.definition.landmarks
+    assert len(second.samples) == 2
+    assert [s.annotation is not None for s in second.samples] == [True, True]
+    assert project.progress().labeled_faces == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "said"),
+    [
+        ("time.sleep(0.3)", 0, "done in"),
+        ("print('mdmd: error: weights of another architecture'); sys.exit(2)", 2, "weights of another architecture"),
+        ("sys.exit(1)", 1, "run 001 failed: ended with exit code 1"),
+        (
+            "(run / 'cancel').touch(); sys.exit(130)",
+            130,
+            "run 001 was cancelled\n`labeler resume faces` goes on with it",
+        ),
+        (
+            "[(run / n).write_text('{}') for n in ('model.safetensors', 'metrics.json')]; sys.exit(1)",
+            1,
+            "run 001 failed: ended with exit code 1\nits model is complete: `labeler prelabel faces` goes on with it",
+        ),
+    ],
+)
+def test_following_a_run_ends_with_its_outcome(tmp_path: Path, code: str, expected: int, said: str):
+    project = make_project(tmp_path, labeled=3)
+    lines: list[str] = []
+    assert follow(project, python_run(project, code), say=lines.append) == expected
+    assert said in "\n".join(lines)
+
+
+def test_following_tells_stages_steps_and_warnings_once(tmp_path: Path):
+    project = make_project(tmp_path, labeled=3)
+    events = [
+        {"event": "start", "stage": "adapt"},
+        {"event": "warning", "message": "few faces"},
+        {"event": "step", "stage": "adapt", "step": 3, "steps": 9, "loss": 1.5, "eta_seconds": 4.2},
+        {"event": "eval", "stage": "adapt", "step": 3, "nme": 7.5, "faces": 2},
+    ]
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    code = f"(run / 'log.jsonl').write_text({text!r}); time.sleep(1.0)"
+    lines: list[str] = []
+    assert follow(project, python_run(project, code), say=lines.append, every=60) == 0
+    assert lines[:3] == [
+        "warning: few faces",
+        "learning the project",
+        "  step 3 of 9, loss 1.500, held-out NME 7.50 %, 4 s left",
+    ]
+    assert len(lines) == 4
+
+
+@pytest.mark.parametrize(("cancels", "state"), [(True, "cancelled"), (False, "running")])
+def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancels: bool, state: str):
+    project = make_project(tmp_path, labeled=3)
+    script = (
+        "import signal, sys; from pathlib import Path; sys.path.insert(0, '.')\n"
+        # Where the tests themselves run in the background, a shell has Ctrl-C ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from tests.builders import python_run; from labeler.cli.console import follow\n"
+        "from labeler.project.workspace import Workspace\n"
+        f"project = Workspace(Path({str(project.folder.parent)!r})).open('faces')\n"
+        "run = python_run(project, 'time.sleep(60)'); print('started', flush=True)\n"
+        f"sys.exit(follow(project, run, cancels={cancels}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    said = "stopping ...\nrun 001 was cancelled\n" if cancels else "run 001 goes on; `labeler runs faces` tells how far"
+    assert rest.startswith(said)
+    assert jobs.runs(project)[0].state == state
+    if not cancels:
+        jobs.cancel(project, "001", patience=20)
+
+
+def test_help_teaches_with_an_example_for_every_command(capsys: pytest.CaptureFixture[str]):
+    for command in ("new", "open", "import", "train", "prelabel", "curve", "export", "demo"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert f"example: labeler {command}" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([])
+    assert ended.value.code == 2
+
+
+def test_the_version_is_told_without_importing_gradio_or_torch(tmp_path: Path):
+    script = (
+        "import sys; from labeler.cli import main\n"
+        "print(*sorted({'gradio', 'torch', 'timm'} & set(sys.modules)), end='')"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == ""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+
+
+def test_open_serves_the_pages_with_a_token_and_ends_with_ctrl_c(tmp_path: Path):
+    make_project(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "labeler.cli.main", "--projects", str(tmp_path / "projects"), "open", "faces"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S{30,})&project=faces", line)
+        assert found, line
+        answer = fetch(int(found[1]), "/api/projects/faces")
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert " 401 " in answer
+    assert "Traceback" not in rest
+    assert process.returncode in (0, 130)
+
+
+def fetch(port: int, path: str) -> str:
+    """The head of the answer to a GET without any cookie, waiting until the server has started."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+        return connection.recv(200).decode()
+
+
+def test_an_answer_never_waits_for_the_one_before_to_be_confirmed():
+    async def accepted() -> int:
+        connected: asyncio.Future[asyncio.BaseTransport] = asyncio.get_running_loop().create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                connected.set_result(transport)
+
+        with listen(0) as listener:
+            server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            transport = await connected
+            found = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            transport.close()
+            server.close()
+        return found
+
+    # In a thread of its own: the browser of other tests has a loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(asyncio.run, accepted()).result()  # else Nagle's algorithm holds a body behind its headers
+
+
+def test_runs_are_listed_stopped_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    project = make_project(tmp_path, labeled=3)
+    step = {"event": "step", "stage": "adapt", "step": 7, "steps": 90, "loss": 2.0, "time": 1.0}
+    python_run(
+        project,
+        f"""
+(run / "log.jsonl").write_text({json.dumps(step)!r} + "\\n")
+(run / "resume.safetensors").touch()
+while not (run / "stop").exists(): time.sleep(0.02)
+if not (run / "go").exists(): sys.exit(4)
+(run / "metrics.json").write_text('{{"nme": 8, "n": 3, "stopped": {{"step": 8, "of": 90}}}}')
+""",
+    )
+    folder = project.runs / "001"
+    until(lambda: (folder / "resume.safetensors").exists())
+    assert labeler(tmp_path / "projects", "stop", "faces") == 1
+    assert "run 001 failed: ended with exit code 4" in capsys.readouterr().out
+    assert labeler(tmp_path / "projects", "runs", "faces") == 0
+    assert capsys.readouterr().out == "001, train failed, 0.0 MB, can be resumed, ended with exit code 4\n"
+    (folder / "go").touch()
+    with ThreadPoolExecutor(1) as pool:
+        resumed = pool.submit(labeler, tmp_path / "projects", "resume", "faces")
+        until(lambda: jobs.find(project, "001").state == "running")
+        assert labeler(tmp_path / "projects", "stop", "faces") == 0
+        assert resumed.result(60) == 0
+    told = capsys.readouterr().out
+    assert "going on with run 001" in told
+    assert "stopped at step 8 of 90 in" in told
+    python_run(project, "time.sleep(60)")
+    assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0
+    assert capsys.readouterr().out == "run 002 is cancelled\n"
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,282 @@
+"""Any picture comes in upright, RGB and truthful, or is refused with one sentence that leaves nothing behind."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labeler.pictures.ingest import MINIMUM_SIDE, ingest, write_screen_copy
+from mdmd.data.images import pictures_in
+from mdmd.data.records import DataError
+from tests.builders import write_picture
+
+
+def stored(folder: Path, source: Path) -> Image.Image:
+    """The picture as it lies in the project after ingesting `source`."""
+    picture = ingest(source, folder)
+    with Image.open(folder / picture.file_name) as image:
+        image.load()
+        assert image.size == (picture.width, picture.height)
+        assert getattr(image, "n_frames", 1) == 1
+        assert image.format == {".png": "PNG", ".jpg": "JPEG"}[Path(picture.file_name).suffix]
+        return image.copy()
+
+
+def two_halves(size: tuple[int, int] = (60, 40)) -> Image.Image:
+    """Red on the left, blue on the right."""
+    image = Image.new("RGB", size, "blue")
+    image.paste("red", (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def test_a_plain_jpeg_and_a_plain_png_are_kept_byte_for_byte(tmp_path: Path):
+    for name in ("a.jpg", "b.png"):
+        two_halves().save(tmp_path / name)
+        picture = ingest(tmp_path / name, tmp_path / "images")
+        assert picture.file_name == name
+        assert (tmp_path / "images" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_once(tmp_path: Path, orientation: int):
+    upright = np.zeros((40, 60, 3), dtype=np.uint8)
+    upright[:20, :30] = 255  # white in the top left quarter only
+    turns = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: np.swapaxes(a, 0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.swapaxes(np.rot90(a, 2), 0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = tmp_path / "turned.jpg"
+    Image.fromarray(np.ascontiguousarray(turns[orientation](upright))).save(source, quality=95, exif=exif)
+    image = stored(tmp_path / "images", source)
+    assert image.size == (60, 40)
+    assert image.getexif().get(0x0112, 1) == 1
+    assert image.getpixel((10, 8))[0] > 240
+    assert all(image.getpixel(place)[0] < 15 for place in ((45, 8), (10, 32), (45, 32)))
+
+
+@pytest.mark.parametrize("white", [1023, 4095, 65535])
+def test_deep_gray_is_scaled_by_the_bits_in_use_not_clipped(tmp_path: Path, white: int):
+    values = np.zeros((40, 40), dtype=np.uint16)
+    values[:, 20:] = white
+    values[:, 10:20] = white // 2
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    image = stored(tmp_path / "images", tmp_path / "deep.png")
+    assert image.mode == "RGB"
+    assert [image.getpixel((x, 5)) for x in (5, 15, 30)] == [(0, 0, 0), (127, 127, 127), (255, 255, 255)]
+
+
+def test_float_tiff_keeps_its_gray(tmp_path: Path):
+    values = np.full((32, 32), 0.5, dtype=np.float32)
+    values[0, 0], values[1, 1] = np.nan, 1.0
+    Image.fromarray(values).save(tmp_path / "float.tiff")
+    assert stored(tmp_path / "images", tmp_path / "float.tiff").getpixel((10, 10)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("mode", "color", "seen"),
+    [
+        ("RGBA", (255, 0, 0, 0), (255, 255, 255)),
+        ("RGBA", (255, 0, 0, 255), (255, 0, 0)),
+        ("LA", (0, 0), (255, 255, 255)),
+        ("LA", (0, 255), (0, 0, 0)),
+    ],
+)
+def test_transparency_is_laid_over_white(tmp_path: Path, mode: str, color: tuple[int, ...], seen: tuple[int, int, int]):
+    write_picture(tmp_path / "glass.png", mode=mode, color=color)
+    image = stored(tmp_path / "images", tmp_path / "glass.png")
+    assert image.mode == "RGB"
+    assert image.getpixel((5, 5)) == seen
+
+
+def test_a_palette_with_a_transparent_entry_is_laid_over_white(tmp_path: Path):
+    image = Image.new("P", (32, 32), 1)
+    image.putpalette([0, 0, 0, 200, 10, 10])
+    image.paste(0, (0, 0, 16, 32))
+    image.save(tmp_path / "p.png", transparency=0)
+    made = stored(tmp_path / "images", tmp_path / "p.png")
+    assert (made.getpixel((4, 4)), made.getpixel((24, 4))) == ((255, 255, 255), (200, 10, 10))
+
+
+def test_one_colour_that_stands_for_nothing_is_laid_over_white(tmp_path: Path):
+    image = Image.new("RGB", (32, 32), (200, 10, 10))
+    image.paste((1, 2, 3), (0, 0, 16, 32))
+    image.save(tmp_path / "p.png", transparency=(1, 2, 3))
+    made = stored(tmp_path / "images", tmp_path / "p.png")
+    assert (made.getpixel((4, 4)), made.getpixel((24, 4))) == ((255, 255, 255), (200, 10, 10))
+
+
+def test_gray_cmyk_bilevel_and_bmp_come_in(tmp_path: Path):
+    write_picture(tmp_path / "gray.jpg", mode="L", color=77)
+    write_picture(tmp_path / "press.jpg", mode="CMYK", color=(0, 255, 255, 0))
+    write_picture(tmp_path / "fax.tiff", mode="1", color=1)
+    write_picture(tmp_path / "old.bmp", color=(1, 2, 3))
+    images = tmp_path / "images"
+    assert stored(images, tmp_path / "gray.jpg").convert("RGB").getpixel((3, 3)) == (77, 77, 77)
+    press = stored(images, tmp_path / "press.jpg")
+    assert press.mode == "RGB"
+    assert press.getpixel((3, 3))[0] > 240 > 20 > press.getpixel((3, 3))[1]
+    assert stored(images, tmp_path / "fax.tiff").getpixel((3, 3)) == (255, 255, 255)
+    assert stored(images, tmp_path / "old.bmp").getpixel((3, 3)) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+def test_only_the_first_frame_of_an_animation_is_taken(tmp_path: Path, suffix: str):
+    source = tmp_path / f"moving{suffix}"
+    first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
+    first.save(source, save_all=True, append_images=[second], duration=100)
+    image = stored(tmp_path / "images", source)
+    assert image.getpixel((5, 5))[0] > 240
+
+
+def test_the_stored_name_tells_the_truth_about_the_format(tmp_path: Path):
+    two_halves().save(tmp_path / "real.png")
+    (tmp_path / "real.png").rename(tmp_path / "wrong.jpg")
+    assert ingest(tmp_path / "wrong.jpg", tmp_path / "images").file_name == "wrong.png"
+    two_halves().save(tmp_path / "photo.webp")
+    assert ingest(tmp_path / "photo.webp", tmp_path / "images").file_name == "photo.jpg"
+
+
+@pytest.mark.parametrize("name", ["Äffchen 1", "顔", "لوجه", "हिन्दी", "emoji 🙂", "e\u0301"])
+def test_names_of_any_script_come_in(tmp_path: Path, name: str):
+    write_picture(tmp_path / f"{name}.png")
+    picture = ingest(tmp_path / f"{name}.png", tmp_path / "images")
+    assert (tmp_path / "images" / picture.file_name).is_file()
+    assert "/" not in picture.file_name
+
+
+@pytest.mark.parametrize("name", ["a<b>.png", "..png", 'q"uote.png', "${x}.png", "-" * 250 + ".png", "a\nb.png"])
+def test_odd_names_become_safe_ones(tmp_path: Path, name: str):
+    write_picture(tmp_path / "in" / "plain.png").rename(tmp_path / "in" / name)
+    stem = Path(ingest(tmp_path / "in" / name, tmp_path / "images").file_name).stem
+    assert not set(stem) & set('<>"$\n/\\:{}')
+    assert 0 < len(stem.encode()) <= 180
+    assert not stem.startswith(".")
+
+
+def test_equal_names_get_numbers_and_overwrite_nothing(tmp_path: Path):
+    names = []
+    for number, name in enumerate(("x.png", "X.png", "x.png")):
+        source = write_picture(tmp_path / str(number) / name, color=(number, 0, 0))
+        names.append(ingest(source, tmp_path / "images").file_name)
+    assert names == ["x.png", "X-2.png", "x-3.png"]
+    with Image.open(tmp_path / "images" / "x.png") as first:
+        assert first.getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_equal_names_at_the_same_time_get_different_files(tmp_path: Path):
+    sources = [write_picture(tmp_path / str(k) / "same.png", color=(k, 0, 0)) for k in range(8)]
+    names: list[str] = []
+    threads = [
+        threading.Thread(target=lambda s=source: names.append(ingest(s, tmp_path / "images").file_name))
+        for source in sources
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 8
+    shades = set()
+    for name in names:
+        with Image.open(tmp_path / "images" / name) as image:
+            shades.add(image.getpixel((0, 0)))
+    assert shades == {(k, 0, 0) for k in range(8)}
+
+
+def spoiled(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Unusable files, each with what the refusal says."""
+    folder.mkdir()
+    text = folder / "text.jpg"
+    text.write_text("this is no picture")
+    empty = folder / "empty.png"
+    empty.write_bytes(b"")
+    short = folder / "short.jpg"
+    Image.effect_noise((200, 200), 90).save(short)
+    short.write_bytes(short.read_bytes()[:3000])
+    short_png = folder / "short.png"
+    Image.effect_noise((200, 200), 90).save(short_png)
+    short_png.write_bytes(short_png.read_bytes()[:9000])
+    drawing = folder / "drawing.svg"
+    drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><script>1</script></svg>')
+    bomb = folder / "bomb.png"
+    Image.new("1", (20_000, 16_000)).save(bomb)
+    return {
+        "text": (text, "not a JPEG, PNG"),
+        "empty": (empty, "not a JPEG, PNG"),
+        "short jpeg": (short, "damaged or cut short"),
+        "short png": (short_png, "damaged or cut short"),
+        "svg": (drawing, "not a JPEG, PNG"),
+        "one pixel": (write_picture(folder / "one.png", size=(1, 1)), f"1 x 1 pixels, wanted at least {MINIMUM_SIDE}"),
+        "thin": (write_picture(folder / "thin.png", size=(900, 15)), "900 x 15 pixels"),
+        "huge": (bomb, "more than 300 megapixels"),
+        "absent": (folder / "absent.png", "no such file"),
+    }
+
+
+def test_what_is_not_usable_is_refused_with_one_sentence_and_leaves_nothing(tmp_path: Path):
+    images = tmp_path / "images"
+    images.mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path, said in spoiled(tmp_path / "in").values():
+            with pytest.raises(DataError, match=said) as refusal:
+                ingest(path, images)
+            assert "\n" not in str(refusal.value)
+    assert list(images.iterdir()) == []
+
+
+def test_a_folder_gives_its_pictures_and_one_without_any_is_a_sentence(tmp_path: Path):
+    write_picture(tmp_path / "a" / "2.PNG")
+    write_picture(tmp_path / "a" / "deep" / "1.jpeg")
+    write_picture(tmp_path / "a" / ".hidden.png")
+    (tmp_path / "a" / "notes.txt").write_text("x")
+    assert [path.name for path in pictures_in(tmp_path / "a")] == ["2.PNG", "1.jpeg"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no pictures in .*empty"):
+        pictures_in(tmp_path / "empty")
+    with pytest.raises(DataError, match="no such folder"):
+        pictures_in(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="is a file, not a folder"):
+        pictures_in(tmp_path / "a" / "notes.txt")
+
+
+def test_screen_copies_are_jpegs_no_wider_than_asked_and_never_enlarged(tmp_path: Path):
+    wide = write_picture(tmp_path / "wide.jpg", size=(3000, 1500), color=(200, 10, 10))
+    narrow = write_picture(tmp_path / "narrow.png", size=(100, 700))
+    copy = tmp_path / "cache" / "copy.jpg"
+    write_screen_copy(wide, copy, 240)
+    with Image.open(copy) as image:
+        assert (image.format, image.size) == ("JPEG", (240, 120))
+        assert image.getpixel((100, 50))[0] == pytest.approx(200, abs=4)
+    write_screen_copy(narrow, copy, 240)
+    with Image.open(copy) as image:
+        assert image.size == (100, 700)
+    assert [path.name for path in copy.parent.iterdir()] == ["copy.jpg"]
+
+
+def test_a_damaged_picture_gives_no_screen_copy(tmp_path: Path):
+    Image.effect_noise((900, 900), 90).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:9000])
+    with pytest.raises(DataError, match="the picture is damaged or cut short"):
+        write_screen_copy(tmp_path / "a.jpg", tmp_path / "cache" / "a.jpg", 240)
+
+
+def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
+    source = write_picture(tmp_path / "a.png")
+    (tmp_path / "images").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="cannot write into"):
+        ingest(source, tmp_path / "images")
+    with pytest.raises(DataError, match="cannot write into"):
+        write_screen_copy(source, tmp_path / "images" / "copy.jpg", 240)

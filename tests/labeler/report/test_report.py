@@ -1,0 +1,289 @@
+"""The report of a training: its numbers against hand-computed ones, and a page that carries all it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from labeler.cli.main import main
+from labeler.project.coco import write_coco
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.report import measures
+from labeler.report.reports import report_of, write_report
+from labeler.runs.heldout import HeldOut, read_heldout
+from labeler.server.routes import build_api, install_errors
+from labeler.storage.store import NotFoundError, Point
+from mdmd.data.records import Box, DataError, Definition, Prediction
+from mdmd.evaluation.error_law import LAPLACIAN
+from mdmd.evaluation.evaluate import FlagRule
+from mdmd.evaluation.predictions import predicted_coco
+from mdmd.files import write_json
+from tests.builders import CATEGORY, PLACES, SMALL, label_alike, leave_predictions, make_project, predictions_of
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return label_alike(make_project(tmp_path, pictures=4))
+
+
+def leave_training(
+    project: Project, number: int, off: Mapping[int, float], *, final: bool = True, source: str | None = None
+) -> Path:
+    """A finished training that held out the faces `off` and put their noses so many pixels too far right."""
+    folder = leave_predictions(project, number, predictions_of(project, []))
+    record = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", {**record, "faces": 4, "source": source, "preset": "default"})
+    target = project.training_set()
+    write_coco(folder / "target.json", target, images=project.images)
+    held = [sample for sample in target.samples if sample.face_id in off]
+    found = []
+    for sample in held:
+        assert sample.annotation is not None
+        shift = np.array([[0, 0], [0, 0], [off[sample.face_id], 0], [0, 0]])
+        found.append(Prediction(sample.annotation.points + shift, np.tile(np.eye(2), (4, 1, 1))))
+    told = predicted_coco(target.definition, found, held, FlagRule(), LAPLACIAN, final=final, step=7)
+    write_json(folder / "heldout.json", told)
+    return folder
+
+
+def heldout(folder: Path) -> HeldOut:
+    found = read_heldout(folder)
+    assert found is not None
+    return found
+
+
+def test_the_numbers_are_those_of_a_hand(project: Project):
+    found = heldout(leave_training(project, 1, {1: 0.0, 2: 4.0, 3: 12.0}))
+    # The nose is one of four points: 4 pixels are 20 %, a mean of 5 %; 12 are 60 %, a mean of 15 %.
+    numbers = measures.headline(found)
+    assert (numbers.faces, numbers.nme.value) == (3, pytest.approx((0 + 5 + 15) / 3))
+    assert numbers.nme.low <= numbers.nme.value <= numbers.nme.high
+    assert numbers.fr10.value == pytest.approx(100 / 3)
+    assert numbers.auc10.value == pytest.approx((100 + 50 + 0) / 3)
+    nose = measures.landmark_errors(found)[2]
+    assert (nose.name, nose.labels, nose.mean, nose.most) == ("nose", 3, pytest.approx(80 / 3), pytest.approx(60))
+    assert measures.group_errors(found)[-1] == ("nose", pytest.approx(80 / 3), 3)
+    assert measures.by_error(found)[0] == 2
+    errors, faces = measures.error_curve(found)
+    assert [share for error, share in zip(errors, faces, strict=True) if error in (0.0, 5.0, 20.0)] == [
+        pytest.approx(100 / 3),
+        pytest.approx(200 / 3),
+        100,
+    ]
+    assert (numbers.inside90.value, numbers.fr10.low > 0) == (pytest.approx(100 * 10 / 12), False)
+    # Covariance 1 everywhere: the two noses lie 4 and 12 deviations off, far outside of every ellipse; ten points hit.
+    promised, inside = measures.coverage_curve(found)
+    assert inside == [pytest.approx(100 * 10 / 12)] * len(promised)
+
+
+def test_landmarks_without_a_label_count_nowhere(project: Project):
+    project.store.edit_points(2, {3: None})
+    found = heldout(leave_training(project, 1, {1: 4.0, 2: 99.0}))
+    assert measures.headline(found).nme.value == pytest.approx((5 + 0) / 2)
+    assert measures.landmark_errors(found)[2].labels == 1
+    assert "nose" in report_of(project, "001")
+
+
+def test_two_trainings_are_compared_on_the_faces_that_both_held_out(project: Project):
+    older = heldout(leave_training(project, 1, {1: 8.0, 2: 8.0, 3: 40.0}))
+    newer = heldout(leave_training(project, 2, {1: 4.0, 2: 4.0, 4: 0.0}))
+    found = measures.compare(newer, older)
+    assert found is not None
+    assert (found.faces, found.nme, found.other) == (2, pytest.approx(5), pytest.approx(10))
+    assert found.gain == pytest.approx((5, 5, 5))
+    page = report_of(project, "002")
+    assert "Against training 001" in page
+    assert "which is better <b>cannot be told</b> from fewer than 10 faces" in page
+    leave_training(project, 3, {4: 1.0})
+    assert "cannot be compared face by face" in report_of(project, "003", against="001")
+
+
+def test_a_comparison_claims_something_from_ten_faces_on(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=12))
+    faces = range(1, 11)
+    folder = leave_training(project, 1, dict.fromkeys(faces, 8.0))
+    write_json(folder / "model.json", {"target": "faces", "history": {"faces": {"faces": 2}, "seconds": 9.0}})
+    leave_training(project, 2, dict.fromkeys(faces, 4.0))
+    page = report_of(project, "002")
+    assert "<b>better</b> by 5.0 points (95 % interval 5.0 to 5.0)" in page
+    assert "Training 001 learned from 2 of 4 labeled faces, alone." in page
+    assert "<b>worse</b> by 5.0 points" in report_of(project, "001", against="002")
+
+
+def test_few_faces_tell_something_where_all_of_them_agree(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=7))
+    leave_training(project, 1, dict.fromkeys(range(1, 7), 8.0))
+    leave_training(project, 2, dict.fromkeys(range(1, 7), 4.0))
+    assert "<b>better</b> on each of them" in report_of(project, "002")
+    assert "<b>worse</b> on each of them" in report_of(project, "001", against="002")
+    leave_training(project, 3, {**dict.fromkeys(range(1, 6), 2.0), 6: 9.0})
+    assert "<b>cannot be told</b>" in report_of(project, "003", against="002")
+    leave_training(project, 4, dict.fromkeys(range(1, 7), 4.0))
+    assert "<b>cannot be told</b>" in report_of(project, "004", against="002"), "alike on every face is neither"
+    leave_training(project, 5, dict.fromkeys(range(1, 6), 2.0))
+    assert "<b>cannot be told</b> from fewer" in report_of(project, "005", against="002"), "five are too few"
+
+
+def test_a_report_says_what_its_errors_are_shares_of_and_what_it_began_with(project: Project):
+    folder = leave_training(project, 1, {1: 4.0})
+    record = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", {**record, "encoder": "vit_x", "weights": "/far/away/w.safetensors"})
+    write_json(folder / "model.json", {"target": "faces", "history": {"faces": {"faces": 3}, "seconds": 9.0}})
+    page = report_of(project, "001")
+    eyes = f"the distance from {SMALL.landmarks[0]} to {SMALL.landmarks[1]}"
+    assert page.count(eyes) == 2
+    assert "learned from 3 of 4 labeled faces" in page
+    assert "encoder vit_x · weights w.safetensors" in page
+
+
+def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(project: Project):
+    leave_training(project, 1, {1: 8.0})
+    folder = leave_training(project, 2, {1: 4.0})
+    (project.runs / "001" / "title.txt").write_text("first <try>")
+    write_json(folder / "metrics.json", {"stopped": {"step": 1200, "of": 2000}})
+    page = report_of(project, "002")
+    assert "<h1>Training 002</h1>" in page
+    assert "stopped at step 1,200 of 2,000, as asked" in page
+    assert "Against training 001 (first &lt;try&gt;)" in page
+    older = report_of(project, "001")
+    assert "<h1>Training 001 (first &lt;try&gt;)</h1>" in older
+    assert "stopped at" not in older
+
+
+def test_a_label_that_was_mended_does_not_count_against_the_older_training(project: Project):
+    older = heldout(leave_training(project, 1, {1: 4.0}))
+    project.store.edit_points(1, {3: Point(34.0, 30.0, 2)})  # the older model was right
+    found = measures.compare(heldout(leave_training(project, 2, {1: 0.0})), older)
+    assert found is not None
+    assert (found.nme, found.other) == (0, 0)
+
+
+def test_the_share_of_flagged_points_says_how_many_wrong_ones_are_among_them(project: Project):
+    leave_training(project, 1, {1: 1.0})
+    leave_training(project, 2, {1: 20.0})
+    assert "of the points; no point was wrong<" in report_of(project, "001")
+    assert "of the points; 100 % of the wrong points among them<" in report_of(project, "002")
+
+
+def test_the_report_is_one_file_that_asks_for_nothing(project: Project):
+    leave_training(project, 1, {1: 0.0, 2: 4.0}, source="people <b>")
+    path = write_report(project, "001")
+    page = path.read_text(encoding="utf-8")
+    assert path == project.runs / "001" / "report.html"
+    assert page.count("data:image/jpeg;base64,") == 2  # the worst face and the best one
+    assert re.findall(r"(?:src|href)=['\"](?!data:)", page) == []
+    assert "url(" not in page
+    assert "together with people &lt;b&gt;" in page
+    assert "NaN" not in page
+    assert "nan" not in re.sub(r"data:image/jpeg;base64,[^'\"]*", "", page)
+
+
+def test_hostile_names_stay_text_and_lost_pictures_are_told(tmp_path: Path):
+    category = {**CATEGORY, "keypoints": ["<img src=x onerror=alert(1)>", "eye_right", "nose", "chin"]}
+    project = label_alike(make_project(tmp_path, pictures=4, definition=Definition.from_category(category)))
+    leave_training(project, 1, {1: 1.0})
+    for picture in project.images.iterdir():
+        picture.unlink()
+    page = report_of(project, "001")
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+    assert "the picture is gone" in page
+
+
+def repeat(project: Project, face: int, by: float) -> None:
+    """The same person labels a face again, every point so many pixels to the right."""
+    again = project.store.add_repeat(face)
+    project.store.edit_points(again, {key: Point(x + by, y, 2) for key, (x, y) in PLACES.items()})
+
+
+def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=7))
+    leave_training(project, 1, {1: 4.0, 2: 4.0})  # the nose 20 % off, a mean of 5 %
+    assert "twice" not in report_of(project, "001")
+    assert "repeats" not in report_of(project, "001")
+    for face in range(1, 5):
+        repeat(project, face, 0.6)
+    page = report_of(project, "001")
+    assert "How exact your own labels are is not known yet: 4 of at least 5 repeats." in page
+    assert "you, twice" not in page
+    repeat(project, 5, 0.6)  # 0.6 pixels are 3 %
+    page = report_of(project, "001")
+    said = "The model errs by 5.0 % (5.0 to 5.0), your own two labelings by 3.0 % (3.0 to 3.0): it is not as exact"
+    assert said in page
+    assert "<th>mean error</th><th>you, twice</th>" in page
+    assert "<td>nose</td><td class='number'>20.0 %</td><td class='number'>3.0 %</td>" in page
+    # The line in the cumulative chart stands at 3 of 20 %: 44 + 3 / 20 of the 324 units between the chart's edges.
+    assert '<line class="upright" x1="92.6" x2="92.6"' in page
+    assert re.search(r">you, twice:</text><text [^>]*>3\.0 %</text>", page)
+    for face in (1, 2):
+        project.store.edit_points(
+            project.store.add_repeat(face), {3: Point(60.0, 30.0, 2)}
+        )  # 150 % off, of one in four
+    assert "The model errs as you do (NME 5.0 % against" in report_of(project, "001")
+
+
+def test_where_nobody_has_drawn_a_box_a_model_and_its_person_have_one_unit(tmp_path: Path):
+    project = label_alike(make_project(tmp_path, pictures=7, definition=replace(SMALL, normalizer=None)))
+    leave_training(project, 1, dict.fromkeys((1, 2, 3), 1.0))  # of the four landmarks the nose, by one pixel
+    for face in range(1, 6):
+        repeat(project, face, 0.25)  # all four
+    definition = project.definition
+    assert definition is not None
+    floor = project.repeats.noise(definition).floor
+    model = measures.headline(heldout(project.runs / "001")).nme
+    assert floor is not None
+    assert floor.value == pytest.approx(model.value)
+    assert project.store.face(1).box == Box(0, 0, 64, 48)
+
+
+def test_what_there_is_no_report_of_is_refused_with_a_sentence(project: Project):
+    with pytest.raises(NotFoundError, match=r"no training '001' \(there are: none yet\)"):
+        report_of(project, "001")
+    leave_training(project, 1, {1: 1.0}, final=False)
+    with pytest.raises(DataError, match="run 001 has no report: it has measured nothing on held-out faces"):
+        report_of(project, "001")
+    folder = leave_training(project, 2, {1: 1.0})
+    with pytest.raises(DataError, match="cannot be compared with itself"):
+        report_of(project, "002", against="002")
+    with pytest.raises(DataError, match="run 001 has measured nothing to compare with"):
+        report_of(project, "002", against="001")
+    told = json.loads((folder / "heldout.json").read_text())
+    told["annotations"][0]["id"] = 99
+    write_json(folder / "heldout.json", told)
+    with pytest.raises(DataError, match="face 99 is not among the labeled faces"):
+        report_of(project, "002")
+    (folder / "heldout.json").write_text("{}")
+    with pytest.raises(DataError, match="is not what a training writes"):
+        report_of(project, "002")
+
+
+def test_the_server_and_the_command_line_hand_it_out(project: Project, tmp_path: Path, capsys):
+    leave_training(project, 1, {1: 4.0, 2: 4.0})
+    leave_training(project, 2, {1: 0.0, 2: 0.0})
+    (project.runs / "002" / "model.safetensors").touch()
+    app = FastAPI()
+    install_errors(app)
+    workspace = Workspace(tmp_path / "projects")
+    app.include_router(build_api(workspace))
+    client = TestClient(app)
+    answer = client.get("/api/projects/faces/runs/002/report")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "<a href='../001/report'>" in answer.text
+    against = client.get("/api/projects/faces/runs/001/report", params={"against": "002"})
+    assert "Against training 002" in against.text
+    assert client.get("/api/projects/faces/runs/009/report").status_code == 404
+    assert client.get("/api/projects/faces/runs/..%2F..%2Fx/report").status_code == 404
+    workspace.close()
+    arguments = ["--projects", str(tmp_path / "projects"), "report", "faces", "--out", str(tmp_path / "r.html")]
+    assert main(arguments) == 0
+    assert str(tmp_path / "r.html") in capsys.readouterr().out
+    assert "<h1>Training 002</h1>" in (tmp_path / "r.html").read_text()

@@ -1,0 +1,149 @@
+"""A run that breaks off says why and what to do. Each failure is made to happen; nothing's words are made up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labeler.pages.runs import live_html
+from labeler.project.project import Project
+from labeler.runs import start as jobs
+from labeler.runs.failures import FULL, why_failed, why_interrupted
+from labeler.runs.run import Run
+from tests.builders import make_project, python_run
+
+#: `mdmd` with a file size limit, which is what a process can know of a disk that is full ...
+SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit(main())".format(
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
+)
+#: ... and with hardly more memory than its libraries take.
+#: A training that asks torch for more than any machine has (a limit of the process would also fail torch's own threads,
+#: which crash), and one that has too little to load torch.
+TOO_MUCH = (
+    "import sys, torch; from mdmd import cli, commands\n"
+    "commands.adapt = lambda *given: torch.empty(1 << 50)\n"
+    "sys.exit(cli.main())"
+)
+TOO_LITTLE = (
+    "import resource, sys; from mdmd.cli.main import main\n"
+    "pages = int(open('/proc/self/statm').read().split()[0])\n"
+    "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 40_000_000,) * 2)\n"
+    "sys.exit(main())"
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path, pictures=5, labeled=4)
+
+
+def over(project: Project) -> Run:
+    """The newest run, when it has ended."""
+    end = time.monotonic() + 300
+    while (run := jobs.runs(project)[0]).active:
+        assert time.monotonic() < end, f"the run stayed {run.state}"
+        time.sleep(0.05)
+    return run
+
+
+def train(project: Project, **options: object) -> Run:
+    given = {"preset": "tiny", "weights": Path("none"), "steps": 3, **options}
+    jobs.start_training(project, source=None, **given)  # pyright: ignore[reportArgumentType]
+    return over(project)
+
+
+@pytest.mark.parametrize("content", [b"no weights at all", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_weights_file_of_garbage(project: Project, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.safetensors").write_bytes(content)
+    run = train(project, weights=tmp_path / "w.safetensors")
+    assert (run.state, run.exit_code) == ("failed", 2)
+    assert run.error is not None
+    assert "w.safetensors" in run.error
+    assert run.error.endswith(": name another file under Advanced, or none")
+
+
+def test_a_picture_that_is_gone(project: Project) -> None:
+    names = {picture.id: picture.file_name for picture in project.store.images()}
+    (project.images / names[1]).unlink()
+    run = train(project, prelabel=False)
+    assert run.state == "done"
+    assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
+    (project.images / names[5]).unlink()  # the only face that is left to predict
+    run = train(project)
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error.endswith(
+        f"/images/{names[5]} cannot be used: there is no such file: "
+        "put the files back, or skip their faces on the Label page"
+    )
+    assert run.trained
+    page = live_html(project, run, None)
+    assert "Its model was complete before that and is kept" in page
+    assert "Open the report" in page
+
+
+def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predictions(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=7, labeled=4)
+    files = {picture.id: project.images / picture.file_name for picture in project.store.images()}
+    files[1].unlink()
+    files[6].unlink()
+    files[7].write_bytes(files[7].read_bytes()[:100])
+    run = train(project)
+    assert run.state == "done"
+    said = [warning for warning in run.warnings if " left out: " in warning]
+    assert len(said) == 3
+    assert said[0].startswith("target: 1 pictures are missing")
+    assert said[1].startswith("2 pictures are left out: ")
+    assert f"{files[6].name} cannot be used: there is no such file" in said[1]
+    assert f"{files[7].name} cannot be used: the picture is damaged or cut short" in said[1]
+    assert said[2].startswith("1 picture is left out: ")
+    assert jobs.collect(project) == ["001"]
+    predicted = {face.image_id for face in project.store.faces() if project.store.predictions(face.id)}
+    assert predicted == {5}
+
+
+def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", SMALL_DISK))
+    run = train(project)
+    assert run.error == (
+        f"{run.folder.resolve() / 'model.safetensors'}: File too large: make room (deleting old runs makes some)"
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
+@pytest.mark.parametrize(("program", "said"), [(TOO_MUCH, "out of memory"), (TOO_LITTLE, "failed to map segment")])
+def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, program: str, said: str) -> None:
+    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", program))
+    run = train(project)
+    assert run.error is not None
+    assert said in run.error
+    assert run.error.endswith(": close other programs, or choose a smaller encoder under Advanced")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "its process was killed (signal 9), by the system most often because"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "its process was ended by SIGTERM, by the system or another program"),
+        ("os.abort()", "its process crashed (SIGABRT); try without the GPU"),
+        ("sys.exit(130)", "its process was told to end, by the system or another program"),
+        ("bytearray(1 << 60)", "MemoryError: close other programs, or choose a smaller encoder"),
+        ("print('one'); sys.exit(5)", "one"),
+    ],
+)
+def test_an_end_by_a_signal_or_a_code(project: Project, code: str, said: str) -> None:
+    python_run(project, code)
+    run = over(project)
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error.startswith(said)
+
+
+@pytest.mark.parametrize("why", [lambda free: why_failed(1, None, "", free), why_interrupted])
+def test_a_disk_so_full_that_nobody_could_say_so(why: Callable[[int], str]) -> None:
+    assert why(FULL - 1).startswith("the disk is full")
+    assert not why(FULL).startswith("the disk is full")

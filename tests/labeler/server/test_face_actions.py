@@ -1,0 +1,168 @@
+"""The pages' actions on a face, as the pages see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labeler.runs import start as jobs
+from labeler.server.face_actions import Workbench
+from labeler.storage.history import Seen
+from labeler.storage.store import ConflictError, NotFoundError
+from mdmd.data.records import DataError
+from tests.builders import leave_predictions, make_project, predictions_of
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """A project of three pictures whose first two faces have predictions."""
+    project = make_project(tmp_path)
+    leave_predictions(project, 7, predictions_of(project, [1, 2], p_off=0.5))
+    jobs.collect(project)
+    return Workbench(project)
+
+
+def test_a_view_is_ready_for_json_and_says_all_there_is(bench: Workbench):
+    bench.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 1}, {"id": 2, "x": None, "y": None, "v": 0}], source="nudged")
+    view = json.loads(json.dumps(bench.view(1)))
+    assert view["picture"] == {"id": 1, "name": "faces-0.png", "width": 64, "height": 48, "faces": [1], "problem": None}
+    assert view["box"] == [0, 0, 64, 48]
+    assert view["points"] == {
+        "1": {"x": 3, "y": 4, "v": 1, "source": "nudged"},
+        "2": {"x": None, "y": None, "v": 0, "source": "nudged"},
+    }
+    predicted = view["predictions"]["4"]
+    assert predicted.pop("radius90") == pytest.approx(2.246, abs=1e-3)
+    assert predicted == {"x": 9, "y": 10, "cov": [4, 1, 9], "p_off": 0.5, "flagged": True}
+    assert (view["run"], view["can_undo"], view["can_redo"]) == ("007", True, False)
+    assert bench.view(3)["run"] is None
+
+
+def test_several_points_are_one_undo_step(bench: Workbench):
+    bench.set_points(1, [{"id": k, "x": k, "y": k, "v": 2} for k in (1, 2, 3)])
+    assert bench.undo(1)["points"] == {}
+    assert sorted(bench.redo(1)["points"]) == ["1", "2", "3"]
+
+
+def test_accepting_a_face_takes_only_what_nobody_has_labeled(bench: Workbench):
+    bench.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
+    points = bench.accept(1)["points"]
+    assert {key: point["source"] for key, point in points.items()} == {
+        "1": "placed",
+        "2": "accepted",
+        "3": "accepted",
+        "4": "accepted",
+    }
+    assert (points["1"]["x"], points["2"]["x"], points["2"]["v"]) == (30, 7, 2)
+    assert sorted(bench.undo(1)["points"]) == ["1"]
+
+
+def test_accepting_named_points_takes_these_even_over_a_label(bench: Workbench):
+    bench.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
+    assert bench.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
+
+
+def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(bench: Workbench):
+    shown = bench.view(1)["run"]
+    leave_predictions(bench.project, 9, predictions_of(bench.project, [1]))
+    jobs.collect(bench.project)
+    with pytest.raises(ConflictError, match="newer predictions of this face have come since you saw it"):
+        bench.accept(1, run=int(shown))
+    assert bench.view(1)["points"] == {}
+    assert len(bench.accept(1, run=9)["points"]) == 4
+
+
+def test_a_face_that_somebody_has_labeled_since_is_not_removed(bench: Workbench):
+    face = bench.add_face(1, [5, 5, 20, 20])
+    bench.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
+    with pytest.raises(ConflictError, match="somebody has changed this face since you saw it"):
+        bench.delete_face(face["face"], seen=Seen(face["revision"]))
+    assert bench.delete_face(face["face"], seen=Seen(bench.view(face["face"])["revision"]))["face"] == 1
+
+
+def test_accepting_where_there_is_nothing_is_no_undo_step(bench: Workbench):
+    bench.accept(1)
+    revision = bench.view(1)["revision"]
+    assert bench.accept(1)["revision"] == revision
+    with pytest.raises(DataError, match="no prediction of landmark 1 on this face"):
+        bench.accept(3, [1])
+    assert bench.accept(3)["can_undo"] is False
+
+
+def test_clearing_puts_a_landmark_back_to_not_labeled(bench: Workbench):
+    bench.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 2}, {"id": 2, "x": 5, "y": 6, "v": 2}])
+    assert sorted(bench.clear_points(1, [1, 3])["points"]) == ["2"]
+    revision = bench.view(1)["revision"]
+    assert bench.clear_points(1, [1])["revision"] == revision
+    assert sorted(bench.undo(1)["points"]) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        ([{"id": 99, "x": 1, "y": 1, "v": 2}], "no landmark 99"),
+        ([{"id": 1, "x": 1, "y": None, "v": 2}], "landmark 1 has visibility 2 but no x and y"),
+        ([{"id": 1, "x": 1, "y": 1, "v": 2}] * 2, "landmark 1 stands twice"),
+    ],
+)
+def test_a_wrong_point_is_named_and_nothing_is_written(bench: Workbench, points: list[dict], said: str):
+    with pytest.raises(DataError, match=said):
+        bench.set_points(1, [{"id": 2, "x": 1, "y": 1, "v": 2}, *points])
+    assert bench.view(1)["points"] == {}
+
+
+def test_a_box_is_cut_to_its_picture_and_one_outside_is_refused(bench: Workbench):
+    assert bench.set_box(1, [-10, 5, 30, 100])["box"] == [0, 5, 20, 43]
+    assert bench.undo(1)["box"] == [0, 0, 64, 48]
+    for box in ([70, 0, 10, 10], [0, 0, 0, 10], [5, 5, -3, 4]):
+        with pytest.raises(DataError, match="less than a pixel of the picture of 64 x 48"):
+            bench.set_box(1, box)
+
+
+def test_faces_come_and_go(bench: Workbench):
+    view = bench.add_face(1, [1, 2, 30, 20])
+    assert view["picture"]["faces"] == [1, view["face"]]
+    assert view["can_undo"] is False
+    assert bench.delete_face(view["face"])["face"] == 1
+    with pytest.raises(ConflictError, match="only face"):
+        bench.delete_face(1)
+    with pytest.raises(NotFoundError, match="no picture 9"):
+        bench.add_face(9, [0, 0, 5, 5])
+    with pytest.raises(NotFoundError, match="no face 44"):
+        bench.view(44)
+
+
+def test_pictures_come_in_order_of_ingestion_with_their_state(bench: Workbench):
+    bench.accept(2)
+    bench.set_points(3, [{"id": 1, "x": 1, "y": 1, "v": 2}])
+    assert [(p["name"], p["faces"]) for p in bench.pictures()] == [
+        (
+            "faces-0.png",
+            [{"id": 1, "state": "predicted", "labeled": 0, "of": 4, "flagged": 4, "unseen": 0, "skip": None}],
+        ),
+        (
+            "faces-1.png",
+            [{"id": 2, "state": "complete", "labeled": 4, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+        ),
+        (
+            "faces-2.png",
+            [{"id": 3, "state": "partial", "labeled": 1, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+        ),
+    ]
+
+
+def test_the_review_queue_shrinks_as_points_are_looked_at(bench: Workbench):
+    assert [(r["face"], r["expected_wrong"]) for r in bench.review_queue()] == [(1, 2.0), (2, 2.0)]
+    bench.set_points(1, [{"id": 1, "x": 1, "y": 1, "v": 2}], source="corrected")
+    first, second = bench.review_queue()
+    assert (first["face"], second["face"]) == (2, 1)
+    assert (second["expected_wrong"], second["flagged"], second["unreviewed"], second["name"]) == (
+        1.5,
+        3,
+        3,
+        "faces-0.png",
+    )
+    bench.accept(1)
+    assert [r["face"] for r in bench.review_queue()] == [2]

@@ -1,0 +1,131 @@
+"""The table of numbers, by hand on two faces, and the rule for flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mdmd.data.records import Annotation, Box, DataError, Definition, Prediction, Sample
+from mdmd.evaluation.error_law import LAPLACIAN, RadialLaw
+from mdmd.evaluation.evaluate import RECALL, FlagRule, counterparts, evaluate, plain
+from tests.builders import SMALL
+
+TRUTH = np.array([[10.0, 10.0], [30.0, 10.0], [20.0, 20.0], [20.0, 30.0]])
+
+
+def face(shift: float, *, visibility: tuple[int, ...] = (2, 2, 2, 2), sigma: float = 1.0) -> tuple[Prediction, Sample]:
+    """A face whose eyes lie 20 px apart and whose chin is predicted `shift` px too low."""
+    sample = Sample(Path("a.png"), "a.png", 64, 48, Box(0, 0, 40, 40), Annotation(TRUTH, np.array(visibility)))
+    off = TRUTH + np.array([[0, 0], [0, 0], [0, 0], [0, shift]])
+    return Prediction(off, np.broadcast_to(sigma**2 * np.eye(2), (4, 2, 2))), sample
+
+
+def measured(*pairs: tuple[Prediction, Sample], rule: FlagRule | None = None, law: RadialLaw = LAPLACIAN):
+    predictions, samples = zip(*pairs, strict=True)
+    return evaluate(SMALL, predictions, samples, rule or FlagRule(), law)
+
+
+def test_two_faces_by_hand():
+    numbers = measured(face(0.0), face(4.0))
+    assert numbers["nme"] == pytest.approx(100 * (0.2 / 4) / 2)
+    assert (numbers["n"], numbers["fr10"]) == (2, 0.0)
+    assert numbers["coverage50"] == numbers["coverage90"] == 7 / 8  # one chin at 4 standard deviations
+    assert numbers["coverage90_jaw"] == 0.5
+    assert [numbers[f"coverage90_{g}"] for g in ("left_eye", "right_eye", "nose")] == [1.0, 1.0, 1.0]
+    assert "coverage90_top_mouth" not in numbers
+    # -log density of a unit Laplacian at 0 and at 4 px, in shares of 20 px.
+    at_mean = np.log(2 * np.pi / 3) - 2 * np.log(20)
+    assert numbers["nll"] == pytest.approx(at_mean + np.sqrt(3) * 4 / 8, abs=1e-5)
+    # One error among eight points of one doubt: the curve stays at 1, the oracle falls to 0 at once.
+    assert numbers["ause"] == pytest.approx(7 / 8)
+
+
+def test_sparsification_follows_the_predicted_spread():
+    # The doubtful face's four points go first, in any order: what is left has 3, 2, 1 of their 4 mean errors among 7,
+    # 6, 5 points, then none. The oracle is done after the first.
+    expected = (3 / 4 * 8 / 7 + 2 / 4 * 8 / 6 + 1 / 4 * 8 / 5) / 8
+    assert measured(face(0.0), face(4.0, sigma=2.0))["ause"] == pytest.approx(expected)
+    spread = np.broadcast_to([[[1.0]], [[1.0]], [[1.0]], [[3.0]]], (4, 1, 1)) * np.eye(2)
+    prediction, sample = face(4.0)
+    assert measured((Prediction(prediction.points, spread), sample))["ause"] == 0.0
+
+
+def test_points_that_are_not_labeled_do_not_count():
+    numbers = measured(face(4.0, visibility=(2, 2, 1, 0)))
+    assert (numbers["nme"], numbers["coverage90"]) == (0.0, 1.0)
+    assert np.isnan(numbers["coverage90_jaw"])
+    assert plain(numbers)["coverage90_jaw"] is None
+    prediction, sample = face(0.0)
+    with pytest.raises(DataError, match=r"a\.png: this face has no labels"):
+        measured((prediction, replace(sample, annotation=None)))
+
+
+def test_the_threshold_holds_the_expected_share_of_wrong_points():
+    rule = FlagRule()
+    p = np.array([[0.4, 0.3, 0.2], [0.06, 0.03, 0.01]])  # 1 wrong point expected, 0.8 of it asked for
+    assert RECALL == 0.8
+    flagged = p > rule.threshold_for(p)
+    assert flagged.tolist() == [[True, True, True], [False, False, False]]  # 0.7 would be too little
+    assert rule.threshold_for(p[:, ::-1]) == rule.threshold_for(p)
+
+
+@pytest.mark.parametrize(
+    ("p", "threshold"),
+    [
+        ([0.001] * 50, 0.05),  # hardly anything is wrong: nothing is flagged
+        ([0.9, 0.8, 0.6, 0.55], 0.5),  # nearly all are wrong: all are flagged
+        ([0.0, 0.0], 0.5),
+        ([], 0.5),
+    ],
+)
+def test_the_threshold_keeps_within_its_bounds(p: list[float], threshold: float):
+    assert FlagRule().threshold_for(np.array(p)) == threshold
+
+
+def test_flags_of_calibrated_points_catch_what_they_promise():
+    rng = np.random.default_rng(0)
+    p = rng.beta(0.5, 2.5, 20_000)
+    wrong = rng.random(20_000) < p
+    flagged = p > FlagRule().threshold_for(p)
+    assert flagged[wrong].mean() == pytest.approx(RECALL, abs=0.02)
+    assert flagged.mean() < 0.5
+
+
+def test_a_given_threshold_is_taken_as_it_is():
+    assert FlagRule(0.05, 0.33).threshold_for(np.array([0.1, 0.9])) == 0.33
+    sure, doubtful = face(0.0, sigma=0.1), face(4.0, sigma=4.0)
+    numbers = measured(sure, doubtful, rule=FlagRule(0.1, 0.5))
+    assert (numbers["flag_recall"], numbers["flag_rate"]) == (1.0, 0.5)
+    assert measured(sure, doubtful, rule=FlagRule(0.1, 0.99))["flag_rate"] == 0.0
+
+
+def test_landmarks_are_matched_by_name_and_by_place_where_all_names_are_others():
+    order = [2, 0, 3, 1]
+    mixed = Definition(
+        "mixed",
+        tuple(SMALL.landmarks[k] for k in order),
+        tuple(SMALL.groups[k] for k in order),
+        tuple(order.index(SMALL.mirror[k]) for k in order),
+    )
+    assert counterparts(SMALL, mixed) == [1, 3, 0, 2]
+    assert counterparts(mixed, SMALL) == order
+    named = replace(SMALL, landmarks=tuple("abcd"))
+    assert counterparts(named, SMALL) == [0, 1, 2, 3]
+    renamed = replace(SMALL, landmarks=(*SMALL.landmarks[:3], "point"))
+    assert counterparts(renamed, SMALL) == [0, 1, 2, 3]
+
+
+def test_landmarks_that_are_others_are_refused_by_name():
+    first, second, *rest = SMALL.landmarks
+    crossed = replace(SMALL, landmarks=(second, first, *rest[:-1], "point"))
+    with pytest.raises(DataError, match=f"it has other landmarks, '{second}' for '{first}', '{first}' for '{second}'"):
+        counterparts(crossed, SMALL)
+    moved = replace(SMALL, landmarks=tuple("abcd"), groups=(*SMALL.groups[:3], 0))
+    assert SMALL.groups[3] != 0
+    with pytest.raises(DataError, match=f"'d' for '{rest[-1]}'$"):
+        counterparts(moved, SMALL)
+    with pytest.raises(DataError, match="3 landmarks for 4"):
+        counterparts(Definition("three", tuple("abc"), SMALL.groups[:3], (0, 1, 2)), SMALL)

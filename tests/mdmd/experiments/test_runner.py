@@ -1,0 +1,337 @@
+"""A table is run once: what is done is read, what is broken off is gone on with, what is missing is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mdmd.cli import main as cli
+from mdmd.data.records import DataError
+from mdmd.experiments.report import forecast, markdown
+from mdmd.experiments.runner import Experiment, find, launch_process
+from mdmd.experiments.tables import TABLES, WHOLE, Numbers, Row, Table, Training
+from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.training.schedule import Budget
+
+TINY = {"preset": "tiny", "weights": "none"}
+ALONE = Training("objects", **TINY)
+TABLE = Table(
+    "Drawn objects",
+    (
+        Row("alone", ALONE, {WHOLE: Numbers(9.12, 28.0, 23.65)}),
+        Row("transfer", Training("objects", "transfer", ("people",), **TINY)),
+        Row("beside people", Training("objects", "mdmd", ("people",), faces=4, **TINY)),
+    ),
+    "A note.",
+    calibrated=True,
+)
+NUMBERS = {
+    "nme": 8.0,
+    "nme_low": 7.0,
+    "nme_high": 9.5,
+    "fr10": 25.0,
+    "auc10": 30.0,
+    "coverage50": 0.5,
+    "coverage90": 0.9,
+    "auroc_wrong": None,
+    "flag_recall": 1.0,
+    "flag_rate": 0.25,
+    "n": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write_source(root / "people", 10, seed=0)
+    write_pareidolias(root / "objects", 10, seed=0)
+    return root
+
+
+@pytest.fixture
+def experiment(drawn: Path, tmp_path: Path) -> Experiment:
+    return Experiment(TABLE, drawn, tmp_path / "runs", 2, Budget(minutes=5), Budget(minutes=20))
+
+
+class Pretend:
+    """Launches nothing: notes the commands, leaves NME 8, 9, ... for each evaluation, dies at command `dies_at`."""
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        self.commands: list[list[str]] = []
+        self.dies_at = dies_at
+
+    def __call__(self, words: Sequence[str]) -> int:
+        self.commands.append(list(words))
+        if len(self.commands) == self.dies_at:
+            raise KeyboardInterrupt
+        if words[0] == "evaluate":
+            out = Path(words[words.index("--json") + 1])
+            out.write_text(json.dumps({**NUMBERS, "nme": 8.0 + int(out.parent.name)}))
+        return 0
+
+    @property
+    def trained(self) -> list[str]:
+        folders = [Path(words[-1]) for words in self.commands if words[0] != "evaluate"]
+        return [f"{folder.parent.name}/{folder.name}" for folder in folders]
+
+
+RUNS = [
+    "people-base-tiny-scratch/0",
+    "objects-alone-tiny-scratch/0",
+    "objects+people-transfer-tiny-scratch/0",
+    "objects+people-mdmd-tiny-scratch-4/0",
+    "objects-alone-tiny-scratch/1",
+    "objects+people-transfer-tiny-scratch/1",
+    "objects+people-mdmd-tiny-scratch-4/1",
+]
+
+
+def test_bases_come_first_then_all_rows_seed_by_seed(experiment: Experiment):
+    pretend = Pretend()
+    said: list[str] = []
+    experiment.execute(pretend, said.append)
+    assert pretend.trained == RUNS
+    assert len(pretend.commands) == 2 * len(RUNS)
+    assert said[1].startswith("[2/7] objects-alone-tiny-scratch/0: NME 8.00 % after ")
+
+
+def test_the_commands_are_those_of_the_command_line(experiment: Experiment, drawn: Path):
+    objects, people = str(drawn / "objects" / "annotations.json"), str(drawn / "people" / "annotations.json")
+    base, alone, transfer, beside, *_ = experiment.runs()
+    tail = ["--preset", "tiny", "--weights", "none", "--minutes", "5", "--seed", "0", "--quiet", "--out"]
+    start = ["--from", str(base.folder)]
+    assert experiment.command(base)[:3] == ["train", "--data", people]
+    assert experiment.command(base)[7:9] == ["--minutes", "20"]
+    assert experiment.command(alone) == ["adapt", "--target", objects, *tail, str(alone.folder)]
+    assert experiment.command(transfer) == ["adapt", "--target", objects, *start, *tail, str(transfer.folder)]
+    assert experiment.command(beside) == [
+        *["adapt", "--target", objects, "--source", people, *start, "--train-faces", "4"],
+        *[*tail, str(beside.folder)],
+    ]
+    for run in experiment.runs():
+        words = experiment.command(run)
+        assert cli.parser().parse_args(words).preset == "tiny"
+
+
+def test_settings_weights_and_encoders_reach_the_command(drawn: Path, tmp_path: Path):
+    rows = (
+        Row("other", Training("objects", encoder="resnet50", weights="own")),
+        Row("mine", Training("objects", settings=("model.groups=5",)), normalizer="box"),
+    )
+    experiment = Experiment(
+        *(Table("", rows), drawn, tmp_path, 1, Budget(7), Budget(7)), weights="w.safetensors", settings=("train.x=1",)
+    )
+    other, mine = map(experiment.command, experiment.runs())
+    assert other[3:11] == ["--preset", "paper", "--encoder", "resnet50", "--set", "train.x=1", "--steps", "7"]
+    assert mine[3:11] == [
+        *["--preset", "paper", "--set", "model.groups=5", "--set", "train.x=1"],
+        "--weights",
+        mine[10],
+    ]
+    assert mine[10] == "w.safetensors"
+    pretend = Pretend()
+    experiment.execute(pretend, lambda _: None)
+    assert pretend.commands[-1][4:] == [
+        "--normalizer",
+        "box",
+        "--json",
+        str(experiment.runs()[1].folder / "test-box.json"),
+    ]
+
+
+def test_what_is_done_is_not_run_again_and_what_was_killed_is(experiment: Experiment):
+    killed = Pretend(dies_at=5)  # base and its measurement, alone and its measurement, transfer
+    with pytest.raises(KeyboardInterrupt):
+        experiment.execute(killed, lambda _: None)
+    states = [experiment.state(run) for run in experiment.runs()]
+    assert states == ["done", "done", "broken off", "to do", "to do", "to do", "to do"]
+    again = Pretend()
+    experiment.execute(again, lambda _: None)
+    assert again.trained == RUNS[2:]
+    nothing = Pretend()
+    experiment.execute(nothing, lambda _: None)
+    assert nothing.commands == []
+
+
+def test_a_run_that_is_trained_but_not_measured_is_only_measured(experiment: Experiment):
+    with pytest.raises(KeyboardInterrupt):
+        experiment.execute(Pretend(dies_at=2), lambda _: None)
+    again = Pretend()
+    experiment.execute(again, lambda _: None)
+    assert again.commands[0][0] == "evaluate"
+    assert again.trained == RUNS[1:]
+
+
+def test_a_failing_run_stops_with_its_folder(experiment: Experiment):
+    with pytest.raises(DataError, match=r"people-base-tiny-scratch/0 ended with code 1; the same command goes on"):
+        experiment.execute(lambda words: 1, lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        experiment.execute(lambda words: 130, lambda _: None)
+    assert experiment.state(experiment.runs()[0]) == "broken off"
+
+
+def test_runs_with_another_budget_are_not_mixed(experiment: Experiment):
+    experiment.execute(Pretend(), lambda _: None)
+    longer = replace(experiment, budget=Budget(minutes=6))
+    with pytest.raises(DataError, match="objects-alone-tiny-scratch/0 holds a run with another budget"):
+        longer.execute(Pretend(), lambda _: None)
+    assert "other       objects-alone-tiny-scratch/0  with another budget" in forecast(longer)
+
+
+def test_rows_without_data_are_left_out_and_said(experiment: Experiment):
+    rows = (Row("alone", ALONE), Row("absent", Training("cofw", "mdmd", ("lapa",))))
+    some = replace(experiment, table=Table("", rows), seeds=1)
+    pretend = Pretend()
+    some.execute(pretend, lambda _: None)
+    assert pretend.trained == ["objects-alone-tiny-scratch/0"]
+    assert "  no data     cofw+lapa-mdmd-paper/0\n" in forecast(some)
+    assert f"  cofw: put a COCO file at {some.root}/cofw/annotations.json, or `mdmd sources add FOLDER" in forecast(
+        some
+    )
+    with pytest.raises(DataError, match="no run has its data; cofw: put a COCO file at"):
+        replace(some, only=("cofw*",)).execute(pretend, lambda _: None)
+    named = replace(some, added=frozenset({"cofw", "lapa"}))
+    assert named.command(named.runs()[1])[:5] == ["adapt", "--target", "cofw", "--source", "lapa"]
+
+
+def test_a_set_is_found_as_a_file_or_by_its_name(drawn: Path):
+    assert find("people", drawn, ()) == str(drawn / "people" / "annotations.json")
+    assert find("300w", drawn, {"300w"}) == "300w"
+    assert find("300w", drawn, ()) is None
+
+
+def test_only_some_rows_are_run(experiment: Experiment):
+    pretend = Pretend()
+    replace(experiment, only=("*-4",), seeds=1).execute(pretend, lambda _: None)
+    assert pretend.trained == [RUNS[0], RUNS[3]]
+    with pytest.raises(DataError, match=r"--only \*-5 matches no run; there are: objects-alone-tiny-scratch, "):
+        replace(experiment, only=("*-5",))
+    with pytest.raises(DataError, match="--seeds is 0"):
+        replace(experiment, seeds=0)
+
+
+def test_a_forecast_goes_by_the_budget_and_then_by_what_runs_took(experiment: Experiment):
+    assert forecast(experiment).splitlines() == [
+        "Drawn objects",
+        "  to do       people-base-tiny-scratch/0  about 20 min 00 s",
+        *[f"  to do       {name}  about 5 min 00 s" for name in RUNS[1:]],
+        "7 runs to go, about 50 min 00 s",
+    ]
+    steps = replace(experiment, budget=Budget(3), base_budget=Budget(3))
+    assert forecast(steps).endswith("7 runs to go, of unknown time (the budget is in steps)")
+    with pytest.raises(KeyboardInterrupt):
+        experiment.execute(Pretend(dies_at=5), lambda _: None)
+    alone = experiment.runs()[1]
+    record = {**alone.record, "seconds": 4000.0}
+    (alone.folder / "experiment.json").write_text(json.dumps(record))
+    lines = forecast(experiment).splitlines()
+    assert lines[2] == "  done        objects-alone-tiny-scratch/0  took 1 h 07 min"
+    (alone.folder / "experiment.json").write_text("[1]")
+    with pytest.raises(DataError, match=r"experiment\.json is not readable as JSON: a JSON list, wanted an object"):
+        forecast(experiment)
+    (alone.folder / "experiment.json").write_text(json.dumps(record))
+    assert lines[3] == "  broken off  objects+people-transfer-tiny-scratch/0  about 1 h 07 min"
+    assert lines[-1] == "5 runs to go, about 5 h 33 min"
+
+
+def test_the_table_shows_ours_beside_the_papers(experiment: Experiment):
+    experiment.execute(Pretend(), lambda _: None)
+    lines = markdown(experiment).splitlines()
+    assert lines[0] == "Drawn objects"
+    assert lines[-1] == "A note."
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert [len(row) for row in table] == [len(table[0])] * 6
+    head, _, base, alone, *_ = table
+    assert base[:2] == ["base: people, tiny", "all"]
+    assert dict(zip(head, alone, strict=True)) == {
+        "run": "alone",
+        "test": "all",
+        "paper's NME %": "9.12",
+        "NME %": "8.50",
+        "over faces": "7.00 to 9.50",
+        "over seeds": "8.00 to 9.00",
+        "paper's FR10 %": "28.00",
+        "FR10 %": "25.00",
+        "paper's AUC10 %": "23.65",
+        "AUC10 %": "30.00",
+        "in 50 % ellipse": "0.500",
+        "in 90 % ellipse": "0.900",
+        "AUROC of wrong": "-",
+        "wrong points flagged": "1.000",
+        "points flagged": "0.250",
+        "seeds": "2",
+        "minutes": "0.0",
+    }
+
+
+def test_a_table_shows_more_seeds_than_were_asked_for_and_none_that_are_not_done(experiment: Experiment):
+    replace(experiment, only=("objects-alone*",)).execute(Pretend(), lambda _: None)
+    lines = markdown(replace(experiment, seeds=1)).splitlines()
+    assert lines[5].endswith("| 2 | 0.0 |")
+    assert lines[6].startswith("| transfer | all | - | - | - | - |")
+    assert lines[6].endswith("| 0 | - |")
+
+
+def test_the_table_of_faces_has_no_columns_of_a_paper(drawn: Path, tmp_path: Path):
+    faces = Experiment(TABLES["faces"], drawn, tmp_path, 3, Budget(minutes=5), Budget(minutes=20))
+    assert "paper's" not in markdown(faces)
+    assert len(faces.runs()) == 1 + 3 * 40
+
+
+def test_subsets_are_measured_apart(experiment: Experiment, drawn: Path):
+    row = Row("alone", ALONE, {"common": Numbers(2.91), WHOLE: Numbers(3.34)})
+    pretend = Pretend()
+    some = replace(experiment, table=Table("", (row,)), seeds=1)
+    some.execute(pretend, lambda _: None)
+    folder = some.runs()[0].folder
+    assert [words[4:] for words in pretend.commands[1:]] == [
+        ["--subset", "common", "--json", str(folder / "test-common.json")],
+        ["--json", str(folder / "test.json")],
+    ]
+    lines = markdown(some).splitlines()
+    assert [line.split(" | ")[1:4] for line in lines[4:6]] == [["common", "2.91", "8.00"], ["all", "3.34", "8.00"]]
+
+
+def test_a_whole_small_table_is_trained_measured_and_gone_on_with(experiment: Experiment, tmp_path: Path):
+    small = replace(experiment, seeds=1, budget=Budget(2), base_budget=Budget(2))
+    commands = 0
+
+    def launch(words: Sequence[str]) -> int:
+        nonlocal commands
+        commands += 1
+        if commands == 5:
+            raise KeyboardInterrupt
+        return cli.main(words)
+
+    with pytest.raises(KeyboardInterrupt):
+        small.execute(launch, lambda _: None)
+    alone = small.runs()[1].folder / "model.safetensors"
+    stamp = alone.stat().st_mtime_ns
+    small.execute(launch, lambda _: None)
+    assert commands == 5 + 4
+    assert alone.stat().st_mtime_ns == stamp
+    assert [small.state(run) for run in small.runs()] == ["done"] * 4
+    assert all(line.split(" | ")[-2] == "1" for line in markdown(small).splitlines()[4:8])
+
+
+def test_a_process_ends_with_the_code_of_its_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    assert launch_process(["adapt", "--target", "absent.json", "--out", str(tmp_path / "run")]) == 2
+    assert "no such file: absent.json" in capfd.readouterr().err
+
+
+def test_the_command_lists_and_refuses(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    options = ["--data", str(drawn), "--out", str(tmp_path / "runs")]
+    assert cli.main(["experiment", "table3", *options, "--seeds", "1", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "  no data     pare+300w-mdmd-paper/0\n" in shown
+    assert shown.endswith("0 runs to go\n")
+    assert cli.main(["experiment", "table33", *options]) == 2
+    assert "no table 'table33'; there are: table1, table2, " in capsys.readouterr().err
+    assert cli.main(["experiment", "table1", *options]) == 2
+    assert "no run has its data; cofw: put a COCO file at" in capsys.readouterr().err
+    assert cli.main(["experiment", "table1", *options, "--minutes", "0"]) == 2
+    assert not (tmp_path / "runs").exists()

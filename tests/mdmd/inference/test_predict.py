@@ -1,0 +1,136 @@
+"""From a picture to points in its pixels: every look at a face leads back to the same place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mdmd.config import ModelConfig
+from mdmd.data.records import Annotation, Box, Definition, Sample
+from mdmd.inference.predict import VIEWS, box_scale, find_boxes, fuse, predict_crops, views_ahead
+from mdmd.models.landmark_model import MDMD, Laplacian
+
+EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))
+
+
+class DotFinder(MDMD):
+    """Stands in for a network: says where the two bright dots are, the one further left first."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.definitions["eyes"] = EYES
+
+    def forward(self, images: torch.Tensor, head: str) -> Laplacian:
+        size = images.shape[-1]
+        line = (torch.arange(size) + 0.5) / size
+        means = []
+        for picture in images[:, 0]:
+            column = picture.sum(dim=0)
+            middle = (column * line).sum() / column.sum()
+            sides = []
+            for half in (line < middle, line >= middle):
+                light = picture * half
+                sides.append(torch.stack([(light.sum(0) * line).sum(), (light.sum(1) * line).sum()]) / light.sum())
+            means.append(torch.stack(sides))
+        mean = torch.stack(means)
+        return Laplacian(mean, torch.tensor([0.02, 0.01, 0.03]).expand(*mean.shape[:2], 3))
+
+
+@pytest.fixture
+def face(tmp_path) -> Sample:
+    """Two dots, the right one lower, in a box that is not in the picture's middle."""
+    pixels = np.zeros((200, 240, 3), dtype=np.uint8)
+    pixels[78:82, 88:92] = 255
+    pixels[98:102, 138:142] = 255
+    file = tmp_path / "dots.png"
+    Image.fromarray(pixels).save(file)
+    return Sample(file, "dots.png", 240, 200, Box(70.0, 50.0, 90.0, 80.0))
+
+
+@pytest.mark.parametrize("views", list(VIEWS))
+def test_every_view_leads_back_to_the_same_image_pixels(face, views):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views=views))
+    images, crops = next(views_ahead([face], model.config, batch_size=1))
+    (found,) = predict_crops(model, images, "eyes", crops)
+    np.testing.assert_allclose(found.points, [[90.0, 80.0], [140.0, 100.0]], atol=0.15)
+
+
+@pytest.mark.parametrize("view", VIEWS["two"])
+def test_a_single_look_gives_its_covariance_in_image_pixels(face, view):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views="two"))
+    images, crops = next(views_ahead([face], model.config, batch_size=1))
+    (found,) = predict_crops(model, images, "eyes", crops, views=[view])
+    side = 90.0 * 1.4 * view.zoom
+    mixed = -1 if view.mirrored else 1
+    expected = np.array([[0.0004, mixed * 0.0002], [mixed * 0.0002, 0.001]]) * side**2
+    np.testing.assert_allclose(found.covariance, [expected, expected], rtol=0.02)
+
+
+def test_fused_views_lean_on_the_surer_one_and_own_up_to_what_they_disagree_by():
+    means = np.array([[[[0.0, 0.0]]], [[[1.0, 0.0]]]])
+    covariances = np.array([[[np.diag([1.0, 4.0])]], [[np.diag([3.0, 4.0])]]])
+    mean, covariance = fuse(means, covariances)
+    np.testing.assert_allclose(mean, [[[0.25, 0.0]]])
+    # harmonic mean of 1 and 3 is 1.5; the squared offsets from 0.25 are 0.0625 and 0.5625
+    np.testing.assert_allclose(covariance, [[np.diag([1.5 + 0.3125, 4.0])]])
+
+
+def test_one_view_is_left_as_it_is():
+    mean, covariance = fuse(np.full((1, 2, 3, 2), 0.3), np.broadcast_to(np.eye(2), (1, 2, 3, 2, 2)))
+    np.testing.assert_allclose(mean, 0.3)
+    np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), (2, 3, 2, 2)))
+
+
+def test_a_face_somewhere_in_a_picture_is_found_around_its_points(face):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
+    found = find_boxes(model, [whole, face], "eyes", scale=2.0)
+    for sample in found:  # from either start: the dots are 50 and 20 pixels apart, half of 50 is added on every side
+        box = sample.box
+        assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
+    once = find_boxes(model, [whole], "eyes", scale=2.0, passes=1)[0].box
+    assert (once.w, once.h) == pytest.approx((100.0, 70.0), abs=2.0)
+    assert find_boxes(model, [], "eyes", scale=2.0) == []
+
+
+class Misled(DotFinder):
+    """Finds the dots but where it sees the picture's bright edge, which makes it sure of a corner without any."""
+
+    def forward(self, images: torch.Tensor, head: str) -> Laplacian:
+        light = images[:, 0].clamp(min=0).mean(dim=(1, 2))
+        edge, dark = (light > 0.015)[:, None, None], (light < 1e-4)[:, None, None]
+        found = super().forward(images + 1e-6, head)
+        mean = torch.where(edge, torch.tensor([[0.72, 0.72], [0.78, 0.78]]), found.mean)
+        mean = torch.where(dark, torch.tensor([[0.3, 0.3], [0.7, 0.7]]), mean)
+        return Laplacian(mean, found.factor * torch.where(edge, 0.1, torch.where(dark, 10.0, 1.0)))
+
+
+def test_of_the_boxes_where_looks_end_the_surest_is_taken(face):
+    pixels = np.asarray(Image.open(face.path)).copy()
+    pixels[:, :8] = 255
+    Image.fromarray(pixels).save(face.path)
+    model = Misled(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
+    box = find_boxes(model, [whole], "eyes", scale=2.0)[0].box
+    assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
+
+
+def test_points_on_a_heap_move_no_box(face):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
+    heap = np.zeros((200, 240, 3), dtype=np.uint8)
+    heap[78:82, 88:92] = 255
+    Image.fromarray(heap).save(face.path)
+    assert find_boxes(model, [face], "eyes", scale=1.3)[0].box == face.box
+
+
+def test_how_much_longer_boxes_are_than_points_is_told_by_faces_with_most_landmarks(face):
+    def labeled(visibility: list[int]) -> Sample:
+        points = np.array([[90.0, 80.0], [140.0, 100.0], [100.0, 90.0]])
+        return replace(face, annotation=Annotation(points, np.array(visibility)))
+
+    assert box_scale([labeled([2, 2, 2]), labeled([2, 0, 0]), face]) == pytest.approx(90 / 50)
+    assert box_scale([labeled([2, 0, 0]), face]) is None

@@ -1,0 +1,281 @@
+"""The drawn sets: the same from the same seed, points exactly where things were painted, files that read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from mdmd.data.coco import read_coco
+from mdmd.data.records import DataError, load_definition
+from mdmd.synthetic.canvas import Canvas, backdrop, lens, smooth
+from mdmd.synthetic.caricature import Bend, steepness
+from mdmd.synthetic.datasets import draw_pareidolia, draw_source, pareidolia_kind, write_pareidolias, write_source
+from mdmd.synthetic.head import Expression, Head, Identity, View
+from mdmd.synthetic.portrait import paint_head
+from mdmd.synthetic.scene import KINDS
+from mdmd.synthetic.style import Easel, Look
+
+SHIFT = np.array([[0, 0, 100], [0, 0, 100], [0, 0, 0]], float)
+FACES = load_definition("300w")
+NINE = load_definition("pare")
+CALM = Expression(
+    smile=0.2, jaw=0, lid_left=1, lid_right=1, brow_left=0, brow_right=0, frown=0, pucker=0, gaze=0
+)  # fmt: skip
+FLAT = Look(
+    manner="cartoon", skin=(230, 190, 160), hair=(40, 30, 20), iris=(20, 40, 160), lips=(200, 20, 40), cloth=(0, 90, 0),
+    paper=(255, 255, 255), ink=None, hairstyle="bald", beard="none", glasses="none", occluder=False,
+)  # fmt: skip
+
+
+def average_head(**view: float) -> Head:
+    """A head of average build, looking into the camera unless `view` says otherwise."""
+    identity = Identity.sample(np.random.default_rng(0), spread=0)
+    straight = View(yaw=0, pitch=0, roll=0, distance=1200, scale=1.0, center=(128, 128))
+    return Head(identity, CALM, replace(straight, **view))
+
+
+def at(image: Image.Image, point: np.ndarray) -> np.ndarray:
+    return np.asarray(image)[int(point[1]), int(point[0])].astype(float)
+
+
+@pytest.mark.parametrize(("draw", "n", "size"), [(draw_source, 68, 256), (draw_pareidolia, 9, 320)])
+def test_a_picture_is_a_function_of_its_seed(draw, n, size):
+    image, points, box = draw(5)
+    again, points_again, box_again = draw(5)
+    assert image.tobytes() == again.tobytes()
+    assert image.mode == "RGB"
+    assert image.size == (size, size)
+    assert points.shape == (n, 2)
+    np.testing.assert_array_equal(points, points_again)
+    assert box == box_again
+    other, points_other, _ = draw(6)
+    assert other.tobytes() != image.tobytes()
+    assert not np.allclose(points, points_other)
+
+
+@pytest.mark.parametrize("draw", [draw_source, draw_pareidolia])
+def test_every_seed_gives_a_valid_face_inside_its_picture(draw):
+    outside = total = 0
+    for seed in range(201):
+        image, points, box = draw(seed, 96)
+        assert np.isfinite(points).all(), seed
+        assert np.asarray(image).std() > 4, f"seed {seed} is an empty picture"
+        assert 0.2 * 96 < box.w < 1.2 * 96, seed
+        assert 0.2 * 96 < box.h < 1.2 * 96, seed
+        low, high = points.min(axis=0), points.max(axis=0)
+        assert (low >= (box.x - 1e-6, box.y - 1e-6)).all()
+        assert (high <= (box.x + box.w + 1e-6, box.y + box.h + 1e-6)).all()
+        outside += int(((points < 0) | (points > 96)).any(axis=1).sum())
+        total += len(points)
+    assert outside < 0.005 * total
+
+
+def test_points_scale_with_the_picture():
+    for draw in (draw_source, draw_pareidolia):
+        _, small, _ = draw(3, 100)
+        _, large, _ = draw(3, 200)
+        np.testing.assert_allclose(large, 2 * small, rtol=0.02, atol=0.5)
+
+
+def test_the_source_box_is_tight_and_the_pareidolia_box_has_a_face_boxs_margin():
+    _, points, box = draw_source(1)
+    assert (box.x, box.y) == pytest.approx(points.min(axis=0))
+    assert (box.x + box.w, box.y + box.h) == pytest.approx(points.max(axis=0))
+    face = average_head().landmarks()
+    nine = face[[36, 39, 42, 45, 30, 48, 54, 51, 57]]
+    beyond = np.concatenate([nine.min(axis=0) - face.min(axis=0), face.max(axis=0) - nine.max(axis=0)])
+    assert beyond.mean() / np.ptp(nine, axis=0).max() == pytest.approx(0.3, abs=0.06)
+
+
+def test_left_is_left_and_up_is_up_in_unrotated_faces():
+    face = average_head().landmarks()
+    for k, partner in enumerate(FACES.mirror):
+        if k < partner and FACES.landmarks[k].endswith("_left"):
+            assert face[k, 0] < face[partner, 0], FACES.landmarks[k]
+    brow, eye, nose, mouth = face[17:27, 1], face[36:48, 1], face[31:36, 1], face[48:68, 1]
+    assert brow.max() < eye.min() < eye.max() < nose.min() < nose.max() < mouth.min() < mouth.max() < face[8, 1]
+    for seed in range(len(KINDS)):
+        _, points, _ = draw_pareidolia(seed)
+        assert (np.diff(points[:4, 0]) > 0).all() or pareidolia_kind(seed) in ("cup", "pepper", "breakfast")
+
+
+def test_an_average_head_is_symmetric_and_has_an_adults_proportions():
+    face = average_head().landmarks()
+    mirrored = face[list(FACES.mirror)] * (-1, 1) + (2 * face[8, 0], 0)
+    np.testing.assert_allclose(face, mirrored, atol=1e-6)
+    eyes = np.hypot(*(face[45] - face[36]))
+    assert np.ptp(face[:17, 0]) / eyes == pytest.approx(138 / 88, rel=0.05)
+    assert (face[8, 1] - face[36, 1]) / eyes == pytest.approx(1.25, rel=0.08)
+    assert (face[54, 0] - face[48, 0]) / eyes == pytest.approx(0.62, rel=0.08)
+    assert (face[42, 0] - face[39, 0]) / eyes == pytest.approx(0.41, rel=0.08)
+
+
+def test_the_mean_of_many_sampled_heads_is_close_to_symmetric():
+    shapes = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        points = Head(Identity.sample(rng), Expression.sample(rng), View.sample(rng, 256)).landmarks()
+        centered = points - points[[36, 45]].mean(axis=0)
+        shapes.append(centered / np.hypot(*(points[45] - points[36])))
+    mean = np.mean(shapes, axis=0)
+    assert np.abs(mean - mean[list(FACES.mirror)] * (-1, 1)).max() < 0.06
+    assert np.std(shapes, axis=0).mean() > 0.03
+
+
+def test_turning_the_head_moves_all_its_parts_together():
+    straight, turned = average_head().landmarks(), average_head(yaw=0.5).landmarks()
+    assert turned[30, 0] - turned[27, 0] > straight[30, 0] - straight[27, 0] + 5
+    left, right = turned[39, 0] - turned[36, 0], turned[45, 0] - turned[42, 0]
+    assert right < 0.8 * left
+    assert turned[:17, 0].min() < turned[17:, 0].min()
+    assert turned[:17, 0].max() > turned[27:, 0].max() - 1
+    tilted = average_head(roll=0.3).landmarks()
+    np.testing.assert_allclose(np.linalg.norm(tilted - 128, axis=1), np.linalg.norm(straight - 128, axis=1), atol=1e-6)
+    assert tilted[45, 1] > tilted[36, 1]
+
+
+@pytest.mark.parametrize("view", [{}, {"yaw": 0.35, "roll": -0.3}, {"pitch": 0.25, "yaw": -0.2}])
+def test_landmarks_of_a_face_lie_on_the_edges_that_were_painted(view):
+    head = average_head(**view)
+    canvas = Canvas(backdrop(256, Image.new("RGB", (2, 2), (0, 255, 255))))
+    paint_head(Easel(head, FLAT, canvas, np.random.default_rng(1)))
+    image, face = canvas.finish(), head.landmarks()
+
+    def is_lip(point: np.ndarray) -> bool:
+        r, g, b = at(image, point)
+        return r > 120 and g < 0.45 * r and b < 0.55 * r
+
+    middle = face[48:60].mean(axis=0)
+    for k in (49, 50, 52, 53, 55, 56, 57, 58, 59):
+        inward = (middle - face[k]) / np.hypot(*(middle - face[k]))
+        assert is_lip(face[k] + 1.5 * inward), FACES.landmarks[k]
+        assert not is_lip(face[k] - 1.5 * inward), FACES.landmarks[k]
+    for eye in (face[36:42], face[42:48]):
+        center = eye.mean(axis=0)
+        darkest = min(at(image, center + np.array([dx, 0])).sum() for dx in range(-3, 4))
+        assert darkest < at(image, center + np.array([0, 20])).sum() - 200
+        for k in (1, 2, 4, 5):
+            inside, outside = (
+                face_k + (eye.mean(axis=0) - face_k) * t for face_k, t in ((eye[k], 0.4), (eye[k], -1.2))
+            )
+            assert np.abs(at(image, inside) - at(image, outside)).max() > 25
+
+
+def test_the_contour_lies_on_the_edge_between_skin_and_background():
+    head = average_head()
+    canvas = Canvas(backdrop(256, Image.new("RGB", (2, 2), (0, 255, 255))))
+    paint_head(Easel(head, FLAT, canvas, np.random.default_rng(1)))
+    image, face = canvas.finish(), head.landmarks()
+    for k in (3, 4, 12, 13):
+        outward = (face[k] - face[30]) / np.hypot(*(face[k] - face[30]))
+        inside, outside = at(image, face[k] - 1.5 * outward), at(image, face[k] + 1.5 * outward)
+        assert inside[0] > inside[2] + 20, FACES.landmarks[k]
+        assert outside[0] < outside[2] - 60, FACES.landmarks[k]
+
+
+@pytest.mark.parametrize("kind", ["socket", "box", "tree"])
+def test_corners_of_the_dark_holes_of_a_thing_are_where_the_dark_ends(kind):
+    for seed in range(12):
+        canvas = Canvas(backdrop(200, Image.new("RGB", (2, 2), (255, 255, 255))), np.diag([80.0, 80.0, 1]) + SHIFT)
+        points = canvas.place(KINDS[kind][0](canvas, np.random.default_rng(seed)))
+        image = canvas.finish().convert("L")
+        for outer, inner in ((0, 1), (3, 2)):
+            across = (points[inner] - points[outer]) / np.hypot(*(points[inner] - points[outer]))
+            inside, outside = (float(at(image, points[outer] + across * step)) for step in (2.0, -2.0))
+            assert inside < outside - 8, (kind, seed, NINE.landmarks[outer], inside, outside)
+
+
+def test_at_least_eight_kinds_of_things_appear_and_look_different():
+    kinds = {pareidolia_kind(seed) for seed in range(60)}
+    assert len(kinds) >= 8
+    pictures = {pareidolia_kind(seed): np.asarray(draw_pareidolia(seed, 64)[0], float) for seed in range(len(KINDS))}
+    assert len(pictures) == len(KINDS)
+    stack = np.stack(list(pictures.values()))
+    apart = [np.abs(a - b).mean() for k, a in enumerate(stack) for b in stack[k + 1 :]]
+    assert min(apart) > 10
+
+
+@pytest.mark.parametrize(
+    ("write", "draw", "definition", "n"),
+    [(write_source, draw_source, FACES, 68), (write_pareidolias, draw_pareidolia, NINE, 9)],
+)
+def test_written_sets_read_back_as_they_were_drawn(tmp_path: Path, write, draw, definition, n):
+    path = write(tmp_path / "set", 6, seed=3)
+    assert path == tmp_path / "set" / "annotations.json"
+    dataset = read_coco(path)
+    assert dataset.definition == definition
+    assert [s.split for s in dataset.samples] == ["train"] * 5 + ["test"]
+    for k, sample in enumerate(dataset.samples):
+        image, points, box = draw(3_000_000 + k)
+        assert sample.annotation is not None
+        np.testing.assert_allclose(sample.annotation.points, points, atol=1e-3)
+        assert (sample.annotation.visibility == 2).all()
+        assert (sample.box.x, sample.box.w) == pytest.approx((box.x, box.w), abs=1e-3)
+        with Image.open(sample.path) as stored:
+            assert stored.format == "JPEG"
+            assert stored.size == (sample.width, sample.height) == image.size
+            assert np.abs(np.asarray(stored, float) - np.asarray(image, float)).mean() < 8
+    assert len(dataset.definition.landmarks) == n
+    assert "drawn" in path.read_text(encoding="utf-8")[:200]
+
+
+def test_written_sets_are_deterministic_and_split_small_counts(tmp_path: Path):
+    a, b = (write_pareidolias(tmp_path / name, 3, seed=1) for name in "ab")
+    assert a.read_bytes() == b.read_bytes()
+    for one, other in zip(
+        sorted((a.parent / "images").iterdir()), sorted((b.parent / "images").iterdir()), strict=True
+    ):
+        assert one.name == other.name
+        assert one.read_bytes() == other.read_bytes()
+    assert [s.split for s in read_coco(a).samples] == ["train", "train", "test"]
+    assert [s.split for s in read_coco(write_source(tmp_path / "one", 1, seed=1)).samples] == ["train"]
+    assert [s.split for s in read_coco(write_source(tmp_path / "two", 2, seed=1)).samples] == ["train", "test"]
+    with pytest.raises(DataError, match="count of 0"):
+        write_source(tmp_path / "none", 0, seed=1)
+
+
+def test_a_set_does_not_depend_on_how_many_processes_drew_it(tmp_path: Path):
+    one, two = (write_source(tmp_path / str(n), 4, seed=2, size=64, workers=n) for n in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    for name in ("00001-face.jpg", "00004-face.jpg"):
+        assert (one.parent / "images" / name).read_bytes() == (two.parent / "images" / name).read_bytes()
+
+
+def test_a_bend_moves_points_as_it_moves_the_picture():
+    """A white dot on black, bent: its centre of mass is where the bend says that its middle went."""
+    lost = []
+    for seed in range(20):
+        bend = Bend.sample(np.random.default_rng(seed))
+        point = np.random.default_rng([seed, 1]).uniform(0.25, 0.75, 2)
+        image = Image.new("L", (400, 400))
+        ImageDraw.Draw(image).ellipse([*(point * 400 - 4), *(point * 400 + 4)], fill=255)
+        bent = np.asarray(bend.picture(image), float)
+        y, x = np.mgrid[:400, :400] + 0.5
+        seen = np.array([(bent * x).sum(), (bent * y).sum()]) / bent.sum()
+        expected = bend.points(point[None])[0] * 400
+        np.testing.assert_allclose(bend.source(bend.points(point[None])), point[None], atol=1e-7)
+        assert np.abs(seen - expected).max() < 1.5, seed
+        lost.append(np.hypot(*(expected - point * 400)))
+    assert max(lost) > 10  # a caricature does bend
+
+
+def test_a_bend_keeps_the_border_and_a_flat_grid_keeps_everything():
+    bend = Bend.sample(np.random.default_rng(0))
+    corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
+    np.testing.assert_allclose(bend.points(corners), corners)
+    assert steepness(bend.offsets) <= 0.6 + 1e-9
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    still = Bend(np.zeros_like(bend.offsets))
+    np.testing.assert_array_equal(np.asarray(still.picture(image)), np.asarray(image))
+
+
+def test_curves_go_through_the_points_that_make_them():
+    knots = np.array([(0, 0), (3, 5), (7, 4), (9, 9)], float)
+    np.testing.assert_allclose(smooth(knots)[::8], knots)
+    np.testing.assert_allclose(smooth(knots, closed=True)[::8], knots)
+    corners = [(-2.0, 0.5), (0.0, -1.0), (2.0, 0.0), (0.1, 3.0)]
+    np.testing.assert_allclose(lens(*corners)[[0, 8, 16, 24]], corners)

@@ -1,0 +1,87 @@
+"""Presets, single settings from the command line, and records of earlier versions."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from mdmd.config import PRESETS, ModelConfig, TrainConfig, from_json, of_base, preset, to_json
+from mdmd.data.records import DataError
+
+
+def test_preset_paper_is_what_the_paper_prints():
+    chosen = PRESETS["paper"]
+    assert chosen.model.encoder.startswith("vit_base_patch16_224")  # 14 x 14 patches, D = 768
+    printed = {"image_size": 224, "stem": "patch", "groups": 12, "tokens": "group", "head": "regression"}
+    printed |= {"decoder_depth": 3, "feedforward_residual": False, "activation": "relu"}
+    assert {name: getattr(chosen.model, name) for name in printed} == printed
+    printed = {"loss": "laplacian", "optimizer": "adam", "learning_rate": 1e-4, "decay": "linear", "augment": "paper"}
+    # Nothing that the paper does not have: warm-ups, decays, clipping, averaging, an uneven choice of sets.
+    printed |= {"warmup_share": 0.0, "distance_share": 0.0, "layer_decay": 1.0, "weight_decay": 0.0}
+    printed |= {"clip_norm": None, "average_decay": 0.0, "target_share": None, "full_source_points": None}
+    assert {name: getattr(chosen.train, name) for name in printed} == printed
+    assert not chosen.starts_from_base
+
+
+def test_settings_change_what_they_name_and_nothing_else():
+    settings = ["model.groups=8", "model.tokens=both", "train.loss=euclidean", "train.learning_rate=3e-4"]
+    chosen = preset("paper", settings=[*settings, "train.clip_norm=1", "model.decoder_heads=none"])
+    assert (chosen.model.groups, chosen.model.tokens, chosen.model.decoder_heads) == (8, "both", None)
+    assert (chosen.train.loss, chosen.train.learning_rate, chosen.train.clip_norm) == ("euclidean", 3e-4, 1)
+    changed = {"loss", "learning_rate", "clip_norm"}
+    for field in fields(TrainConfig):
+        same = getattr(chosen.train, field.name) == getattr(PRESETS["paper"].train, field.name)
+        assert same == (field.name not in changed)
+    assert preset("default", settings=["train.augment=none"]).train.augment == "none"
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("groups=8", "a setting reads model.NAME=VALUE or train.NAME=VALUE, found 'groups=8'"),
+        ("model.groups", "a setting reads"),
+        ("model.grups=8", "no setting model.grups; there are: encoder, encoder_depth, image_size, stem, groups"),
+        ("train.groups=8", "no setting train.groups; there are: loss, optimizer"),
+        ("model.groups=9", "groups must be 5 or 8 or 12, found 9"),
+        ("model.groups=8.0", "groups must be 5 or 8 or 12, found 8.0"),
+        ("train.loss=wing", "loss must be laplacian or euclidean, found 'wing'"),
+        ("train.batch_size=many", "batch_size must be a whole number, found 'many'"),
+        ("train.batch_size=0", "batch_size must be above 0, found 0"),
+        ("train.batch_size=true", "batch_size must be a whole number, found True"),
+        ("train.learning_rate=NaN", "learning_rate must be a number, found nan"),
+        ("train.learning_rate=none", "learning_rate must be a number, found None"),
+        ("train.target_share=2", "target_share must be between 0 and 1, found 2"),
+        ("train.warmup_share=1", "warmup_share must be at least 0 and below 1, found 1"),
+        ("train.weight_decay=-1", "weight_decay must not be below 0, found -1"),
+        ("model.decoder_heads=1.5", "decoder_heads must be a whole number or none, found 1.5"),
+        ("model.decoder_heads=0", "decoder_heads must be above 0 or none, found 0"),
+        ("model.feedforward_residual=1", "feedforward_residual must be true or false, found 1"),
+        ("model.image_size=-32", "image_size must be above 0, found -32"),
+        ("model.pixel_channels=24", "pixel_channels must be a multiple of 16, found 24"),
+        ("model.sigma_floor=0.1", "sigma_floor must be above 0 and below 0.05 of the crop, found 0.1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_one_sentence(setting, sentence):
+    with pytest.raises(DataError) as refused:
+        preset("default", settings=[setting])
+    assert str(refused.value).startswith(sentence)
+
+
+def test_a_trained_model_is_not_made_another_by_a_setting():
+    base = ModelConfig(groups=8)
+    assert of_base(base, ["model.groups=8", "train.loss=euclidean"], where="base") == base
+    assert of_base(base, ["model.views=single"], where="base") == replace(base, views="single")
+    with pytest.raises(DataError, match=r"base has groups = 8, model.groups asks for 12"):
+        of_base(base, ["model.groups=12"], where="base")
+
+
+def test_configurations_go_through_json_and_older_ones_get_the_defaults():
+    for chosen in PRESETS.values():
+        assert from_json(ModelConfig, to_json(chosen.model), where=Path("model.json")) == chosen.model
+        assert from_json(TrainConfig, to_json(chosen.train), where=Path("model.json")) == chosen.train
+    old = {"encoder": "test_vit", "image_size": 64, "head": "regression"}
+    assert from_json(ModelConfig, old, where=Path("model.json")).groups == 12
+    with pytest.raises(DataError, match=r"model\.json: groups must be 5 or 8 or 12, found 7"):
+        from_json(ModelConfig, {"groups": 7}, where=Path("model.json"))
+    with pytest.raises(DataError, match=r"model\.json: unknown settings colour"):
+        from_json(ModelConfig, {"colour": 7}, where=Path("model.json"))

@@ -1,0 +1,377 @@
+"""A run that was broken off goes on where it was, and a full disk costs nothing that is already there."""
+
+import errno
+import json
+import math
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from mdmd.cli.main import main
+from mdmd.config import PRESETS
+from mdmd.data.coco import read_coco
+from mdmd.data.records import DataError
+from mdmd.loading.batches import FaceCache
+from mdmd.loading.crop_cache import CropStore
+from mdmd.models import checkpoint
+from mdmd.models.landmark_model import MDMD, build
+from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.training import base_cache as bases
+from mdmd.training.loop import fit
+from mdmd.training.plan import Plan
+from mdmd.training.resume import Keep, Progress, RunState
+from mdmd.training.run_log import RunLog
+from mdmd.training.schedule import Budget
+from mdmd.training.train import adapt
+from mdmd.training.validation import Watch
+
+TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
+QUICK = replace(PRESETS["tiny"].train, batch_size=4)
+#: A run of STEPS steps on the drawn sets in the folder given; it keeps its state after every step.
+RUN = """
+import sys
+from pathlib import Path
+from tests.mdmd.training.test_resume import STEPS, adapted
+adapted(Path(sys.argv[1]), Path(sys.argv[2]), STEPS)
+"""
+STEPS = 12
+
+
+def adapted(drawn, out, steps, *, seed=0, folds=0, share=1.0, log=RunLog, relabeled=None):
+    """Adapt to the drawn objects beside the drawn people, every step logged and kept in `out`; with another label on
+    one object of the split `relabeled`."""
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
+    keep = Keep(out / "resume.safetensors", every=0.0, cost=math.inf)
+    plan = Plan(QUICK, Budget(steps=steps), weights="none", seed=seed, folds=folds, learn_share=share, keep=keep)
+    if relabeled is not None:
+        objects = with_a_label_moved(objects, relabeled)
+    out.mkdir(exist_ok=True)
+    with log(out / "log.jsonl", quiet=True, every=0.0) as told:
+        return adapt(objects, [people], None, TINY, plan, told)
+
+
+def with_a_label_moved(data, split):
+    face = data.split(split)[0]
+    other = replace(face, annotation=replace(face.annotation, points=face.annotation.points + 1))
+    return replace(data, samples=tuple(other if s is face else s for s in data.samples))
+
+
+class BrokenOff(RunLog):
+    """A log that ends its run at step 3, after the state of step 2 was kept."""
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "step" and fields["step"] == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    write_source(folder / "people", 8, seed=0)
+    write_pareidolias(folder / "objects", 12, seed=0)
+    return folder
+
+
+def events(run, kind):
+    found = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [e for e in found if e["event"] == kind]
+
+
+def curve(run):
+    """What the log says of each step and each measurement but for times."""
+    told = [*events(run, "step"), *events(run, "eval")]
+    return [(e["step"], e.get("losses"), e.get("nme"), e.get("learning_rate")) for e in told]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(drawn, tmp_path):
+    whole = adapted(drawn, tmp_path / "whole", STEPS).model.state_dict()
+    killed = tmp_path / "killed"
+    child = subprocess.Popen([sys.executable, "-c", RUN, str(drawn), str(killed)])
+    until = time.monotonic() + 120
+    while not (killed / "log.jsonl").exists() or len(events(killed, "step")) < 4:
+        assert child.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+
+    again = adapted(drawn, killed, STEPS).model.state_dict()
+    resumed = events(killed, "resume")
+    assert len(resumed) == 1
+    assert 3 <= resumed[0]["step"] < STEPS
+    assert curve(killed) == curve(tmp_path / "whole")
+    assert [e["step"] for e in events(killed, "step")] == list(range(1, STEPS + 1))
+    assert all(torch.equal(whole[k], again[k]) for k in whole)
+
+
+def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 6, log=BrokenOff)
+    with pytest.raises(DataError, match=r"broken-off run with other seed and starting weights: .*--fresh"):
+        adapted(drawn, tmp_path, 6, seed=1)
+    with pytest.raises(DataError, match="broken-off run with other data"):
+        adapted(drawn, tmp_path, 6, relabeled="train")
+    kept = (tmp_path / "resume.safetensors").read_bytes()
+    (tmp_path / "resume.safetensors").write_bytes(kept[: len(kept) // 2])
+    with pytest.raises(DataError, match=r"holds no run to go on with .*--fresh starts over"):
+        adapted(drawn, tmp_path, 6)
+    assert (tmp_path / "resume.safetensors").stat().st_size == len(kept) // 2
+
+
+def test_who_was_learned_from_with_folds_is_not_held_out_without(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 6, folds=2, log=BrokenOff)
+    with pytest.raises(DataError, match="broken-off run with other folds"):
+        adapted(drawn, tmp_path, 6)
+
+
+def test_a_run_from_a_share_of_the_faces_goes_on_with_that_share_only(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 6, share=0.5, log=BrokenOff)
+    for other in (1.0, 0.75):
+        with pytest.raises(DataError, match="broken-off run with other share of faces: "):
+            adapted(drawn, tmp_path, 6, share=other)
+    adapted(drawn, tmp_path, 6, share=0.5)
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
+
+
+def test_another_label_on_a_test_face_stops_nothing(drawn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path, 4, log=BrokenOff)
+    adapted(drawn, tmp_path, 4, relabeled="test")
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
+
+
+def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
+    target = drawn / "objects" / "annotations.json"
+    command = ["adapt", "--target", target, "--preset", "tiny", "--weights", "none", "--steps", "5", "--quiet"]
+    run = [*map(str, command), "--out", str(tmp_path)]
+    keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
+    plan = Plan(PRESETS["tiny"].train, Budget(steps=5), weights="none", keep=keep)
+
+    def break_off():
+        with BrokenOff(tmp_path / "log.jsonl", quiet=True, every=0.0) as log, pytest.raises(KeyboardInterrupt):
+            adapt(read_coco(target), [], None, PRESETS["tiny"].model, plan, log)
+
+    break_off()
+    assert main([*run, "--seed", "1"]) == 2
+    assert "broken-off run with other seed" in capsys.readouterr().err
+    assert main(run) == 0
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
+    assert events(tmp_path, "step")[-1]["step"] == 5
+    assert not keep.file.exists()
+    assert checkpoint.load(tmp_path).target == "objects"
+    assert json.loads((tmp_path / "metrics.json").read_text())["rarely_labeled"] == {}
+    assert not (tmp_path / "error.json").exists()
+
+    break_off()
+    assert main([*run, "--seed", "1", "--fresh"]) == 0
+    assert events(tmp_path, "resume") == []
+    assert not keep.file.exists()
+
+
+def test_a_base_goes_on_too_and_one_begun_otherwise_is_begun_again(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    plan = Plan(
+        QUICK, Budget(steps=4), weights="none", keep=Keep(tmp_path / "run" / "unused", every=0.0, cost=math.inf)
+    )
+
+    def base(log, **changes):
+        with log(tmp_path / "log.jsonl", quiet=True, every=0.0) as told:
+            return bases.find_or_train(tmp_path / "bases" / "b", [people], TINY, replace(plan, **changes), told)
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            base(BrokenOff, seed=3)
+    base(RunLog)
+    assert [e["step"] for e in events(tmp_path, "resume")] == [2]
+    assert "other seed and starting weights: this run starts over" in (tmp_path / "log.jsonl").read_text()
+    assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+def without_weights(file):
+    """What another network would leave: none of this one's weights."""
+    with safe_open(file, "pt") as kept:
+        checkpoint.write_tensors(file, {}, kept.metadata())
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda file: file.write_bytes(b"half a file"), "holds no run to go on with"),
+        (without_weights, "does not fit this network"),
+    ],
+    ids=["half", "other"],
+)
+def test_a_state_of_a_base_that_cannot_be_read_is_passed_over(drawn, tmp_path, damage, said):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    keep = Keep(tmp_path / "run" / "unused", every=0.0, cost=math.inf)
+    plan = Plan(QUICK, Budget(steps=4), weights="none", keep=keep)
+    with BrokenOff(tmp_path / "log.jsonl", quiet=True, every=0.0) as log, pytest.raises(KeyboardInterrupt):
+        bases.find_or_train(tmp_path / "bases" / "b", [people], TINY, plan, log)
+    damage(tmp_path / "bases" / "b.resume.safetensors")
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        bases.find_or_train(tmp_path / "bases" / "b", [people], TINY, plan, log)
+    assert f"{said}" in (tmp_path / "log.jsonl").read_text()
+    assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+class Overtaken(RunLog):
+    """A log of a run whose base another run puts into `place` first."""
+
+    other = place = Path()
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "done":
+            shutil.copytree(self.other, self.place)
+
+
+def test_of_two_runs_that_learn_one_base_both_go_on_with_the_first(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    folder, plan = tmp_path / "bases" / "b", Plan(QUICK, Budget(steps=1), weights="none")
+    with RunLog(None, quiet=True) as log:
+        first = bases.find_or_train(tmp_path / "first", [people], TINY, replace(plan, seed=1), log).model.state_dict()
+    with Overtaken(None, quiet=True) as log:
+        log.other, log.place = tmp_path / "first", folder
+        made = bases.find_or_train(folder, [people], TINY, plan, log).model.state_dict()
+    assert all(torch.equal(made[key], first[key]) for key in first)
+    assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+def test_a_base_is_found_again_however_faces_are_looked_at(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    once = replace(TINY, views="single")
+    folder = bases.base_folder(tmp_path, [people], TINY, "none")
+    assert bases.base_folder(tmp_path, [people], once, "none") == folder
+    assert bases.base_folder(tmp_path, [people], replace(TINY, groups=8), "none") != folder
+    plan = Plan(QUICK, Budget(steps=1), weights="none")
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        found = [bases.find_or_train(folder, [people], config, plan, log).model.config for config in (TINY, once)]
+    assert found == [TINY, once]
+    assert len(events(tmp_path, "start")) == 1
+
+
+@pytest.fixture
+def fitted(drawn, tmp_path):
+    """Something to fit: a function of the plan, the state and the clock; two faces a batch."""
+    objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
+    store = CropStore(tmp_path / "crops", warn=print)
+    cache = FaceCache("objects", objects.definition, objects.split("train"), crop_scale=1.4, size=64, store=store)
+
+    def run(plan, log, write=checkpoint.write_tensors, **kw):
+        torch.manual_seed(0)
+        model = build(TINY, {"objects": objects.definition})
+        made = checkpoint.Checkpoint(model, "objects")
+        state = RunState(plan.keep, {"set": "objects"}, log, write=write)
+        return fit(model, [cache], plan, log, Watch(made, (), log, "base"), "base", state=state, **kw)
+
+    return run
+
+
+def test_minutes_count_on_after_a_break(fitted, tmp_path):
+    keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
+    plan = Plan(replace(QUICK, batch_size=2), Budget(minutes=1), keep=keep)
+
+    def watch_at(start):
+        """Each look at the clock is four seconds after the last."""
+        ticks = iter(range(start, 10**6, 4))
+        return lambda: float(next(ticks))
+
+    with BrokenOff(tmp_path / "log.jsonl", quiet=True, every=0.0) as log, pytest.raises(KeyboardInterrupt):
+        fitted(plan, log, clock=watch_at(0))
+    with RunLog(tmp_path / "log.jsonl", quiet=True, every=0.0) as log:
+        fitted(plan, log, clock=watch_at(5000))
+    (resumed,) = events(tmp_path, "resume")
+    told = events(tmp_path, "step")
+    # Two steps of four seconds before the break, and the rest of sixty after it.
+    assert (resumed["step"], resumed["seconds"]) == (2, 8.0)
+    assert told[-1]["step"] == 15
+    assert told[-1]["learning_rate"] < 0.05 * max(e["learning_rate"] for e in told)
+
+
+def test_a_full_disk_stops_no_training_and_takes_no_state(fitted, tmp_path):
+    keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
+    plan = Plan(replace(QUICK, batch_size=2), Budget(steps=3), keep=keep)
+    written = []
+
+    def write(path, tensors, metadata):
+        if len(written) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(path)
+        checkpoint.write_tensors(path, tensors, metadata)
+
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        fitted(plan, log, write=write)
+    told = [e["message"] for e in events(tmp_path, "warning")]
+    assert told[0] == (
+        "the run's state of step 2 could not be kept (No space left on device), the last one stays; training goes on"
+    )
+    assert load_file(keep.file)["optimizer.0.step"] == 1
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path):
+    torch.manual_seed(0)
+    made = checkpoint.Checkpoint(MDMD(TINY), "none", history={"number": 1})
+    made.save(tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    torch.nn.init.zeros_(next(made.model.parameters()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as failed:
+            made.save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failed.value.filename == str(tmp_path / "model.safetensors")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_log_without_room_ends_and_says_so(capsys):
+    with RunLog(Path("/dev/full")) as log:
+        log.event("start", stage="base")
+        log.event("start", stage="adapt")
+    assert capsys.readouterr().out == "warning: the log ends here, /dev/full: No space left on device\n"
+
+
+def test_half_a_line_of_a_killed_process_is_cut_off(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"event": "st')
+    with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
+        log.event("done", stage="base")
+    assert [json.loads(line)["event"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [
+        "start",
+        "done",
+    ]
+
+
+def test_states_cost_at_most_their_share_of_the_time(tmp_path):
+    now = [0.0]
+
+    def write(path, tensors, metadata):
+        now[0] += 3.0
+        saved.append(now[0])
+
+    saved = []
+    model = torch.nn.Linear(1, 1)
+    parts = (model, model, torch.optim.Adam(model.parameters()))
+    keep = Keep(tmp_path / "s", every=60.0, cost=0.02)
+    with RunLog(None, quiet=True) as log:
+        state = RunState(keep, {}, log, write=write, clock=lambda: now[0])
+        while now[0] < 500:
+            now[0] += 1.0
+            state.offer(Progress(), *parts)
+    # First after a minute; three seconds of writing are 2 % of 150.
+    assert saved == [63.0, 216.0, 369.0]

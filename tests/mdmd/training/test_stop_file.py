@@ -1,0 +1,133 @@
+"""A training that is asked to end early leaves the averaged weights of that step, calibrated, and says so."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mdmd.cli import train as commands
+from mdmd.cli.main import main
+from mdmd.config import PRESETS
+from mdmd.data.coco import read_coco
+from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.training.plan import Plan
+from mdmd.training.resume import Keep
+from mdmd.training.run_log import RunLog
+from mdmd.training.schedule import Budget
+from mdmd.training.stop_file import StopFile
+from mdmd.training.train import adapt
+
+TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
+QUICK = replace(PRESETS["tiny"].train, batch_size=4)
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    write_source(folder / "people", 8, seed=0)
+    write_pareidolias(folder / "objects", 12, seed=0)
+    return folder
+
+
+class Asking(RunLog):
+    """A log whose reader asks for the end when it hears of step 3, in the file `stop` beside it."""
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "step" and fields["step"] == 3:
+            (self._file.parent / "stop").touch()
+
+
+class BrokenOff(RunLog):
+    """A log that ends its run at step 5, after the state of step 4 was kept."""
+
+    def event(self, kind, **fields):
+        super().event(kind, **fields)
+        if kind == "step" and fields["step"] == 5:
+            raise KeyboardInterrupt
+
+
+def adapted(drawn, out, log):
+    objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
+    out.mkdir()
+    plan = Plan(
+        QUICK,
+        Budget(steps=STEPS),
+        weights="none",
+        keep=Keep(out / "resume.safetensors", every=0.0, cost=math.inf),
+        stop=StopFile(out / "stop", every=0.0),
+    )
+    with log(out / "log.jsonl", quiet=True, every=0.0) as told:
+        return adapt(objects, [], None, TINY, plan, told)
+
+
+def test_what_is_kept_are_the_averaged_weights_of_the_step_it_stopped_at(drawn, tmp_path):
+    made = adapted(drawn, tmp_path / "stopped", Asking)
+    with pytest.raises(KeyboardInterrupt):
+        adapted(drawn, tmp_path / "broken", BrokenOff)
+    kept = load_file(tmp_path / "broken" / "resume.safetensors")
+    averaged = {key.removeprefix("average.module."): t for key, t in kept.items() if key.startswith("average.module.")}
+    assert len(averaged) > 50
+    assert all(torch.equal(tensor, averaged[key]) for key, tensor in made.model.state_dict().items())
+    assert made.history["stopped"] == {"step": 4, "of": STEPS}
+    assert made.calibration("objects").faces == made.history["heldout"]["n"] == 2
+    log = [json.loads(line) for line in (tmp_path / "stopped" / "log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in log if e["event"] == "step"] == [1, 2, 3, 4]
+    assert [(e["step"], e["of"]) for e in log if e["event"] == "stopped"] == [(4, STEPS)]
+
+
+def test_the_file_is_looked_for_once_a_second(tmp_path):
+    now = [0.0]
+    stop = StopFile(tmp_path / "stop", clock=lambda: now[0])
+    assert not stop.asked()
+    stop.file.touch()
+    now[0] = 0.9
+    assert not stop.asked()
+    now[0] = 1.0
+    assert stop.asked()
+
+
+def options(drawn, out):
+    files = ["--target", str(drawn / "objects" / "annotations.json"), "--out", str(out)]
+    small = ["--set", "model.image_size=64", "--set", "model.pixel_channels=16", "--set", "train.batch_size=4"]
+    return ["adapt", *files, "--preset", "tiny", "--weights", "none", "--steps", "6", "--quiet", *small]
+
+
+def test_a_request_to_an_earlier_try_does_not_end_this_one(drawn, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "stop").touch()
+    assert main(options(drawn, out)) == 0
+    assert "stopped" not in json.loads((out / "metrics.json").read_text())
+    assert not (out / "stop").exists()
+
+
+@pytest.mark.parametrize(("more", "stopped"), [([], {"step": 1, "of": 6}), (["--folds", "2"], None)])
+def test_a_stopped_run_says_so_and_folds_learn_to_their_end(drawn, tmp_path, monkeypatch, more, stopped):
+    cleared = commands._clear
+
+    def asked_at_once(out, *, fresh):
+        cleared(out, fresh=fresh)
+        (out / "stop").touch()
+
+    monkeypatch.setattr(commands, "_clear", asked_at_once)
+    assert main([*options(drawn, tmp_path / "run"), *more]) == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()).get("stopped") == stopped
+    assert not (tmp_path / "run" / "resume.safetensors").exists()
+
+
+def test_learning_a_source_is_not_stopped(drawn, tmp_path, monkeypatch):
+    plans = []
+
+    def learned(folder, sources, config, plan, log, *, start):
+        plans.append(plan)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.bases, "find_or_train", learned)
+    source = ["--source", str(drawn / "people" / "annotations.json"), "--bases", str(tmp_path / "bases")]
+    assert main([*options(drawn, tmp_path / "run"), *source]) == 130
+    assert [plan.stop for plan in plans] == [None]
