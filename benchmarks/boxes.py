@@ -13,11 +13,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from labeler.project.coco import boxed_by_labels, write_coco
+from labeler.project.coco import write_coco
+from mdmd.data.boxes import box_scale, boxed_by_labels
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Box, Sample
 from mdmd.evaluation.evaluate import FlagRule, evaluate
-from mdmd.inference.predict import box_scale, find_boxes, predict
+from mdmd.inference.boxes import find_boxes
+from mdmd.inference.predict import predict
 from mdmd.models import checkpoint
 
 

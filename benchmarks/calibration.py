@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Annotation, Definition, Prediction, Sample
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Prediction, Sample
 from mdmd.evaluation.calibration import Calibration, calibrate, radii_of
 from mdmd.evaluation.evaluate import FlagRule, evaluate
 from mdmd.inference.predict import predict

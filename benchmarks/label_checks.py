@@ -19,7 +19,8 @@ import numpy as np
 
 from labeler.analysis.label_checks import LabeledFace, check_labels, face_sizes
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Definition, Points, load_definition, shipped_definitions
+from mdmd.data.definition import Definition, load_definition, shipped_definitions
+from mdmd.data.records import Points
 
 Slip = Callable[[Definition, Points, np.random.Generator], Points]
 

@@ -32,10 +32,12 @@ from playwright.sync_api import Page
 
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
-from labeler.storage.store import PredictedPoint
+from labeler.storage.records import PredictedPoint
 from mdmd.cli import main as cli
+from mdmd.data.boxes import normalizing_distance
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Definition, Sample, normalizing_distance
+from mdmd.data.definition import Definition
+from mdmd.data.records import Sample
 
 HAND, TOLERANCE = 0.01, 0.03
 LOOK, MOVE, BIT, PRESS, KEY = 0.15, 0.2, 0.15, 0.1, 0.2

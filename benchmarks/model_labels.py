@@ -66,7 +66,7 @@ def trained(options: argparse.Namespace, data: Dataset, seed: int) -> Path:
     target = folder / "target.json"
     images = {"image_folder": str(data.samples[0].path.parent)}
     write_json(target, to_coco([s for s, _ in planted(data, seed)], data.definition, info=images), indent=None)
-    mdmd = [sys.executable, "-m", "mdmd.cli.main"]
+    mdmd = [sys.executable, "-m", "mdmd"]
     if not (folder / "metrics.json").is_file():
         adapt = ["adapt", "--target", target, "--source", options.source, "--from", options.base, "--seed", seed]
         subprocess.run([str(w) for w in (*mdmd, *adapt, "--steps", options.steps, "--out", folder)], check=True)

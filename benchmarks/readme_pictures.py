@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from labeler.cli.demo import Demo
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 
 SHOWN = "00049-breakfast.jpg"

@@ -38,10 +38,11 @@ from mdmd.cli import main as cli
 from mdmd.config import PRESETS, ModelConfig
 from mdmd.data.coco import read_coco, to_coco
 from mdmd.data.records import Box, Dataset
-from mdmd.inference.predict import autocast
+from mdmd.device import autocast
 from mdmd.loading.augment import WARPS, random_photometry, random_warp, warp_pictures
-from mdmd.loading.batches import MARGIN, FaceCache
+from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore
+from mdmd.loading.crops import MARGIN
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.encoder import choose_attention
 from mdmd.models.landmark_model import MDMD, Laplacian

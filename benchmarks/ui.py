@@ -30,8 +30,9 @@ from playwright.sync_api import Browser, CDPSession, Page
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
-from labeler.storage.store import Point
-from mdmd.data.records import GROUPS, Definition
+from labeler.runs.control import cancel_run, list_runs
+from labeler.storage.records import Point
+from mdmd.data.definition import GROUPS, Definition
 from mdmd.synthetic.datasets import write_pareidolias
 
 HERE = Path(__file__).parent
@@ -195,11 +196,11 @@ def training(folder: Path) -> Iterator[None]:
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
     run = jobs.start_training(made, source=None, weights=Path("none"), minutes=600, prelabel=False)
     try:
-        while not any(r.step for r in jobs.runs(made)):
+        while not any(r.step for r in list_runs(made)):
             time.sleep(0.5)
         yield
     finally:
-        jobs.cancel(made, run.id)
+        cancel_run(made, run.id)
 
 
 PARTS: dict[str, Callable[[Site], list[Target]]] = {

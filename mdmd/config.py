@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 #: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
 STARTER = Path(__file__).parent / "starter"

@@ -14,8 +14,8 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs.run import Run
-from labeler.storage.store import Point
-from mdmd.data.records import Definition
+from labeler.storage.records import Point
+from mdmd.data.definition import Definition
 
 #: Four landmarks: two eyes that mirror each other, a nose and a chin.
 CATEGORY: dict[str, Any] = {

@@ -14,7 +14,7 @@ import tests.typecheck  # noqa: F401  (the hook below looks it up as an attribut
 
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
 TENSOR_MODULES = (
-    *(f"mdmd.loading.{name}" for name in ("augment", "batches")),
+    *(f"mdmd.loading.{name}" for name in ("augment", "batches", "crops")),
     *(f"mdmd.models.{name}" for name in ("decoder", "encoder", "heads", "landmark_model", "losses")),
     *(f"mdmd.models.{name}" for name in ("pixel_decoder", "stems")),
 )

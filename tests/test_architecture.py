@@ -17,7 +17,8 @@ PACKAGES = ("mdmd", "labeler")
 #: The rooms of each package, top to bottom. A room imports from itself and from the lines below its own.
 FLOORS = {
     "mdmd": (
-        ("cli", "__main__"),
+        ("__main__",),
+        ("cli",),
         ("experiments", "api"),
         ("training",),
         ("inference",),
@@ -27,7 +28,8 @@ FLOORS = {
         ("errors", "files", "run_folder", "device"),
     ),
     "labeler": (
-        ("cli", "__main__"),
+        ("__main__",),
+        ("cli",),
         ("server",),
         ("pages",),
         ("report",),
@@ -249,12 +251,8 @@ def script_violations(scripts: Sources) -> list[str]:
 # The real tree
 
 
-#: What the next change mends.
-LEFT = ("labeler.guidance.repeats", "labeler.html.markup", "mdmd.config")
-
-
 def test_the_house_keeps_its_import_rules():
-    assert [line for line in violations(read_sources(ROOT)) if line.split()[0] not in LEFT] == []
+    assert violations(read_sources(ROOT)) == []
 
 
 def test_the_checker_sees_the_real_modules():

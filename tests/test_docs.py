@@ -89,7 +89,7 @@ def commands(text: str) -> Iterator[Command]:
                 package, _, module = rest[1].partition(".")
                 if package not in PROGRAMS:
                     continue
-                if module == "cli":
+                if not module:
                     program, rest = package, rest[2:]
                 else:
                     yield Command("python", (rest[1].replace(".", "/") + ".py",), ())
@@ -150,7 +150,7 @@ def help_of(program: str, subcommand: str) -> tuple[int, str]:
     # Wide, so that no option is broken over two lines.
     with patch.dict(os.environ, COLUMNS="200"), redirect_stdout(said), redirect_stderr(io.StringIO()):
         try:
-            import_module(f"{program}.cli").parser().parse_args([*([subcommand] if subcommand else []), "--help"])
+            import_module(f"{program}.cli.main").parser().parse_args([*([subcommand] if subcommand else []), "--help"])
         except SystemExit as ended:
             return int(ended.code or 0), said.getvalue()
     raise AssertionError("--help did not end the program")
@@ -216,7 +216,7 @@ SAMPLE = """
 `mdmd/data/coco.py` writes it, `store.py` and `runs/<id>/metrics.json` keep it, `projects/demo/` holds `labels.db`.
 Not paths: `/api/projects`, `0/1/2`, `image/png`, `coco.to_coco`, `--port`, `OUT.json`, `<name>`, `*.json`, `../b.json`.
 Run `mdmd adapt --target T.json [--minutes M | --steps N]`, `labeler new|open`, `labeler open NAME --port P`,
-`mdmd --version`, `make demo` and `python -m mdmd.cli.main train --seed 1`. The word `mdmd` alone is the package.
+`mdmd --version`, `make demo` and `python -m mdmd train --seed 1`. The word `mdmd` alone is the package.
 
 ```sh
 $ make test check JOBS=2   # both
@@ -253,7 +253,7 @@ def test_commands_are_found():
 
 def test_missing_files_are_reported(tmp_path: Path):
     for name in ("docs/page.png", "DECISIONS.md", "mdmd/data/coco.py", "labeler/storage/store.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     code = 'DB = "labels.db"\nwrite(run / "metrics.json")'
     assert missing_paths(SAMPLE, tmp_path, code) == ["docs/two.png"]

@@ -13,7 +13,7 @@ import pytest
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
-from labeler.runs import start as jobs
+from labeler.runs.control import list_runs
 from labeler.runs.heldout import read_heldout
 from mdmd.cli.main import main
 
@@ -39,7 +39,7 @@ def test_its_labels_are_exported_as_before(old: Project, tmp_path: Path) -> None
 def test_its_runs_are_what_they_were(old: Project) -> None:
     found = [
         {"id": r.id, "title": r.title, "kind": r.kind, "state": r.state, "step": r.step, "measured": r.measured}
-        for r in jobs.runs(old)
+        for r in list_runs(old)
     ]
     assert found == EXPECTED["runs"]
 

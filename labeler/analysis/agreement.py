@@ -22,7 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mdmd.data.records import Box, Definition, normalizing_distance
+from mdmd.data.boxes import normalizing_distance
+from mdmd.data.definition import Definition
+from mdmd.data.records import Box
 from mdmd.evaluation import metrics
 from mdmd.evaluation.metrics import Measured
 

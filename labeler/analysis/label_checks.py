@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from labeler.analysis.model_disagreement import ModelWord, contradictions
 from labeler.analysis.outliers import FaceModel
-from mdmd.data.records import GROUPS, Box, Definition
+from mdmd.data.definition import GROUPS, Definition
+from mdmd.data.records import Box
 
 Array = NDArray[np.float64]
 

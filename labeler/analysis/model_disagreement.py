@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mdmd.data.records import Definition
+from mdmd.data.definition import Definition
 from mdmd.evaluation.error_law import LAPLACIAN
 
 Array = NDArray[np.float64]

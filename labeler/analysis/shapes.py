@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mdmd.data.records import Box, DataError
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 
 Array = NDArray[np.float64]
 

@@ -13,9 +13,10 @@ import uvicorn
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.run import COMPLETE, Run
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 LOCAL = ("127.0.0.1", "localhost")
 FIRST_PORT = 7860
@@ -35,7 +36,7 @@ def follow(
     next_line = 0.0
     try:
         while True:
-            run = next(r for r in jobs.runs(project) if r.id == run.id)
+            run = next(r for r in list_runs(project) if r.id == run.id)
             stage = WAITING if run.state == "waiting" else _stage(run)
             for line in [f"warning: {text}" for text in run.warnings] + [stage]:
                 if line and line not in told:
@@ -52,9 +53,9 @@ def follow(
             say(f"run {run.id} goes on; `labeler runs {project.name}` tells how far it is")
             return 130
         say("stopping ...")
-        run = jobs.cancel(project, run.id, patience=15)
+        run = cancel_run(project, run.id, patience=15)
     if run.state in COMPLETE:
-        jobs.collect(project)
+        collect_predictions(project)
         say(_result_line(project, run))
         return 0
     say(f"run {run.id} was {run.state}" if run.error is None else f"run {run.id} {run.state}: {run.error}")

@@ -18,10 +18,12 @@ from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.sources import DRAWN, DRAWN_FACES, Source, Sources
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError, Dataset, Sample
+from mdmd.data.records import Dataset, Sample
+from mdmd.errors import DataError
 from mdmd.files import write_json
 from mdmd.synthetic.datasets import write_pareidolias
 
@@ -142,9 +144,9 @@ class Demo:
         if self._state() is None:
             return
         project = self.workspace.open(self.name)
-        for run in jobs.runs(project):
+        for run in list_runs(project):
             if run.active:
-                jobs.cancel(project, run.id, patience=15)
+                cancel_run(project, run.id, patience=15)
         self.workspace.forget(self.name)
         shutil.rmtree(self.folder)
 
@@ -162,7 +164,7 @@ class Demo:
 
     def _measure(self, project: Project, run: Path) -> dict[str, Any]:
         out = run / "demo_evaluation.json"
-        command = [sys.executable, "-m", "mdmd.cli.main", "evaluate", run, "--data", self.folder / "demo_truth.json"]
+        command = [sys.executable, "-m", "mdmd", "evaluate", run, "--data", self.folder / "demo_truth.json"]
         done = subprocess.run(
             [str(word) for word in [*command, "--split", "test", *project.settings.options, "--json", out]],
             capture_output=True,

@@ -17,11 +17,14 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
 from labeler.report.reports import write_report
 from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import cancel_run, list_runs, stop_and_keep
 from labeler.runs.learning_curve import start_curve
 from labeler.runs.manage import megabytes, size_of
 from labeler.runs.sources import DRAWN, Source, machine_sources
+from mdmd.data.definition import Definition, load_definition, shipped_definitions
 from mdmd.data.images import pictures_in
-from mdmd.data.records import DataError, Definition, load_definition, shipped_definitions
+from mdmd.errors import DataError
 
 Command = Callable[[argparse.Namespace, Workspace], int]
 
@@ -268,7 +271,7 @@ def run_open(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.name is not None:
         project = workspace.open(options.name)
         try:
-            jobs.collect(project)
+            collect_predictions(project)
         except DataError as error:
             print(f"labeler: warning: {error}", file=sys.stderr)
     return serve(workspace, options.name, host=options.host, port=options.port, browser=not options.no_browser)
@@ -324,7 +327,7 @@ def _source(text: str, workspace: Workspace) -> Source:
 def run_prelabel(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler prelabel`."""
     project = workspace.open(options.name)
-    jobs.collect(project)
+    collect_predictions(project)
     run = jobs.start_prelabel(project, options.run_id)
     print(f"predicting {run.faces} faces on {run.images} pictures: {run.folder}")
     return follow(project, run)
@@ -350,7 +353,7 @@ def run_curve(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _training(project: Project, run_id: str | None) -> str:
-    done = [run.id for run in jobs.runs(project) if run.kind == "train" and run.has_model]
+    done = [run.id for run in list_runs(project) if run.kind == "train" and run.has_model]
     if run_id is None and not done:
         raise DataError(f"project {project.name!r} has no finished training to report on; train first")
     return run_id or done[0]
@@ -374,7 +377,7 @@ def run_repeats(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler runs`."""
-    for run in jobs.runs(workspace.open(options.name)):
+    for run in list_runs(workspace.open(options.name)):
         step = f" at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else ""
         said = f"{run.what}, {run.state}" if run.kind == "curve" else f"{run.kind} {run.state}{step}"
         parts = [run.name, said, megabytes(size_of(run))]
@@ -386,21 +389,21 @@ def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
 def run_stop(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler stop`: the run that is under way, or with --cancel the waiting one where none is."""
     project = workspace.open(options.name)
-    active = sorted((run for run in jobs.runs(project) if run.active), key=lambda run: run.state == "waiting")
+    active = sorted((run for run in list_runs(project) if run.active), key=lambda run: run.state == "waiting")
     if not active:
         raise DataError(f"nothing runs in project {project.name!r}")
     if options.cancel:
-        run = jobs.cancel(project, active[0].id, patience=15)
+        run = cancel_run(project, active[0].id, patience=15)
         print(f"run {run.id} is {run.state}")
         return 0
-    jobs.stop_and_keep(project, active[0].id)
+    stop_and_keep(project, active[0].id)
     return follow(project, active[0], cancels=False)
 
 
 def run_resume(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler resume`."""
     project = workspace.open(options.name)
-    wanted = options.run_id or next((run.id for run in jobs.runs(project) if run.can_resume), None)
+    wanted = options.run_id or next((run.id for run in list_runs(project) if run.can_resume), None)
     if wanted is None:
         raise DataError(f"project {project.name!r} has no run that could be resumed")
     run = jobs.resume(project, wanted)

@@ -12,8 +12,9 @@ import numpy as np
 from labeler.analysis.label_checks import Finding, LabeledFace, check_labels
 from labeler.analysis.model_disagreement import ModelWord
 from labeler.guidance.model_opinions import ModelWords, newest_stamp, read_words
-from labeler.storage.store import Face, Point, Store
-from mdmd.data.records import Definition
+from labeler.storage.records import Face, Point
+from labeler.storage.store import Store
+from mdmd.data.definition import Definition
 
 
 class LabelChecks:

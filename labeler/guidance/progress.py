@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from labeler.storage.store import UNSEEN, Face, Point, PredictedPoint
+from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint
 
 #: What a face's doubt is measured by: the expected number of its wrong points, or its most doubtful point.
 Measure = Literal["expected", "worst"]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from labeler.analysis.shapes import FEWEST_POINTS, Places, ShapeModel, follow, learn
-from labeler.storage.store import ConflictError, Face, Point, SavedDefinition, Store
+from labeler.errors import ConflictError
+from labeler.storage.records import Face, Point, SavedDefinition
+from labeler.storage.store import Store
 from mdmd.data.records import Box
 
 Start = Literal["mean", "previous", "prediction"]

@@ -12,10 +12,12 @@ from hashlib import blake2b
 import numpy as np
 
 from labeler.analysis.agreement import FEWEST, Noise, Pair, measure
+from labeler.errors import ConflictError
 from labeler.guidance.progress import Standing
-from labeler.project.coco import box_to_learn
-from labeler.storage.store import ConflictError, Face, Point, Store
-from mdmd.data.records import Definition
+from labeler.storage.records import Face, Point
+from labeler.storage.store import Store
+from mdmd.data.boxes import box_to_learn
+from mdmd.data.definition import Definition
 
 #: What the switch on the Project page stands for.
 ONE_IN_TEN = 0.1

@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from labeler.project.project import Progress
-from mdmd.data.records import Definition
+from labeler.guidance.label_index import Progress
+from mdmd.data.definition import Definition
 
 #: Makes the canvas pages of this browser tab look again.
 ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"

@@ -9,7 +9,7 @@ from labeler.pictures.thumbnails import WIDTHS
 from labeler.project.project import Project
 from labeler.runs.heldout import HeldOut, read_heldout
 from labeler.runs.run import Run
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.evaluation.metrics import face_nme
 
 #: How many faces are shown; the same ones all the time, spread over those held out.

@@ -11,14 +11,15 @@ from labeler.analysis.agreement import FEWEST, advice, measure
 from labeler.html.markup import note, plural, text
 from labeler.project.project import Project
 from labeler.report.measures import headline
-from labeler.runs import start as jobs
+from labeler.runs.control import list_runs
 from labeler.runs.hardware import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
 from labeler.runs.heldout import read_heldout
 from labeler.runs.manage import megabytes
 from labeler.runs.sources import DRAWN, Source
 from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
 from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
-from mdmd.data.records import DataError, Dataset
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 
 #: Fewer labeled faces than this rarely make a model that saves work.
 USEFUL_FACES = 50
@@ -125,7 +126,7 @@ def stop_sentence(project: Project) -> str | None:
     pairs = project.repeats.pairs()
     if len(pairs) < FEWEST:
         return None
-    for run in jobs.runs(project):
+    for run in list_runs(project):
         if run.kind != "train":
             continue
         try:

@@ -14,7 +14,8 @@ from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, w
 from labeler.project.definition import templates
 from labeler.project.project import IngestReport, Project
 from labeler.project.workspace import Workspace
-from mdmd.data.records import DataError, load_definition
+from mdmd.data.definition import load_definition
+from mdmd.errors import DataError
 
 NO_TEMPLATE = ""
 GO_THERE = "(address) => { if (address) window.location.assign(address); }"

@@ -11,7 +11,7 @@ import gradio as gr
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 #: For events that only look. They pass by Gradio's queue, which costs less. It answers all events of a page on one
 #: stream; a click right behind a change of tabs was once carried out there and its answer never came.

@@ -12,6 +12,7 @@ from labeler.pages.runs import log_html
 from labeler.project.workspace import Workspace
 from labeler.runs import manage as housekeeping
 from labeler.runs import start as jobs
+from labeler.runs.control import find_run, list_runs
 from labeler.runs.learning_curve import cost_words, start_curve, why_not, why_not_now
 from labeler.runs.run import Run
 
@@ -25,7 +26,7 @@ class ManageHandlers:
     def show(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
         """The log, title and buttons of the chosen run; nothing is asked about deleting any more."""
         project = open_project(self.workspace, request)
-        runs = jobs.runs(project) if project else []
+        runs = list_runs(project) if project else []
         run = next((run for run in runs if run.id == run_id), None)
         if run is None:
             hidden = gr.update(visible=False)
@@ -58,7 +59,7 @@ class ManageHandlers:
     def ask(self, run_id: str | None, request: gr.Request) -> tuple[object, ...]:
         """What deleting the chosen run would do, and the button that does it."""
         project = wanted_project(self.workspace, request)
-        run = jobs.find(project, run_id or "")
+        run = find_run(project, run_id or "")
         lines = "".join(f"<li>{text(line)}</li>" for line in housekeeping.consequences(project, run))
         said = f"<p>Delete run {text(run.name)}?</p><ul class='note warning cautions'>{lines}</ul>"
         return gr.update(value=said, visible=True), gr.update(visible=True), gr.update(visible=True)

@@ -25,10 +25,12 @@ from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, wai
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
 from labeler.runs.run import Run
 from labeler.runs.sources import DRAWN, Source, Sources
 from mdmd.config import PRESETS
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 ALONE = ""
 POLL_SECONDS = 1.0
@@ -53,7 +55,7 @@ class TrainHandlers:
         if project is None:
             return gr.Timer(active=False), *(gr.skip(),) * 7
         problem = collected(project)
-        runs = jobs.runs(project)
+        runs = list_runs(project)
         idle = not any(run.active for run in runs)
         states, numbers = fingerprint(runs, problem, left=idle and project.progress().unlabeled_faces > 0)
         timer = gr.Timer(active=not idle)
@@ -62,7 +64,7 @@ class TrainHandlers:
         faces = gr.skip() if newest == look else strip_html(project, shown) if shown and newest else ""
         if numbers == seen:
             return timer, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), newest, faces
-        keep = gr.update(visible=shown is not None and jobs.why_not_stop(shown) is None)
+        keep = gr.update(visible=shown is not None and why_not_stop(shown) is None)
         return timer, numbers, live_html(project, shown, problem), charts_html(shown), keep, states, newest, faces
 
     def settle(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
@@ -73,7 +75,7 @@ class TrainHandlers:
         project = open_project(self.workspace, request)
         if project is None:
             return (gr.skip(),) * 10
-        runs = jobs.runs(project)
+        runs = list_runs(project)
         shown = shown_run(runs)
         waiting = next((run for run in runs if run.state == "waiting"), None)
         behind = waiting is not None and waiting != shown
@@ -111,7 +113,7 @@ class TrainHandlers:
             return preflight_html(None, None, "", "", "default", minutes), nothing, gr.skip()
         ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
         ready = ready and minutes_problem(minutes) is None
-        others = jobs.active(self.workspace.root)
+        others = active_runs(self.workspace.root)
         full = next(((name, run) for name, run in others if run.state == "waiting"), None)
         label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
         if others and not full:
@@ -177,12 +179,12 @@ class TrainHandlers:
     @refusals_as_messages
     def stop_and_keep(self, run_id: str, request: gr.Request) -> None:
         """End the schedule of the run that the page shows, and keep its model."""
-        jobs.stop_and_keep(wanted_project(self.workspace, request), run_id)
+        stop_and_keep(wanted_project(self.workspace, request), run_id)
 
     @refusals_as_messages
     def cancel(self, run_id: str, request: gr.Request) -> None:
         """Cancel the run that the page shows, not one that has begun since."""
-        jobs.cancel(wanted_project(self.workspace, request), run_id)
+        cancel_run(wanted_project(self.workspace, request), run_id)
 
     @refusals_as_messages
     def resume(self, run_id: str, request: gr.Request) -> None:
@@ -276,7 +278,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
 def collected(project: Project) -> str | None:
     """Bring in what finished runs predicted; the sentence of one that cannot be used."""
     try:
-        jobs.collect(project)
+        collect_predictions(project)
     except DataError as error:
         return str(error)
     return None
@@ -293,7 +295,7 @@ def fingerprint(runs: list[Run], problem: str | None, *, left: bool) -> tuple[st
 
 def newest_training(project: Project | None) -> Run | None:
     """The run whose choices the form begins with."""
-    return next((run for run in jobs.runs(project) if run.kind == "train"), None) if project else None
+    return next((run for run in list_runs(project) if run.kind == "train"), None) if project else None
 
 
 def usual_source(sources: Sources, last: Run | None) -> str:

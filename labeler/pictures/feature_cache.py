@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from labeler.analysis.image_features import SIDE, describe, scaled
 from labeler.analysis.near_duplicates import CLOSEST, near_duplicates
-from labeler.storage.store import Picture
-from mdmd.data.records import Box, DataError
+from labeler.storage.records import Picture
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 from mdmd.files import replace_file
 
 Pixels = NDArray[np.uint8]

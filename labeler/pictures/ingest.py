@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from mdmd.data.images import decode, open_picture, orientation, upright
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 MINIMUM_SIDE = 16
 

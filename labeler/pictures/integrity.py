@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.pictures.ingest import sha256_of
-from labeler.storage.store import ConflictError, NotFoundError, Picture, Store
+from labeler.storage.records import Picture
+from labeler.storage.store import Store
 from mdmd.data.images import picture_size
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 
 class Originals:

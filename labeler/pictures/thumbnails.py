@@ -9,7 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from labeler.pictures.ingest import write_screen_copy
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 #: Widths of the copies: for the canvas and for the grid of pictures.
 WIDTHS = (1600, 240)

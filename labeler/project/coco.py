@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from labeler.analysis.agreement import Noise
-from labeler.storage.store import ACCEPTED, UNSEEN, Face, Picture, Point, Store
+from labeler.storage.records import ACCEPTED, UNSEEN, Face, Picture, Point
+from labeler.storage.store import Store
 from mdmd.data.coco import from_coco, read_coco, to_coco
-from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Points, Sample, box_of_points
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Dataset, Sample
+from mdmd.errors import DataError
 from mdmd.files import write_json
-
-#: How much longer than the labels' own a box is that nobody has drawn.
-BOX_SCALE = 1.3
 
 
 def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
@@ -55,27 +55,6 @@ def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Poi
         face_id=face.id,
         unseen=any(points[key].source == UNSEEN for key in definition.ids if key in points and points[key].v > 0),
     )
-
-
-def boxed_by_labels(sample: Sample) -> Sample:
-    """`sample` with a box around its labels if its own is the whole picture and most landmarks are labeled.
-
-    Nobody has drawn such a box, and a face fills its crop better without the rest of the picture; `mdmd predict
-    --find-boxes` looks for the faces without labels in the same way.
-    """
-    labels = sample.annotation
-    if labels is None or labels.labeled.mean() <= 0.5:
-        return sample
-    picture = (sample.width, sample.height)
-    return replace(sample, box=box_to_learn(sample.box, picture, labels.points[labels.labeled]))
-
-
-def box_to_learn(box: Box, picture: tuple[int, int], points: Points) -> Box:
-    """`box`, or one around these labels (N, 2) where it is the whole of a picture of this width and height."""
-    if (box.x, box.y, box.w, box.h) != (0, 0, *picture):
-        return box
-    around = box_of_points(points, margin=(BOX_SCALE - 1) / 2)
-    return around if min(around.w, around.h) > 0 else box
 
 
 def write_coco(

@@ -12,16 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labeler.storage.store import SavedDefinition
-from mdmd.data.records import (
-    GROUPS,
-    DataError,
-    Definition,
-    Problem,
-    category_problems,
-    load_definition,
-    shipped_definitions,
-)
+from labeler.storage.records import SavedDefinition
+from mdmd.data.definition import GROUPS, Definition, Problem, category_problems, load_definition, shipped_definitions
+from mdmd.errors import DataError
 
 _OTHER_SIDE = {"left": "right", "right": "left"}
 _SIDE_WORD = re.compile(r"(?<![a-z])(left|right)(?![a-z])")

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.analysis.image_features import cutout
+from labeler.errors import ConflictError, StorageError
 from labeler.guidance.check_service import LabelChecks
+from labeler.guidance.label_index import MANY_FACES, Progress
 from labeler.guidance.progress import Standing, looks, standing
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.repeats import Repeats
@@ -23,24 +25,18 @@ from labeler.pictures.ingest import ingest, sha256_of, shown_name
 from labeler.pictures.integrity import Originals
 from labeler.pictures.thumbnails import WIDTHS, ScreenCopies
 from labeler.project import definition as schema
-from labeler.project.coco import (
-    boxed_by_labels,
-    labels_of,
-    landmark_ids,
-    provenance,
-    read_pictures,
-    samples_of,
-    write_coco,
-)
+from labeler.project.coco import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.storage.history import Seen
-from labeler.storage.store import ConflictError, Face, Picture, Point, StorageError, Store
+from labeler.storage.records import Face, Picture, Point
+from labeler.storage.store import Store
+from mdmd.data.boxes import boxed_by_labels
+from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, pictures_in, upright_size
-from mdmd.data.records import Box, DataError, Dataset, Definition, Sample
+from mdmd.data.records import Box, Dataset, Sample
+from mdmd.errors import DataError
 from mdmd.files import write_json
 
 FORMAT = 1
-#: From how many changed faces on all labels are read at once instead of face by face.
-MANY_FACES = 20
 
 
 @dataclass(frozen=True)
@@ -91,28 +87,6 @@ class ImportReport:
     points: int
     already: int
     refused: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What there is in a project. `points` are labels with coordinates; `labeled_*` have at least one of them.
-
-    `training_*` are the labeled ones that training uses: those of pictures whose split is "train". Skipped faces are
-    counted in `skipped_faces` and nowhere else.
-    """
-
-    pictures: int
-    faces: int
-    labeled_pictures: int
-    labeled_faces: int
-    complete_faces: int
-    points: int
-    predicted_faces: int
-    flagged_points: int
-    unlabeled_faces: int
-    training_pictures: int
-    training_faces: int
-    skipped_faces: int
 
 
 class Project:

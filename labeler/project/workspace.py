@@ -10,10 +10,12 @@ import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 
+from labeler.errors import NotFoundError
 from labeler.project import definition as schema
 from labeler.project.project import FORMAT, Project, Settings
-from labeler.storage.store import NotFoundError, Store
-from mdmd.data.records import DataError, Definition
+from labeler.storage.store import Store
+from mdmd.data.definition import Definition
+from mdmd.errors import DataError
 
 
 class Workspace:

@@ -13,7 +13,7 @@ from labeler.html.markup import text
 from labeler.report.measures import LandmarkError, mean_face
 from labeler.runs.heldout import HeldOut
 from mdmd.data.images import read_picture
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 
 #: Pixels of a crop's side, and how much wider than the face's box it is.

@@ -11,7 +11,7 @@ import numpy as np
 from labeler.html.charts import line_chart
 from labeler.html.markup import plural, text
 from labeler.runs.heldout import HeldOut, read_heldout, read_learned
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array
 from mdmd.evaluation.metrics import Measured, measured

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.runs.heldout import HeldOut
-from mdmd.data.records import GROUPS
+from mdmd.data.definition import GROUPS
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array
 from mdmd.evaluation.evaluate import WRONG

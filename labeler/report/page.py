@@ -16,7 +16,7 @@ from labeler.report.learning import FEW_HELD_OUT, learning_section
 from labeler.report.measures import Comparison, Headline
 from labeler.runs.heldout import HeldOut, read_heldout, read_learned
 from labeler.runs.run import Run
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.evaluation.metrics import Measured
 
 STATIC = Path(__file__).parent.parent / "static"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labeler.errors import NotFoundError
 from labeler.project.project import Project
 from labeler.report.page import report_html
-from labeler.runs import start as jobs
+from labeler.runs.control import list_runs
 from labeler.runs.learning_curve import how_to_measure, parts_of
 from labeler.runs.run import Run
-from labeler.storage.store import NotFoundError
 from mdmd.files import replace_file
 
 FILE = "report.html"
@@ -20,7 +20,7 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
 
     Raises NotFoundError for a training that there is none of, DataError for one that has measured nothing.
     """
-    runs = jobs.runs(project)
+    runs = list_runs(project)
     trainings = [run for run in runs if run.kind == "train"]
     shown = _find(trainings, run_id, project)
     other = None if against is None else _find(trainings, against, project)

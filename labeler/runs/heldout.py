@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Annotation, DataError, Definition, Sample
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Sample
+from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array, RadialLaw
 from mdmd.evaluation.evaluate import distances_of

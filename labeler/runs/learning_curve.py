@@ -11,14 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from labeler.errors import ConflictError
 from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.runs import start as jobs
+from labeler.runs.control import find_run, list_runs
 from labeler.runs.heldout import read_learned
 from labeler.runs.run import PART_DONE, Run
-from labeler.storage.store import ConflictError
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 #: Percentages of the faces that the parts learn from; each names its part's folder.
 SHARES = (25, 50, 75)
@@ -36,8 +37,8 @@ def start_curve(project: Project, run_id: str) -> Run:
     They learn from the training's own labels. Raises NotFoundError, ConflictError for a run that has no curve to
     measure, with the reason, or while another run waits already, and DataError where its files are gone.
     """
-    runs = jobs.runs(project)
-    training = jobs.find(project, run_id)
+    runs = list_runs(project)
+    training = find_run(project, run_id)
     reason = why_not(training) or why_not_now(runs, training)
     if reason is not None:
         raise ConflictError(f"no learning curve of run {training.name}: {reason}")
@@ -153,7 +154,7 @@ def _part_seconds(training: Run) -> float:
 
 def _adapt_command(training: Run) -> list[str]:
     commands = json.loads((training.folder / "run.json").read_text(encoding="utf-8"))["commands"]
-    adapt = next((command for command in commands if command[1:4] == ["-m", "mdmd.cli.main", "adapt"]), None)
+    adapt = next((command for command in commands if command[1:4] == ["-m", "mdmd", "adapt"]), None)
     if adapt is None:
         raise DataError(f"run {training.name} does not say with which command it was trained")
     return adapt

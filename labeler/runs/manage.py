@@ -8,11 +8,12 @@ import os
 import shutil
 from pathlib import Path
 
+from labeler.errors import ConflictError
 from labeler.project.project import Project
-from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import find_run, list_runs
 from labeler.runs.run import Run
-from labeler.storage.store import ConflictError
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.files import replace_file
 
 LONGEST_TITLE = 80
@@ -20,12 +21,12 @@ LONGEST_TITLE = 80
 
 def rename(project: Project, run_id: str, title: str) -> Run:
     """Give a run a title of the user's own, or take it away (an empty one). Raises NotFoundError and DataError."""
-    run = jobs.find(project, run_id)
+    run = find_run(project, run_id)
     line = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     if len(line) > LONGEST_TITLE:
         raise DataError(f"a run's title has at most {LONGEST_TITLE} characters, found {len(line)}")
     replace_file(run.folder / "title.txt", lambda partial: partial.write_text(line, encoding="utf-8"))
-    return jobs.find(project, run_id)
+    return find_run(project, run_id)
 
 
 def size_of(run: Run) -> int:
@@ -48,7 +49,7 @@ def consequences(project: Project, run: Run) -> list[str]:
     if run.can_resume:
         said.append("It could be resumed: that ends.")
     if run.has_model:
-        others = [other for other in jobs.runs(project) if other.has_model and other.id != run.id and not other.active]
+        others = [other for other in list_runs(project) if other.has_model and other.id != run.id and not other.active]
         newest = not any(int(other.id) > int(run.id) for other in others)
         if not others:
             said.append("Its model is the only one: pre-labeling again takes a new training.")
@@ -66,16 +67,16 @@ def delete(project: Project, run_id: str) -> int:
 
     Raises NotFoundError, and ConflictError for a run that is active, or that an active one predicts with or measures.
     """
-    run = jobs.find(project, run_id)
+    run = find_run(project, run_id)
     if run.active:
         raise ConflictError(f"run {run.name} is {run.state}; cancel it before deleting it")
-    for other in jobs.runs(project):
+    for other in list_runs(project):
         if other.active and str(run.folder.resolve()) in _words(other.folder):
             raise ConflictError(f"run {other.name} is using the model of run {run.name}; wait for it or cancel it")
         if other.active and other.of == run.id:
             raise ConflictError(f"run {other.name} is measuring the learning curve of run {run.name}; cancel it first")
     with contextlib.suppress(DataError):  # predictions that cannot be used keep no run from going
-        jobs.collect(project)
+        collect_predictions(project)
     size = size_of(run)
     # Out of sight at once: half a folder is never taken for a run.
     going = run.folder.with_name(f".deleting-{run.id}")

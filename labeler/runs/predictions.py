@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from labeler.storage.store import PredictedPoint
+from labeler.storage.records import PredictedPoint
 
 
 def read_predictions(path: Path, faces: set[int]) -> tuple[dict[int, dict[int, PredictedPoint]], float | None]:

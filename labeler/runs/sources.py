@@ -14,10 +14,11 @@ from typing import Any
 
 from labeler.project.workspace import name_problem
 from mdmd.data.coco import default_name, read_coco
-from mdmd.data.records import DataError, load_definition
+from mdmd.data.definition import load_definition
 from mdmd.datasets.registry import Source as Added
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.datasets.registry import default_home
+from mdmd.errors import DataError
 from mdmd.files import write_json
 from mdmd.synthetic.datasets import write_source
 

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
-from labeler.runs.predictions import read_predictions
-from labeler.runs.run import BROKEN, COMPLETE, RESUMED, Run, process_started, read_run
+from labeler.runs.control import active_runs, find_run, list_runs, must_read, run_folders
+from labeler.runs.run import BROKEN, RESUMED, Run, process_started
 from labeler.runs.sources import DRAWN, Source
-from labeler.storage.store import ConflictError, NotFoundError
-from mdmd.data.records import DataError, Dataset
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 from mdmd.files import write_json
 
 try:
@@ -113,7 +111,7 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     Raises DataError when there is no model or nothing to predict, ConflictError while another run of the project is
     active that pre-labels by itself, or one of another project waits already.
     """
-    known = runs(project)
+    known = list_runs(project)
     active = next((run for run in known if run.active and run.kind != "curve"), None)
     if active is not None:
         raise ConflictError(f"run {active.name} is {active.state} and pre-labels at its end; wait for it or cancel it")
@@ -179,7 +177,7 @@ def start(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    return _run(folder)
+    return must_read(folder)
 
 
 def resume(project: Project, run_id: str) -> Run:
@@ -188,7 +186,7 @@ def resume(project: Project, run_id: str) -> Run:
     Raises NotFoundError, ConflictError for a run that cannot be resumed, and ConflictError while another run waits.
     """
     with _queue(project.folder.parent) as queued:
-        run = find(project, run_id)
+        run = find_run(project, run_id)
         if not run.can_resume:
             kept = "there is no state to go on from" if run.state in BROKEN and run.kind == "train" else run.state
             raise ConflictError(f"run {run.name} cannot be resumed: {kept}")
@@ -200,7 +198,7 @@ def resume(project: Project, run_id: str) -> Run:
         for left in ("began.json", "cancel", "stop", "error.json", "exit.json"):  # of the earlier try
             (run.folder / left).unlink(missing_ok=True)
         _launch(run.folder, again)
-    return _run(run.folder)
+    return must_read(run.folder)
 
 
 def _launch(folder: Path, record: dict[str, Any]) -> None:
@@ -240,94 +238,7 @@ def _take(turn: IO[bytes]) -> None:
         break
 
 
-def runs(project: Project) -> list[Run]:
-    """All runs of a project, newest first."""
-    found = (_read(folder) for folder in _folders(project.folder))
-    return sorted((run for run in found if run is not None), key=lambda run: int(run.id), reverse=True)
-
-
-def find(project: Project, run_id: str) -> Run:
-    """The run of that number; raises NotFoundError when there is none."""
-    run = next((run for run in runs(project) if run.id == run_id), None)
-    if run is None:
-        raise NotFoundError(f"project {project.name!r} has no run {run_id}")
-    return run
-
-
-def stop_and_keep(project: Project, run_id: str) -> Run:
-    """Ask a training to end its schedule now and keep its model: it is calibrated, measured and pre-labels as usual.
-
-    Raises NotFoundError, and ConflictError where there is nothing to keep, with the reason.
-    """
-    run = find(project, run_id)
-    reason = why_not_stop(run)
-    if reason is not None:
-        raise ConflictError(f"run {run.name} cannot be stopped and kept: {reason}")
-    (run.folder / "stop").touch()
-    return _run(run.folder)
-
-
-def why_not_stop(run: Run) -> str | None:
-    """Why there is nothing to keep of `run` by stopping it now; None where there is."""
-    if run.state != "running":
-        return f"it is {run.state}"
-    if run.kind == "curve":
-        return "the parts of a learning curve learn for equally long; it can be cancelled, and complete parts count"
-    if run.kind != "train":
-        return "it is pre-labeling and learns nothing; it can be cancelled"
-    if run.stage == "predict":
-        return "it has learned already"
-    if run.stage != "adapt":
-        return (
-            "it has not begun to learn your landmarks, so there is no model of them yet; cancelled, it keeps what it "
-            "has learned of the source for the next training"
-        )
-    return None if run.step else "it has not learned a step of your landmarks yet"
-
-
-def cancel(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
-    """Ask a run to end, or to leave the queue, and wait up to `patience` seconds for it; after ten its supervisor kills
-    what is left.
-
-    Raises NotFoundError, and ConflictError when the run is over.
-    """
-    run = find(project, run_id)
-    if not run.active:
-        raise ConflictError(f"run {run_id} is not running: it is {run.state}")
-    (run.folder / "cancel").touch()
-    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-    if record["pid"] is not None and process_started(record["pid"]) == record["process_started"]:
-        os.kill(record["pid"], signal.SIGTERM)
-    until = time.monotonic() + patience
-    while run.active and time.monotonic() < until:
-        time.sleep(0.05)
-        run = _run(run.folder)
-    return run
-
-
-def collect(project: Project) -> list[str]:
-    """Bring the predictions of finished runs into the store, each run's once; returns the ids of those brought in now.
-
-    Raises DataError, once, for a run whose predictions cannot be used.
-    """
-    known = project.store.collected_runs()
-    brought = []
-    for folder in _folders(project.folder):
-        left = (folder / "predictions.json").is_file() and (folder / "exit.json").is_file()
-        if not left or int(folder.name) in known or _run(folder).state not in COMPLETE:
-            continue
-        try:
-            faces = {face.id for face in project.store.faces()}
-            predictions, radius = read_predictions(folder / "predictions.json", faces)
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            project.store.add_predictions(int(folder.name), {})
-            raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
-        if project.store.add_predictions(int(folder.name), predictions, radius90=radius):
-            brought.append(folder.name)
-    return brought
-
-
-_MDMD = (sys.executable, "-m", "mdmd.cli.main")
+_MDMD = (sys.executable, "-m", "mdmd")
 
 
 def _predict(project: Project, model: Path, folder: Path, files: Sequence[tuple[str, str]]) -> list[Any]:
@@ -357,15 +268,6 @@ def _check_budget(minutes: float | None, base_minutes: float, steps: int | None)
             raise DataError(f"found {name} {value}, wanted a number above 0")
 
 
-def active(root: Path) -> list[tuple[str, Run]]:
-    """The runs whose processes are there, of all projects under `root`, each with its project's name."""
-    found = []
-    for project in sorted(path.parent for path in root.glob("[!.]*/project.json")):
-        known = (_read(folder) for folder in _folders(project))
-        found += [(project.name, run) for run in known if run is not None and run.active]
-    return found
-
-
 @contextmanager
 def _queue(root: Path) -> Iterator[bool]:
     """Hold the right to start a run under `root`; says whether it has to wait for another one's end. Raises
@@ -373,7 +275,7 @@ def _queue(root: Path) -> Iterator[bool]:
     with (root / ".runs.lock").open("a") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        others = active(root)
+        others = active_runs(root)
         for name, run in others:
             if run.state == "waiting" or fcntl is None:
                 since = time.strftime("%H:%M", time.localtime(run.created_at))
@@ -387,37 +289,7 @@ def _queue(root: Path) -> Iterator[bool]:
 def _new_folder(project: Project) -> Path:
     project.runs.mkdir(exist_ok=True)
     # A run whose folder is gone keeps its number: its predictions stand in the store under it.
-    newest = max([0, *(int(folder.name) for folder in _folders(project.folder)), *project.store.collected_runs()])
+    newest = max([0, *(int(folder.name) for folder in run_folders(project.folder)), *project.store.collected_runs()])
     folder = project.runs.resolve() / f"{newest + 1:03d}"
     folder.mkdir()
     return folder
-
-
-def _folders(project: Path) -> list[Path]:
-    return [path for path in (project / "runs").glob("[0-9]*") if path.name.isdigit() and path.is_dir()]
-
-
-def _run(folder: Path) -> Run:
-    run = _read(folder)
-    if run is None:
-        raise NotFoundError(f"{folder} holds no run")
-    return run
-
-
-def _read(folder: Path) -> Run | None:
-    ended = _stamp(folder / "exit.json")
-    return _read_finished(folder, (ended, _stamp(folder / "title.txt"))) if ended else read_run(folder)
-
-
-@lru_cache(maxsize=256)
-def _read_finished(folder: Path, stamps: tuple[object, ...]) -> Run | None:
-    """A finished run changes in nothing but its title; its log may be long and is asked for every second."""
-    return read_run(folder)
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino

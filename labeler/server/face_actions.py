@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from labeler.errors import ConflictError
 from labeler.guidance.progress import Measure, Standing, below, order_of_doubt
 from labeler.guidance.proposals import Start
 from labeler.project import definition as schema
 from labeler.project.project import Project
 from labeler.storage.history import ANYTHING, Seen
-from labeler.storage.store import ACCEPTED, UNSEEN, ConflictError, Point, PredictedPoint
-from mdmd.data.records import GROUPS, Box, DataError
+from labeler.storage.records import ACCEPTED, UNSEEN, Point, PredictedPoint
+from mdmd.data.definition import GROUPS
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 
 
 class Workbench:

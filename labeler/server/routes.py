@@ -6,146 +6,40 @@ Routes are plain functions, so that the framework runs their blocking work in it
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
-from pydantic import BaseModel, Field, FiniteFloat
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import Field, FiniteFloat
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.guidance.progress import Measure
-from labeler.guidance.proposals import Start
 from labeler.pictures.thumbnails import WIDTHS
 from labeler.project import definition as schema
-from labeler.project.definition import DefinitionError
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
+from labeler.server.bodies import (
+    AcceptBody,
+    Annotator,
+    BatchBody,
+    BoxBody,
+    CheckBody,
+    DefinitionBody,
+    IdsBody,
+    Index,
+    Key,
+    PointsBody,
+    ProposalBody,
+    RightBody,
+    SeenBody,
+    Signed,
+    SkipBody,
+    UnseenBody,
+)
+from labeler.server.errors import EditConflictError
 from labeler.server.face_actions import Workbench
 from labeler.storage.history import Seen
-from labeler.storage.store import ConflictError, NotFoundError, StorageError
-from mdmd.data.records import DataError
-
-#: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
-MANY = 1000
-#: More faces than a project holds.
-MANY_FACES = 100_000
-
-Name = Annotated[str, Field(max_length=500)]
-Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
-Key = Annotated[int, Field(ge=1, lt=2**53)]
-Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-Pixel = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
-Ids = Annotated[list[Key], Field(max_length=MANY)]
-Indices = Annotated[list[Index], Field(max_length=MANY)]
-
-
-class PointBody(BaseModel):
-    id: Key
-    x: Pixel | None = None
-    y: Pixel | None = None
-    v: Literal[0, 1, 2]
-
-
-class Signed(BaseModel):
-    annotator: Annotator = None
-
-
-class SeenBody(Signed):
-    """What an edit builds on: the `revision` of the face that was seen, and the sender's `own` actions since."""
-
-    revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
-    own: Ids = Field(default_factory=list)
-
-    @property
-    def seen(self) -> Seen:
-        return Seen(self.revision, self.own)
-
-
-class PointsBody(SeenBody):
-    points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
-    source: Literal["placed", "dragged", "nudged", "corrected", "moved", "started"] = "placed"
-
-
-class IdsBody(SeenBody):
-    ids: Ids
-
-
-class AcceptBody(SeenBody):
-    """`run` is the one whose predictions were on the screen."""
-
-    ids: Ids | None = None
-    run: Annotated[int, Field(ge=0, lt=2**53)] | None = None
-
-
-class BoxBody(SeenBody):
-    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-
-
-class ProposalBody(BaseModel):
-    start: Start
-    known: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] = Field(default_factory=dict)
-
-
-class SkipBody(SeenBody):
-    reason: Annotated[str, Field(max_length=200)] | None
-
-
-class SeenFace(BaseModel):
-    face: Key
-    revision: Annotated[int, Field(ge=0, lt=2**53)]
-
-
-class UnseenBody(Signed):
-    """Faces to accept unseen, as the preview has listed them."""
-
-    faces: Annotated[list[SeenFace], Field(min_length=1, max_length=MANY_FACES)]
-    basis: tuple[int, int]
-
-
-class BatchBody(Signed):
-    batch: Key
-
-
-class RightBody(Signed):
-    """A finding of the label checks that is right (or, with `right` false, not after all)."""
-
-    kind: Literal["mirrored", "order", "outside", "duplicate", "shape", "model"]
-    landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
-    right: bool = True
-
-
-class CategoryBody(BaseModel):
-    """A COCO category; keys that a definition does not have are ignored, what is wrong with it is for `schema`."""
-
-    name: Name = "face"
-    keypoints: Annotated[list[Name], Field(max_length=MANY)] = Field(default_factory=list)
-    flsg: dict[Name, Indices] = Field(default_factory=dict)
-    flip_pairs: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
-    skeleton: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
-    normalizer: Literal["box"] | Annotated[list[Index | Indices], Field(max_length=2)] | None = None
-    landmark_ids: Annotated[list[Key | None], Field(max_length=MANY)] | None = None
-
-
-class ReferenceBody(BaseModel):
-    picture: Key
-    points: Annotated[dict[Name, tuple[Pixel, Pixel]], Field(max_length=MANY)]
-
-
-class CheckBody(BaseModel):
-    category: CategoryBody
-
-
-class DefinitionBody(CheckBody):
-    reference: ReferenceBody | None = None
-    version: int
-
-
-class EditConflictError(Exception):
-    """A refused edit, with the face as it is now."""
-
-    def __init__(self, sentence: str, view: dict[str, Any]) -> None:
-        super().__init__(sentence)
-        self.view = view
+from mdmd.errors import DataError
 
 
 def build_api(workspace: Workspace) -> APIRouter:
@@ -384,27 +278,3 @@ def _with_the_face(bench: Workbench, face_id: int) -> Iterator[None]:
 
 def _media_type(path: Path) -> str:
     return "image/png" if path.suffix == ".png" else "image/jpeg"
-
-
-def install_errors(app: FastAPI) -> None:
-    """Make every refusal of the routes a status code and {"error": one sentence}."""
-
-    def data_error(_: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, DefinitionError):
-            return JSONResponse({"error": str(error), "problems": error.problems}, status_code=422)
-        kinds = {NotFoundError: 404, ConflictError: 409, StorageError: 500}
-        status = next((code for kind, code in kinds.items() if isinstance(error, kind)), 400)
-        return JSONResponse({"error": str(error)}, status_code=status)
-
-    def edit_conflict(_: Request, error: Exception) -> JSONResponse:
-        view = error.view if isinstance(error, EditConflictError) else None
-        return JSONResponse({"error": str(error), "view": view}, status_code=409)
-
-    def invalid(_: Request, error: Exception) -> JSONResponse:
-        first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
-        place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return JSONResponse({"error": f"{place}: {first['msg']}"}, status_code=422)
-
-    app.add_exception_handler(DataError, data_error)
-    app.add_exception_handler(EditConflictError, edit_conflict)
-    app.add_exception_handler(RequestValidationError, invalid)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlite_utils import Database
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 _FIRST = """
 CREATE TABLE images (

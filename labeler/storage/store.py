@@ -12,110 +12,28 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from labeler.errors import ConflictError, NotFoundError, StorageError
 from labeler.storage.history import ANYTHING, Action, Seen, replay
 from labeler.storage.migrations import migrate
-from mdmd.data.records import Box, DataError
-from mdmd.evaluation.error_law import LAPLACIAN
-
-#: The Laplacian's, for predictions that do not say how far their ellipses reach.
-RADIUS90 = LAPLACIAN.radius(0.9)
-
-
-class NotFoundError(DataError):
-    """What was asked for does not exist."""
-
-
-class ConflictError(DataError):
-    """The request was sound but what it builds on has changed."""
-
-
-class StorageError(DataError):
-    """The file system refused a write, and nothing was changed; or what it gave back cannot be read."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of the project; `file_name` is its name under images/, `name` what the user called it."""
-
-    id: int
-    file_name: str
-    name: str
-    width: int
-    height: int
-    sha256: str
-    split: str
-    subject: str
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not).
-
-    `repeat_of` is the face that this one shows again blind; None for every other face.
-    """
-
-    id: int
-    image_id: int
-    box: Box
-    revision: int
-    skip: str | None = None
-    repeat_of: int | None = None
-
-
-@dataclass(frozen=True)
-class Point:
-    """A label: COCO visibility `v` (0: said to be absent, then x and y are None) and how it came about."""
-
-    x: float | None
-    y: float | None
-    v: int
-    source: str = "placed"
-
-
-@dataclass(frozen=True)
-class PredictedPoint:
-    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off.
-
-    `radius90` is how many standard deviations the ellipse reaches that holds the point with 90 %.
-    """
-
-    x: float
-    y: float
-    cov: tuple[float, float, float]
-    p_off: float
-    flagged: bool
-    radius90: float = RADIUS90
-
-
-#: Labels that were predictions until a person took them: looked at one by one or face by face, or unseen in a batch.
-ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Predictions of many faces that became labels unseen: when, by whom, and how many of them still are unseen."""
-
-    id: int
-    at: float
-    annotator: str | None
-    faces: int
-    points: int
-
-
-@dataclass(frozen=True)
-class SavedDefinition:
-    """A version of the project's definition: the COCO category, where its landmarks stand on a picture, when saved."""
-
-    version: int
-    category: dict[str, Any]
-    reference: dict[str, Any] | None
-    at: float = 0.0
+from labeler.storage.records import (
+    ACCEPTED,
+    RADIUS90,
+    UNSEEN,
+    Batch,
+    Face,
+    Picture,
+    Point,
+    PredictedPoint,
+    SavedDefinition,
+    point_of,
+)
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 
 
 class Store:
@@ -408,7 +326,7 @@ class Store:
         """Landmarks whose labels are still what an action that accepted them unseen has made them."""
         labels = self.points(face_id).get(face_id, {})
         wrote = self._rows("SELECT landmark_id, x, y, v, source FROM point_edits WHERE action_id = ?", action)
-        return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == _point(row)]
+        return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == point_of(row)]
 
     def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Give a face another box as one action; returns the face's new revision.
@@ -561,7 +479,7 @@ class Store:
         sides = ", ".join(which.format(column) for column in "xywh")
         boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
         action = self._act(db, face.id, kind, kind, annotator)
-        self._write_points(db, action, face.id, {point["landmark_id"]: _point(point) for point in points})
+        self._write_points(db, action, face.id, {point["landmark_id"]: point_of(point) for point in points})
         if boxes:
             self._write_box(db, action, face.id, Box(**boxes[0]), face.box)
         reason = which.format("reason")
@@ -620,7 +538,7 @@ class Store:
         where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
         found: dict[int, dict[int, Point]] = {}
         for row in self._rows(f"SELECT face_id, landmark_id, x, y, v, source FROM current_points {where}", *parameters):
-            point = _point(row)
+            point = point_of(row)
             if point:
                 found.setdefault(row["face_id"], {})[row["landmark_id"]] = point
         return found
@@ -754,7 +672,3 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
     return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")
-
-
-def _point(row: Mapping[str, Any]) -> Point | None:
-    return None if row["v"] is None else Point(row["x"], row["y"], row["v"], row["source"])

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from mdmd.config import PRESETS, SAVE_EVERY, STARTER
-from mdmd.data.records import DataError
 from mdmd.datasets.readers import kinds
+from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import RECALL, FlagRule
 from mdmd.experiments.tables import TABLES

@@ -13,10 +13,13 @@ from pathlib import Path
 
 from mdmd.config import Preset, of_base, preset, to_json
 from mdmd.data.coco import check_file_name, read_coco
+from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError, picture_size, pictures_in
-from mdmd.data.records import Box, DataError, Dataset, Definition, Prediction, Sample
+from mdmd.data.records import Box, Dataset, Prediction, Sample
 from mdmd.datasets.readers import picture_problem
 from mdmd.datasets.registry import Sources, default_home, report, warnings
+from mdmd.device import compute_device
+from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.evaluation.evaluate import FlagRule, counterparts, evaluate, plain
 from mdmd.evaluation.predictions import predicted_coco
@@ -24,7 +27,8 @@ from mdmd.experiments import report as comparison
 from mdmd.experiments.runner import Experiment, launch_process
 from mdmd.experiments.tables import TABLES
 from mdmd.files import write_json, writes_files
-from mdmd.inference.predict import compute_device, find_boxes, predict
+from mdmd.inference.boxes import find_boxes
+from mdmd.inference.predict import predict
 from mdmd.models import checkpoint
 from mdmd.training import base_cache as bases
 from mdmd.training.distributed import Processes, launched

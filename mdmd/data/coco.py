@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Sample, box_of_points
+from mdmd.data.boxes import box_of_points
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.errors import DataError
 
 #: What a text in JSON may hold and no file can.
 SURROGATE = re.compile("[\ud800-\udfff]")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 #: What Pillow may decode here. SVG is not among them on purpose: it can carry scripts.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mdmd.data.records import Box, DataError, Points
+from mdmd.data.records import Box, Points
+from mdmd.errors import DataError
 
 LANDMARKS = 29
 

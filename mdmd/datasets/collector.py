@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mdmd.data.boxes import box_of_points
+from mdmd.data.definition import Definition
 from mdmd.data.images import picture_size
-from mdmd.data.records import Annotation, Box, DataError, Definition, Points, Sample, box_of_points
+from mdmd.data.records import Annotation, Box, Points, Sample
 from mdmd.datasets.landmark_files import read_points
+from mdmd.errors import DataError
 
 
 @dataclass

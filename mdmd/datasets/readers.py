@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from mdmd.data.coco import read_coco
+from mdmd.data.definition import Definition, load_definition
 from mdmd.data.images import picture_size
-from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Sample, load_definition
+from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.datasets.cofw import cofw_faces
 from mdmd.datasets.collector import Collector
 from mdmd.datasets.landmark_files import PICTURES, files_below, picture_beside, read_array, read_lines
+from mdmd.errors import DataError
 
 #: The kind of any COCO-keypoint file.
 COCO = "coco"

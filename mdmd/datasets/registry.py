@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mdmd.data.coco import default_name
-from mdmd.data.records import DataError, Sample
+from mdmd.data.records import Sample
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
+from mdmd.errors import DataError
 
 
 @dataclass(frozen=True)

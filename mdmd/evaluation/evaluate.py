@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdmd.data.records import GROUPS, Annotation, DataError, Definition, Prediction, Sample, normalizing_distance
+from mdmd.data.boxes import normalizing_distance
+from mdmd.data.definition import GROUPS, Definition
+from mdmd.data.records import Annotation, Prediction, Sample
+from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.calibration import radii_of
 from mdmd.evaluation.error_law import RadialLaw

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mdmd.data.coco import PREDICTED, ids_are_sound, to_coco
-from mdmd.data.records import Annotation, Definition, Prediction, Sample
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Prediction, Sample
 from mdmd.evaluation.error_law import RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, probabilities_off
 

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.experiments.tables import WHOLE, Row, Table, Training
 from mdmd.files import write_json
 from mdmd.training.schedule import Budget
@@ -32,7 +32,7 @@ RECORD = "experiment.json"
 
 def launch_process(words: Sequence[str]) -> int:
     """One `mdmd` command as a process of its own. Weights are those that it names, never the environment's."""
-    command = [sys.executable, "-m", "mdmd.cli.main", *words]
+    command = [sys.executable, "-m", "mdmd", *words]
     environment = {name: value for name, value in os.environ.items() if name != "MDMD_WEIGHTS"}
     return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +13,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mdmd.config import ModelConfig
-from mdmd.data.records import Box, Prediction, Sample, box_of_points
-from mdmd.loading.batches import crops_ahead
+from mdmd.data.records import Prediction, Sample
+from mdmd.device import autocast
 from mdmd.loading.crop import Crop, mirror_covariance, mirror_points
+from mdmd.loading.crops import crops_ahead
 from mdmd.models.heads import factor_to_covariance
 from mdmd.models.landmark_model import MDMD
-
-
-def compute_device() -> torch.device:
-    """The first GPU, or the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the hardware has it, else float32 throughout."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        # torch 2.10 cannot be asked what the CPU has; float32 is right everywhere.
-        able = getattr(torch.cpu, "get_capabilities", dict)()
-        fast = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 @dataclass(frozen=True)
@@ -51,14 +35,6 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
     "single": (View(),),
     "two": (View(zoom=0.86, mirrored=True), View(zoom=1.14)),
 }
-
-
-#: Looks that follow each other, at most, to find a face's box, and how little of its side the box moves at the end.
-PASSES, STILL = 4, 0.02
-#: What the first looks are into: the box that is given, and so much of its sides in the middle.
-STARTS = (1.0, 0.7, 0.5)
-#: Points that lie closer together than this, in pixels, show no face.
-SMALLEST = 8.0
 
 
 def views_ahead(
@@ -160,86 +136,3 @@ def predict(
         if on_batch is not None:
             on_batch(len(predictions))
     return predictions
-
-
-def find_boxes(
-    model: MDMD,
-    samples: Sequence[Sample],
-    head: str,
-    *,
-    scale: float,
-    passes: int = PASSES,
-    unusable: MutableMapping[Path, str] | None = None,
-) -> list[Sample]:
-    """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
-
-    It looks into each box it is given (the whole picture, say) and into the middle of it, goes on from each of these
-    around the points that it saw there, up to `passes` times or until the box stays where it is, and takes the end
-    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md. `unusable` as in `predict`.
-    """
-    ends = [_follow(model, samples, head, start, scale, passes, unusable) for start in STARTS]
-    return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
-
-
-def _follow(
-    model: MDMD,
-    samples: Sequence[Sample],
-    head: str,
-    start: float,
-    scale: float,
-    passes: int,
-    unusable: MutableMapping[Path, str] | None,
-) -> list[tuple[Sample, float]]:
-    """Each sample with the box at which looks end that begin in the middle of its own, and the doubt of the last."""
-    boxes = [_middle(sample.box, start) for sample in samples]
-    doubts = [math.inf] * len(boxes)
-    moving = list(range(len(boxes)))
-    for _ in range(passes):
-        into = [replace(samples[k], box=boxes[k]) for k in moving]
-        still = []
-        found = predict(model, into, head, views=VIEWS["single"], unusable=unusable)
-        for k, seen in zip(moving, found, strict=True):
-            around = _around(seen, scale)
-            doubts[k] = math.inf if around is None else _doubt(seen)
-            if around is not None and _moved(boxes[k], around) > STILL:
-                still.append(k)
-            boxes[k] = around or samples[k].box
-        moving = still
-    return [(replace(s, box=box), doubt) for s, box, doubt in zip(samples, boxes, doubts, strict=True)]
-
-
-def _doubt(prediction: Prediction) -> float:
-    """The mean deviation of the points for the size of their face."""
-    own = box_of_points(prediction.points)
-    return float(np.mean(np.linalg.det(prediction.covariance) ** 0.25)) / max(own.w, own.h)
-
-
-def _middle(box: Box, zoom: float) -> Box:
-    return Box(box.x + box.w * (1 - zoom) / 2, box.y + box.h * (1 - zoom) / 2, box.w * zoom, box.h * zoom)
-
-
-def _around(prediction: Prediction, scale: float) -> Box | None:
-    """A box around the predicted points; None where these are on a heap."""
-    box = box_of_points(prediction.points, margin=(scale - 1) / 2)
-    return box if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else None
-
-
-def box_scale(samples: Sequence[Sample]) -> float | None:
-    """How much longer the boxes of labeled faces are than their points' own: the median; None where no face tells.
-
-    Only faces with most of their landmarks labeled tell.
-    """
-    ratios = []
-    for sample in samples:
-        if sample.annotation is None or sample.annotation.labeled.mean() <= 0.5:
-            continue
-        own = box_of_points(sample.annotation.points[sample.annotation.labeled])
-        if max(own.w, own.h) > 0:
-            ratios.append(max(sample.box.w, sample.box.h) / max(own.w, own.h))
-    return round(float(np.median(ratios)), 3) if ratios else None
-
-
-def _moved(old: Box, new: Box) -> float:
-    """The farthest that an edge has moved, as a share of the new box's longer side."""
-    edges = (old.x - new.x, old.y - new.y, old.x + old.w - new.x - new.w, old.y + old.h - new.y - new.h)
-    return max(map(abs, edges)) / max(new.w, new.h, 1.0)

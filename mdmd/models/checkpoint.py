@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mdmd.config import ModelConfig, from_json, to_json
-from mdmd.data.records import DataError, Definition
+from mdmd.data.definition import Definition
+from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.files import replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build

@@ -22,7 +22,7 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models import group_parameters
 from torch import Tensor, nn
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.models.stems import RESNET, StemName, make_stem, transformer_size
 
 Warn = Callable[[str], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mdmd.data.records import GROUPS
+from mdmd.data.definition import GROUPS
 
 _CONTOUR = ("upper_left_contour", "lower_left_contour", "jaw", "lower_right_contour", "upper_right_contour")
 

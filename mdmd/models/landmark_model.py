@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mdmd.config import ModelConfig
-from mdmd.data.records import DataError, Definition
+from mdmd.data.definition import Definition
+from mdmd.errors import DataError
 from mdmd.models.decoder import GroupDecoder, learned_queries
 from mdmd.models.encoder import Encoder
 from mdmd.models.groups import grouped

@@ -9,7 +9,7 @@ import timm
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 StemName = Literal["patch", "early_convolutions", "resnet50"]
 

@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import to_coco
-from mdmd.data.records import Annotation, Box, DataError, Definition, Points, Sample, box_of_points, load_definition
+from mdmd.data.definition import Definition, load_definition
+from mdmd.data.records import Annotation, Box, Points, Sample
+from mdmd.errors import DataError
 from mdmd.files import write_json
 from mdmd.synthetic.portrait import paint_portrait
 from mdmd.synthetic.scene import KINDS, paint_scene

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mdmd.config import PRESETS, ModelConfig, network_of, to_json
-from mdmd.data.records import DataError, Dataset
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 from mdmd.models.checkpoint import WEIGHTS, Checkpoint, load
 from mdmd.models.encoder import why_no_pretrained
 from mdmd.training.plan import Plan

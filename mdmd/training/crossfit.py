@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mdmd.data.records import DataError, Prediction, Sample
+from mdmd.data.records import Prediction, Sample
+from mdmd.errors import DataError
 
 Predict = Callable[[Sequence[Sample]], Sequence[Prediction]]
 Learn = Callable[[Sequence[Sample]], Predict]

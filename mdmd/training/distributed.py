@@ -14,8 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mdmd.data.records import DataError
-from mdmd.inference.predict import compute_device
+from mdmd.device import compute_device
+from mdmd.errors import DataError
 
 Number = TypeVar("Number", int, float)
 

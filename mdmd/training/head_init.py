@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mdmd.data.records import Definition
-from mdmd.inference.predict import autocast
+from mdmd.data.definition import Definition
+from mdmd.device import autocast
 from mdmd.loading.batches import FaceCache
 from mdmd.models.landmark_model import MDMD
 

@@ -11,9 +11,10 @@ from typing import cast
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.loading.augment import WARPS
-from mdmd.loading.batches import Batch, FaceCache, ahead, batches_ahead
+from mdmd.loading.batches import Batch, FaceCache
+from mdmd.loading.crops import ahead, batches_ahead
 from mdmd.models.landmark_model import MDMD
 from mdmd.training.label_counts import rarely_labeled
 from mdmd.training.plan import Plan

@@ -15,7 +15,8 @@ import torch
 
 from mdmd.config import ModelConfig, TrainConfig
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError, Dataset
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 from mdmd.models.checkpoint import Checkpoint, load
 from mdmd.models.landmark_model import MDMD, build
 from mdmd.synthetic.datasets import write_source

@@ -20,7 +20,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mdmd.config import SAVE_EVERY, ModelConfig, TrainConfig, to_json
-from mdmd.data.records import DataError, Dataset
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 from mdmd.models.checkpoint import write_tensors
 from mdmd.training.run_log import RunLog
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from mdmd.config import TrainConfig
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 
 @dataclass(frozen=True)

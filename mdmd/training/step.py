@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mdmd.config import TrainConfig
-from mdmd.inference.predict import autocast
+from mdmd.device import autocast
 from mdmd.loading.batches import Batch
 from mdmd.models import losses
 from mdmd.models.landmark_model import MDMD, Laplacian

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from mdmd.config import ModelConfig, TrainConfig
-from mdmd.data.records import DataError, Dataset, Prediction, Sample
+from mdmd.data.boxes import box_scale
+from mdmd.data.records import Dataset, Prediction, Sample
+from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration, Method, calibrate
 from mdmd.evaluation.evaluate import evaluate, plain
-from mdmd.inference.predict import box_scale
 from mdmd.loading.augment import WARPS
 from mdmd.loading.batches import FaceCache, split_heldout
 from mdmd.loading.crop_cache import CropStore

@@ -30,7 +30,7 @@ from playwright.sync_api import (
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from mdmd.data.records import Definition
+from mdmd.data.definition import Definition
 from tests.builders import SMALL
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]

@@ -8,7 +8,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 from labeler.analysis.agreement import FEWEST
 from labeler.guidance.repeats import BETWEEN
 from labeler.project.project import Project
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from tests.browser.conftest import Site, drag, open_tab, root, saved, wait_for
 from tests.labeler.analysis.test_model_disagreement import leave_run
 

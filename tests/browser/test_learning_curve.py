@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.runs import start as jobs
+from labeler.runs.control import find_run
 from tests.browser.conftest import Site, wait_for
 from tests.builders import label_face, write_picture
 
@@ -24,7 +25,7 @@ def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: S
     for face in project.store.faces()[1:]:
         label_face(project, face.id)
     run = jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=4, prelabel=False)
-    wait_for(lambda: not jobs.find(project, run.id).active, seconds=BUSY)
+    wait_for(lambda: not find_run(project, run.id).active, seconds=BUSY)
     page.goto(f"{site.url}/?project=siskins#train")
     page.get_by_role("button", name="Log, name, resume or delete a run").click()
     expect(page.get_by_text("What would more labels buy?")).to_be_visible()
@@ -43,6 +44,6 @@ def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: S
     expect(section.locator("tbody .number")).to_have_text(["4", "7", "10", "13"])
     expect(section.locator(".lead")).to_contain_text("25 more faces to learn from")
     report.close()
-    curve = jobs.find(project, "002")
+    curve = find_run(project, "002")
     assert (curve.state, curve.measured) == ("done", 3)
     assert list(curve.folder.rglob("*.safetensors")) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.storage.store import Point, PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from mdmd.data.records import Box
 from tests.browser.conftest import Site, canvas, click_at, on_screen, open_tab, root, saved, wait_for
 

@@ -11,8 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from labeler.project.project import Project
-from labeler.storage.store import PredictedPoint
-from mdmd.data.records import Definition
+from labeler.storage.records import PredictedPoint
+from mdmd.data.definition import Definition
 from tests.browser.conftest import Site, canvas, root, wait_for
 from tests.builders import CATEGORY, label_face
 

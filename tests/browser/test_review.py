@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from labeler.storage.store import Point, PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from tests.browser.conftest import Site, canvas, drag, intercept, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from labeler.project.project import Project
 from labeler.runs import start as jobs
+from labeler.runs.control import active_runs, cancel_run, find_run, list_runs
 from labeler.runs.run import KEPT_STATE, Run
 from tests.browser.conftest import Site, serve, wait_for
 from tests.builders import label_face, leave_predictions, predictions_of, python_run
@@ -28,8 +29,8 @@ BUSY = 240
 def nothing_goes_on(site: Site) -> Iterator[None]:
     """No run outlives its test, whatever became of that."""
     yield
-    for name, run in jobs.active(site.workspace.root):
-        jobs.cancel(site.workspace.open(name), run.id, patience=20)
+    for name, run in active_runs(site.workspace.root):
+        cancel_run(site.workspace.open(name), run.id, patience=20)
 
 
 def labeled(site: Site, name: str) -> Project:
@@ -76,7 +77,7 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     expect(page.locator(".run .note").first).to_contain_text("held-out face the points are off by")
     expect(page.get_by_role("link", name=re.compile("Review .* of 2 faces"))).to_be_visible()
     expect(stop).to_be_hidden()
-    done = jobs.find(project, run.id)
+    done = find_run(project, run.id)
     assert done.stopped is not None
     assert 0 < done.stopped[0] < done.stopped[1] == 100_000
     assert sorted(project.store.predictions()) == [7, 8]
@@ -93,12 +94,12 @@ def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Si
     os.kill(wait_for(lambda: trainer(run)), signal.SIGKILL)
     heading(page, run, "failed")
     expect(page.locator(".run .note").first).to_contain_text("process was killed (signal 9)")
-    before = jobs.find(project, run.id).step
+    before = find_run(project, run.id).step
     assert before is not None
     page.get_by_role("button", name="Resume", exact=True).click()
     heading(page, run, "running")
     went_on = wait_for(
-        lambda: (found := jobs.find(project, run.id)).step != before and found.step and found, seconds=BUSY
+        lambda: (found := find_run(project, run.id)).step != before and found.step and found, seconds=BUSY
     )
     log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     # Once, and not at the beginning; on a slow machine only its first step may have been kept.
@@ -130,10 +131,10 @@ def test_a_killed_server_changes_nothing_for_a_training(
         site.sign_in(context)
         page.goto(f"{site.url}/?project=owls#train")
         heading(page, run, "running")
-        assert jobs.find(other, waiting.id).state == "waiting"
+        assert find_run(other, waiting.id).state == "waiting"
         page.get_by_role("button", name="Stop and keep").click()
         heading(page, run, "stopped", seconds=BUSY)
-        wait_for(lambda: jobs.find(other, waiting.id).state == "done", seconds=BUSY)
+        wait_for(lambda: find_run(other, waiting.id).state == "done", seconds=BUSY)
         page.goto(f"{site.url}/?project=terns#train")
         heading(page, waiting, "done")
         assert site.workspace.open("owls").store.points() == labels
@@ -148,19 +149,19 @@ def test_a_run_in_the_queue_is_seen_begins_and_is_cancelled(page: Page, site: Si
     expect(train_button).to_be_enabled()
     python_run(other, "time.sleep(60)")
     page.reload()
-    heading(page, jobs.find(other, "001"), "waiting")
+    heading(page, find_run(other, "001"), "waiting")
     expect(page.locator(".run .facts")).to_contain_text("6 images that were labeled when it was started")
     expect(page.get_by_role("button", name="Train on my 6 images", exact=True)).to_be_disabled()
     (project.runs / "001" / "go").touch()
-    heading(page, jobs.find(other, "001"), "running")
+    heading(page, find_run(other, "001"), "running")
     python_run(other, "")
     page.reload()
     page.get_by_role("button", name="Cancel the waiting run").click()
     expect(page.locator("table.runs .state")).to_have_text("cancelled", timeout=20_000)
-    heading(page, jobs.find(other, "001"), "running")
+    heading(page, find_run(other, "001"), "running")
     page.get_by_role("button", name="Cancel the run").click()
     expect(page.locator(".run h2")).to_contain_text("cancelled", timeout=20_000)
-    assert [run.state for run in jobs.runs(other)] == ["cancelled", "cancelled"]
+    assert [run.state for run in list_runs(other)] == ["cancelled", "cancelled"]
 
 
 def test_a_source_that_is_being_learned_is_not_stopped_and_that_is_said(page: Page, site: Site) -> None:

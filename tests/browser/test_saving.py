@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
-from mdmd.data.records import Definition
+from mdmd.data.definition import Definition
 from tests.browser.conftest import Site, click_at, intercept, on_screen, open_tab, root, saved, serve, wait_for, watch
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Route
 
-from mdmd.data.records import GROUPS, load_definition, shipped_definitions
+from mdmd.data.definition import GROUPS, load_definition, shipped_definitions
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import Point
-from mdmd.data.records import Definition
+from labeler.storage.records import Point
+from mdmd.data.definition import Definition
 from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_tab, root, wait_for
 from tests.builders import SMALL
 

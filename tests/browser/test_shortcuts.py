@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from labeler.storage.store import Point, PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from tests.browser.conftest import Site, open_tab, root, saved
 
 pytestmark = pytest.mark.browser

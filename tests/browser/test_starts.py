@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from labeler.project.project import Project
-from labeler.storage.store import Point, PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from tests.browser.conftest import Site, click_at, drag, intercept, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.storage.store import Point, PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
 from tests.builders import write_picture
 

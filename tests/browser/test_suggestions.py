@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from tests.browser.conftest import Site, on_screen, open_tab, root, saved, wait_for
 from tests.labeler.guidance.test_suggestions import drawn
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, Route
 
 from labeler.project.project import Project
-from labeler.storage.store import PredictedPoint
-from mdmd.data.records import load_definition
+from labeler.storage.records import PredictedPoint
+from mdmd.data.definition import load_definition
 from tests.browser.conftest import Site, canvas, open_tab, root, wait_for
 from tests.builders import label_face
 

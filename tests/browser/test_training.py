@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.runs import start as jobs
+from labeler.runs.control import list_runs
 from tests.browser.conftest import Site, open_tab, root, wait_for
 from tests.builders import label_face
 
@@ -60,7 +61,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Cancel the run").click()
     expect(page.get_by_role("heading", name="Training 002 cancelled")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Train on my 6 images")).to_be_enabled()
-    assert [run.state for run in jobs.runs(project)] == ["cancelled", "done"]
+    assert [run.state for run in list_runs(project)] == ["cancelled", "done"]
 
 
 def test_too_few_labels_are_refused_before_the_button(page: Page, site: Site) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeler.storage.store import PredictedPoint
+from labeler.storage.records import PredictedPoint
 from tests.browser.conftest import Site, canvas, click_at, drag, open_tab, root, saved, wait_for
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mdmd.config import PRESETS, ModelConfig, TrainConfig, from_json, of_base, preset, to_json
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 
 
 def test_preset_paper_is_what_the_paper_prints():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from labeler.analysis.label_checks import Finding, LabeledFace, chains, check_labels
-from mdmd.data.records import Box, Definition, load_definition
+from mdmd.data.definition import Definition, load_definition
+from mdmd.data.records import Box
 from tests.builders import CATEGORY, SMALL
 
 W300 = load_definition("300w")

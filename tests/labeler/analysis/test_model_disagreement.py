@@ -14,7 +14,7 @@ from labeler.analysis.model_disagreement import ModelWord, contradictions
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from tests.builders import SMALL, make_project
 
 #: The landmarks of SMALL as a model would put them, on a face of 100 pixels; deviations of 2 pixels.

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from labeler.analysis.shapes import ShapeModel, follow, learn
-from mdmd.data.records import Box, DataError
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 
 BOX = Box(0.0, 0.0, 100.0, 100.0)
 #: Two eyes, a nose, two corners of a mouth, in units of the box around its middle.

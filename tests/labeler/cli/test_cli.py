@@ -19,7 +19,7 @@ import pytest
 from labeler.cli.console import follow, listen
 from labeler.cli.main import main, parser
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
+from labeler.runs.control import cancel_run, find_run, list_runs
 from mdmd.data.coco import read_coco
 from tests.builders import CATEGORY, label_face, make_project, python_run, write_picture
 
@@ -197,9 +197,9 @@ def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancel
     assert process.returncode == 130
     said = "stopping ...\nrun 001 was cancelled\n" if cancels else "run 001 goes on; `labeler runs faces` tells how far"
     assert rest.startswith(said)
-    assert jobs.runs(project)[0].state == state
+    assert list_runs(project)[0].state == state
     if not cancels:
-        jobs.cancel(project, "001", patience=20)
+        cancel_run(project, "001", patience=20)
 
 
 def test_help_teaches_with_an_example_for_every_command(capsys: pytest.CaptureFixture[str]):
@@ -301,7 +301,7 @@ if not (run / "go").exists(): sys.exit(4)
     (folder / "go").touch()
     with ThreadPoolExecutor(1) as pool:
         resumed = pool.submit(labeler, tmp_path / "projects", "resume", "faces")
-        until(lambda: jobs.find(project, "001").state == "running")
+        until(lambda: find_run(project, "001").state == "running")
         assert labeler(tmp_path / "projects", "stop", "faces") == 0
         assert resumed.result(60) == 0
     told = capsys.readouterr().out

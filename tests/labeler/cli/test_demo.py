@@ -12,8 +12,9 @@ import pytest
 from labeler.cli.demo import Demo
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.control import list_runs
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from tests.builders import make_project, python_run
 
 NUMBERS = {"nme": 5.0, "fr10": 2.0, "flag_recall": 0.5, "flag_rate": 0.1, "n": 4}
@@ -78,7 +79,7 @@ def test_a_half_made_demo_is_made_again_and_its_run_stopped(tmp_path: Path):
     again = small(tmp_path)[0].prepare()
     assert again.progress().pictures == 9
     assert len(list(again.images.iterdir())) == 9
-    assert jobs.runs(again) == []
+    assert list_runs(again) == []
     assert jobs.process_started(pid) is None
 
 

@@ -12,10 +12,11 @@ from fastapi.testclient import TestClient
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.server.errors import install_errors
 from labeler.server.face_actions import Workbench
-from labeler.server.routes import build_api, install_errors
-from labeler.storage.store import Point
-from mdmd.data.records import DataError
+from labeler.server.routes import build_api
+from labeler.storage.records import Point
+from mdmd.errors import DataError
 from tests.builders import make_project
 
 SWAPPED = {1: Point(40.0, 15.0, 2), 2: Point(20.0, 15.0, 2), 3: Point(30.0, 25.0, 2)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labeler.guidance.progress import below, order_of_doubt, standing
-from labeler.storage.store import Face, Point, PredictedPoint
+from labeler.storage.records import Face, Point, PredictedPoint
 from mdmd.data.records import Box
 
 

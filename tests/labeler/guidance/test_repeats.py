@@ -18,16 +18,20 @@ from sqlite_utils import Database
 
 from labeler.analysis.agreement import FEWEST
 from labeler.cli.main import main
+from labeler.errors import ConflictError
 from labeler.guidance.repeats import BETWEEN, ONE_IN_TEN
 from labeler.project.project import Project, Settings
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.server.errors import install_errors
 from labeler.server.face_actions import Workbench
-from labeler.server.routes import build_api, install_errors
+from labeler.server.routes import build_api
 from labeler.storage.migrations import MIGRATIONS, migrate
-from labeler.storage.store import ConflictError, Point, Store
+from labeler.storage.records import Point
+from labeler.storage.store import Store
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Box, DataError
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 from tests.builders import label_face, leave_predictions, make_project, predictions_of
 
 
@@ -95,7 +99,7 @@ def test_everything_else_is_as_if_there_were_no_repeat(project: Project, tmp_pat
 def test_predictions_of_a_repeat_are_not_brought_in(project: Project):
     made = repeat(project, 1)
     leave_predictions(project, 1, predictions_of(project, [made, 22]))
-    jobs.collect(project)
+    collect_predictions(project)
     assert set(project.store.predictions()) == {22}
     assert Workbench(project).view(made)["predictions"] == {}
 

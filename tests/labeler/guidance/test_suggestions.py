@@ -19,9 +19,11 @@ from labeler.guidance.suggestions import Suggestion, spread, suggest
 from labeler.pictures.feature_cache import Look, Looks, key_of
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.server.routes import build_api, install_errors
-from labeler.storage.store import Picture, Point, PredictedPoint
-from mdmd.data.records import Box, DataError
+from labeler.server.errors import install_errors
+from labeler.server.routes import build_api
+from labeler.storage.records import Picture, Point, PredictedPoint
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 from tests.builders import make_project, write_picture
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labeler.guidance.timing import FEWEST, LONGEST_PAUSE, NEWEST, seconds_a_face, seconds_a_look
-from labeler.storage.store import Point, Store
+from labeler.storage.records import Point
+from labeler.storage.store import Store
 
 
 class Desk:

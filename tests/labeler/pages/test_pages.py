@@ -31,11 +31,15 @@ from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import list_runs
 from labeler.runs.hardware import device_sentence, free_memory
 from labeler.runs.sources import Source, Sources
-from labeler.storage.store import Point
+from labeler.storage.records import Point
 from mdmd.config import DEFAULT_ENCODER, PRESETS
-from mdmd.data.records import DataError, Definition, Prediction
+from mdmd.data.definition import Definition
+from mdmd.data.records import Prediction
+from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco
@@ -291,7 +295,7 @@ def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
     leave_predictions(
         doubtful, 1, predictions_of(doubtful, [face.id for face in doubtful.store.faces()[1:]], p_off=0.5)
     )
-    jobs.collect(doubtful)
+    collect_predictions(doubtful)
     sentence, page = next_step(doubtful)
     assert "8 doubtful points on the Review page" in sentence
     assert f"/?project=e#{page}'>Go to Review</a>" in overview_html(doubtful, None)
@@ -300,8 +304,8 @@ def test_the_next_step_follows_the_work(tmp_path: Path) -> None:
 def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     project = make_project(tmp_path, labeled=1)
     leave_predictions(project, 1, predictions_of(project, [project.store.faces()[1].id], p_off=0.5))
-    jobs.collect(project)
-    [run] = jobs.runs(project)
+    collect_predictions(project)
+    [run] = list_runs(project)
     done = replace(run, metrics={"nme": 6.234, "coverage90": 0.88, "n": 22})
     page = live_html(project, done, None)
     assert "On 22 held-out faces the points are off by 6.2 % of the distance from eye_left to eye_right" in page
@@ -314,7 +318,7 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
 def test_a_training_shows_how_it_learns_and_leads_to_its_report(tmp_path: Path) -> None:
     project = make_project(tmp_path, pictures=3, labeled=3)
     leave_predictions(project, 1, predictions_of(project, []))
-    (run,) = jobs.runs(project)
+    (run,) = list_runs(project)
     steps = [{"stage": "adapt", "step": k, "loss": 2.0, "learning_rate": 1e-3} for k in (1, 2)]
     evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5} for k in (1, 2)]
     learning = replace(run, state="running", stage="adapt", series=steps, evals=evals)
@@ -376,7 +380,7 @@ def leave_heldout(project: Project, folder: Path) -> None:
 def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     project = make_project(tmp_path, labeled=1)
     leave_predictions(project, 1, {})
-    [run] = jobs.runs(project)
+    [run] = list_runs(project)
     failed = replace(run, state="failed", error="no such <file>", warnings=["<b>careful</b>"])
     page = live_html(project, failed, "the predictions of run 001 cannot be used")
     assert "waiting for the first numbers" not in page
@@ -398,7 +402,7 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
 def test_a_run_that_was_cancelled_in_the_queue_hides_no_other(tmp_path: Path) -> None:
     project = make_project(tmp_path, pictures=3, labeled=3)
     leave_heldout(project, leave_predictions(project, 1, predictions_of(project, [])))
-    (run,) = jobs.runs(project)
+    (run,) = list_runs(project)
     done = replace(run, metrics={"nme": 6.0, "n": 2})
     waiting = replace(run, id="002", state="waiting", had_turn=False, minutes=5, source="300w")
     cancelled = replace(waiting, state="cancelled")
@@ -425,7 +429,7 @@ def test_minutes_that_are_none_are_said_and_start_nothing(tmp_path: Path) -> Non
         assert button["interactive"] is False
         with pytest.raises(gr.Error, match="a number from 1 to 1,440 is wanted"):
             on.begin("", minutes, "default", "test_vit", "", request)
-    assert jobs.runs(project) == []
+    assert list_runs(project) == []
     said, button, _ = on.plan("", 90, "default", "test_vit", "", request)
     assert "Takes about 90 minutes." in said
     assert button["interactive"] is True
@@ -434,7 +438,7 @@ def test_minutes_that_are_none_are_said_and_start_nothing(tmp_path: Path) -> Non
 def test_while_a_run_waits_the_button_says_why_it_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make_project(tmp_path, pictures=4, labeled=3)
     leave_predictions(project, 1, predictions_of(project, []))
-    (run,) = jobs.runs(project)
+    (run,) = list_runs(project)
     monkeypatch.setattr(jobs, "active", lambda root: [("faces", replace(run, id="002", state="waiting"))])
     on = TrainHandlers(Workspace(project.folder.parent), Sources(project.folder.parent))
     request = SimpleNamespace(query_params={"project": project.name})

@@ -12,7 +12,7 @@ from PIL import Image
 
 from labeler.pictures.ingest import MINIMUM_SIDE, ingest, write_screen_copy
 from mdmd.data.images import pictures_in
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from tests.builders import write_picture
 
 

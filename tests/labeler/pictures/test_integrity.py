@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import ConflictError, NotFoundError
 from tests.builders import label_face, make_project, write_picture
 
 

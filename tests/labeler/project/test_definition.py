@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from labeler.errors import ConflictError
 from labeler.project import definition as schema
 from labeler.project.definition import DefinitionError
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import ConflictError, SavedDefinition
-from mdmd.data.records import DataError, shipped_definitions
+from labeler.storage.records import SavedDefinition
+from mdmd.data.definition import shipped_definitions
+from mdmd.errors import DataError
 from tests.builders import CATEGORY, SMALL, label_face, make_project
 
 

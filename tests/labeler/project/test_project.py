@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labeler.errors import NotFoundError, StorageError
 from labeler.project.project import Settings
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import NotFoundError, Point, StorageError, Store
+from labeler.storage.records import Point
+from labeler.storage.store import Store
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Box, DataError, Definition
+from mdmd.data.definition import Definition
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 from tests.builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
 
 
@@ -142,7 +146,7 @@ def test_progress_counts_what_persons_and_models_have_done(tmp_path: Path):
     label_face(project, faces[2], [1, 2])
     project.store.edit_points(faces[3], {1: Point(None, None, 0)})
     leave_predictions(project, 1, predictions_of(project, faces[2:], p_off=0.5))
-    jobs.collect(project)
+    collect_predictions(project)
     progress = project.progress()
     assert (progress.pictures, progress.faces) == (5, 5)
     assert (progress.labeled_pictures, progress.labeled_faces, progress.complete_faces) == (3, 3, 2)
@@ -157,7 +161,7 @@ def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
     label_face(project, extra, [3])
     faces = [face.id for face in project.store.faces()]
     leave_predictions(project, 1, predictions_of(project, faces))
-    jobs.collect(project)
+    collect_predictions(project)
     training = project.training_set()
     assert [(s.image_id, s.face_id) for s in training.samples] == [(1, 1), (2, 2), (2, extra)]
     assert [int(s.annotation.labeled.sum()) for s in training.samples if s.annotation] == [4, 4, 1]
@@ -187,7 +191,7 @@ def test_a_box_that_nobody_has_drawn_is_put_around_the_labels_to_train_on(tmp_pa
 def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path: Path):
     project = make_project(tmp_path, pictures=4, labeled=2)
     leave_predictions(project, 1, predictions_of(project, [3], p_off=0.5))
-    jobs.collect(project)
+    collect_predictions(project)
     for face in (1, 3, 4):
         project.store.set_skip(face, "not a face")
     progress = project.progress()
@@ -217,7 +221,7 @@ def test_standings_follow_every_kind_of_change(tmp_path: Path):
     project.store.undo(1)
     assert states() == ["empty", "empty"]
     leave_predictions(project, 1, predictions_of(project, [2]))
-    jobs.collect(project)
+    collect_predictions(project)
     assert states() == ["empty", "predicted"]
     project.store.set_skip(2, "duplicate")
     assert states() == ["empty", "skipped"]
@@ -255,12 +259,12 @@ def test_training_needs_a_definition(tmp_path: Path):
 def test_a_covariance_is_exported_only_with_the_prediction_that_was_accepted(tmp_path: Path):
     project = make_project(tmp_path, pictures=1)
     leave_predictions(project, 1, predictions_of(project, [1]))
-    jobs.collect(project)
+    collect_predictions(project)
     Workbench(project).accept(1)
     other = predictions_of(project, [1])
     other["annotations"][0]["keypoints"][0] += 1  # of the first landmark
     leave_predictions(project, 2, other)
-    jobs.collect(project)
+    collect_predictions(project)
     project.export(tmp_path / "x.json")
     [record] = json.loads((tmp_path / "x.json").read_text())["annotations"]
     assert record["attributes"]["covariance"] == [None, [4, 1, 9], [4, 1, 9], [4, 1, 9]]
@@ -297,7 +301,7 @@ def test_the_export_reads_back_as_it_was_labeled_from_anywhere(tmp_path: Path):
 def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tmp_path: Path):
     project = make_project(tmp_path, pictures=2, labeled=1)
     leave_predictions(project, 1, predictions_of(project, [1, 2]))
-    jobs.collect(project)
+    collect_predictions(project)
     assert project.export(tmp_path / "x.json").faces == 1
     bench = Workbench(project)
     bench.accept(2, [1, 4], annotator="ana")

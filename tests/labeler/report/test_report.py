@@ -14,15 +14,19 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from labeler.cli.main import main
+from labeler.errors import NotFoundError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report import measures
 from labeler.report.reports import report_of, write_report
 from labeler.runs.heldout import HeldOut, read_heldout
-from labeler.server.routes import build_api, install_errors
-from labeler.storage.store import NotFoundError, Point
-from mdmd.data.records import Box, DataError, Definition, Prediction
+from labeler.server.errors import install_errors
+from labeler.server.routes import build_api
+from labeler.storage.records import Point
+from mdmd.data.definition import Definition
+from mdmd.data.records import Box, Prediction
+from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco

@@ -12,6 +12,8 @@ import pytest
 from labeler.pages.runs import live_html
 from labeler.project.project import Project
 from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import list_runs
 from labeler.runs.failures import FULL, why_failed, why_interrupted
 from labeler.runs.run import Run
 from tests.builders import make_project, python_run
@@ -24,9 +26,9 @@ SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit
 #: A training that asks torch for more than any machine has (a limit of the process would also fail torch's own threads,
 #: which crash), and one that has too little to load torch.
 TOO_MUCH = (
-    "import sys, torch; from mdmd import cli, commands\n"
-    "commands.adapt = lambda *given: torch.empty(1 << 50)\n"
-    "sys.exit(cli.main())"
+    "import sys, torch; from mdmd.cli import main, train\n"
+    "train.adapt = lambda *given: torch.empty(1 << 50)\n"
+    "sys.exit(main.main())"
 )
 TOO_LITTLE = (
     "import resource, sys; from mdmd.cli.main import main\n"
@@ -44,7 +46,7 @@ def project(tmp_path: Path) -> Project:
 def over(project: Project) -> Run:
     """The newest run, when it has ended."""
     end = time.monotonic() + 300
-    while (run := jobs.runs(project)[0]).active:
+    while (run := list_runs(project)[0]).active:
         assert time.monotonic() < end, f"the run stayed {run.state}"
         time.sleep(0.05)
     return run
@@ -101,7 +103,7 @@ def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predict
     assert f"{files[6].name} cannot be used: there is no such file" in said[1]
     assert f"{files[7].name} cannot be used: the picture is damaged or cut short" in said[1]
     assert said[2].startswith("1 picture is left out: ")
-    assert jobs.collect(project) == ["001"]
+    assert collect_predictions(project) == ["001"]
     predicted = {face.image_id for face in project.store.faces() if project.store.predictions(face.id)}
     assert predicted == {5}
 

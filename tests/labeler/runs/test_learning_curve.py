@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from labeler.cli.main import main
+from labeler.errors import ConflictError, NotFoundError
 from labeler.pages.run_manager import curve_offer, run_choices
 from labeler.pages.runs import live_html, runs_html
 from labeler.project.coco import write_coco
@@ -23,10 +24,10 @@ from labeler.report.learning import learning_curve
 from labeler.report.reports import report_of
 from labeler.runs import manage as housekeeping
 from labeler.runs import start as jobs
+from labeler.runs.control import cancel_run, find_run, list_runs, stop_and_keep
 from labeler.runs.heldout import read_heldout
 from labeler.runs.learning_curve import SHARES, how_to_measure, parts_of, start_curve, why_not
 from labeler.runs.run import Run, read_run
-from labeler.storage.store import ConflictError, NotFoundError
 from mdmd.data.records import Prediction
 from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
@@ -84,13 +85,13 @@ def leave_training(
     folder = leave_predictions(project, number, predictions_of(project, []))
     leave(project, folder, faces, off or dict.fromkeys(HELD, 4.0))
     write_coco(folder / "target.json", project.training_set(), images=project.images)
-    adapt = ["python", "-m", "mdmd.cli.main", "adapt", "--target", str(folder / "target.json"), "--seed", "3"]
+    adapt = ["python", "-m", "mdmd", "adapt", "--target", str(folder / "target.json"), "--seed", "3"]
     adapt += ["--source", "300w", "--bases", "/elsewhere/.bases", "--save-every", "5", "--steps", "9"]
     record = json.loads((folder / "run.json").read_text())
     commands = [["draw"], [*adapt, "--out", str(folder)], ["predict"]]
     write_json(folder / "run.json", {**record, "source": "300w", "preset": "tiny", "faces": 6, "commands": commands})
     (folder / "model.safetensors").touch()
-    return jobs.find(project, folder.name)
+    return find_run(project, folder.name)
 
 
 def leave_curve(project: Project, number: int, parts: Mapping[int, tuple[int, Mapping[int, float]]]) -> Path:
@@ -116,7 +117,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def started(project: Project, kind: str, commands, snapshots, **facts) -> Run:
         def changed(folder: Path):
             made = [list(command) for command in commands(folder)]
-            return [[c[0], str(script), *c[4:]] if c[2] == "mdmd.cli.main" else c for c in made]
+            return [[c[0], str(script), *c[4:]] if c[2] == "mdmd" else c for c in made]
 
         return start(project, kind, changed, snapshots, **facts)
 
@@ -134,7 +135,7 @@ def test_the_commands_are_those_of_the_training_with_a_share(project: Project, m
     folder = run.folder
     measure, clean = given["commands"][0::2], given["commands"][1::2]
     for share, command in zip((25, 50, 75), measure, strict=True):
-        assert command[1:4] == ["-m", "mdmd.cli.main", "adapt"]
+        assert command[1:4] == ["-m", "mdmd", "adapt"]
         options = dict(pairwise(command[4:]))
         assert options["--learn-share"] == str(share / 100)
         assert (options["--target"], options["--out"]) == (str(folder / "target.json"), str(folder / str(share)))
@@ -161,19 +162,19 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
     with pytest.raises(ConflictError, match=f"it is being measured, run {started.id} is running"):
         start_curve(project, "001")
     with pytest.raises(ConflictError, match="learn for equally long; it can be cancelled"):
-        jobs.stop_and_keep(project, started.id)
+        stop_and_keep(project, started.id)
     page = live_html(project, run, None)
     assert "Training 001 again, from 25 % of its faces: part 1 of 3" in page
     assert 'style="width: 11.1%"' in page  # a third of one of three parts
     (stand_in / "go").touch()
     done = wait(project, over)
     assert (done.state, done.what) == ("done", "learning curve of training 001: 3 of 3")
-    assert list(parts_of(jobs.runs(project), "001")) == [25, 50, 75]
+    assert list(parts_of(list_runs(project), "001")) == [25, 50, 75]
     assert list(done.folder.rglob("*.safetensors")) == []
     assert "stands in the report of training 001" in live_html(project, done, None)
     with pytest.raises(ConflictError, match=f"stands in the report; delete run {started.id} to measure it again"):
         start_curve(project, "001")
-    [(label, _), _] = run_choices(jobs.runs(project))
+    [(label, _), _] = run_choices(list_runs(project))
     assert label.startswith("002 · learning curve of training 001: 3 of 3 · done · ")
 
 
@@ -183,7 +184,7 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     start_curve(project, "001")
     run = wait(project, over)
     assert (run.state, run.error, run.measured) == ("failed", "the picture a.png is gone", 2)
-    assert list(parts_of(jobs.runs(project), "001")) == [25, 50]
+    assert list(parts_of(list_runs(project), "001")) == [25, 50]
     assert (
         "Broke off: the picture a.png is gone. 2 of 3 parts are measured and count; measuring again does the others."
     ) in live_html(project, run, None)
@@ -192,11 +193,11 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     (stand_in / "fail").unlink()
     assert start_curve(project, "001").parts == ("75",)
     wait(project, over)
-    assert parts_of(jobs.runs(project), "001") == {
+    assert parts_of(list_runs(project), "001") == {
         share: project.runs / number / str(share) for share, number in ((25, "002"), (50, "002"), (75, "003"))
     }
     assert housekeeping.delete(project, "002") > 0
-    assert list(parts_of(jobs.runs(project), "001")) == [75]
+    assert list(parts_of(list_runs(project), "001")) == [75]
 
 
 def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in: Path):
@@ -208,7 +209,7 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
     (stand_in / "hold").touch()
     (project.runs / "002" / "go").touch()
     run = wait(project, lambda run: run.step == 3)
-    cancelled = jobs.cancel(project, run.id, patience=20)
+    cancelled = cancel_run(project, run.id, patience=20)
     assert (cancelled.state, cancelled.measured, cancelled.can_resume) == ("cancelled", 0, False)
     page = live_html(project, cancelled, None)
     assert "Cancelled. 0 of 3 parts" in page
@@ -268,12 +269,12 @@ def test_what_has_no_curve_says_why(project: Project):
 
 def test_the_page_offers_a_curve_with_its_cost(project: Project):
     training = leave_training(project)
-    said, button = curve_offer(jobs.runs(project), training)
+    said, button = curve_offer(list_runs(project), training)
     assert "What would more labels buy?" in str(said)
     assert (button["value"], button["visible"]) == ("Measure the learning curve, about 6 minutes", True)  # thrice 120 s
     leave_curve(project, 2, {25: (20, dict.fromkeys(HELD, 8.0)), 50: (40, dict.fromkeys(HELD, 6.0))})
-    assert curve_offer(jobs.runs(project), training)[1]["value"] == "Measure the learning curve, about 2 minutes"
-    assert "about 2 minutes" in how_to_measure(jobs.runs(project), training)
+    assert curve_offer(list_runs(project), training)[1]["value"] == "Measure the learning curve, about 2 minutes"
+    assert "about 2 minutes" in how_to_measure(list_runs(project), training)
     few, hidden = curve_offer([], leave_training(project, 3, faces=5))
     assert "it learned from 5 faces, and a curve takes 12" in str(few)
     assert hidden["visible"] is False

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import manage as housekeeping
 from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import active_runs, cancel_run, find_run, list_runs, stop_and_keep
 from labeler.runs.run import KEPT_STATE, Run, output_of
-from labeler.storage.store import ConflictError, NotFoundError
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from tests.builders import leave_predictions, make_project, predictions_of, python_run
 from tests.labeler.runs.test_start import LOG, over, wait
 
@@ -46,7 +48,7 @@ def other(project: Project) -> Project:
 def become(project: Project, run_id: str, state: str, seconds: float = 60) -> Run:
     """The run as soon as it is in that state."""
     end = time.monotonic() + seconds
-    while (run := jobs.find(project, run_id)).state != state:
+    while (run := find_run(project, run_id)).state != state:
         assert time.monotonic() < end, f"run {run_id} stayed {run.state}: {run.error}"
         time.sleep(0.02)
     return run
@@ -65,16 +67,16 @@ def test_a_second_run_waits_for_the_first_and_a_third_is_refused(project: Projec
         match=r"a run is already waiting \(run 001 of project other, started \d\d:\d\d\); wait for it or cancel it",
     ):
         python_run(project, "")
-    assert [run.id for run in jobs.runs(project)] == ["001"]
+    assert [run.id for run in list_runs(project)] == ["001"]
     assert not (second.folder / "ran").exists()
-    assert [(name, run.state) for name, run in jobs.active(project.folder.parent)] == [
+    assert [(name, run.state) for name, run in active_runs(project.folder.parent)] == [
         ("faces", "running"),
         ("other", "waiting"),
     ]
     (project.runs / "001" / "go").touch()
     assert become(other, "001", "done").seconds < 30
     assert (second.folder / "ran").exists()
-    assert jobs.find(project, "001").state == "done"
+    assert find_run(project, "001").state == "done"
 
 
 def test_a_waiting_run_begins_though_nobody_is_there(project: Project, other: Project) -> None:
@@ -96,16 +98,16 @@ def test_a_waiting_run_begins_though_nobody_is_there(project: Project, other: Pr
     server.kill()
     server.wait(20)
     server.stdout.close()
-    assert (jobs.find(project, "001").state, jobs.find(other, "001").state) == ("running", "waiting")
+    assert (find_run(project, "001").state, find_run(other, "001").state) == ("running", "waiting")
     (project.runs / "001" / "go").touch()
     become(other, "001", "done")
-    assert jobs.find(project, "001").state == "done"
+    assert find_run(project, "001").state == "done"
 
 
 def test_a_waiting_run_can_be_cancelled_and_leaves_the_queue(project: Project, other: Project) -> None:
     python_run(project, LEARNING)
     python_run(other, "(run / 'ran').touch()")
-    cancelled = jobs.cancel(other, "001", patience=20)
+    cancelled = cancel_run(other, "001", patience=20)
     assert (cancelled.state, cancelled.seconds, cancelled.error) == ("cancelled", 0.0, None)
     assert python_run(other, "").state == "waiting"
     (project.runs / "001" / "go").touch()
@@ -122,7 +124,7 @@ def test_a_killed_run_gives_its_turn_away(project: Project, other: Project) -> N
     python_run(other, "pass")
     os.kill(json.loads((project.runs / "001" / "run.json").read_text())["pid"], signal.SIGKILL)
     become(other, "001", "done")
-    assert jobs.find(project, "001").state == "interrupted"
+    assert find_run(project, "001").state == "interrupted"
 
 
 def test_stop_and_keep_is_asked_by_a_file_and_ends_as_stopped(project: Project) -> None:
@@ -135,9 +137,9 @@ while not (run / "go").exists(): time.sleep(0.02)
 """,
     )
     wait(project, learning)
-    assert jobs.stop_and_keep(project, "001").state == "stopping"
+    assert stop_and_keep(project, "001").state == "stopping"
     with pytest.raises(ConflictError, match="run 001 cannot be stopped and kept: it is stopping"):
-        jobs.stop_and_keep(project, "001")
+        stop_and_keep(project, "001")
     (project.runs / "001" / "go").touch()
     run = wait(project, over)
     assert (run.state, run.stopped, run.error, run.can_resume) == ("stopped", (8, 90), None, False)
@@ -146,7 +148,7 @@ while not (run / "go").exists(): time.sleep(0.02)
 def test_predictions_of_a_stopped_run_come_in(project: Project) -> None:
     folder = leave_predictions(project, 1, predictions_of(project, [4]))
     (folder / "metrics.json").write_text(json.dumps({"stopped": {"step": 8, "of": 90}}))
-    assert jobs.collect(project) == ["001"]
+    assert collect_predictions(project) == ["001"]
     assert sorted(project.store.predictions()) == [4]
 
 
@@ -165,9 +167,9 @@ def test_what_has_no_model_to_keep_is_not_stopped(
     python_run(project, f"{LOG}\n{code}\ntime.sleep(60)", kind=kind)
     wait(project, lambda run: run.stage == until)
     with pytest.raises(ConflictError, match=said):
-        jobs.stop_and_keep(project, "001")
+        stop_and_keep(project, "001")
     assert not (project.runs / "001" / "stop").exists()
-    assert jobs.cancel(project, "001", patience=20).state == "cancelled"
+    assert cancel_run(project, "001", patience=20).state == "cancelled"
 
 
 def broken(project: Project) -> Run:
@@ -238,14 +240,14 @@ def test_pre_labeling_does_not_queue_behind_a_training_that_will_pre_label(proje
     python_run(project, LEARNING)
     with pytest.raises(ConflictError, match="run 001 is running and pre-labels at its end"):
         jobs.start_prelabel(project)
-    jobs.cancel(project, "001", patience=20)
+    cancel_run(project, "001", patience=20)
 
 
 def test_a_title_is_one_line_of_text_and_survives_a_restart(project: Project) -> None:
     python_run(project, "")
     wait(project, over)
     assert housekeeping.rename(project, "001", " <b>with\n\x00 300W</b> ").title == "<b>with 300W</b>"
-    assert jobs.runs(Workspace(project.folder.parent).open("faces"))[0].name == "001 (<b>with 300W</b>)"
+    assert list_runs(Workspace(project.folder.parent).open("faces"))[0].name == "001 (<b>with 300W</b>)"
     with pytest.raises(DataError, match="at most 80 characters, found 81"):
         housekeeping.rename(project, "001", "x" * 81)
     assert housekeeping.rename(project, "001", "").title is None
@@ -256,8 +258,8 @@ def test_deleting_a_run_frees_its_folder_and_touches_no_label(project: Project) 
     folder = leave_predictions(project, 2, predictions_of(project, [4]))
     (folder / "model.safetensors").write_bytes(bytes(3_000_000))
     labels = project.store.points()
-    jobs.collect(project)
-    run = jobs.find(project, "002")
+    collect_predictions(project)
+    run = find_run(project, "002")
     assert 3_000_000 < housekeeping.size_of(run) < 3_010_000
     assert housekeeping.consequences(project, run) == [
         "3.0 MB are freed; labels are not touched.",
@@ -265,7 +267,7 @@ def test_deleting_a_run_frees_its_folder_and_touches_no_label(project: Project) 
         "Its predictions are the current ones of 1 face and stay, to be reviewed as before.",
     ]
     assert housekeeping.delete(project, "002") > 3_000_000
-    assert [run.id for run in jobs.runs(project)] == ["001"]
+    assert [run.id for run in list_runs(project)] == ["001"]
     assert [path.name for path in project.runs.iterdir()] == ["001"]
     assert project.store.points() == labels
     assert project.store.predictions()[4][0] == 2
@@ -291,7 +293,7 @@ def test_a_run_that_is_active_or_in_use_is_not_deleted(project: Project) -> None
         housekeeping.delete(project, "001")
     with pytest.raises(ConflictError, match="run 002 is running; cancel it"):
         housekeeping.delete(project, "002")
-    jobs.cancel(project, "002", patience=20)
+    cancel_run(project, "002", patience=20)
     housekeeping.delete(project, "001")
 
 

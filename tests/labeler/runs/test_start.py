@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs import supervisor
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.run import Run, process_started, read_run, started_by_ps
 from labeler.runs.sources import DRAWN, Source, Sources
-from labeler.storage.store import ConflictError, NotFoundError
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError
 from mdmd.datasets.registry import Sources as AddedSources
+from mdmd.errors import DataError
 from tests.builders import (
     CATEGORY,
     label_face,
@@ -52,11 +54,11 @@ def wait(project: Project, until: Callable[[Run], bool], seconds: float = 30) ->
     """The newest run as soon as `until` holds of it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        run = jobs.runs(project)[0]
+        run = list_runs(project)[0]
         if until(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"the run stayed {jobs.runs(project)[0]}")
+    raise AssertionError(f"the run stayed {list_runs(project)[0]}")
 
 
 def over(run: Run) -> bool:
@@ -176,16 +178,16 @@ time.sleep(60)
     )
     folder = wait(project, lambda run: (run.folder / "pids").is_file()).folder
     pids = [int(pid) for pid in (folder / "pids").read_text().split()]
-    run = jobs.cancel(project, "001", patience=20)
+    run = cancel_run(project, "001", patience=20)
     assert (run.state, run.error, run.exit_code) == ("cancelled", None, 130)
     end = time.monotonic() + 10
     while any(process_started(pid) for pid in pids) and time.monotonic() < end:
         time.sleep(0.05)
     assert [process_started(pid) for pid in pids] == [None, None]
     with pytest.raises(ConflictError, match="not running: it is cancelled"):
-        jobs.cancel(project, "001")
+        cancel_run(project, "001")
     with pytest.raises(NotFoundError, match="no run 009"):
-        jobs.cancel(project, "009")
+        cancel_run(project, "009")
 
 
 def test_a_process_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path):
@@ -209,9 +211,9 @@ def test_a_process_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path
 def test_a_restarted_server_reads_the_state_from_the_folder(project: Project):
     python_run(project, "time.sleep(60)")
     again = Workspace(project.folder.parent).open(project.name)
-    assert jobs.runs(again)[0].state == "running"
-    jobs.cancel(again, "001", patience=20)
-    assert jobs.runs(project)[0].state == "cancelled"
+    assert list_runs(again)[0].state == "running"
+    cancel_run(again, "001", patience=20)
+    assert list_runs(project)[0].state == "cancelled"
 
 
 def test_a_run_whose_supervisor_was_killed_is_interrupted(project: Project):
@@ -236,10 +238,10 @@ def test_a_later_process_with_the_same_id_is_not_the_run(project: Project, tmp_p
     (run.folder / "exit.json").unlink()
     record = json.loads((run.folder / "run.json").read_text())
     (run.folder / "run.json").write_text(json.dumps({**record, "pid": os.getpid()}))
-    assert jobs.runs(project)[0].state == "interrupted"
+    assert list_runs(project)[0].state == "interrupted"
     own = {**record, "pid": os.getpid(), "process_started": process_started(os.getpid())}
     (run.folder / "run.json").write_text(json.dumps(own))
-    assert jobs.runs(project)[0].state == "running"
+    assert list_runs(project)[0].state == "running"
     (run.folder / "run.json").write_text(json.dumps({**record, "pid": None, "created_at": 1000.0}))
     starting, later = (read_run(run.folder, now=now) for now in (1001.0, 1060.0))
     assert starting is not None
@@ -284,20 +286,20 @@ def test_half_written_lines_and_files_do_not_disturb(project: Project):
     (project.runs / "078").mkdir()
     (project.runs / "078" / "run.json").write_text("{}")
     (project.runs / "notes").mkdir()
-    assert [run.id for run in jobs.runs(project)] == ["001"]
+    assert [run.id for run in list_runs(project)] == ["001"]
 
 
 def test_predictions_are_collected_once(project: Project):
     folder = leave_predictions(project, 1, predictions_of(project, [4, 5, 99], p_off=0.3))
-    assert jobs.collect(project) == ["001"]
-    assert jobs.collect(project) == []
+    assert collect_predictions(project) == ["001"]
+    assert collect_predictions(project) == []
     number, points = project.store.predictions()[4]
     assert (number, points[1].cov, points[1].p_off, points[1].flagged) == (1, (4, 1, 9), 0.3, True)
     assert sorted(project.store.predictions()) == [4, 5]
     reaching = predictions_of(project, [4], p_off=0.1)
     reaching["info"] = {"radius90": 2.05}
     leave_predictions(project, 2, reaching)
-    assert jobs.collect(project) == ["002"]
+    assert collect_predictions(project) == ["002"]
     number, points = project.store.predictions()[4]
     assert (number, {point.radius90 for point in points.values()}) == (2, {2.05})
     assert folder.is_dir()
@@ -306,7 +308,7 @@ def test_predictions_are_collected_once(project: Project):
 def test_a_run_whose_folder_was_deleted_keeps_its_number(project: Project):
     shutil.rmtree(leave_predictions(project, 1, predictions_of(project, [4])))
     leave_predictions(project, 2, predictions_of(project, [4]))
-    assert jobs.collect(project) == ["002"]
+    assert collect_predictions(project) == ["002"]
     shutil.rmtree(project.runs / "002")
     assert python_run(project, "pass").id == "003"
 
@@ -314,7 +316,7 @@ def test_a_run_whose_folder_was_deleted_keeps_its_number(project: Project):
 def test_predictions_of_a_run_that_failed_stay_out(project: Project):
     folder = leave_predictions(project, 1, predictions_of(project, [4]))
     (folder / "exit.json").write_text(json.dumps({"code": 1, "ended_at": 1.0}))
-    assert jobs.collect(project) == []
+    assert collect_predictions(project) == []
     assert project.store.predictions() == {}
 
 
@@ -323,8 +325,8 @@ def test_spoiled_predictions_are_told_once_and_nothing_of_them_comes_in(project:
     predictions["annotations"][1]["attributes"]["p_off"] = [0.1, 0.1, float("nan"), 0.1]
     leave_predictions(project, 1, predictions)
     with pytest.raises(DataError, match=r"predictions of run 001 cannot be used.*face 5, landmark 3"):
-        jobs.collect(project)
-    assert jobs.collect(project) == []
+        collect_predictions(project)
+    assert collect_predictions(project) == []
     assert project.store.predictions() == {}
 
 
@@ -356,18 +358,18 @@ def test_training_refuses_what_is_missing_or_makes_no_sense(project: Project, tm
         jobs.start_training(make_project(tmp_path, "bare", definition=None), source=None)
     with pytest.raises(DataError, match="no trained model yet; train first"):
         jobs.start_prelabel(project)
-    assert jobs.runs(project) == []
+    assert list_runs(project) == []
 
 
 def test_the_commands_of_a_training(project: Project):
     run = jobs.start_training(
         project, source=Sources(project.folder.parent).get(DRAWN), preset="tiny", weights=Path("none"), minutes=2
     )
-    jobs.cancel(project, run.id, patience=20)
+    cancel_run(project, run.id, patience=20)
     record = json.loads((run.folder / "run.json").read_text())
     draw, adapt, predict = record["commands"]
     assert draw[1:3] == ["-m", "labeler.runs.sources"]
-    assert adapt[1:4] == ["-m", "mdmd.cli.main", "adapt"]
+    assert adapt[1:4] == ["-m", "mdmd", "adapt"]
     options = dict(pairwise(adapt[4:]))
     assert (options["--target"], options["--out"]) == (str(run.folder / "target.json"), str(run.folder))
     assert (options["--minutes"], options["--preset"], options["--weights"]) == ("2", "tiny", "none")
@@ -378,7 +380,7 @@ def test_the_commands_of_a_training(project: Project):
     assert labeled == ["--faces", str(run.folder / "target.json"), "--out", str(run.folder / "labeled.json")]
     assert options["--base-minutes"] == str(jobs.BASE_MINUTES)
     assert (record["source"], record["minutes"], record["faces"]) == (DRAWN, 2, 3)
-    [again] = jobs.runs(project)
+    [again] = list_runs(project)
     assert (again.preset, again.encoder, again.weights) == ("tiny", None, "none")
     assert [s.face_id for s in read_coco(run.folder / "faces.json").samples] == [4, 5]
 
@@ -416,7 +418,7 @@ def test_datasets_added_on_the_command_line_are_sources_too(project: Project, tm
     with pytest.raises(DataError, match="there are: drawn68, 300w"):
         sources.get("x")
     run = jobs.start_training(project, source=sources.get("300w"), preset="tiny", weights=Path("none"), minutes=2)
-    jobs.cancel(project, run.id, patience=20)
+    cancel_run(project, run.id, patience=20)
     [adapt, *_] = json.loads((run.folder / "run.json").read_text())["commands"]
     assert adapt[adapt.index("--source") + 1] == "300w"
     shutil.rmtree(tmp_path / "data")

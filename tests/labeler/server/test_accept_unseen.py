@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from labeler.errors import ConflictError, NotFoundError
 from labeler.pages.export import checks_html
 from labeler.pages.preflight import preflight_html
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
-from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import Workbench
-from labeler.storage.store import ConflictError, NotFoundError, Point
+from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 from mdmd.loading.batches import split_heldout
 from tests.builders import label_face, leave_predictions, make_project, predictions_of
@@ -32,7 +33,7 @@ def project(tmp_path: Path) -> Project:
     for annotation in predicted["annotations"]:
         annotation["attributes"]["p_off"] = [DOUBTS.get(annotation["id"], 0.0)] * 4
     leave_predictions(project, 1, predicted)
-    jobs.collect(project)
+    collect_predictions(project)
     project.store.set_skip(7, "not a face")
     return project
 
@@ -82,7 +83,7 @@ def test_label_checks_look_at_labels_alone(tmp_path: Path):
     wrong = predictions_of(project, [5])
     wrong["annotations"][0]["keypoints"] = [60.0, 20.0, 2, 10.0, 20.0, 2, 30.0, 30.0, 2, 30.0, 40.0, 2]  # eyes swapped
     leave_predictions(project, 1, wrong)
-    jobs.collect(project)
+    collect_predictions(project)
     bench = Workbench(project)
     assert [finding for finding in bench.checks()["open"] if finding["face"] == 5] == []
     bench.accept(5)
@@ -184,7 +185,7 @@ def test_other_predictions_or_landmarks_than_those_previewed_are_refused(project
     preview = bench.preview_unseen("worst", 1.0, seed=0, sample=0)
     revisions = {face["face"]: face["revision"] for face in preview["faces"]}
     leave_predictions(project, 2, predictions_of(project, [3]))
-    jobs.collect(project)
+    collect_predictions(project)
     with pytest.raises(ConflictError, match="new predictions or landmarks"):
         bench.accept_unseen(revisions, preview["basis"])
     assert sorted(project.store.points()) == [1, 2]

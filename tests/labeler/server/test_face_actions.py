@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from labeler.runs import start as jobs
+from labeler.errors import ConflictError, NotFoundError
+from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import Workbench
 from labeler.storage.history import Seen
-from labeler.storage.store import ConflictError, NotFoundError
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from tests.builders import leave_predictions, make_project, predictions_of
 
 
@@ -20,7 +20,7 @@ def bench(tmp_path: Path) -> Workbench:
     """A project of three pictures whose first two faces have predictions."""
     project = make_project(tmp_path)
     leave_predictions(project, 7, predictions_of(project, [1, 2], p_off=0.5))
-    jobs.collect(project)
+    collect_predictions(project)
     return Workbench(project)
 
 
@@ -67,7 +67,7 @@ def test_accepting_named_points_takes_these_even_over_a_label(bench: Workbench):
 def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(bench: Workbench):
     shown = bench.view(1)["run"]
     leave_predictions(bench.project, 9, predictions_of(bench.project, [1]))
-    jobs.collect(bench.project)
+    collect_predictions(bench.project)
     with pytest.raises(ConflictError, match="newer predictions of this face have come since you saw it"):
         bench.accept(1, run=int(shown))
     assert bench.view(1)["points"] == {}

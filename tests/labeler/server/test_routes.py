@@ -16,9 +16,11 @@ from PIL import Image
 from labeler.project.coco import provenance, samples_of
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
-from labeler.server.routes import build_api, install_errors
-from mdmd.data.records import Dataset, shipped_definitions
+from labeler.runs.collect import collect_predictions
+from labeler.server.errors import install_errors
+from labeler.server.routes import build_api
+from mdmd.data.definition import shipped_definitions
+from mdmd.data.records import Dataset
 from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of, write_picture
 
 BASE = "/api/projects/faces"
@@ -29,7 +31,7 @@ def project(tmp_path: Path) -> Project:
     """Three pictures; the first face has predictions."""
     made = make_project(tmp_path)
     leave_predictions(made, 1, predictions_of(made, [1], p_off=0.5))
-    jobs.collect(made)
+    collect_predictions(made)
     made.store.close()
     return Workspace(tmp_path / "projects").open("faces")
 

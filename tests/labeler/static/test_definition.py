@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdmd.data.records import GROUPS
+from mdmd.data.definition import GROUPS
 
 SCRIPT = (Path(__file__).parents[3] / "labeler" / "static" / "shell" / "definition.js").read_text(encoding="utf-8")
 

@@ -15,10 +15,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from labeler.errors import ConflictError, NotFoundError, StorageError
 from labeler.storage.history import Seen
 from labeler.storage.migrations import MIGRATIONS, migrate
-from labeler.storage.store import ConflictError, NotFoundError, Point, PredictedPoint, StorageError, Store
-from mdmd.data.records import Box, DataError
+from labeler.storage.records import Point, PredictedPoint
+from labeler.storage.store import Store
+from mdmd.data.records import Box
+from mdmd.errors import DataError
 
 
 @pytest.fixture

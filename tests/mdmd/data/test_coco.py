@@ -18,7 +18,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mdmd.data.coco import PREDICTED, from_coco, read_coco, to_coco
-from mdmd.data.records import Annotation, Box, DataError, Dataset, Definition, Sample, load_definition
+from mdmd.data.definition import Definition, load_definition
+from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.errors import DataError
 
 mpl.use("Agg")
 NINE = load_definition("pare")

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mdmd.data.records import DEFINITIONS_DIR, GROUPS, DataError, load_definition, shipped_definitions
+from mdmd.data.definition import DEFINITIONS_DIR, GROUPS, load_definition, shipped_definitions
+from mdmd.errors import DataError
 
 # Upper left, lower left, jaw, lower right, upper right contour; eyes; brows (left, right); nose; top, bottom mouth.
 PAPER_98 = [

@@ -10,7 +10,7 @@ from PIL import Image
 
 from labeler.pictures.ingest import ingest
 from mdmd.data.images import read_picture
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from tests.builders import write_picture
 
 

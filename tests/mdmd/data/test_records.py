@@ -12,20 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdmd.data.records import (
-    GROUPS,
-    Annotation,
-    Box,
-    DataError,
-    Dataset,
-    Definition,
-    Sample,
-    box_of_points,
-    category_problems,
-    load_definition,
-    normalizing_distance,
-    shipped_definitions,
-)
+from mdmd.data.boxes import box_of_points, normalizing_distance
+from mdmd.data.definition import GROUPS, Definition, category_problems, load_definition, shipped_definitions
+from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.errors import DataError
 
 
 def category(**changes: Any) -> dict[str, Any]:

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from mdmd.data.coco import from_coco, to_coco
-from mdmd.data.records import Box, DataError, Sample, load_definition
+from mdmd.data.definition import load_definition
+from mdmd.data.records import Box, Sample
 from mdmd.datasets.landmark_files import read_array, read_points
 from mdmd.datasets.readers import PUBLISHED, Reading, detect, kinds, read
 from mdmd.datasets.registry import Sources, warnings
+from mdmd.errors import DataError
 from tests.builders import CATEGORY, write_picture
 from tests.mdmd.datasets.public_sets import (
     animweb,

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mdmd.cli.main import main
-from mdmd.data.records import Annotation, DataError, Dataset
+from mdmd.data.records import Annotation, Dataset
 from mdmd.datasets.registry import Sources, counts, default_home, warnings
+from mdmd.errors import DataError
 from mdmd.training.base_cache import labels_key
 from tests.builders import CATEGORY, write_picture
 from tests.mdmd.datasets.public_sets import cofw, face, pare, pts, w300, wflw

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdmd.data.records import Annotation, Box, DataError, Definition, Prediction, Sample
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Box, Prediction, Sample
+from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN, RadialLaw
 from mdmd.evaluation.evaluate import RECALL, FlagRule, counterparts, evaluate, plain
 from tests.builders import SMALL

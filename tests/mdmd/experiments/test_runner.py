@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mdmd.cli import main as cli
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.experiments.report import forecast, markdown
 from mdmd.experiments.runner import Experiment, find, launch_process
 from mdmd.experiments.tables import TABLES, WHOLE, Numbers, Row, Table, Training

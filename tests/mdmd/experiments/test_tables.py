@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from mdmd.config import PRESETS
-from mdmd.data.records import shipped_definitions
+from mdmd.data.definition import shipped_definitions
 from mdmd.experiments.tables import PAPER_TABLES, TABLES, WHOLE, Numbers, Row, Training
 
 #: Faces in the test splits of Section 4, appendix A and the datasets.

@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 
 from mdmd.config import ModelConfig
-from mdmd.data.records import Annotation, Box, Definition, Sample
-from mdmd.inference.predict import VIEWS, box_scale, find_boxes, fuse, predict_crops, views_ahead
+from mdmd.data.boxes import box_scale
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Box, Sample
+from mdmd.inference.boxes import find_boxes
+from mdmd.inference.predict import VIEWS, fuse, predict_crops, views_ahead
 from mdmd.models.landmark_model import MDMD, Laplacian
 
 EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))

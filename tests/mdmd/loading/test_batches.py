@@ -13,10 +13,12 @@ import torch
 from PIL import Image
 
 from mdmd.data.images import picture_size, read_picture, read_reduced
-from mdmd.data.records import Annotation, Box, DataError, Sample
-from mdmd.loading.batches import FaceCache, ahead, crops_ahead, cut, face_pixels
+from mdmd.data.records import Annotation, Box, Sample
+from mdmd.errors import DataError
+from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop import Crop
 from mdmd.loading.crop_cache import ABANDONED, CropStore
+from mdmd.loading.crops import ahead, crops_ahead, cut, face_pixels
 from tests.builders import SMALL
 
 SIDE = 24  # of a cached crop: 1.5 times the network's 16

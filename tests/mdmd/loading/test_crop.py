@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mdmd.data.records import Box, load_definition
+from mdmd.data.definition import load_definition
+from mdmd.data.records import Box
 from mdmd.loading.crop import Crop, face_crop, mirror_covariance, mirror_points
 
 

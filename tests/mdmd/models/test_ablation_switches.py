@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mdmd.config import PRESETS, ModelConfig, TrainConfig
-from mdmd.data.records import GROUPS, Definition, load_definition
+from mdmd.data.definition import GROUPS, Definition, load_definition
 from mdmd.models import checkpoint
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.groups import GROUPINGS

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.models.encoder import Encoder, load_weights, make_backbone
 from mdmd.models.stems import early_convolutions
 

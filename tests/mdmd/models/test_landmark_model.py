@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from mdmd.config import ModelConfig
-from mdmd.data.records import GROUPS, DataError, load_definition
+from mdmd.data.definition import GROUPS, load_definition
+from mdmd.errors import DataError
 from mdmd.models.encoder import Encoder, load_pretrained, load_weights
 from mdmd.models.heads import (
     CholeskyHead,

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError, load_definition
+from mdmd.data.definition import load_definition
+from mdmd.errors import DataError
 from mdmd.synthetic.canvas import Canvas, backdrop, lens, smooth
 from mdmd.synthetic.caricature import Bend, steepness
 from mdmd.synthetic.datasets import draw_pareidolia, draw_source, pareidolia_kind, write_pareidolias, write_source

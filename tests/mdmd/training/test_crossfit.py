@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdmd.data.records import Box, DataError, Prediction, Sample
+from mdmd.data.records import Box, Prediction, Sample
+from mdmd.errors import DataError
 from mdmd.training.crossfit import cross_fit, folds_of
 
 

@@ -20,7 +20,7 @@ def steps_of(run):
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(tmp_path):
     data = write_pareidolias(tmp_path / "objects", 16, seed=0)
-    command = ["-m", "mdmd.cli.main", "train", "--data", data, "--preset", "tiny", "--weights", "none"]
+    command = ["-m", "mdmd", "train", "--data", data, "--preset", "tiny", "--weights", "none"]
     command += ["--steps", STEPS, "--quiet", "--out"]
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", 0]

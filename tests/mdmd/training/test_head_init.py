@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from mdmd.config import ModelConfig
-from mdmd.data.records import Annotation, Box, Definition, Sample
+from mdmd.data.definition import Definition
+from mdmd.data.records import Annotation, Box, Sample
 from mdmd.inference.predict import predict_crops, views_ahead
 from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore

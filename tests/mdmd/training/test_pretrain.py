@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from mdmd.cli.main import main
 from mdmd.config import STARTER, ModelConfig, TrainConfig, preset
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError, Dataset, load_definition
+from mdmd.data.definition import load_definition
+from mdmd.data.records import Dataset
+from mdmd.errors import DataError
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import build
 from mdmd.synthetic.datasets import write_pareidolias, write_source

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from mdmd.cli.main import main
 from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
-from mdmd.data.records import DataError
+from mdmd.errors import DataError
 from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models import checkpoint

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from mdmd.config import PRESETS, TrainConfig
-from mdmd.data.records import Annotation, Box, DataError, Sample
+from mdmd.data.records import Annotation, Box, Sample
+from mdmd.errors import DataError
 from mdmd.loading.batches import Batch, FaceCache
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models import losses

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from mdmd.config import PRESETS, TrainConfig, heldout_count
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Annotation, DataError
+from mdmd.data.records import Annotation
+from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.inference.predict import predict
 from mdmd.loading.batches import FaceCache, epochs, split_heldout

@@ -1,0 +1,123 @@
+"""The typed bodies of requests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, FiniteFloat
+
+from labeler.guidance.proposals import Start
+from labeler.storage.history import Seen
+
+#: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
+MANY = 1000
+#: More faces than a project holds.
+MANY_FACES = 100_000
+Name = Annotated[str, Field(max_length=500)]
+Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
+Key = Annotated[int, Field(ge=1, lt=2**53)]
+Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Pixel = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
+Ids = Annotated[list[Key], Field(max_length=MANY)]
+Indices = Annotated[list[Index], Field(max_length=MANY)]
+
+
+class PointBody(BaseModel):
+    id: Key
+    x: Pixel | None = None
+    y: Pixel | None = None
+    v: Literal[0, 1, 2]
+
+
+class Signed(BaseModel):
+    annotator: Annotator = None
+
+
+class SeenBody(Signed):
+    """What an edit builds on: the `revision` of the face that was seen, and the sender's `own` actions since."""
+
+    revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    own: Ids = Field(default_factory=list)
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.revision, self.own)
+
+
+class PointsBody(SeenBody):
+    points: Annotated[list[PointBody], Field(min_length=1, max_length=MANY)]
+    source: Literal["placed", "dragged", "nudged", "corrected", "moved", "started"] = "placed"
+
+
+class IdsBody(SeenBody):
+    ids: Ids
+
+
+class AcceptBody(SeenBody):
+    """`run` is the one whose predictions were on the screen."""
+
+    ids: Ids | None = None
+    run: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
+class BoxBody(SeenBody):
+    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class ProposalBody(BaseModel):
+    start: Start
+    known: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] = Field(default_factory=dict)
+
+
+class SkipBody(SeenBody):
+    reason: Annotated[str, Field(max_length=200)] | None
+
+
+class SeenFace(BaseModel):
+    face: Key
+    revision: Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class UnseenBody(Signed):
+    """Faces to accept unseen, as the preview has listed them."""
+
+    faces: Annotated[list[SeenFace], Field(min_length=1, max_length=MANY_FACES)]
+    basis: tuple[int, int]
+
+
+class BatchBody(Signed):
+    batch: Key
+
+
+class RightBody(Signed):
+    """A finding of the label checks that is right (or, with `right` false, not after all)."""
+
+    kind: Literal["mirrored", "order", "outside", "duplicate", "shape", "model"]
+    landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
+    right: bool = True
+
+
+class CategoryBody(BaseModel):
+    """A COCO category; keys that a definition does not have are ignored, what is wrong with it is for `schema`."""
+
+    name: Name = "face"
+    keypoints: Annotated[list[Name], Field(max_length=MANY)] = Field(default_factory=list)
+    flsg: dict[Name, Indices] = Field(default_factory=dict)
+    flip_pairs: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
+    skeleton: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
+    normalizer: Literal["box"] | Annotated[list[Index | Indices], Field(max_length=2)] | None = None
+    landmark_ids: Annotated[list[Key | None], Field(max_length=MANY)] | None = None
+
+
+class ReferenceBody(BaseModel):
+    picture: Key
+    points: Annotated[dict[Name, tuple[Pixel, Pixel]], Field(max_length=MANY)]
+
+
+class CheckBody(BaseModel):
+    category: CategoryBody
+
+
+class DefinitionBody(CheckBody):
+    reference: ReferenceBody | None = None
+    version: int

@@ -1,0 +1,45 @@
+"""Refusals as answers: a status and a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from labeler.errors import ConflictError, NotFoundError, StorageError
+from labeler.project.definition import DefinitionError
+from mdmd.errors import DataError
+
+
+class EditConflictError(Exception):
+    """A refused edit, with the face as it is now."""
+
+    def __init__(self, sentence: str, view: dict[str, Any]) -> None:
+        super().__init__(sentence)
+        self.view = view
+
+
+def install_errors(app: FastAPI) -> None:
+    """Make every refusal of the routes a status code and {"error": one sentence}."""
+
+    def data_error(_: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, DefinitionError):
+            return JSONResponse({"error": str(error), "problems": error.problems}, status_code=422)
+        kinds = {NotFoundError: 404, ConflictError: 409, StorageError: 500}
+        status = next((code for kind, code in kinds.items() if isinstance(error, kind)), 400)
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    def edit_conflict(_: Request, error: Exception) -> JSONResponse:
+        view = error.view if isinstance(error, EditConflictError) else None
+        return JSONResponse({"error": str(error), "view": view}, status_code=409)
+
+    def invalid(_: Request, error: Exception) -> JSONResponse:
+        first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
+        place = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        return JSONResponse({"error": f"{place}: {first['msg']}"}, status_code=422)
+
+    app.add_exception_handler(DataError, data_error)
+    app.add_exception_handler(EditConflictError, edit_conflict)
+    app.add_exception_handler(RequestValidationError, invalid)
