@@ -1,7 +1,7 @@
-"""How the faces of one project look: a cutout of each, its vector, and its near-duplicates, made beside all requests.
+"""Image features of a project's faces and the near-duplicates among them, computed in the background.
 
-What was made is kept in one .npy file, by the digest of the picture's file and the box. It is no data: a file that is
-missing or damaged is made again.
+They are cached in one .npy file, by the digest of the picture's file and the box. A file that is missing or damaged is
+made again.
 """
 
 from __future__ import annotations
@@ -30,52 +30,52 @@ Read = Callable[[Picture, Box], NDArray[np.float32]]
 
 #: Faces in the file, 31 MB; beyond that the oldest go.
 LIMIT = 10_000
-#: Seconds between two writings of the file while there is more to look at.
+#: Seconds between two writings of the file while faces are left to compare.
 SAVE_EVERY = 20.0
-ROW = np.dtype([("key", "V16"), ("pixels", "u1", (SIDE, SIDE, 3)), ("twins", "V16", (CLOSEST,))])
-NOBODY = bytes(16)
+ROW = np.dtype([("key", "V16"), ("pixels", "u1", (SIDE, SIDE, 3)), ("duplicates", "V16", (CLOSEST,))])
+NO_FACE = bytes(16)
 
 
 @dataclass
-class Look:
-    """Pixels and vector of a cutout; `twins` are keys of near-duplicates that were looked at before it."""
+class Features:
+    """Pixels and vector of a cutout; `duplicates` are the keys of near-duplicates that were compared before it."""
 
     pixels: Pixels
     vector: NDArray[np.float32]
-    twins: frozenset[bytes] = field(default_factory=frozenset)
+    duplicates: frozenset[bytes] = field(default_factory=frozenset)
 
 
 def key_of(picture: Picture, box: Box) -> bytes:
-    """What a face is known by: the bytes of its picture, and its box to a hundredth of a pixel."""
+    """The key of a face: the bytes of its picture, and its box to a hundredth of a pixel."""
     sides = " ".join(f"{side:.2f}" for side in (box.x, box.y, box.w, box.h))
     return blake2b(f"{picture.sha256} {sides}".encode(), digest_size=16).digest()
 
 
-class Looks:
-    """Looks at faces with `read` in a thread that stands back for all others; safe between threads."""
+class FeatureCache:
+    """Computes features of what `read` gives, in a thread of low priority; safe between threads."""
 
     def __init__(self, file: Path, read: Read, *, limit: int = LIMIT) -> None:
         self._file, self._read, self._limit = file, read, limit
         self._lock = threading.Lock()
-        self._known: dict[bytes, Look] | None = None
+        self._known: dict[bytes, Features] | None = None
         self._failed: set[bytes] = set()
         self._wanted: Mapping[bytes, tuple[Picture, Box]] = {}
         self._worker: threading.Thread | None = None
 
-    def look(self, wanted: Mapping[bytes, tuple[Picture, Box]]) -> tuple[dict[bytes, Look], int]:
-        """Those of `wanted` (by their keys) that were looked at, and how many are done; the rest is begun.
+    def get(self, wanted: Mapping[bytes, tuple[Picture, Box]]) -> tuple[dict[bytes, Features], int]:
+        """The features of `wanted` (by their keys) that are ready, and how many faces are done; starts on the others.
 
-        A picture that cannot be read counts as done and has no look.
+        A picture that cannot be read counts as done and has no features.
         """
         with self._lock:
             known = self._known or {}
-            looks = {key: known[key] for key in wanted if key in known}
+            ready = {key: known[key] for key in wanted if key in known}
             done = sum(key in known or key in self._failed for key in wanted)
             self._wanted = wanted
             if done < len(wanted) and self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="looks", daemon=True)
+                self._worker = threading.Thread(target=self._work, name="features", daemon=True)
                 self._worker.start()
-        return looks, done
+        return ready, done
 
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
@@ -94,18 +94,18 @@ class Looks:
                     self._worker = None
                     return
             if missing is not None:
-                self._look_at(*missing)
+                self._compute(*missing)
                 unsaved += 1
             if missing is None or time.monotonic() - saved > SAVE_EVERY:
                 self._save()
                 saved, unsaved = time.monotonic(), 0
 
-    def _look_at(self, key: bytes, face: tuple[Picture, Box]) -> None:
+    def _compute(self, key: bytes, face: tuple[Picture, Box]) -> None:
         known = self._known
         assert known is not None  # Only this thread adds to it.
         try:
             pixels = np.round(self._read(*face) * 255).astype(np.uint8)
-            look = _look(pixels)
+            features = _features(pixels)
         except (DataError, OSError):
             with self._lock:
                 self._failed.add(key)
@@ -113,13 +113,13 @@ class Looks:
         others = list(known)
         if others:
             found = near_duplicates(
-                pixels, look.vector, [known[k].pixels for k in others], [known[k].vector for k in others]
+                pixels, features.vector, [known[k].pixels for k in others], [known[k].vector for k in others]
             )
-            look.twins = frozenset(others[k] for k in found)
+            features.duplicates = frozenset(others[k] for k in found)
         with self._lock:
-            known[key] = look
+            known[key] = features
 
-    def _load(self) -> dict[bytes, Look]:
+    def _load(self) -> dict[bytes, Features]:
         try:
             rows = np.load(self._file, allow_pickle=False)
         except (OSError, ValueError, EOFError):
@@ -127,19 +127,22 @@ class Looks:
         if rows.dtype != ROW or rows.ndim != 1:
             return {}
         return {
-            row["key"].tobytes(): _look(row["pixels"], frozenset(t.tobytes() for t in row["twins"]) - {NOBODY})
+            row["key"].tobytes(): _features(
+                row["pixels"], frozenset(key.tobytes() for key in row["duplicates"]) - {NO_FACE}
+            )
             for row in rows[-self._limit :]
         }
 
     def _save(self) -> None:
-        """What is asked for now outlasts the limit first, then what was looked at last."""
+        """Beyond the limit, faces asked for now are kept first, then those computed last."""
         assert self._known is not None
         kept = sorted(self._known, key=lambda key: key in self._wanted)[-self._limit :]
         rows = np.zeros(len(kept), ROW)
         for row, key in zip(rows, kept, strict=True):
-            look = self._known[key]
-            twins = [*look.twins, *[NOBODY] * CLOSEST][:CLOSEST]
-            row["key"], row["pixels"], row["twins"] = np.void(key), look.pixels, [np.void(twin) for twin in twins]
+            features = self._known[key]
+            alike = [*features.duplicates, *[NO_FACE] * CLOSEST][:CLOSEST]
+            row["key"], row["pixels"] = np.void(key), features.pixels
+            row["duplicates"] = [np.void(each) for each in alike]
 
         def write(partial: Path) -> None:
             with partial.open("wb") as stream:
@@ -149,8 +152,8 @@ class Looks:
             self._file.parent.mkdir(exist_ok=True)
             replace_file(self._file, write)
         except OSError:
-            pass  # A full disk, or a project that is gone: the next start looks again.
+            pass  # A full disk, or a project that is gone: the next start computes them again.
 
 
-def _look(pixels: Pixels, twins: frozenset[bytes] = frozenset()) -> Look:
-    return Look(pixels, describe(scaled(pixels)), twins)
+def _features(pixels: Pixels, duplicates: frozenset[bytes] = frozenset()) -> Features:
+    return Features(pixels, describe(scaled(pixels)), duplicates)

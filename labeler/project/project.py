@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from labeler.analysis.image_features import cutout
 from labeler.errors import ConflictError, StorageError
 from labeler.guidance.check_service import LabelChecks
+from labeler.guidance.duplicates import DuplicateFinder
 from labeler.guidance.label_index import MANY_FACES, Progress
 from labeler.guidance.progress import Standing, looks, standing
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.repeats import Repeats
-from labeler.guidance.suggestions import Suggester
 from labeler.guidance.timing import seconds_a_face, seconds_a_look
-from labeler.pictures.feature_cache import Looks
+from labeler.pictures.feature_cache import FeatureCache
 from labeler.pictures.ingest import ingest, sha256_of, shown_name
 from labeler.pictures.integrity import Originals
 from labeler.pictures.thumbnails import WIDTHS, ScreenCopies
@@ -120,7 +120,8 @@ class Project:
         self.proposals = Proposals(self.store, self.labels)
         self.checks = LabelChecks(self.store, self.labels, self.runs)
         self.repeats = Repeats(self.store, self.standings, self.labels, lambda: self.definition)
-        self.suggester = Suggester(self.store, Looks(folder / "cache" / "looks.npy", self._cutout), self.standings)
+        features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
+        self.duplicates = DuplicateFinder(self.store, features, self.standings)
 
     def change_settings(self, settings: Settings) -> None:
         """Keep these settings, on the disk too; raises StorageError."""
@@ -198,7 +199,7 @@ class Project:
         return picture, True
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
-        """What `Looks` keeps of a face, from the screen copy where the picture is larger."""
+        """The pixels that near-duplicates are found by, from the screen copy where the picture is larger."""
         path, widest = self.images / picture.file_name, max(WIDTHS)
         if picture.width <= widest:
             return cutout(path, box, 1.0)

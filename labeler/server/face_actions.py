@@ -344,9 +344,9 @@ class Workbench:
         """What the predictions of all faces depend on: the newest run that was brought in, and the definition."""
         return [max(self.store.collected_runs(), default=0), self.store.newest_version()]
 
-    def suggestions(self) -> dict[str, Any]:
-        """Which faces to label next, and why (`Suggestions`); empty while pictures are looked at."""
-        return asdict(self.project.suggester.suggest())
+    def duplicates(self) -> dict[str, Any]:
+        """Which faces nearly repeat another one (`Duplicates`); empty until all pictures are compared."""
+        return asdict(self.project.duplicates.find())
 
     # Label checks
 

@@ -105,9 +105,9 @@ def take_back(bench: Bench, body: BatchBody) -> dict[str, Any]:
     return bench.take_back(body.batch, annotator=body.annotator)
 
 
-@routes.get("/suggestions")
-def suggestions(bench: Bench) -> dict[str, Any]:
-    return bench.suggestions()
+@routes.get("/duplicates")
+def duplicates(bench: Bench) -> dict[str, Any]:
+    return bench.duplicates()
 
 
 @routes.get("/pictures/{picture_id}/image")

@@ -10,8 +10,8 @@ export class FaceHead {
     column.append(this.element);
   }
 
-  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null, `note` a line of
-   * its suggestion or null. The buttons stay the same ones, and focused, while these do. */
+  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null, `note` a line
+   * about near-duplicates or null. The buttons stay the same ones, and focused, while these do. */
   show(face, { check, note }) {
     const content = JSON.stringify([face, check?.textContent, check?.title, note?.textContent]);
     if (content === this.content) return;

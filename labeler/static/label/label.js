@@ -1,6 +1,7 @@
 // The label page: faces on the left, the picture in the middle, the landmarks on the right, tools below.
 
 import { Checks } from "./checks.js";
+import { Duplicates } from "./duplicates.js";
 import {
   helpCommand,
   historyCommands,
@@ -24,7 +25,6 @@ import { Repeats } from "./repeats.js";
 import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
-import { Suggestions } from "./suggestions.js";
 
 export class LabelPage {
   constructor(root, session) {
@@ -64,7 +64,7 @@ export class LabelPage {
     this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
     this.skipping = new Skipping(this, () => this.head.element);
     this.checks = new Checks(this, { onChange: () => this.showMarks() });
-    this.suggestions = new Suggestions(this, { onChange: () => this.showMarks() });
+    this.duplicates = new Duplicates(this, { onChange: () => this.showMarks() });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
     toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
@@ -111,7 +111,7 @@ export class LabelPage {
     } else await this.openFace(item);
     this.showMarks();
     this.checks.refreshSoon();
-    this.suggestions.refreshSoon();
+    this.duplicates.refreshSoon();
     this.repeats.refresh();
   }
 
@@ -145,7 +145,6 @@ export class LabelPage {
     }
     this.setMode("place");
     this.checks.faceOpened(item.face);
-    this.suggestions.faceOpened(item.face);
     this.repeats.faceOpened();
     if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
       this.editor.canvas.element.focus({ preventScroll: true });
@@ -180,7 +179,7 @@ export class LabelPage {
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
     this.head.show(
       { name: editor.picture.name, labeled, of, nth, count, skip },
-      { check: this.checks.mark(face), note: this.suggestions.note(face) },
+      { check: this.checks.mark(face), note: this.duplicates.note(face) },
     );
     this.history.show();
     this.list.show(editor.view, editor.current);
@@ -210,11 +209,11 @@ export class LabelPage {
     this.shortcuts.refresh();
   }
 
-  /** What the label checks and the suggestions say, in the strip and the head. */
+  /** What the label checks and the near-duplicates say, in the strip and the head. */
   showMarks() {
-    const { checks, suggestions } = this;
+    const { checks, duplicates } = this;
     for (const { face } of this.items)
-      this.picker.update(face, { checks: checks.count(face), duplicate: suggestions.duplicateOf(face) });
+      this.picker.update(face, { checks: checks.count(face), duplicate: duplicates.reason(face) });
     this.show();
   }
 
@@ -274,7 +273,6 @@ export class LabelPage {
     return [
       ...stepCommands(this, "picture", { back: ["A"] }),
       ...this.picker.commands(),
-      this.suggestions.command(),
       this.repeats.command(),
       ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),

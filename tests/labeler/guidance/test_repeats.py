@@ -75,7 +75,7 @@ def everything(project: Project, out: Path) -> dict[str, object]:
         "export": (exported["annotations"], exported["images"], exported["categories"]),
         "proposal": project.proposals.propose(22, "mean", {}),
         "previous": project.proposals.propose(22, "previous", {}),
-        "suggestions": project.suggester.suggest(),
+        "duplicates": project.duplicates.find(),
         "pace": project.seconds_a_face(),
         "history": bench.history(1),
         "view": bench.view(1),
@@ -84,7 +84,7 @@ def everything(project: Project, out: Path) -> dict[str, object]:
 
 
 def test_everything_else_is_as_if_there_were_no_repeat(project: Project, tmp_path: Path):
-    while (found := project.suggester.suggest()).done < found.of:
+    while (found := project.duplicates.find()).done < found.of:
         time.sleep(0.02)
     before = everything(project, tmp_path / "out.json")
     made = repeat(project, 1, by=9.0)

@@ -1,0 +1,81 @@
+"""Near-duplicates among the faces of a project: pictures that are as good as labeled already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from labeler.guidance.progress import Standing
+from labeler.pictures.feature_cache import FeatureCache, key_of
+from labeler.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A face without labels, and in one sentence which face it nearly repeats."""
+
+    face: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """`done` of `of` faces were compared; `found` is empty until all are."""
+
+    done: int
+    of: int
+    found: tuple[Duplicate, ...] = ()
+
+
+class DuplicateFinder:
+    """Finds near-duplicates among the faces whose `standings` are given, in the pictures' order."""
+
+    def __init__(self, store: Store, features: FeatureCache, standings: Callable[[], list[Standing]]) -> None:
+        self._store, self._features, self._standings = store, features, standings
+
+    def find(self) -> Duplicates:
+        """Answers at once; faces that were not compared yet are queued."""
+        pictures = {picture.id: picture for picture in self._store.images()}
+        faces = {face.id: face for face in self._store.faces()}
+        standings = [s for s in self._standings() if s.state != "skipped" and s.face in faces]
+        keys = {s.face: key_of(pictures[s.picture], faces[s.face].box) for s in standings}
+        wanted = {keys[s.face]: (pictures[s.picture], faces[s.face].box) for s in standings}
+        features, done = self._features.get(wanted)
+        if done < len(wanted):
+            return Duplicates(done, len(wanted))
+        seen = [s for s in standings if keys[s.face] in features]
+        alike = [features[keys[s.face]].duplicates for s in seen]
+        names = {picture.id: picture.name for picture in pictures.values()}
+        return Duplicates(done, len(wanted), duplicates(seen, alike, [keys[s.face] for s in seen], names))
+
+
+def duplicates(
+    standings: Sequence[Standing],
+    alike: Sequence[frozenset[bytes]],
+    keys: Sequence[bytes],
+    names: Mapping[int, str],
+) -> tuple[Duplicate, ...]:
+    """The near-duplicates among faces; `alike` are the keys each face resembles, `names` the pictures' by id.
+
+    Of a set of faces that resemble each other the labeled ones are kept, else the first. Faces of one picture never
+    count as duplicates: their boxes may both be the whole picture.
+    """
+    places: dict[bytes, list[int]] = {}
+    for k, key in enumerate(keys):
+        places.setdefault(key, []).append(k)
+    similar: dict[int, set[int]] = {}
+    for k, resembled in enumerate(alike):
+        for other in (place for key in resembled for place in places.get(key, ())):
+            if standings[k].picture != standings[other].picture:
+                similar.setdefault(k, set()).add(other)
+                similar.setdefault(other, set()).add(k)
+    kept, found = {k for k, s in enumerate(standings) if s.labeled}, []
+    for k in sorted(similar.keys() - kept):
+        originals = sorted(similar[k] & kept, key=lambda other: (not standings[other].labeled, other))
+        if not originals:
+            kept.add(k)
+            continue
+        original = standings[originals[0]]
+        state = ", which is labeled already" if original.labeled else ": labeling one of the two is enough"
+        found.append(Duplicate(standings[k].face, f"Near-duplicate of {names[original.picture]}{state}"))
+    return tuple(found)
