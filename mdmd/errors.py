@@ -1,12 +1,12 @@
-"""The error that every refused input raises."""
+"""The error raised for input that cannot be used."""
 
 from __future__ import annotations
 
 
 class DataError(ValueError):
-    """Input that cannot be used. The message is for the user: what was found, what was wanted, where.
+    """Input that cannot be used. The message is for the user: what was found, what was wanted, and where.
 
-    `kind` tells a program what it is about.
+    `kind` classifies the error for programs ("data", "picture", "weights", "memory", "disk").
     """
 
     kind = "data"

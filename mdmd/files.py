@@ -1,4 +1,4 @@
-"""Files that are the old ones or the new ones, never a part of either, whatever happens while they are written."""
+"""Atomic writes: after a crash a file holds its old or its new content, never a part of it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` write a file beside `path`; once it is safe on the disk it takes the place of `path`.
+    """Call `write` with a temporary file beside `path`, sync it to the disk, then move it to `path`.
 
-    Raises what `write` raises, and OSError; then `path` is as it was and nothing is left beside it. Several
-    processes may write one file: it is one's or the other's.
+    If `write` or the disk fails, the error is raised, `path` is unchanged and the temporary file is removed. Several
+    processes may write the same file: the last one wins, and no contents are mixed.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -28,14 +28,14 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_json(path: Path, record: Any, *, indent: int | None = 1, for_others: bool = False) -> None:
-    """Write JSON by `replace_file`; without `indent` several times faster.
+    """Write JSON with `replace_file`; several times faster without `indent`.
 
-    What is `for_others` is in ASCII: pycocotools reads a file in the encoding that its system happens to have.
+    `for_others` writes ASCII only, because pycocotools opens files in the system's default encoding.
     """
     content = json.dumps(record, indent=indent, ensure_ascii=for_others)
     replace_file(path, lambda partial: partial.write_text(content, encoding="utf-8"))
 
 
 def writes_files() -> bool:
-    """Whether this process is the one to write, also before and after it has joined the others."""
+    """Whether this process writes files: the first process of a distributed training, or the only one."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -1,4 +1,4 @@
-"""Boxes of faces, and how they lie around landmarks. numpy only."""
+"""Boxes of faces and how they relate to landmarks. numpy only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mdmd.data.records import Box, Points, Sample
 
 
 def box_scale(samples: Sequence[Sample]) -> float | None:
-    """How much longer the boxes of labeled faces are than their points' own: the median; None where no face tells.
+    """The median ratio of a face's box to the tight box of its points, by their longer sides.
 
-    Only faces with most of their landmarks labeled tell.
+    Only faces with most landmarks labeled count; None if there are none.
     """
     ratios = []
     for sample in samples:
@@ -26,15 +26,15 @@ def box_scale(samples: Sequence[Sample]) -> float | None:
     return round(float(np.median(ratios)), 3) if ratios else None
 
 
-#: How much longer than the labels' own a box is that nobody has drawn.
+#: `box_scale` of a box that is made from labels because no box was drawn.
 BOX_SCALE = 1.3
 
 
 def boxed_by_labels(sample: Sample) -> Sample:
-    """`sample` with a box around its labels if its own is the whole picture and most landmarks are labeled.
+    """`sample` with a box around its labels, if its box is the whole image and most landmarks are labeled.
 
-    Nobody has drawn such a box, and a face fills its crop better without the rest of the picture; `mdmd predict
-    --find-boxes` looks for the faces without labels in the same way.
+    A box of the whole image means that no box was drawn. A box around the labels makes the face fill its crop, as
+    `mdmd predict --find-boxes` does for faces without labels.
     """
     labels = sample.annotation
     if labels is None or labels.labeled.mean() <= 0.5:
@@ -44,7 +44,7 @@ def boxed_by_labels(sample: Sample) -> Sample:
 
 
 def box_to_learn(box: Box, picture: tuple[int, int], points: Points) -> Box:
-    """`box`, or one around these labels (N, 2) where it is the whole of a picture of this width and height."""
+    """`box`, or a box around the labels `points` (N, 2) if `box` is the whole image of size `picture`."""
     if (box.x, box.y, box.w, box.h) != (0, 0, *picture):
         return box
     around = box_of_points(points, margin=(BOX_SCALE - 1) / 2)
@@ -52,9 +52,9 @@ def box_to_learn(box: Box, picture: tuple[int, int], points: Points) -> Box:
 
 
 def normalizing_distance(definition: Definition, points: Points, box: Box) -> float:
-    """The length that errors are divided by, in pixels: between the normaliser's two ends, or sqrt(w h).
+    """The distance in pixels that errors are divided by: between the normalizer's two ends, or sqrt(w h) of the box.
 
-    `points` (N, 2). Ends that are missing (NaN) or coincide fall back on the box, so the result is positive.
+    `points` (N, 2). If an end is missing (NaN) or both coincide, the box is used, so the result is always positive.
     """
     if definition.normalizer is not None:
         a, b = (points[list(end)].mean(axis=0) for end in definition.normalizer)
@@ -65,7 +65,7 @@ def normalizing_distance(definition: Definition, points: Points, box: Box) -> fl
 
 
 def box_of_points(points: Iterable[Iterable[float]], *, margin: float = 0.0) -> Box:
-    """The tight box of `points` (N, 2), grown by `margin` of its longer side on every side."""
+    """The tight box of `points` (N, 2), extended on every side by `margin` times its longer side."""
     p = np.asarray(list(points), dtype=np.float64)
     low, high = p.min(axis=0), p.max(axis=0)
     grow = margin * float((high - low).max())

@@ -1,4 +1,4 @@
-"""COCO-keypoint JSON, both directions. What consumers insist on stands in `to_coco`'s docstring."""
+"""Read and write COCO-keypoint JSON. The docstring of `to_coco` lists what its consumers require."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.errors import DataError
 
-#: What a text in JSON may hold and no file can.
+#: Lone surrogates: valid in a JSON string, but not in a file name.
 SURROGATE = re.compile("[\ud800-\udfff]")
-#: A box may be so many times as large as its picture.
+#: The largest box that is accepted, in sizes of its image.
 FARTHEST = 100
-#: Stands in `attributes.source` of an annotation that a model made and nobody has looked at.
+#: `attributes.source` of an annotation that a model predicted and no person has reviewed.
 PREDICTED = "predicted"
 
 
 def read_coco(path: Path, *, name: str | None = None) -> Dataset:
-    """A COCO-keypoint file with one category as a Dataset; raises DataError that names the record.
+    """Read a COCO-keypoint file with one category.
 
-    Pictures are looked for beside the file, then in `images/` beside it, then in the folder that
-    `info.image_folder` names relative to it. `name` is by default `default_name`.
+    Images are searched beside the file, then in `images/` beside it, then in the folder that `info.image_folder` names
+    relative to it. `name` defaults to `default_name(path)`. Raises DataError, which names the record.
     """
     try:
         coco = json.loads(path.read_text(encoding="utf-8"))
@@ -42,13 +42,13 @@ def read_coco(path: Path, *, name: str | None = None) -> Dataset:
 
 
 def default_name(path: Path) -> str:
-    """What a dataset is called by its file: the folder's name for an annotations.json or a folder, else the stem."""
+    """The name of a dataset read from `path`: the folder's name for an annotations.json or a folder, else the stem."""
     folder = path.parent if path.name == "annotations.json" else path
     return folder.resolve().name if folder is not path or path.is_dir() else path.stem
 
 
 def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO") -> Dataset:
-    """The Dataset of a parsed COCO-keypoint file whose pictures lie under `folder` (see `read_coco`)."""
+    """The Dataset of a parsed COCO-keypoint file whose images are under `folder` (see `read_coco`)."""
     if not isinstance(coco, Mapping):
         raise DataError(f"{where}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
     for key in ("images", "annotations", "categories"):
@@ -117,12 +117,12 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
 
 
 def _named(*names: Any) -> str:
-    """The first that is one."""
+    """The first of `names` that is not None, as a string."""
     return str(next(name for name in names if name is not None))
 
 
 def _record_label(record: Any, what: str, position: int) -> str:
-    """What to call a record in an error: by its id, or by its place (from 0) where it has none."""
+    """How an error names a record: by its id, or by its position (from 0) if it has no id."""
     if not isinstance(record, Mapping):
         raise DataError(f"{what} number {position}: found a JSON {type(record).__name__}, wanted an object")
     return f"{what} {record['id']!r}" if "id" in record else f"{what} number {position} (it has no id)"
@@ -131,7 +131,7 @@ def _record_label(record: Any, what: str, position: int) -> str:
 def _check_whole(value: Any, key: str, least: int, label: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not least <= value < 2**53 or value != int(value):
-        raise DataError(f"{label}: {key} is {value!r}, wanted a whole number from {least} on")
+        raise DataError(f"{label}: {key} is {value!r}, wanted a whole number of at least {least}")
 
 
 def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
@@ -141,8 +141,8 @@ def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str)
 
 
 def check_file_name(file_name: Any, label: str) -> None:
-    """Raises DataError, beginning with `label`, for what cannot be the name of a picture in a COCO file."""
-    # Windows paths know both kinds of slashes and drives, so one check holds on every system.
+    """Raise DataError, beginning with `label`, if `file_name` cannot be the name of an image in a COCO file."""
+    # PureWindowsPath understands both kinds of slashes and drive letters, so the check is the same on every system.
     sound = isinstance(file_name, str) and "\0" not in file_name and not SURROGATE.search(file_name)
     relative = PureWindowsPath(file_name) if sound else PureWindowsPath()
     if not relative.parts or relative.anchor or ".." in relative.parts:
@@ -150,7 +150,7 @@ def check_file_name(file_name: Any, label: str) -> None:
 
 
 def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """What to keep beside the face: `style` and `subset` of its picture, `subsets` of its own."""
+    """Further facts kept with the face: `style` and `subset` of its image, `subsets` of its own."""
     extra: dict[str, Any] = {key: image[key] for key in ("style", "subset") if key in image}
     subsets = record.get("subsets")
     if subsets is not None:
@@ -174,11 +174,11 @@ def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
     try:
         table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
     except OverflowError:
-        raise DataError(f"{label}: keypoints hold a number that no picture has room for") from None
+        raise DataError(f"{label}: keypoints hold a number that is too large for any image") from None
     bad = np.flatnonzero(~np.isin(table[:, 2], (0, 1, 2)))
     if len(bad):
         raise DataError(f"{label}: landmark {bad[0]} has visibility {table[bad[0], 2]:g}, wanted 0, 1 or 2")
-    table[table[:, 2] == 0] = 0  # the coordinates of what is not labeled mean nothing
+    table[table[:, 2] == 0] = 0  # coordinates of an unlabeled point have no meaning
     if not np.isfinite(table).all():
         raise DataError(f"{label}: keypoints hold a number that is not finite")
     return Annotation(table[:, :2].copy(), table[:, 2].astype(np.int64)) if table[:, 2].any() else None
@@ -194,7 +194,7 @@ def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], lab
             raise DataError(f"{label}: bbox {bbox!r} must be finite with width and height above 0")
         if max(w, h, abs(x), abs(y)) > FARTHEST * max(image["width"], image["height"]):
             raise DataError(
-                f"{label}: bbox {bbox!r} reaches more than {FARTHEST} times the size of its picture of "
+                f"{label}: bbox {bbox!r} is more than {FARTHEST} times as large as its image of "
                 f"{image['width']} x {image['height']} pixels"
             )
         return Box(x, y, w, h)
@@ -212,19 +212,18 @@ def to_coco(
     info: Mapping[str, Any] | None = None,
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """COCO-keypoint JSON of `samples`, as its consumers insist on it.
+    """COCO-keypoint JSON of `samples`, in the form that COCO tools require.
 
-    One category with id 1; ids from 1 (pycocotools takes annotation id 0 for unmatched); `iscrowd` 0,
-    `area` and box sides above 0, `segmentation` [], `num_keypoints` always present; an unlabeled point is
-    0, 0, 0; skeleton counted from 1; coordinates unrounded, so that reading the file gives them back exactly.
-    What COCO does not know stands under keys of its own: `split`, `group` of an image, `flsg`, `flip_pairs`,
-    `normalizer`, `landmark_ids` of the category, and of an annotation `attributes` (`attributes[face_id]`),
-    `subsets`, `split` where it is not its picture's, and `unseen` (true) where labels were accepted without a look.
-    A face without annotation has all points 0.
+    - One category, with id 1. Ids start at 1, because pycocotools treats annotation id 0 as unmatched.
+    - `iscrowd` is 0, `area` and the sides of boxes are above 0, `segmentation` is [], `num_keypoints` is always there.
+    - An unlabeled point is 0, 0, 0. `skeleton` counts from 1. Coordinates are not rounded, so a round trip is exact.
+    - Extra keys hold what COCO has no place for: `split` and `group` of an image; `flsg`, `flip_pairs`, `normalizer`
+      and `landmark_ids` of the category; `attributes` (from `attributes[face_id]`), `subsets`, `split` (if it differs
+      from the image's) and `unseen` (true if labels were accepted without review) of an annotation.
+    - A face without an annotation has only zeros as points.
 
-    The ids are the samples' own (annotation id = `face_id`, image id = `image_id`) when they can be: all
-    from 1 on, no two faces with one id, one id a `file_name` and one `file_name` an id. Otherwise both are
-    numbered from 1 in order. Raises DataError for what `read_coco` would refuse to take back.
+    The samples keep their ids (annotation id = `face_id`, image id = `image_id`) if `ids_are_sound`; otherwise both are
+    numbered from 1 in order. Raises DataError for what `read_coco` would refuse.
     """
     samples = list(samples)
     keeps_ids = ids_are_sound(samples)
@@ -278,7 +277,10 @@ def to_coco(
 
 
 def ids_are_sound(samples: Sequence[Sample]) -> bool:
-    """Whether `to_coco` keeps the ids of these samples."""
+    """Whether `to_coco` can keep the ids of `samples`.
+
+    All ids must be at least 1, face ids unique, and image ids and file names one to one.
+    """
     pictures = {(s.file_name, s.image_id) for s in samples}
     return (
         all(s.face_id >= 1 and s.image_id >= 1 for s in samples)
@@ -288,7 +290,7 @@ def ids_are_sound(samples: Sequence[Sample]) -> bool:
 
 
 def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
-    """x, y, v of every landmark in a row; 0, 0, 0 where it is not labeled."""
+    """x, y, v of every landmark, flattened; 0, 0, 0 where it is not labeled."""
     n = len(definition.landmarks)
     if sample.annotation is None:
         return [0] * (3 * n)
@@ -298,7 +300,7 @@ def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
     row: list[float | int] = []
     for name, (x, y), v in zip(definition.landmarks, points.tolist(), visibility.tolist(), strict=True):
         if v > 0 and not (math.isfinite(x) and math.isfinite(y)):
-            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), which is no place")
+            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), wanted finite coordinates")
         row += [x, y, v] if v > 0 else [0, 0, 0]
     return row
 

@@ -1,6 +1,6 @@
-"""Pictures from files: opened by their header, refused in one sentence, decoded upright and RGB.
+"""Read image files: the header first, then the pixels, upright and RGB. No torch.
 
-Training, prediction and the tool read with this, so that all of them see the same pixels. No torch.
+Training, prediction and the tool all read images here, so they see the same pixels.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mdmd.errors import DataError
 
-#: What Pillow may decode here. SVG is not among them on purpose: it can carry scripts.
+#: Formats that Pillow may decode here. SVG is left out on purpose: it can carry scripts.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 PIXEL_CAP = 300_000_000
-#: The EXIF tag that says how a picture is to be turned.
+#: The EXIF tag of the orientation, and its values that swap width and height.
 ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)
 
-# Pillow's own guard only warns between its limit and twice that, and warnings cannot be caught per thread.
-# `open_picture` compares the header's size with PIXEL_CAP before anything is decoded instead.
+# Pillow's own limit only warns up to twice its value, and warnings cannot be caught per thread. `open_picture` compares
+# the size in the header with PIXEL_CAP before it decodes anything.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -35,7 +35,7 @@ class PictureError(DataError):
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Files under `folder` that are called like pictures, sorted; raises DataError when there are none."""
+    """Files under `folder` with the suffix of an image, sorted. Raises DataError if there are none."""
     if not folder.is_dir():
         raise DataError(f"no such folder: {folder}" if not folder.exists() else f"{folder} is a file, not a folder")
     found = sorted(
@@ -49,13 +49,13 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The upright RGB picture at `path`; DataError, with the path, when it is not one."""
+    """The upright RGB image at `path`. Raises PictureError, which names the path."""
     return read_reduced(path, 1)[0]
 
 
 def read_reduced(path: Path, most: float) -> tuple[Image.Image, int]:
-    """The picture as `read_picture` gives it, but at a k-th of its size, and that k: the largest of 1, 2, 4 and 8 up to
-    `most` that divides both sides. Only JPEGs can be; at an eighth they are decoded several times faster."""
+    """The image of `read_picture` at 1/k of its size, and k: the largest of 1, 2, 4 and 8 that is at most `most` and
+    divides both sides. Only a JPEG can be reduced; at 1/8 it decodes several times faster."""
     with _named(path), open_picture(path) as image:
         width, height = image.size
         wanted = max(k for k in (1, 2, 4, 8) if k == 1 or (k <= most and width % k == 0 and height % k == 0))
@@ -65,14 +65,14 @@ def read_reduced(path: Path, most: float) -> tuple[Image.Image, int]:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright picture at `path` by its header; DataError, with the path, when it has none."""
+    """Width and height of the upright image at `path`, from its header. Raises PictureError, which names the path."""
     with _named(path), open_picture(path) as image:
         return upright_size(image)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of an opened picture as it is meant to be seen."""
-    # Of a TIFF Pillow gives the upright size itself.
+    """Width and height of an opened image after its EXIF orientation is applied."""
+    # For a TIFF, Pillow already reports the upright size.
     turned = image.format != "TIFF" and orientation(image) in QUARTER_TURNS
     return (image.height, image.width) if turned else image.size
 
@@ -86,7 +86,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture at `path` with its header read and nothing decoded. DataError is a sentence without the path."""
+    """Open the image at `path` and read its header only. Raises DataError without the path in its message."""
     try:
         image = Image.open(path, formats=FORMATS)
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def decode(image: Image.Image) -> None:
-    """Read all pixels of an opened picture. DataError is a sentence without the path."""
+    """Decode all pixels of an opened image. Raises DataError without the path in its message."""
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -113,9 +113,9 @@ def decode(image: Image.Image) -> None:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    """The EXIF orientation, 1 to 8; 1 if there is none or it cannot be read."""
     if image.format == "PNG" and "exif" not in image.info:
-        return 1  # Asking Pillow would decode all of it.
+        return 1  # Pillow would decode the whole file to answer.
     try:
         found = image.getexif().get(ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, KeyError, struct.error):
@@ -124,7 +124,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """A decoded picture as 8-bit RGB, turned as it is meant to be seen."""
+    """A decoded image as 8-bit RGB, with its EXIF orientation applied."""
     turn = orientation(image)
     shown = _rgb(image)
     if turn == 1:
@@ -134,7 +134,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """`image` as 8-bit RGB, not turned yet: transparency over white, deeper grays scaled down."""
+    """`image` as 8-bit RGB, not rotated: transparent pixels over white, deeper grays scaled to 8 bits."""
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
@@ -146,7 +146,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(gray: np.ndarray) -> np.ndarray:
-    """Gray values (H, W) of any depth as uint8: white is the largest value of the bits in use (8, 10, 12, 16, ...)."""
+    """Gray values (H, W) of any depth as uint8. White is the largest value of the bit depth (8, 10, 12, 16 ...)."""
     values = np.nan_to_num(gray.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
     highest = float(values.max())
     white = 1.0 if 0 < highest <= 1 and gray.dtype.kind == "f" else 2.0 ** max(8, int(highest).bit_length()) - 1

@@ -1,4 +1,4 @@
-"""The nouns of the method: definitions, boxes, annotations, samples, predictions. numpy only.
+"""Boxes, annotations, samples, datasets and predictions. numpy only.
 
 Coordinates are pixels of the upright image, x right, y down; (0, 0) is the top-left corner of the
 top-left pixel. Left and right are image-left and image-right. Visibility is COCO's: 0 not labeled,
@@ -22,7 +22,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Box:
-    """A face's box in pixels: top-left corner, width, height."""
+    """The box of a face in pixels: top-left corner, width and height."""
 
     x: float
     y: float
@@ -32,9 +32,9 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """What a person said of one face: `points` (N, 2) in pixels and COCO `visibility` (N,).
+    """The labels of one face: `points` (N, 2) in pixels and COCO `visibility` (N,).
 
-    A point of visibility 0 is not labeled and its coordinates mean nothing.
+    A point with visibility 0 is not labeled; its coordinates have no meaning.
     """
 
     points: Points
@@ -47,10 +47,10 @@ class Annotation:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One face of one picture. `annotation` is None where nobody has labeled yet.
+    """One face of an image. `annotation` is None if the face is not labeled.
 
-    `unseen`: some of its labels are predictions that were accepted without a look. Such a face is learned from, but a
-    model that is measured on it is measured on what a model said.
+    `unseen`: some labels are predictions that were accepted without review. Such a face is used for training but not
+    for evaluation, which would compare a model with a model.
     """
 
     path: Path
@@ -68,14 +68,14 @@ class Sample:
 
     @property
     def subsets(self) -> tuple[str, ...]:
-        """Names that pick this face out of its split: `extra`'s subsets, and the subset and style of its picture."""
+        """Names of subsets of its split that the face belongs to: its own, and the subset and style of its image."""
         named = (self.extra[key] for key in ("subset", "style") if key in self.extra)
         return (*self.extra.get("subsets", ()), *map(str, named))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Faces of one definition under one name; the name is also the name of the model's head."""
+    """Faces of one definition under a name, which is also the name of the model's head."""
 
     name: str
     definition: Definition
@@ -87,10 +87,10 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model said of one face, in image pixels: `points` (N, 2) and `covariance` (N, 2, 2), the network's own or,
-    after `Calibration.apply`, calibrated.
+    """A model's output for one face in image pixels: `points` (N, 2) and `covariance` (N, 2, 2).
 
-    Its own type on purpose: a prediction never becomes an annotation but by a person's edit.
+    The covariance is the network's, or calibrated after `Calibration.apply`. A prediction is a type of its own on
+    purpose: only a person's edit turns it into an annotation.
     """
 
     points: Points
