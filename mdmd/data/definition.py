@@ -33,8 +33,8 @@ class Definition:
     """A landmark definition: N named landmarks, each in one of the 12 groups.
 
     `mirror[k]` is the landmark that k becomes in a mirrored picture (k itself on the midline).
-    `normalizer` is two lists of landmark indices whose means span the normalising distance
-    (one index each: inter-ocular; several: inter-pupil); None normalises by the box.
+    `normalizer` is two lists of landmark indices whose means span the normalizing distance
+    (one index each: inter-ocular; several: inter-pupil); None normalizes by the box.
     `ids` never change and are never used twice, so that labels survive a rename or a new order.
     """
 

@@ -1,7 +1,7 @@
 """The MATLAB files of COFW (Burgos-Artizzu, Perona and Dollár, ICCV 2013): version 7.3, which is HDF5.
 
 MATLAB writes arrays by columns, so that HDF5 sees every one of them transposed: an image is (3, W, H), or (W, H)
-where it is grey, and a table has one face in each column. Cells hold references to the images.
+where it is gray, and a table has one face in each column. Cells hold references to the images.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _write(mat: Any, reference: Any, picture: Path, where: str) -> None:
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{where}: found no reference to an image") from None
     if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)) or pixels.ndim < 2 or 0 in pixels.shape:
-        raise DataError(f"{where}: found {pixels.dtype} {pixels.shape}, wanted 8-bit pixels, grey or red, green, blue")
+        raise DataError(f"{where}: found {pixels.dtype} {pixels.shape}, wanted 8-bit pixels, gray or red, green, blue")
     part = picture.with_suffix(".part")
     Image.fromarray(np.ascontiguousarray(pixels)).save(part, format="PNG")
     part.replace(picture)

@@ -1,9 +1,9 @@
-"""How a head's covariances are to be read, learned from faces that the model has not learned from. numpy only.
+"""Calibration of a head's covariances on held-out faces. numpy only.
 
-The network's likelihood is fitted to faces it knows, so its standard deviations are too small or too large together
-(`scale`), and differ too little between sure and doubtful points (`sharpness`); its errors have a shorter tail than the
-Laplacian (`power`, see `error_law.py`). All three come from the likelihood of held-out points; or scale and power put
-the 50 % and 90 % ellipses where split-conformal prediction puts them. `benchmarks/RESULTS.md` has what they gain.
+The network's likelihood is fitted to training faces. On other faces its standard deviations are all too small or too
+large (`scale`), differ too little between certain and uncertain points (`sharpness`), and errors have a shorter tail
+than the Laplacian's (`power`, see `error_law.py`). Either all three maximize the likelihood of held-out points, or
+scale and power reproduce the 50 % and 90 % radii of split-conformal prediction. `benchmarks/RESULTS.md` has the gains.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from mdmd.evaluation.metrics import mahalanobis
 
 Method = Literal["likelihood", "conformal"]
 
-#: In steps of 0.05: even 200 faces do not tell neighbours apart.
+#: Candidates in steps of 0.05, finer than 200 faces can resolve.
 POWERS = np.linspace(0.5, 2.0, 31)
 SHARPNESSES = np.linspace(0.6, 2.0, 29)
-#: How many faces the network's own word (power 1, sharpness 1) weighs against what held-out faces say.
+#: Weight of the prior (power 1, sharpness 1: the uncalibrated law), in faces.
 PRIOR_FACES_OF_POWER = 10
 PRIOR_FACES_OF_SHARPNESS = 5
-#: A larger radius than holds this probability counts as that radius: a slip of the hand is not a width.
+#: Radii are clipped at the radius that holds this probability, so that one labeling slip does not widen the ellipses.
 OUTLIER = 0.999
-#: The smallest radius that counts, so that logarithms stay finite.
+#: Radii below this count as this, so that logarithms stay finite.
 NEAREST = 1e-6
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `faces` held-out faces said of one head.
+    """The calibration of one head, fitted on `faces` held-out faces.
 
-    A standard deviation s becomes scale * s * (s / typical)^(sharpness - 1), lengths in shares of the box's longer
-    side; `power` is the radial law's. The defaults change nothing.
+    A standard deviation s becomes scale * s * (s / typical)^(sharpness - 1), with lengths in shares of the box's longer
+    side. `power` is the exponent of the radial law. The defaults change nothing.
     """
 
     scale: float = 1.0
@@ -53,7 +53,7 @@ class Calibration:
         return RadialLaw(self.power)
 
     def apply(self, prediction: Prediction, box: Box) -> Prediction:
-        """A prediction with the network's own covariances, calibrated."""
+        """`prediction`, whose covariances are the network's, with calibrated covariances."""
         factor = self.scale * (_deviation(prediction, box) / self.typical) ** (self.sharpness - 1)
         return Prediction(prediction.points, prediction.covariance * factor[:, None, None] ** 2)
 
@@ -81,9 +81,10 @@ def calibrate(
     boxes: Sequence[Box],
     method: Method = "likelihood",
 ) -> Calibration:
-    """What held-out faces say of predictions with the network's own covariances; without labels: nothing changes.
+    """Fit a calibration to predictions of held-out faces with the network's covariances.
 
-    With too few faces for a conformal 90 % ellipse the result is the likelihood's, and says so in `method`.
+    Without labeled points the result changes nothing. With too few faces for a conformal 90 % ellipse the likelihood is
+    used, and `method` says so.
     """
     radii = radii_of(predictions, truth)
     labeled = ~np.isnan(radii)
@@ -100,7 +101,7 @@ def calibrate(
 
 
 def _most_likely(radii: Array, deviations: Array, faces: int) -> Calibration:
-    """The likelihood's answer to `radii` (M,) at log standard deviations (M,), drawn towards the network's own word.
+    """The most likely calibration for `radii` (M,) at log standard deviations `deviations` (M,), under the prior.
 
     Sharpness divides each radius by exp((sharpness - 1) (log s - mean)), whose logarithms add up to zero over the
     points. So the profile over the scale, scale^power = sqrt3 / 2 mean(r^power), leaves a mean log-likelihood of
@@ -125,7 +126,7 @@ def _most_likely(radii: Array, deviations: Array, faces: int) -> Calibration:
 
 
 def _through(half: float, nine: float) -> tuple[float, float]:
-    """Scale and power whose 50 % and 90 % radii are `half` and `nine`."""
+    """The scale and power whose 50 % and 90 % radii are `half` and `nine`."""
     half, nine = max(half, NEAREST), max(nine, NEAREST)
     laplacian = math.log(LAPLACIAN.radius(0.9) / LAPLACIAN.radius(0.5))
     power = laplacian / max(math.log(nine / half), NEAREST)
@@ -135,18 +136,18 @@ def _through(half: float, nine: float) -> tuple[float, float]:
 
 
 def conformal_radius(radii: Array, probability: float) -> float | None:
-    """The radius that holds a point of a new face with at least `probability`, whatever the radii's law.
+    """The radius that contains a point of a new face with at least `probability`, under any distribution of radii.
 
-    `radii` (B, N), NaN where not labeled. Faces are exchangeable, the points of one are not independent: each of K
-    faces weighs 1 / (K + 1), shared by its points, and a face never seen weighs as much at infinity (Lee, Barber and
-    Willett 2023, hierarchical conformal prediction). With one point a face it is the ceil((K + 1) p)-th smallest
-    radius. None with fewer than p / (1 - p) faces: 9 for 90 %.
+    `radii` (B, N), NaN where not labeled. Faces are exchangeable, but points of one face are not independent: each of
+    K faces has weight 1 / (K + 1), shared by its points, and the new face has the same weight at infinity (hierarchical
+    conformal prediction: Lee, Barber and Willett 2023). With one point per face this is the ceil((K + 1) p)-th smallest
+    radius. None with fewer than p / (1 - p) faces, which is 9 for 90 %.
     """
     counts = (~np.isnan(radii)).sum(axis=1)
     radii, counts = radii[counts > 0], counts[counts > 0]
     known = ~np.isnan(radii)
     weights = np.broadcast_to(1 / counts[:, None] / (len(radii) + 1), radii.shape)[known]
     order = np.argsort(radii[known])
-    # The sum of weights is exact to rounding; a share that is met exactly must count as met.
+    # The cumulative sum has rounding errors; a probability that is met exactly must count as met.
     enough = np.flatnonzero(np.cumsum(weights[order]) >= probability - 1e-9)
     return float(radii[known][order][enough[0]]) if len(enough) else None

@@ -1,9 +1,9 @@
-"""The law of the Mahalanobis radius of a landmark: the 2-D Laplacian's, with a power for its tail. numpy only.
+"""The distribution of a landmark's Mahalanobis radius: the 2-D Laplacian's, with an exponent for its tail. numpy only.
 
-Under the 2-D Laplacian (LUVLi, Kumar et al. 2020) the radius r has P(r > R) = (1 + sqrt3 R) exp(-sqrt3 R). Points that
-were not trained on have fewer very small and fewer very large radii than that (`benchmarks/calibration.py` measures
-what follows). One exponent describes them: r is the Laplacian's radius to the power 1 / power, in a unit that keeps
-E[r^2] at the Laplacian's 2. So the covariance stays that of the error, and every probability stays in closed form.
+Under the 2-D Laplacian (LUVLi, Kumar et al. 2020) the radius r has P(r > R) = (1 + sqrt3 R) exp(-sqrt3 R). Faces that
+were not trained on have fewer very small and very large radii than that (`benchmarks/calibration.py` measures it). One
+exponent describes them: r is the Laplacian's radius to the power 1 / power, in a unit that keeps E[r^2] at the
+Laplacian's 2. The covariance remains the covariance of the error, and all probabilities have closed forms.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SQRT3 = math.sqrt(3.0)
 
 @dataclass(frozen=True)
 class RadialLaw:
-    """How far from its mean a point falls, in Mahalanobis radii; `power` 1 is the Laplacian, more is a shorter tail."""
+    """The distribution of Mahalanobis radii. `power` 1 is the Laplacian's; a larger power has a shorter tail."""
 
     power: float = 1.0
 
     @property
     def unit(self) -> float:
-        """The radius that stands for 1 of the Laplacian's rho: sqrt(2 / E[rho^(2 / power)])."""
+        """The radius at the Laplacian's radius 1: sqrt(2 / E[rho^(2 / power)]), rho the Laplacian's radius."""
         exponent = 2 / self.power
         return math.sqrt(2 * 3 ** (exponent / 2) / math.gamma(2 + exponent))
 
@@ -36,25 +36,25 @@ class RadialLaw:
         return (1 + scaled) * np.exp(-scaled)
 
     def radius(self, probability: float) -> float:
-        """The radius that holds `probability` of the mass, 0 <= probability < 1."""
+        """The radius that contains `probability` of the mass, 0 <= probability < 1."""
         return self.unit * _laplacian_radius(probability) ** (1 / self.power)
 
     def log_density(self, radius: Array) -> Array:
-        """Log of the 2-D density at `radius` where the covariance is the unit matrix.
+        """Log of the 2-D density at `radius` for a unit covariance.
 
-        With a power above 1 it is -inf at the mean itself; radii below 1e-6 count as 1e-6.
+        With a power above 1 the density at the mean is 0; radii below 1e-6 count as 1e-6.
         """
         ratio = np.maximum(radius, 1e-6) / self.unit
         constant = math.log(3 * self.power / (2 * math.pi)) - 2 * math.log(self.unit)
         return constant + 2 * (self.power - 1) * np.log(ratio) - SQRT3 * ratio**self.power
 
 
-#: What the network's likelihood assumes.
+#: The distribution that the network's likelihood assumes.
 LAPLACIAN = RadialLaw()
 
 
 def _laplacian_radius(probability: float) -> float:
-    """Bisection on the closed form."""
+    """The Laplacian's radius that contains `probability`, by bisection on the closed form."""
     low, high = 0.0, 100.0
     for _ in range(80):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Predictions against labels: the numbers of `mdmd evaluate` and of a run's held-out faces. numpy only."""
+"""Metrics of predictions against labels, for `mdmd evaluate` and the held-out faces of a run. numpy only."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from mdmd.evaluation import metrics
 from mdmd.evaluation.calibration import radii_of
 from mdmd.evaluation.error_law import RadialLaw
 
-#: A point is wrong when it is off by more than this share of the normaliser.
+#: A point is wrong if its error is more than this share of the normalizing distance.
 WRONG = 0.10
 
-#: Flags are expected to catch this share of the wrong points ...
+#: The share of wrong points that flags are expected to catch.
 RECALL = 0.8
-#: ... with a threshold within these bounds: a point more likely wrong than right is always flagged, and nobody is sent
-#: to look at points of which one in twenty is wrong.
+#: Bounds of the threshold. Points that are more likely wrong than right are always flagged; points that are wrong less
+#: than once in twenty times never are, because reviewing them costs more than it finds.
 THRESHOLDS = (0.05, 0.5)
 
 
 @dataclass(frozen=True)
 class FlagRule:
-    """A point is flagged when the probability that it is off by more than `tolerance` (a share of the
-    normaliser) exceeds `threshold`; None: see `threshold_for`."""
+    """When to flag a point: the probability that its error exceeds `tolerance` is above `threshold`.
+
+    `tolerance` is a share of the normalizing distance. If `threshold` is None, `threshold_for` chooses it.
+    """
 
     tolerance: float = WRONG
     threshold: float | None = None
 
     def threshold_for(self, p_off: np.ndarray) -> float:
-        """The threshold for faces whose points have these probabilities (in any shape).
+        """The threshold for a set of faces whose points have the probabilities `p_off` (any shape).
 
-        Where none is given, the highest whose flags are expected to hold RECALL of the wrong points, within
-        THRESHOLDS. Calibrated probabilities add up to the expected number of wrong points, so no label is asked, and
-        the promise is about these very faces.
+        If the rule has no threshold: the highest one, within THRESHOLDS, at which flags are expected to catch RECALL of
+        the wrong points. Calibrated probabilities add up to the expected number of wrong points, so no labels are
+        needed, and the expectation holds for exactly these faces.
         """
         if self.threshold is not None:
             return self.threshold
@@ -54,26 +56,25 @@ class FlagRule:
 def probabilities_off(
     definition: Definition, prediction: Prediction, sample: Sample, tolerance: float, law: RadialLaw
 ) -> np.ndarray:
-    """Probability (N,) that each predicted point is off by more than `tolerance` of the face's normaliser.
+    """Probability (N,) that the error of each predicted point exceeds `tolerance` times the normalizing distance.
 
-    The normaliser is measured on the prediction itself, as it must be where nobody has labeled.
+    The distance is measured on the prediction, because faces without labels have no other.
     """
     distance = normalizing_distance(definition, prediction.points, sample.box)
     return metrics.probability_off(prediction.covariance, np.full(len(prediction.points), tolerance * distance), law)
 
 
 def counterparts(wanted: Definition, found: Definition) -> list[int]:
-    """For each landmark of `wanted`, the one of `found` that is the same: by name where both have the same names, else
-    by place.
+    """For each landmark of `wanted`, the index of the same landmark in `found`.
 
-    DataError where their numbers differ, where a name that both have stands at two places, or where two landmarks at
-    one place are of different groups or have their mirror partners at different places.
+    Landmarks match by name if both definitions have the same names, else by position. Raises DataError if the counts
+    differ, if a shared name has two positions, or if landmarks at one position differ in group or mirror partner.
     """
     names, others = wanted.landmarks, found.landmarks
     if set(names) == set(others):
         return [others.index(name) for name in names]
     if len(names) != len(others):
-        raise DataError(f"{len(names)} landmarks for {len(others)}")
+        raise DataError(f"it has {len(names)} landmarks, wanted {len(others)}")
     apart = [
         f"{name!r} for {other!r}"
         for k, (name, other) in enumerate(zip(names, others, strict=True))
@@ -86,9 +87,9 @@ def counterparts(wanted: Definition, found: Definition) -> list[int]:
 
 
 def errors_of(definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> metrics.Array:
-    """Errors (B, N) of predicted points in shares of the normalising distance; NaN where a point has no label.
+    """Errors (B, N) of predicted points as shares of the normalizing distance; NaN where a point has no label.
 
-    All `samples` must be labeled; the labels say what the normalising distance is.
+    All `samples` must be labeled; the normalizing distance is measured on their labels.
     """
     points = np.stack([p.points for p in predictions])
     truth = np.stack([_labels(s).points for s in samples])
@@ -97,7 +98,7 @@ def errors_of(definition: Definition, predictions: Sequence[Prediction], samples
 
 
 def distances_of(definition: Definition, samples: Sequence[Sample]) -> metrics.Array:
-    """The normalising distance (B,) of each face in pixels, measured on its labels. All `samples` must be labeled."""
+    """The normalizing distance (B,) of each face in pixels, measured on its labels. All `samples` must be labeled."""
     labels = [(_labels(s), s.box) for s in samples]
     places = [(np.where(own.labeled[:, None], own.points, np.nan), box) for own, box in labels]
     return np.array([normalizing_distance(definition, points, box) for points, box in places])
@@ -116,7 +117,7 @@ def evaluate(
     `nme`, `fr10`, `auc10` in percent, with `nme_low` and `nme_high` the 95 % bootstrap interval over faces;
     `coverage50`, `coverage90`, `auroc_wrong`, `flag_recall` (share of wrong points that are flagged) and `flag_rate`
     (share of all points) as shares; `coverage90_<group>` for each semantic group of the definition; `nll` a point in
-    shares of the normaliser; `ause` of the predicted standard deviation; `n` faces. A share of nothing is NaN.
+    shares of the normalizer; `ause` of the predicted standard deviation; `n` faces. A share of an empty set is NaN.
     """
     labeled = np.stack([_labels(s).labeled for s in samples])
     covariance = np.stack([p.covariance for p in predictions])
@@ -154,12 +155,12 @@ def evaluate(
 
 
 def plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """For JSON: rounded, and None where a share of nothing is not a number."""
+    """`numbers` for JSON: rounded to four decimals, NaN as None."""
     return {k: None if math.isnan(v) else round(v, 4) for k, v in numbers.items()}
 
 
 def _doubt(definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> np.ndarray:
-    """Predicted root mean square errors (B, N), as shares of the normaliser measured on the predictions."""
+    """Predicted root mean square errors (B, N), as shares of the normalizing distance of the predictions."""
     rows = [
         np.sqrt(np.trace(p.covariance, axis1=-2, axis2=-1)) / normalizing_distance(definition, p.points, s.box)
         for p, s in zip(predictions, samples, strict=True)

@@ -1,6 +1,6 @@
-"""How good points are (NME, failure rate, AUC) and how true their covariances (coverage, NLL, AUSE, AUROC). numpy only.
+"""Metrics of points (NME, failure rate, AUC) and of their covariances (coverage, NLL, AUSE, AUROC). numpy only.
 
-Definitions and their sources: NME, FR and AUC as in Wu et al. 2018 (WFLW); the density of a point as in Kumar et al.
+Sources: NME, FR and AUC as in Wu et al. 2018 (WFLW); the density of a point as in Kumar et al.
 2020 (LUVLi), see `error_law.py`; sparsification as in Ilg et al. 2018 (Uncertainty estimates and multi-hypotheses
 networks for optical flow).
 """
@@ -25,7 +25,7 @@ def point_errors(predicted: Array, truth: Array, labeled: NDArray[np.bool_], dis
 
 
 def face_nme(errors: Array) -> Array:
-    """Normalised mean error (B,) of each face over its labeled points; NaN for a face with none."""
+    """Normalized mean error (B,) of each face over its labeled points; NaN for a face with none."""
     count = (~np.isnan(errors)).sum(axis=1)
     return np.where(count > 0, np.nansum(errors, axis=1) / np.maximum(count, 1), np.nan)
 
@@ -50,18 +50,18 @@ def mahalanobis(offset: Array, covariance: Array) -> Array:
 
 
 def coverage(radii: Array, probability: float, law: RadialLaw = LAPLACIAN) -> float:
-    """Share of points inside the ellipse that promises `probability` under `law`.
+    """Share of points inside the ellipse that holds `probability` under `law`.
 
-    `radii` are Mahalanobis; NaN (not labeled) does not count. NaN where nothing counts.
+    `radii` are Mahalanobis radii; NaN (not labeled) does not count. NaN if no point counts.
     """
     known = radii[~np.isnan(radii)]
     return float(np.mean(known <= law.radius(probability))) if len(known) else float("nan")
 
 
 def negative_log_likelihood(radii: Array, covariance: Array, distance: Array, law: RadialLaw = LAPLACIAN) -> Array:
-    """-log of the density (B, N) of each true point under its prediction, lengths in shares of the normaliser.
+    """-log of the density (B, N) of each true point under its prediction, lengths in shares of the normalizer.
 
-    `radii` (B, N) are Mahalanobis, `covariance` (B, N, 2, 2) in pixels, `distance` (B,) the normaliser in pixels; in
+    `radii` (B, N) are Mahalanobis, `covariance` (B, N, 2, 2) in pixels, `distance` (B,) the normalizer in pixels; in
     shares, faces of any size can be averaged. NaN stays NaN. In pixels it would be 2 log(distance) more.
     """
     area = np.log(np.linalg.det(covariance)) / 2 - 2 * np.log(distance)[:, None]
@@ -82,8 +82,11 @@ def probability_off(covariance: Array, tolerance: Array, law: RadialLaw = LAPLAC
 
 
 def sparsification_curve(errors: Array, doubt: Array) -> Array:
-    """Mean error (M,) of what is left after taking away the k most doubtful of M points, k = 0 .. M - 1, as a share of
-    the mean error of all. Points of equal doubt go in any order: each counts with their mean error."""
+    """Mean error (M,) of the points left after removing the k most uncertain of M points, k = 0 .. M - 1.
+
+    It is a share of the mean error of all points. Points of equal `doubt` are exchangeable: each counts with their mean
+    error.
+    """
     _, same, counts = np.unique(doubt, return_inverse=True, return_counts=True)
     expected = (np.bincount(same, weights=errors) / counts)[same]
     rising = expected[np.argsort(doubt, kind="stable")]
@@ -92,10 +95,10 @@ def sparsification_curve(errors: Array, doubt: Array) -> Array:
 
 
 def ause(errors: Array, doubt: Array) -> float:
-    """Area under the sparsification error: the curve by `doubt` less the oracle's, which takes large errors first.
+    """Area under the sparsification error: the curve by `doubt` minus the oracle's, which removes large errors first.
 
-    Both (M,). 0: doubt orders points as their errors do. The errors' unit cancels, the share taken away runs from 0 to
-    1. NaN for no points.
+    `errors` and `doubt` (M,). 0 means that doubt orders points as their errors do. The unit of errors cancels. NaN if
+    there are no points.
     """
     if not len(errors):
         return float("nan")
@@ -112,7 +115,7 @@ def auroc(score: Array, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-#: How many standard deviations of a Gaussian hold 95 % on both sides.
+#: The two-sided 95 % quantile of the standard normal distribution.
 Z95 = 1.959964
 
 
@@ -139,10 +142,10 @@ def bootstrap_interval(
 
 
 def measured_share(hits: Array, of: Array) -> Measured:
-    """What share of points `hits` is: counts (B,) of each face, among `of` (B,); faces are resampled.
+    """The share of hits among points, with an interval over faces: `hits` (B,) of `of` (B,) points of each face.
 
-    Where all are hits or none is, every resample is alike, and Wilson's score interval (1927) for as many faces stands
-    in for one that would claim certainty.
+    If all points are hits or none is, all resamples are equal; Wilson's score interval (1927) for as many faces then
+    replaces the bootstrap interval of zero width.
     """
     share, faces = float(hits.sum() / of.sum()), int((of > 0).sum())
     if 0 < share < 1:
@@ -152,5 +155,5 @@ def measured_share(hits: Array, of: Array) -> Measured:
 
 
 def measured(values: Array) -> Measured:
-    """The mean of `values` (B,), one of each face, and the `bootstrap_interval` around it."""
+    """The mean of `values` (B,), one value per face, with its `bootstrap_interval`."""
     return Measured(float(values.mean()), *bootstrap_interval(values))

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
-from mdmd.loading.stylize import Draw, Picture, stylised
+from mdmd.loading.stylize import Draw, Picture, stylized
 
 #: The displacement field's cells, each way. With five, displacements of up to 0.03 change the field by less than its
 #: argument, so that a point is found by iteration; so many steps bring it to a thousandth of a pixel.
@@ -62,7 +62,7 @@ class Warp:
     bend: Float[Tensor, "B 2 K K"]
 
     def grid(self, size: int) -> Float[Tensor, "B S S 2"]:
-        """Where each output pixel's centre reads the input, in input units (0 to 1)."""
+        """Where each output pixel's center reads the input, in input units (0 to 1)."""
         line = (torch.arange(size) + 0.5) / size
         y, x = torch.meshgrid(line, line, indexing="ij")
         x, y = x.expand(len(self.affine), -1, -1), y.expand(len(self.affine), -1, -1)
@@ -141,7 +141,7 @@ Operation = Callable[[Picture, Draw], Picture]
 
 
 def _cutout(smallest: float, largest: float) -> Operation:
-    """A rectangle of one grey whose sides are these shares of the picture's."""
+    """A rectangle of one gray whose sides are these shares of the picture's."""
 
     def cut(x: Picture, draw: Draw) -> Picture:
         size = x.shape[-1]
@@ -154,13 +154,13 @@ def _cutout(smallest: float, largest: float) -> Operation:
     return cut
 
 
-def _jitter(tone: float, colour: float, hue: float) -> Operation:
-    """Brightness and contrast times 1 +- `tone`, saturation times 1 +- `colour`, hue turned by +- `hue` of a circle."""
+def _jitter(tone: float, color: float, hue: float) -> Operation:
+    """Brightness and contrast times 1 +- `tone`, saturation times 1 +- `color`, hue turned by +- `hue` of a circle."""
 
     def jitter(x: Picture, draw: Draw) -> Picture:
         x = photo.adjust_brightness(x, draw(1 - tone, 1 + tone))
         x = photo.adjust_contrast(x, draw(1 - tone, 1 + tone))
-        x = photo.adjust_saturation(x, draw(1 - colour, 1 + colour))
+        x = photo.adjust_saturation(x, draw(1 - color, 1 + color))
         return photo.adjust_hue(x, draw(-hue, hue)) if hue else x
 
     return jitter
@@ -171,7 +171,7 @@ def _redrawn(share: float, first: Operation) -> Operation:
 
     def redraw(x: Picture, draw: Draw) -> Picture:
         x = first(x, draw)
-        return stylised(x, draw) if draw(0, 1) < share else x
+        return stylized(x, draw) if draw(0, 1) < share else x
 
     return redraw
 

@@ -97,7 +97,7 @@ class FaceCache:
         return torch.where(count > 0, (mean - 0.5) * MARGIN + 0.5, 0.5)
 
     def batch(self, index: Sequence[int], augment: str, generator: torch.Generator) -> Batch:
-        """The faces of `index`, each warped and recoloured at random (`augment`: a policy of `augment.py`)."""
+        """The faces of `index`, each warped and recolored at random (`augment`: a policy of `augment.py`)."""
         chosen = torch.as_tensor(index)
         pictures = torch.from_numpy(np.stack([self._pixels(k) for k in index]))
         points, labeled = self.points[chosen], self.labeled[chosen]

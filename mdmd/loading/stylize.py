@@ -20,7 +20,7 @@ Picture = UInt8[Tensor, "3 S S"]
 BRIGHTNESS = (0.299, 0.587, 0.114)
 
 
-def grey(picture: Picture) -> Float[Tensor, "S S"]:
+def gray(picture: Picture) -> Float[Tensor, "S S"]:
     """Brightness from 0 to 1."""
     red, green, blue = picture.float().unbind(0)
     return (BRIGHTNESS[0] * red + BRIGHTNESS[1] * green + BRIGHTNESS[2] * blue) / 255
@@ -60,7 +60,7 @@ def edges(values: Float[Tensor, "S S"]) -> Float[Tensor, "S S"]:
 
 
 def printed(share: Float[Tensor, "S S"], draw: Draw) -> Picture:
-    """`share` (0 ink, 1 paper) in two random colours, the ink always the darker; one time in three dark on plain."""
+    """`share` (0 ink, 1 paper) in two random colors, the ink always the darker; one time in three dark on plain."""
     if draw(0, 3) < 1:
         ink, paper = torch.zeros(3), torch.full((3,), 255.0)
     else:
@@ -71,8 +71,8 @@ def printed(share: Float[Tensor, "S S"], draw: Draw) -> Picture:
 
 
 def pencil(picture: Picture, draw: Draw) -> Picture:
-    """Colour dodge: brightness over its own surroundings, so that lines stay and surfaces become paper."""
-    bright = grey(picture)
+    """Color dodge: brightness over its own surroundings, so that lines stay and surfaces become paper."""
+    bright = gray(picture)
     lines = (bright / (smooth(bright, round(draw(2, 9))) + 0.01)).clamp(0, 1)
     tone = draw(0, 0.4)
     return printed(lines ** round(draw(1, 5)) * (1 - tone + tone * bright), draw)
@@ -80,14 +80,14 @@ def pencil(picture: Picture, draw: Draw) -> Picture:
 
 def ink(picture: Picture, draw: Draw) -> Picture:
     """Line art: dark strokes where the brightness is steep."""
-    steep = edges(smooth(grey(picture), round(draw(1, 2))))
+    steep = edges(smooth(gray(picture), round(draw(1, 2))))
     level = draw(1.0, 2.5) * steep.mean() + 1e-4
     return printed(1.5 - steep / level, draw)
 
 
 def linocut(picture: Picture, draw: Draw) -> Picture:
     """Two tones and few between, cut where the brightness crosses that of its wide surroundings; sometimes swapped."""
-    bright = smooth(grey(picture), 1)
+    bright = smooth(gray(picture), 1)
     local = smooth(bright, round(draw(12, 50)))
     share = ((bright - local + draw(-0.06, 0.06)) * draw(10, 40) + 0.5).clamp(0, 1)
     return printed(1 - share if draw(0, 1) < 0.2 else share, draw)
@@ -102,7 +102,7 @@ def _screen(size: int, pitch: float, angle: float) -> tuple[Tensor, Tensor]:
 
 def halftone(picture: Picture, draw: Draw) -> Picture:
     """A screen of dots whose size is the darkness."""
-    bright = full_range(grey(picture))
+    bright = full_range(gray(picture))
     across, down = _screen(bright.shape[-1], draw(3, 6), draw(0, math.pi / 2))
     dots = 0.5 + 0.25 * (across.cos() + down.cos())
     return printed((bright - dots) * draw(1, 4) + 0.5, draw)
@@ -110,7 +110,7 @@ def halftone(picture: Picture, draw: Draw) -> Picture:
 
 def hatching(picture: Picture, draw: Draw) -> Picture:
     """Engraving: parallel strokes that swell with the darkness, crossed in the shadows."""
-    bright = full_range(smooth(grey(picture), 1))
+    bright = full_range(smooth(gray(picture), 1))
     across, down = _screen(bright.shape[-1], draw(3, 6), draw(0, math.pi))
     hardness = draw(0.7, 3)
     first = (bright - 0.4 - 0.45 * across.cos()) * hardness + 0.7
@@ -145,7 +145,7 @@ def cartoon(picture: Picture, draw: Draw) -> Picture:
 
 def relief(picture: Picture, draw: Draw) -> Picture:
     """Stone or metal: brightness as height, lit from one side."""
-    right, down = slopes(smooth(grey(picture), round(draw(1, 2))))
+    right, down = slopes(smooth(gray(picture), round(draw(1, 2))))
     angle = draw(0, 2 * math.pi)
     lit = (right * math.cos(angle) + down * math.sin(angle)) * draw(3, 9)
     color = torch.tensor([draw(0.35, 0.65)]) + torch.tensor([draw(-0.08, 0.08) for _ in range(3)])
@@ -154,8 +154,8 @@ def relief(picture: Picture, draw: Draw) -> Picture:
 
 
 def duotone(picture: Picture, draw: Draw) -> Picture:
-    """Brightness as a ramp between two colours: monochrome prints, tinted photographs, night."""
-    bright = grey(picture)
+    """Brightness as a ramp between two colors: monochrome prints, tinted photographs, night."""
+    bright = gray(picture)
     return printed(full_range(bright) if draw(0, 1) < 0.5 else bright, draw)
 
 
@@ -188,7 +188,7 @@ STYLES: dict[str, Callable[[Tensor, Draw], Tensor]] = {
 }
 
 
-def stylised(picture: Picture, draw: Draw) -> Picture:
+def stylized(picture: Picture, draw: Draw) -> Picture:
     """The picture in one of STYLES, each as likely."""
     names = list(STYLES)
     return STYLES[names[min(int(draw(0, len(names))), len(names) - 1)]](picture, draw)

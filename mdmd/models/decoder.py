@@ -12,7 +12,7 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
 
 class DecoderBlock(nn.Module):
-    """Equations 1 to 3 of the paper: each layer normalises what it reads, the picture's tokens too.
+    """Equations 1 to 3 of the paper: each layer normalizes what it reads, the picture's tokens too.
 
     Equation 3 prints no residual around the feed-forward network; `feedforward_residual` adds the usual one.
     The network is that of Vaswani et al. 2017, four times as wide inside; `activation` is theirs ("relu") or "gelu".

@@ -42,7 +42,7 @@ LAST_NORMS = ("norm.", "fc_norm.")
 
 
 class Encoder(nn.Module):
-    """A timm network without its classifier. Normalises with the backbone's own mean and standard deviation.
+    """A timm network without its classifier. Normalizes with the backbone's own mean and standard deviation.
 
     - A vision transformer gives its tokens. `stem` replaces its patch embedding (Table 9 of the paper): by
       `early_convolutions` (Xiao et al. 2021), or by a whole `resnet50`, whose last map the transformer then reads.
@@ -88,7 +88,7 @@ class Encoder(nn.Module):
         self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
 
     def _replace_stem(self, image_size: int, depth: int | None) -> dict[str, Any] | None:
-        """Put the stem in place; returns how the stem's own pictures are normalised, None where it has no say."""
+        """Put the stem in place; returns how the stem's own pictures are normalized, None where it has no say."""
         if not isinstance(self.backbone.patch_embed, PatchEmbed):
             raise DataError(f"encoder {self.name!r} has convolutions of its own: no stem {self.stem!r} for it")
         self.backbone_size = transformer_size(self.stem, image_size, int(self.backbone.patch_embed.patch_size[0]))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, group normalisation (batches hold one domain at a time, so no batch statistics), GELU."""
+    """3x3 convolution, group normalization (batches hold one domain at a time, so no batch statistics), GELU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.GroupNorm(math.gcd(8, outputs), outputs),

@@ -60,7 +60,7 @@ def make_stem(stem: StemName, patch_embed: Any, channels: int) -> nn.Module:
 
 
 def early_convolutions(channels: int, patch: int) -> tuple[nn.Sequential, int]:
-    """Xiao et al. 2021: 3x3 convolutions with batch normalisation and ReLU that halve the picture and double their
+    """Xiao et al. 2021: 3x3 convolutions with batch normalization and ReLU that halve the picture and double their
     width until a cell is a patch; and the last width. They start at an eighth of the transformer's channels, at most
     64; before transformers wider than 384 each inner width comes twice, the second time without halving."""
     steps = round(math.log2(patch))

@@ -129,8 +129,8 @@ def room(canvas: Canvas, rng: np.random.Generator) -> None:
 def blurred_room(rng: np.random.Generator, size: int) -> Image.Image:
     """A ground out of focus: a gradient with rectangles, discs and stripes that stand for whatever lies behind."""
     n = size // 2
-    grey, dull = rng.uniform(30, 220, 2), rng.uniform(0.2, 0.9)
-    top, bottom = (mix(rng.integers(20, 235, 3), (g, g, g), dull) for g in grey)
+    gray, dull = rng.uniform(30, 220, 2), rng.uniform(0.2, 0.9)
+    top, bottom = (mix(rng.integers(20, 235, 3), (g, g, g), dull) for g in gray)
     image = Image.fromarray(np.linspace(top, bottom, n).astype(np.uint8)[:, None].repeat(2, axis=1)).resize((n, n))
     draw = ImageDraw.Draw(image, "RGBA")
     for _ in range(int(rng.integers(0, 16))):
@@ -146,7 +146,7 @@ def blurred_room(rng: np.random.Generator, size: int) -> Image.Image:
 
 
 def lumps(rng: np.random.Generator, size: int) -> Image.Image:
-    """Colour noise at two scales: foliage, cloth, rock, whatever."""
+    """Color noise at two scales: foliage, cloth, rock, whatever."""
     planes = []
     coarse, fine, strength = rng.uniform(2, 9), rng.uniform(15, 90), rng.uniform(0, 0.6)
     texture = noise(rng, size, size, (fine, fine * rng.uniform(0.3, 1)))

@@ -20,7 +20,7 @@ COARSE = 4
 
 
 def mix(a: ArrayLike, b: ArrayLike, share: float) -> Color:
-    """The colour that is `share` of the way from `a` to `b`."""
+    """The color that is `share` of the way from `a` to `b`."""
     blend = np.asarray(a, float)[:3] * (1 - share) + np.asarray(b, float)[:3] * share
     return tuple(int(v) for v in np.clip(blend.round(), 0, 255))
 
@@ -31,7 +31,7 @@ def shade(color: ArrayLike, factor: float) -> Color:
 
 
 def vary(rng: np.random.Generator, color: ArrayLike, spread: float = 12.0) -> Color:
-    """A colour near `color`: brightness and hue off by about `spread` of 255."""
+    """A color near `color`: brightness and hue off by about `spread` of 255."""
     near = np.asarray(color, float) + rng.normal(0, spread) + rng.normal(0, spread / 2, 3)
     return tuple(int(v) for v in np.clip(near.round(), 0, 255))
 
@@ -59,7 +59,7 @@ def arc(
 
 
 def disc(center: ArrayLike, rx: float, ry: float | None = None, steps: int = 36) -> Array:
-    """A whole ellipse about a centre (2,)."""
+    """A whole ellipse about a center (2,)."""
     x, y = np.asarray(center, float)
     return arc(float(x), float(y), rx, ry, steps=steps)
 
@@ -108,7 +108,7 @@ def smooth(knots: ArrayLike, *, closed: bool = False, steps: int = 8) -> Array:
 
 
 def noise(rng: np.random.Generator, width: int, height: int, cells: tuple[float, float]) -> Image.Image:
-    """Smooth grey noise (mode L, mean about 128); `cells` is how many lumps fit across and down."""
+    """Smooth gray noise (mode L, mean about 128); `cells` is how many lumps fit across and down."""
     across, down = (max(2, round(c)) for c in cells)
     grid = rng.integers(0, 256, (min(down, height), min(across, width)), dtype=np.uint8)
     return Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
@@ -117,7 +117,7 @@ def noise(rng: np.random.Generator, width: int, height: int, cells: tuple[float,
 class Canvas:
     """A picture being drawn. Shapes are given in the canvas's own units, which `to_pixels` (3, 3) takes to pixels.
 
-    Colours are RGB, or RGBA where the paint is to let what lies below show through.
+    Colors are RGB, or RGBA where the paint is to let what lies below show through.
     """
 
     def __init__(self, backdrop: Image.Image, to_pixels: ArrayLike | None = None) -> None:

@@ -132,7 +132,7 @@ def _occluder(easel: Easel) -> None:
 
 
 def _pencil(rng: np.random.Generator, image: Image.Image, paper: Iterable[int]) -> Image.Image:
-    """A drawing made of a picture by colour dodge: grey divided by its own blurred self."""
+    """A drawing made of a picture by color dodge: gray divided by its own blurred self."""
     gray = image.convert("L")
     base = np.asarray(gray, np.float32)
     soft = np.asarray(gray.filter(ImageFilter.GaussianBlur(rng.uniform(2, 6))), np.float32)

@@ -1,4 +1,4 @@
-"""The manner and the colours in which a head is painted, and the easel that holds them."""
+"""The manner and the colors in which a head is painted, and the easel that holds them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BEARDS = {"none": 0.74, "stubble": 0.09, "moustache": 0.05, "goatee": 0.04, "ful
 
 @dataclass(frozen=True)
 class Look:
-    """Manner and colours. `manner` is "photo", "cartoon", "line" or "pencil"."""
+    """Manner and colors. `manner` is "photo", "cartoon", "line" or "pencil"."""
 
     manner: str
     skin: Color
@@ -121,7 +121,7 @@ class Easel:
         return self.head.project(0.0, -28.0, -82.0)
 
     def fill(self, points: Array, color: ArrayLike, width: float = 0.9) -> None:
-        """A shape in this manner's colour, with its outline where the manner has any."""
+        """A shape in this manner's color, with its outline where the manner has any."""
         self.canvas.fill(points, self.look.paint(color))
         self.edge(np.concatenate([points, points[:1]]), width)
 

@@ -162,7 +162,7 @@ def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
 def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
     assert main(["evaluate", str(run), "--data", str(drawn[0]), "--head", "people"]) == 0
     assert main(["evaluate", str(run), "--data", str(drawn[0])]) == 2
-    assert "people cannot be measured with head 'objects': 68 landmarks for 9" in capsys.readouterr().err
+    assert "people cannot be measured with head 'objects': it has 68 landmarks, wanted 9" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--data", str(drawn[1]), "--split", "val"]) == 2
     assert "no labeled faces in split 'val'; its splits: test, train" in capsys.readouterr().err
 

@@ -129,5 +129,5 @@ def test_landmarks_that_are_others_are_refused_by_name():
     assert SMALL.groups[3] != 0
     with pytest.raises(DataError, match=f"'d' for '{rest[-1]}'$"):
         counterparts(moved, SMALL)
-    with pytest.raises(DataError, match="3 landmarks for 4"):
+    with pytest.raises(DataError, match="3 landmarks, wanted 4"):
         counterparts(Definition("three", tuple("abc"), SMALL.groups[:3], (0, 1, 2)), SMALL)

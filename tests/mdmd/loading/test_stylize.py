@@ -5,12 +5,12 @@ import time
 import pytest
 import torch
 
-from mdmd.loading import stylize as stylise
-from mdmd.loading.stylize import STYLES, stylised
+from mdmd.loading import stylize
+from mdmd.loading.stylize import STYLES, stylized
 from mdmd.synthetic.datasets import draw_source
 
 
-def dice(seed: int = 0) -> stylise.Draw:
+def dice(seed: int = 0) -> stylize.Draw:
     generator = torch.Generator().manual_seed(seed)
     return lambda low, high: low + (high - low) * float(torch.rand((), generator=generator))
 
@@ -56,7 +56,7 @@ def test_a_picture_of_one_colour_is_no_trouble(name: str, value: int) -> None:
 @pytest.mark.parametrize("name", ["pencil", "ink", "cartoon", "relief"])
 def test_lines_lie_where_the_edge_is(name: str, seed: int) -> None:
     """Whatever the dice, the steepest column of the result is at the edge of the picture."""
-    bright = stylise.grey(STYLES[name](step_picture(), dice(seed)))
+    bright = stylize.gray(STYLES[name](step_picture(), dice(seed)))
     steep = (bright[:, 1:] - bright[:, :-1]).abs().mean(0)
     assert 27 <= int(steep.argmax()) <= 36
 
@@ -64,23 +64,23 @@ def test_lines_lie_where_the_edge_is(name: str, seed: int) -> None:
 def test_smooth_is_the_mean_of_a_box() -> None:
     values = torch.zeros(9, 9)
     values[4, 4] = 9.0
-    found = stylise.smooth(values, 1)
+    found = stylize.smooth(values, 1)
     expected = torch.zeros(9, 9)
     expected[3:6, 3:6] = 1.0
     assert torch.allclose(found, expected, atol=1e-5)
     ramp = torch.arange(7.0).expand(7, 7)
-    assert torch.allclose(stylise.smooth(ramp, 2)[3], torch.tensor([0.6, 1.2, 2.0, 3.0, 4.0, 4.8, 5.4]), atol=1e-5)
+    assert torch.allclose(stylize.smooth(ramp, 2)[3], torch.tensor([0.6, 1.2, 2.0, 3.0, 4.0, 4.8, 5.4]), atol=1e-5)
 
 
 def test_slopes_of_a_ramp() -> None:
-    right, down = stylise.slopes(torch.arange(5.0).expand(5, 5) * 2)
+    right, down = stylize.slopes(torch.arange(5.0).expand(5, 5) * 2)
     assert right[2].tolist() == [1.0, 2.0, 2.0, 2.0, 1.0]
     assert down.abs().max() == 0
 
 
 def test_linocut_has_two_tones_and_few_between() -> None:
     for seed in range(6):
-        tone = stylise.full_range(stylise.grey(stylise.linocut(drawn(), dice(seed))))
+        tone = stylize.full_range(stylize.gray(stylize.linocut(drawn(), dice(seed))))
         dark, bright = (tone < 0.02).float().mean(), (tone > 0.98).float().mean()
         assert dark + bright > 0.7
         assert min(dark, bright) > 0.1
@@ -88,7 +88,7 @@ def test_linocut_has_two_tones_and_few_between() -> None:
 
 def test_halftone_prints_more_ink_where_it_is_darker() -> None:
     for seed in range(5):
-        bright = stylise.grey(stylise.halftone(step_picture(), dice(seed)))
+        bright = stylize.gray(stylize.halftone(step_picture(), dice(seed)))
         assert bright[:, :28].mean() < bright[:, 36:].mean() - 0.1
 
 
@@ -97,7 +97,7 @@ def test_paint_swallows_a_dot_or_a_hole_and_keeps_a_wall() -> None:
     picture[:, 16, 16] = 255
     picture[:, 16, 48] = 0
     for seed in range(6):
-        found = stylise.paint(picture, dice(seed))
+        found = stylize.paint(picture, dice(seed))
         assert (found[0, 16, 16] == 40) != (found[0, 16, 48] == 210)  # an opening takes the one, a closing the other
         assert torch.equal(found[:, 40:, 10:54], step_picture()[:, 40:, 10:54])
 
@@ -111,7 +111,7 @@ def test_every_style_comes_up() -> None:
         for name in original:
             STYLES[name] = lambda p, d, name=name: (seen.add(name), p)[1]
         for _ in range(200):
-            stylised(picture, dice_now)
+            stylized(picture, dice_now)
     finally:
         STYLES.update(original)
     assert seen == set(original)
