@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 #: A label contradicts the model when it lies this many times as far out as the 90 % ellipse's edge ...
 BEYOND = 2.2
-#: ... and this far away, as a share of the face. Both by measurement (benchmarks/model_labels.py).
+#: ... and this far away, as a share of the face. Both by measurement (benchmarks/RESULTS.md).
 AWAY = 0.08
 #: From this share of a face's labels on it is the face that is named.
 MANY = 0.25
