@@ -25,7 +25,8 @@ FLOORS = {
         ("models",),
         ("loading", "evaluation", "datasets", "synthetic"),
         ("data", "config"),
-        ("errors", "files", "run_folder", "device"),
+        ("run_folder",),
+        ("errors", "files", "device"),
     ),
     "labeler": (
         ("__main__",),

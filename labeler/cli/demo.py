@@ -20,6 +20,7 @@ from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.sources import DRAWN, DRAWN_FACES, Source, Sources
+from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset, Sample
@@ -55,7 +56,7 @@ class Demo:
     @property
     def starts_from_starter(self) -> bool:
         """Whether a starter comes with the tool; else a tiny network learns from nothing."""
-        return (self.starter / "model.json").is_file()
+        return (self.starter / run_folder.MODEL).is_file()
 
     @property
     def together_words(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.analysis.model_disagreement import ModelWord
+from mdmd import run_folder
 from mdmd.evaluation.error_law import LAPLACIAN
 
 Array = NDArray[np.float64]
@@ -34,10 +35,14 @@ def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
     `labeled.json` has all faces, `heldout.json` those that it did not learn from. None where it has left neither.
     """
     for folder in sorted((p for p in runs.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name), reverse=True):
-        training = _json(folder / "run.json").get("kind") == "train"  # a learning curve has a target.json too
-        if not training or not (folder / "target.json").is_file() or _json(folder / "exit.json").get("code") != 0:
+        training = _json(folder / run_folder.RECORD).get("kind") == "train"  # a learning curve has a target.json too
+        if (
+            not training
+            or not (folder / run_folder.TARGET).is_file()
+            or _json(folder / run_folder.EXIT).get("code") != 0
+        ):
             continue
-        for name in ("labeled.json", "heldout.json"):
+        for name in (run_folder.LABELED, run_folder.HELDOUT):
             if (folder / name).is_file():
                 return folder, folder / name, (folder / name).stat().st_mtime_ns
         return None
@@ -51,7 +56,7 @@ def read_words(runs: Path) -> ModelWords:
         return ModelWords()
     folder, predicted, _ = stamp
     try:
-        target, words = _json(folder / "target.json"), _json(predicted)
+        target, words = _json(folder / run_folder.TARGET), _json(predicted)
         ids = tuple(target["categories"][0]["landmark_ids"])
         if ids != tuple(words["categories"][0]["landmark_ids"]) or words["info"].get("final") is False:
             return ModelWords(stamp=stamp)

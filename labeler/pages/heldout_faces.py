@@ -9,6 +9,7 @@ from labeler.pictures.thumbnails import WIDTHS
 from labeler.project.project import Project
 from labeler.runs.heldout import HeldOut, read_heldout
 from labeler.runs.run import Run
+from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.evaluation.metrics import face_nme
 
@@ -23,7 +24,7 @@ def newest_look(run: Run | None) -> str:
     if run is None or run.kind != "train" or run.state == "waiting":
         return ""
     try:
-        found = (run.folder / "heldout.json").stat()
+        found = (run.folder / run_folder.HELDOUT).stat()
     except OSError:
         return ""
     return f"{run.id}:{found.st_mtime_ns}:{found.st_ino}"

@@ -17,6 +17,7 @@ from labeler.runs.heldout import read_heldout
 from labeler.runs.manage import megabytes
 from labeler.runs.sources import DRAWN, Source
 from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
+from mdmd import run_folder
 from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
@@ -223,6 +224,6 @@ def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str,
         return "The encoder's pretrained weights are on this machine.", False
     size = f" ({DOWNLOADS[encoder]} MB)" if encoder in DOWNLOADS else ""
     absent = f"The encoder's pretrained weights are not on this machine: they are fetched{size} when training starts. "
-    if encoder == DEFAULT_ENCODER and (starter / "model.json").is_file():
+    if encoder == DEFAULT_ENCODER and (starter / run_folder.MODEL).is_file():
         return absent + "If that fails, it begins from the starter that comes with the tool.", False
     return absent + "If that fails, training goes on without them and needs far more labels.", True

@@ -10,6 +10,7 @@ from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, meter, note, plural, project_address, text
 from labeler.project.project import Project
 from labeler.runs.run import COMPLETE, Run, output_of
+from mdmd import run_folder
 
 STAGES = {
     "source": "Drawing the source set, once",
@@ -52,7 +53,9 @@ def _progress(run: Run) -> str:
     if run.state == "stopping" and run.stage != "predict":
         facts = f"step {run.step:,}" if run.step else "before its first step"
         ending = (
-            "Ending as asked" if (run.folder / "cancel").exists() else "Ending as asked: measuring and saving the model"
+            "Ending as asked"
+            if (run.folder / run_folder.CANCEL).exists()
+            else "Ending as asked: measuring and saving the model"
         )
         return f"<p class='stage'>{ending}</p><p class='facts'>{facts} · {duration(run.seconds)} so far</p>"
     if run.stage == "predict":
@@ -129,7 +132,7 @@ def _broke_off_later(project: Project, run: Run) -> str:
 
 def has_report(run: Run) -> bool:
     """Whether it is a training that has measured itself on faces held out."""
-    return run.kind == "train" and bool(run.metrics) and (run.folder / "heldout.json").is_file()
+    return run.kind == "train" and bool(run.metrics) and (run.folder / run_folder.HELDOUT).is_file()
 
 
 def _report_link(project: Project, run: Run) -> str:
@@ -145,7 +148,7 @@ def _curve_outcome(project: Project, run: Run) -> str:
         why = "Cancelled." if run.state == "cancelled" else f"Broke off: {(run.error or '').rstrip('.')}."
         kept = f"{run.measured} of {len(run.parts)} parts are measured and count; measuring again does the others."
         said = note(f"{why} {kept}", "plain" if run.state == "cancelled" else "warning")
-    if not (run.folder.parent / str(run.of) / "heldout.json").is_file():
+    if not (run.folder.parent / str(run.of) / run_folder.HELDOUT).is_file():
         return said + note(f"Training {run.of} has been deleted, and its report with it.")
     url = _report_url(project, str(run.of))
     return f"{said}<p><a class='button' href='{url}' target='_blank'>Open the report</a></p>"

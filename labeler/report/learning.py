@@ -11,6 +11,7 @@ import numpy as np
 from labeler.html.charts import line_chart
 from labeler.html.markup import plural, text
 from labeler.runs.heldout import HeldOut, read_heldout, read_learned
+from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array
@@ -110,7 +111,7 @@ def _measured(parts: Sequence[Path], found: HeldOut) -> list[tuple[int, HeldOut]
     for part in parts:
         learned = read_learned(part)
         try:
-            told = read_heldout(part, target=part.parent / "target.json")
+            told = read_heldout(part, target=part.parent / run_folder.TARGET)
         except DataError:
             continue  # a spoiled part is one that is missing; the rest of the report stands
         if learned is not None and told is not None and {sample.face_id for sample in told.samples} == held:

@@ -11,8 +11,7 @@ from labeler.runs.control import list_runs
 from labeler.runs.learning_curve import how_to_measure, parts_of
 from labeler.runs.run import Run
 from mdmd.files import replace_file
-
-FILE = "report.html"
+from mdmd.run_folder import REPORT
 
 
 def report_of(project: Project, run_id: str, *, against: str | None = None, linked: bool = False) -> str:
@@ -37,7 +36,7 @@ def write_report(project: Project, run_id: str, *, against: str | None = None, o
     """Write the report as a file that can be sent away, by default report.html in the run's folder. Raises as above,
     and OSError."""
     html = report_of(project, run_id, against=against)
-    path = out or project.runs / run_id / FILE
+    path = out or project.runs / run_id / REPORT
     replace_file(path, lambda partial: partial.write_text(html, encoding="utf-8"))
     return path
 

@@ -6,6 +6,7 @@ from labeler.project.project import Project
 from labeler.runs.control import must_read, run_folders
 from labeler.runs.predictions import read_predictions
 from labeler.runs.run import COMPLETE
+from mdmd import run_folder
 from mdmd.errors import DataError
 
 
@@ -17,12 +18,12 @@ def collect_predictions(project: Project) -> list[str]:
     known = project.store.collected_runs()
     brought = []
     for folder in run_folders(project.folder):
-        left = (folder / "predictions.json").is_file() and (folder / "exit.json").is_file()
+        left = (folder / run_folder.PREDICTIONS).is_file() and (folder / run_folder.EXIT).is_file()
         if not left or int(folder.name) in known or must_read(folder).state not in COMPLETE:
             continue
         try:
             faces = {face.id for face in project.store.faces()}
-            predictions, radius = read_predictions(folder / "predictions.json", faces)
+            predictions, radius = read_predictions(folder / run_folder.PREDICTIONS, faces)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             project.store.add_predictions(int(folder.name), {})
             raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
 from labeler.runs.run import Run, process_started, read_run
+from mdmd import run_folder
 
 
 def list_runs(project: Project) -> list[Run]:
@@ -37,7 +38,7 @@ def stop_and_keep(project: Project, run_id: str) -> Run:
     reason = why_not_stop(run)
     if reason is not None:
         raise ConflictError(f"run {run.name} cannot be stopped and kept: {reason}")
-    (run.folder / "stop").touch()
+    (run.folder / run_folder.STOP).touch()
     return must_read(run.folder)
 
 
@@ -68,8 +69,8 @@ def cancel_run(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
     run = find_run(project, run_id)
     if not run.active:
         raise ConflictError(f"run {run_id} is not running: it is {run.state}")
-    (run.folder / "cancel").touch()
-    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    (run.folder / run_folder.CANCEL).touch()
+    record = json.loads((run.folder / run_folder.RECORD).read_text(encoding="utf-8"))
     if record["pid"] is not None and process_started(record["pid"]) == record["process_started"]:
         os.kill(record["pid"], signal.SIGTERM)
     until = time.monotonic() + patience
@@ -100,8 +101,8 @@ def must_read(folder: Path) -> Run:
 
 
 def read_cached(folder: Path) -> Run | None:
-    ended = _stamp(folder / "exit.json")
-    return _read_finished(folder, (ended, _stamp(folder / "title.txt"))) if ended else read_run(folder)
+    ended = _stamp(folder / run_folder.EXIT)
+    return _read_finished(folder, (ended, _stamp(folder / run_folder.TITLE))) if ended else read_run(folder)
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mdmd import run_folder
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Sample
@@ -82,7 +83,7 @@ class Learned(NamedTuple):
 def read_learned(folder: Path) -> Learned | None:
     """What the training in `folder` has learned from; None where it does not say."""
     try:
-        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / run_folder.MODEL).read_text(encoding="utf-8"))
         history = record["history"]
         return Learned(int(history["faces"][record["target"]]), float(history["seconds"]))
     except (OSError, ValueError, KeyError, TypeError):
@@ -95,14 +96,14 @@ def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:
     `target` is the file with the labels (by default target.json in the folder). Raises DataError when the two do not
     belong together.
     """
-    path = folder / "heldout.json"
+    path = folder / run_folder.HELDOUT
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
-    dataset = read_coco(target or folder / "target.json")
+    dataset = read_coco(target or folder / run_folder.TARGET)
     labeled = {sample.face_id: sample for sample in dataset.samples if sample.annotation is not None}
     n = len(dataset.definition.landmarks)
     try:

@@ -17,7 +17,8 @@ from labeler.project.project import Project
 from labeler.runs import start as jobs
 from labeler.runs.control import find_run, list_runs
 from labeler.runs.heldout import read_learned
-from labeler.runs.run import PART_DONE, Run
+from labeler.runs.run import Run
+from mdmd import run_folder
 from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
 
@@ -44,17 +45,17 @@ def start_curve(project: Project, run_id: str) -> Run:
         raise ConflictError(f"no learning curve of run {training.name}: {reason}")
     missing = [share for share in SHARES if share not in parts_of(runs, training.id)]
     adapt = _adapt_command(training)
-    target = read_coco(training.folder / "target.json", name=project.name)
+    target = read_coco(training.folder / run_folder.TARGET, name=project.name)
     bases = project.folder.parent.resolve() / ".bases"
 
     def commands(folder: Path) -> jobs.Commands:
         made: list[list[str]] = []
         for share in missing:
             out = folder / str(share)
-            changed = {"--target": folder / "target.json", "--out": out, "--save-every": NEVER}
+            changed = {"--target": folder / run_folder.TARGET, "--out": out, "--save-every": NEVER}
             changed |= {"--bases": bases} if "--bases" in adapt else {}
             made.append([sys.executable, *_changed(adapt[1:], {**changed, "--learn-share": share / 100})])
-            made.append([sys.executable, "-c", FORGET, str(out / "model.safetensors")])
+            made.append([sys.executable, "-c", FORGET, str(out / run_folder.WEIGHTS)])
         return made
 
     return jobs.start(
@@ -114,7 +115,7 @@ def parts_of(runs: Sequence[Run], training_id: str) -> dict[int, Path]:
     for run in runs:
         if run.of == training_id:
             done = (run.folder / name for name in run.parts)
-            found = {int(part.name): part for part in done if (part / PART_DONE).is_file()} | found
+            found = {int(part.name): part for part in done if (part / run_folder.METRICS).is_file()} | found
     return found
 
 
@@ -153,7 +154,7 @@ def _part_seconds(training: Run) -> float:
 
 
 def _adapt_command(training: Run) -> list[str]:
-    commands = json.loads((training.folder / "run.json").read_text(encoding="utf-8"))["commands"]
+    commands = json.loads((training.folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
     adapt = next((command for command in commands if command[1:4] == ["-m", "mdmd", "adapt"]), None)
     if adapt is None:
         raise DataError(f"run {training.name} does not say with which command it was trained")

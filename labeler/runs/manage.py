@@ -13,6 +13,7 @@ from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import find_run, list_runs
 from labeler.runs.run import Run
+from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.files import replace_file
 
@@ -25,7 +26,7 @@ def rename(project: Project, run_id: str, title: str) -> Run:
     line = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     if len(line) > LONGEST_TITLE:
         raise DataError(f"a run's title has at most {LONGEST_TITLE} characters, found {len(line)}")
-    replace_file(run.folder / "title.txt", lambda partial: partial.write_text(line, encoding="utf-8"))
+    replace_file(run.folder / run_folder.TITLE, lambda partial: partial.write_text(line, encoding="utf-8"))
     return find_run(project, run_id)
 
 
@@ -86,7 +87,7 @@ def delete(project: Project, run_id: str) -> int:
 
 
 def _words(folder: Path) -> set[str]:
-    commands = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commands"]
+    commands = json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
     return {word for command in commands for word in command}
 
 

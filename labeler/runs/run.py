@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labeler.runs.failures import why_failed, why_interrupted
+from mdmd import run_folder
 
 #: Seconds between a run's folder and its process in which the run counts as started.
 STARTING = 10.0
@@ -21,14 +22,10 @@ COMPLETE = ("done", "stopped")
 BROKEN = ("failed", "cancelled", "interrupted")
 #: What begins the line in output.txt from which on the output is of the newest try.
 RESUMED = "=== resumed"
-#: The file that says that a part of a learning curve has been measured.
-PART_DONE = "metrics.json"
 #: What run.json always says; a file that does not is none of ours.
 RECORD = frozenset(
     ("id", "kind", "created_at", "images", "faces", "source", "preset", "minutes", "pid", "process_started")
 )
-#: The file that a broken-off training goes on from.
-KEPT_STATE = "resume.safetensors"
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Run:
     @property
     def has_model(self) -> bool:
         """Whether it left a model to predict with."""
-        return (self.folder / "model.safetensors").is_file()
+        return (self.folder / run_folder.WEIGHTS).is_file()
 
     @property
     def trained(self) -> bool:
@@ -110,23 +107,23 @@ class Run:
             return False
         # A source is drawn anew; its state is kept beside its base, whichever run was learning it.
         never_began = self.stage is None and self.state != "failed"
-        return (self.folder / KEPT_STATE).is_file() or self.stage in ("source", "base") or never_began
+        return (self.folder / run_folder.STATE).is_file() or self.stage in ("source", "base") or never_began
 
 
 def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     """The run in `folder`, or None for a folder without a readable run.json."""
-    record = _json(folder / "run.json")
+    record = _json(folder / run_folder.RECORD)
     if record is None or not record.keys() >= RECORD:
         return None
     now = time.time() if now is None else now
-    ended = _json(folder / "exit.json")
-    began = _json(folder / "began.json")
-    metrics = _json(folder / "metrics.json")
+    ended = _json(folder / run_folder.EXIT)
+    began = _json(folder / run_folder.BEGAN)
+    metrics = _json(folder / run_folder.METRICS)
     stopped = metrics.get("stopped") if metrics else None
     parts = [folder / name for name in record.get("parts", [])]
     begun = [part for part in parts if part.is_dir()]
     telling = begun[-1] if begun else folder  # where the command that runs, or ran last, says what it does
-    events = _events(telling / "log.jsonl")
+    events = _events(telling / run_folder.LOG)
     series = [event for event in events if event.get("event") == "step"]
     state = _state(folder, record, ended, now)
     if state == "done" and stopped:
@@ -166,7 +163,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         of=record.get("of"),
         parts=tuple(part.name for part in parts),
         begun=len(begun),
-        measured=sum((part / PART_DONE).is_file() for part in parts),
+        measured=sum((part / run_folder.METRICS).is_file() for part in parts),
     )
 
 
@@ -174,21 +171,21 @@ def _state(folder: Path, record: dict[str, Any], ended: dict[str, Any] | None, n
     if ended is not None:
         if ended["code"] == 0:
             return "done"
-        return "cancelled" if (folder / "cancel").exists() else "failed"
+        return "cancelled" if (folder / run_folder.CANCEL).exists() else "failed"
     if record["pid"] is None:
         alive = now - _tried_at(record) < STARTING
     else:
         known = record["process_started"]
         alive = known is not None and process_started(record["pid"]) == known
     if alive:
-        if any((folder / asked).exists() for asked in ("cancel", "stop")):
+        if any((folder / asked).exists() for asked in (run_folder.CANCEL, run_folder.STOP)):
             return "stopping"
-        return "waiting" if record.get("queued") and not (folder / "began.json").exists() else "running"
+        return "waiting" if record.get("queued") and not (folder / run_folder.BEGAN).exists() else "running"
     # The process may have written exit.json and ended between the two looks.
-    ended = _json(folder / "exit.json")
+    ended = _json(folder / run_folder.EXIT)
     if ended:
         return _state(folder, record, ended, now)
-    return "cancelled" if (folder / "cancel").exists() else "interrupted"
+    return "cancelled" if (folder / run_folder.CANCEL).exists() else "interrupted"
 
 
 def _tried_at(record: dict[str, Any]) -> float:
@@ -199,7 +196,7 @@ def _tried_at(record: dict[str, Any]) -> float:
 def read_title(folder: Path) -> str | None:
     """The user's own name for the run in `folder`."""
     try:
-        return (folder / "title.txt").read_text(encoding="utf-8").strip() or None
+        return (folder / run_folder.TITLE).read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError):
         return None
 
@@ -207,7 +204,7 @@ def read_title(folder: Path) -> str | None:
 def output_of(folder: Path, lines: int = 200) -> str:
     """The last `lines` lines of what the run's processes have printed; progress that overwrote itself is left out."""
     try:
-        with (folder / "output.txt").open("rb") as output:
+        with (folder / run_folder.OUTPUT).open("rb") as output:
             output.seek(max(0, output.seek(0, os.SEEK_END) - 200 * lines))
             tail = output.read().decode("utf-8", errors="replace")
     except OSError:
@@ -262,12 +259,12 @@ def _error(folder: Path, telling: Path, state: str, ended: dict[str, Any] | None
         return None
     before, mark, newest = output_of(folder).rpartition(RESUMED)
     output = newest.partition("\n")[2] if mark else before + newest
-    return why_failed(ended["code"], _json(telling / "error.json"), output, shutil.disk_usage(folder).free)
+    return why_failed(ended["code"], _json(telling / run_folder.ERROR), output, shutil.disk_usage(folder).free)
 
 
 def _last_sign(folder: Path, telling: Path, record: dict[str, Any]) -> float:
     """When the run last wrote something."""
-    written = [path.stat().st_mtime for path in (telling / "log.jsonl", folder / "output.txt") if path.exists()]
+    written = [path.stat().st_mtime for path in (telling / run_folder.LOG, folder / run_folder.OUTPUT) if path.exists()]
     return max([_tried_at(record), *written])
 
 

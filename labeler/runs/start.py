@@ -20,6 +20,7 @@ from labeler.project.project import Project
 from labeler.runs.control import active_runs, find_run, list_runs, must_read, run_folders
 from labeler.runs.run import BROKEN, RESUMED, Run, process_started
 from labeler.runs.sources import DRAWN, Source
+from mdmd import run_folder
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.files import write_json
@@ -66,7 +67,7 @@ def start_training(
     root = project.folder.parent.resolve()
 
     def commands(folder: Path) -> Commands:
-        adapt = [*_MDMD, "adapt", "--target", folder / "target.json", "--preset", preset, "--seed", seed, "--quiet"]
+        adapt = [*_MDMD, "adapt", "--target", folder / run_folder.TARGET, "--preset", preset, "--seed", seed, "--quiet"]
         adapt += project.settings.options
         if source is not None:
             adapt += ["--source", source.given, "--bases", root / ".bases", "--base-minutes", base_minutes]
@@ -82,12 +83,12 @@ def start_training(
                 root,
                 source.name,
                 source.faces,
-                folder / "log.jsonl",
+                folder / run_folder.LOG,
             ]
             tasks.insert(0, drawn)
-        files = [("faces.json", "predictions.json")] if prelabel else []
+        files = [(run_folder.FACES, run_folder.PREDICTIONS)] if prelabel else []
         if prelabeling:  # What the model says of the labels themselves: see labeler/analysis/model_disagreement.py.
-            files.append(("target.json", "labeled.json"))
+            files.append((run_folder.TARGET, run_folder.LABELED))
         if files:
             tasks.append(_predict(project, folder, folder, files))
         return [[str(word) for word in task] for task in tasks]
@@ -124,7 +125,7 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     if not waiting.samples:
         raise DataError(f"project {project.name!r} has no face left to pre-label: all are completely labeled")
 
-    files = [("faces.json", "predictions.json")]
+    files = [(run_folder.FACES, run_folder.PREDICTIONS)]
 
     def commands(folder: Path) -> Commands:
         return [[str(word) for word in _predict(project, chosen[0].folder.resolve(), folder, files)]]
@@ -190,12 +191,12 @@ def resume(project: Project, run_id: str) -> Run:
         if not run.can_resume:
             kept = "there is no state to go on from" if run.state in BROKEN and run.kind == "train" else run.state
             raise ConflictError(f"run {run.name} cannot be resumed: {kept}")
-        record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((run.folder / run_folder.RECORD).read_text(encoding="utf-8"))
         again = {**record, "pid": None, "process_started": None, "queued": queued, "resumed_at": time.time()}
         again["seconds_before"] = run.seconds
-        with (run.folder / "output.txt").open("a", encoding="utf-8") as output:
+        with (run.folder / run_folder.OUTPUT).open("a", encoding="utf-8") as output:
             output.write(f"{RESUMED} {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        for left in ("began.json", "cancel", "stop", "error.json", "exit.json"):  # of the earlier try
+        for left in run_folder.LEFT_BY_A_TRY:  # of the earlier try
             (run.folder / left).unlink(missing_ok=True)
         _launch(run.folder, again)
     return must_read(run.folder)
@@ -203,8 +204,8 @@ def resume(project: Project, run_id: str) -> Run:
 
 def _launch(folder: Path, record: dict[str, Any]) -> None:
     """Write `record` as run.json and start the process that does what it says."""
-    write_json(folder / "run.json", record, indent=1)
-    with (folder / "output.txt").open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
+    write_json(folder / run_folder.RECORD, record, indent=1)
+    with (folder / run_folder.OUTPUT).open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
         if not record["queued"]:
             _take(turn)
         passed = () if fcntl is None else (turn.fileno(),)
@@ -219,7 +220,7 @@ def _launch(folder: Path, record: dict[str, Any]) -> None:
     # Somebody has to ask for its exit code when it ends, or it stays a zombie for as long as this process is there.
     threading.Thread(target=child.wait, name=f"wait for {child.pid}", daemon=True).start()
     started = {"pid": child.pid, "process_started": process_started(child.pid)}
-    write_json(folder / "run.json", {**record, **started}, indent=1)
+    write_json(folder / run_folder.RECORD, {**record, **started}, indent=1)
 
 
 def _take(turn: IO[bytes]) -> None:

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from mdmd import run_folder
+
 try:
     import fcntl
 except ImportError:  # Windows has no advisory locks of this kind; no run is queued there.
@@ -55,8 +57,8 @@ class Supervisor:
         """The first exit code that is not 0, or 0; STOPPED after a stop."""
         if not self._wait_for_turn():
             return STOPPED
-        write_json(self.folder / "began.json", {"began_at": time.time()})
-        with (self.folder / "output.txt").open("ab") as output:
+        write_json(self.folder / run_folder.BEGAN, {"began_at": time.time()})
+        with (self.folder / run_folder.OUTPUT).open("ab") as output:
             for command in self.commands:
                 if self.stopped_at is not None:
                     return STOPPED
@@ -135,14 +137,14 @@ def write_json(file: Path, record: dict[str, Any]) -> None:
 def main(folder: Path, turn: int | None, *, grace: float = GRACE) -> int:
     """Run what run.json in `folder` says, after the run that holds the lock on the file `turn`, and write exit.json;
     returns the exit code."""
-    commands = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commands"]
+    commands = json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
     with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
         give_way()
         code = supervisor.run()
-        write_json(folder / "exit.json", {"code": code, "ended_at": time.time()})
+        write_json(folder / run_folder.EXIT, {"code": code, "ended_at": time.time()})
     if supervisor.stopped_at is not None and hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         # Workers that a killed command left behind; this process has nothing left to do either.
         os.killpg(os.getpid(), signal.SIGKILL)

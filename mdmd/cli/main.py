@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from mdmd import run_folder
 from mdmd.config import PRESETS, SAVE_EVERY, STARTER
 from mdmd.datasets.readers import kinds
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import RECALL, FlagRule
 from mdmd.experiments.tables import TABLES
-from mdmd.files import write_json, writes_files
+from mdmd.files import writes_files
 
 DATA_HELP = (
     "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
@@ -72,7 +73,7 @@ def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) 
         out = out[0].parent if options.faces else None
     if out is not None and out.is_dir() and writes_files():
         with contextlib.suppress(OSError):  # the disk may be what is full
-            write_json(out / "error.json", {"error": message, "kind": kind})
+            run_folder.Failure(message, kind).write(out)
     return code
 
 

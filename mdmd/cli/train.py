@@ -30,6 +30,7 @@ from mdmd.files import write_json, writes_files
 from mdmd.inference.boxes import find_boxes
 from mdmd.inference.predict import predict
 from mdmd.models import checkpoint
+from mdmd.run_folder import ERROR, HELDOUT, LOG, METRICS, MODEL, STATE, STOP
 from mdmd.training import base_cache as bases
 from mdmd.training.distributed import Processes, launched
 from mdmd.training.plan import Plan
@@ -40,12 +41,6 @@ from mdmd.training.schedule import Budget
 from mdmd.training.stop_file import StopFile
 from mdmd.training.train import adapt, enough_faces, fewer_faces, train
 
-#: The file in a run's folder that a broken-off run goes on from.
-STATE = "resume.safetensors"
-#: The file in a run's folder with what its model says of the held-out faces.
-HELDOUT = "heldout.json"
-#: The file in a run's folder that ends its schedule early; the model of that moment is kept.
-STOP = "stop"
 #: So many of the pictures that `mdmd predict` leaves out are named.
 NAMED = 3
 
@@ -107,7 +102,7 @@ def _leave(made: checkpoint.Checkpoint, chosen: Preset, options: argparse.Namesp
     made.history.update(preset=options.preset, train=to_json(chosen.train), seed=options.seed)
     made.save(options.out)
     write_json(
-        options.out / "metrics.json",
+        options.out / METRICS,
         {
             **made.history["heldout"],
             "rarely_labeled": made.history["rarely_labeled"],
@@ -125,9 +120,7 @@ def _open_run(options: argparse.Namespace, unusable: Sequence[str]) -> Iterator[
         if processes.main:
             _clear(options.out, fresh=options.fresh)
         processes.wait()
-        with RunLog(
-            options.out / "log.jsonl" if processes.main else None, quiet=options.quiet or not processes.main
-        ) as log:
+        with RunLog(options.out / LOG if processes.main else None, quiet=options.quiet or not processes.main) as log:
             for sentence in unusable:
                 log.warn(sentence.removeprefix("warning: "), said=True)
             yield log, processes
@@ -137,10 +130,10 @@ def _clear(out: Path, *, fresh: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if fresh:
         (out / STATE).unlink(missing_ok=True)
-    if fresh or ((out / "model.json").is_file() and not (out / STATE).is_file()):  # an earlier run's log
-        (out / "log.jsonl").unlink(missing_ok=True)
+    if fresh or ((out / MODEL).is_file() and not (out / STATE).is_file()):  # an earlier run's log
+        (out / LOG).unlink(missing_ok=True)
         (out / HELDOUT).unlink(missing_ok=True)
-    for left in ("error.json", STOP):  # of an earlier try
+    for left in (ERROR, STOP):  # of an earlier try
         (out / left).unlink(missing_ok=True)
 
 
@@ -215,7 +208,7 @@ def run_pretrain(options: argparse.Namespace) -> None:
     photos = _read_set(options.photos) if options.photos is not None else None
     drawing = Drawing(faces=options.faces, workers=options.workers)
     options.out.mkdir(parents=True, exist_ok=True)
-    with RunLog(options.out / "log.jsonl", quiet=options.quiet) as log:
+    with RunLog(options.out / LOG, quiet=options.quiet) as log:
         plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
         made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
     print(f"starter of {made.history['rounds']} rounds: {options.out}")
@@ -305,7 +298,7 @@ def _predict_into(
     samples = [s for s in samples if s.path not in unusable]
     if options.find_boxes:
         samples = _with_found_boxes(made, samples, head, unusable)
-    with RunLog(None if faces is None else out.parent / "log.jsonl", quiet=True) as log:
+    with RunLog(None if faces is None else out.parent / LOG, quiet=True) as log:
 
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))

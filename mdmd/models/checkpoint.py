@@ -21,9 +21,9 @@ from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.files import replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build
+from mdmd.run_folder import MODEL, WEIGHTS
 
 FORMAT = 1
-WEIGHTS = "model.safetensors"
 #: What model.json always has.
 RECORD = frozenset(("format", "target", "model", "heads", "history"))
 
@@ -68,7 +68,7 @@ class Checkpoint:
             "calibrations": {head: made.to_json() for head, made in self.calibrations.items()},
             "history": self.history,
         }
-        write_json(folder / "model.json", record)
+        write_json(folder / MODEL, record)
 
 
 def earlier(name: str) -> str:
@@ -78,20 +78,18 @@ def earlier(name: str) -> str:
 
 def load(folder: Path) -> Checkpoint:
     """The checkpoint in `folder`; DataError says what is missing or broken."""
-    if not (folder / "model.json").is_file():
+    if not (folder / MODEL).is_file():
         raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
     try:
-        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         if not isinstance(record, dict) or not record.keys() >= RECORD:
-            raise DataError(
-                f"{folder / 'model.json'} does not describe a model; wanted the keys {', '.join(sorted(RECORD))}"
-            )
+            raise DataError(f"{folder / MODEL} does not describe a model; wanted the keys {', '.join(sorted(RECORD))}")
         state = load_file(folder / WEIGHTS)
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise DataError(f"the model in {folder} is not readable: {error}") from None
     if record.get("format") != FORMAT:
         raise DataError(f"the model in {folder} has format {record.get('format')!r}; this version reads {FORMAT}")
-    config = from_json(ModelConfig, record["model"], where=folder / "model.json")
+    config = from_json(ModelConfig, record["model"], where=folder / MODEL)
     definitions = {name: Definition.from_category(c, where=f"head {name}") for name, c in record["heads"].items()}
     model = build(config, definitions)
     try:
@@ -101,7 +99,7 @@ def load(folder: Path) -> Checkpoint:
     try:
         calibrations = _calibrations(record)
     except TypeError as error:
-        raise DataError(f"{folder / 'model.json'}: {error}: written by another version?") from None
+        raise DataError(f"{folder / MODEL}: {error}: written by another version?") from None
     return Checkpoint(model, record["target"], calibrations, dict(record["history"]))
 
 

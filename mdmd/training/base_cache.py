@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mdmd import run_folder
 from mdmd.config import PRESETS, ModelConfig, network_of, to_json
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
-from mdmd.models.checkpoint import WEIGHTS, Checkpoint, load
+from mdmd.models.checkpoint import Checkpoint, load
 from mdmd.models.encoder import why_no_pretrained
 from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
@@ -41,7 +42,7 @@ def starter(
     and is not there.
     """
     asked = weights == FROM_STARTER
-    there = (folder / "model.json").is_file()
+    there = (folder / run_folder.MODEL).is_file()
     if asked and not there:
         raise DataError(f"there is no starter in {folder}; make one with `mdmd pretrain`, or name other weights")
     if asked:
@@ -68,7 +69,11 @@ def base_folder(
 
     `start` is the folder of the checkpoint that the base is learned from, if any.
     """
-    key = _weights_key(weights) if start is None else hashlib.sha256((start / WEIGHTS).read_bytes()).hexdigest()
+    key = (
+        _weights_key(weights)
+        if start is None
+        else hashlib.sha256((start / run_folder.WEIGHTS).read_bytes()).hexdigest()
+    )
     digest = hashlib.sha256(json.dumps([to_json(network_of(config)), key], sort_keys=True).encode())
     for source in sources:
         digest.update(labels_key(source))
@@ -108,7 +113,7 @@ def find_or_train(
     A broken-off training leaves its state in a file beside `folder` and the next one goes on from it, as often as
     `plan.keep` says. Of several runs that train one base at once all go on with that of the first to be done.
     """
-    if not (folder / "model.json").is_file():
+    if not (folder / run_folder.MODEL).is_file():
         _train(folder, sources, config, plan, log, start)
     return _looking(load(folder), config)
 
@@ -116,7 +121,7 @@ def find_or_train(
 def _train(
     folder: Path, sources: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog, start: Checkpoint | None
 ) -> None:
-    state = folder.with_name(folder.name + ".resume.safetensors")
+    state = folder.with_name(f"{folder.name}.{run_folder.STATE}")
     if plan.keep is not None:
         # Nobody asked for this base by name: one that was begun otherwise must not stand in the way.
         plan = replace(plan, keep=replace(plan.keep, file=state, forget=True))
@@ -129,7 +134,7 @@ def _train(
         try:
             os.replace(partial, folder)
         except OSError:
-            if not (folder / "model.json").is_file():
+            if not (folder / run_folder.MODEL).is_file():
                 raise
             shutil.rmtree(partial)  # another run was first
         state.unlink(missing_ok=True)

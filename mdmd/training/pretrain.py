@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from mdmd import run_folder
 from mdmd.config import ModelConfig, TrainConfig
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset
@@ -76,7 +77,7 @@ def pretrain(
     at once for the last round of an earlier process, which may have been killed before it could.
     """
     working = out / "working"
-    checkpoint = load(working) if (working / "model.json").is_file() else None
+    checkpoint = load(working) if (working / run_folder.MODEL).is_file() else None
     if checkpoint is not None and checkpoint.model.config != config:
         raise DataError(f"{working} holds a network of another shape; choose another --out or remove it")
     if checkpoint is not None:

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from labeler.project.project import Project
 from labeler.runs import start as jobs
 from labeler.runs.control import active_runs, cancel_run, find_run, list_runs
-from labeler.runs.run import KEPT_STATE, Run
+from labeler.runs.run import Run
+from mdmd.run_folder import STATE
 from tests.browser.conftest import Site, serve, wait_for
 from tests.builders import label_face, leave_predictions, predictions_of, python_run
 
@@ -88,7 +89,7 @@ def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Si
     project = labeled(site, "larks")
     labels = project.store.points()
     run = train(project, steps=100_000)
-    wait_for(lambda: (run.folder / KEPT_STATE).exists(), seconds=BUSY)
+    wait_for(lambda: (run.folder / STATE).exists(), seconds=BUSY)
     page.goto(f"{site.url}/?project=larks#train")
     heading(page, run, "running")
     os.kill(wait_for(lambda: trainer(run)), signal.SIGKILL)

@@ -19,8 +19,9 @@ from labeler.runs import manage as housekeeping
 from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import active_runs, cancel_run, find_run, list_runs, stop_and_keep
-from labeler.runs.run import KEPT_STATE, Run, output_of
+from labeler.runs.run import Run, output_of
 from mdmd.errors import DataError
+from mdmd.run_folder import STATE
 from tests.builders import leave_predictions, make_project, predictions_of, python_run
 from tests.labeler.runs.test_start import LOG, over, wait
 
@@ -179,7 +180,7 @@ def broken(project: Project) -> Run:
         LOG
         + f"""
 event(event="step", stage="adapt", step=7, steps=90, loss=2.0)
-(run / "{KEPT_STATE}").touch()
+(run / "{STATE}").touch()
 (run / "stop").touch()
 print("mdmd: error: lightning struck")
 if not (run / "go").exists(): sys.exit(1)

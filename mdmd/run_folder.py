@@ -1,0 +1,274 @@
+"""A run's folder: the names of its files and the records in them.
+
+`mdmd` and the tool's supervisor write them, the tool reads them; neither knows more of the other. Standard library
+only. Every path in a record is relative, so that a folder can be moved and copied, except paths that lead out of the
+tool's folders.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from mdmd.errors import DataError
+from mdmd.files import write_json
+
+T = TypeVar("T")
+
+# What the tool writes before a run starts.
+RECORD = "run.json"
+TARGET = "target.json"  # the labeled faces to learn from
+FACES = "faces.json"  # the faces to predict
+TITLE = "title.txt"
+
+# What the supervisor writes.
+BEGAN = "began.json"
+EXIT = "exit.json"
+OUTPUT = "output.txt"
+
+# Requests to a run: the file has no content.
+CANCEL = "cancel"
+STOP = "stop"  # end the schedule early and keep the model
+
+# What `mdmd` writes.
+LOG = "log.jsonl"
+ERROR = "error.json"
+METRICS = "metrics.json"  # the last file of a training: once it is there, the model is complete
+MODEL = "model.json"
+WEIGHTS = "model.safetensors"
+STATE = "resume.safetensors"  # what a broken-off training goes on from
+HELDOUT = "heldout.json"  # predictions of the held-out faces
+PREDICTIONS = "predictions.json"  # predictions of FACES
+LABELED = "labeled.json"  # predictions of TARGET
+
+#: The tool's report of a training.
+REPORT = "report.html"
+#: What is left of an earlier try when a run is resumed.
+LEFT_BY_A_TRY = (BEGAN, CANCEL, STOP, ERROR, EXIT)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do; its commands are made from this when it starts and again when it resumes.
+
+    `source` is a name in the tool's list of sources; `given` leads to it where the list does not have it: a file
+    outside of the projects root, or a path relative to the root. `weights` is "none", "starter" or such a path.
+    `minutes` or `steps` is the budget. A run that only predicts uses the model of the run `model`; a learning curve
+    measures the training `of` in `parts`, folders named by the percentage of the faces, each of which takes about
+    `part_seconds`.
+    """
+
+    source: str | None = None
+    given: str | None = None
+    preset: str | None = None
+    encoder: str | None = None
+    weights: str | None = None
+    minutes: float | None = None
+    base_minutes: float | None = None
+    steps: int | None = None
+    prelabel: bool = False
+    seed: int = 0
+    save_every: float | None = None
+    tolerance: float | None = None
+    threshold: float | None = None
+    model: str | None = None
+    of: str | None = None
+    parts: tuple[str, ...] = ()
+    part_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """run.json. `kind` is "train", "prelabel" or "curve"; `images` and `faces` count what it learns from or predicts.
+
+    `queued` says that another run was active when it was started. `process_started` tells its process `pid` from a
+    later one with the same id. `resumed_at` and `seconds_before` are of the newest try and of those before it.
+    `commands` are those that version 0.1.0 recorded, as they were found; they are never run.
+    """
+
+    id: str
+    kind: str
+    created_at: float
+    images: int
+    faces: int
+    settings: Settings = field(default_factory=Settings)
+    queued: bool = False
+    pid: int | None = None
+    process_started: str | None = None
+    resumed_at: float | None = None
+    seconds_before: float = 0.0
+    commands: Any = None
+
+    @property
+    def tried_at(self) -> float:
+        """When the newest try was asked for."""
+        return self.created_at if self.resumed_at is None else self.resumed_at
+
+    def write(self, folder: Path) -> None:
+        """Write run.json, the settings among the other keys."""
+        told = asdict(self)
+        told |= told.pop("settings")
+        if self.commands is None:
+            del told["commands"]
+        write_json(folder / RECORD, told)
+
+
+@dataclass(frozen=True)
+class Began:
+    """began.json: when the run's first command was started, in Unix seconds."""
+
+    began_at: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """exit.json: the exit code of the run (below 0: a signal), and when it ended, in Unix seconds."""
+
+    code: int
+    ended_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """error.json: why a command gave up, in a sentence, and what kind of error it is."""
+
+    error: str
+    kind: str | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write error.json."""
+        write_json(folder / ERROR, asdict(self))
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Where a training ended early: at `step` of `of`."""
+
+    step: int
+    of: int
+
+
+def read_record(folder: Path) -> RunRecord:
+    """run.json in `folder`. Raises DataError that names the file and the key that cannot be used."""
+    file = folder / RECORD
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read: {error}") from None
+    if not isinstance(told, dict):
+        raise DataError(f"{file} does not describe a run: wanted a JSON object")
+    return typed(RunRecord, {**told, "settings": typed(Settings, told, file)}, file)
+
+
+def read_began(folder: Path) -> Began | None:
+    """began.json in `folder`; None where it is missing or not complete."""
+    return _found(Began, folder / BEGAN)
+
+
+def read_ended(folder: Path) -> Ended | None:
+    """exit.json in `folder`; None where it is missing or not complete."""
+    return _found(Ended, folder / EXIT)
+
+
+def read_failure(folder: Path) -> Failure | None:
+    """error.json in `folder`; None where it is missing or not complete."""
+    return _found(Failure, folder / ERROR)
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """metrics.json in `folder`: numbers by name; None where it is missing or not complete."""
+    return read_object(folder / METRICS)
+
+
+def read_stopped(metrics: Mapping[str, Any] | None) -> Stopped | None:
+    """Where the training that measured `metrics` ended early; None if it did not."""
+    told = (metrics or {}).get("stopped")
+    try:
+        return typed(Stopped, told, Path(METRICS)) if isinstance(told, dict) else None
+    except DataError:
+        return None
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """The events in log.jsonl, in order. Only whole lines count: the last one may still be being written."""
+    try:
+        lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def read_object(file: Path) -> dict[str, Any] | None:
+    """A JSON object; None where the file is missing, not complete or holds something else."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def typed(record: type[T], told: Mapping[str, Any], file: Path) -> T:
+    """The dataclass `record` from the keys of `told` that it has; others are passed over.
+
+    Raises DataError that names `file` for a key that is missing or has a value of another type.
+    """
+    hints = get_type_hints(record)
+    values: dict[str, Any] = {}
+    for key in fields(record):  # pyright: ignore[reportArgumentType] - T is a dataclass
+        if key.name not in told:
+            if key.default is MISSING and key.default_factory is MISSING:
+                raise DataError(f"{file} does not say {key.name!r}")
+            continue
+        value, hint = told[key.name], hints[key.name]
+        if not _is(hint, value):
+            raise DataError(f"{file}: found {key.name} {str(value)[:60]!r}, wanted {_words(hint)}")
+        values[key.name] = tuple(value) if isinstance(value, list) and get_origin(hint) is tuple else value
+    return record(**values)
+
+
+def _found(record: type[T], file: Path) -> T | None:
+    told = read_object(file)
+    try:
+        return None if told is None else typed(record, told, file)
+    except DataError:
+        return None
+
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+
+def _is(hint: Any, value: Any) -> bool:
+    if hint is Any:
+        return True
+    if isinstance(hint, UnionType):
+        return any(_is(one, value) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list | tuple) and all(_is(get_args(hint)[0], one) for one in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def _words(hint: Any) -> str:
+    if isinstance(hint, UnionType):
+        return " or ".join(map(_words, get_args(hint)))
+    return f"a list of {_words(get_args(hint)[0])}" if get_origin(hint) is tuple else _WORDS[hint]

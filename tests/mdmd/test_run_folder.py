@@ -1,0 +1,99 @@
+"""Records of a run's folder: what is written is read again, and what does not fit is refused by name."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mdmd import run_folder
+from mdmd.errors import DataError
+from mdmd.run_folder import Began, Ended, Failure, RunRecord, Settings, Stopped
+
+RECORD = RunRecord(
+    "004",
+    "train",
+    12.5,
+    3,
+    4,
+    Settings(source="300w", preset="tiny", steps=9, prelabel=True, parts=("25", "50")),
+    pid=7,
+    process_started="boot:1",
+)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path):
+    RECORD.write(tmp_path)
+    assert run_folder.read_record(tmp_path) == RECORD
+    told = json.loads((tmp_path / "run.json").read_text())
+    assert (told["preset"], told["steps"], told["id"]) == ("tiny", 9, "004")
+    assert "commands" not in told
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("pid", "7", "found pid '7', wanted a whole number or null"),
+        ("pid", True, "found pid 'True', wanted a whole number or null"),
+        ("steps", 1.5, "found steps '1.5', wanted a whole number or null"),
+        ("created_at", float("nan"), "found created_at 'nan', wanted a number"),
+        ("preset", ["tiny"], r"found preset .*, wanted text or null"),
+        ("prelabel", "yes", "found prelabel 'yes', wanted true or false"),
+        ("parts", [25], r"found parts '\[25\]', wanted a list of text"),
+        ("images", None, "found images 'None', wanted a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_its_key(tmp_path: Path, key: str, value: Any, said: str):
+    RECORD.write(tmp_path)
+    told = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**told, key: value}))
+    with pytest.raises(DataError, match=rf"run\.json: {said}"):
+        run_folder.read_record(tmp_path)
+
+
+def test_what_is_no_record_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match=r"run\.json cannot be read"):
+        run_folder.read_record(tmp_path)
+    for content, said in (("{", "cannot be read"), ("[1]", "wanted a JSON object"), ('{"id": "1"}', "not say 'kind'")):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(DataError, match=said):
+            run_folder.read_record(tmp_path)
+
+
+def test_small_records(tmp_path: Path):
+    read = (run_folder.read_began, run_folder.read_ended, run_folder.read_failure, run_folder.read_metrics)
+    assert [one(tmp_path) for one in read] == [None] * 4
+    (tmp_path / "began.json").write_text('{"began_at": 5}')
+    (tmp_path / "exit.json").write_text('{"code": -9, "ended_at": 6.5}')
+    Failure("the disk is full", "disk").write(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"nme": 4.0, "stopped": {"step": 3, "of": 9}}')
+    assert [one(tmp_path) for one in read[:3]] == [Began(5), Ended(-9, 6.5), Failure("the disk is full", "disk")]
+    assert run_folder.read_stopped(run_folder.read_metrics(tmp_path)) == Stopped(3, 9)
+    (tmp_path / "exit.json").write_text('{"code": "0"}')
+    assert run_folder.read_ended(tmp_path) is None
+
+
+def test_only_whole_lines_of_the_log_are_events(tmp_path: Path):
+    assert run_folder.read_events(tmp_path) == []
+    (tmp_path / "log.jsonl").write_text('{"event": "warning"}\n[1]\n{"event": "st')
+    assert run_folder.read_events(tmp_path) == [{"event": "warning"}]
+
+
+def test_no_other_module_spells_a_file_of_a_run():
+    """Quoted in code: docstrings and messages may name a file. Hub repositories have a model.safetensors too."""
+    root = Path(run_folder.__file__).parents[1]
+    names = {value for key, value in vars(run_folder).items() if key.isupper() and isinstance(value, str)}
+    names -= {run_folder.CANCEL, run_folder.STOP}  # words that mean other things too
+    hub = {("mdmd/models/encoder.py", "model.safetensors"), ("labeler/pages/preflight.py", "model.safetensors")}
+    spelled = {
+        (path.relative_to(root).as_posix(), node.value)
+        for package in ("mdmd", "labeler")
+        for path in (root / package).rglob("*.py")
+        if path.name != "run_folder.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert spelled == hub
