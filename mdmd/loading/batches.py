@@ -1,4 +1,4 @@
-"""Images from disk to batches of one definition."""
+"""Batches of augmented face crops, each of one dataset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mdmd.loading.crops import MARGIN, _key, face_pixels
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Faces of one set: `images` (B, 3, S, S) from 0 to 1, `points` (B, N, 2) in crop units, `labeled` (B, N)."""
+    """Faces of one dataset: `images` (B, 3, S, S) from 0 to 1, `points` (B, N, 2) in crop units, `labeled` (B, N)."""
 
     name: str
     images: Float[Tensor, "B 3 S S"]
@@ -34,10 +34,10 @@ class Batch:
 
 
 class FaceCache:
-    """Every labeled face of a set, cut with a margin once and then read from `store`.
+    """The labeled faces of a dataset, cropped with a margin once and then read from `store`.
 
-    Memory stays flat in the number of faces: a face that the store does not hold is cut from its picture again.
-    Make all caches of a run before the first is filled, so that none drops what another is about to use.
+    Memory does not grow with the number of faces: a face that is not in the store is cropped from its image again.
+    Create all caches of a run before filling the first, so that none evicts crops that another needs.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FaceCache:
         store.use(self._keys)
 
     def fill(self) -> None:
-        """Cut every face now, on all cores, so that no step waits for one and a bad picture stops nothing later."""
+        """Crop all faces now, on all cores, so that unreadable images fail before training and no step waits."""
 
         def cut_one(k: int) -> None:
             self._pixels(k)
@@ -90,14 +90,14 @@ class FaceCache:
         return len(self.labeled)
 
     def mean_shape(self) -> Float[Tensor, "N 2"]:
-        """Mean labeled position of each landmark in units of the network's crop; the middle where there is none."""
+        """The mean labeled position of each landmark in units of the network's crop; the middle without labels."""
         weight = self.labeled[..., None].float()
         count = weight.sum(0)
         mean = (self.points * weight).sum(0) / count.clamp_min(1)
         return torch.where(count > 0, (mean - 0.5) * MARGIN + 0.5, 0.5)
 
     def batch(self, index: Sequence[int], augment: str, generator: torch.Generator) -> Batch:
-        """The faces of `index`, each warped and recolored at random (`augment`: a policy of `augment.py`)."""
+        """The faces of `index`, with the augmentation policy `augment` (see `augment.py`)."""
         chosen = torch.as_tensor(index)
         pictures = torch.from_numpy(np.stack([self._pixels(k) for k in index]))
         points, labeled = self.points[chosen], self.labeled[chosen]
@@ -111,7 +111,7 @@ class FaceCache:
 
 
 def epochs(count: int, batch_size: int, generator: torch.Generator) -> Iterator[list[int]]:
-    """Endless batches of indices: every face once before any comes again; a set smaller than a batch repeats."""
+    """Endless batches of indices. Each epoch visits every face once; a dataset smaller than a batch repeats."""
     pending: list[int] = []
     while True:
         while len(pending) < batch_size:
@@ -121,9 +121,12 @@ def epochs(count: int, batch_size: int, generator: torch.Generator) -> Iterator[
 
 
 def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Labeled training faces as (learned from, held out): up to `config.heldout_count` of them held out, never
-    splitting a group; where every group is larger than that, the smallest, if it is at most half of all faces. A group
-    with a face whose labels nobody has looked at stays with those learned from."""
+    """Split the labeled training faces into (trained on, held out).
+
+    At most `config.heldout_count` faces are held out, and a group is never split. If every group is larger than that,
+    the smallest group is held out, provided it has at most half of all faces. A group with unreviewed labels is never
+    held out.
+    """
     samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
     sizes = Counter(s.group for s in samples)
     wanted = heldout_count(len(samples), share) if len(sizes) > 1 else 0

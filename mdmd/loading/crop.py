@@ -1,4 +1,4 @@
-"""Square face crops: points and covariances there and back, and mirrored faces. numpy only.
+"""Square face crops: points and covariances to crop coordinates and back, and mirroring. numpy only.
 
 All coordinates are edge coordinates: (0, 0) is the top-left corner of the top-left pixel, so a picture
 of width w mirrors x to w - x. A covariance moves with the linear part of the map that moves its point.
@@ -18,7 +18,7 @@ from mdmd.data.records import Box, Points
 class Crop:
     """A square of `side` image pixels with its top-left corner at (x, y), shown at `size` pixels.
 
-    The square may reach over the picture's border.
+    The square may extend beyond the image.
     """
 
     x: float
@@ -51,10 +51,10 @@ def face_crop(box: Box, *, scale: float, size: int) -> Crop:
 
 
 def mirror_points(points: Points, mirror: Sequence[int], *, width: float) -> Points:
-    """Points (N, 2) of a picture of `width` pixels as they stand in the mirrored picture.
+    """The landmarks (N, 2) of the mirrored image, for an image of `width` pixels.
 
-    Landmark k of the result is where the old landmark `mirror[k]` went: the left eye of a mirrored
-    face is the old right eye.
+    Landmark k of the result is the mirrored landmark `mirror[k]`: the left eye of a mirrored face is the former right
+    eye.
     """
     flipped = np.asarray(points, dtype=np.float64)[..., list(mirror), :].copy()
     flipped[..., 0] = width - flipped[..., 0]
@@ -62,7 +62,7 @@ def mirror_points(points: Points, mirror: Sequence[int], *, width: float) -> Poi
 
 
 def mirror_covariance(covariance: Points, mirror: Sequence[int]) -> Points:
-    """Covariances (N, 2, 2) as they stand in the mirrored picture: the mixed terms change sign."""
+    """The covariances (N, 2, 2) of the mirrored image: the off-diagonal terms change sign."""
     flipped = np.asarray(covariance, dtype=np.float64)[..., list(mirror), :, :].copy()
     flipped[..., 0, 1] *= -1
     flipped[..., 1, 0] *= -1

@@ -1,7 +1,7 @@
-"""Cut faces kept on disk between runs: one file a face, bounded in bytes, the longest unused dropped first.
+"""A cache of face crops on disk, shared by runs: one file per face, limited in bytes, least recently used out first.
 
-A file appears whole under a name that says what is in it and is never written again, so runs may share a folder,
-and a run that is killed leaves at most a file that nobody reads.
+A file is written atomically under a key of its content and never changed, so several runs can share the folder. A run
+that is killed leaves at most a partial file, which is ignored and removed later.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 LIMIT = 4_000_000_000
 PARTIAL = ".partial"
-#: A file still being written is younger than this, in seconds; an older one was left by a run that was killed.
+#: A partial file older than this, in seconds, was left by a run that was killed.
 ABANDONED = 3600.0
 
 
 class CropStore:
-    """Pixels by key (a file name), at most `limit` bytes of them in `folder`.
+    """Pixels by key (a file name), at most `limit` bytes in `folder`.
 
-    Room is made by dropping what earlier runs left, never what this one uses: a set that is larger than the store keeps
-    its first faces there. Where nothing more can be written, `warn` hears why, once, and everything goes on.
+    Only crops of earlier runs are evicted, never those that this run uses: of a dataset larger than the cache, the
+    first faces stay. When nothing more can be written, `warn` is told the reason once, and the run goes on uncached.
     """
 
     def __init__(self, folder: Path, *, limit: int = LIMIT, warn: Callable[[str], None]) -> None:
@@ -42,7 +42,7 @@ class CropStore:
         self._make_room(0)
 
     def read(self, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-        """The pixels of `key` as they lie on the disk (mapped, not loaded), or None."""
+        """The memory-mapped pixels of `key`, or None."""
         file = self.folder / key
         try:
             whole = file.stat().st_size == math.prod(shape)
@@ -51,14 +51,14 @@ class CropStore:
             return None
 
     def use(self, keys: Iterable[str]) -> None:
-        """Mark these as used now, so that others are dropped first."""
+        """Mark `keys` as used, so that this run does not evict them."""
         for key in keys:
             self._droppable.pop(key, None)
             with contextlib.suppress(OSError):
                 os.utime(self.folder / key)
 
     def write(self, key: str, pixels: NDArray[np.uint8]) -> None:
-        """Keep `pixels` under `key` where there is room."""
+        """Store `pixels` under `key` if there is room."""
         with self._lock:
             if self._closed:
                 return
@@ -93,16 +93,16 @@ class CropStore:
 
     def _close(self, reason: str) -> None:
         if not self._closed:
-            self._warn(f"{reason}: further faces are cut anew at every use, which is slower")
+            self._warn(f"{reason}: further faces are cropped again at every use, which is slower")
         self._closed = True
 
 
 def _oldest_first(folder: Path) -> dict[str, int]:
-    """Bytes of each file in `folder`, the longest unused first; removes what killed runs left half written."""
+    """The size of each file in `folder`, least recently used first. Removes abandoned partial files."""
     found: list[tuple[float, str, int]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            with contextlib.suppress(OSError):  # another run may drop it at this moment
+            with contextlib.suppress(OSError):  # another run may have evicted it
                 about = entry.stat()
                 if not entry.name.endswith(PARTIAL):
                     found.append((about.st_mtime, entry.name, about.st_size))

@@ -1,4 +1,4 @@
-"""Faces cut out of their pictures, read ahead of the computation."""
+"""Face crops from image files, read ahead of the computation."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from mdmd.data.images import PictureError, read_reduced
 from mdmd.data.records import Sample
 from mdmd.loading.crop import Crop, face_crop
 
-#: The cached crop reaches this much farther than the network's, so that a warp finds pixels to read.
+#: The side of a cached crop in sides of the network's crop, so that warps find pixels outside it.
 MARGIN = 1.5
-#: Part of every key of the crop store; counts up when `face_pixels` gives other pixels.
+#: Part of each cache key; increase it when `face_pixels` returns other pixels.
 CUT_VERSION = 2
-#: A pixel of a crop is cut from a square of a picture no larger than this; larger pictures are made smaller first.
+#: The largest side, in image pixels, of the area that one crop pixel averages; larger images are reduced first.
 COARSEST = 64
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
 
 
 def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
-    """The crop's pixels (size, size, 3), antialiased; black where the crop leaves the picture."""
+    """The crop's pixels (size, size, 3), antialiased, and black outside the image."""
     pixel = crop.side / crop.size
-    if pixel > COARSEST:  # of a picture that fills a few pixels of the crop no more is needed than these
+    if pixel > COARSEST:  # the image fills only a few pixels of the crop
         k = int(pixel / COARSEST) + 1
         picture, pixel = picture.reduce(k), pixel / k
         crop = replace(crop, x=crop.x / k, y=crop.y / k, side=crop.side / k)
-    # Of a crop that leaves the picture only what can show it, or memory would go with the crop's side squared.
+    # Resize only the part of the crop that overlaps the image; otherwise memory grows with the square of the side.
     columns, rows = (
         _reached(crop.x, pixel, crop.size, picture.width),
         _reached(crop.y, pixel, crop.size, picture.height),
@@ -62,25 +62,27 @@ def cut(picture: Image.Image, crop: Crop) -> NDArray[np.uint8]:
 
 
 def _reached(start: float, pixel: float, size: int, extent: int) -> range:
-    """Which of `size` pixels, each `pixel` long from `start` on, a picture from 0 to `extent` can show in: those it
-    reaches into, and one more on either side for the antialiasing."""
+    """Which of `size` crop pixels, each `pixel` long and beginning at `start`, overlap the image from 0 to `extent`.
+
+    One more on either side is included for antialiasing.
+    """
     first, last = math.floor(-start / pixel) - 1, math.ceil((extent - start) / pixel) + 1
     return range(max(0, min(first, size)), max(0, min(last, size)))
 
 
 def face_pixels(path: Path, crop: Crop) -> UInt8[np.ndarray, "3 S S"]:
-    """The crop's pixels from the picture at `path`. A JPEG is decoded no larger than twice the crop's size asks for."""
+    """The crop's pixels from the image at `path`. A JPEG is decoded at no more than twice the needed resolution."""
     picture, k = read_reduced(path, crop.side / (2 * crop.size))
     return cut(picture, replace(crop, x=crop.x / k, y=crop.y / k, side=crop.side / k)).transpose(2, 0, 1)
 
 
 def _key(file: Path, crop: Crop) -> str:
-    """A name for the crop of this very file: another size or time of change gives another name."""
+    """The cache key of a crop; it changes with the file's size and modification time."""
     try:
         about = file.stat()
         identity = (about.st_size, about.st_mtime_ns)
     except OSError:
-        identity = (0, 0)  # reading it will say what is wrong
+        identity = (0, 0)  # the error is reported when the file is read
     return hashlib.sha256(repr((CUT_VERSION, str(file.absolute()), identity, astuple(crop))).encode()).hexdigest()
 
 
@@ -88,9 +90,9 @@ T = TypeVar("T")
 
 
 def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> Generator[T, None, None]:
-    """What each job returns, in the order of `jobs`, up to `depth` of them done by threads before they are asked for.
+    """Yield the results of `jobs` in order, while threads run up to `depth` jobs ahead.
 
-    An error of a job comes when its turn does. `depth` 0: every job is done when asked for, without threads.
+    An error of a job is raised when its turn comes. With `depth` 0 each job runs when it is asked for, without threads.
     """
     if depth == 0:
         yield from (job() for job in jobs)
@@ -108,8 +110,10 @@ def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> G
 
 
 def batches_ahead(device: torch.device) -> int:
-    """How many training batches to prepare while the network computes: none where its own threads fill the cores,
-    for threads that wait for each other lose more than is gained."""
+    """How many training batches to prepare ahead: none if torch's threads already use all cores.
+
+    Threads that wait for each other cost more than they save.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 2 if device.type != "cpu" or torch.get_num_threads() < cores else 0
 
@@ -122,10 +126,10 @@ def crops_ahead(
     batch_size: int,
     unusable: MutableMapping[Path, str] | None = None,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]]:
-    """The network's own view of `samples`, batch by batch, and the crops that lead back to image pixels.
+    """Batches of the crops of `samples` as pixels, with the `Crop`s that map points back to the image.
 
-    The next pictures are read and decoded while the caller computes. One that cannot be read raises PictureError, or,
-    where `unusable` is given, is noted there with the reason and seen as black.
+    The next images are read while the caller computes. An unreadable image raises PictureError; if `unusable` is given,
+    the reason is stored there by path instead, and the crop is black.
     """
 
     def pixels_of(sample: Sample, crop: Crop) -> NDArray[np.uint8]:

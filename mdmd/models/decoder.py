@@ -1,4 +1,4 @@
-"""The definition-agnostic decoder of the paper: group queries that read the picture and each other."""
+"""The paper's definition-agnostic decoder: group queries attend to the image tokens and to each other."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
 
 class DecoderBlock(nn.Module):
-    """Equations 1 to 3 of the paper: each layer normalizes what it reads, the picture's tokens too.
+    """Equations 1 to 3 of the paper, with layer normalization before each layer, also of the image tokens.
 
-    Equation 3 prints no residual around the feed-forward network; `feedforward_residual` adds the usual one.
-    The network is that of Vaswani et al. 2017, four times as wide inside; `activation` is theirs ("relu") or "gelu".
+    Equation 3 has no residual around the feed-forward network; `feedforward_residual` adds it. The network is that of
+    Vaswani et al. 2017 with a hidden width of 4 C; `activation` is theirs ("relu") or "gelu".
     """
 
     def __init__(self, channels: int, heads: int, *, feedforward_residual: bool, activation: str) -> None:
@@ -41,7 +41,7 @@ class DecoderBlock(nn.Module):
 
 
 class GroupDecoder(nn.Module):
-    """G learned group queries, and queries that a caller adds, through `depth` blocks of cross- and self-attention."""
+    """G learned group queries, and queries added by the caller, in `depth` blocks of cross- and self-attention."""
 
     def __init__(
         self, channels: int, *, groups: int, depth: int, heads: int, feedforward_residual: bool, activation: str
@@ -56,7 +56,7 @@ class GroupDecoder(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B T C"], added: Float[Tensor, "A C"] | None = None
     ) -> Float[Tensor, "B Q C"]:
-        """What the queries found in each picture: the G shared ones first, then the A added."""
+        """The output tokens of each image: of the G group queries, then of the A added queries."""
         shared = self.queries.weight
         queries = (shared if added is None else torch.cat([shared, added])).expand(len(tokens), -1, -1)
         for block in self.blocks:
@@ -65,7 +65,7 @@ class GroupDecoder(nn.Module):
 
 
 def learned_queries(count: int, channels: int) -> nn.Embedding:
-    """`count` learned tokens, small at first so that blocks start from the picture."""
+    """`count` learned tokens, initialized small so that the image dominates at first."""
     queries = nn.Embedding(count, channels)
     nn.init.normal_(queries.weight, std=0.02)
     return queries

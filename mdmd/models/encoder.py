@@ -1,4 +1,4 @@
-"""timm backbones behind one call: pictures in, tokens out."""
+"""A timm backbone as the encoder: images in, tokens out."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from mdmd.models.stems import RESNET, StemName, make_stem, transformer_size
 
 Warn = Callable[[str], None]
 
-#: What timm resamples when the pictures have another size.
+#: Tensors that timm resamples to another image size.
 RESAMPLED = ("pos_embed",)
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-#: The paper's D: what maps with more channels are projected to.
+#: The paper's D. Feature maps with more channels are projected to this width.
 PAPER_CHANNELS = 768
-#: Parameters that start from random numbers whatever weights there are, by stem.
+#: Prefixes of the parameters that no pretrained weights exist for, by stem.
 FRESH: Mapping[StemName, tuple[str, ...]] = {
     "patch": (),
     "early_convolutions": ("patch_embed.",),
@@ -42,18 +42,18 @@ LAST_NORMS = ("norm.", "fc_norm.")
 
 
 class Encoder(nn.Module):
-    """A timm network without its classifier. Normalizes with the backbone's own mean and standard deviation.
+    """A timm network without its classifier. Images are normalized with the backbone's mean and standard deviation.
 
-    - A vision transformer gives its tokens. `stem` replaces its patch embedding (Table 9 of the paper): by
-      `early_convolutions` (Xiao et al. 2021), or by a whole `resnet50`, whose last map the transformer then reads.
-      "ResNet-50 + ViT" is that one: 24 M and 86 M parameters are the table's 110 M, which timm's hybrids
-      (`vit_base_r50_s16_224`, 98 M, without the last stage) are not. The hybrids are transformers like any other here.
-    - A convolutional network (`resnet50`) gives the cells of its last map, 49 at 224 pixels, projected to the paper's
-      768 channels (or its own, if fewer), with a learned position for each cell, which a transformer's tokens have.
-      Its batch statistics are those of one set at a time, as every batch is: Table 9 trains on one set.
+    - A vision transformer returns its tokens. `stem` can replace its patch embedding (Table 9 of the paper) by
+      `early_convolutions` (Xiao et al. 2021) or by a whole `resnet50`, whose last feature map the transformer reads.
+      The latter is the paper's "ResNet-50 + ViT": 24 M and 86 M parameters add up to the table's 110 M. timm's hybrids
+      (`vit_base_r50_s16_224`) have 98 M, because they lack the last stage; they work here like any other transformer.
+    - A convolutional network (`resnet50`) returns the cells of its last feature map, 49 at 224 pixels, projected to the
+      paper's 768 channels (or fewer, if the map has fewer), plus a learned position for each cell. Its batch statistics
+      come from one set at a time, because a batch holds one set; Table 9 trains on one set.
 
-    `channels` is the width C, `prefix` the number of tokens before the grid (class and register tokens), `grid` its
-    rows and columns.
+    `channels` is the width C, `prefix` the number of tokens before the grid (class and register tokens), `grid` the
+    grid's rows and columns.
     """
 
     mean: Tensor
@@ -75,7 +75,7 @@ class Encoder(nn.Module):
             self.prefix = int(self.backbone.num_prefix_tokens)
             rows, columns = self.backbone.patch_embed.grid_size
         elif stem != "patch":
-            raise DataError(f"encoder {name!r} is no vision transformer: the stem {stem!r} has nothing to stand before")
+            raise DataError(f"encoder {name!r} is not a vision transformer, and only those take the stem {stem!r}")
         else:
             width, rows, columns = map_shape(name, self.backbone, image_size)
             self.channels, self.prefix = min(width, PAPER_CHANNELS), 0
@@ -88,9 +88,9 @@ class Encoder(nn.Module):
         self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
 
     def _replace_stem(self, image_size: int, depth: int | None) -> dict[str, Any] | None:
-        """Put the stem in place; returns how the stem's own pictures are normalized, None where it has no say."""
+        """Replace the patch embedding. Returns timm's data configuration of a pretrained stem, else None."""
         if not isinstance(self.backbone.patch_embed, PatchEmbed):
-            raise DataError(f"encoder {self.name!r} has convolutions of its own: no stem {self.stem!r} for it")
+            raise DataError(f"encoder {self.name!r} has its own convolutional stem, which {self.stem!r} cannot replace")
         self.backbone_size = transformer_size(self.stem, image_size, int(self.backbone.patch_embed.patch_size[0]))
         self.backbone = make_backbone(self.name, self.backbone_size, depth=depth)
         made = make_stem(self.stem, self.backbone.patch_embed, int(self.backbone.num_features))
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
         return timm.data.config.resolve_model_data_config(made.layers) if self.stem == "resnet50" else None
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T C"]:
-        """Tokens, prefix first, of pictures with values from 0 to 1."""
+        """Tokens (prefix tokens first) of images with values from 0 to 1."""
         choose_attention(self.backbone, images.device)
         found = self.backbone.forward_features((images - self.mean) / self.std)
         if self.project is None:
@@ -106,13 +106,16 @@ class Encoder(nn.Module):
         return self.project(found.flatten(2).transpose(1, 2)) + self.position
 
     def grid_features(self, tokens: Float[Tensor, "B T C"]) -> Float[Tensor, "B C R K"]:
-        """The patch tokens laid out as they lie on the picture."""
+        """The patch tokens as a feature map of R rows and K columns."""
         rows, columns = self.grid
         return tokens[:, self.prefix :].transpose(1, 2).unflatten(2, (rows, columns))
 
     def depth_of(self, parameter: str) -> int:
-        """0 for the patch embedding, k + 1 for block (or stage) k, `depth` for what lies behind the last one and for
-        what no pretrained weights exist for; for layer-wise learning rates."""
+        """The depth of a parameter, for layer-wise learning rates.
+
+        0 for the patch embedding, k + 1 for block (or stage) k, and `depth` for everything behind the last block and
+        for parameters without pretrained weights.
+        """
         name = parameter.removeprefix("backbone.")
         return self.depth if name.startswith(FRESH[self.stem]) else self._layers.get(name, self.depth)
 
@@ -122,9 +125,9 @@ class Encoder(nn.Module):
         return 1 + max(self._layers.values())
 
     def take(self, state: Mapping[str, Tensor]) -> None:
-        """Use the weights of a plain backbone (the one `make_backbone` makes), all but those of a replaced stem."""
+        """Load the weights of an unchanged backbone (see `make_backbone`), except those of a replaced stem."""
         ours = {n: v for n, v in state.items() if self.stem == "patch" or not n.startswith("patch_embed.")}
-        wanted = self.backbone.state_dict()  # of a backbone with fewer blocks the upper ones are not
+        wanted = self.backbone.state_dict()  # a backbone with fewer blocks lacks the upper ones
         self.backbone.load_state_dict({n: v for n, v in ours.items() if n in wanted}, strict=self.stem == "patch")
 
 
@@ -138,9 +141,9 @@ def choose_attention(network: nn.Module, device: torch.device) -> None:
 
 
 def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained: bool = False) -> Any:
-    """timm's network `name` for pictures of `size` pixels, without classifier; DataError where that cannot be.
+    """timm's network `name` for images of `size` pixels, without its classifier.
 
-    `depth` is how many blocks a transformer has; None: all of them.
+    `depth` limits the number of a transformer's blocks. Raises DataError if timm cannot make the network.
     """
     keywords: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
     if depth is not None:
@@ -148,7 +151,7 @@ def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained:
     try:
         try:
             network = timm.create_model(name, img_size=size, **keywords)
-        except TypeError:  # convolutional networks take pictures of any size and know no such argument
+        except TypeError:  # convolutional networks take any size and have no such argument
             return timm.create_model(name, **keywords)
     except (ValueError, TypeError, AssertionError, RuntimeError) as error:
         if pretrained:
@@ -156,18 +159,18 @@ def make_backbone(name: str, size: int, *, depth: int | None = None, pretrained:
         raise DataError(f"encoder {name!r} cannot be made at {size} pixels: {error}") from None
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
     if patch and any(size % side for side in patch):
-        raise DataError(f"encoder {name!r} reads patches of {max(patch)} pixels, of which {size} is no multiple")
+        raise DataError(f"encoder {name!r} has patches of {max(patch)} pixels, and {size} is not a multiple of that")
     return network
 
 
 @torch.no_grad()
 def map_shape(name: str, backbone: Any, size: int) -> tuple[int, int, int]:
-    """Channels, rows and columns of a convolutional network's last map; DataError where it gives no such map."""
+    """Channels, rows and columns of a convolutional network's last feature map. Raises DataError if it has none."""
     training = backbone.training
     try:
         shape = tuple(backbone.eval().forward_features(torch.zeros(1, 3, size, size)).shape)
     except (RuntimeError, AssertionError) as error:
-        raise DataError(f"encoder {name!r} cannot read pictures of {size} pixels: {error}") from None
+        raise DataError(f"encoder {name!r} cannot read images of {size} pixels: {error}") from None
     backbone.train(training)
     if len(shape) != 4 or shape[1] != backbone.num_features:
         raise DataError(f"encoder {name!r} is neither a vision transformer nor a convolutional network")
@@ -175,15 +178,15 @@ def map_shape(name: str, backbone: Any, size: int) -> tuple[int, int, int]:
 
 
 class WeightsError(DataError):
-    """A file of weights that is missing, unreadable or of another network."""
+    """A weights file that is missing, unreadable, or made for another network."""
 
     kind = "weights"
 
 
 def load_weights(encoder: Encoder, path: Path, warn: Warn) -> None:
-    """Put a safetensors file of the backbone's architecture into `encoder`; WeightsError when it does not fit.
+    """Load a safetensors file of the backbone's architecture into `encoder`. Raises WeightsError if it does not fit.
 
-    Positional embeddings of another picture size are resampled by timm. `warn` hears what the file cannot fill.
+    timm resamples position embeddings of another image size. `warn` is told which parts the file cannot fill.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file {path}")
@@ -217,9 +220,9 @@ def _check_shapes(path: Path, state: Mapping[str, Tensor], wanted: Mapping[str, 
 
 
 def load_pretrained(encoder: Encoder, warn: Warn) -> str | None:
-    """Fetch timm's own weights of `encoder` (cached; shows progress) into it, and say what was loaded.
+    """Download timm's pretrained weights (cached, with progress) into `encoder` and return their name.
 
-    Where the hub cannot be reached, or the model has no weights, warns in one sentence and returns None.
+    If the hub cannot be reached or the model has no weights, warns in one sentence and returns None.
     """
     name = encoder.name
     if not _has_pretrained(name):
@@ -238,7 +241,7 @@ def load_pretrained(encoder: Encoder, warn: Warn) -> str | None:
 
 
 def _fetch_stem(encoder: Encoder, warn: Warn) -> str:
-    """Load what there is for a replaced stem; what that was, to add to the backbone's name."""
+    """Load pretrained weights for a replaced stem, if there are any. Returns a suffix for the name of the weights."""
     if encoder.stem == "patch":
         return ""
     reason = "there are none"
@@ -251,7 +254,7 @@ def _fetch_stem(encoder: Encoder, warn: Warn) -> str:
 
 
 def why_no_pretrained(name: str) -> str | None:
-    """Why there is no use in asking for timm's weights of `name`, found out in seconds; None: ask."""
+    """Why timm's weights of `name` cannot be downloaded, found out within seconds; None if they may be."""
     return _why_no_hub(name) if _has_pretrained(name) else "timm has none"
 
 
@@ -260,7 +263,7 @@ def _has_pretrained(name: str) -> bool:
 
 
 def _fetch(name: str, size: int, take: Callable[[Mapping[str, Tensor]], object]) -> str | None:
-    """Give timm's weights of `name` to `take`; why that failed, or None."""
+    """Download timm's weights of `name` and pass them to `take`. Returns the reason if that failed, else None."""
     reason = _why_no_hub(name)
     if reason is not None:
         return reason
@@ -272,7 +275,7 @@ def _fetch(name: str, size: int, take: Callable[[Mapping[str, Tensor]], object])
 
 
 def _why_no_hub(name: str) -> str | None:
-    """Why asking the hub is hopeless, at once: its own client tries for most of a minute. None: ask it."""
+    """Why the hub cannot be reached, or None. Faster than the hub's client, which retries for most of a minute."""
     known = timm.models.get_pretrained_cfg(name)
     repository = known.hf_hub_id if known is not None else None
     if repository and any(isinstance(try_to_load_from_cache(repository, f), str) for f in HUB_FILES):

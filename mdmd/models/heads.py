@@ -1,7 +1,7 @@
-"""Per-definition heads: from group tokens to a mean and a Cholesky factor for each landmark.
+"""Heads, one per definition: from group tokens to a mean and a Cholesky factor for each landmark.
 
-The factor L = [[a, 0], [b, c]] stands as (a, b, c); the covariance is L L^T. Everything in crop units:
-0 to 1 across the crop.
+The factor L = [[a, 0], [b, c]] is stored as (a, b, c); the covariance is L L^T. All values are in crop units, 0 to 1
+across the crop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ START_SIGMA = 0.05
 
 
 class PerGroup(nn.Module):
-    """The paper's two-layer head (appendix D.1), one for each non-empty group: `size` numbers a landmark."""
+    """The paper's two-layer head (appendix D.1), one per non-empty group, with `size` outputs per landmark."""
 
     order: Tensor
 
@@ -39,7 +39,7 @@ class PerGroup(nn.Module):
         self.register_buffer("order", torch.argsort(torch.tensor(grouped)), persistent=False)
 
     def forward(self, groups: Float[Tensor, "B G C"]) -> Float[Tensor, "B N D"]:
-        """The landmarks in the definition's own order."""
+        """Outputs in the order of the definition's landmarks."""
         parts = [
             network(groups[:, g]).unflatten(1, (-1, self.size))
             for g, network in zip(self.filled, self.networks, strict=True)
@@ -48,7 +48,7 @@ class PerGroup(nn.Module):
 
     @torch.no_grad()
     def start_at(self, values: Float[Tensor, "N D"], *, spread: float) -> None:
-        """Make every picture give `values` at first, and outputs `spread` times as wide around them as they were."""
+        """Initialize the outputs to `values` for every image, with their variation multiplied by `spread`."""
         position = torch.argsort(self.order)
         offset = 0
         for network in self.networks:
@@ -60,9 +60,9 @@ class PerGroup(nn.Module):
 
     @torch.no_grad()
     def start_from(self, other: PerGroup, like: Sequence[int]) -> None:
-        """Make landmark k give what landmark `like[k]` of `other` gives, which must be of the same group; -1: as it is.
+        """Initialize landmark k with the weights of landmark `like[k]` of `other` (-1: keep its own).
 
-        A group that has any counterpart takes the first layer of the other's.
+        Both must be in the same group. A group with at least one counterpart takes over the other's first layer.
         """
         rows, other_rows = self._rows(), other._rows()
         for k, counterpart in enumerate(like):
@@ -77,7 +77,7 @@ class PerGroup(nn.Module):
             network[3].bias[row * size : (row + 1) * size] = known[3].bias[known_row * size : (known_row + 1) * size]
 
     def _rows(self) -> dict[int, tuple[Any, int]]:
-        """Each landmark's network, and its place in that network's last layer."""
+        """For each landmark, its network and its index in that network's last layer."""
         grouped = torch.argsort(self.order).tolist()
         rows: dict[int, tuple[Any, int]] = {}
         offset = 0
@@ -89,7 +89,7 @@ class PerGroup(nn.Module):
 
 
 class CholeskyHead(nn.Module):
-    """Cholesky factors: a and c are `floor` plus a softplus, started near START_SIGMA; b is free."""
+    """Cholesky factors. a and c are `floor` plus a softplus and start near START_SIGMA; b is unbounded."""
 
     def __init__(self, channels: int, members: Sequence[Sequence[int]], *, floor: float) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class CholeskyHead(nn.Module):
 
 
 class RegressionHead(nn.Module):
-    """The paper's head: means straight from the group tokens, started near the middle of the crop."""
+    """The paper's head: means regressed from the group tokens, initialized near the middle of the crop."""
 
     def __init__(self, channels: int, members: Sequence[Sequence[int]], *, floor: float) -> None:
         super().__init__()
@@ -125,10 +125,10 @@ class RegressionHead(nn.Module):
 
 
 class HeatmapHead(nn.Module):
-    """Each landmark asks the stride-4 features where it is; its mean is the heatmap's expected position.
+    """A heatmap per landmark over stride-4 features; the mean is the heatmap's expected position.
 
-    The group token gives every landmark a query of D numbers; query times feature, over all cells, is
-    its heatmap. The covariance is the heatmap's own spread times a learned share, plus the group token's.
+    The group token yields a query of D channels for each landmark, and the heatmap is the product of query and features
+    in each cell. The covariance is a learned share of the heatmap's covariance plus one from the group token.
     """
 
     def __init__(self, channels: int, members: Sequence[Sequence[int]], *, pixel_channels: int, floor: float) -> None:
@@ -140,7 +140,7 @@ class HeatmapHead(nn.Module):
     def forward(
         self, groups: Float[Tensor, "B G C"], pixels: Float[Tensor, "B D H W"]
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], Float[Tensor, "B N H W"]]:
-        # bfloat16 has eight bits: it would move a mean by a pixel, and bend a covariance until it is none.
+        # bfloat16 has eight bits: it would shift a mean by a pixel and could make a covariance indefinite.
         with torch.autocast(pixels.device.type, enabled=False):
             logits = torch.einsum("bnd,bdhw->bnhw", self.queries(groups.float()), pixels.float())
             mean, covariance = heatmap_moments(logits)

@@ -1,4 +1,4 @@
-"""The network: encoder, group decoder, one head a definition."""
+"""The network: encoder, group decoder and one head per definition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mdmd.models.pixel_decoder import PixelPath
 
 @dataclass(frozen=True, eq=False)
 class Laplacian:
-    """A distribution for each landmark, in crop units (0 to 1 across the crop).
+    """A 2-D Laplacian for each landmark, in crop units (0 to 1 across the crop).
 
     `mean` (B, N, 2); `factor` (B, N, 3) is (a, b, c) of the Cholesky factor [[a, 0], [b, c]];
     `logits` (B, N, H, W) are the heatmap's, or None for a regression head.
@@ -34,12 +34,12 @@ class Laplacian:
 
 
 class MDMD(nn.Module):
-    """Shared encoder and decoder with a head for every set of faces, found by the set's name.
+    """A shared encoder and decoder, and a head for each dataset, addressed by the dataset's name.
 
-    A head reads one token for each group of landmarks (`config.tokens` "group", the paper), one for each landmark of
-    its definition ("landmark", Table 5), or for each landmark the sum of its own token and its group's ("both", our
-    reading of the paper's future work: all attend together, groups carry what definitions share, landmarks their own
-    place). Landmark queries belong to a definition, so each head brings its own.
+    A head reads one token per semantic group (`config.tokens` "group", as in the paper), one per landmark of its
+    definition ("landmark", Table 5), or for each landmark the sum of its token and its group's token ("both", our
+    reading of the paper's future work: all tokens attend to each other, group tokens hold what definitions share).
+    Landmark queries depend on the definition, so each head has its own.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -64,7 +64,7 @@ class MDMD(nn.Module):
         self.landmark_queries = nn.ModuleList()
 
     def add_head(self, name: str, definition: Definition) -> None:
-        """A head for the set `name`, in place of one of that name."""
+        """Add a head called `name`, or replace it."""
         channels, config = self.encoder.channels, self.config
         count = len(definition.landmarks)
         members = grouped(definition.members, config.groups)
@@ -82,11 +82,11 @@ class MDMD(nn.Module):
             _put(self.landmark_queries, self._position(name), learned_queries(count, channels))
 
     def rename_head(self, old: str, new: str) -> None:
-        """Call a head by another name, which no other has."""
+        """Rename a head. `new` must not be in use."""
         self.definitions = {new if name == old else name: d for name, d in self.definitions.items()}
 
     def drop_head(self, name: str) -> None:
-        """Forget a head."""
+        """Remove a head."""
         position = self._position(name)
         del self.heads[position]
         if self.config.tokens != "group":
@@ -95,7 +95,7 @@ class MDMD(nn.Module):
 
     @torch.no_grad()
     def start_head(self, name: str, known: str, like: Sequence[int]) -> None:
-        """Begin head `name` as landmarks `like` of head `known`, which must be of the same groups (-1: as it is)."""
+        """Initialize head `name` with landmarks `like` of head `known`, of the same groups (-1: keep its own)."""
         head: Any = self.head(name)
         head.start_from(self.head(known), like)
         if self.config.tokens != "group":
@@ -106,11 +106,11 @@ class MDMD(nn.Module):
                     queries.weight[k] = others.weight[counterpart]
 
     def groups_of(self, name: str) -> tuple[tuple[int, ...], ...]:
-        """The landmarks of head `name` in each of this model's groups, which equation 4 averages over."""
+        """Landmark indices of head `name` in each of the model's groups, which equation 4 averages over."""
         return grouped(self.definitions[name].members, self.config.groups)
 
     def head_definition(self, name: str) -> Definition:
-        """The definition that head `name` speaks; DataError for a name there is no head for."""
+        """The definition of head `name`. Raises DataError if there is no such head."""
         if name not in self.definitions:
             raise DataError(f"the model has no head {name!r}; it has: {', '.join(self.definitions)}")
         return self.definitions[name]
@@ -123,7 +123,7 @@ class MDMD(nn.Module):
         return list(self.definitions).index(name)
 
     def forward(self, images: Float[Tensor, "B 3 S S"], head: str) -> Laplacian:
-        """Landmarks of head `head` on pictures with values from 0 to 1."""
+        """The landmarks of head `head` in images with values from 0 to 1."""
         tokens = self.encoder(images)
         read = self._read(tokens, head)
         pixels = self.pixels(images, self.encoder.grid_features(tokens)) if self.pixels is not None else None
@@ -149,7 +149,7 @@ def _put(modules: nn.ModuleList, position: int, module: nn.Module) -> None:
 
 
 def build(config: ModelConfig, definitions: Mapping[str, Definition]) -> MDMD:
-    """A model with fresh weights and a head for each definition."""
+    """A model with random weights and a head for each definition."""
     model = MDMD(config)
     for name, definition in definitions.items():
         model.add_head(name, definition)

@@ -1,4 +1,4 @@
-"""Losses in crop units, one number a landmark (B, N), and what each label weighs in a batch's (equation 4)."""
+"""Losses per landmark (B, N) in crop units, and the weight of each label in the loss of a batch (equation 4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def laplacian_nll(
     """-log p under the 2-D Laplacian of Kumar et al. 2020 (LUVLi), without inverse or determinant.
 
     `factor` is (a, b, c) of L = [[a, 0], [b, c]], the covariance L L^T. The 1e-12 keeps the gradient finite
-    where the mean hits the truth.
+    where the mean equals the truth.
     """
     a, b, c = factor.unbind(-1)
     dx, dy = (truth - mean).unbind(-1)
@@ -35,9 +35,9 @@ def distance(mean: Float[Tensor, "B N 2"], truth: Float[Tensor, "B N 2"]) -> Flo
 def heatmap_cross_entropy(
     logits: Float[Tensor, "B N H W"], truth: Float[Tensor, "B N 2"], *, sigma: float
 ) -> Float[Tensor, "B N"]:
-    """Cross-entropy to a Gaussian of `sigma` cells at the truth; at its smallest the Gaussian's own entropy, not zero.
+    """Cross-entropy to a Gaussian of `sigma` cells at the truth. Its minimum is the Gaussian's entropy, not zero.
 
-    A truth outside the crop pulls towards the nearest border cells.
+    A truth outside the crop is moved to the nearest border.
     """
     height, width = logits.shape[-2:]
     x = (torch.arange(width, device=logits.device) + 0.5) / width
@@ -50,16 +50,16 @@ def heatmap_cross_entropy(
 
 
 def group_counts(labeled: Bool[Tensor, "B N"], members: Sequence[Sequence[int]]) -> Int[Tensor, " G"]:
-    """How many labels the landmarks of each group have in a batch."""
+    """The number of labels of each group in a batch."""
     seen = labeled.sum(0)
     return torch.stack([seen[list(group)].sum() for group in members])
 
 
 def group_weights(counts: Int[Tensor, " G"], members: Sequence[Sequence[int]]) -> Float[Tensor, " N"]:
-    """What one label of each landmark weighs in equation 4: 1 / (groups that have labels x labels of its group).
+    """The weight of one label of each landmark in equation 4: 1 / (groups with labels x labels of its group).
 
-    Equation 4 is the mean over labels inside each group, then over groups; groups without a label do not count. So the
-    loss of a batch is a plain sum over its labels, and the parts of a batch add up to it exactly.
+    Equation 4 averages over the labels of each group, then over groups; groups without labels do not count. With these
+    weights the loss of a batch is a sum over its labels, so the losses of its parts add up exactly.
     """
     weights = torch.zeros(sum(map(len, members)), device=counts.device)
     for group, count in zip(members, counts, strict=True):

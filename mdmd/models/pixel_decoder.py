@@ -1,6 +1,7 @@
-"""The convolutional way to the pixel: stride-4 features from the picture itself and the encoder's tokens.
+"""Stride-4 features for heatmaps, from the image and the encoder's tokens.
 
-Tokens of 16 pixels know what is where; a small U-Net whose bottleneck they join knows it to the pixel.
+Tokens of 16 x 16 pixels are too coarse to localize landmarks; a small U-Net, which they join at its bottleneck, adds
+the resolution.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 
 def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, group normalization (batches hold one domain at a time, so no batch statistics), GELU."""
+    """3 x 3 convolution, group normalization and GELU. Batch statistics would be those of one domain at a time."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.GroupNorm(math.gcd(8, outputs), outputs),
@@ -24,7 +25,7 @@ def convolution(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two convolutions around which the input passes."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -35,10 +36,10 @@ class Residual(nn.Module):
 
 
 class PixelPath(nn.Module):
-    """(B, D, S/4, S/4) features from pictures (B, 3, S, S) and token grids (B, C, R, K).
+    """Features (B, D, S/4, S/4) from images (B, 3, S, S) and token grids (B, C, R, K).
 
-    At stride 4 a channel costs sixteen times what it does at the bottleneck, and at stride 2 four times that: D / 2 and
-    D / 4 of them pass there, and 1 x 1 convolutions thin them out before they are enlarged.
+    A channel at stride 4 costs 16 times as much as at the bottleneck, and at stride 2 64 times. So there are D / 2 and
+    D / 4 channels there, and 1 x 1 convolutions reduce the channels before each upsampling.
     """
 
     def __init__(self, token_channels: int, channels: int) -> None:
@@ -53,8 +54,8 @@ class PixelPath(nn.Module):
         self.up8 = nn.Sequential(convolution(2 * channels, channels), Residual(channels))
         self.to4 = nn.Conv2d(channels, half, 1)
         self.up4 = nn.Sequential(convolution(2 * half, half), convolution(half, half))
-        # Features of one length in every cell, whatever the picture's contrast, and long enough that the heads' logits
-        # move in runs of a few hundred steps.
+        # Normalization makes features independent of the image's contrast. The large initial weights let the heads'
+        # logits move within a few hundred steps.
         last = nn.Conv2d(half, channels, 1)
         nn.init.normal_(last.weight, std=half**-0.5)
         self.out = nn.Sequential(LayerNorm2d(half), last)

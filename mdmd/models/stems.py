@@ -1,4 +1,4 @@
-"""What may stand in front of a vision transformer's blocks in place of its patch embedding (Table 9 of the paper)."""
+"""Convolutional stems that replace the patch embedding of a vision transformer (Table 9 of the paper)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mdmd.errors import DataError
 StemName = Literal["patch", "early_convolutions", "resnet50"]
 
 RESNET = "resnet50"
-#: Pixels of the picture for each cell of ResNet-50's last map.
+#: The stride of ResNet-50's last feature map, in pixels.
 RESNET_STRIDE = 32
 
 
@@ -33,22 +33,22 @@ class Stem(nn.Module):
         self.flatten = bool(like.flatten)
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> Tensor:
-        """Tokens (B, R K, C); for transformers of flexible size the map (B, R, K, C), as timm's own does."""
+        """Tokens (B, R K, C), or for transformers of flexible size the map (B, R, K, C), as timm's embedding does."""
         found = self.proj(self.layers(images)).permute(0, 2, 3, 1)
         return found.flatten(1, 2) if self.flatten else found
 
 
 def transformer_size(stem: StemName, image_size: int, patch: int) -> int:
-    """The picture size a transformer must be made for, so that its grid is the stem's."""
+    """The image size that gives the transformer the same grid as the stem."""
     if stem != "resnet50":
         return image_size
     if image_size % RESNET_STRIDE:
-        raise DataError(f"ResNet-50 needs a picture size in multiples of {RESNET_STRIDE} pixels, found {image_size}")
+        raise DataError(f"ResNet-50 needs an image size in multiples of {RESNET_STRIDE} pixels, found {image_size}")
     return image_size // RESNET_STRIDE * patch
 
 
 def make_stem(stem: StemName, patch_embed: Any, channels: int) -> nn.Module:
-    """The stem to put in the place of `patch_embed`, whose tokens have `channels` numbers."""
+    """The stem that replaces `patch_embed`, whose tokens have `channels` channels."""
     if stem == "patch":
         return patch_embed
     grid = (int(patch_embed.grid_size[0]), int(patch_embed.grid_size[1]))
@@ -60,12 +60,15 @@ def make_stem(stem: StemName, patch_embed: Any, channels: int) -> nn.Module:
 
 
 def early_convolutions(channels: int, patch: int) -> tuple[nn.Sequential, int]:
-    """Xiao et al. 2021: 3x3 convolutions with batch normalization and ReLU that halve the picture and double their
-    width until a cell is a patch; and the last width. They start at an eighth of the transformer's channels, at most
-    64; before transformers wider than 384 each inner width comes twice, the second time without halving."""
+    """The early convolutions of Xiao et al. 2021, and their output width.
+
+    3 x 3 convolutions with batch normalization and ReLU halve the image and double their width until a cell is a patch.
+    The first width is an eighth of the transformer's channels, at most 64. For transformers wider than 384 each inner
+    width occurs twice, the second time with stride 1.
+    """
     steps = round(math.log2(patch))
     if patch != 2**steps:
-        raise DataError(f"early convolutions halve the picture: the patch must be a power of two, found {patch} pixels")
+        raise DataError(f"early convolutions need a patch size that is a power of two, found {patch} pixels")
     layers: list[nn.Module] = []
     before = 3
     for k in range(steps):

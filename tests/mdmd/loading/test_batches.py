@@ -67,7 +67,8 @@ def test_the_store_changes_no_pixel(faces, store, tmp_path, told):
     assert len(stored(tmp_path)) == 6
     assert torch.equal(images(faces, store()), cut)
     assert told == [
-        f"the crop cache {tmp_path / 'crops'} is full (0 GB): further faces are cut anew at every use, which is slower"
+        f"the crop cache {tmp_path / 'crops'} is full (0 GB): "
+        "further faces are cropped again at every use, which is slower"
     ]
 
 

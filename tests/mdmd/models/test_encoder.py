@@ -10,7 +10,7 @@ from mdmd.models.stems import early_convolutions
 
 
 def test_pictures_that_are_not_whole_patches_are_refused():
-    with pytest.raises(DataError, match="'test_vit' reads patches of 16 pixels, of which 100 is no multiple"):
+    with pytest.raises(DataError, match="'test_vit' has patches of 16 pixels, and 100 is not a multiple of that"):
         Encoder("test_vit", 100)
 
 
@@ -127,11 +127,11 @@ def test_weights_of_a_convolutional_network_come_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "size", "stem", "sentence"),
     [
-        ("test_resnet", 64, "early_convolutions", "'test_resnet' is no vision transformer"),
-        ("vit_tiny_r_s16_p8_224", 64, "early_convolutions", "has convolutions of its own"),
+        ("test_resnet", 64, "early_convolutions", "'test_resnet' is not a vision transformer"),
+        ("vit_tiny_r_s16_p8_224", 64, "early_convolutions", "has its own convolutional stem"),
         ("eva02_tiny_patch14_224", 56, "early_convolutions", "must be a power of two, found 14 pixels"),
         ("test_vit", 80, "resnet50", "in multiples of 32 pixels, found 80"),
-        ("test_convnext", 16, "patch", "'test_convnext' cannot read pictures of 16 pixels"),
+        ("test_convnext", 16, "patch", "'test_convnext' cannot read images of 16 pixels"),
     ],
 )
 def test_what_does_not_go_together_is_refused(name, size, stem, sentence):
