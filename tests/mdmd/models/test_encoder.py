@@ -129,7 +129,7 @@ def test_weights_of_a_convolutional_network_come_from_a_file(tmp_path):
     [
         ("test_resnet", 64, "early_convolutions", "'test_resnet' is not a vision transformer"),
         ("vit_tiny_r_s16_p8_224", 64, "early_convolutions", "has its own convolutional stem"),
-        ("eva02_tiny_patch14_224", 56, "early_convolutions", "must be a power of two, found 14 pixels"),
+        ("eva02_tiny_patch14_224", 56, "early_convolutions", "is a power of two, found 14 pixels"),
         ("test_vit", 80, "resnet50", "in multiples of 32 pixels, found 80"),
         ("test_convnext", 16, "patch", "'test_convnext' cannot read images of 16 pixels"),
     ],
