@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from labeler.analysis.label_checks import Finding, LabeledFace, check_labels
 from labeler.analysis.model_disagreement import ModelWord
+from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.model_opinions import ModelWords, newest_stamp, read_words
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
@@ -18,12 +19,14 @@ from mdmd.data.definition import Definition
 
 
 class LabelChecks:
-    """What looks wrong in the labels of `store`, which `labels` reads, by themselves and by what the newest training
-    under `runs` says of them. Safe to share between threads."""
+    """Finds labels that look wrong, by themselves and by the predictions of the newest training under `runs`.
 
-    def __init__(self, store: Store, labels: Callable[[], Mapping[int, Mapping[int, Point]]], runs: Path) -> None:
+    Safe to share between threads.
+    """
+
+    def __init__(self, store: Store, index: LabelIndex, runs: Path) -> None:
         self._store = store
-        self._labels = labels
+        self._index = index
         self._runs = runs
         self._words = ModelWords()
         self._lock = threading.Lock()
@@ -79,7 +82,9 @@ class LabelChecks:
     def _read(self) -> None:
         """Bring `self._faces` up to date, in the pictures' order; skipped faces are not checked."""
         known, faces = self._faces, self._store.faces()
-        labels = self._labels()  # after the faces: labels that are newer than a revision are read again, never missed
+        labels = (
+            self._index.labels()
+        )  # after the faces: labels that are newer than a revision are read again, never missed
         self._faces = {}
         for face in faces:
             if face.skip is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.progress import Standing
 from labeler.pictures.feature_cache import FeatureCache, key_of
 from labeler.storage.store import Store
@@ -28,16 +29,16 @@ class Duplicates:
 
 
 class DuplicateFinder:
-    """Finds near-duplicates among the faces whose `standings` are given, in the pictures' order."""
+    """Finds near-duplicates among the faces of one project."""
 
-    def __init__(self, store: Store, features: FeatureCache, standings: Callable[[], list[Standing]]) -> None:
-        self._store, self._features, self._standings = store, features, standings
+    def __init__(self, store: Store, features: FeatureCache, index: LabelIndex) -> None:
+        self._store, self._features, self._index = store, features, index
 
     def find(self) -> Duplicates:
         """Answers at once; faces that were not compared yet are queued."""
         pictures = {picture.id: picture for picture in self._store.images()}
         faces = {face.id: face for face in self._store.faces()}
-        standings = [s for s in self._standings() if s.state != "skipped" and s.face in faces]
+        standings = [s for s in self._index.wanted_faces() if s.face in faces]
         keys = {s.face: key_of(pictures[s.picture], faces[s.face].box) for s in standings}
         wanted = {keys[s.face]: (pictures[s.picture], faces[s.face].box) for s in standings}
         features, done = self._features.get(wanted)

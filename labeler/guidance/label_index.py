@@ -1,19 +1,27 @@
-"""Labels, where each face stands, and progress, kept by revision so that a click costs no second reading."""
+"""The labels of one project, where each face stands, and progress: read once for each revision of a face."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: From how many changed faces on all labels are read at once instead of face by face.
+from labeler.guidance import timing
+from labeler.guidance.progress import Standing, looks, standing
+from labeler.storage.records import Face, Point
+from labeler.storage.store import Store
+from mdmd.data.definition import Definition
+from mdmd.errors import DataError
+
+#: From this many changed faces on, all labels are read in one query instead of one query a face.
 MANY_FACES = 20
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What there is in a project. `points` are labels with coordinates; `labeled_*` have at least one of them.
+    """Counts of a project. `points` are labels with coordinates; the `labeled_*` counts have at least one of them.
 
-    `training_*` are the labeled ones that training uses: those of pictures whose split is "train". Skipped faces are
-    counted in `skipped_faces` and nowhere else.
+    `training_*` counts labeled pictures and faces whose split is "train". Skipped faces are counted in `skipped_faces`
+    and nowhere else.
     """
 
     pictures: int
@@ -28,3 +36,125 @@ class Progress:
     training_pictures: int
     training_faces: int
     skipped_faces: int
+
+
+class LabelIndex:
+    """What the labels in `store` amount to now. Only faces that changed are read again. Safe to share between threads.
+
+    `name` is the project's, for messages.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self._name = store, name
+        self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
+        self._definition: tuple[int, Definition | None] = (0, None)
+        self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
+
+    @property
+    def definition(self) -> Definition | None:
+        """The newest definition; None before the first."""
+        version, known = self._definition
+        if version != self._store.newest_version():
+            # Every click asks twice, so the definition is parsed once for each version.
+            saved = self._store.definition()
+            known = Definition.from_category(saved.category, where=f"project {self._name}") if saved else None
+            self._definition = (saved.version if saved else 0, known)
+        return known
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The landmark ids of the newest definition; empty before the first."""
+        definition = self.definition
+        return definition.ids if definition else ()
+
+    def must_define(self) -> Definition:
+        """The newest definition; raises DataError before the first."""
+        definition = self.definition
+        if definition is None:
+            raise DataError(f"project {self._name!r} has no landmarks defined yet")
+        return definition
+
+    def must_know(self, ids: Iterable[int]) -> list[int]:
+        """`ids` as a list; raises DataError for an id that is not in the newest definition."""
+        wanted, defined = list(ids), self.ids
+        unknown = [key for key in wanted if key not in defined]
+        if unknown:
+            raise DataError(f"there is no landmark {unknown[0]} in the definition of project {self._name!r}")
+        return wanted
+
+    def labels(self) -> dict[int, dict[int, Point]]:
+        """Labels by face and landmark id, deleted landmarks included."""
+        revisions, known = self._labels
+        faces = {face.id: face.revision for face in self._store.faces()}
+        changed = {face for face, revision in faces.items() if revisions.get(face) != revision}
+        if len(changed) > MANY_FACES:
+            fresh = self._store.points()
+        else:
+            fresh = {face: labels for each in changed for face, labels in self._store.points(each).items()}
+        labels = {face: fresh.get(face, {}) if face in changed else known[face] for face in faces}
+        self._labels = (faces, labels)
+        return labels
+
+    def standings(self) -> list[Standing]:
+        """Where every face stands, in the pictures' order."""
+        return list(self._standing_by_face().values())
+
+    def wanted_faces(self) -> list[Standing]:
+        """Where the faces stand that are not skipped."""
+        return [face for face in self.standings() if face.state != "skipped"]
+
+    def training_faces(self) -> list[Standing]:
+        """The faces that a training learns from: not skipped, at least one point, the picture's split is "train"."""
+        training = {picture.id for picture in self._store.images() if picture.split == "train"}
+        return [face for face in self.wanted_faces() if face.visible and face.picture in training]
+
+    def progress(self) -> Progress:
+        """Counts over all pictures and faces."""
+        faces, training = self.wanted_faces(), self.training_faces()
+        labeled = [face for face in faces if face.visible]
+        return Progress(
+            pictures=len(self._store.images()),
+            faces=len(faces),
+            labeled_pictures=len({face.picture for face in labeled}),
+            labeled_faces=len(labeled),
+            complete_faces=sum(face.state == "complete" for face in faces),
+            points=sum(face.visible for face in faces),
+            predicted_faces=sum(face.state == "predicted" for face in faces),
+            flagged_points=sum(face.flagged for face in faces),
+            unlabeled_faces=sum(face.state != "complete" for face in faces),
+            training_pictures=len({face.picture for face in training}),
+            training_faces=len(training),
+            skipped_faces=len(self.standings()) - len(faces),
+        )
+
+    def seconds_a_face(self) -> float | None:
+        """The median seconds to label a face by hand, over the newest complete faces; None while there are few."""
+        complete = [face for face, found in self._standing_by_face().items() if found.state == "complete"]
+        newest_first = sorted(complete, key=lambda face: face.revision, reverse=True)
+        return timing.seconds_a_face(self._store, (face.id for face in newest_first))
+
+    def seconds_a_look(self, annotator: str | None) -> float | None:
+        """The median seconds of one look (`progress.looks`) of this person in review; None while there are few."""
+        complete = {face.face for face in self.standings() if face.state == "complete"}
+
+        def looks_of(face_id: int) -> int | None:
+            _, predictions = self._store.predictions(face_id).get(face_id, (None, {}))
+            return looks(sum(point.flagged for point in predictions.values())) if face_id in complete else None
+
+        return timing.seconds_a_look(self._store, annotator, looks_of)
+
+    def _standing_by_face(self) -> dict[Face, Standing]:
+        stamp, basis, found = self._standings
+        now = self._store.stamp()
+        if stamp != now:
+            ids = frozenset(self.ids)
+            basis_now = (ids, self._store.collected_runs())
+            # A `Face` holds its revision: an unchanged face is found under its old key and not read again.
+            known = found if basis == basis_now else {}
+            found = {face: known.get(face) or self._standing(face, ids) for face in self._store.faces()}
+            self._standings = (now, basis_now, found)
+        return found
+
+    def _standing(self, face: Face, ids: frozenset[int]) -> Standing:
+        points, predictions = self._store.points(face.id), self._store.predictions(face.id)
+        return standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)

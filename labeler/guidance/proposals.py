@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from labeler.analysis.shapes import FEWEST_POINTS, Places, ShapeModel, follow, learn
 from labeler.errors import ConflictError
+from labeler.guidance.label_index import LabelIndex
 from labeler.storage.records import Face, Point, SavedDefinition
 from labeler.storage.store import Store
 from mdmd.data.records import Box
 
 Start = Literal["mean", "previous", "prediction"]
-Labels = Mapping[int, Mapping[int, Point]]
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Proposal:
 
 
 class Proposals:
-    """Proposes places from the labels of `store`, which `labels` reads. Safe to share between threads."""
+    """Proposes places from the labels of a project. Safe to share between threads."""
 
-    def __init__(self, store: Store, labels: Callable[[], Labels]) -> None:
+    def __init__(self, store: Store, index: LabelIndex) -> None:
         self._store = store
-        self._labels = labels
+        self._index = index
         self._lock = threading.Lock()
         self._learned: tuple[object, ShapeModel | None] = (None, None)
 
@@ -73,7 +73,7 @@ class Proposals:
         return follow(predicted, covariances, known)
 
     def _previous(self, face: Face) -> tuple[Places, Box]:
-        labels = self._labels()
+        labels = self._index.labels()
         before = [other for other in self._faces() if (other.image_id, other.id) < (face.image_id, face.id)]
         for other in reversed(before):
             shape = _places(labels.get(other.id, {}))
@@ -93,7 +93,7 @@ class Proposals:
 
     def _learn(self, definition: SavedDefinition, others: list[Face]) -> ShapeModel | None:
         ids = definition.category["landmark_ids"]
-        labels = self._labels()
+        labels = self._index.labels()
         shapes = [(_places(labels.get(other.id, {})), other.box) for other in others]
         if any(len(shape.keys() & set(ids)) >= FEWEST_POINTS for shape, _ in shapes):
             return learn(shapes, ids)

@@ -6,13 +6,14 @@ be, it is the one with the smallest hash. A repeat is a face record of its own (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 import numpy as np
 
 from labeler.analysis.agreement import FEWEST, Noise, Pair, measure
 from labeler.errors import ConflictError
+from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.progress import Standing
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
@@ -29,16 +30,10 @@ BY_HAND = frozenset({"placed", "dragged", "nudged", "corrected"})
 
 
 class Repeats:
-    """The blind repeats of one project, whose `standings`, `labels` and `definition` are read when asked."""
+    """The blind repeats of one project."""
 
-    def __init__(
-        self,
-        store: Store,
-        standings: Callable[[], list[Standing]],
-        labels: Callable[[], Mapping[int, Mapping[int, Point]]],
-        definition: Callable[[], Definition | None],
-    ) -> None:
-        self._store, self._standings, self._labels, self._definition = store, standings, labels, definition
+    def __init__(self, store: Store, index: LabelIndex) -> None:
+        self._store, self._index = store, index
 
     def due(self, share: float, annotator: str | None) -> bool:
         """Whether this person should label a face again now, so that `share` of theirs are labeled twice."""
@@ -61,11 +56,11 @@ class Repeats:
         A face that is skipped or gone is out, and so is a repeat that is skipped or not complete yet. Labels that
         nobody has signed are taken for those of whoever labels with them: most projects have one person.
         """
-        definition = self._definition()
+        definition = self._index.definition
         if definition is None:
             return []
         pictures = {picture.id: picture for picture in self._store.images()}
-        labels, names = self._labels(), self._store.annotators()
+        labels, names = self._index.labels(), self._store.annotators()
         originals = {face.id: face for face in self._store.faces() if face.skip is None}
         found = []
         for repeat in self._store.repeats():
@@ -90,10 +85,10 @@ class Repeats:
         """The face to show again: one whose repeat was begun, or else the next one by its hash."""
         if share <= 0:
             return None
-        labels, names = self._labels(), self._store.annotators()
+        labels, names = self._index.labels(), self._store.annotators()
         mine = [
             s
-            for s in self._standings()
+            for s in self._index.standings()
             if s.state == "complete"
             and {*names.get(s.face, ())} <= {annotator}
             and all(point.source in BY_HAND for point in labels[s.face].values())
@@ -125,7 +120,7 @@ class Repeats:
 
     def _complete(self, second: Mapping[int, Point], first: Mapping[int, Point]) -> bool:
         """Whether the repeat has a label for every landmark of today that the face has one for."""
-        definition = self._definition()
+        definition = self._index.definition
         return definition is not None and all(key in second for key in definition.ids if key in first)
 
 

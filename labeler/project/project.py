@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,9 @@ from labeler.analysis.image_features import cutout
 from labeler.errors import ConflictError, StorageError
 from labeler.guidance.check_service import LabelChecks
 from labeler.guidance.duplicates import DuplicateFinder
-from labeler.guidance.label_index import MANY_FACES, Progress
-from labeler.guidance.progress import Standing, looks, standing
+from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.repeats import Repeats
-from labeler.guidance.timing import seconds_a_face, seconds_a_look
 from labeler.pictures.feature_cache import FeatureCache
 from labeler.pictures.ingest import ingest, sha256_of, shown_name
 from labeler.pictures.integrity import Originals
@@ -114,14 +112,12 @@ class Project:
         self.originals = Originals(self.store, self.images)
         self.copies = ScreenCopies(folder / "cache")
         self._adding = threading.Lock()
-        self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
-        self._definition: tuple[int, Definition | None] = (0, None)
-        self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
-        self.proposals = Proposals(self.store, self.labels)
-        self.checks = LabelChecks(self.store, self.labels, self.runs)
-        self.repeats = Repeats(self.store, self.standings, self.labels, lambda: self.definition)
+        self.index = LabelIndex(self.store, self.name)
+        self.proposals = Proposals(self.store, self.index)
+        self.checks = LabelChecks(self.store, self.index, self.runs)
+        self.repeats = Repeats(self.store, self.index)
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
-        self.duplicates = DuplicateFinder(self.store, features, self.standings)
+        self.duplicates = DuplicateFinder(self.store, features, self.index)
 
     def change_settings(self, settings: Settings) -> None:
         """Keep these settings, on the disk too; raises StorageError."""
@@ -142,13 +138,11 @@ class Project:
     @property
     def definition(self) -> Definition | None:
         """The newest definition, or None while there is none."""
-        version, known = self._definition
-        if version != self.store.newest_version():
-            # Every click asks twice: all versions are read and the newest is checked once for each new one.
-            saved = self.store.definition()
-            known = Definition.from_category(saved.category, where=f"project {self.name}") if saved else None
-            self._definition = (saved.version if saved else 0, known)
-        return known
+        return self.index.definition
+
+    def progress(self) -> Progress:
+        """How many pictures, faces and points there are, and how far they are labeled."""
+        return self.index.progress()
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
         """Bring in files and the pictures of folders; a file that is refused keeps no other one out.
@@ -205,98 +199,22 @@ class Project:
             return cutout(path, box, 1.0)
         return cutout(self.copies.get(path, widest), box, widest / picture.width)
 
-    def standings(self) -> list[Standing]:
-        """Where every face stands, in the pictures' order."""
-        stamp = self.store.stamp()
-        if self._standings[0] != stamp:
-            definition = self.definition
-            ids = frozenset(definition.ids if definition else ())
-            basis = (ids, self.store.collected_runs())
-            # Reading every label again after each click would cost more than the click: only a face that changed is
-            # looked at, and its revision says so.
-            known = self._standings[2] if self._standings[1] == basis else {}
-            found = {face: known.get(face) or self._standing(face, ids) for face in self.store.faces()}
-            self._standings = (stamp, basis, found)
-        return list(self._standings[2].values())
-
-    def _standing(self, face: Face, ids: Collection[int]) -> Standing:
-        points, predictions = self.store.points(face.id), self.store.predictions(face.id)
-        return standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
-
-    def labels(self) -> dict[int, dict[int, Point]]:
-        """Labels by face and landmark id as the store has them; only faces that have changed are read again."""
-        revisions, known = self._labels
-        faces = {face.id: face.revision for face in self.store.faces()}
-        changed = {face for face, revision in faces.items() if revisions.get(face) != revision}
-        if len(changed) > MANY_FACES:
-            fresh = self.store.points()
-        else:
-            fresh = {face: labels for each in changed for face, labels in self.store.points(each).items()}
-        labels = {face: fresh.get(face, {}) if face in changed else known[face] for face in faces}
-        self._labels = (faces, labels)
-        return labels
-
-    def progress(self) -> Progress:
-        faces = self._wanted()
-        labeled = [face for face in faces if face.visible]
-        used = self._training(faces)
-        return Progress(
-            pictures=len(self.store.images()),
-            faces=len(faces),
-            labeled_pictures=len({face.picture for face in labeled}),
-            labeled_faces=len(labeled),
-            complete_faces=sum(face.state == "complete" for face in faces),
-            points=sum(face.visible for face in faces),
-            predicted_faces=sum(face.state == "predicted" for face in faces),
-            flagged_points=sum(face.flagged for face in faces),
-            unlabeled_faces=sum(face.state != "complete" for face in faces),
-            training_pictures=len({face.picture for face in used}),
-            training_faces=len(used),
-            skipped_faces=len(self.standings()) - len(faces),
-        )
-
-    def seconds_a_face(self) -> float | None:
-        """How long a face takes by hand, by the newest complete ones; None while there are few."""
-        self.standings()
-        complete = [face for face, found in self._standings[2].items() if found.state == "complete"]
-        return seconds_a_face(
-            self.store, (face.id for face in sorted(complete, key=lambda face: face.revision, reverse=True))
-        )
-
-    def seconds_a_look(self, annotator: str | None) -> float | None:
-        """How long a look takes this person who reviews (`ranking.looks`); None while they have reviewed few faces."""
-        complete = {face.face for face in self.standings() if face.state == "complete"}
-
-        def looks_of(face_id: int) -> int | None:
-            _, predictions = self.store.predictions(face_id).get(face_id, (None, {}))
-            return looks(sum(point.flagged for point in predictions.values())) if face_id in complete else None
-
-        return seconds_a_look(self.store, annotator, looks_of)
-
     def training_set(self) -> Dataset:
         """Faces with at least one labeled point, of pictures whose split is "train"; no prediction is among them, and
         no skipped face. Where nobody has drawn a box, it is one around the labels.
 
         Raises DataError while no landmark is defined, like the next two.
         """
-        return _boxed(self._dataset({face.face for face in self._training(self._wanted())}))
+        return _boxed(self._dataset({face.face for face in self.index.training_faces()}))
 
     def unlabeled_faces(self) -> Dataset:
         """Faces that are neither completely labeled nor skipped: what there is to pre-label."""
-        return self._dataset({face.face for face in self._wanted() if face.state != "complete"})
-
-    def _wanted(self) -> list[Standing]:
-        """Where the faces stand that nobody has skipped."""
-        return [face for face in self.standings() if face.state != "skipped"]
-
-    def _training(self, faces: list[Standing]) -> list[Standing]:
-        training = {picture.id for picture in self.store.images() if picture.split == "train"}
-        return [face for face in faces if face.visible and face.picture in training]
+        return self._dataset({face.face for face in self.index.wanted_faces() if face.state != "complete"})
 
     def labeled_set(self, *, only_complete: bool = False) -> Dataset:
         """Faces of all splits that nobody has skipped with at least one label, or with all; boxes as in
         `training_set`."""
-        labeled = [face for face in self._wanted() if face.visible]
+        labeled = [face for face in self.index.wanted_faces() if face.visible]
         return _boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
@@ -330,7 +248,7 @@ class Project:
         theirs, pictures = read_pictures(path)
         if self.definition is None:
             self.store.save_definition(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
-        ids = landmark_ids(theirs, self._defined(), path.name)
+        ids = landmark_ids(theirs, self.index.must_define(), path.name)
         added = faces = points = already = 0
         refused = []
         met: dict[int, int] = {}  # by picture: how many of its faces are this file's
@@ -396,14 +314,8 @@ class Project:
             if not new and sample.annotation is not None:  # without one the box is only the picture's edge
                 self.store.edit_box(face.id, sample.box, seen=Seen(face.revision, [action]))
 
-    def _defined(self) -> Definition:
-        definition = self.definition
-        if definition is None:
-            raise DataError(f"project {self.name!r} has no landmarks defined yet")
-        return definition
-
     def _dataset(self, faces: set[int]) -> Dataset:
-        definition = self._defined()
+        definition = self.index.must_define()
         return Dataset(self.name, definition, samples_of(self.store, self.images, definition, faces))
 
 

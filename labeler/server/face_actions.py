@@ -32,7 +32,7 @@ class Workbench:
         """The face: its box, its labels and predictions by landmark id, and what can be undone."""
         face = self.store.face(face_id)
         picture = self.store.image(face.image_id)
-        ids = self._ids()
+        ids = self.project.index.ids
         points = self.store.points(face_id).get(face_id, {})
         run, predictions = self.store.predictions(face_id).get(face_id, (None, {}))
         can_undo, can_redo = self.store.can_undo_redo(face_id)
@@ -72,7 +72,7 @@ class Workbench:
 
         Raises DataError, and ConflictError when one of them was changed by an action that the writer has not `seen`.
         """
-        self._must_know(point["id"] for point in points)
+        self.project.index.must_know(point["id"] for point in points)
         labels: dict[int, Point | None] = {}
         for point in points:
             key, v = point["id"], point["v"]
@@ -95,7 +95,7 @@ class Workbench:
 
         Raises DataError and ConflictError like `set_points`.
         """
-        wanted = self._must_know(ids)
+        wanted = self.project.index.must_know(ids)
         labeled = self.store.points(face_id).get(face_id, {})
         cleared: dict[int, Point | None] = {key: None for key in wanted if key in labeled}
         return self._edit(face_id, cleared, "cleared", annotator, seen)
@@ -121,10 +121,10 @@ class Workbench:
         if ids is None:
             seen = ANYTHING  # what is not labeled now cannot be overwritten
             labeled = self.store.points(face.id).get(face.id, {})
-            defined = self._ids()
+            defined = self.project.index.ids
             wanted = [key for key in predictions if key in defined and key not in labeled]
         else:
-            wanted = self._must_know(ids)
+            wanted = self.project.index.must_know(ids)
             missing = [key for key in wanted if key not in predictions]
             if missing:
                 raise DataError(f"there is no prediction of landmark {missing[0]} on this face to accept")
@@ -198,7 +198,7 @@ class Workbench:
 
         Changes nothing. Raises DataError, and ConflictError where there is nothing to start from yet.
         """
-        self._must_know(known or ())
+        self.project.index.must_know(known or ())
         proposal = self.project.proposals.propose(face_id, start, known or {})
         return {"places": {str(key): list(place) for key, place in proposal.places.items()}, "faces": proposal.faces}
 
@@ -214,7 +214,7 @@ class Workbench:
 
     def open_landmarks(self) -> dict[str, list[int]]:
         """Of every face, by id: how many landmarks of each of the 12 groups have no label yet."""
-        definition, labels = self.project.definition, self.project.labels()
+        definition, labels = self.project.definition, self.project.index.labels()
         groups = dict(zip(definition.ids, definition.groups, strict=True)) if definition else {}
         found = {}
         for face, points in labels.items():
@@ -232,7 +232,7 @@ class Workbench:
         return {
             "name": self.project.name,
             "progress": asdict(self.project.progress()),
-            "seconds_a_face": self.project.seconds_a_face(),
+            "seconds_a_face": self.project.index.seconds_a_face(),
             "settings": asdict(self.project.settings),
             "definition": self.definition()["category"],
         }
@@ -240,7 +240,7 @@ class Workbench:
     def pictures(self) -> list[dict[str, Any]]:
         """All pictures in order of ingestion, each with how far its faces are."""
         faces: dict[int, list[Standing]] = {}
-        for face in self.project.standings():
+        for face in self.project.index.standings():
             faces.setdefault(face.picture, []).append(face)
         return [
             {
@@ -276,12 +276,12 @@ class Workbench:
                 "flagged": s.flagged,
                 "unreviewed": s.unreviewed,
             }
-            for s in order_of_doubt(self.project.standings())
+            for s in order_of_doubt(self.project.index.standings())
         ]
 
     def review_pace(self, annotator: str | None) -> dict[str, Any]:
         """How many seconds a look takes this person (`ranking.looks`); None while they have reviewed few faces."""
-        return {"seconds_a_look": self.project.seconds_a_look(annotator)}
+        return {"seconds_a_look": self.project.index.seconds_a_look(annotator)}
 
     def preview_unseen(self, measure: Measure, limit: float, *, seed: int, sample: int) -> dict[str, Any]:
         """The faces whose doubt is at most `limit`, what accepting them unseen would do, and some of them to look at.
@@ -290,7 +290,7 @@ class Workbench:
         `batch` is the last one that can be taken back, or None.
         """
         basis = self._basis()
-        chosen = below(self.project.standings(), measure, limit)
+        chosen = below(self.project.index.standings(), measure, limit)
         shown = random.Random(seed).sample(sorted(s.face for s in chosen), min(sample, len(chosen)))
         batch = self.store.last_batch()
         return {
@@ -313,8 +313,8 @@ class Workbench:
         """
         if list(basis) != self._basis():
             raise ConflictError("new predictions or landmarks have come since; look at the faces as they are now")
-        waiting = {s.face for s in order_of_doubt(self.project.standings())}
-        points, predictions, ids = self.store.points(), self.store.predictions(), set(self._ids())
+        waiting = {s.face for s in order_of_doubt(self.project.index.standings())}
+        points, predictions, ids = self.store.points(), self.store.predictions(), set(self.project.index.ids)
         edits = {
             face: (
                 revision,
@@ -369,7 +369,7 @@ class Workbench:
         """
         points = self.store.points(face_id).get(face_id, {})
         places = {}
-        for key in self._must_know(ids):
+        for key in self.project.index.must_know(ids):
             point = points.get(key)
             if point is None or point.x is None or point.y is None:
                 raise DataError(f"landmark {key} of face {face_id} has no place that could be right")
@@ -400,7 +400,7 @@ class Workbench:
         """What saving `category` would do to the labels there are (`schema.Effect`)."""
         points = self.store.points()
         labeled = [points.get(face.id, {}) for face in self.store.faces()]
-        return asdict(schema.effect(category, self._ids(), labeled))
+        return asdict(schema.effect(category, self.project.index.ids, labeled))
 
     def definition_versions(self) -> list[dict[str, Any]]:
         """Every version there has been, the newest first: number, time (seconds since 1970), category, reference."""
@@ -425,18 +425,6 @@ class Workbench:
             reference = schema.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
         self.store.save_definition(complete, reference, edited_from=version)
         return self.definition()
-
-    def _ids(self) -> tuple[int, ...]:
-        definition = self.project.definition
-        return definition.ids if definition else ()
-
-    def _must_know(self, ids: Iterable[int]) -> list[int]:
-        """`ids` as a list; raises DataError for one that no landmark has."""
-        wanted, defined = list(ids), self._ids()
-        unknown = [key for key in wanted if key not in defined]
-        if unknown:
-            raise DataError(f"there is no landmark {unknown[0]} in the definition of project {self.project.name!r}")
-        return wanted
 
     def _box(self, picture_id: int, box: Sequence[float]) -> Box:
         """A box cut to its picture; raises DataError when nothing of it is left."""

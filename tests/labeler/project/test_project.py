@@ -17,7 +17,6 @@ from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import Workbench
 from labeler.storage.records import Point
-from labeler.storage.store import Store
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box
@@ -207,46 +206,6 @@ def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path:
     assert [s.face_id for s in project.training_set().samples] == [1, 2]
     assert [s.face_id for s in project.unlabeled_faces().samples] == [4]
     assert project.export(tmp_path / "x.json").faces == 2
-
-
-def test_standings_follow_every_kind_of_change(tmp_path: Path):
-    project = make_project(tmp_path, pictures=2)
-
-    def states() -> list[str]:
-        return [standing.state for standing in project.standings()]
-
-    assert states() == ["empty", "empty"]
-    label_face(project, 1)
-    assert states() == ["complete", "empty"]
-    project.store.undo(1)
-    assert states() == ["empty", "empty"]
-    leave_predictions(project, 1, predictions_of(project, [2]))
-    collect_predictions(project)
-    assert states() == ["empty", "predicted"]
-    project.store.set_skip(2, "duplicate")
-    assert states() == ["empty", "skipped"]
-    label_face(project, 1, [1, 2, 3])
-    assert states() == ["partial", "skipped"]
-    assert project.definition is not None
-    category = project.definition.to_category()
-    kept = {**category, "keypoints": category["keypoints"][:2], "flsg": {"left_eye": [0], "right_eye": [1]}}
-    project.store.save_definition({**kept, "landmark_ids": [1, 2], "skeleton": []}, None, edited_from=1)
-    assert states() == ["complete", "skipped"]
-
-
-def test_the_pace_is_of_complete_faces_in_the_order_of_their_last_edit(tmp_path: Path):
-    project = make_project(tmp_path, pictures=4, labeled=3)
-    assert project.seconds_a_face() is None  # a program was faster than any hand
-    now = 1e9
-    project.store.close()
-    project.store = Store(project.folder / "labels.db", clock=lambda: now)
-    for face in (1, 2, 3):
-        for key in (1, 2):
-            now += 5 * face
-            label_face(project, face, [key])
-    assert project.seconds_a_face() == pytest.approx(20, abs=1)
-    project.store.edit_points(1, {1: None})
-    assert project.seconds_a_face() is None
 
 
 def test_training_needs_a_definition(tmp_path: Path):
@@ -573,13 +532,3 @@ def test_a_definition_given_at_creation_is_the_first_version(tmp_path: Path):
     saved = project.store.definition()
     assert saved is not None
     assert (saved.version, saved.category["landmark_ids"]) == (1, [1, 2, 3, 4])
-
-
-def test_a_definition_that_another_process_saves_is_seen_at_once(tmp_path: Path):
-    project = Workspace(tmp_path).create("a", definition=SMALL)
-    assert project.definition is not None
-    assert project.definition is project.definition  # read and checked once for each version
-    other = Workspace(tmp_path).open("a")
-    category = {**project.definition.to_category(), "name": "renamed"}
-    other.store.save_definition({**category, "landmark_ids": list(project.definition.ids)}, None, edited_from=1)
-    assert project.definition.to_category()["name"] == "renamed"

@@ -59,7 +59,7 @@ def labels_everywhere(project: Project) -> dict[str, Any]:
         "unlabeled": sorted(sample.face_id for sample in project.unlabeled_faces().samples),
         "progress": (progress.labeled_faces, progress.complete_faces, progress.training_faces, progress.points),
         "shapes": project.proposals.propose(8, "mean", {}).faces,
-        "labels": sorted(face for face, labels in project.labels().items() if labels),
+        "labels": sorted(face for face, labels in project.index.labels().items() if labels),
         "views": sorted(f["id"] for p in Workbench(project).pictures() for f in p["faces"] if f["labeled"]),
     }
 
