@@ -43,7 +43,7 @@ def checks_html(project: Project | None) -> str:
     if project is None:
         return "<h1>Export</h1>" + note("No project is open: open one on the Project page.", "warning")
     progress = project.progress()
-    unseen = sum(sample.unseen for sample in project.labeled_set().samples) if progress.labeled_faces else 0
+    unseen = sum(sample.unseen for sample in project.exchange.labeled_set().samples) if progress.labeled_faces else 0
     rows = [
         (
             progress.complete_faces == progress.faces > 0,

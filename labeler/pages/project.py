@@ -11,8 +11,9 @@ import gradio as gr
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
 from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.pictures.intake import IngestReport
 from labeler.project.definition import templates
-from labeler.project.project import IngestReport, Project
+from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import load_definition
 from mdmd.errors import DataError
