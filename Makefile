@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test slow check bench clean
+.PHONY: setup demo test slow docs check bench clean
 
 setup: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	touch $@
 
 demo: setup
@@ -23,10 +23,16 @@ test: setup
 slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# Strict: a warning or a broken link fails.
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -n -q -E -d build/doctrees docs build/docs
+	$(BIN)/python docs/check_links.py build/docs
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(MAKE) docs
 	$(MAKE) test
 
 bench: setup

@@ -1,4 +1,4 @@
-"""What README and DECISIONS name exists: files in the tree, commands and their options, targets in the Makefile."""
+"""What the README and the docs name exists: files in the tree, commands and their options, targets in the Makefile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from unittest.mock import patch
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TEXTS = ("README.md", "DECISIONS.md", "benchmarks/RESULTS.md", "mdmd/starter/README.md")
+TEXTS = (
+    *("README.md", "benchmarks/RESULTS.md", "mdmd/starter/README.md"),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
+)
 PROGRAMS = ("mdmd", "labeler")
 
 SUFFIXES = "py|md|json|jsonl|toml|txt|js|css|html|png|jpg|svg|gif|db|safetensors|yaml|yml|sh|cfg|ini|lock"
@@ -106,8 +109,11 @@ def commands(text: str) -> Iterator[Command]:
 # Checking it
 
 
-def missing_paths(text: str, root: Path, code: str) -> list[str]:
-    """Paths that `text` names but that neither lie in the tree nor are names our `code` gives to what it writes."""
+def missing_paths(text: str, root: Path, code: str, folder: Path | None = None) -> list[str]:
+    """Paths that `text` names but that neither lie in the tree nor are names our `code` gives to what it writes.
+
+    Links are relative to `folder`, in which the text lies (by default `root`).
+    """
     tree = {path.name for path in tree_paths(root)}
 
     def exists(path: str) -> bool:
@@ -119,7 +125,7 @@ def missing_paths(text: str, root: Path, code: str) -> list[str]:
             return (root / path).exists()
         return written or last in tree
 
-    links = sorted(path for path in linked_paths(text) if not (root / path).exists())
+    links = sorted(path for path in linked_paths(text) if not ((folder or root) / path).exists())
     return links + [path for path in sorted(named_paths(text, root)) if not exists(path)]
 
 
@@ -132,6 +138,7 @@ def tree_paths(root: Path) -> Iterator[Path]:
             yield from path.rglob("*")
 
 
+@cache
 def our_code(root: Path) -> str:
     return "\n".join(
         path.read_text(encoding="utf-8") for program in PROGRAMS for path in sorted((root / program).rglob("*.py"))
@@ -186,7 +193,7 @@ def command_problems(text: str, root: Path, makefile: str, ask=help_of) -> list[
 def test_every_file_named_exists(name: str):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text.strip()
-    assert missing_paths(text, ROOT, our_code(ROOT)) == []
+    assert missing_paths(text, ROOT, our_code(ROOT), (ROOT / name).parent) == []
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -211,7 +218,7 @@ def test_the_readme_names_a_picture_the_measured_number_and_the_commands_to_star
 SAMPLE = """
 # Title
 
-![the page](docs/page.png) and [why](DECISIONS.md#three), [site](https://example.org/x.png), <img src="docs/two.png">.
+![the page](docs/page.png) and [why](NOTES.md#three), [site](https://example.org/x.png), <img src="docs/two.png">.
 
 `mdmd/data/coco.py` writes it, `store.py` and `runs/<id>/metrics.json` keep it, `projects/demo/` holds `labels.db`.
 Not paths: `/api/projects`, `0/1/2`, `image/png`, `coco.to_coco`, `--port`, `OUT.json`, `<name>`, `*.json`, `../b.json`.
@@ -230,7 +237,7 @@ git clone somewhere
 
 def test_paths_are_found(tmp_path: Path):
     (tmp_path / "mdmd").mkdir()
-    assert linked_paths(SAMPLE) == {"docs/page.png", "DECISIONS.md", "docs/two.png"}
+    assert linked_paths(SAMPLE) == {"docs/page.png", "NOTES.md", "docs/two.png"}
     expected = {"mdmd/data/coco.py", "store.py", "runs/<id>/metrics.json", "projects/demo/", "labels.db"}
     assert named_paths(SAMPLE, tmp_path) == expected
 
@@ -252,7 +259,7 @@ def test_commands_are_found():
 
 
 def test_missing_files_are_reported(tmp_path: Path):
-    for name in ("docs/page.png", "DECISIONS.md", "mdmd/data/coco.py", "labeler/storage/store.py"):
+    for name in ("docs/page.png", "NOTES.md", "mdmd/data/coco.py", "labeler/storage/store.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     code = 'DB = "labels.db"\nwrite(run / "metrics.json")'

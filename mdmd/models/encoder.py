@@ -132,7 +132,7 @@ class Encoder(nn.Module):
 
 
 def choose_attention(network: nn.Module, device: torch.device) -> None:
-    """Plain attention in timm's blocks where PyTorch's fused one is slower (DECISIONS.md): on a CPU in bfloat16."""
+    """Use timm's plain attention where PyTorch's fused one is slower: on a CPU in bfloat16."""
     fused = device.type != "cpu" or not torch.is_autocast_enabled("cpu")
     modules: Iterator[Any] = network.modules()
     for module in modules:
