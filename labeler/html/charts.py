@@ -1,19 +1,24 @@
-"""Small line charts as SVG, drawn on the server: axes with units, legible in light and dark."""
+"""Small line charts as SVG, drawn on the server: axes with units, legible in light and dark.
+
+Written by hand: a plotting library would be a large dependency, and its pictures would not follow the page's colors.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from labeler.html.markup import text
 
 WIDTH, HEIGHT = 380, 210
-#: The least room at the left; longer numbers take more.
+#: The least width for the numbers of the y axis, in units of the viewBox; longer numbers get more.
 LEFT = 44
 RIGHT, TOP, BOTTOM = 12, 30, 36
-#: How wide a letter is at most, and how far lines of words are apart.
+#: The largest width of a letter and the distance between two lines of text.
 LETTER, LINE = 7, 14
-#: More points than this are not told apart at this size.
+#: More points than this cannot be told apart at this size.
 MOST_POINTS = 240
 
 Series = tuple[str, Sequence[float], Sequence[float]]
@@ -29,12 +34,12 @@ def line_chart(
     band: tuple[Sequence[float], Sequence[float], Sequence[float]] | None = None,
     upright: tuple[str, float] | None = None,
     up_to: float | None = None,
-) -> str:
-    """An SVG of `series` (name, x values, y values). Points that are not finite are left out; no data, no lines.
+) -> Markup:
+    """An SVG of `series` (name, x values, y values). Points that are not finite are left out.
 
-    The y axis reaches `up_to` at least. `band` (x values, lowest, highest) is shaded behind the first line: what it may
-    as well be. `upright` (its name, in lines of words, and x) is a dashed line from bottom to top, where there is a
-    place for it.
+    The y axis reaches at least `up_to`, and begins at 0 with `from_zero`. `band` (x values, lowest, highest) is an
+    interval, shaded behind the first line. `upright` (label, which may have several lines, and x) is a dashed vertical
+    line; it is left out where x lies outside of the axis.
     """
     clean = [(name, *_finite(xs, ys)) for name, xs, ys in series]
     clean = [(name, xs, ys) for name, xs, ys in clean if xs]
@@ -44,7 +49,7 @@ def line_chart(
     )
     if not clean:
         middle = f'x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle"'
-        return f'{head}<text class="axis" {middle}>waiting for the first numbers</text></svg>'
+        return Markup(f'{head}<text class="axis" {middle}>no numbers yet</text></svg>')
     all_x = [x for _, xs, _ in clean for x in xs]
     edges = [(*_finite(band[0], band[1]), *_finite(band[0], band[2]))] if band else []
     all_y = [y for _, _, ys in clean for y in ys] + [y for _, low, _, high in edges for y in (*low, *high)]
@@ -52,7 +57,7 @@ def line_chart(
     x_low, x_high = min(0.0, *all_x), max(all_x)
     x_high = x_high if x_high > x_low else x_low + 1
     x_ticks = [value for value in ticks(x_low, x_high) if x_low <= value <= x_high]
-    if all(x.is_integer() for x in all_x):  # there is no half a step
+    if all(x.is_integer() for x in all_x):  # steps and faces come in whole numbers
         x_ticks = [value for value in x_ticks if value.is_integer()]
     y_ticks = ticks(min([0.0, *all_y] if from_zero else all_y), max(all_y))
     left = max(LEFT, 10 + LETTER * max(len(_number(value)) for value in y_ticks))
@@ -92,11 +97,11 @@ def line_chart(
         x, _ = at(upright[1], y_ticks[0])
         parts.append(f'<line class="upright" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
         parts += _beside(x, upright[0].splitlines(), drawn)
-    return "".join(parts) + "</svg>"
+    return Markup("".join(parts) + "</svg>")
 
 
 def _beside(x: float, words: Sequence[str], drawn: Sequence[tuple[float, float]]) -> list[str]:
-    """`words` beside an upright line at `x`, at its top or its bottom: where what is `drawn` stays farther away."""
+    """The label `words` beside a vertical line at `x`, at the end of it that is farther from the points `drawn`."""
     left = x < WIDTH / 2
     side = f'x="{x + 5:.1f}"' if left else f'x="{x - 5:.1f}" text-anchor="end"'
     reach = 5 + LETTER * max(map(len, words))
@@ -109,7 +114,7 @@ def _beside(x: float, words: Sequence[str], drawn: Sequence[tuple[float, float]]
 
 
 def _finite(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Finite points only, thinned to what the chart can show; the last one always stays."""
+    """The finite points, thinned to what the chart can show; the last one always stays."""
     points = [(float(x), float(y)) for x, y in zip(xs, ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
     step = max(1, math.ceil(len(points) / MOST_POINTS))
     kept = points[::-1][::step][::-1]
@@ -117,9 +122,9 @@ def _finite(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers that span [low, high], about `about` steps apart; at least two, even for a single value.
+    """Round numbers that span [low, high] in about `about` steps; at least two, even for a single value.
 
-    Less than a thousandth apart counts as a single value: nobody reads six digits off an axis.
+    A range of less than a thousandth of the values counts as a single value: its ticks would need six digits.
     """
     if high - low < 1e-3 * max(abs(low), abs(high), 1e-9):
         low, high = (low - 0.5, high + 0.5) if low else (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Where a canvas page is put into its Gradio tab."""
+"""The element of a Gradio tab that holds a canvas page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import gradio as gr
 
 
 def canvas_mount(page: str) -> gr.HTML:
-    """The constant element into which static/boot.js puts a page. `page` is a name of ours, never a user's."""
+    """A constant element that static/boot.js fills with `page`.
+
+    `page` is a constant too: Gradio runs `${...}` in a template as JavaScript, so user text must never enter it.
+    """
     return gr.HTML(
         html_template=f'<div class="canvas-root" data-page="{page}"></div>',
         apply_default_css=False,

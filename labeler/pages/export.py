@@ -1,11 +1,12 @@
-"""The Export tab: how complete the labels are, and the COCO-keypoint file."""
+"""The Export tab: how complete the labels are, and the COCO keypoint file."""
 
 from __future__ import annotations
 
 import gradio as gr
+from markupsafe import Markup
 
-from labeler.html.markup import note, plural, text
-from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.html.markup import plural, render
+from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 
@@ -21,7 +22,7 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     def show(request: gr.Request) -> str:
         return checks_html(open_project(workspace, request))
 
-    @refusals_as_messages
+    @errors_as_messages
     def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
         project = wanted_project(workspace, request)
         written = project.export(project.folder / "exports" / f"{project.name}.json", only_complete=only_complete)
@@ -30,7 +31,7 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             f"{plural(written.images, 'picture')} written."
         )
         path = written.path.resolve()
-        html = f"{note(sentence, 'good')}<p class='path'>On this machine: <code>{text(path)}</code></p>"
+        html = render("exported.html", sentence=sentence, path=path)
         return html, gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
     pages.load(show, None, checks, **QUIETLY)
@@ -38,13 +39,13 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     write.click(export, only_complete, [report, download])
 
 
-def checks_html(project: Project | None) -> str:
-    """What the file will hold and what it will lack."""
+def checks_html(project: Project | None) -> Markup:
+    """What the file will contain and what is missing from it."""
     if project is None:
-        return "<h1>Export</h1>" + note("No project is open: open one on the Project page.", "warning")
+        return render("export_checks.html", checks=None)
     progress = project.progress()
     unseen = sum(sample.unseen for sample in project.exchange.labeled_set().samples) if progress.labeled_faces else 0
-    rows = [
+    checks = [
         (
             progress.complete_faces == progress.faces > 0,
             f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete",
@@ -55,24 +56,22 @@ def checks_html(project: Project | None) -> str:
         ),
         (
             progress.flagged_points == 0,
-            f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; none is exported as a label",
+            f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; predictions are not exported",
         ),
         *(
             [
                 (
                     False,
-                    f"{plural(unseen, 'face')} with points that were accepted without a look; the file says so of each",
+                    f"{plural(unseen, 'face')} with points accepted unseen; the file marks these points",
                 )
             ]
             if unseen
             else []
         ),
         *(
-            [(True, f"{plural(progress.skipped_faces, 'face')} skipped; none is exported")]
+            [(True, f"{plural(progress.skipped_faces, 'face')} skipped; skipped faces are not exported")]
             if progress.skipped_faces
             else []
         ),
     ]
-    listed = "".join(f"<li class='{'ok' if good else 'open'}'>{text(words)}</li>" for good, words in rows)
-    intro = "COCO-keypoint JSON that pycocotools reads; it carries your names, groups and mirror pairs."
-    return f"<h1>Export</h1><p>{intro}</p><ul class='checks'>{listed}</ul>"
+    return render("export_checks.html", checks=checks)

@@ -1,4 +1,4 @@
-"""The frame of the tool: top bar and one tab a page."""
+"""The layout of the tool: a top bar and one tab for each page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labeler.runs.sources import Sources
 
 
 def build_pages(workspace: Workspace, sources: Sources) -> gr.Blocks:
-    """All pages. The project of a browser tab is in its address; nothing is kept in Gradio."""
+    """All pages. The address of a browser tab names its project; Gradio keeps no state."""
     with gr.Blocks(title="mdmd labeler", analytics_enabled=False, fill_width=True, fill_height=True) as pages:
         canvas_mount("bar")
         with gr.Tabs(elem_id="tabs"):
@@ -37,8 +37,8 @@ def build_pages(workspace: Workspace, sources: Sources) -> gr.Blocks:
     return pages
 
 
-#: Gradio's colours by ours: static/shell/tokens.css says what they are in light and in dark.
-COLOURS = {
+#: Gradio's colors in terms of ours, which static/shell/tokens.css defines for light and dark.
+COLORS = {
     "body_background_fill": "var(--surface)",
     "body_text_color": "var(--ink)",
     "body_text_color_subdued": "var(--ink-soft)",
@@ -79,13 +79,13 @@ COLOURS = {
 
 
 def text_sizes() -> sizes.Size:
-    """Gradio's sizes of text, which are pixels, as multiples of the browser's own, which is 16 pixels unless chosen."""
+    """Gradio's text sizes in rem instead of pixels, so that they follow the text size chosen in the browser."""
     pixels = {name: float(size.removesuffix("px")) for name, size in vars(sizes.text_md).items() if name != "name"}
     return sizes.Size(name="text_rem", **{name: f"{size / 16:g}rem" for name, size in pixels.items()})
 
 
 def theme() -> Base:
-    """System fonts and our own colours; asks no font server."""
+    """System fonts and our own colors; needs no font server."""
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Ubuntu", "sans-serif")
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
     base = Base(
@@ -97,5 +97,5 @@ def theme() -> Base:
         font=[fonts.Font(name) for name in sans],
         font_mono=[fonts.Font(name) for name in mono],
     )
-    dark = {f"{name}_dark": value for name, value in COLOURS.items() if hasattr(base, f"{name}_dark")}
-    return base.set(**COLOURS, **dark, input_border_width="1px", block_border_width="0", block_padding="0")
+    dark = {f"{name}_dark": value for name, value in COLORS.items() if hasattr(base, f"{name}_dark")}
+    return base.set(**COLORS, **dark, input_border_width="1px", block_border_width="0", block_padding="0")

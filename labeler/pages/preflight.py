@@ -1,4 +1,4 @@
-"""What the Train tab says before a training: what it would learn from, on what, for how long, and what is missing."""
+"""What the Train tab says before a training: the data, the device, the time, and what is missing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import huggingface_hub
+from markupsafe import Markup
 
 from labeler.analysis.agreement import FEWEST, advice, measure
-from labeler.html.markup import note, plural, text
+from labeler.html.markup import plural, render
 from labeler.project.project import Project
 from labeler.report.measures import headline
 from labeler.runs.control import list_runs
@@ -22,29 +23,36 @@ from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldou
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 
-#: Fewer labeled faces than this rarely make a model that saves work.
+#: With fewer labeled faces than this, a model rarely saves work.
 USEFUL_FACES = 50
 #: Landmarks with fewer labels than this are named.
 FEW_LABELS = 10
-#: What the three choices of time are in minutes.
+#: The three choices of training time, in minutes.
 PACES = {"quick": 5, "standard": 10, "thorough": 30}
-#: What the form takes: a day at most, which is more likely than not a slip of the hand beyond.
+#: The range of minutes that the form takes: more than a day is probably a typing error.
 FEWEST_MINUTES, MOST_MINUTES = 1, 1440
-#: Megabytes of an encoder's weights as timm keeps them: float32, by the encoder's number of parameters.
+#: Megabytes of an encoder's weights on the hub, in float32.
 DOWNLOADS = {DEFAULT_ENCODER: 23, PAPER_ENCODER: 346}
 
 
 def preflight_html(
-    project: Project | None, source: Source | None, encoder: str, weights: str, preset: str, minutes: float | None
-) -> str:
-    """What a training would learn from, what it would measure itself on, how long it takes, what is missing.
+    project: Project | None,
+    source: Source | None,
+    encoder: str,
+    weights: str,
+    preset: str,
+    minutes: float | None,
+    *,
+    queue_full: str | None = None,
+) -> Markup:
+    """The data of a training with these choices, its device, its time, and what is missing.
 
-    `minutes` are as they stand in the form: None for an empty field.
+    `minutes` is the value in the form, None for an empty field. `queue_full` says why no run can be started.
     """
     if project is None:
-        return "<h1>Train</h1>" + note("No project is open: open one on the Project page.", "warning")
+        return render("preflight.html", missing="No project is open: open one on the Project page.")
     if project.definition is None:
-        return "<h1>Train</h1>" + note("No landmarks are defined yet: define them on the Schema page.", "warning")
+        return render("preflight.html", missing="No landmarks are defined yet: define them on the Schema page.")
     progress = project.progress()
     faces = progress.training_faces
     learned = project.training_set()
@@ -53,7 +61,7 @@ def preflight_html(
     held = min(held, faces - unseen)
     said = [
         f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
-        f"about {held} of them held out to measure and calibrate on."
+        f"about {held} of them held out for measuring and calibration."
     ]
     warnings = []
     if faces < FEWEST_FACES:
@@ -61,21 +69,19 @@ def preflight_html(
             f"Training needs at least {FEWEST_FACES} labeled faces, and {USEFUL_FACES} or more for a useful model."
         )
     elif faces < USEFUL_FACES:
-        warnings.append(f"{USEFUL_FACES} labeled faces or more make a useful model.")
+        warnings.append(f"A useful model takes {USEFUL_FACES} or more labeled faces.")
     counts = label_counts(learned)
     if faces:
         said.append(labels_sentence(counts, project.definition.mirror))
         missing = [name for name, count in counts.items() if not count]
         if missing:
-            warnings.append(f"Never labeled, so not to be learned: {', '.join(missing)}.")
-        # Where all have few labels there are few faces, which has been said.
+            warnings.append(f"Without labels, so they cannot be learned: {', '.join(missing)}.")
+        # If all landmarks have few labels, there are few faces, which has been said above.
         few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
         if few:
-            warnings.append(f"With few labels, so less sure: {', '.join(few)}.")
+            warnings.append(f"With few labels, so less accurate: {', '.join(few)}.")
     if unseen:
-        said.append(
-            f"{plural(unseen, 'face')} with points accepted without a look: learned from, but never measured on."
-        )
+        said.append(f"{plural(unseen, 'face')} with points accepted unseen: used for training, never for measuring.")
     exact = stop_sentence(project)
     said += [exact] if exact else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
@@ -89,14 +95,11 @@ def preflight_html(
     if wrong is None and minutes is not None:
         said.insert(-1, time_sentence(source, minutes, learned=known_source))
     warnings += [*short, *([wrong] if wrong else [])]
-    lines = "".join(f"<li>{text(line)}</li>" for line in said)
-    cautions = "".join(f"<li>{text(line)}</li>" for line in warnings)
-    noted = f"<ul class='note warning cautions'>{cautions}</ul>" if warnings else ""
-    return f"<h1>Train</h1><ul class='said'>{lines}</ul>{noted}"
+    return render("preflight.html", missing=None, said=said, warnings=warnings, queue_full=queue_full)
 
 
 def minutes_problem(minutes: float | None) -> str | None:
-    """What is wrong with the minutes in the form; None where nothing is."""
+    """What is wrong with the minutes in the form, or None."""
     if minutes is not None and FEWEST_MINUTES <= minutes <= MOST_MINUTES:
         return None
     found = "nothing" if minutes is None else f"{minutes:g}"
@@ -104,26 +107,26 @@ def minutes_problem(minutes: float | None) -> str | None:
 
 
 def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
-    """Whether the source has been learned with this network: on this machine, which is in a base's name, or by the
-    starter."""
+    """Whether a base of this network has been trained on the source: on this machine (the base's name has the encoder
+    and the head), or as the starter."""
     return (weights == "starter" and source.name == DRAWN) or any(
         f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
     )
 
 
 def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
-    """How long a training takes in all, and what of that goes to a source that has to be learned first."""
+    """How long a training takes, including the time for a source that has to be trained on first."""
     usual = plural(round(minutes), "minute")
     if source is None or learned:
         return f"Takes about {usual}."
     return (
-        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to learn "
-        f"{source.name} first, once on this machine, then {usual} for your landmarks."
+        f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to train "
+        f"on {source.name} first, once on this machine, then {usual} for your landmarks."
     )
 
 
 def stop_sentence(project: Project) -> str | None:
-    """Whether the newest model errs as the person does already; None where there is no model or no measure of them."""
+    """Whether the newest model is as precise as the person; None without a model or without enough blind repeats."""
     pairs = project.repeats.pairs()
     if len(pairs) < FEWEST:
         return None
@@ -141,13 +144,13 @@ def stop_sentence(project: Project) -> str | None:
 
 
 def label_counts(dataset: Dataset) -> dict[str, int]:
-    """How many faces of a set have each landmark labeled."""
+    """For each landmark, how many faces have it labeled."""
     labeled = [sample.annotation.labeled for sample in dataset.samples if sample.annotation is not None]
     return {name: sum(bool(mask[k]) for mask in labeled) for k, name in enumerate(dataset.definition.landmarks)}
 
 
 def labels_sentence(counts: dict[str, int], mirror: tuple[int, ...]) -> str:
-    """How many landmarks, labels of each, and mirror pairs there are."""
+    """The numbers of landmarks, of labels for each, and of mirror pairs."""
     fewest, most = min(counts.values(), default=0), max(counts.values(), default=0)
     each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     pairs = sum(partner > k for k, partner in enumerate(mirror))
@@ -155,19 +158,19 @@ def labels_sentence(counts: dict[str, int], mirror: tuple[int, ...]) -> str:
 
 
 def source_sentence(source: Source | None) -> tuple[str, bool]:
-    """What is learned beside the labels, and whether that is a reason to worry."""
+    """The source set that is trained on beside the labels, and whether this is a warning."""
     if source is None:
-        return "Without a second set the model learns from your images alone, and is less accurate.", True
+        return "Without a second data set the model is trained on your images alone and is less accurate.", True
     what = f"{source.name}, {plural(source.faces, 'face')} of {source.landmarks} points"
     if source.path.exists():
         return f"Together with {what}.", False
     if source.name == DRAWN:
         return f"Together with {what}, drawn when first used.", False
-    return f"The set {source.name} is not where it was: there is no {source.path}.", True
+    return f"The data set {source.name} is missing: there is no file {source.path}.", True
 
 
 def room_sentences(memory: int | None, disk: int, *, known: bool) -> tuple[str, list[str]]:
-    """What is free of memory and disk against what a run takes (`known`: the default network), and what is short."""
+    """Free memory and disk beside what a run takes (if `known`), and a warning for each that is too small."""
     free = f"{megabytes(memory)} of memory and {megabytes(disk)} of disk" if memory else f"{megabytes(disk)} of disk"
     if not known:
         return f"Free: {free}; what a run with this encoder takes is not known.", []
@@ -186,19 +189,19 @@ def room_sentences(memory: int | None, disk: int, *, known: bool) -> tuple[str, 
 
 
 def pace_choices(source: Source | None, *, learned: bool) -> list[tuple[str, str]]:
-    """The three choices of time, each with how long it takes in all."""
+    """The three choices of training time as (label with the whole time, name)."""
     more = 0 if source is None or learned else BASE_MINUTES
     first = ", the first time" if more else ""
     return [(f"{name}, {minutes + more:g} min{first}", name) for name, minutes in PACES.items()]
 
 
 def pace_of(minutes: float | None) -> str | None:
-    """Which of the three choices these minutes are."""
+    """The name of the choice with these minutes, or None."""
     return next((name for name, known in PACES.items() if known == minutes), None)
 
 
 def source_is_learned(source: Source | None, encoder: str, weights: str, preset: str) -> bool:
-    """Whether nothing has to be learned before the landmarks are."""
+    """Whether the training can start with the landmarks, without training on a source first."""
     network = PRESETS.get(preset, PRESETS["default"])
     wanted = encoder.strip() or network.model.encoder
     known = source is None or has_base(source, wanted, network.model.head, weights.strip())
@@ -206,24 +209,29 @@ def source_is_learned(source: Source | None, encoder: str, weights: str, preset:
 
 
 def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:
-    """Where the encoder's pretrained weights come from, and whether that is a reason to worry.
+    """Where the encoder's pretrained weights come from, and whether this is a warning.
 
-    `starter` is the folder of the starter, which stands in for weights of the default encoder that cannot be fetched.
+    `starter` is the folder of the starter, which replaces weights of the default encoder that cannot be downloaded.
     """
     if weights == "none":
         return "Without pretrained weights the model needs far more labels.", True
     if weights == "starter":
-        return "Starting from the starter that comes with the tool.", False
+        return "Training starts from the starter weights that come with the tool.", False
     if weights:
         found = Path(os.path.expanduser(weights)).is_file()
         return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
     if encoder == "test_vit":
-        return "test_vit is a toy encoder for trying things out.", True
+        return "test_vit is a toy encoder for tests.", True
     here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
     if isinstance(here, str):
         return "The encoder's pretrained weights are on this machine.", False
     size = f" ({DOWNLOADS[encoder]} MB)" if encoder in DOWNLOADS else ""
-    absent = f"The encoder's pretrained weights are not on this machine: they are fetched{size} when training starts. "
+    absent = (
+        f"The encoder's pretrained weights are not on this machine: they are downloaded{size} when training starts. "
+    )
     if encoder == DEFAULT_ENCODER and (starter / run_folder.MODEL).is_file():
-        return absent + "If that fails, it begins from the starter that comes with the tool.", False
-    return absent + "If that fails, training goes on without them and needs far more labels.", True
+        return (
+            absent + "If the download fails, training starts from the starter weights that come with the tool.",
+            False,
+        )
+    return absent + "If the download fails, training goes on without them and needs far more labels.", True

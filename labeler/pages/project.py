@@ -1,4 +1,4 @@
-"""The Project tab: open a project, make one, add pictures, see how far it is."""
+"""The Project tab: open or create a project, add pictures, see the progress."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
+from markupsafe import Markup
 
+from labeler.guidance.label_index import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
-from labeler.html.markup import ANNOUNCE, meter, note, plural, progress_tiles, project_address, refused_list, text
-from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
+from labeler.html.markup import noun, plural, project_address, render
+from labeler.pages.request import ANNOUNCE, QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.pictures.intake import IngestReport
 from labeler.project.definition import templates
 from labeler.project.project import Project
@@ -61,7 +63,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             repeats_html(project),
         )
 
-    @refusals_as_messages
+    @errors_as_messages
     def make(name: str | None, template: str | None, files: list[str] | None, folder: str | None) -> tuple[str, str]:
         chosen = (name or "").strip()
         paths = picture_paths(files, folder)
@@ -71,21 +73,21 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         try:
             taken = project.add_pictures(paths)
         except DataError as error:
-            return created_html(project, note(f"The project was made, but without pictures: {error}", "warning")), ""
+            return render("created_project.html", name=chosen, problem=error, report=""), ""
         if taken.refused:
-            return created_html(project, ingest_html(taken)), ""
+            return render("created_project.html", name=chosen, problem=None, report=added_html(taken)), ""
         return "", project_address(chosen)
 
-    @refusals_as_messages
+    @errors_as_messages
     def grow(files: list[str] | None, folder: str | None, request: gr.Request) -> tuple[object, ...]:
         project = wanted_project(workspace, request)
         paths = picture_paths(files, folder)
         if not paths:
             raise DataError("no pictures chosen: upload some, or name a folder on this machine")
         taken = project.add_pictures(paths)
-        return ingest_html(taken), None, "", *show(request)
+        return added_html(taken), None, "", *show(request)
 
-    @refusals_as_messages
+    @errors_as_messages
     def switch(on: bool, request: gr.Request) -> tuple[str, str]:
         project = wanted_project(workspace, request)
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
@@ -97,8 +99,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     create.click(make, [name, template, files, folder], [created, address]).success(
         show, None, shown, **QUIETLY
     ).success(None, [address], None, js=GO_THERE)
-    # The switch moves when what it stands for has changed, not with every look: an answer that was asked for before a
-    # click, and that comes after it, leaves it alone. `input`: only a person's click is a choice.
+    # The checkbox follows changes of the setting, not every refresh: an answer that was requested before a click and
+    # arrives after it must not undo the click. `input` reacts to clicks only, `change` would react to updates too.
     repeating_is.change(None, repeating_is, repeat, js=IS_ON)
     switched = repeat.input(switch, repeat, [repeating_is, said], **QUIETLY).success(show, None, shown, **QUIETLY)
     switched.success(None, None, None, js=ANNOUNCE)
@@ -106,7 +108,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
 
 
 def picture_paths(files: list[str] | None, folder: str | None) -> list[Path]:
-    """Uploads and the named folder (or file) as paths; raises DataError for one that is not there."""
+    """Uploads and the named folder or file as paths. Raises DataError if that does not exist."""
     paths = [Path(file) for file in files or []]
     if folder and folder.strip():
         path = Path(os.path.expanduser(folder.strip()))
@@ -116,21 +118,36 @@ def picture_paths(files: list[str] | None, folder: str | None) -> list[Path]:
     return paths
 
 
-def overview_html(project: Project | None, missing: str | None) -> str:
-    """The open project at a glance, or what to do first."""
+def overview_html(project: Project | None, missing: str | None) -> Markup:
+    """The open project at a glance, or what the tool is for. `missing` is a name in the address without a project."""
     if project is None:
-        found = note(f"There is no project named {missing!r} here.", "warning") if missing else ""
-        return (
-            f"<div class='welcome'>{found}<h1>Your landmarks, on your pictures</h1>"
-            "<p>Define the points you want, label about a hundred pictures, train, and let the model do the rest: "
-            "it says where it is unsure, you look only there.</p></div>"
-        )
+        return render("welcome.html", missing=missing)
     progress = project.progress()
-    share = progress.complete_faces / progress.faces if progress.faces else 0.0
     sentence, page = next_step(project)
-    address = f"{project_address(project.name)}#{page}"
-    button = f"<p><a class='button' href='{text(address)}'>Go to {page.title()}</a></p>" if page != "project" else ""
-    return f"<h1>{text(project.name)}</h1>{meter(share)}{progress_tiles(progress)}{note(sentence)}{button}"
+    return render(
+        "project_overview.html",
+        name=project.name,
+        share=share_complete(progress),
+        tiles=[
+            (progress.pictures, noun(progress.pictures, "picture")),
+            (progress.complete_faces, f"of {plural(progress.faces, 'face')} complete"),
+            (progress.points, f"{noun(progress.points, 'point')} labeled"),
+            (progress.predicted_faces, f"{noun(progress.predicted_faces, 'face')} pre-labeled"),
+            (progress.flagged_points, f"doubtful {noun(progress.flagged_points, 'point')}"),
+            *(
+                [(progress.skipped_faces, f"{noun(progress.skipped_faces, 'face')} skipped")]
+                if progress.skipped_faces
+                else []
+            ),
+        ],
+        sentence=sentence,
+        page=page,
+    )
+
+
+def share_complete(progress: Progress) -> float:
+    """The share of faces that are completely labeled."""
+    return progress.complete_faces / progress.faces if progress.faces else 0.0
 
 
 def on_or_off(project: Project | None) -> str:
@@ -138,23 +155,19 @@ def on_or_off(project: Project | None) -> str:
     return "on" if project is not None and project.settings.repeats > 0 else "off"
 
 
-def repeats_html(project: Project | None) -> str:
-    """What the blind repeats are for, and what they say so far."""
+def repeats_html(project: Project | None) -> Markup:
+    """What blind repeats are for and what they have measured so far; empty without landmarks."""
     if project is None or project.definition is None:
-        return ""
-    found = noise_words(project.settings.repeats, project.repeats.noise(project.definition))
-    return (
-        "<p>While you label, one of your faces is offered again now and then, without its labels. How far your two "
-        "labelings are apart says how exact your labels are, and when a model errs no more than you do.</p>"
-        f"<p class='repeats-said'><b>Measured: {text(found)}.</b></p>"
-    )
+        return Markup()
+    measured = noise_words(project.settings.repeats, project.repeats.noise(project.definition))
+    return render("blind_repeats.html", measured=measured)
 
 
 def next_step(project: Project) -> tuple[str, str]:
-    """What a person does next, in one sentence, and the page where that is done."""
+    """The next step in one sentence, and the page for it."""
     progress = project.progress()
     if not progress.pictures:
-        return "Next: add pictures. A hundred to a hundred and fifty are a good start.", "project"
+        return "Next: add pictures. 100 to 150 are a good start.", "project"
     if project.definition is None:
         return "Next: define the landmarks on the Schema page.", "schema"
     if progress.flagged_points:
@@ -162,46 +175,34 @@ def next_step(project: Project) -> tuple[str, str]:
         return f"Next: look at {points} on the Review page.", "review"
     if progress.training_faces < 50 and progress.unlabeled_faces:
         faces = plural(progress.training_faces, "face")
-        return f"Next: label. So far {faces} of the fifty or more that make a useful model.", "label"
+        return f"Next: label more faces, {faces} so far. A useful model takes 50 or more.", "label"
     if progress.unlabeled_faces:
         return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more.", "train"
     if not progress.faces:
-        return "Every face is skipped: take some in again on the Label page, or add more pictures.", "label"
+        return "Every face is skipped: include some again on the Label page, or add more pictures.", "label"
     return "Every face is complete: export them, or add more pictures.", "export"
 
 
-def projects_html(workspace: Workspace, current: Project | None) -> str:
+def projects_html(workspace: Workspace, current: Project | None) -> Markup:
     """All projects, each a link with its progress."""
-    rows = []
+    projects: list[dict[str, object]] = []
     for name in workspace.names():
         try:
             progress = workspace.open(name).progress()
         except DataError as error:
-            rows.append(f"<li class='broken'><b>{text(name)}</b><span>{text(error)}</span></li>")
+            projects.append({"name": name, "problem": error})
             continue
-        share = progress.complete_faces / progress.faces if progress.faces else 0.0
-        done = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
-        words = done if progress.faces else "no pictures yet"
-        here = " aria-current='page'" if current is not None and current.name == name else ""
-        link = (
-            f"<a href='{text(project_address(name))}'{here}><b>{text(name)}</b>{meter(share)}<span>{words}</span></a>"
-        )
-        rows.append(f"<li>{link}</li>")
-    listed = "".join(rows) or "<li class='none'>None yet: make the first one.</li>"
-    return f"<h2>Projects</h2><ul class='projects'>{listed}</ul>"
+        complete = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
+        words = complete if progress.faces else "no pictures yet"
+        projects.append({"name": name, "problem": None, "share": share_complete(progress), "words": words})
+    return render("project_list.html", projects=projects, current=current.name if current else None)
 
 
-def ingest_html(taken: IngestReport) -> str:
-    """What became of the pictures."""
+def added_html(taken: IngestReport) -> Markup:
+    """How many pictures were added, and which were refused and why."""
     parts = [f"{plural(taken.added, 'picture')} added"]
     if taken.already:
         parts.append(f"{taken.already} were here already")
     if taken.refused:
         parts.append(f"{len(taken.refused)} refused")
-    tone = "warning" if taken.refused else "good"
-    return note(", ".join(parts) + ".", tone) + refused_list(taken.refused)
-
-
-def created_html(project: Project, report: str) -> str:
-    link = f"<a class='button' href='{text(project_address(project.name))}'>Open {text(project.name)}</a>"
-    return f"{report}<p>{link}</p>"
+    return render("added_pictures.html", sentence=", ".join(parts) + ".", refused=taken.refused)

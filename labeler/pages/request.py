@@ -1,4 +1,4 @@
-"""What every Gradio handler needs: the project of the browser tab, and refusals as sentences."""
+"""What the Gradio handlers share: the project of the browser tab, errors as messages, and JavaScript after events."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from mdmd.errors import DataError
 
-#: For events that only look. They pass by Gradio's queue, which costs less. It answers all events of a page on one
-#: stream; a click right behind a change of tabs was once carried out there and its answer never came.
+#: Options of events that only read. They bypass Gradio's queue. That costs less, and the queue, which answers all
+#: events of a page on one stream, once lost the answer to a click right after a change of tabs.
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+
+#: JavaScript after an event: the canvas pages of this browser tab fetch what they show again.
+ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
+#: JavaScript after an event: scrolls to the run that has been started.
+STARTED = "() => { window.dispatchEvent(new Event('labeler-started')); }"
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def open_project(workspace: Workspace, request: gr.Request) -> Project | None:
-    """The project in the tab's address (`/?project=NAME`); None when none is named or there is none of that name."""
+    """The project in the tab's address (`/?project=NAME`), or None if none is named or it does not exist."""
     name = request.query_params.get("project")
     if not name:
         return None
@@ -33,15 +38,15 @@ def open_project(workspace: Workspace, request: gr.Request) -> Project | None:
 
 
 def wanted_project(workspace: Workspace, request: gr.Request) -> Project:
-    """Like `open_project`, but raises DataError where there is none."""
+    """Like `open_project`, but raises DataError instead of returning None."""
     name = request.query_params.get("project")
     if not name:
         raise DataError("no project is open: open or create one on the Project page first")
     return workspace.open(name)
 
 
-def refusals_as_messages(handler: Callable[P, R]) -> Callable[P, R]:
-    """Shows a DataError as a message on the page instead of failing."""
+def errors_as_messages(handler: Callable[P, R]) -> Callable[P, R]:
+    """A decorator that shows a DataError as a message on the page."""
 
     @functools.wraps(handler)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

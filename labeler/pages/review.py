@@ -1,4 +1,4 @@
-"""The Review tab: predicted faces in order of doubt (static/review/review.js)."""
+"""The Review tab: predicted faces, the most doubtful first (static/review/review.js)."""
 
 from labeler.pages.canvas_tab import canvas_mount
 

@@ -1,4 +1,4 @@
-"""The Train tab: what a training would use, the button, and the run as it goes."""
+"""The Train tab: the choices for a training, the Train button, and the run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from labeler.html.markup import ANNOUNCE, STARTED, note, plural
-from labeler.pages.heldout_faces import newest_look, strip_html
+from labeler.html.markup import plural
+from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
 from labeler.pages.preflight import (
     FEWEST_MINUTES,
     MOST_MINUTES,
@@ -19,38 +19,39 @@ from labeler.pages.preflight import (
     preflight_html,
     source_is_learned,
 )
-from labeler.pages.request import QUIETLY, open_project, refusals_as_messages, wanted_project
-from labeler.pages.run_manager import Manage, run_choices
+from labeler.pages.request import ANNOUNCE, QUIETLY, STARTED, errors_as_messages, open_project, wanted_project
+from labeler.pages.run_manager import RunManager, run_choices
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
 from labeler.runs.run import Run
 from labeler.runs.sources import DRAWN, Source, Sources
+from labeler.runs.start import FEWEST_FACES, resume, start_prelabel, start_training
 from mdmd.config import PRESETS
 from mdmd.errors import DataError
 
 ALONE = ""
 POLL_SECONDS = 1.0
-#: What a page has seen of the held-out faces that has just been opened, or that must forget those it shows.
+#: The revision of the held-out faces on a page that was just opened, or that must fetch them again.
 NOTHING_SEEN = "nothing"
 
 
 class TrainHandlers:
-    """What the tab's events do. Gradio gives each the request, whose address names the project."""
+    """The handlers of the tab's events. The address of the request names the project."""
 
     def __init__(self, workspace: Workspace, sources: Sources) -> None:
         self.workspace = workspace
         self.sources = sources
 
-    def look(self, request: gr.Request) -> tuple[object, ...]:
-        """Everything about the runs, as for a page that has seen nothing yet."""
+    def refresh(self, request: gr.Request) -> tuple[object, ...]:
+        """Everything about the runs, as for a page that was just opened."""
         return self.watch("", NOTHING_SEEN, request)
 
-    def watch(self, seen: str, look: str, request: gr.Request) -> tuple[object, ...]:
-        """What changed about the runs since the page saw `seen`, and the faces since it saw `look`; skips the rest."""
+    def watch(self, seen: str, revision: str, request: gr.Request) -> tuple[object, ...]:
+        """What changed about the runs since the fingerprint `seen`, and the held-out faces if not of `revision`; skips
+        the rest."""
         project = open_project(self.workspace, request)
         if project is None:
             return gr.Timer(active=False), *(gr.skip(),) * 7
@@ -60,17 +61,17 @@ class TrainHandlers:
         states, numbers = fingerprint(runs, problem, left=idle and project.progress().unlabeled_faces > 0)
         timer = gr.Timer(active=not idle)
         shown = shown_run(runs)
-        newest = newest_look(shown)
-        faces = gr.skip() if newest == look else strip_html(project, shown) if shown and newest else ""
+        newest = heldout_revision(shown)
+        faces = gr.skip() if newest == revision else heldout_faces_html(project, shown) if shown and newest else ""
         if numbers == seen:
             return timer, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), newest, faces
         keep = gr.update(visible=shown is not None and why_not_stop(shown) is None)
         return timer, numbers, live_html(project, shown, problem), charts_html(shown), keep, states, newest, faces
 
     def settle(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
-        """All that depends on the states of the runs and not on how far they are: buttons, menus, other runs.
+        """All that depends on the states of the runs and not on their progress: buttons, menus, other runs.
 
-        The run `chosen` to be managed stays so while it is there.
+        The run `chosen` in the run manager stays chosen while it exists.
         """
         project = open_project(self.workspace, request)
         if project is None:
@@ -105,13 +106,13 @@ class TrainHandlers:
         weights: str | None,
         request: gr.Request,
     ) -> tuple[object, ...]:
-        """What a training with these choices would use, and the button with its true number."""
+        """What a training with these choices would use, the Train button, and the choices of time."""
         project = open_project(self.workspace, request)
         chosen = find_source(self.sources, source)
         if project is None:
             nothing = gr.update(value="Train", interactive=False)
             return preflight_html(None, None, "", "", "default", minutes), nothing, gr.skip()
-        ready = project.definition is not None and project.progress().training_faces >= jobs.FEWEST_FACES
+        ready = project.definition is not None and project.progress().training_faces >= FEWEST_FACES
         ready = ready and minutes_problem(minutes) is None
         others = active_runs(self.workspace.root)
         full = next(((name, run) for name, run in others if run.state == "waiting"), None)
@@ -120,25 +121,26 @@ class TrainHandlers:
             name, run = others[0]
             label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
         weights = weights or os.environ.get("MDMD_WEIGHTS", "")
-        said = preflight_html(project, chosen, encoder or "", weights, preset or "default", minutes)
+        queue_full = None
         if full:
             name, run = full
             of = "" if name == project.name else f" of {name}"
-            said += note(
-                f"Run {run.name}{of} waits already: a further one can be started when it has begun.", "warning"
-            )
+            queue_full = f"Run {run.name}{of} is waiting already: another one can be started once it has begun."
+        said = preflight_html(
+            project, chosen, encoder or "", weights, preset or "default", minutes, queue_full=queue_full
+        )
         learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
         paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
         return said, gr.update(value=label, interactive=ready and not full), paces
 
     def offer(self, source: str | None, request: gr.Request) -> object:
-        """The sources to choose from, `source` staying chosen where it can."""
+        """The sources to choose from; `source` stays chosen if it still exists."""
         chosen = (source, usual_source(self.sources, newest_training(open_project(self.workspace, request))))
         offered = source_choices(self.sources)
         return gr.update(choices=offered, value=next(name for name in chosen if name in [key for _, key in offered]))
 
     def recall(self, request: gr.Request) -> tuple[object, ...]:
-        """The newest training's choices, for a page that has just been opened."""
+        """The choices of the newest training, for a page that was just opened."""
         last = newest_training(open_project(self.workspace, request))
         source = gr.update(choices=source_choices(self.sources), value=usual_source(self.sources, last))
         if last is None:
@@ -147,7 +149,7 @@ class TrainHandlers:
         preset = last.preset if last.preset in PRESETS else gr.skip()
         return source, minutes, preset, last.encoder or "", last.weights or ""
 
-    @refusals_as_messages
+    @errors_as_messages
     def begin(
         self,
         source: str | None,
@@ -162,7 +164,7 @@ class TrainHandlers:
         wrong = minutes_problem(minutes)
         if wrong:
             raise DataError(wrong)
-        jobs.start_training(
+        start_training(
             project,
             source=find_source(self.sources, source),
             preset=preset,
@@ -171,31 +173,31 @@ class TrainHandlers:
             minutes=minutes,
         )
 
-    @refusals_as_messages
+    @errors_as_messages
     def begin_prelabel(self, request: gr.Request) -> None:
-        """Predict the faces left with the newest model."""
-        jobs.start_prelabel(wanted_project(self.workspace, request))
+        """Predict the faces without complete labels with the newest model."""
+        start_prelabel(wanted_project(self.workspace, request))
 
-    @refusals_as_messages
+    @errors_as_messages
     def stop_and_keep(self, run_id: str, request: gr.Request) -> None:
-        """End the schedule of the run that the page shows, and keep its model."""
+        """Stop the run that the page shows and keep its model."""
         stop_and_keep(wanted_project(self.workspace, request), run_id)
 
-    @refusals_as_messages
+    @errors_as_messages
     def cancel(self, run_id: str, request: gr.Request) -> None:
-        """Cancel the run that the page shows, not one that has begun since."""
+        """Cancel the run that the page shows, not one that was started since."""
         cancel_run(wanted_project(self.workspace, request), run_id)
 
-    @refusals_as_messages
+    @errors_as_messages
     def resume(self, run_id: str, request: gr.Request) -> None:
-        """Go on with the run that the page shows."""
-        jobs.resume(wanted_project(self.workspace, request), run_id)
+        """Resume the run that the page shows."""
+        resume(wanted_project(self.workspace, request), run_id)
 
-    @refusals_as_messages
+    @errors_as_messages
     def register(self, path: str | None) -> tuple[object, str]:
-        """Remember a further set to learn together with."""
+        """Add the data set at `path` to the sources."""
         if not (path or "").strip():
-            raise DataError("no file named: give the path of a COCO-keypoint JSON on this machine")
+            raise DataError("no file named: give the path of a COCO keypoint file on this machine")
         added = self.sources.add(Path(os.path.expanduser(str(path).strip())))
         return gr.update(choices=source_choices(self.sources), value=added.name), ""
 
@@ -205,13 +207,15 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
             preflight = gr.HTML(padding=False)
             source = gr.Dropdown(
-                [], label="Learn together with", info="A large set of another definition; its faces carry yours."
+                [],
+                label="Learn together with",
+                info="A large data set with other landmarks. Training on both makes yours more accurate.",
             )
             pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
             start = gr.Button("Train", variant="primary", size="lg", interactive=False, elem_classes=["in-sight"])
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
-                minutes = gr.Number(10, label="Minutes")  # its own limits would answer with a traceback
+                minutes = gr.Number(10, label="Minutes")  # limits of the component itself would answer with a traceback
                 preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
                 encoder = gr.Textbox(
                     label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
@@ -219,11 +223,11 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                 weights = gr.Textbox(
                     label="Weights",
                     placeholder=os.environ.get("MDMD_WEIGHTS") or "the encoder's own",
-                    info="A safetensors file here, starter, or none.",
+                    info="A safetensors file on this machine, or starter, or none.",
                 )
-                gr.HTML("<h3>Add a set to learn together with</h3>")
+                gr.HTML("<h3>Add a data set</h3>")
                 source_path = gr.Textbox(label="COCO-keypoint file", placeholder="/data/300w/annotations.json")
-                add_source = gr.Button("Add the set", size="sm")
+                add_source = gr.Button("Add the data set", size="sm")
         with gr.Column(scale=3, min_width=380):
             live = gr.HTML(padding=False, elem_id="run")
             with gr.Row(elem_classes=["run-buttons"]):
@@ -236,13 +240,13 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             leave = gr.Button("Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"])
             faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
             history = gr.HTML(padding=False)
-            manage = Manage(workspace)
+            manager = RunManager(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
     seen, states, shown, waiting, looked = (gr.Textbox(visible=False) for _ in range(5))
 
     on = TrainHandlers(workspace, sources)
     watched = [timer, seen, live, charts, keep, states, looked, faces]
-    settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manage.frame, manage.chosen]
+    settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manager.frame, manager.chosen]
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start, pace]
     filled = (
@@ -250,7 +254,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         tab.select(on.offer, source, source, **QUIETLY),
     )
     for event in filled:
-        event.then(on.plan, choices, planned, **QUIETLY).then(on.look, None, watched, **QUIETLY)
+        event.then(on.plan, choices, planned, **QUIETLY).then(on.refresh, None, watched, **QUIETLY)
     timer.tick(on.watch, [seen, looked], watched, **QUIETLY)
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
@@ -264,19 +268,19 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         cancel.click(on.cancel, shown, None),
         resume.click(on.resume, shown, None),
         leave.click(on.cancel, waiting, None),
-        *manage.changes,
+        *manager.changes,
     )
     for event in clicks:
-        event.then(on.look, None, watched, **QUIETLY)
+        event.then(on.refresh, None, watched, **QUIETLY)
     preset.change(lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, **QUIETLY)
     add_source.click(on.register, source_path, [source, source_path])
-    changed = states.change(on.settle, manage.chosen, settled, **QUIETLY)
-    changed.then(*manage.refresh, **QUIETLY)
+    changed = states.change(on.settle, manager.chosen, settled, **QUIETLY)
+    changed.then(*manager.refresh, **QUIETLY)
     changed.then(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 
 def collected(project: Project) -> str | None:
-    """Bring in what finished runs predicted; the sentence of one that cannot be used."""
+    """Collect the predictions of finished runs; returns what is wrong with those that cannot be used."""
     try:
         collect_predictions(project)
     except DataError as error:
@@ -285,8 +289,8 @@ def collected(project: Project) -> str | None:
 
 
 def fingerprint(runs: list[Run], problem: str | None, *, left: bool) -> tuple[str, str]:
-    """Changes with the states and titles of the runs and with whether faces are `left` to pre-label, and with anything
-    at all that the page would show."""
+    """Two fingerprints: of the states and titles of the runs and whether faces are `left` to pre-label, and of all that
+    the page shows."""
     states = ",".join([f"{run.name} {run.state}" for run in runs] + (["left"] if left else [])) or "none"
     shown = shown_run(runs)
     numbers = f"{len(shown.series)}.{len(shown.evals)}.{shown.stage}.{int(shown.seconds)}" if shown else ""
@@ -294,12 +298,12 @@ def fingerprint(runs: list[Run], problem: str | None, *, left: bool) -> tuple[st
 
 
 def newest_training(project: Project | None) -> Run | None:
-    """The run whose choices the form begins with."""
+    """The newest training, whose choices fill the form."""
     return next((run for run in list_runs(project) if run.kind == "train"), None) if project else None
 
 
 def usual_source(sources: Sources, last: Run | None) -> str:
-    """The source of the run before; without one a registered set, else the built-in one."""
+    """The source of the last training; without one a registered data set, else the built-in one."""
     names = [known.name for known in sources.all()]
     if last is not None and (last.source or ALONE) in (*names, ALONE):
         return last.source or ALONE

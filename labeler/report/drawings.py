@@ -1,62 +1,78 @@
-"""What a report shows of faces: crops with labels and predictions on them, and errors on the mean face. SVG."""
+"""Faces with labels and predictions on them, and the mean face with the errors on it, as SVG."""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
+from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
-from labeler.html.markup import text
+from labeler.html.markup import render
 from labeler.report.measures import LandmarkError, mean_face
 from labeler.runs.heldout import HeldOut
 from mdmd.data.images import read_picture
 from mdmd.errors import DataError
 from mdmd.evaluation import metrics
+from mdmd.evaluation.evaluate import WRONG
 
-#: Pixels of a crop's side, and how much wider than the face's box it is.
+#: Side of a crop in pixels, and its width as a multiple of the face's box.
 SIDE, WIDER = 240, 1.3
 #: Side of the drawing of the mean face.
 FACE = 360
+#: With more landmarks than this, marks are smaller.
+MANY = 30
 
 
-def face_figure(found: HeldOut, k: int) -> str:
+class Mark(NamedTuple):
+    """A landmark of a drawn face: the places (x, y) of its label and its prediction, and whether they are `off`, more
+    than 10 % apart. `title` is shown on hovering."""
+
+    label: tuple[float, float]
+    found: tuple[float, float]
+    off: bool
+    title: str
+
+
+def face_marks(found: HeldOut, k: int, *, origin: tuple[float, float] = (0, 0), scale: float = 1.0) -> list[Mark]:
+    """The labeled landmarks of face `k`, in pixels of its image from `origin`, times `scale`."""
+    labels, predictions = (((at[k] - origin) * scale).tolist() for at in (found.truth, found.points))
+    errors, labeled = found.errors[k].tolist(), found.labeled[k]
+    return [
+        Mark(labels[n], predictions[n], errors[n] > WRONG, f"{name}: {100 * errors[n]:.1f} % off")
+        for n, name in enumerate(found.definition.landmarks)
+        if labeled[n]
+    ]
+
+
+def face_figure(found: HeldOut, k: int) -> Markup:
     """Face `k` with its labels (rings) and predictions (dots), joined where they differ."""
     sample = found.samples[k]
     box = sample.box
     side = WIDER * max(box.w, box.h)
     left, top = box.x + box.w / 2 - side / 2, box.y + box.h / 2 - side / 2
-    scale = SIDE / side
-    nme = float(metrics.face_nme(found.errors[k : k + 1])[0])
-    parts = []
-    small = len(found.definition.landmarks) > 30
-    for n, name in enumerate(found.definition.landmarks):
-        if not found.labeled[k, n]:
-            continue
-        (tx, ty), (px, py) = ((place - (left, top)) * scale for place in (found.truth[k, n], found.points[k, n]))
-        off = f"<title>{text(name)}: {100 * found.errors[k, n]:.1f} % off</title>"
-        kind = "off" if found.errors[k, n] > 0.10 else "near"
-        parts.append(
-            f'<g class="{kind}">{off}<path d="M{tx:.1f} {ty:.1f}L{px:.1f} {py:.1f}"/>'
-            f'<circle class="label" cx="{tx:.1f}" cy="{ty:.1f}" r="{1.6 if small else 4.5}"/>'
-            f'<circle class="found" cx="{px:.1f}" cy="{py:.1f}" r="{1.2 if small else 3}"/></g>'
-        )
-    picture = _crop(found, k, (left, top, left + side, top + side))
-    return (
-        f'<figure><svg class="shown-face" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{text(sample.file_name)}">'
-        f"{picture}{''.join(parts)}</svg><figcaption><b>{100 * nme:.1f} %</b> "
-        f"<span>{text(sample.file_name)}</span></figcaption></figure>"
+    ring, dot = (1.6, 1.2) if len(found.definition.landmarks) > MANY else (4.5, 3.0)
+    return render(
+        "report_face.html",
+        name=sample.file_name,
+        side=SIDE,
+        jpeg=_crop(found, k, (left, top, left + side, top + side)),
+        marks=face_marks(found, k, origin=(left, top), scale=SIDE / side),
+        ring=ring,
+        dot=dot,
+        nme=100 * float(metrics.face_nme(found.errors[k : k + 1])[0]),
     )
 
 
-def _crop(found: HeldOut, k: int, area: tuple[float, float, float, float]) -> str:
-    """The picture's part `area` as an image in the SVG; a picture that cannot be read is told in its place."""
+def _crop(found: HeldOut, k: int, area: tuple[float, float, float, float]) -> str | None:
+    """The image's part `area` as a JPEG in base64; None for an image that cannot be read."""
     try:
         picture = read_picture(found.samples[k].path)
     except DataError:
-        return f'<text class="gone" x="{SIDE / 2}" y="{SIDE / 2}" text-anchor="middle">the picture is gone</text>'
+        return None
     scale = SIDE / (area[2] - area[0])
     shown = picture.transform(
         (SIDE, SIDE),
@@ -66,42 +82,30 @@ def _crop(found: HeldOut, k: int, area: tuple[float, float, float, float]) -> st
     )
     file = io.BytesIO()
     shown.save(file, "JPEG", quality=82)
-    data = base64.b64encode(file.getvalue()).decode()
-    return f'<image width="{SIDE}" height="{SIDE}" href="data:image/jpeg;base64,{data}"/>'
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def mean_face_figure(found: HeldOut, rows: list[LandmarkError]) -> str:
-    """The mean face; a disc around each landmark is as large as its mean error is on it."""
+def mean_face_figure(found: HeldOut, rows: list[LandmarkError]) -> Markup:
+    """The mean face; the radius of the disc around a landmark is its mean error. Empty without a label."""
     places, unit = mean_face(found)
     known = ~np.isnan(places[:, 0])
     if not known.any():
-        return ""
+        return Markup()
     errors = np.array([row.mean if math.isfinite(row.mean) else 0.0 for row in rows]) / 100 * unit
     low, high = (places - errors[:, None])[known].min(axis=0), (places + errors[:, None])[known].max(axis=0)
     span = float(max(*(high - low), 1e-6)) * 1.12
-    left, top = (low + high) / 2 - span / 2
     scale = FACE / span
-
-    def at(k: int) -> tuple[float, float]:
-        return (places[k, 0] - left) * scale, (places[k, 1] - top) * scale
-
+    shown = ((places - ((low + high) / 2 - span / 2)) * scale).tolist()
     worst = sorted((row.mean for row in rows if math.isfinite(row.mean)), reverse=True)[:3]
-    parts = []
-    for a, b in found.definition.edges:
-        if known[a] and known[b]:
-            (ax, ay), (bx, by) = at(a), at(b)
-            parts.append(f'<path class="edge" d="M{ax:.1f} {ay:.1f}L{bx:.1f} {by:.1f}"/>')
-    for k, row in enumerate(rows):
-        if not known[k]:
-            continue
-        x, y = at(k)
-        title = f"<title>{text(row.name)}: {row.mean:.1f} % off on average, {row.most:.1f} % at most</title>"
-        kind = "worst" if row.mean in worst else "usual"
-        parts.append(
-            f'<g class="{kind}">{title}<circle class="reach" cx="{x:.1f}" cy="{y:.1f}" r="{errors[k] * scale:.1f}"/>'
-            f'<circle class="place" cx="{x:.1f}" cy="{y:.1f}" r="{2 if len(rows) <= 30 else 1.2}"/></g>'
-        )
-    return (
-        f'<svg class="mean" viewBox="0 0 {FACE} {FACE}" role="img" aria-label="Mean error of each landmark">'
-        f"{''.join(parts)}</svg>"
-    )
+    marks = [
+        {
+            "place": shown[k],
+            "reach": errors[k] * scale,
+            "worst": row.mean in worst,
+            "title": f"{row.name}: {row.mean:.1f} % off on average, {row.most:.1f} % at most",
+        }
+        for k, row in enumerate(rows)
+        if known[k]
+    ]
+    edges = [(shown[a], shown[b]) for a, b in found.definition.edges if known[a] and known[b]]
+    return render("mean_face.html", side=FACE, edges=edges, marks=marks, dot=1.2 if len(rows) > MANY else 2)

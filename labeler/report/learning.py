@@ -1,4 +1,4 @@
-"""The learning curve in a report: the held-out error by the number of faces learned from, and what more would buy."""
+"""The learning curve in a report: held-out error by number of training faces, and the expected gain from more."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from labeler.html.charts import line_chart
-from labeler.html.markup import plural, text
+from labeler.html.markup import render
 from labeler.runs.heldout import HeldOut, read_heldout, read_learned
 from mdmd import run_folder
 from mdmd.errors import DataError
@@ -17,21 +18,25 @@ from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array
 from mdmd.evaluation.metrics import Measured, measured
 
-#: What the sentence is about.
+#: The gain is estimated for this many more training faces.
 MORE = 25
-#: A power law is drawn through no fewer trainings than this.
+#: A power law is fitted to at least this many trainings.
 FEWEST_POINTS = 3
-#: Below so many held-out faces an interval over them is itself a guess.
+#: With fewer held-out faces than this, an interval over them is itself uncertain.
 FEW_HELD_OUT = 10
+#: Bootstrap resamples of the held-out faces.
 ROUNDS = 2000
-#: An error of zero has no logarithm; percent.
+#: Smaller errors, in percent, count as this: zero has no logarithm.
 LEAST = 1e-6
 
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """NME = `scale` n^-`exponent` by least squares in log-log, in percent. `gain` is by how many points MORE faces
-    lower it; its interval is over held-out faces, all trainings measured on the same resample."""
+    """NME = `scale` n^-`exponent` in percent for n training faces, fitted by least squares in log-log space.
+
+    `gain` is by how many points MORE faces lower the NME; its interval is a bootstrap over held-out faces, with all
+    trainings measured on the same resample.
+    """
 
     scale: float
     exponent: float
@@ -43,8 +48,10 @@ class PowerLaw:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Trainings that learned from `faces` (ascending) and differ in nothing else, with the NME of each on the same
-    `heldout` faces; `law` is None where they are too few for one."""
+    """Trainings on `faces` (ascending) that differ in nothing else, with the NME of each on the same `heldout` faces.
+
+    `law` is None for fewer than FEWEST_POINTS trainings.
+    """
 
     faces: tuple[int, ...]
     nme: tuple[Measured, ...]
@@ -53,7 +60,7 @@ class LearningCurve:
 
 
 def learning_curve(trainings: Sequence[tuple[int, HeldOut]]) -> LearningCurve:
-    """Of (faces learned from, what was found) of each training; all have held out the same faces."""
+    """The curve of trainings (number of training faces, predictions); all have held out the same faces."""
     ordered = sorted(trainings, key=lambda training: training[0])
     order = [sample.face_id for sample in ordered[0][1].samples]
     errors = np.stack([_by_face(found, order) for _, found in ordered])
@@ -68,7 +75,7 @@ def _by_face(found: HeldOut, order: Sequence[int]) -> Array:
 
 
 def _power_law(faces: Sequence[int], errors: Array) -> PowerLaw:
-    """Through the mean `errors` (trainings, held-out faces) of trainings from so many `faces`."""
+    """Fitted to the mean `errors` (trainings, held-out faces) of trainings on so many `faces`."""
     count = errors.shape[1]
     picks = np.random.default_rng(0).integers(0, count, (ROUNDS, count))
     means = np.concatenate([errors.mean(axis=1)[:, None], errors[:, picks].mean(axis=2)], axis=1)
@@ -82,30 +89,23 @@ def _power_law(faces: Sequence[int], errors: Array) -> PowerLaw:
     return PowerLaw(float(np.exp(level[0])), float(-slope[0]), Measured(float(gain[0]), float(low), float(high)))
 
 
-def learning_section(run: Path, found: HeldOut, parts: Sequence[Path], invitation: str) -> str:
-    """The curve of the training in the folder `run`, which has `found` this, with its measured `parts`; where there
-    are none the sentence `invitation`, and without one nothing."""
+def learning_section(run: Path, found: HeldOut, parts: Sequence[Path], invitation: str) -> Markup:
+    """The learning curve of the training in the folder `run` with predictions `found`; `parts` are the folders of its
+    measured parts.
+
+    Without measured parts the section says `invitation`, and is empty where that is empty.
+    """
     learned = read_learned(run)
     trainings = [] if learned is None else [*_measured(parts, found), (learned.faces, found)]
     if len(trainings) < 2:
-        return f"<section><h2>Learning curve</h2><p>{text(invitation)}</p></section>" if invitation else ""
+        return render("learning_curve.html", curve=None, invitation=invitation) if invitation else Markup()
     curve = learning_curve(trainings)
-    rows = "".join(
-        f"<tr><td class='number'>{faces}</td><td><b>{nme.value:.2f} %</b> "
-        f"<span>({nme.low:.2f} to {nme.high:.2f})</span></td></tr>"
-        for faces, nme in zip(curve.faces, curve.nme, strict=True)
-    )
-    table = f"<table><thead><tr><th>faces learned from</th><th>NME</th></tr></thead><tbody>{rows}</tbody></table>"
-    return (
-        "<section><h2>Learning curve</h2><p>The same training from fewer of its faces, and this one from all: each "
-        f"learned for as long and is measured on the same {plural(curve.heldout, 'held-out face')}. In brackets: "
-        f"95 % intervals over these.</p><div class='charts'>{_chart(curve)}<div>{table}</div></div>"
-        f"{_sentences(curve)}</section>"
-    )
+    rows = list(zip(curve.faces, curve.nme, strict=True))
+    return render("learning_curve.html", curve=curve, rows=rows, chart=_chart(curve), more=MORE, few=FEW_HELD_OUT)
 
 
 def _measured(parts: Sequence[Path], found: HeldOut) -> list[tuple[int, HeldOut]]:
-    """Parts that learned from another number of faces each and are measured on the faces of `found`."""
+    """The parts that were measured on the faces of `found`, one for each number of training faces."""
     held = {sample.face_id for sample in found.samples}
     trainings: dict[int, HeldOut] = {}
     for part in parts:
@@ -113,44 +113,18 @@ def _measured(parts: Sequence[Path], found: HeldOut) -> list[tuple[int, HeldOut]
         try:
             told = read_heldout(part, target=part.parent / run_folder.TARGET)
         except DataError:
-            continue  # a spoiled part is one that is missing; the rest of the report stands
+            continue  # a damaged part counts as missing; the rest of the report stays
         if learned is not None and told is not None and {sample.face_id for sample in told.samples} == held:
             trainings[learned.faces] = told
     return list(trainings.items())
 
 
-def _chart(curve: LearningCurve) -> str:
+def _chart(curve: LearningCurve) -> Markup:
     counts = [float(count) for count in curve.faces]
     series = [("measured", counts, [nme.value for nme in curve.nme])]
     if curve.law is not None:
         grid = np.linspace(counts[0], counts[-1] + MORE, 41).tolist()
         series.append(("power law", grid, [curve.law.at(n) for n in grid]))
     band = (counts, [nme.low for nme in curve.nme], [nme.high for nme in curve.nme])
-    title = "Error by labels, 95 %"
-    return line_chart(title, series, x_label="faces learned from", y_label="NME, %", from_zero=True, band=band)
-
-
-def _sentences(curve: LearningCurve) -> str:
-    if curve.law is None:
-        return (
-            f"<p>{len(curve.faces)} trainings are too few to say what more labels would buy: measuring the curve "
-            "again adds those that are missing.</p>"
-        )
-    law, gain, last = curve.law, curve.law.gain, curve.faces[-1]
-    if gain.low > 0:
-        said = (
-            f"{MORE} more faces to learn from are expected to lower the error by <b>{gain.value:.2f} points</b> "
-            f"(95 % interval {gain.low:.2f} to {gain.high:.2f}), along the fitted curve from {law.at(last):.2f} to "
-            f"{law.at(last + MORE):.2f} %."
-        )
-    else:
-        said = (
-            f"{MORE} more faces to learn from: <b>no gain to be seen</b>. Along the fitted curve the error changes by "
-            f"{-gain.value:+.2f} points (95 % interval {-gain.high:+.2f} to {-gain.low:+.2f})."
-        )
-    few = " With so few held-out faces the interval is itself a guess." if curve.heldout < FEW_HELD_OUT else ""
-    return (
-        f"<p class='lead'>{said}</p><p>This extrapolates a power law (NME = {law.scale:.1f} · n<sup>"
-        f"{-law.exponent:.2f}</sup>) from one training for each number of faces. The interval knows of the held-out "
-        f"faces, not of chance in which faces are learned from and how.{few}</p>"
-    )
+    title = "Error by labels, 95 % interval"
+    return line_chart(title, series, x_label="training faces", y_label="NME, %", from_zero=True, band=band)

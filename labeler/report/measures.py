@@ -1,4 +1,4 @@
-"""The numbers of a report, from what a model found on held-out faces, with 95 % intervals over faces."""
+"""The figures of a report, from predictions of held-out faces, with 95 % intervals over faces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mdmd.evaluation.error_law import Array
 from mdmd.evaluation.evaluate import WRONG
 from mdmd.evaluation.metrics import Measured, measured, measured_share
 
-#: What the coverage plot asks: how many points do the ellipses hold that promise this share?
+#: Nominal coverages of the coverage plot.
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
 class Headline:
-    """How good a model is on `faces` held-out faces; errors in percent of the normalising distance.
+    """How good a model is on `faces` held-out faces; errors in percent of the normalizing distance.
 
     `nme` is the mean error, `fr10` the percentage of faces worse than 10 %, `auc10` the area under the cumulative
     error curve up to 10 %, `inside90` the percentage of points inside their 90 % ellipse, `flagged` of those flagged;
@@ -58,7 +58,7 @@ def _percent(hits: NDArray[Any], of: Array) -> Measured:
 
 
 class LandmarkError(NamedTuple):
-    """One landmark: its mean and largest error in percent, over so many labels; NaN where it has none."""
+    """A landmark's mean and largest error in percent over its labels; NaN without a label."""
 
     name: str
     group: int
@@ -68,7 +68,7 @@ class LandmarkError(NamedTuple):
 
 
 def landmark_errors(found: HeldOut) -> list[LandmarkError]:
-    """Of each landmark, in the definition's order."""
+    """The error of each landmark, in the definition's order."""
     rows = []
     for k, name in enumerate(found.definition.landmarks):
         own = 100 * found.errors[found.labeled[:, k], k]
@@ -96,7 +96,7 @@ def error_curve(found: HeldOut, *, most: float = 20.0) -> tuple[list[float], lis
 
 
 def coverage_curve(found: HeldOut) -> tuple[list[float], list[float]]:
-    """Promised and measured percentages of points inside the ellipses of LEVELS."""
+    """Nominal and measured percentages of points inside the ellipses of LEVELS."""
     measured = [100 * metrics.coverage(found.radii, level, found.law) for level in LEVELS]
     return [100 * level for level in LEVELS], measured
 
@@ -107,7 +107,7 @@ def by_error(found: HeldOut) -> list[int]:
 
 
 def mean_face(found: HeldOut) -> tuple[Array, float]:
-    """Where the landmarks stand on the mean of these faces (N, 2), in shares of the box, and the mean normalising
+    """Mean landmark positions (N, 2) relative to the face's box, in units of its longer side, and the mean normalizing
     distance in the same unit. NaN for a landmark without a label."""
     boxes = [(s.box.x, s.box.y, max(s.box.w, s.box.h)) for s in found.samples]
     origin, side = np.array([b[:2] for b in boxes]), np.array([b[2] for b in boxes])
@@ -120,9 +120,12 @@ def mean_face(found: HeldOut) -> tuple[Array, float]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model against an `other` on the faces that neither has learned from; `gain` is how much lower its NME is,
-    in percent of the normalising distance, paired by face: an interval above 0 says that it is better. `agreed` is 1
-    where its NME is lower on every face, -1 where it is higher on every face, else 0."""
+    """A model against an `other` on the `faces` that both held out.
+
+    `gain` is by how much the model's NME is lower, in percent of the normalizing distance, paired by face; an interval
+    above 0 means that it is better. `agreed` is 1 if its NME is lower on every face, -1 if higher on every face, else
+    0.
+    """
 
     faces: int
     nme: float
@@ -132,7 +135,7 @@ class Comparison:
 
 
 def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
-    """By the labels of `found`; None where no face was held out in both, or the landmarks differ."""
+    """Measured against the labels of `found`; None if no face was held out in both, or the landmarks differ."""
     if found.definition.ids != other.definition.ids:
         return None
     places = {sample.face_id: k for k, sample in enumerate(other.samples)}
@@ -140,7 +143,7 @@ def compare(found: HeldOut, other: HeldOut) -> Comparison | None:
     if not shared:
         return None
     rows, places_of_other = [k for k, _ in shared], other.points[[k for _, k in shared]]
-    # By the labels of the newer snapshot: a label that was mended since must not count against the older model.
+    # Against the newer labels: a label that was corrected since must not count against the older model.
     errors = metrics.point_errors(places_of_other, found.truth[rows], found.labeled[rows], found.distance[rows])
     own, theirs = 100 * metrics.face_nme(found.errors[rows]), 100 * metrics.face_nme(errors)
     gain = theirs - own

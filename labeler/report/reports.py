@@ -1,4 +1,4 @@
-"""The reports of a project's trainings: as an answer to a browser, and as files in the runs' folders."""
+"""The reports of a project's trainings: for the browser, and as files in the folders of the runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mdmd.run_folder import REPORT
 
 
 def report_of(project: Project, run_id: str, *, against: str | None = None, linked: bool = False) -> str:
-    """The report of a training as HTML, measured `against` another (by default the one before it).
+    """The report of a training as HTML, compared with the training `against` (by default the one before it).
 
-    Raises NotFoundError for a training that there is none of, DataError for one that has measured nothing.
+    Raises NotFoundError for a training that does not exist and DataError for one that has measured nothing.
     """
     runs = list_runs(project)
     trainings = [run for run in runs if run.kind == "train"]
@@ -33,8 +33,10 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
 
 
 def write_report(project: Project, run_id: str, *, against: str | None = None, out: Path | None = None) -> Path:
-    """Write the report as a file that can be sent away, by default report.html in the run's folder. Raises as above,
-    and OSError."""
+    """Write the report as one HTML file, by default report.html in the run's folder, and return its path.
+
+    Raises what `report_of` raises, and OSError.
+    """
     html = report_of(project, run_id, against=against)
     path = out or project.runs / run_id / REPORT
     replace_file(path, lambda partial: partial.write_text(html, encoding="utf-8"))

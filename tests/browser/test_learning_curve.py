@@ -34,7 +34,7 @@ def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: S
     expect(heading).to_have_text(re.compile("Learning curve 002 of training 001 (running|done)"), timeout=1000 * BUSY)
     page.reload()
     expect(heading).to_have_text("Learning curve 002 of training 001 done", timeout=1000 * BUSY)
-    expect(page.locator(".run .note").first).to_have_text("Measured: it stands in the report of training 001.")
+    expect(page.locator(".run .note").first).to_have_text("Measured: the report of training 001 shows the curve.")
     expect(page.locator("table.runs")).to_contain_text("001")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Open the report").click()

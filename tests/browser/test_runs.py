@@ -74,7 +74,9 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     page.reload()
     stop.click()
     heading(page, run, "stopped", seconds=BUSY)
-    expect(page.locator(".run .note").filter(has_text="Stopped at step")).to_contain_text("of 100,000, as asked")
+    expect(page.locator(".run .note").filter(has_text="Stopped early at step")).to_contain_text(
+        "of 100,000. The model is kept"
+    )
     expect(page.locator(".run .note").first).to_contain_text("held-out face the points are off by")
     expect(page.get_by_role("link", name=re.compile("Review .* of 2 faces"))).to_be_visible()
     expect(stop).to_be_hidden()
@@ -176,7 +178,7 @@ time.sleep(60)
 """,
     )
     page.goto(f"{site.url}/?project=swifts#train")
-    expect(page.locator(".run")).to_contain_text("There is no model of your landmarks to keep yet", timeout=20_000)
+    expect(page.locator(".run")).to_contain_text("There is no model of your landmarks yet", timeout=20_000)
     expect(page.get_by_role("button", name="Cancel the run")).to_be_visible()
     expect(page.get_by_role("button", name="Stop and keep")).to_be_hidden()
     page.get_by_role("button", name="Cancel the run").click()

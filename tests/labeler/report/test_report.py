@@ -1,4 +1,4 @@
-"""The report of a training: its numbers against hand-computed ones, and a page that carries all it shows."""
+"""The report of a training: its figures against a calculation by hand, and its page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def project(tmp_path: Path) -> Project:
 def leave_training(
     project: Project, number: int, off: Mapping[int, float], *, final: bool = True, source: str | None = None
 ) -> Path:
-    """A finished training that held out the faces `off` and put their noses so many pixels too far right."""
+    """A finished training whose held-out faces `off` have their noses so many pixels too far right."""
     folder = leave_predictions(project, number, predictions_of(project, []))
     record = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", {**record, "faces": 4, "source": source, "preset": "default"})
@@ -65,7 +65,7 @@ def heldout(folder: Path) -> HeldOut:
     return found
 
 
-def test_the_numbers_are_those_of_a_hand(project: Project):
+def test_the_figures_match_a_calculation_by_hand(project: Project):
     found = heldout(leave_training(project, 1, {1: 0.0, 2: 4.0, 3: 12.0}))
     # The nose is one of four points: 4 pixels are 20 %, a mean of 5 %; 12 are 60 %, a mean of 15 %.
     numbers = measures.headline(found)
@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_a_hand(project: Project):
     assert inside == [pytest.approx(100 * 10 / 12)] * len(promised)
 
 
-def test_landmarks_without_a_label_count_nowhere(project: Project):
+def test_landmarks_without_a_label_do_not_count(project: Project):
     project.store.edit_points(2, {3: None})
     found = heldout(leave_training(project, 1, {1: 4.0, 2: 99.0}))
     assert measures.headline(found).nme.value == pytest.approx((5 + 0) / 2)
@@ -106,12 +106,12 @@ def test_two_trainings_are_compared_on_the_faces_that_both_held_out(project: Pro
     assert found.gain == pytest.approx((5, 5, 5))
     page = report_of(project, "002")
     assert "Against training 001" in page
-    assert "which is better <b>cannot be told</b> from fewer than 10 faces" in page
+    assert "Fewer than 10 faces <b>cannot show</b> which training is better." in page
     leave_training(project, 3, {4: 1.0})
     assert "cannot be compared face by face" in report_of(project, "003", against="001")
 
 
-def test_a_comparison_claims_something_from_ten_faces_on(tmp_path: Path):
+def test_a_comparison_takes_ten_faces(tmp_path: Path):
     project = label_alike(make_project(tmp_path, pictures=12))
     faces = range(1, 11)
     folder = leave_training(project, 1, dict.fromkeys(faces, 8.0))
@@ -119,25 +119,27 @@ def test_a_comparison_claims_something_from_ten_faces_on(tmp_path: Path):
     leave_training(project, 2, dict.fromkeys(faces, 4.0))
     page = report_of(project, "002")
     assert "<b>better</b> by 5.0 points (95 % interval 5.0 to 5.0)" in page
-    assert "Training 001 learned from 2 of 4 labeled faces, alone." in page
+    assert "Training 001 was trained on 2 of 4 labeled faces, alone." in page
     assert "<b>worse</b> by 5.0 points" in report_of(project, "001", against="002")
 
 
-def test_few_faces_tell_something_where_all_of_them_agree(tmp_path: Path):
+def test_few_faces_are_enough_if_all_of_them_agree(tmp_path: Path):
     project = label_alike(make_project(tmp_path, pictures=7))
     leave_training(project, 1, dict.fromkeys(range(1, 7), 8.0))
     leave_training(project, 2, dict.fromkeys(range(1, 7), 4.0))
     assert "<b>better</b> on each of them" in report_of(project, "002")
     assert "<b>worse</b> on each of them" in report_of(project, "001", against="002")
     leave_training(project, 3, {**dict.fromkeys(range(1, 6), 2.0), 6: 9.0})
-    assert "<b>cannot be told</b>" in report_of(project, "003", against="002")
+    assert "<b>cannot show</b>" in report_of(project, "003", against="002")
     leave_training(project, 4, dict.fromkeys(range(1, 7), 4.0))
-    assert "<b>cannot be told</b>" in report_of(project, "004", against="002"), "alike on every face is neither"
+    assert "<b>cannot show</b>" in report_of(project, "004", against="002"), (
+        "equal on every face is neither better nor worse"
+    )
     leave_training(project, 5, dict.fromkeys(range(1, 6), 2.0))
-    assert "<b>cannot be told</b> from fewer" in report_of(project, "005", against="002"), "five are too few"
+    assert "<b>cannot show</b>" in report_of(project, "005", against="002"), "five are too few"
 
 
-def test_a_report_says_what_its_errors_are_shares_of_and_what_it_began_with(project: Project):
+def test_a_report_names_the_normalizing_distance_the_encoder_and_the_weights(project: Project):
     folder = leave_training(project, 1, {1: 4.0})
     record = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", {**record, "encoder": "vit_x", "weights": "/far/away/w.safetensors"})
@@ -145,7 +147,7 @@ def test_a_report_says_what_its_errors_are_shares_of_and_what_it_began_with(proj
     page = report_of(project, "001")
     eyes = f"the distance from {SMALL.landmarks[0]} to {SMALL.landmarks[1]}"
     assert page.count(eyes) == 2
-    assert "learned from 3 of 4 labeled faces" in page
+    assert "trained on 3 of 4 labeled faces" in page
     assert "encoder vit_x · weights w.safetensors" in page
 
 
@@ -156,14 +158,14 @@ def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(pro
     write_json(folder / "metrics.json", {"stopped": {"step": 1200, "of": 2000}})
     page = report_of(project, "002")
     assert "<h1>Training 002</h1>" in page
-    assert "stopped at step 1,200 of 2,000, as asked" in page
+    assert "stopped early at step 1,200 of 2,000" in page
     assert "Against training 001 (first &lt;try&gt;)" in page
     older = report_of(project, "001")
     assert "<h1>Training 001 (first &lt;try&gt;)</h1>" in older
-    assert "stopped at" not in older
+    assert "stopped early" not in older
 
 
-def test_a_label_that_was_mended_does_not_count_against_the_older_training(project: Project):
+def test_a_corrected_label_does_not_count_against_the_older_training(project: Project):
     older = heldout(leave_training(project, 1, {1: 4.0}))
     project.store.edit_points(1, {3: Point(34.0, 30.0, 2)})  # the older model was right
     found = measures.compare(heldout(leave_training(project, 2, {1: 0.0})), older)
@@ -178,7 +180,7 @@ def test_the_share_of_flagged_points_says_how_many_wrong_ones_are_among_them(pro
     assert "of the points; 100 % of the wrong points among them<" in report_of(project, "002")
 
 
-def test_the_report_is_one_file_that_asks_for_nothing(project: Project):
+def test_the_report_is_one_file_that_loads_nothing(project: Project):
     leave_training(project, 1, {1: 0.0, 2: 4.0}, source="people <b>")
     path = write_report(project, "001")
     page = path.read_text(encoding="utf-8")
@@ -191,7 +193,7 @@ def test_the_report_is_one_file_that_asks_for_nothing(project: Project):
     assert "nan" not in re.sub(r"data:image/jpeg;base64,[^'\"]*", "", page)
 
 
-def test_hostile_names_stay_text_and_lost_pictures_are_told(tmp_path: Path):
+def test_hostile_names_stay_text_and_missing_pictures_are_named(tmp_path: Path):
     category = {**CATEGORY, "keypoints": ["<img src=x onerror=alert(1)>", "eye_right", "nose", "chin"]}
     project = label_alike(make_project(tmp_path, pictures=4, definition=Definition.from_category(category)))
     leave_training(project, 1, {1: 1.0})
@@ -204,30 +206,29 @@ def test_hostile_names_stay_text_and_lost_pictures_are_told(tmp_path: Path):
 
 
 def repeat(project: Project, face: int, by: float) -> None:
-    """The same person labels a face again, every point so many pixels to the right."""
+    """The same person labels a face again, with every point so many pixels further right."""
     again = project.store.add_repeat(face)
     project.store.edit_points(again, {key: Point(x + by, y, 2) for key, (x, y) in PLACES.items()})
 
 
-def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
+def test_the_noise_of_the_labels_is_shown_beside_the_errors_of_the_model(tmp_path: Path):
     project = label_alike(make_project(tmp_path, pictures=7))
     leave_training(project, 1, {1: 4.0, 2: 4.0})  # the nose 20 % off, a mean of 5 %
-    assert "twice" not in report_of(project, "001")
-    assert "repeats" not in report_of(project, "001")
+    assert "your repeats" not in report_of(project, "001")
     for face in range(1, 5):
         repeat(project, face, 0.6)
     page = report_of(project, "001")
-    assert "How exact your own labels are is not known yet: 4 of at least 5 repeats." in page
-    assert "you, twice" not in page
+    assert "The precision of your own labels is not known yet: 4 of at least 5 repeats." in page
+    assert "your repeats" not in page
     repeat(project, 5, 0.6)  # 0.6 pixels are 3 %
     page = report_of(project, "001")
     said = "The model errs by 5.0 % (5.0 to 5.0), your own two labelings by 3.0 % (3.0 to 3.0): it is not as exact"
     assert said in page
-    assert "<th>mean error</th><th>you, twice</th>" in page
-    assert "<td>nose</td><td class='number'>20.0 %</td><td class='number'>3.0 %</td>" in page
+    assert "<th>mean error</th><th>your repeats</th>" in page
+    assert '<td>nose</td><td class="number">20.0 %</td><td class="number">3.0 %</td>' in page
     # The line in the cumulative chart stands at 3 of 20 %: 44 + 3 / 20 of the 324 units between the chart's edges.
     assert '<line class="upright" x1="92.6" x2="92.6"' in page
-    assert re.search(r">you, twice:</text><text [^>]*>3\.0 %</text>", page)
+    assert re.search(r">your repeats:</text><text [^>]*>3\.0 %</text>", page)
     for face in (1, 2):
         project.store.edit_points(
             project.store.add_repeat(face), {3: Point(60.0, 30.0, 2)}
@@ -235,7 +236,7 @@ def test_the_persons_own_noise_stands_beside_the_models_errors(tmp_path: Path):
     assert "The model errs as you do (NME 5.0 % against" in report_of(project, "001")
 
 
-def test_where_nobody_has_drawn_a_box_a_model_and_its_person_have_one_unit(tmp_path: Path):
+def test_without_boxes_model_and_labels_are_measured_in_the_same_unit(tmp_path: Path):
     project = label_alike(make_project(tmp_path, pictures=7, definition=replace(SMALL, normalizer=None)))
     leave_training(project, 1, dict.fromkeys((1, 2, 3), 1.0))  # of the four landmarks the nose, by one pixel
     for face in range(1, 6):
@@ -249,7 +250,7 @@ def test_where_nobody_has_drawn_a_box_a_model_and_its_person_have_one_unit(tmp_p
     assert project.store.face(1).box == Box(0, 0, 64, 48)
 
 
-def test_what_there_is_no_report_of_is_refused_with_a_sentence(project: Project):
+def test_a_run_without_a_report_is_an_error_that_says_why(project: Project):
     with pytest.raises(NotFoundError, match=r"no training '001' \(there are: none yet\)"):
         report_of(project, "001")
     leave_training(project, 1, {1: 1.0}, final=False)
@@ -270,7 +271,7 @@ def test_what_there_is_no_report_of_is_refused_with_a_sentence(project: Project)
         report_of(project, "002")
 
 
-def test_the_server_and_the_command_line_hand_it_out(project: Project, tmp_path: Path, capsys):
+def test_the_server_and_the_command_line_deliver_it(project: Project, tmp_path: Path, capsys):
     leave_training(project, 1, {1: 4.0, 2: 4.0})
     leave_training(project, 2, {1: 0.0, 2: 0.0})
     (project.runs / "002" / "model.safetensors").touch()
@@ -281,7 +282,7 @@ def test_the_server_and_the_command_line_hand_it_out(project: Project, tmp_path:
     client = TestClient(app)
     answer = client.get("/api/projects/faces/runs/002/report")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "<a href='../001/report'>" in answer.text
+    assert '<a href="../001/report">' in answer.text
     against = client.get("/api/projects/faces/runs/001/report", params={"against": "002"})
     assert "Against training 002" in against.text
     assert client.get("/api/projects/faces/runs/009/report").status_code == 404

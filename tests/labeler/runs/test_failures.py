@@ -84,7 +84,7 @@ def test_a_picture_that_is_gone(project: Project) -> None:
     )
     assert run.trained
     page = live_html(project, run, None)
-    assert "Its model was complete before that and is kept" in page
+    assert "The model was complete before that and is kept" in page
     assert "Open the report" in page
 
 

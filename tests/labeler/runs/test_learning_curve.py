@@ -164,14 +164,14 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
     with pytest.raises(ConflictError, match="learn for equally long; it can be cancelled"):
         stop_and_keep(project, started.id)
     page = live_html(project, run, None)
-    assert "Training 001 again, from 25 % of its faces: part 1 of 3" in page
+    assert "Training 001 on 25 % of its faces: part 1 of 3" in page
     assert 'style="width: 11.1%"' in page  # a third of one of three parts
     (stand_in / "go").touch()
     done = wait(project, over)
     assert (done.state, done.what) == ("done", "learning curve of training 001: 3 of 3")
     assert list(parts_of(list_runs(project), "001")) == [25, 50, 75]
     assert list(done.folder.rglob("*.safetensors")) == []
-    assert "stands in the report of training 001" in live_html(project, done, None)
+    assert "the report of training 001 shows the curve" in live_html(project, done, None)
     with pytest.raises(ConflictError, match=f"stands in the report; delete run {started.id} to measure it again"):
         start_curve(project, "001")
     [(label, _), _] = run_choices(list_runs(project))
@@ -186,10 +186,10 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     assert (run.state, run.error, run.measured) == ("failed", "the picture a.png is gone", 2)
     assert list(parts_of(list_runs(project), "001")) == [25, 50]
     assert (
-        "Broke off: the picture a.png is gone. 2 of 3 parts are measured and count; measuring again does the others."
+        "Failed: the picture a.png is gone. 2 of 3 parts are measured and kept; measure again to add the others."
     ) in live_html(project, run, None)
     with_stop = replace(run, error="The disk is full. Make room.")
-    assert "Broke off: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop, None)
+    assert "Failed: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop, None)
     (stand_in / "fail").unlink()
     assert start_curve(project, "001").parts == ("75",)
     wait(project, over)
@@ -205,7 +205,7 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
     python_run(project, "while not (run / 'go').exists(): time.sleep(0.02)")
     waiting = start_curve(project, "001")
     assert waiting.state == "waiting"
-    assert "It learns from the labels of training 001" in live_html(project, waiting, None)
+    assert "It trains on the labels of training 001" in live_html(project, waiting, None)
     (stand_in / "hold").touch()
     (project.runs / "002" / "go").touch()
     run = wait(project, lambda run: run.step == 3)
@@ -302,8 +302,8 @@ def test_errors_that_follow_a_power_law_give_it_back_exactly(project: Project):
     assert "from 2.00 to 1.79 %" in page
     assert "NME = 20.0 · n<sup>-0.50</sup>" in page
     assert "from one training for each number of faces" in page
-    assert "With so few held-out faces the interval is itself a guess" in page
-    assert "<td class='number'>50</td><td><b>2.83 %</b>" in page
+    assert "With so few held-out faces the interval itself is uncertain" in page
+    assert '<td class="number">50</td><td><b>2.83 %</b>' in page
 
 
 def test_the_interval_is_that_of_fits_to_the_same_resamples_of_all_four(project: Project):
@@ -330,7 +330,9 @@ def test_a_curve_without_a_slope_says_that_no_gain_is_to_be_seen(project: Projec
     one, other = {1: 8.0, 2: 1.0, 3: 2.0, 4: 4.0}, {1: 2.0, 2: 4.0, 3: 8.0, 4: 1.0}
     leave_curve(project, 2, {25: (20, one), 50: (40, other), 75: (60, one)})
     page = report_of(project, "001")
-    assert "25 more faces to learn from: <b>no gain to be seen</b>. Along the fitted curve the error changes by" in page
+    assert (
+        "25 more faces to learn from: <b>no significant gain</b>. Along the fitted curve the error changes by" in page
+    )
     change, low, high = (
         float(number) for number in re.findall(r"[+-]\d\.\d\d", page.partition("the error changes by")[2])[:3]
     )

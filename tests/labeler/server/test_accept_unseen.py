@@ -132,10 +132,10 @@ def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it
         assert {s.face_id for s in learned} == {3, 4}
     nobody = replace(written, samples=tuple(replace(s, unseen=True) for s in written.samples))
     assert split_heldout(nobody, 0.5, 0)[1] == ()
-    assert "2 faces with points accepted without a look: learned from, but never measured on." in preflight_html(
+    assert "2 faces with points accepted unseen: used for training, never for measuring." in preflight_html(
         project, None, "test_vit", "", "default", 10
     )
-    assert "2 faces with points that were accepted without a look; the file says so of each" in checks_html(project)
+    assert "2 faces with points accepted unseen; the file marks these points" in checks_html(project)
 
 
 def test_the_preview_changes_nothing_and_counts_what_would_be(project: Project):
