@@ -181,6 +181,32 @@ def misplaced(name: str, target: str) -> str | None:
     return None if room == wanted or there > here else f"{wanted} is not below {room}"
 
 
+def eager_imports(source: str) -> Iterator[str]:
+    """What a package root imports of ours at once: outside functions and `if TYPE_CHECKING`."""
+
+    def statements(body: list[ast.stmt]) -> Iterator[ast.AST]:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                yield from statements(node.orelse)
+                continue
+            yield from ast.walk(node)
+
+    for node in statements(ast.parse(source).body):
+        match node:
+            case ast.ImportFrom(module, _, level):
+                at_once = level > 0 or (module or "").split(".")[0] in PACKAGES
+            case ast.Import(aliases):
+                at_once = any(alias.name.split(".")[0] in PACKAGES for alias in aliases)
+            case ast.Call(function):
+                at_once = ast.unparse(function).rsplit(".", 1)[-1] == "import_module"
+            case _:
+                continue
+        if at_once:
+            yield ast.unparse(node)
+
+
 def violations(sources: Sources) -> list[str]:
     """Every breach of the import rules in `sources`, as sentences; empty when the house is in order."""
     imports = {name: imported(name, sources) for name in sources}
@@ -188,6 +214,8 @@ def violations(sources: Sources) -> list[str]:
     for name, names in imports.items():
         if is_package(name, sources) and name not in PACKAGES and sources[name].strip():
             found.append(f"{name}/__init__.py is not empty")
+        if name in PACKAGES:  # a public API, imported name by name when it is used
+            found += [f"{name} does at once: {statement}" for statement in eager_imports(sources[name])]
         found += [f"{name} imports the package root {root}" for root in names if is_package(root, sources)]
         found += [f"{name} imports {target}, which does not exist" for target in ours(names) - sources.keys()]
         for target in ours(names):
@@ -272,7 +300,9 @@ def test_the_scripts_keep_to_their_rooms():
 # Planted violations
 
 SOUND = {
-    "mdmd": "",
+    "mdmd": "from typing import TYPE_CHECKING\n"
+    "if TYPE_CHECKING:\n    from mdmd.data.records import Sample\n"
+    "def __getattr__(name):\n    from importlib import import_module\n    return import_module(HOME[name])",
     "mdmd.errors": "class DataError(ValueError): pass",
     "mdmd.data": "",
     "mdmd.data.records": "import numpy as np\nfrom mdmd.errors import DataError",
@@ -354,6 +384,12 @@ PLANTED = [
     ("labeler.server.app", "import labeler.pages", "imports the package root labeler.pages"),
     ("labeler.pages.label", "from .. import VERSION", "imports the package root labeler"),
     ("labeler.pages", "PAGES = 1", "/__init__.py is not empty"),
+    ("mdmd", "from mdmd.data.records import Sample", "does at once: from mdmd.data.records import Sample"),
+    ("mdmd", "from .data import records", "does at once: from .data import records"),
+    ("mdmd", "import mdmd.data.records as r", "does at once: import mdmd.data.records as r"),
+    ("mdmd", "r = import_module(HOME['Box'])", "does at once: import_module(HOME['Box'])"),
+    ("mdmd", "if TYPE_CHECKING:\n    x = 1\nelse:\n    from mdmd.data import records", "does at once: from mdmd.data"),
+    ("mdmd", "import torch", "imports torch: only mdmd.api"),
     ("mdmd.data", '"""Records."""', "/__init__.py is not empty"),
     ("mdmd.data.coco", "from mdmd.nowhere import x", "imports mdmd.nowhere, which does not exist"),
     ("mdmd.data.records", "import mdmd.data.records", "import cycle: mdmd.data.records -> mdmd.data.records"),

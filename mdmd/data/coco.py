@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
@@ -15,6 +16,7 @@ from mdmd.data.boxes import box_of_points
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.errors import DataError
+from mdmd.files import write_json
 
 #: Lone surrogates: valid in a JSON string, but not in a file name.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,6 +47,39 @@ def default_name(path: Path) -> str:
     """The name of a dataset read from `path`: the folder's name for an annotations.json or a folder, else the stem."""
     folder = path.parent if path.name == "annotations.json" else path
     return folder.resolve().name if folder is not path or path.is_dir() else path.stem
+
+
+def write_coco(dataset: Dataset, path: Path) -> Path:
+    """Write `dataset` to the file `path`, from which `read_coco` gets it back; returns `path`. No picture is copied.
+
+    Face and image ids are kept where they can be (see `to_coco`). `info.image_folder` leads to the pictures, so they
+    must lie in one folder under their file names. Raises DataError where they do not, and where another picture of the
+    same name lies beside the file and would be read in its place.
+    """
+    folders = sorted({_folder_of(sample) for sample in dataset.samples})
+    if len(folders) > 1:
+        raise DataError(
+            f"pictures of {dataset.name} lie in {folders[0]} and in {folders[1]}, wanted one folder for all"
+        )
+    folder = folders[0] if folders else path.parent.resolve()
+    image_folder = Path(os.path.relpath(folder, path.parent.resolve())).as_posix()
+    coco = to_coco(dataset.samples, dataset.definition, info={"image_folder": image_folder})
+    for sample in dataset.samples:
+        found = _picture(path.parent, sample.file_name, image_folder, _face_label(sample))
+        if found.resolve() != sample.path.resolve():
+            raise DataError(f"{found} would be read in place of {sample.path}; write the file to another folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, coco, indent=None, for_others=True)
+    return path
+
+
+def _folder_of(sample: Sample) -> Path:
+    """The folder under which the picture of `sample` has its file name."""
+    check_file_name(sample.file_name, _face_label(sample))
+    path, parts = sample.path.absolute(), Path(sample.file_name).parts
+    if path.parts[-len(parts) :] != parts:
+        raise DataError(f"{_face_label(sample)}: the picture {sample.path} does not end in its file name")
+    return path.parents[len(parts) - 1].resolve()
 
 
 def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO") -> Dataset:

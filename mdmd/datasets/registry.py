@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mdmd.data.coco import default_name
-from mdmd.data.records import Sample
+from mdmd.data.records import Dataset, Sample
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
 from mdmd.errors import DataError
+
+#: What the functions of the package take as a data set: one that was read, a COCO file, or the name of an added one.
+Data = Dataset | Path | str
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def report(source: Source, reading: Reading) -> str:
         if row.published is not None and row.found != row.published:
             fewer = "fewer" if row.found < row.published else "more"
             lines.append(f"warning: {row.name} has {row.found:,} faces, {fewer} than the published {row.published:,}")
-    return "\n".join([*lines, *warnings(reading, named=20)])
+    return "\n".join([*lines, *(f"warning: {sentence}" for sentence in warnings(reading, named=20))])
 
 
 def warnings(reading: Reading, *, named: int = 3) -> list[str]:
@@ -177,5 +182,31 @@ def warnings(reading: Reading, *, named: int = 3) -> list[str]:
     ):
         if things:
             first = "; ".join([*things[:named], *(["..."] if len(things) > named else [])])
-            said.append(f"warning: {reading.dataset.name}: {len(things):,} {what}: {first}")
+            said.append(f"{reading.dataset.name}: {len(things):,} {what}: {first}")
     return said
+
+
+def read_set(given: Data) -> tuple[Dataset, list[str]]:
+    """The set that `given` means, and the warnings about it, which are logged as well. Raises DataError."""
+    if isinstance(given, Dataset):
+        return given, []
+    reading = Sources(default_home(os.environ)).open(Path(given))
+    found = warnings(reading)
+    for sentence in found:
+        logging.getLogger("mdmd").warning(sentence)
+    return reading.dataset, found
+
+
+def read_sets(given: Sequence[Data]) -> tuple[list[Dataset], list[str]]:
+    """`read_set` of each; sets of one name are numbered, for a model has one head a name."""
+    datasets: list[Dataset] = []
+    found: list[str] = []
+    for one in given:
+        dataset, sentences = read_set(one)
+        found += sentences
+        taken = {d.name for d in datasets}
+        name, k = dataset.name, 2
+        while name in taken:
+            name, k = f"{dataset.name}-{k}", k + 1
+        datasets.append(replace(dataset, name=name))
+    return datasets, found

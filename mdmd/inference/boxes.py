@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from mdmd.data.boxes import box_of_points
+from mdmd.data.images import read_reduced
 from mdmd.data.records import Box, Prediction, Sample
 from mdmd.inference.predict import VIEWS, predict
+from mdmd.loading.crops import Read
 from mdmd.models.landmark_model import MDMD
 
 #: Looks that follow each other, at most, to find a face's box, and how little of its side the box moves at the end.
@@ -30,14 +32,16 @@ def find_boxes(
     scale: float,
     passes: int = PASSES,
     unusable: MutableMapping[Path, str] | None = None,
+    read: Read = read_reduced,
 ) -> list[Sample]:
     """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
 
     It looks into each box it is given (the whole picture, say) and into the middle of it, goes on from each of these
     around the points that it saw there, up to `passes` times or until the box stays where it is, and takes the end
-    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md. `unusable` as in `predict`.
+    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md. `unusable` and `read` as in
+    `predict`.
     """
-    ends = [_follow(model, samples, head, start, scale, passes, unusable) for start in STARTS]
+    ends = [_follow(model, samples, head, start, scale, passes, unusable, read) for start in STARTS]
     return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
 
 
@@ -49,6 +53,7 @@ def _follow(
     scale: float,
     passes: int,
     unusable: MutableMapping[Path, str] | None,
+    read: Read,
 ) -> list[tuple[Sample, float]]:
     """Each sample with the box at which looks end that begin in the middle of its own, and the doubt of the last."""
     boxes = [_middle(sample.box, start) for sample in samples]
@@ -57,7 +62,7 @@ def _follow(
     for _ in range(passes):
         into = [replace(samples[k], box=boxes[k]) for k in moving]
         still = []
-        found = predict(model, into, head, views=VIEWS["single"], unusable=unusable)
+        found = predict(model, into, head, views=VIEWS["single"], unusable=unusable, read=read)
         for k, seen in zip(moving, found, strict=True):
             around = _around(seen, scale)
             doubts[k] = math.inf if around is None else _doubt(seen)

@@ -13,10 +13,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mdmd.config import ModelConfig
+from mdmd.data.images import read_reduced
 from mdmd.data.records import Prediction, Sample
 from mdmd.device import autocast
 from mdmd.loading.crop import Crop, mirror_covariance, mirror_points
-from mdmd.loading.crops import crops_ahead
+from mdmd.loading.crops import Read, crops_ahead
 from mdmd.models.heads import factor_to_covariance
 from mdmd.models.landmark_model import MDMD
 
@@ -43,15 +44,16 @@ def views_ahead(
     *,
     batch_size: int,
     unusable: MutableMapping[Path, str] | None = None,
+    read: Read = read_reduced,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 K K"], list[Crop]]]:
     """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to the image.
 
-    The next pictures are read while the caller computes; `unusable` as in `crops_ahead`.
+    The next pictures are read while the caller computes; `unusable` and `read` as in `crops_ahead`.
     """
     zooms = [view.zoom for view in VIEWS[config.views]]
     size = round(config.image_size * max(zooms) / min(zooms))
     scale = config.crop_scale * max(zooms)
-    return crops_ahead(samples, crop_scale=scale, size=size, batch_size=batch_size, unusable=unusable)
+    return crops_ahead(samples, crop_scale=scale, size=size, batch_size=batch_size, unusable=unusable, read=read)
 
 
 def predict_crops(
@@ -124,14 +126,15 @@ def predict(
     batch_size: int = 32,
     on_batch: Callable[[int], None] | None = None,
     unusable: MutableMapping[Path, str] | None = None,
+    read: Read = read_reduced,
 ) -> list[Prediction]:
     """A prediction for each sample, from its picture and box; `on_batch` hears how many are done, `views` as above.
 
     A picture that cannot be read raises PictureError, or, where `unusable` is given, is noted there by its path with
-    the reason: what is then predicted of it means nothing.
+    the reason: what is then predicted of it means nothing. `read` as in `crops_ahead`.
     """
     predictions: list[Prediction] = []
-    for images, crops in views_ahead(samples, model.config, batch_size=batch_size, unusable=unusable):
+    for images, crops in views_ahead(samples, model.config, batch_size=batch_size, unusable=unusable, read=read):
         predictions += predict_crops(model, images, head, crops, views=views)
         if on_batch is not None:
             on_batch(len(predictions))

@@ -70,9 +70,13 @@ def _reached(start: float, pixel: float, size: int, extent: int) -> range:
     return range(max(0, min(first, size)), max(0, min(last, size)))
 
 
-def face_pixels(path: Path, crop: Crop) -> UInt8[np.ndarray, "3 S S"]:
+#: Reads the image at a path, reduced by up to the given number, and returns by how much it was (see `read_reduced`).
+Read = Callable[[Path, float], tuple[Image.Image, int]]
+
+
+def face_pixels(path: Path, crop: Crop, read: Read = read_reduced) -> UInt8[np.ndarray, "3 S S"]:
     """The crop's pixels from the image at `path`. A JPEG is decoded at no more than twice the needed resolution."""
-    picture, k = read_reduced(path, crop.side / (2 * crop.size))
+    picture, k = read(path, crop.side / (2 * crop.size))
     return cut(picture, replace(crop, x=crop.x / k, y=crop.y / k, side=crop.side / k)).transpose(2, 0, 1)
 
 
@@ -125,16 +129,17 @@ def crops_ahead(
     size: int,
     batch_size: int,
     unusable: MutableMapping[Path, str] | None = None,
+    read: Read = read_reduced,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 S S"], list[Crop]]]:
     """Batches of the crops of `samples` as pixels, with the `Crop`s that map points back to the image.
 
     The next images are read while the caller computes. An unreadable image raises PictureError; if `unusable` is given,
-    the reason is stored there by path instead, and the crop is black.
+    the reason is stored there by path instead, and the crop is black. `read` takes images from elsewhere than files.
     """
 
     def pixels_of(sample: Sample, crop: Crop) -> NDArray[np.uint8]:
         try:
-            return face_pixels(sample.path, crop)
+            return face_pixels(sample.path, crop, read)
         except PictureError as error:
             if unusable is None:
                 raise

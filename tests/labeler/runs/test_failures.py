@@ -26,8 +26,8 @@ SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit
 #: A training that asks torch for more than any machine has (a limit of the process would also fail torch's own threads,
 #: which crash), and one that has too little to load torch.
 TOO_MUCH = (
-    "import sys, torch; from mdmd.cli import main, train\n"
-    "train.adapt = lambda *given: torch.empty(1 << 50)\n"
+    "import sys, torch; from mdmd import api; from mdmd.cli import main\n"
+    "api.adapt = lambda *given, **options: torch.empty(1 << 50)\n"
     "sys.exit(main.main())"
 )
 TOO_LITTLE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mdmd.data.coco import PREDICTED, from_coco, read_coco, to_coco
+from mdmd.data.coco import PREDICTED, from_coco, read_coco, to_coco, write_coco
 from mdmd.data.definition import Definition, load_definition
 from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.errors import DataError
+from mdmd.synthetic.datasets import write_pareidolias
 
 mpl.use("Agg")
 NINE = load_definition("pare")
@@ -448,3 +450,31 @@ def test_definitions_of_every_shape_travel_with_the_file(tmp_path: Path):
     ):
         bare = sample(annotation=None)
         assert read_coco(write(tmp_path, to_coco([bare], definition))).definition == definition
+
+
+def test_a_written_dataset_is_read_back(tmp_path):
+    file = write_pareidolias(tmp_path / "drawn", 4, seed=3)
+    given = read_coco(file)
+    few = replace(given.samples[0], annotation=None)
+    changed = replace(given.samples[1], split="val", unseen=True, extra={"style": "ink", "subsets": ["odd"]})
+    given = replace(given, samples=(few, changed, *given.samples[2:]))
+    found = read_coco(write_coco(given, tmp_path / "elsewhere" / "new.json"), name=given.name)
+    own, other = (
+        replace(d, samples=tuple(replace(s, path=s.path.resolve()) for s in d.samples)) for d in (given, found)
+    )
+    assert_same(other, own)
+
+
+def test_a_dataset_whose_pictures_would_not_be_found_is_not_written(tmp_path):
+    given = read_coco(write_pareidolias(tmp_path / "drawn", 3, seed=3))
+    first, *others = given.samples
+    (tmp_path / "other").mkdir()
+    shutil.copy(first.path, tmp_path / "other" / first.file_name)
+    moved = replace(first, path=tmp_path / "other" / first.file_name)
+    with pytest.raises(DataError, match="wanted one folder for all"):
+        write_coco(replace(given, samples=(moved, *others)), tmp_path / "new.json")
+    with pytest.raises(DataError, match="would be read in place of"):
+        write_coco(given, tmp_path / "other" / "new.json")
+    with pytest.raises(DataError, match="does not end in its file name"):
+        write_coco(replace(given, samples=(replace(first, file_name="a.png"),)), tmp_path / "new.json")
+    assert not (tmp_path / "new.json").exists()

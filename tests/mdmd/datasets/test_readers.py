@@ -422,5 +422,5 @@ def test_pictures_that_are_not_as_the_file_describes_them_and_labels_far_away(tm
     assert sample.annotation is not None
     assert sample.annotation.labeled.tolist() == [True, True, False, True]
     assert warnings(found)[1] == (
-        "warning: coco: 1 faces have labels far away from them, which are taken as not labeled: 2.png, face 2: nose"
+        "coco: 1 faces have labels far away from them, which are taken as not labeled: 2.png, face 2: nose"
     )

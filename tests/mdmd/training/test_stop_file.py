@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mdmd.cli import train as commands
 from mdmd.cli.main import main
 from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
 from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.training import base_cache
 from mdmd.training.plan import Plan
 from mdmd.training.resume import Keep
+from mdmd.training.run import TrainingRun
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.stop_file import StopFile
@@ -108,13 +109,13 @@ def test_a_request_to_an_earlier_try_does_not_end_this_one(drawn, tmp_path):
 
 @pytest.mark.parametrize(("more", "stopped"), [([], {"step": 1, "of": 6}), (["--folds", "2"], None)])
 def test_a_stopped_run_says_so_and_folds_learn_to_their_end(drawn, tmp_path, monkeypatch, more, stopped):
-    cleared = commands._clear
+    cleared = TrainingRun.clear
 
-    def asked_at_once(out, *, fresh):
-        cleared(out, fresh=fresh)
-        (out / "stop").touch()
+    def asked_at_once(run):
+        cleared(run)
+        (run.out / "stop").touch()
 
-    monkeypatch.setattr(commands, "_clear", asked_at_once)
+    monkeypatch.setattr(TrainingRun, "clear", asked_at_once)
     assert main([*options(drawn, tmp_path / "run"), *more]) == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()).get("stopped") == stopped
     assert not (tmp_path / "run" / "resume.safetensors").exists()
@@ -127,7 +128,7 @@ def test_learning_a_source_is_not_stopped(drawn, tmp_path, monkeypatch):
         plans.append(plan)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands.bases, "find_or_train", learned)
+    monkeypatch.setattr(base_cache, "find_or_train", learned)
     source = ["--source", str(drawn / "people" / "annotations.json"), "--bases", str(tmp_path / "bases")]
     assert main([*options(drawn, tmp_path / "run"), *source]) == 130
     assert [plan.stop for plan in plans] == [None]

@@ -1,0 +1,394 @@
+"""Train, adapt, predict and evaluate: what `import mdmd` offers and what the command line calls.
+
+Warnings, such as a missing picture, go to the logger "mdmd". Everything that cannot be used raises `DataError`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mdmd.config import STARTER, Preset, of_base
+from mdmd.data.definition import Definition
+from mdmd.data.images import PictureError
+from mdmd.data.records import Box, Dataset, Prediction, Sample
+from mdmd.datasets.registry import Data, read_set, read_sets
+from mdmd.device import compute_device
+from mdmd.errors import DataError
+from mdmd.evaluation.calibration import Calibration
+from mdmd.evaluation.evaluate import FlagRule, counterparts, plain, probabilities_off
+from mdmd.evaluation.evaluate import evaluate as measure
+from mdmd.evaluation.predictions import predicted_coco
+from mdmd.files import write_json
+from mdmd.inference.boxes import find_boxes as boxes_found
+from mdmd.inference.inputs import ImageLike, boxes_of_images, faces_of_file, image_list, whole, whole_pictures
+from mdmd.inference.predict import predict as predict_samples
+from mdmd.models import checkpoint
+from mdmd.models.landmark_model import MDMD
+from mdmd.run_folder import LOG
+from mdmd.training import base_cache
+from mdmd.training.plan import Plan
+from mdmd.training.run import TrainingOptions, TrainingRun
+from mdmd.training.run_log import RunLog
+from mdmd.training.schedule import Budget
+from mdmd.training.train import adapt as learn_target
+from mdmd.training.train import enough_faces, fewer_faces
+from mdmd.training.train import train as learn_sets
+
+logger = logging.getLogger("mdmd")
+
+#: So many of the pictures that are left out of a prediction are named.
+NAMED = 3
+#: The boxes of one image: None (the model finds the face), a box, or a list of boxes (K, 4).
+Boxes = Box | Sequence[Box] | Sequence[float] | Sequence[Sequence[float]] | NDArray[Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predicted landmarks of F faces with N landmarks each, in pixels of the upright images.
+
+    `means` (F, N, 2) are the points, x and y, and `covariances` (F, N, 2, 2) their calibrated uncertainty in square
+    pixels. `p_off` (F, N) is the probability that a point is off by more than the tolerance. `image_index` (F,) says
+    which image a face is on, counted from 0, and `boxes` (F, 4) are the x, y, width and height that were looked into.
+    """
+
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+    p_off: NDArray[np.float64]
+    image_index: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+
+
+class Model:
+    """A trained model. `name` is the name of its folder, `head` the one that answers when none is named."""
+
+    def __init__(self, made: checkpoint.Checkpoint, name: str) -> None:
+        self.checkpoint = made
+        self.name = name
+        self.head = made.target
+
+    @property
+    def definition(self) -> Definition:
+        """The landmarks that the model predicts."""
+        return self.checkpoint.model.head_definition(self.head)
+
+    @property
+    def heads(self) -> Mapping[str, Definition]:
+        """Every head by name, with the landmarks that it predicts."""
+        return dict(self.checkpoint.model.definitions)
+
+    def predict(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        boxes: Boxes | Sequence[Boxes] = None,
+        *,
+        head: str | None = None,
+        tolerance: float = FlagRule.tolerance,
+    ) -> Predictions:
+        """Landmarks of the faces on `images`: paths, PIL images or uint8 arrays (H, W, 3), one or a list.
+
+        `boxes` has an entry for each image (for a single image it is that entry): a `Box` or x, y, width, height in
+        pixels, several of them, or None, and then the model finds one face in the image itself. `p_off` is the
+        probability of an error above `tolerance`, a share of the definition's normalizer. Raises DataError for an
+        image or a box that cannot be used.
+        """
+        if not tolerance > 0:
+            raise DataError(f"found a tolerance of {tolerance:g}, wanted one above 0")
+        head, calibration = self.calibrated(head)
+        pictures, several = image_list(images)
+        given = boxes_of_images(boxes, len(pictures), several=several)
+        paths = [Path(f"image-{k}") for k in range(len(pictures))]  # names only: no file is read
+        memory = dict(zip(paths, pictures, strict=True))
+
+        def read(path: Path, most: float) -> tuple[Image.Image, int]:
+            return memory[path], 1
+
+        faces: list[tuple[int, Sample]] = []
+        unboxed: list[int] = []
+        for k, (path, picture) in enumerate(memory.items()):
+            for box in [None] if given[k] is None else given[k] or []:
+                unboxed += [len(faces)] if box is None else []
+                shown = box or whole(*picture.size)
+                faces.append((k, Sample(path, str(path), picture.width, picture.height, shown)))
+        samples = self.with_found_boxes([face for _, face in faces], unboxed, head, read=read)
+        raw = predict_samples(self.network(), samples, head, read=read)
+        found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+        definition = self.checkpoint.model.head_definition(head)
+        n = len(definition.landmarks)
+        off = [
+            probabilities_off(definition, p, s, tolerance, calibration.law) for p, s in zip(found, samples, strict=True)
+        ]
+        return Predictions(
+            means=np.array([p.points for p in found]).reshape(-1, n, 2),
+            covariances=np.array([p.covariance for p in found]).reshape(-1, n, 2, 2),
+            p_off=np.array(off).reshape(-1, n),
+            image_index=np.array([k for k, _ in faces], dtype=np.int64),
+            boxes=np.array([[s.box.x, s.box.y, s.box.w, s.box.h] for s in samples], dtype=np.float64).reshape(-1, 4),
+        )
+
+    def network(self) -> MDMD:
+        """The network, on the device that computes."""
+        return self.checkpoint.model.to(compute_device())
+
+    def calibrated(self, head: str | None) -> tuple[str, Calibration]:
+        """The head that answers, and its calibration; a warning where it has none, DataError for an unknown head."""
+        head = head or self.head
+        self.checkpoint.model.head_definition(head)
+        if head not in self.checkpoint.calibrations:
+            logger.warning(
+                f"head {head!r} was not calibrated on held-out faces: its ellipses and flags are uncalibrated"
+            )
+        return head, self.checkpoint.calibration(head)
+
+    def with_found_boxes(
+        self, samples: Sequence[Sample], chosen: Sequence[int], head: str, **reading: Any
+    ) -> list[Sample]:
+        """`samples`, those at the indices `chosen` with the boxes that the model finds.
+
+        A model that does not know how its boxes lie around the points keeps the boxes it was given.
+        """
+        scale = self.checkpoint.history.get("box_scale")
+        if scale is None or not chosen:
+            return list(samples)
+        boxed = boxes_found(self.network(), [samples[k] for k in chosen], head, scale=float(scale), **reading)
+        found = dict(zip(chosen, boxed, strict=True))
+        return [found.get(k, sample) for k, sample in enumerate(samples)]
+
+
+def load(run: Path | str) -> Model:
+    """The model in the folder `run`, which `train` or `adapt` wrote. Raises DataError where there is none."""
+    return Model(checkpoint.load(Path(run)), Path(run).name)
+
+
+def train(data: Sequence[Data], out: Path | str, **options: Unpack[TrainingOptions]) -> Model:
+    """Learn one or several sets at once and write a checkpoint to `out`, a base to adapt from.
+
+    Each set gets a head of its name; the first is the target. Options: `TrainingOptions`. Raises DataError.
+    """
+    run = TrainingRun(Path(out), **options)
+    chosen = run.chosen()
+    datasets, warnings = read_sets(data)
+    for dataset in datasets:
+        enough_faces(dataset)  # before a finished run in the same folder is touched
+    with run.opened(warnings) as (log, processes):
+        made = learn_sets(datasets, chosen.model, run.plan(chosen, processes), log)
+        run.leave(made, chosen)
+    return Model(made, Path(out).name)
+
+
+def adapt(
+    target: Data,
+    out: Path | str,
+    *,
+    sources: Sequence[Data] = (),
+    base: Path | str | None = None,
+    bases: Path | str | None = None,
+    base_minutes: float = 20.0,
+    starter: Path | str = STARTER,
+    train_faces: int | None = None,
+    learn_share: float = 1.0,
+    folds: int = 0,
+    **options: Unpack[TrainingOptions],
+) -> Model:
+    """Learn the definition of `target` from few faces, beside `sources`, and write the run to the folder `out`.
+
+    It starts from the checkpoint `base`, or from the base of the sources in the folder `bases`, which is learned in
+    `base_minutes` where it is not there yet, or from the checkpoint `starter` where no pretrained weights can be had.
+    `train_faces` takes so many of the target's training faces. `learn_share` learns from that share of them and holds
+    out the same faces as without. With `folds` K no faces are held out: K more trainings without a K-th of the faces
+    calibrate the model on all of them. Other options: `TrainingOptions`. Raises DataError.
+    """
+    if not 0 < learn_share <= 1:
+        raise DataError(f"found --learn-share {learn_share:g}, wanted a share above 0 and up to 1")
+    if folds and learn_share < 1:
+        raise DataError("--learn-share keeps the held-out faces the same, and with --folds none are held out: use one")
+    run = TrainingRun(Path(out), **options)
+    chosen = run.chosen()
+    (aim, *beside), warnings = read_sets([target, *sources])
+    if train_faces is not None:
+        aim = fewer_faces(aim, train_faces, run.seed)
+    for dataset in (aim, *beside):
+        enough_faces(dataset)  # before a finished run in the same folder is touched
+    if base is not None and bases is not None:
+        raise DataError("--bases is where a base of the sources is kept; --from names one already: use one of the two")
+    start = None if base is None else _given_base(Path(base), chosen, run)
+    with run.opened(warnings) as (log, processes):
+        plan = replace(run.plan(chosen, processes), folds=folds, learn_share=learn_share)
+        if folds:  # each must learn as long as the others
+            plan = replace(plan, stop=None)
+        if start is None:
+            kept = None if bases is None else Path(bases)
+            start = _start(beside, chosen, run, plan, log, Path(starter), kept, Budget(minutes=base_minutes))
+        made = learn_target(aim, beside, start, chosen.model, plan, log)
+        run.leave(made, chosen)
+    return Model(made, Path(out).name)
+
+
+def _given_base(folder: Path, chosen: Preset, run: TrainingRun) -> checkpoint.Checkpoint:
+    """The checkpoint in `folder`; DataError where the run asks for another network."""
+    made = _as_asked(checkpoint.load(folder), folder, run)
+    asked, found = chosen.model.head, made.model.config.head
+    if run.preset != "default" and asked != found:
+        raise DataError(f"{folder} has {found} heads, --preset {run.preset} has {asked} heads: name another")
+    return made
+
+
+def _as_asked(made: checkpoint.Checkpoint, folder: Path, run: TrainingRun) -> checkpoint.Checkpoint:
+    """`made` with the views that the run asks for; DataError where the run asks for another network."""
+    config = made.model.config
+    if run.encoder not in (None, config.encoder):
+        raise DataError(f"{folder} has the encoder {config.encoder}, --encoder says {run.encoder}")
+    made.model.config = of_base(config, run.settings, where=str(folder))
+    return made
+
+
+def _start(
+    sources: Sequence[Dataset],
+    chosen: Preset,
+    run: TrainingRun,
+    plan: Plan,
+    log: RunLog,
+    starter: Path,
+    bases: Path | None,
+    budget: Budget,
+) -> checkpoint.Checkpoint | None:
+    """What an adaptation starts from where no base is named: a base of its sources, the starter, or None for the
+    encoder's weights."""
+    start = base_cache.starter(starter, chosen.model, run.weights, log)
+    if start is not None and run.weights == base_cache.FROM_STARTER:
+        start = _as_asked(start, starter, run)
+    learned = start is not None and all(start.model.definitions.get(s.name) == s.definition for s in sources)
+    if learned or not sources or bases is None or not chosen.starts_from_base:
+        return start
+    config = chosen.model if start is None else start.model.config
+    folder = base_cache.base_folder(bases, sources, config, run.weights, None if start is None else starter)
+    plan = replace(plan, budget=budget, folds=0, learn_share=1.0, stop=None, heldout=None)
+    return base_cache.find_or_train(folder, sources, config, plan, log, start=start)
+
+
+def predict(
+    model: Model | Path | str,
+    pictures: Sequence[Path | str] = (),
+    *,
+    faces: Path | str | None = None,
+    out: Path | str | None = None,
+    find_boxes: bool = False,
+    head: str | None = None,
+    tolerance: float = FlagRule.tolerance,
+    threshold: float | None = None,
+) -> dict[str, Any]:
+    """Predictions as a COCO-keypoint object (see `predicted_coco`), written to the file `out` too where one is named.
+
+    Predicted are either `pictures`, files and folders, each filled by one face, or the faces of the COCO file `faces`.
+    With `find_boxes` the model looks for the face where the box is the whole picture. `model` is a `Model` or the
+    folder of a run. Pictures that cannot be used are left out with a warning. Raises DataError where none is left.
+    """
+    if bool(pictures) == (faces is not None):
+        raise DataError("name either pictures (or folders of them), or a COCO file of faces")
+    model = model if isinstance(model, Model) else load(model)
+    rule = FlagRule(tolerance, threshold)
+    head, calibration = model.calibrated(head)
+    unusable: dict[Path, str] = {}
+    if faces is None:
+        samples = whole_pictures([Path(path) for path in pictures], unusable)
+    else:
+        samples = faces_of_file(Path(faces), unusable)
+    if find_boxes:
+        given = [k for k, s in enumerate(samples) if s.box == whole(s.width, s.height)]
+        samples = model.with_found_boxes(samples, given, head, unusable=unusable)
+    log_file = Path(out).parent / LOG if faces is not None and out is not None else None
+    with RunLog(log_file, quiet=True) as log:
+
+        def told(done: int) -> None:
+            log.event("predicted", faces=done, of=len(samples))
+
+        found = predict_samples(model.network(), samples, head, on_batch=told, unusable=unusable)
+        raw = [p for p, s in zip(found, samples, strict=True) if s.path not in unusable]
+        samples = [s for s in samples if s.path not in unusable]
+        if unusable:
+            _tell_left_out(list(unusable.values()), log, none_left=not samples)
+    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    definition = model.heads[head]
+    coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=model.name, head=head)
+    if out is not None:
+        write_json(Path(out), coco, indent=None, for_others=True)
+    return coco
+
+
+def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:
+    """Warn of pictures that are left out; raises PictureError where that leaves none."""
+    named = "; ".join([*problems[:NAMED], *(["..."] if len(problems) > NAMED else [])])
+    if none_left:
+        raise PictureError(named)
+    sentence = f"{len(problems):,} picture{' is' if len(problems) == 1 else 's are'} left out: {named}"
+    logger.warning(sentence)
+    log.warn(sentence, said=True)
+
+
+def evaluate(
+    model: Model | Path | str,
+    data: Data,
+    *,
+    split: str = "test",
+    subset: str | None = None,
+    head: str | None = None,
+    normalizer: Literal["definition", "box"] = "definition",
+    tolerance: float = FlagRule.tolerance,
+    threshold: float | None = None,
+) -> dict[str, float | None]:
+    """Metrics of a model on the labeled faces of a split, as `mdmd evaluate` prints them; None for a share of nothing.
+
+    See `mdmd.evaluation.evaluate.evaluate` for their names. Errors are shares of the definition's own distance or of
+    the square root of the box's area. `model` is a `Model` or the folder of a run. Raises DataError where no face is
+    left to measure on, and where the landmarks are not those of the head.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    head = head or model.head
+    definition = model.checkpoint.model.head_definition(head)
+    dataset, _ = read_set(data)
+    order = _landmark_order(dataset, definition, head)
+    samples = [s for s in dataset.split(split) if s.annotation is not None]
+    if not samples:
+        found = ", ".join(sorted({s.split for s in dataset.samples}))
+        raise DataError(f"{dataset.name} has no labeled faces in split {split!r}; its splits: {found}")
+    if subset is not None:
+        found = ", ".join(sorted({name for s in samples for name in s.subsets})) or "none"
+        samples = [s for s in samples if subset in s.subsets]
+        if not samples:
+            raise DataError(f"{dataset.name} has no subset {subset!r} in {split}; found: {found}")
+    samples = _reviewed(samples)
+    _, calibration = model.calibrated(head)
+    raw = predict_samples(model.network(), samples, head)
+    applied = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    predictions = [Prediction(p.points[order], p.covariance[order]) for p in applied]
+    measured = dataset.definition if normalizer == "definition" else replace(dataset.definition, normalizer=None)
+    return plain(measure(measured, predictions, samples, FlagRule(tolerance, threshold), calibration.law))
+
+
+def _reviewed(samples: Sequence[Sample]) -> list[Sample]:
+    """Those whose labels a person has looked at, with a warning about the others; DataError where there are none."""
+    kept = [sample for sample in samples if not sample.unseen]
+    left_out = len(samples) - len(kept)
+    if not kept:
+        raise DataError(f"all {left_out:,} faces have labels accepted without a look, and nothing is measured on those")
+    if left_out:
+        logger.warning(f"{left_out:,} of {len(samples):,} faces have labels accepted without a look and are left out")
+    return kept
+
+
+def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[int]:
+    """Which landmark of `head` each landmark of `data` is; a warning where only their order tells."""
+    try:
+        order = counterparts(data.definition, definition)
+    except DataError as error:
+        raise DataError(f"{data.name} cannot be measured with head {head!r}: {error}") from None
+    if set(data.definition.landmarks) != set(definition.landmarks):
+        logger.warning(f"{data.name} has other names than head {head!r}: its landmarks are taken in their order")
+    return order

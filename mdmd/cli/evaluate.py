@@ -1,0 +1,50 @@
+"""`mdmd evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mdmd.cli.options import DATA_HELP, Commands, add_command, add_flag_options, flag_rule
+from mdmd.files import write_json
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its options."""
+    command = add_command(commands, "evaluate", run, "Measure a run on labeled faces.")
+    command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
+    command.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
+    command.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
+    command.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
+    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument(
+        "--normalizer",
+        default="definition",
+        choices=("definition", "box"),
+        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
+    )
+    command.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
+    add_flag_options(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print the numbers and write them where asked."""
+    from mdmd import api
+
+    rule = flag_rule(options)
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # a failure here must come before the work
+    numbers = api.evaluate(
+        options.model,
+        options.data,
+        split=options.split,
+        subset=options.subset,
+        head=options.head,
+        normalizer=options.normalizer,
+        tolerance=rule.tolerance,
+        threshold=rule.threshold,
+    )
+    print(json.dumps(numbers, indent=1))
+    if options.json is not None:
+        write_json(options.json, numbers)

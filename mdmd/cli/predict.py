@@ -1,0 +1,70 @@
+"""`mdmd predict`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mdmd.cli.options import Commands, add_command, add_flag_options, flag_rule
+from mdmd.errors import DataError
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its options."""
+    command = add_command(
+        commands,
+        "predict",
+        run,
+        "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
+    )
+    command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
+    command.add_argument(
+        "pictures",
+        type=Path,
+        nargs="*",
+        metavar="IMAGE_OR_FOLDER",
+        help="pictures; the face is taken to fill each of them",
+    )
+    command.add_argument(
+        "--faces",
+        type=Path,
+        action="append",
+        metavar="F.json",
+        help="faces with boxes, as COCO JSON, instead of bare pictures; several may be given, each with its own --out",
+    )
+    command.add_argument(
+        "--find-boxes",
+        action="store_true",
+        help="where the box is the whole picture, look for the face: around its points, closer each time",
+    )
+    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument("--out", type=Path, action="append", required=True, metavar="P.json", help="the file to write")
+    add_flag_options(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Predict into each of the files, by one process with one loaded model."""
+    from mdmd import api
+
+    rule = flag_rule(options)
+    if bool(options.pictures) == bool(options.faces):
+        raise DataError("name either pictures (or folders of them), or --faces F.json")
+    given: list[Path | None] = options.faces or [None]
+    if len(given) != len(options.out):
+        raise DataError(f"found {len(options.out)} --out, wanted {len(given)}: one for each file of faces")
+    model = api.load(options.model)
+    for out in options.out:
+        out.parent.mkdir(parents=True, exist_ok=True)  # a failure here must come before the work
+    for faces, out in zip(given, options.out, strict=True):
+        coco = api.predict(
+            model,
+            options.pictures,
+            faces=faces,
+            out=out,
+            find_boxes=options.find_boxes,
+            head=options.head,
+            tolerance=rule.tolerance,
+            threshold=rule.threshold,
+        )
+        flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
+        print(f"{len(coco['annotations'])} faces predicted, {flagged} points flagged: {out}")

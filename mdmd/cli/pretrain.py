@@ -1,0 +1,56 @@
+"""`mdmd pretrain`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mdmd.cli.options import DATA_HELP, Commands, add_command, seed
+from mdmd.errors import DataError
+from mdmd.run_folder import LOG
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its options."""
+    command = add_command(
+        commands, "pretrain", run, "Learn a starter from scratch, on drawn faces and openly licensed photographs."
+    )
+    command.add_argument(
+        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
+    )
+    command.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
+    command.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
+    command.add_argument(
+        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
+    )
+    command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    command.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
+    command.add_argument("--seed", type=seed, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the starter; the same command again resumes an interrupted one",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Learn a starter in rounds."""
+    from mdmd.datasets.registry import read_set
+    from mdmd.training.plan import Plan
+    from mdmd.training.pretrain import STARTER_TRAIN, Drawing, pretrain
+    from mdmd.training.run_log import RunLog
+    from mdmd.training.schedule import Budget
+
+    if min(options.rounds, options.faces, options.workers) < 1:
+        raise DataError("--rounds, --faces and --workers must be at least 1")
+    budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
+    photos = read_set(options.photos)[0] if options.photos is not None else None
+    drawing = Drawing(faces=options.faces, workers=options.workers)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with RunLog(options.out / LOG, quiet=options.quiet) as log:
+        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
+        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
+    print(f"starter of {made.history['rounds']} rounds: {options.out}")

@@ -1,0 +1,116 @@
+"""What a model predicts: faces of a COCO file, files and folders of pictures, or images in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mdmd.data.coco import check_file_name, read_coco
+from mdmd.data.images import decode, picture_size, pictures_in, read_picture, upright
+from mdmd.data.records import Box, Sample
+from mdmd.datasets.readers import picture_problem
+from mdmd.errors import DataError
+
+#: One image: a file, a PIL image, or an array (H, W, 3) of uint8.
+ImageLike = Path | str | Image.Image | NDArray[np.uint8]
+
+
+def faces_of_file(file: Path, unusable: MutableMapping[Path, str]) -> list[Sample]:
+    """The faces of a COCO file. A picture that is not as the file describes it gets its reason in `unusable`."""
+    samples = read_coco(file).samples
+    for sample in {s.path: s for s in samples}.values():
+        problem = picture_problem(sample)
+        if problem is not None:
+            unusable[sample.path] = problem
+    return [s for s in samples if s.path not in unusable]
+
+
+def whole_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -> list[Sample]:
+    """A face that fills each picture among `paths`, files and folders.
+
+    A picture is named by its path under the folder that holds them all. What is no picture, or has a name that no COCO
+    file can hold, gets its reason in `unusable`.
+    """
+    samples = []
+    given = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in given))  # links keep their own names
+    root = os.path.commonpath([file.parent for file in files])
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        try:
+            check_file_name(name, f"picture {file}")
+            width, height = picture_size(file)
+        except DataError as error:
+            unusable[file] = str(error).encode(errors="replace").decode()
+            continue
+        samples.append(Sample(file, name, width, height, whole(width, height)))
+    return samples
+
+
+def whole(width: int, height: int) -> Box:
+    """The box that is the whole picture."""
+    return Box(0.0, 0.0, float(width), float(height))
+
+
+def image_list(images: ImageLike | Sequence[ImageLike]) -> tuple[list[Image.Image], bool]:
+    """`images` as upright RGB pictures, and whether there was a list of them. Raises DataError for anything else."""
+    one = isinstance(images, str | Path | Image.Image | np.ndarray)
+    given = [images] if one else images
+    if not isinstance(given, Sequence):
+        raise DataError(
+            f"images: found {type(images).__name__}, wanted a path, a PIL image, an array or a list of them"
+        )
+    return [_picture(image, "image" if one else f"image {k}") for k, image in enumerate(given)], not one
+
+
+def _picture(image: Any, label: str) -> Image.Image:
+    if isinstance(image, str | Path):
+        return read_picture(Path(image))
+    if isinstance(image, Image.Image):
+        try:
+            decode(image)
+        except DataError as error:
+            raise DataError(f"{label}: {error}") from None
+        return upright(image)
+    if not isinstance(image, np.ndarray):
+        found = type(image).__name__
+    elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        found = f"an array of {image.dtype} with shape {image.shape}"
+    else:
+        return Image.fromarray(np.ascontiguousarray(image))
+    raise DataError(f"{label}: found {found}, wanted a path, a PIL image or an array of uint8 with shape (H, W, 3)")
+
+
+def boxes_of_images(boxes: Any, count: int, *, several: bool) -> list[list[Box] | None]:
+    """For each of `count` images its boxes, or None where the model is to find the face. Raises DataError.
+
+    `boxes` is None, or has an entry for each image (for a single image, where not `several`: is that entry): None, one
+    box or a list of boxes, each a `Box` or x, y, width, height.
+    """
+    if boxes is None:
+        return [None] * count
+    given = boxes if several else [boxes]
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != count:
+        found = f"{len(given)} entries" if isinstance(given, Sequence | np.ndarray) else type(given).__name__
+        raise DataError(f"boxes: found {found}, wanted one for each of {count} images: None, a box, or a list of boxes")
+    return [_boxes(entry, f"boxes of image {k}" if several else "boxes") for k, entry in enumerate(given)]
+
+
+def _boxes(entry: Any, label: str) -> list[Box] | None:
+    if entry is None:
+        return None
+    listed = entry if isinstance(entry, Sequence | np.ndarray) else [entry]
+    try:
+        rows = np.array([[b.x, b.y, b.w, b.h] if isinstance(b, Box) else b for b in listed], dtype=np.float64)
+    except (TypeError, ValueError):
+        rows = np.empty((1, 0))
+    rows = rows.reshape(-1, 4) if rows.shape in ((4,), (0,)) else rows
+    if rows.ndim != 2 or rows.shape[-1] != 4 or not np.isfinite(rows).all() or (rows[:, 2:] <= 0).any():
+        raise DataError(f"{label}: found {entry!r}, wanted x, y, width, height: finite, width and height above 0")
+    return [Box(*row) for row in rows.tolist()]

@@ -1,0 +1,153 @@
+"""The public API: names that cost nothing until they are used, and a model asked from Python."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mdmd
+from mdmd.data.coco import read_coco
+from mdmd.synthetic.datasets import write_pareidolias
+
+QUICK = {"preset": "tiny", "weights": "none", "steps": 2, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory) -> Path:
+    return write_pareidolias(tmp_path_factory.mktemp("drawn") / "objects", 15, seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(objects, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    mdmd.adapt(objects, out, **QUICK)
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return mdmd.load(str(run))
+
+
+def test_every_public_name_is_there_and_no_other():
+    assert [name for name in mdmd.__all__ if getattr(mdmd, name, None) is None] == []
+    assert sorted(mdmd.__all__) == dir(mdmd)
+    with pytest.raises(AttributeError, match="module 'mdmd' has no attribute 'looks'"):
+        mdmd.looks  # noqa: B018
+
+
+def test_records_and_formats_do_not_import_torch():
+    numpy_side = sorted(set(mdmd.__all__) - {"load", "train", "adapt", "predict", "evaluate"})
+    program = (
+        f"import sys, mdmd\nlater = 'numpy' not in sys.modules\nnames = [getattr(mdmd, n) for n in {numpy_side}]\n"
+        "print(later, len(names), 'torch' in sys.modules)\nmdmd.load\nprint('torch' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True", str(len(numpy_side)), "False", "True"]
+
+
+def test_a_model_predicts_paths_images_and_arrays_alike(model, objects):
+    sample = read_coco(objects).samples[0]
+    given = Image.open(sample.path)
+    array = np.asarray(given.convert("RGB"))
+    found = model.predict([sample.path, str(sample.path), given, array], [sample.box] * 4)
+    n = len(model.definition.landmarks)
+    assert (found.means.shape, found.covariances.shape) == ((4, n, 2), (4, n, 2, 2))
+    assert (found.p_off.shape, found.boxes.shape) == ((4, n), (4, 4))
+    assert found.image_index.tolist() == [0, 1, 2, 3]
+    for values in (found.means, found.covariances, found.p_off):
+        np.testing.assert_allclose(values[1:], np.broadcast_to(values[0], values[1:].shape), rtol=1e-5)
+    assert (np.linalg.eigvalsh(found.covariances) > 0).all()
+    assert ((found.p_off > 0) & (found.p_off < 1)).all()
+
+
+def test_a_model_says_what_the_command_line_writes(model, run, objects, tmp_path):
+    written = mdmd.predict(run, faces=objects, out=tmp_path / "p.json")
+    assert written == json.loads((tmp_path / "p.json").read_text())
+    face, sample = written["annotations"][0], read_coco(objects).samples[0]
+    found = model.predict(sample.path, sample.box)
+    np.testing.assert_allclose(found.means[0], np.reshape(face["keypoints"], (-1, 3))[:, :2], atol=1e-3)
+    own = found.covariances[0][:, (0, 0, 1), (0, 1, 1)]
+    np.testing.assert_allclose(own, face["attributes"]["covariance"], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found.p_off[0], face["attributes"]["p_off"], atol=1e-3)
+
+
+def test_without_boxes_the_model_looks_for_the_face_as_the_command_does(model, run, objects):
+    path = read_coco(objects).samples[0].path
+    [face] = mdmd.predict(run, [path], find_boxes=True)["annotations"]
+    for given in (None, [None]):
+        found = model.predict(path if given is None else [path], given)
+        np.testing.assert_allclose(found.boxes[0], face["bbox"], atol=1e-3)
+        np.testing.assert_allclose(found.means[0], np.reshape(face["keypoints"], (-1, 3))[:, :2], atol=1e-3)
+
+
+def test_an_image_may_have_several_faces_or_none(model):
+    image = np.zeros((40, 60, 3), dtype=np.uint8)
+    boxes = [[(0, 0, 20, 20), mdmd.Box(20, 0, 20, 20)], [], np.array([5.0, 5.0, 30.0, 30.0])]
+    found = model.predict([image, image, image], boxes)
+    assert found.image_index.tolist() == [0, 0, 2]
+    assert found.boxes.tolist() == [[0, 0, 20, 20], [20, 0, 20, 20], [5, 5, 30, 30]]
+    assert model.predict([]).means.shape == (0, len(model.definition.landmarks), 2)
+
+
+def test_a_turned_photograph_is_predicted_upright(model, tmp_path):
+    stored = Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 50, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored.save(tmp_path / "turned.png", exif=exif)
+    from_file = model.predict(tmp_path / "turned.png", (0, 0, 30, 50))
+    from_image = model.predict(Image.open(tmp_path / "turned.png"), (0, 0, 30, 50))
+    np.testing.assert_allclose(from_file.means, from_image.means, atol=1e-4)
+    upright = model.predict(np.asarray(stored.rotate(-90, expand=True)), (0, 0, 30, 50))
+    np.testing.assert_allclose(from_file.means, upright.means, atol=1e-4)
+
+
+ARRAY = np.zeros((40, 60, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "boxes", "sentence"),
+    [
+        (ARRAY.astype(np.float32), None, "image: found an array of float32 with shape (40, 60, 3), wanted a path, a"),
+        ([ARRAY, ARRAY[..., 0]], None, "image 1: found an array of uint8 with shape (40, 60), wanted"),
+        ([ARRAY, 5], None, "image 1: found int, wanted a path, a PIL image or an array of uint8 with shape (H, W, 3)"),
+        ({"a": 1}, None, "images: found dict, wanted a path"),
+        ("nowhere.jpg", None, "picture nowhere.jpg cannot be used: there is no such file"),
+        ([ARRAY, ARRAY], [None], "boxes: found 1 entries, wanted one for each of 2 images"),
+        ([ARRAY], mdmd.Box(0, 0, 1, 1), "boxes: found Box, wanted one for each of 1 images"),
+        (ARRAY, (0, 0, 0, 9), "boxes: found (0, 0, 0, 9), wanted x, y, width, height: finite, width and height above"),
+        ([ARRAY], [(0, 0, 9)], "boxes of image 0: found (0, 0, 9), wanted x, y, width, height"),
+        (ARRAY, "face", "boxes: found 'face', wanted x, y, width, height"),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_sentence(model, images, boxes, sentence):
+    with pytest.raises(mdmd.DataError) as caught:
+        model.predict(images, boxes)
+    assert sentence in str(caught.value)
+
+
+def test_evaluating_a_dataset_or_its_file_gives_the_same_numbers(model, run, objects):
+    numbers = mdmd.evaluate(run, str(objects))
+    assert numbers == mdmd.evaluate(model, mdmd.read_coco(objects))
+    assert numbers["n"] == 3
+    with pytest.raises(mdmd.DataError, match="objects has no labeled faces in split 'val'; its splits: test, train"):
+        mdmd.evaluate(model, objects, split="val")
+
+
+def test_training_leaves_a_run_that_loads(objects, tmp_path):
+    made = mdmd.train([objects], tmp_path / "base", **QUICK)
+    again = mdmd.load(tmp_path / "base")
+    assert (tmp_path / "base" / "metrics.json").is_file()
+    assert (again.name, again.head, again.definition) == ("base", "objects", made.definition)
+    image = np.zeros((40, 60, 3), dtype=np.uint8)
+    np.testing.assert_allclose(again.predict(image).means, made.predict(image).means, rtol=1e-5)
+
+
+def test_a_prediction_is_of_pictures_or_of_a_file(model, objects):
+    for words in ({}, {"pictures": [objects.parent / "images"], "faces": objects}):
+        with pytest.raises(mdmd.DataError, match="either pictures"):
+            mdmd.predict(model, **words)
