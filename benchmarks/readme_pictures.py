@@ -1,6 +1,6 @@
 """The two pictures of README: `python benchmarks/readme_pictures.py docs` writes docs/label.png and docs/review.png.
 
-The faces are drawn by `mdmd/synthetic/datasets.py`, the labels are the drawings' own. On the label page half of a face
+The pictures are the demo's, the labels the points they were drawn with. On the label page half of a face
 is labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
 review page is that of `labeler demo`, whose three minutes of training are run for it.
 """
@@ -16,8 +16,10 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from labeler.cli.demo import Demo
+from labeler.runs.demo import NAME, prepare_demo
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
+from mdmd.synthetic.datasets import PAREIDOLIAS
 
 SHOWN = "00049-breakfast.jpg"
 PLACED = 5
@@ -34,9 +36,9 @@ def main() -> None:
 
 
 def label_page(site: Site, out: Path) -> None:
-    project = Demo(site.workspace, labeled=40, unlabeled=20, name="pareidolias").prepare()
-    truth = {s.file_name: s.annotation for s in read_coco(project.folder / "demo_truth.json").samples}
-    images = {image.id: image.file_name for image in project.store.images()}
+    project = prepare_demo(site.workspace, "pareidolias", labeled=40, unlabeled=20)
+    truth = {s.file_name: s.annotation for s in read_coco(PAREIDOLIAS).samples}
+    images = {image.id: image.name for image in project.store.images()}
     faces = {images[face.image_id]: face.id for face in project.store.faces()}
     definition, annotation = project.definition, truth[SHOWN]
     assert definition is not None
@@ -58,7 +60,7 @@ def review_page(site: Site, out: Path) -> None:
     demo = Demo(site.workspace)
     if demo.make():
         raise SystemExit("the demo did not train")
-    with site.page(site.workspace.open(demo.name)) as page:
+    with site.page(site.workspace.open(NAME)) as page:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")

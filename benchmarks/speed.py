@@ -47,7 +47,7 @@ from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.encoder import choose_attention
 from mdmd.models.landmark_model import MDMD, Laplacian
 from mdmd.models.losses import group_counts, group_weights
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import PAREIDOLIAS, write_source
 from mdmd.training.loop import fit
 from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
@@ -278,7 +278,7 @@ def sets(options: argparse.Namespace, folder: Path) -> list[Dataset]:
     if options.data is not None:
         paths = [options.data / name / "annotations.json" for name in ("w300_helen_afw", "stylised9")]
     else:
-        paths = [write_source(folder / "faces", 100, seed=0), write_pareidolias(folder / "things", 100, seed=0)]
+        paths = [write_source(folder / "faces", 100, seed=0), PAREIDOLIAS]
     return [read_coco(path) for path in paths]
 
 

@@ -33,7 +33,7 @@ from labeler.runs import start as jobs
 from labeler.runs.control import cancel_run, list_runs
 from labeler.storage.records import Point
 from mdmd.data.definition import GROUPS, Definition
-from mdmd.synthetic.datasets import write_pareidolias
+from mdmd.synthetic.datasets import PAREIDOLIAS
 
 HERE = Path(__file__).parent
 ACTIONS = 100
@@ -192,7 +192,7 @@ def resident(process: int) -> int:
 def training(folder: Path) -> Iterator[None]:
     """A training like one from the page, on drawn faces, with a thread for every core."""
     made = Workspace(folder / "other projects").create("training")
-    made.import_coco(write_pareidolias(folder / "drawn", 40, seed=1))
+    made.import_coco(PAREIDOLIAS)
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
     run = jobs.start_training(made, source=None, weights=Path("none"), minutes=600, prelabel=False)
     try:

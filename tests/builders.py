@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs.run import Run
 from labeler.storage.records import Point
+from mdmd.data.coco import read_coco, to_coco
 from mdmd.data.definition import Definition
+from mdmd.files import write_json
+from mdmd.synthetic.datasets import PAREIDOLIAS
 
 #: Four landmarks: two eyes that mirror each other, a nose and a chin.
 CATEGORY: dict[str, Any] = {
@@ -41,6 +46,21 @@ def write_picture(path: Path, size: tuple[int, int] = (64, 48), color: Any = Non
         color = (number % 256, number // 7 % 256, 90) if mode == "RGB" else number % 256
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, color).save(path)
+    return path
+
+
+def write_pareidolias(folder: Path, count: int, *, first: int = 0) -> Path:
+    """`count` of the demo's pictures as folder/images and folder/annotations.json; the last fifth is split "test"."""
+    shipped = read_coco(PAREIDOLIAS)
+    chosen = shipped.samples[first : first + count]
+    assert len(chosen) == count
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for sample in chosen:
+        shutil.copy(sample.path, folder / "images" / sample.file_name)
+    train = count - max(1, round(count / 5))
+    samples = [replace(s, split="train" if k < train else "test") for k, s in enumerate(chosen)]
+    path = folder / "annotations.json"
+    write_json(path, to_coco(samples, shipped.definition), indent=None)
     return path
 
 

@@ -1,15 +1,13 @@
-"""`labeler demo`: a project with drawn pictures, trained alone and together with drawn faces, measured and opened."""
+"""`labeler demo`: trains the demo project alone and together with drawn faces, measures both, exports."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,12 @@ from labeler.cli.console import follow
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs import demo
 from labeler.runs import start as jobs
-from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.sources import DRAWN, DRAWN_FACES, Source, Sources
 from mdmd import run_folder
 from mdmd.config import STARTER
-from mdmd.data.coco import read_coco
-from mdmd.data.records import Dataset, Sample
 from mdmd.errors import DataError
-from mdmd.files import write_json
-from mdmd.synthetic.datasets import write_pareidolias
 
 #: Shares of the demo's minutes: the target alone, the source (which the starter knows already), the target with it.
 ALONE, BASE, TOGETHER = 0.25, 0.5, 0.25
@@ -35,23 +29,22 @@ ALONE_WORDS = "alone, from nothing"
 
 @dataclass
 class Demo:
-    """The demo project in `workspace`: `labeled` pictures with labels, `unlabeled` ones whose points only a file knows.
+    """The whole demo in `workspace` without a page: `labeled` pictures with labels, `unlabeled` ones to measure on.
 
     All its training together takes `minutes`.
     """
 
     workspace: Workspace
     minutes: float = 3.0
-    labeled: int = 60
-    unlabeled: int = 60
+    labeled: int = demo.LABELED
+    unlabeled: int = demo.UNLABELED
     drawn_faces: int = DRAWN_FACES
-    name: str = "demo"
     starter: Path = STARTER
     say: Callable[[str], None] = print
 
     @property
     def folder(self) -> Path:
-        return self.workspace.root / self.name
+        return self.workspace.root / demo.NAME
 
     @property
     def starts_from_starter(self) -> bool:
@@ -67,13 +60,15 @@ class Demo:
         """Make the demo unless it is there; returns an exit code. A half-made one is made again from the start."""
         if not self.minutes > 0:
             raise DataError(f"found {self.minutes} minutes, wanted a number above 0")
-        if self._state() == "done":
+        if demo.demo_state(self.workspace) == "done":
             self.say(f"the demo is there already: {self.folder}")
-            self.tell(json.loads((self.folder / "demo.json").read_text(encoding="utf-8")))
+            self.tell(json.loads((self.folder / demo.STATE_FILE).read_text(encoding="utf-8")))
             return 0
         started = time.monotonic()
         project = self.prepare()
-        self.say(f"{self.labeled} labeled and {self.unlabeled} unlabeled pictures in {project.folder}")
+        truth = demo.true_points(project)
+        write_coco(self.folder / "demo_truth.json", truth, images=project.images)
+        self.say(f"{project.progress().training_faces} labeled and {len(truth.samples)} unlabeled faces: {self.folder}")
         measured = {}
         for key, minutes, source in (("alone", ALONE, None), ("together", TOGETHER, self._source())):
             starter = source is not None and self.starts_from_starter
@@ -93,33 +88,18 @@ class Demo:
             measured[key] = self._measure(project, run.folder)
         report = project.export(project.folder / "demo_export.json")
         outcome = {**measured, "coco": str(report.path), "seconds": round(time.monotonic() - started, 1)}
-        write_json(self.folder / "demo.json", {"state": "done", **outcome}, indent=1)
+        demo.set_state(project, "done", **outcome)
         self.tell(outcome)
         return 0
 
     def prepare(self) -> Project:
-        """The project with its pictures and labels, and the true points of the unlabeled ones in demo_truth.json."""
-        self._clear()
-        with tempfile.TemporaryDirectory() as drawing:
-            drawn = read_coco(write_pareidolias(Path(drawing), self.labeled + self.unlabeled, seed=0))
-            project = self.workspace.create(self.name, definition=drawn.definition)
-            write_json(self.folder / "demo.json", {"state": "making"})
-            labels = Dataset(
-                "labels", drawn.definition, tuple(replace(s, split="train") for s in drawn.samples[: self.labeled])
-            )
-            write_coco(Path(drawing) / "labels.json", labels, images=drawn.samples[0].path.parent)
-            project.import_coco(Path(drawing) / "labels.json")
-            hidden = {}
-            for sample in drawn.samples[self.labeled :]:
-                picture, _ = project.add_picture(sample.path, boxes=[sample.box])
-                hidden[picture.id] = sample
-        self._write_truth(project, hidden)
-        return project
+        """The project with its pictures and labels, and nothing trained."""
+        return demo.prepare_demo(self.workspace, labeled=self.labeled, unlabeled=self.unlabeled)
 
     def tell(self, outcome: dict[str, Any]) -> None:
         """Say what came out."""
         alone, together = outcome["alone"], outcome["together"]
-        self.say(f"on the {together['n']} faces that nobody has labeled (drawn, so their true points are known):")
+        self.say(f"on the {together['n']} unlabeled faces (drawn, so their true points are known):")
         for words, found in ((ALONE_WORDS, alone), (self.together_words, together)):
             self.say(f"  {words + ':':<40} NME {found['nme']:.2f} %, failures {found['fr10']:.1f} %")
         if together["flag_recall"] is not None:
@@ -129,39 +109,8 @@ class Demo:
             )
         self.say(f"COCO file of the labels: {outcome['coco']}")
 
-    def _state(self) -> str | None:
-        """How far the demo is: done, making, or None where there is none; raises DataError for somebody else's."""
-        if not self.folder.exists():
-            return None
-        try:
-            return json.loads((self.folder / "demo.json").read_text(encoding="utf-8"))["state"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise DataError(
-                f"there is a project named {self.name!r} in {self.workspace.root} that is not the demo; "
-                "choose another folder with --projects"
-            ) from None
-
-    def _clear(self) -> None:
-        if self._state() is None:
-            return
-        project = self.workspace.open(self.name)
-        for run in list_runs(project):
-            if run.active:
-                cancel_run(project, run.id, patience=15)
-        self.workspace.forget(self.name)
-        shutil.rmtree(self.folder)
-
     def _source(self) -> Source:
         return Sources(self.workspace.root, drawn_faces=self.drawn_faces).get(DRAWN)
-
-    def _write_truth(self, project: Project, hidden: dict[int, Sample]) -> None:
-        waiting = project.unlabeled_faces()
-        truth = tuple(
-            replace(face, annotation=hidden[face.image_id].annotation, split="test")
-            for face in waiting.samples
-            if face.image_id in hidden
-        )
-        write_coco(self.folder / "demo_truth.json", replace(waiting, samples=truth), images=project.images)
 
     def _measure(self, project: Project, run: Path) -> dict[str, Any]:
         out = run / "demo_evaluation.json"

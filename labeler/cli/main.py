@@ -19,6 +19,7 @@ from labeler.report.reports import write_report
 from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs, stop_and_keep
+from labeler.runs.demo import NAME
 from labeler.runs.learning_curve import start_curve
 from labeler.runs.manage import megabytes, size_of
 from labeler.runs.sources import DRAWN, Source, machine_sources
@@ -417,7 +418,7 @@ def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:
     code = demo.make()
     if code or options.headless:
         return code
-    return serve(workspace, demo.name, host="127.0.0.1", port=None, browser=True)
+    return serve(workspace, NAME, host="127.0.0.1", port=None, browser=True)
 
 
 def _print_refused(refused: Sequence[tuple[str, str]]) -> None:

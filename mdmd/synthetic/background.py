@@ -1,16 +1,22 @@
-"""What lies behind a drawn thing or face."""
+"""What lies behind a drawn face."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from mdmd.synthetic.canvas import Canvas, arc, backdrop, mix, noise, pick, rectangle, shade, vary
-from mdmd.synthetic.street import PLASTERS
 
-Ground = Callable[[Canvas, np.random.Generator], None]
+#: Colors of house walls.
+PLASTERS = (
+    (236, 214, 170),
+    (222, 150, 120),
+    (176, 200, 214),
+    (240, 236, 226),
+    (196, 208, 160),
+    (214, 120, 96),
+    (232, 190, 96),
+)
 
 
 def street(canvas: Canvas, rng: np.random.Generator) -> None:

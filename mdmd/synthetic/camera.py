@@ -8,16 +8,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 
-def light(rng: np.random.Generator, image: Image.Image, strength: float) -> Image.Image:
-    """`image` lit from one side: multiplied by a ramp of random direction that is 1 - `strength` at its dark end."""
-    a = rng.uniform(0, 2 * np.pi)
-    t = np.linspace(-1, 1, 16)
-    ramp = np.clip(0.5 + 0.5 * (t[None, :] * np.cos(a) + t[:, None] * np.sin(a)), 0, 1)
-    mask = Image.fromarray((255 * strength * (1 - ramp)).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
-    image.paste((8, 8, 20), (0, 0), mask)
-    return image
-
-
 def cast_shadow(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     """A shadow with a soft edge across part of `image`, as of a wall or of leaves out of view."""
     n = 64

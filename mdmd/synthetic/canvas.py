@@ -69,22 +69,6 @@ def moved(points: ArrayLike, x: float, y: float) -> Array:
     return np.asarray(points, float) + np.array([x, y])
 
 
-def ends(cx: float, cy: float, rx: float, tilt: float = 0) -> Array:
-    """The left and the right end (2, 2) of the ellipse that `arc` draws."""
-    return arc(cx, cy, rx, 0, 180, 360, 1, tilt)
-
-
-def lens(left: ArrayLike, top: ArrayLike, right: ArrayLike, bottom: ArrayLike, steps: int = 16) -> Array:
-    """A closed outline of two parabolas, through `left`, `top`, `right` and back through `bottom`: mouths, leaves."""
-    a, b, c, d = (np.asarray(p, float) for p in (left, top, right, bottom))
-    t = np.linspace(0, 1, steps + 1)[:, None]
-
-    def through(first: Array, middle: Array, last: Array) -> Array:
-        return first * (1 - t) * (1 - 2 * t) + middle * 4 * t * (1 - t) + last * t * (2 * t - 1)
-
-    return np.concatenate([through(a, b, c), through(c, d, a)[1:-1]])
-
-
 def rectangle(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Array:
     """The outline of a rectangle, corners rounded by `radius`."""
     if radius <= 0:

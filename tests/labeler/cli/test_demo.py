@@ -13,6 +13,7 @@ from labeler.cli.demo import Demo
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs.control import list_runs
+from labeler.runs.demo import true_points
 from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
 from tests.builders import make_project, python_run
@@ -29,6 +30,7 @@ def small(root: Path, **changes: object) -> tuple[Demo, list[str]]:
 def test_the_project_has_labeled_and_unlabeled_pictures_and_the_truth_beside(tmp_path: Path):
     demo, _ = small(tmp_path)
     project = demo.prepare()
+    truth = true_points(project).samples
     progress = project.progress()
     assert (progress.pictures, progress.training_faces, progress.complete_faces, progress.unlabeled_faces) == (
         9,
@@ -38,10 +40,10 @@ def test_the_project_has_labeled_and_unlabeled_pictures_and_the_truth_beside(tmp
     )
     waiting = project.unlabeled_faces().samples
     assert all(sample.annotation is None for sample in waiting)
-    truth = read_coco(project.folder / "demo_truth.json").split("test")
     assert [s.face_id for s in truth] == [s.face_id for s in waiting]
     for sample in truth:
         assert sample.annotation is not None
+        assert sample.split == "test"
         assert sample.path.is_file()
         low, high = np.zeros(2), np.array([sample.width, sample.height])
         assert ((sample.annotation.points >= low) & (sample.annotation.points <= high)).all()

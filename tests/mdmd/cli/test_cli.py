@@ -15,7 +15,8 @@ from PIL import Image
 
 from mdmd.cli import main as cli
 from mdmd.cli.main import main
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
+from tests.builders import write_pareidolias
 
 KEYS = {"nme", "fr10", "auc10", "coverage50", "coverage90", "auroc_wrong", "flag_recall", "flag_rate", "n"}
 KEYS |= {"nll", "ause", "coverage90_nose"}
@@ -25,7 +26,7 @@ QUICK = ["--preset", "tiny", "--weights", "none", "--steps", "2", "--quiet"]
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    return write_source(folder / "people", 10, seed=0), write_pareidolias(folder / "objects", 15, seed=0)
+    return write_source(folder / "people", 10, seed=0), write_pareidolias(folder / "objects", 15)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,7 @@ def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
 
 
 def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
-    objects = write_pareidolias(tmp_path / "one", 3, seed=5)  # one test face, so that its two NME differ by one ratio
+    objects = write_pareidolias(tmp_path / "one", 3, first=5)  # one test face, so that its two NME differ by one ratio
     found = {}
     for normalizer in ("definition", "box"):
         out = tmp_path / f"{normalizer}.json"

@@ -14,8 +14,9 @@ from mdmd.errors import DataError
 from mdmd.experiments.report import forecast, markdown
 from mdmd.experiments.runner import Experiment, find, launch_process
 from mdmd.experiments.tables import TABLES, WHOLE, Numbers, Row, Table, Training
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
 from mdmd.training.schedule import Budget
+from tests.builders import write_pareidolias
 
 TINY = {"preset": "tiny", "weights": "none"}
 ALONE = Training("objects", **TINY)
@@ -48,7 +49,7 @@ NUMBERS = {
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     write_source(root / "people", 10, seed=0)
-    write_pareidolias(root / "objects", 10, seed=0)
+    write_pareidolias(root / "objects", 10)
     return root
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mdmd.synthetic.datasets import write_pareidolias
+from tests.builders import write_pareidolias
 
 STEPS = 5
 
@@ -19,7 +19,7 @@ def steps_of(run):
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns(tmp_path):
-    data = write_pareidolias(tmp_path / "objects", 16, seed=0)
+    data = write_pareidolias(tmp_path / "objects", 16)
     command = ["-m", "mdmd", "train", "--data", data, "--preset", "tiny", "--weights", "none"]
     command += ["--steps", STEPS, "--quiet", "--out"]
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2, "--num_machines", 1]

@@ -18,13 +18,14 @@ from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import build
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.plan import Plan
 from mdmd.training.pretrain import DRAWN, SIZE_LIMIT, STARTER_MODEL, Drawing, open_photos, pretrain, ship
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
+from tests.builders import write_pareidolias
 
 TINY = ModelConfig(encoder="test_vit", encoder_depth=2, decoder_depth=1, image_size=32, pixel_channels=16)
 PLAN = Plan(TrainConfig(batch_size=4, layer_decay=1.0, augment="drawn", heldout_share=0.2), Budget(steps=4))
@@ -114,7 +115,7 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
 
 
 def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path) -> None:
-    target = read_coco(write_pareidolias(tmp_path / "things", 6, seed=0))
+    target = read_coco(write_pareidolias(tmp_path / "things", 6))
     base = checkpoint.load(starter)
     before = base.model.state_dict()["decoder.queries.weight"].clone()
     plan = replace(PLAN, budget=Budget(steps=1))
@@ -152,7 +153,7 @@ def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(star
 
 
 def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Path) -> None:
-    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    things = write_pareidolias(tmp_path / "things", 6)
     people = write_source(tmp_path / "people", 6, seed=0, size=64)
     words = ["adapt", "--target", things, "--source", people, "--bases", tmp_path / "bases", "--base-minutes", "0.01"]
     words += ["--weights", "starter", "--starter", starter, "--steps", "1", "--quiet", "--out", tmp_path / "run"]
@@ -178,7 +179,7 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
 def test_a_starter_that_is_asked_for_is_not_made_another_network(
     starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], said: str
 ) -> None:
-    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    things = write_pareidolias(tmp_path / "things", 6)
     words = ["adapt", "--target", things, "--weights", "starter", "--starter", starter, "--steps", "1", "--quiet"]
     given = [*map(str, words), "--out", str(tmp_path / "run")]
     assert main([*given, *option]) == 2
@@ -188,7 +189,7 @@ def test_a_starter_that_is_asked_for_is_not_made_another_network(
 
 
 def test_a_set_is_learned_already_only_with_its_definition(starter: Path, tmp_path: Path) -> None:
-    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    things = write_pareidolias(tmp_path / "things", 6)
     drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
     record = json.loads(drawn.read_text(encoding="utf-8"))
     record["categories"][0]["keypoints"][0] = "temple"
@@ -205,7 +206,7 @@ def test_the_shipped_starter_has_learned_the_built_in_source() -> None:
 
 
 def test_no_base_is_learned_from_what_the_starter_has_learned_already(starter: Path, tmp_path: Path) -> None:
-    things = write_pareidolias(tmp_path / "things", 6, seed=0)
+    things = write_pareidolias(tmp_path / "things", 6)
     drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
     words = ["adapt", "--target", things, "--source", drawn, "--bases", tmp_path / "bases", "--weights", "starter"]
     words += ["--starter", starter, "--steps", "1", "--quiet", "--out", tmp_path / "run"]

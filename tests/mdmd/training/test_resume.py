@@ -26,7 +26,7 @@ from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.loop import fit
 from mdmd.training.plan import Plan
@@ -35,6 +35,7 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
 from mdmd.training.validation import Watch
+from tests.builders import write_pareidolias
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=4)
@@ -81,7 +82,7 @@ class BrokenOff(RunLog):
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     write_source(folder / "people", 8, seed=0)
-    write_pareidolias(folder / "objects", 12, seed=0)
+    write_pareidolias(folder / "objects", 12)
     return folder
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from mdmd.cli.main import main
 from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache
 from mdmd.training.plan import Plan
 from mdmd.training.resume import Keep
@@ -20,6 +20,7 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.stop_file import StopFile
 from mdmd.training.train import adapt
+from tests.builders import write_pareidolias
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=4)
@@ -30,7 +31,7 @@ STEPS = 12
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     write_source(folder / "people", 8, seed=0)
-    write_pareidolias(folder / "objects", 12, seed=0)
+    write_pareidolias(folder / "objects", 12)
     return folder
 
 

@@ -22,12 +22,13 @@ from mdmd.loading.crop_cache import CropStore
 from mdmd.models import checkpoint
 from mdmd.models.encoder import Encoder
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.synthetic.datasets import write_pareidolias, write_source
+from mdmd.synthetic.datasets import write_source
 from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
 from mdmd.training.sampling import draw_set, draws
 from mdmd.training.schedule import Budget, learning_rate_factor
 from mdmd.training.train import adapt, fewer_faces, share_of_target, some_of, start_encoder, train, without_pictures_of
+from tests.builders import write_pareidolias
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=8)
@@ -37,7 +38,7 @@ QUICK = replace(PRESETS["tiny"].train, batch_size=8)
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     people = read_coco(write_source(folder / "people", 12, seed=0), name="people")
-    objects = read_coco(write_pareidolias(folder / "objects", 12, seed=0), name="objects")
+    objects = read_coco(write_pareidolias(folder / "objects", 12), name="objects")
     return people, objects
 
 
@@ -288,7 +289,7 @@ class Sweeping(RunLog):
 
 
 def test_held_out_faces_are_cut_once(tmp_path):
-    objects = read_coco(write_pareidolias(tmp_path / "objects", 6, seed=0))
+    objects = read_coco(write_pareidolias(tmp_path / "objects", 6))
     with Sweeping(None, quiet=True) as log:
         log.pictures = tuple(s.path for s in objects.samples)
         assert np.isfinite(train([objects], TINY, quick(1), log).history["heldout"]["nme"])
@@ -328,7 +329,7 @@ def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
 
 @pytest.mark.slow
 def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path):
-    objects = read_coco(write_pareidolias(tmp_path / "objects", 40, seed=0))
+    objects = read_coco(write_pareidolias(tmp_path / "objects", 40))
     nose = objects.definition.landmarks.index("nose_tip")
     faces = []
     for k, face in enumerate(objects.split("train")):
