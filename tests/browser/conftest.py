@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ from tests.builders import SMALL
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
-# What a page shows is waited for as long as what it does.
-expect.set_options(timeout=15_000)
+#: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
+PATIENCE = 60
+expect.set_options(timeout=1000 * PATIENCE)
+#: The address at which the canvas pages stand without Gradio, and the script that puts them there.
+FRAME_PATH = "/ui/boot.js"
+FRAME = (Path(__file__).parent / "canvas_frame.js").read_text()
 #: Whether a test has failed.
 FAILED = pytest.StashKey[bool]()
 
@@ -81,19 +86,30 @@ def serve(folder: Path, *, port: int = 0) -> Iterator[tuple[Site, subprocess.Pop
         workspace = Workspace(folder / "projects")
         try:
             told = wait_for(
-                lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()), seconds=60
+                lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()), seconds=240
             )
             yield Site(workspace, told[1].rstrip("/"), told[2], folder), server
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(PATIENCE)
             workspace.close()
 
 
-@pytest.fixture(scope="module")  # the tests of one file share a workspace: names of projects differ only there
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with serve(tmp_path_factory.mktemp("site")) as (site, _):
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server for all files: it takes seconds to start."""
+    with serve(tmp_path_factory.mktemp("server")) as (site, _):
         yield site
+
+
+@pytest.fixture(scope="module")
+def site(server: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The server without a project. At the end of a file its projects are moved away: the next file may reuse names."""
+    site = replace(server, folder=tmp_path_factory.mktemp("site"))
+    yield site
+    for name in site.workspace.names():
+        site.workspace.forget(name)
+        (site.workspace.root / name).rename(site.folder / f"project {name}")
 
 
 @pytest.fixture(scope="session")
@@ -134,17 +150,33 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="module")
 def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
     """A signed-in browser without moving views. The tests of a file share it: scripts are fetched and compiled once."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    context.set_default_timeout(15_000)
-    site.sign_in(context)
+    context = new_context(chromium, site, reduced_motion="reduce")
     yield context
     context.close()
+
+
+def new_context(chromium: Browser, site: Site, **options: Any) -> BrowserContext:
+    """A browser that shares nothing with others, signed in at `site`."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
+    context.set_default_timeout(1000 * PATIENCE)
+    site.sign_in(context)
+    styles = list(dict.fromkeys(re.findall(r"/ui/[\w/]+\.css", context.request.get(site.url).text())))
+    context.add_init_script(f"({FRAME})({json.dumps(FRAME_PATH)}, {json.dumps(styles)})")
+    return context
+
+
+@pytest.fixture(scope="module")
+def memory(context: BrowserContext, site: Site) -> Page:
+    """A page that stays open, so that the browser keeps what it has loaded, and clears what others have stored."""
+    page = context.new_page()
+    page.goto(f"{site.url}/ui/favicon.svg")
+    return page
 
 
 @pytest.fixture
 def page(
     context: BrowserContext,
-    site: Site,
+    memory: Page,
     complaints: list[str],
     request: pytest.FixtureRequest,
     pytestconfig: pytest.Config,
@@ -157,11 +189,9 @@ def page(
     if request.node.stash.get(FAILED, True):
         page.screenshot(path=pytestconfig.rootpath / "artifacts" / "browser" / f"{request.node.name}.png")
     for opened in context.pages:
-        opened.close()
-    forgetful = context.new_page()
-    forgetful.goto(f"{site.url}/ui/favicon.svg")
-    forgetful.evaluate("localStorage.clear()")
-    forgetful.close()
+        if opened is not memory:
+            opened.close()
+    memory.evaluate("localStorage.clear()")
     assert complaints == []
 
 
@@ -183,7 +213,7 @@ def watch(page: Page, complaints: list[str]) -> None:
     page.on("request", lambda request: complaints.append(f"asked {request.url}") if outside(request.url) else None)
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+def wait_for(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """Waits until `condition()` is true and returns it."""
     until = time.monotonic() + seconds
     while not (value := condition()):
@@ -208,8 +238,21 @@ def root(name: str) -> str:
     return f"document.querySelector('.canvas-root[data-page={name}]')?.page"
 
 
+def open_empty(page: Page, site: Site) -> None:
+    """An address of the server with nothing on it, into which a test brings modules of its choice."""
+    page.goto(f"{site.url}/ui/shell/dom.js")
+    page.evaluate("document.body.replaceChildren()")
+
+
+def open_canvas(page: Page, site: Site, project: str, tab: str) -> None:
+    """A canvas page by itself, without Gradio around it: quicker, and enough where only the page is tested."""
+    page.goto("about:blank")
+    page.goto(f"{site.url}{FRAME_PATH}?project={project}#{tab}")
+    canvas(page, tab).wait_for()
+
+
 def open_tab(page: Page, site: Site, project: str, tab: str) -> None:
-    """A tab as it is when the page has looked at its runs, after which the canvas pages look again."""
+    """A tab in Gradio as it is when the page has looked at its runs, after which the canvas pages look again."""
     page.goto("about:blank")
     page.add_init_script("addEventListener('labeler-changed', () => { window.looked = true; })")
     page.goto(f"{site.url}/?project={project}#{tab}")
@@ -242,6 +285,15 @@ def drag(page: Page, tab: str, start: tuple[float, float], end: tuple[float, flo
     page.mouse.down()
     page.mouse.move(*on_screen(page, tab, *end), steps=6)
     page.mouse.up()
+
+
+def round_trip(page: Page) -> None:
+    """Waits until the server has answered once more and two frames are drawn: what a page was about to do on account of
+    what has happened so far, it has done or begun."""
+    page.evaluate("""async () => {
+      await fetch("/ui/favicon.svg?round-trip").then((response) => response.text());
+      await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    }""")
 
 
 def saved(page: Page) -> None:

@@ -9,7 +9,7 @@ from labeler.analysis.agreement import FEWEST
 from labeler.guidance.repeats import BETWEEN
 from labeler.project.project import Project
 from labeler.storage.records import Point
-from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, click_at, open_canvas, root, round_trip, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def test_an_answer_from_before_the_click_leaves_the_switch_as_it_was_clicked(pag
     }""")
     for route, answer in looks:
         route.fulfill(response=answer)
-    page.wait_for_timeout(300)
+    round_trip(page)
     clicks[0].continue_()
     expect(page.locator(".repeats-said")).to_have_text("0 of at least 5 repeats.")
     assert page.evaluate("window.moves") == 0
@@ -72,7 +72,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     project = site.project("wrens", pictures=BETWEEN + 3)
     faces = [face.id for face in project.store.faces()]
     label_by_hand(project, faces[:BETWEEN])
-    open_tab(page, site, "wrens", "label")
+    open_canvas(page, site, "wrens", "label")
     wait_for(lambda: page.evaluate(FACE))
     page.keyboard.press("Shift+R")
     expect(page.locator(".mount-label .toast")).to_contain_text("Blind repeats are off")
@@ -82,7 +82,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
 
     # The eleventh face completes: enough others lie in between now.
     page.evaluate(f"localStorage.setItem('mdmd.place.wrens', '{faces[BETWEEN]}')")
-    open_tab(page, site, "wrens", "label")
+    open_canvas(page, site, "wrens", "label")
     wait_for(lambda: page.evaluate(FACE) == faces[BETWEEN])
     line = page.locator(".repeat-line")
     expect(line).to_be_hidden()
@@ -163,7 +163,7 @@ def test_a_repeat_that_was_left_is_offered_again_as_it_was(page: Page, site: Sit
     label_by_hand(project, faces[: BETWEEN + 1])
     switch_on(page, site, "dunnocks")
     page.evaluate(f"localStorage.setItem('mdmd.place.dunnocks', '{faces[BETWEEN + 1]}')")
-    open_tab(page, site, "dunnocks", "label")
+    open_canvas(page, site, "dunnocks", "label")
     line = page.locator(".repeat-line")
     page.get_by_role("button", name="Label it (Shift+R)").click()
     [made] = wait_for(lambda: project.store.repeats())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, open_empty, round_trip
 
 pytestmark = pytest.mark.browser
 
@@ -33,21 +33,9 @@ SETUP = """async () => {
 
 @pytest.fixture
 def stage(page: Page, site: Site) -> Page:
-    page.goto(f"{site.url}/api/projects/none")
+    open_empty(page, site)
     page.evaluate(SETUP)
     return page
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """The plain page is a route's 404, which the console reports."""
-    return _WithoutMissingPage()
-
-
-class _WithoutMissingPage(list[str]):
-    def append(self, text: str) -> None:
-        if "404" not in text:
-            super().append(text)
 
 
 def events(page: Page) -> list[dict[str, Any]]:
@@ -151,9 +139,9 @@ def test_a_hidden_canvas_keeps_its_view(stage: Page) -> None:
     stage.evaluate("canvas.zoom(3)")
     before = stage.evaluate("[canvas.viewport.scale, canvas.viewport.x, canvas.viewport.y]")
     stage.evaluate("document.getElementById('stage').style.display = 'none'")
-    stage.wait_for_timeout(60)
+    round_trip(stage)
     stage.evaluate("document.getElementById('stage').style.display = 'block'")
-    stage.wait_for_timeout(60)
+    round_trip(stage)
     assert stage.evaluate("[canvas.viewport.scale, canvas.viewport.x, canvas.viewport.y]") == pytest.approx(before)
 
 

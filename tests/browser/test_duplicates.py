@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.storage.records import Point
-from tests.browser.conftest import Site, on_screen, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, on_screen, open_canvas, root, saved, wait_for
 from tests.builders import SMALL
 from tests.labeler.guidance.test_duplicates import drawn
 
@@ -22,7 +22,7 @@ def test_a_near_duplicate_is_marked_in_the_strip_and_the_head(page: Page, site: 
         project.add_pictures([folder / f"{name}.jpg"])
     one, _, again = (face.id for face in project.store.faces())
     project.store.edit_points(one, {1: Point(60.0, 60.0, 2)})
-    open_tab(page, site, "larks", "label")
+    open_canvas(page, site, "larks", "label")
     shown = f"{root('label')}?.editor.view?.face"
     wait_for(lambda: page.evaluate(shown) == one)
     # The page asks again by itself while the server still compares the pictures.

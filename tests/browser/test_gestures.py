@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.test_canvas import complaints, events, on_canvas, stage
+from tests.browser.test_canvas import events, on_canvas, stage
 
-__all__ = ["complaints", "stage"]
+__all__ = ["stage"]
 pytestmark = pytest.mark.browser
 
 #: Three labels of two groups, one of them hidden behind something, one landmark absent and one only predicted.

@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from labeler.storage.records import Point
-from tests.browser.conftest import Site, drag, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, drag, open_canvas, open_empty, root, saved, wait_for
 from tests.labeler.analysis.test_model_disagreement import leave_run
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ def test_q_leads_to_a_slip_and_dragging_or_saying_so_settles_it(page: Page, site
     first, second, third = (face.id for face in project.store.faces())
     project.store.edit_points(second, EYES)
     project.store.edit_points(third, EYES)
-    open_tab(page, site, "rooks", "label")
+    open_canvas(page, site, "rooks", "label")
     wait_for(lambda: face_shown(page) == first)
     expect(page.locator(".strip .badge.check")).to_have_count(2)
     expect(page.locator(".check-mark")).to_have_count(0)
@@ -75,7 +75,7 @@ def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_mov
         places = {1: (20.0, 10.0), 2: (44.0, 10.0), 3: (32.0, nose), 4: (32.0, 46.0)}
         project.store.edit_points(face, {key: Point(x, y, 2) for key, (x, y) in places.items()})
     leave_run(project)
-    open_tab(page, site, "crakes", "label")
+    open_canvas(page, site, "crakes", "label")
     expect(page.locator(".strip .badge.check")).to_have_count(2)
     page.keyboard.press("q")
     card = page.locator(".check-card")
@@ -98,7 +98,7 @@ def test_clicks_pass_through_the_card(page: Page, site: Site) -> None:
     project = site.project("daws")
     face = project.store.faces()[0].id
     project.store.edit_points(face, {key: EYES[key] for key in (1, 2, 3)})
-    open_tab(page, site, "daws", "label")
+    open_canvas(page, site, "daws", "label")
     wait_for(lambda: face_shown(page) == face)
     page.keyboard.press("q")
     sentence = page.locator(".check-sentence")
@@ -121,7 +121,7 @@ def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
     path = project.images / project.store.image(project.store.face(second).image_id).file_name
     content = path.read_bytes()
     path.unlink()
-    open_tab(page, site, "ruffs", "label")
+    open_canvas(page, site, "ruffs", "label")
     wait_for(lambda: face_shown(page) == first)
     notice = page.locator(".workbench .picture-problem:visible")
     expect(notice).to_have_count(0)
@@ -139,9 +139,8 @@ def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
     complaints[:] = [words for words in complaints if "404" not in words and "409" not in words]
 
 
-def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site: Site, complaints: list[str]) -> None:
-    page.goto(f"{site.url}/api/projects/none")
-    complaints.clear()
+def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site: Site) -> None:
+    open_empty(page, site)
     kept = page.evaluate("""async () => {
       const { PictureCache } = await import("/ui/canvas/pictures.js");
       const dot = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";

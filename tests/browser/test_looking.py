@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from labeler.storage.records import Point, PredictedPoint
 from mdmd.data.records import Box
-from tests.browser.conftest import Site, canvas, click_at, on_screen, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, canvas, click_at, on_screen, open_canvas, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ def labeled(page: Page, site: Site, name: str) -> tuple[Any, int]:
         face, {1: Point(150, 110, 2, "placed"), 2: Point(250, 110, 1, "placed"), 3: Point(None, None, 0, "placed")}
     )
     project.store.add_predictions(1, {face: {4: PredictedPoint(200, 230, (4.0, 0.0, 4.0), 0.1, False)}})
-    open_tab(page, site, name, "label")
+    open_canvas(page, site, name, "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
     return project, face
 

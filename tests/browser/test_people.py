@@ -19,6 +19,12 @@ from tests.builders import CATEGORY, label_face
 pytestmark = pytest.mark.browser
 
 TABS = ("project", "schema", "label", "train", "review", "export")
+#: What stands on a Gradio page when the server has answered.
+DRAWN = {
+    "project": ".tile",
+    "train": "button:has-text('Train on my')",
+    "export": "button:has-text('Write the COCO file')",
+}
 EXECUTES = '<img src=x onerror="window.executed = true">'
 #: Names as hostile as a file system takes them.
 FILES = (
@@ -64,8 +70,7 @@ def walk(page: Page, site: Site, project: str) -> Iterator[str]:
                 lambda tab=tab: page.evaluate(f"Boolean(({root(tab)}.canvas ?? {root(tab)}.editor.canvas).scene.image)")
             )
         else:
-            page.locator(f"#tab-{tab}").wait_for()
-            page.wait_for_timeout(400)
+            page.locator(f"#tab-{tab}").locator(DRAWN[tab]).first.wait_for()
         yield tab
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, canvas, drag, intercept, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, canvas, drag, intercept, open_canvas, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def opened(page: Page, site: Site, name: str, *faces: dict[int, PredictedPoint])
     """A project whose first pictures have these predictions, on the review page."""
     project = site.project(name, pictures=max(len(faces), 3))
     project.store.add_predictions(1, dict(zip((face.id for face in project.store.faces()), faces, strict=False)))
-    open_tab(page, site, name, "review")
+    open_canvas(page, site, name, "review")
     wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face"))
     return project
 
@@ -181,7 +181,7 @@ def test_minutes_say_how_far_they_reach_at_ones_own_pace(page: Page, site: Site)
     project = site.project("dotterels", pictures=10)
     faces = [face.id for face in project.store.faces()]
     project.store.add_predictions(1, {face: predicted({1: 0.5}) for face in faces})
-    open_tab(page, site, "dotterels", "review")
+    open_canvas(page, site, "dotterels", "review")
     covers, remains, line = (page.locator(f".mount-review {name}") for name in (".covers", ".remains", ".strip-line"))
     expect(covers).to_have_text("How far that reaches is known after three reviewed faces.")
     expect(remains).to_have_text("About 5.3 wrong points in 10 faces.")

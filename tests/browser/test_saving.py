@@ -9,13 +9,27 @@ import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from mdmd.data.definition import Definition
-from tests.browser.conftest import Site, click_at, intercept, on_screen, open_tab, root, saved, serve, wait_for, watch
+from tests.browser.conftest import (
+    Site,
+    click_at,
+    intercept,
+    new_context,
+    on_screen,
+    open_canvas,
+    open_empty,
+    root,
+    round_trip,
+    saved,
+    serve,
+    wait_for,
+    watch,
+)
 
 pytestmark = pytest.mark.browser
 
 
 def opened(page: Page, site: Site, name: str, face: int) -> None:
-    open_tab(page, site, name, "label")
+    open_canvas(page, site, name, "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
 
 
@@ -126,8 +140,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     face = project.store.faces()[0].id
     browser = page.context.browser
     assert browser is not None
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    site.sign_in(context)
+    context = new_context(browser, site)
     other = context.new_page()
     watch(other, complaints)
     opened(page, site, "auks", face)
@@ -142,8 +155,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     intercept(other, "**/faces/*/points", lambda route: held.append(route), times=1)
     for x in (20, 30):
         click_at(other, "label", x, 20)
-    while not held:
-        other.wait_for_timeout(20)
+    wait_for(lambda: other.evaluate("true") and held)
     wait_for(lambda: other.evaluate(f"{root('label')}.session.queue.length") == 2)
     held[0].continue_()
     expect(other.locator(".toast.warning")).to_contain_text("somebody has changed this point")
@@ -192,7 +204,7 @@ def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Sit
 
 
 def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { collapse, unseen } = await import("/ui/shell/journal.js");
       const body = (id, x, revision) => ({ points: [{ id, x, y: 1, v: 2 }], source: "placed", revision });
@@ -217,7 +229,7 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
 
 
 def test_what_was_taken_back_before_it_was_sent_does_not_come_back(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { collapse } = await import("/ui/shell/journal.js");
       const point = (id, face = 5) => (
@@ -232,7 +244,7 @@ def test_what_was_taken_back_before_it_was_sent_does_not_come_back(page: Page, s
 
 
 def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { collapse } = await import("/ui/shell/journal.js");
       const edit = (action, id, revision, more) => ({ face: 5, action, body: { ids: [id], revision, ...more } });
@@ -249,7 +261,7 @@ def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site)
 
 
 def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { collapse, unseen } = await import("/ui/shell/journal.js");
       const box = (side) => ({ face: 5, action: "box", body: { box: [0, 0, side, side], revision: 7 } });
@@ -264,7 +276,7 @@ def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page
 
 
 def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { collapse, unseen } = await import("/ui/shell/journal.js");
       const accept = (ids, seen) => ({ face: 5, action: "accept", body: { ids }, seen });
@@ -307,8 +319,7 @@ def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Pag
     held: list[tuple[Route, APIResponse]] = []
     intercept(page, f"**/faces/{face}", lambda route: held.append((route, route.fetch())), times=1)
     page.evaluate(f"void (window.reloaded = {root('label')}.editor.reload())")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for(lambda: page.evaluate("true") and held)
     click_at(page, "label", 150, 110)
     saved(page)
     [(route, before)] = held
@@ -342,7 +353,7 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
     port = int(first.url.rsplit(":", 1)[1])
     with serve(tmp_path, port=port) as (second, _):
         second.sign_in(page.context)  # as the address that the new server prints does; the page stays as it is
-        wait_for(lambda: page.evaluate(f"{root('label')}.session.queue.length") == 0, seconds=60)
+        wait_for(lambda: page.evaluate(f"{root('label')}.session.queue.length") == 0)
         saved(page)
         labels = second.workspace.open("terns").store.points(face)[face]
         assert len(labels) == 200
@@ -354,7 +365,7 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
 
 
 def test_what_changes_while_a_page_looks_is_looked_at_once_more(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result = page.evaluate("""async () => {
       const { whenStale } = await import("/ui/shell/page.js");
       const [root, others] = [document.createElement("div"), new EventTarget()];
@@ -416,12 +427,12 @@ def test_a_face_that_may_be_next_is_asked_for_once_while_the_answer_is_on_its_wa
     held = hold_questions(page, second)
     opened(page, site, "smews", first)
     wait_for(lambda: page.evaluate("true") and held)
-    page.evaluate(f"{root('label')}.prefetch()")
-    page.wait_for_timeout(300)
+    page.evaluate(f"void {root('label')}.prefetch()")
+    round_trip(page)
     assert len(held) == 1
     held[0].continue_()
     wait_for(lambda: known(page, second))
-    page.wait_for_timeout(300)
+    round_trip(page)
     assert len(held) == 1
 
 

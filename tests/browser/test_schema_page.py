@@ -11,14 +11,14 @@ from playwright.sync_api import Page, Route, expect
 from labeler.server.face_actions import Workbench
 from labeler.storage.records import Point
 from mdmd.data.definition import Definition
-from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_tab, root, wait_for
+from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_canvas, root, wait_for
 from tests.builders import SMALL
 
 pytestmark = pytest.mark.browser
 
 
 def ready(page: Page, site: Site, name: str) -> None:
-    open_tab(page, site, name, "schema")
+    open_canvas(page, site, name, "schema")
     wait_for(lambda: page.evaluate(f"Boolean({root('schema')}?.canvas.scene.image)"))
 
 

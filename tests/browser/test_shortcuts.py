@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, open_tab, root, saved
+from tests.browser.conftest import PATIENCE, Site, open_canvas, root, saved
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +37,7 @@ def follow(page: Page, name: str, steps: Sequence[Step]) -> set[str]:
             pressed.add(table_key(key))
         script = f"(() => {{ {SHORT.format(root=root(name))} return {expression}; }})()"
         wanted = pytest.approx(expected, abs=0.02) if isinstance(expected, list) else expected
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE
         while (seen := page.evaluate(script)) != wanted:
             assert time.monotonic() < until, f"{key!r}: {expression} is {seen!r}, wanted {expected!r}"
     return pressed
@@ -126,7 +126,7 @@ def test_label(page: Page, site: Site) -> None:
     first, second, third = (face.id for face in project.store.faces())
     project.store.edit_points(first, {1: Point(150, 100, 2), 3: Point(200, 160, 2)})
     project.store.edit_points(third, {key: Point(x, y, 2) for key, (x, y) in PLACES.items()})
-    open_tab(page, site, "kites", "label")
+    open_canvas(page, site, "kites", "label")
     steps: list[Step] = [
         ("", "e.view?.face", first),
         ("d", "e.view.face", second),
@@ -186,7 +186,7 @@ def test_review(page: Page, site: Site) -> None:
     project.store.add_predictions(1, dict.fromkeys(faces, predicted))
     for face in faces:
         project.store.edit_points(face, {1: Point(150, 100, 2)})
-    open_tab(page, site, "larks", "review")
+    open_canvas(page, site, "larks", "review")
     steps: list[Step] = [
         ("", "e.view?.face === p.items[p.index]?.face ? p.index : null", 0),
         ("d", "e.view?.face === p.items[p.index]?.face ? p.index : null", 1),
@@ -223,7 +223,7 @@ def test_schema(page: Page, site: Site) -> None:
     project = site.project("finches")
     face = project.store.faces()[0].id
     project.store.edit_points(face, {key: Point(x, y, 2) for key, (x, y) in PLACES.items()})
-    open_tab(page, site, "finches", "schema")
+    open_canvas(page, site, "finches", "schema")
     place = "p.draft.places[1]"
     names = "p.draft.landmarks.map(({ name }) => name).join()"
     steps: list[Step] = [

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from labeler.project.project import Project
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, click_at, drag, intercept, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, click_at, drag, intercept, open_canvas, root, round_trip, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ def label(project: Project, face: int, ids: tuple[int, ...] = (1, 2, 3, 4)) -> N
 
 
 def opened(page: Page, site: Site, name: str, face: int) -> None:
-    open_tab(page, site, name, "label")
+    open_canvas(page, site, name, "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
 
 
@@ -106,7 +106,7 @@ def test_following_is_switched_off_and_stays_off(page: Page, site: Site) -> None
     before = wait_for(lambda: len(ghosts(page)) == 4 and ghosts(page))
     click_at(page, "label", 200, 140)
     saved(page)
-    page.wait_for_timeout(200)
+    round_trip(page)
     assert ghosts(page) == {key: before[key] for key in ("2", "3", "4")}
     page.reload()
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == second)
@@ -162,12 +162,11 @@ def test_an_answer_to_an_older_question_is_dropped(page: Page, site: Site) -> No
     held: list[Route] = []
     intercept(page, "**/proposal", lambda route: held.append(route), times=1)
     page.keyboard.press("m")
-    while not held:
-        page.wait_for_timeout(20)
+    wait_for(lambda: page.evaluate("true") and held)
     click_at(page, "label", 190, 130)  # nothing waits for the answer
     wait_for(lambda: sorted(ghosts(page)) == ["2", "3", "4"])
     held[0].fulfill(json={"places": {"1": [1, 1], "4": [2, 2]}, "faces": 1})
-    page.wait_for_timeout(100)
+    round_trip(page)
     assert sorted(ghosts(page)) == ["2", "3", "4"]
     assert ghosts(page)["4"]["y"] > 200
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, click_at, open_tab, root, saved, wait_for
+from tests.browser.conftest import Site, click_at, open_canvas, open_empty, root, saved, wait_for
 from tests.builders import write_picture
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,7 @@ PLACES = [(150.0, 110.0), (250.0, 110.0), (200.0, 160.0), (200.0, 230.0)]
 
 
 def opened(page: Page, site: Site, name: str, face: int) -> None:
-    open_tab(page, site, name, "label")
+    open_canvas(page, site, name, "label")
     shows(page, face)
 
 
@@ -30,7 +30,7 @@ def row_numbers(page: Page) -> list[str]:
 
 
 def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site: Site) -> None:
-    page.goto(site.url)
+    open_empty(page, site)
     result: dict[str, Any] = page.evaluate("""async () => {
       const { counts, matches, neighbour, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
       const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
@@ -243,7 +243,7 @@ def test_a_skipped_face_leaves_the_review(page: Page, site: Site) -> None:
     first, second, _ = (face.id for face in project.store.faces())
     points = {key: PredictedPoint(x, y, (9, 0, 9), 0.6, True) for key, (x, y) in enumerate(PLACES, 1)}
     project.store.add_predictions(1, {first: points, second: points})
-    open_tab(page, site, "herons", "review")
+    open_canvas(page, site, "herons", "review")
     shows(page, first, "review")
     page.keyboard.press("s")
     page.keyboard.press("1")

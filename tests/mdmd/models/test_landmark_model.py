@@ -154,6 +154,10 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     (tmp_path / "text.safetensors").write_text("not weights")
     with pytest.raises(DataError, match="not a safetensors file"):
         load_weights(encoder, tmp_path / "text.safetensors", pytest.fail)
+    (tmp_path / "empty.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with pytest.raises(DataError, match="holds another architecture") as refused:
+        load_weights(encoder, tmp_path / "empty.safetensors", pytest.fail)
+    assert refused.value.kind == "weights"
     save_file({"conv.weight": torch.zeros(3)}, tmp_path / "resnet.safetensors")
     with pytest.raises(DataError, match="holds another architecture"):
         load_weights(encoder, tmp_path / "resnet.safetensors", pytest.fail)
