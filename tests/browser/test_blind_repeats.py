@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from labeler.analysis.agreement import FEWEST
-from labeler.guidance.repeats import BETWEEN
+from labeler.guidance.repeats import BETWEEN, ONE_IN_TEN
 from labeler.project.project import Project
 from labeler.storage.records import Point
-from tests.browser.conftest import Site, click_at, open_canvas, root, round_trip, saved, wait_for
+from tests.browser.conftest import Site, click_at, open_canvas, open_empty, root, round_trip, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -161,7 +163,8 @@ def test_a_repeat_that_was_left_is_offered_again_as_it_was(page: Page, site: Sit
     project = site.project("dunnocks", pictures=BETWEEN + 3)
     faces = [face.id for face in project.store.faces()]
     label_by_hand(project, faces[: BETWEEN + 1])
-    switch_on(page, site, "dunnocks")
+    project.change_settings(replace(project.settings, repeats=ONE_IN_TEN))
+    open_empty(page, site)
     page.evaluate(f"localStorage.setItem('mdmd.place.dunnocks', '{faces[BETWEEN + 1]}')")
     open_canvas(page, site, "dunnocks", "label")
     line = page.locator(".repeat-line")
