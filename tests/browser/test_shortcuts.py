@@ -150,7 +150,6 @@ def test_label(page: Page, site: Site) -> None:
         ("u", "e.view.face", second),
         ("u", "e.view.face", first),
         ("u", "e.view.face", second),
-        ("Shift+U", "document.querySelector('.toast')?.textContent.length > 0", True),
         ("Shift+R", "document.querySelector('.toast')?.textContent.includes('Blind repeats are off')", True),
         ("m", "Object.keys(e.openGhosts()).length", 4),
         ("m", "Object.keys(e.openGhosts()).length", 0),
