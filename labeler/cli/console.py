@@ -1,26 +1,15 @@
-"""What the commands do with a terminal: follow a run line by line, and serve the pages until Ctrl-C."""
+"""Follow a run in the terminal, line by line."""
 
 from __future__ import annotations
 
-import secrets
-import socket
 import time
-import webbrowser
 from collections.abc import Callable
-from urllib.parse import urlencode
-
-import uvicorn
 
 from labeler.project.project import Project
-from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.run import COMPLETE, Run
-from mdmd.errors import DataError
 
-LOCAL = ("127.0.0.1", "localhost")
-FIRST_PORT = 7860
-PORTS_TRIED = 20
 STAGES = {"source": "drawing the source's faces", "base": "learning the source", "adapt": "learning the project"}
 WAITING = "waiting for another run to end"
 
@@ -94,45 +83,3 @@ def _result_line(project: Project, run: Run) -> str:
     if progress.predicted_faces:
         text += f"; {progress.predicted_faces} faces pre-labeled, {progress.flagged_points} points flagged"
     return text
-
-
-def serve(workspace: Workspace, name: str | None, *, host: str, port: int | None, browser: bool) -> int:
-    """Serve the pages on this machine until Ctrl-C. Raises DataError for another host or a port that is taken."""
-    if host not in LOCAL:
-        raise DataError(f"found --host {host}; the tool serves only this machine, wanted 127.0.0.1")
-    listener = listen(port)
-    # Imported here because Gradio takes three seconds, which no other command should wait for.
-    from labeler.server.app import build_app
-
-    token = secrets.token_urlsafe(24)
-    query = urlencode({"token": token, **({"project": name} if name else {})})
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/?{query}"
-    app = build_app(workspace, token=token)
-    print(f"open {address}\nCtrl-C ends it; a training that runs goes on", flush=True)
-    if browser:
-        webbrowser.open(address)
-    # The access log would print the token.
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    server.run(sockets=[listener])
-    return 0
-
-
-def listen(port: int | None) -> socket.socket:
-    """A socket of this machine alone on `port` (0: any), or on the first free one of ours; raises DataError."""
-    ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
-    for candidate in ports:
-        if not 0 <= candidate <= 65535:
-            raise DataError(f"found --port {candidate}, wanted a number from 0 (any free one) to 65535")
-        # Named as TCP, or asyncio leaves Nagle's algorithm on, and a body can wait 40 ms behind its headers.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen()
-        except OSError as error:
-            listener.close()
-            if port is not None:
-                raise DataError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from None
-        else:
-            return listener
-    raise DataError(f"the ports {ports[0]} to {ports[-1]} are all taken; name a free one with --port")

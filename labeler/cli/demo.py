@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from labeler.cli.console import follow
+from labeler.cli.options import Commands
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import demo
 from labeler.runs import start as jobs
 from labeler.runs.sources import DRAWN, DRAWN_FACES, Source, Sources
+from labeler.server.serve import serve
 from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.errors import DataError
@@ -123,3 +126,23 @@ class Demo:
         if done.returncode:
             raise DataError(f"the demo's model could not be measured: {done.stderr.strip().splitlines()[-1:]}")
         return json.loads(out.read_text(encoding="utf-8"))
+
+
+def add_demo(commands: Commands) -> None:
+    show = commands.add(
+        "demo",
+        run_demo,
+        "Make a project with drawn pictures, train it in about three minutes, and open it.",
+        "labeler demo --headless",
+    )
+    show.add_argument("--headless", action="store_true", help="do everything but open the browser")
+    show.add_argument("--minutes", type=float, default=3.0, metavar="M", help="for all its training (default 3)")
+
+
+def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler demo`."""
+    code = Demo(workspace, minutes=options.minutes).make()
+    if code or options.headless:
+        return code
+    serve(workspace, project=demo.NAME)
+    return 0

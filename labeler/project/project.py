@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,16 @@ from labeler.pictures.intake import IngestReport, Intake
 from labeler.pictures.integrity import Originals
 from labeler.pictures.thumbnails import WIDTHS, ScreenCopies
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
+from labeler.project.frame import labels_frame, set_labels
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
 from mdmd.errors import DataError
 from mdmd.files import write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 
@@ -85,6 +90,10 @@ class Project:
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
 
+    def close(self) -> None:
+        """Close the database; the project cannot be used afterwards."""
+        self.store.close()
+
     def change_settings(self, settings: Settings) -> None:
         """Keep these settings, on the disk too; raises StorageError."""
         try:
@@ -134,6 +143,14 @@ class Project:
         """Write the labels to `out` as COCO keypoints; raises DataError when there is nothing to write."""
         return self.exchange.export(out, only_complete=only_complete)
 
+    def labels(self) -> pd.DataFrame:
+        """The labels as a table, one row a point; see `labeler.project.frame.labels_frame` for its columns."""
+        return labels_frame(self.store, self.index)
+
+    def set_labels(self, frame: pd.DataFrame, *, annotator: str | None = None) -> int:
+        """Write changed rows of such a table back; returns how many points changed. Raises DataError naming the row."""
+        return set_labels(self.store, self.index, frame, annotator=annotator)
+
     def import_coco(self, path: Path) -> ImportReport:
         """Add pictures and labels of a COCO-keypoint file; raises DataError for a file that does not fit."""
         return self.exchange.import_coco(path)
@@ -144,3 +161,8 @@ class Project:
         if picture.width <= widest:
             return cutout(path, box, 1.0)
         return cutout(self.copies.get(path, widest), box, widest / picture.width)
+
+
+def open_project(path: Path | str) -> Project:
+    """The project in the folder `path`; raises DataError when the folder is not a project."""
+    return Project(Path(path).resolve())

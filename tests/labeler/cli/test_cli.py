@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from labeler.cli.console import follow, listen
+from labeler.cli.console import follow
 from labeler.cli.main import main, parser
 from labeler.project.workspace import Workspace
 from labeler.runs.control import cancel_run, find_run, list_runs
+from labeler.server.serve import listen
 from mdmd.data.coco import read_coco
 from tests.builders import CATEGORY, label_face, make_project, python_run, write_picture
 
@@ -107,6 +108,11 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path, capsys: pytest.Captu
         port = taken.getsockname()[1]
         assert labeler(tmp_path, "open", "--port", port, "--no-browser") == 2
     assert f"port {port} cannot be used" in capsys.readouterr().err
+
+
+def test_labeler_alone_opens_the_list_of_projects():
+    assert vars(parser().parse_args([])) == vars(parser().parse_args(["open"]))
+    assert parser().parse_args(["--projects", "there"]).projects == Path("there")
 
 
 def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -209,7 +215,7 @@ def test_help_teaches_with_an_example_for_every_command(capsys: pytest.CaptureFi
         assert ended.value.code == 0
         assert f"example: labeler {command}" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([])
+        main(["nonsense"])
     assert ended.value.code == 2
 
 

@@ -1,0 +1,66 @@
+"""`labeler new`: make a project."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from labeler.cli.options import Commands, add_name, print_refused
+from labeler.project.workspace import Workspace
+from mdmd.data.definition import Definition, load_definition, shipped_definitions
+from mdmd.data.images import pictures_in
+from mdmd.errors import DataError
+
+
+def add_new(commands: Commands) -> None:
+    new = commands.add(
+        "new",
+        run_new,
+        "Make a project, with pictures and a landmark definition if you have them already.",
+        "labeler new monkeys --pictures ~/monkeys --definition pare",
+    )
+    add_name(new)
+    new.add_argument("--pictures", type=Path, metavar="FOLDER", help="bring in the pictures of this folder")
+    new.add_argument(
+        "--definition",
+        metavar="D",
+        help=f"start from a shipped definition ({', '.join(shipped_definitions())}) "
+        "or from a JSON file that holds a COCO category",
+    )
+
+
+def run_new(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler new`: everything is checked before anything is made."""
+    definition = read_definition(options.definition) if options.definition else None
+    if options.pictures is not None:
+        pictures_in(options.pictures)
+    project = workspace.create(options.name, definition=definition)
+    print(f"made project {project.name!r} in {project.folder}")
+    if options.pictures is not None:
+        report = project.add_pictures([options.pictures])
+        told = f"{report.added} brought in, {report.already} the same as others, {len(report.refused)} refused"
+        print(f"pictures: {told}")
+        print_refused(report.refused)
+    print(f'next: labeler open "{project.name}"')
+    return 0
+
+
+def read_definition(text: str) -> Definition:
+    """The shipped definition named `text`, or the category in that JSON file; raises DataError."""
+    if text in shipped_definitions():
+        return load_definition(text)
+    path = Path(text)
+    if path.suffix != ".json":
+        raise DataError(f"no definition named {text!r}; there are: {', '.join(shipped_definitions())}, or a .json file")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"no such file: {path}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not readable as JSON: {error}") from None
+    if isinstance(record, dict) and isinstance(record.get("categories"), list) and len(record["categories"]) == 1:
+        record = record["categories"][0]
+    if not isinstance(record, dict):
+        raise DataError(f"{path}: found a JSON {type(record).__name__}, wanted a COCO category with keypoints and flsg")
+    return Definition.from_category(record, where=path.name)

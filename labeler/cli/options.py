@@ -1,0 +1,37 @@
+"""What the commands share: how a command is added, and options that several have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from labeler.project.workspace import Workspace
+
+Command = Callable[[argparse.Namespace, Workspace], int]
+
+
+class Commands:
+    """The commands of one parser; `shared` holds the options that each of them has."""
+
+    def __init__(self, top: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+        self._commands = top.add_subparsers(title="commands", metavar="COMMAND")
+        self._shared = shared
+
+    def add(self, name: str, run: Command, text: str, example: str) -> argparse.ArgumentParser:
+        """A command that `run` carries out; returns its parser, which takes its options."""
+        made = self._commands.add_parser(
+            name, parents=[self._shared], help=text, description=text, epilog=f"example: {example}"
+        )
+        made.set_defaults(run=run)
+        return made
+
+
+def add_name(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="the project")
+
+
+def print_refused(refused: Sequence[tuple[str, str]]) -> None:
+    """Print (name, sentence) of each refused picture as a line of stderr."""
+    for name, sentence in refused:
+        print(f"refused {name}: {sentence}", file=sys.stderr)

@@ -1,0 +1,70 @@
+"""Serve the pages on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import webbrowser
+from pathlib import Path
+from urllib.parse import urlencode
+
+import uvicorn
+
+from labeler.project.workspace import Workspace
+from mdmd.errors import DataError
+
+FIRST_PORT = 7860
+PORTS_TRIED = 20
+
+
+def serve(
+    projects: Workspace | Path | str = "projects",
+    *,
+    project: str | None = None,
+    port: int | None = None,
+    browser: bool = True,
+) -> None:
+    """Serve the projects in the folder `projects` on 127.0.0.1 until Ctrl-C, and open the browser.
+
+    `project` is the project to open at; without one the list of projects is shown. `port` is by default the first free
+    one from 7860, and 0 is any free one. The printed address holds a token, without which the server answers 401.
+    Raises NotFoundError for an unknown project and DataError for a port that cannot be used.
+    """
+    workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
+    if project is not None:
+        workspace.open(project)
+    listener = listen(port)
+    # Imported here because Gradio takes three seconds, and a refusal should not wait for it.
+    from labeler.server.app import build_app
+
+    token = secrets.token_urlsafe(24)
+    query = urlencode({"token": token, **({"project": project} if project else {})})
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/?{query}"
+    app = build_app(workspace, token=token)
+    print(f"open {address}\nCtrl-C ends it; a training that runs goes on", flush=True)
+    if browser:
+        webbrowser.open(address)
+    # The access log would print the token.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    server.run(sockets=[listener])
+
+
+def listen(port: int | None) -> socket.socket:
+    """A socket on 127.0.0.1 at `port` (0: any free one), or at the first free port from 7860; raises DataError."""
+    ports = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
+    for candidate in ports:
+        if not 0 <= candidate <= 65535:
+            raise DataError(f"found the port {candidate}, wanted a number from 0 (any free one) to 65535")
+        # Named as TCP, or asyncio leaves Nagle's algorithm on, and a body can wait 40 ms behind its headers.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen()
+        except OSError as error:
+            listener.close()
+            if port is not None:
+                raise DataError(f"port {port} cannot be used ({error.strerror}); choose another one") from None
+        else:
+            return listener
+    raise DataError(f"the ports {ports[0]} to {ports[-1]} are all taken; name a free one")
