@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXTS = (
-    *("README.md", "benchmarks/RESULTS.md", "mdmd/starter/README.md"),
+    *("README.md", "CONTRIBUTING.md", "benchmarks/RESULTS.md", "mdmd/starter/README.md"),
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
 )
 PROGRAMS = ("mdmd", "labeler")
