@@ -11,14 +11,14 @@ from PIL import Image
 
 import mdmd
 from mdmd.data.coco import read_coco
-from mdmd.synthetic.datasets import write_pareidolias
+from tests.builders import write_pareidolias
 
 QUICK = {"preset": "tiny", "weights": "none", "steps": 2, "quiet": True}
 
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory) -> Path:
-    return write_pareidolias(tmp_path_factory.mktemp("drawn") / "objects", 15, seed=0)
+    return write_pareidolias(tmp_path_factory.mktemp("drawn") / "objects", 15)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from mdmd.data.coco import PREDICTED, from_coco, read_coco, to_coco, write_coco
 from mdmd.data.definition import Definition, load_definition
 from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.errors import DataError
-from mdmd.synthetic.datasets import write_pareidolias
+from tests.builders import write_pareidolias
 
 mpl.use("Agg")
 NINE = load_definition("pare")
@@ -453,7 +453,7 @@ def test_definitions_of_every_shape_travel_with_the_file(tmp_path: Path):
 
 
 def test_a_written_dataset_is_read_back(tmp_path):
-    file = write_pareidolias(tmp_path / "drawn", 4, seed=3)
+    file = write_pareidolias(tmp_path / "drawn", 4, first=3)
     given = read_coco(file)
     few = replace(given.samples[0], annotation=None)
     changed = replace(given.samples[1], split="val", unseen=True, extra={"style": "ink", "subsets": ["odd"]})
@@ -466,7 +466,7 @@ def test_a_written_dataset_is_read_back(tmp_path):
 
 
 def test_a_dataset_whose_pictures_would_not_be_found_is_not_written(tmp_path):
-    given = read_coco(write_pareidolias(tmp_path / "drawn", 3, seed=3))
+    given = read_coco(write_pareidolias(tmp_path / "drawn", 3, first=3))
     first, *others = given.samples
     (tmp_path / "other").mkdir()
     shutil.copy(first.path, tmp_path / "other" / first.file_name)
