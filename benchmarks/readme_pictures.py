@@ -2,7 +2,7 @@
 
 The pictures are the demo's, the labels the points they were drawn with. On the label page half of a face
 is labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
-review page is that of `labeler demo`, whose three minutes of training are run for it.
+review page shows the predictions that ship with the demo.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from label_page import PAGE, Site, on_screen, serve
 from PIL import Image
 from playwright.sync_api import Page
 
-from labeler.cli.demo import Demo
-from labeler.runs.demo import NAME, prepare_demo
+from labeler.runs.demo import open_demo, prepare_demo
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 from mdmd.synthetic.datasets import PAREIDOLIAS
@@ -57,10 +56,7 @@ def label_page(site: Site, out: Path) -> None:
 
 
 def review_page(site: Site, out: Path) -> None:
-    demo = Demo(site.workspace)
-    if demo.make():
-        raise SystemExit("the demo did not train")
-    with site.page(site.workspace.open(NAME)) as page:
+    with site.page(open_demo(site.workspace, minutes=None)) as page:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")

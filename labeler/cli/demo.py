@@ -1,4 +1,4 @@
-"""`labeler demo`: trains the demo project alone and together with drawn faces, measures both, exports."""
+"""`labeler demo`: opens the demo project, or with --headless trains, measures and exports it without a page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Demo:
     """
 
     workspace: Workspace
-    minutes: float = 3.0
+    minutes: float = demo.MINUTES
     labeled: int = demo.LABELED
     unlabeled: int = demo.UNLABELED
     drawn_faces: int = DRAWN_FACES
@@ -60,16 +60,19 @@ class Demo:
         return f"together with {DRAWN}" + (", from the starter" if self.starts_from_starter else "")
 
     def make(self) -> int:
-        """Make the demo unless it is there; returns an exit code. A half-made one is made again from the start."""
+        """Train and measure unless that was done before; returns an exit code. Uses the demo project of the pages."""
         if not self.minutes > 0:
             raise DataError(f"found {self.minutes} minutes, wanted a number above 0")
-        if demo.demo_state(self.workspace) == "done":
+        state = demo.demo_state(self.workspace)
+        if state == "done":
             self.say(f"the demo is there already: {self.folder}")
             self.tell(json.loads((self.folder / demo.STATE_FILE).read_text(encoding="utf-8")))
             return 0
         started = time.monotonic()
-        project = self.prepare()
+        project = self.workspace.open(demo.NAME) if state == "ready" else self.prepare()
         truth = demo.true_points(project)
+        if not truth.samples:
+            raise DataError(f"every face of {self.folder} is labeled, so there is none to measure on")
         write_coco(self.folder / "demo_truth.json", truth, images=project.images)
         self.say(f"{project.progress().training_faces} labeled and {len(truth.samples)} unlabeled faces: {self.folder}")
         measured = {}
@@ -132,17 +135,17 @@ def add_demo(commands: Commands) -> None:
     show = commands.add(
         "demo",
         run_demo,
-        "Make a project with drawn pictures, train it in about three minutes, and open it.",
+        "Open a project with drawn pictures, labels and a finished training, and start another training.",
         "labeler demo --headless",
     )
-    show.add_argument("--headless", action="store_true", help="do everything but open the browser")
-    show.add_argument("--minutes", type=float, default=3.0, metavar="M", help="for all its training (default 3)")
+    show.add_argument("--headless", action="store_true", help="no page: train alone and together, measure both, export")
+    show.add_argument("--minutes", type=float, default=demo.MINUTES, metavar="M", help="how long it trains (default 3)")
 
 
 def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler demo`."""
-    code = Demo(workspace, minutes=options.minutes).make()
-    if code or options.headless:
-        return code
-    serve(workspace, project=demo.NAME)
+    if options.headless:
+        return Demo(workspace, minutes=options.minutes).make()
+    project = demo.open_demo(workspace, minutes=options.minutes)
+    serve(workspace, project=project.name)
     return 0

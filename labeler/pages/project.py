@@ -17,6 +17,7 @@ from labeler.pictures.intake import IngestReport
 from labeler.project.definition import templates
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs.demo import NAME, open_demo
 from mdmd.data.definition import load_definition
 from mdmd.errors import DataError
 
@@ -39,6 +40,12 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
             projects = gr.HTML(padding=False)
+            with gr.Column(visible=False, elem_classes=["card"]) as trying:
+                gr.HTML(
+                    "<h2>Try it first</h2><p>The demo has 120 drawn pictures, labels on half of them, and a finished "
+                    "training with doubtful points to review. It starts another training that you can watch.</p>"
+                )
+                demo = gr.Button("Open the demo", variant="secondary")
         with gr.Column(scale=2, elem_classes=["card"]):
             gr.HTML("<h2>New project</h2>")
             name = gr.Textbox(label="Name", placeholder="macaques", max_length=60)
@@ -61,7 +68,12 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is not None and project.definition is not None),
             on_or_off(project),
             repeats_html(project),
+            gr.update(visible=project is None and NAME not in workspace.names()),
         )
+
+    @errors_as_messages
+    def try_demo() -> str:
+        return project_address(open_demo(workspace).name)
 
     @errors_as_messages
     def make(name: str | None, template: str | None, files: list[str] | None, folder: str | None) -> tuple[str, str]:
@@ -93,12 +105,13 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
         return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, create, repeating, repeating_is, said]
+    shown = [overview, adding, projects, create, repeating, repeating_is, said, trying]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     create.click(make, [name, template, files, folder], [created, address]).success(
         show, None, shown, **QUIETLY
     ).success(None, [address], None, js=GO_THERE)
+    demo.click(try_demo, None, address).success(None, [address], None, js=GO_THERE)
     # The checkbox follows changes of the setting, not every refresh: an answer that was requested before a click and
     # arrives after it must not undo the click. `input` reacts to clicks only, `change` would react to updates too.
     repeating_is.change(None, repeating_is, repeat, js=IS_ON)

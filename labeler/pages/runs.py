@@ -12,7 +12,7 @@ from markupsafe import Markup
 from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, duration, plural, render
 from labeler.project.project import Project
-from labeler.runs.run import COMPLETE, Run, output_of
+from labeler.runs.run import COMPLETE, NO_MODEL, Run, output_of
 from mdmd import run_folder
 
 STAGES = {
@@ -122,6 +122,8 @@ def _outcome(project: Project, run: Run) -> Outcome:
         )
         return Outcome([*notes, (kept, "plain")], report=report)
     notes = [(metrics_sentence(project, run.metrics), "plain")] if run.metrics else []
+    if run.lacks_model:
+        notes.append((f"{NO_MODEL[0].upper()}{NO_MODEL[1:]}.", "plain"))
     if run.stopped:
         step, of = run.stopped
         kept = f"Stopped early at step {step:,} of {of:,}. The model is kept, with averaged weights and calibrated."
@@ -249,6 +251,7 @@ def runs_html(project: Project, runs: Sequence[Run], shown: Run | None) -> Marku
         if run.kind != "curve":  # a curve has the images and the source of its training
             facts += [plural(run.images, "image"), run.source or "alone"]
         facts.append(duration(run.seconds))
+        facts += ["model not shipped"] if run.lacks_model else []
         nme = (run.metrics or {}).get("nme")
         rows.append(
             {

@@ -1,16 +1,20 @@
-"""The demo project: shipped pictures, half of them with labels."""
+"""The demo project: shipped pictures with labels, a finished training without its model, and one that starts now."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset
@@ -22,12 +26,35 @@ NAME = "demo"
 #: How many of the shipped pictures have labels in the project; the others wait for predictions.
 LABELED = 60
 UNLABELED = 60
-#: In the project's folder: how far the demo is, "making" or "done".
+#: A finished training on these labels: its predictions and numbers, not its model. benchmarks/demo_run.py makes it.
+SHIPPED_RUN = Path(__file__).parent.parent / "demo" / "run"
+SHIPPED_ID = "001"
+#: Minutes of the training that starts with the demo.
+MINUTES = 3.0
+#: In the project's folder: how far the demo is, "making", "ready" or "done" (measured by `labeler demo --headless`).
 STATE_FILE = "demo.json"
 
 
+def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Project:
+    """The demo project, made where it is missing: with the shipped training, and another that starts for `minutes`.
+
+    With `minutes` None no training starts. Raises DataError where another project has the demo's name.
+    """
+    if demo_state(workspace) in ("ready", "done"):
+        return workspace.open(NAME)
+    project = prepare_demo(workspace)
+    shutil.copytree(SHIPPED_RUN, project.runs / SHIPPED_ID)
+    collect_predictions(project)
+    set_state(project, "ready")
+    if minutes is not None:
+        # While two runs of other projects are under way none can start; the demo is complete without it.
+        with contextlib.suppress(ConflictError):
+            jobs.start_training(project, source=None, weights=Path("starter"), minutes=minutes)
+    return project
+
+
 def demo_state(workspace: Workspace, name: str = NAME) -> str | None:
-    """How far the demo is: "making" or "done"; None where there is none.
+    """How far the demo is: "making", "ready" or "done"; None where there is none.
 
     Raises DataError for a project of that name that is not the demo.
     """

@@ -20,6 +20,8 @@ STARTING = 10.0
 ACTIVE = ("waiting", "running", "stopping")
 COMPLETE = ("done", "stopped")
 BROKEN = ("failed", "cancelled", "interrupted")
+#: What is said of a finished training without a model in its folder, as the demo ships one.
+NO_MODEL = "this training's model is not shipped, only its predictions and its report: train to get a model"
 #: What begins the line in output.txt from which on the output is of the newest try.
 RESUMED = "=== resumed"
 #: What run.json always says; a file that does not is none of ours.
@@ -89,6 +91,11 @@ class Run:
     def trained(self) -> bool:
         """Whether its training is complete, whatever became of the run after that."""
         return self.kind == "train" and self.has_model and self.metrics is not None
+
+    @property
+    def lacks_model(self) -> bool:
+        """Whether it is a finished training without a model in its folder, as the demo ships one."""
+        return self.kind == "train" and self.state in COMPLETE and not self.has_model
 
     @property
     def active(self) -> bool:

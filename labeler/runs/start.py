@@ -18,7 +18,7 @@ from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.runs.control import active_runs, find_run, list_runs, must_read, run_folders
-from labeler.runs.run import BROKEN, RESUMED, Run, process_started
+from labeler.runs.run import BROKEN, NO_MODEL, RESUMED, Run, process_started
 from labeler.runs.sources import DRAWN, Source
 from mdmd import run_folder
 from mdmd.data.records import Dataset
@@ -119,6 +119,8 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     with_model = [run for run in known if run.has_model]
     chosen = [run for run in with_model if run_id in (None, run.id)]
     if not chosen:
+        if any(run.lacks_model for run in known if run_id in (None, run.id)):
+            raise DataError(f"project {project.name!r}: {NO_MODEL}")
         wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has left no model"
         raise DataError(f"project {project.name!r}: {wanted}; train first")
     waiting = project.unlabeled_faces()
