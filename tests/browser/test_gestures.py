@@ -181,9 +181,9 @@ def test_the_frame_moves_scales_and_turns(stage: Page) -> None:
     assert event["places"] == about(a=(100, 100), b=(250, 175), c=(175, 250))
     # The handle above, taken from twelve to three o'clock: a quarter clockwise about (150, 150).
     x, y = on_canvas(stage, 150, 100)
-    centre = on_canvas(stage, 150, 150)
-    arm = centre[1] - (y - 38)
-    [event] = drag(stage, (x, y - 38), (centre[0] + arm, centre[1]))
+    center = on_canvas(stage, 150, 150)
+    arm = center[1] - (y - 38)
+    [event] = drag(stage, (x, y - 38), (center[0] + arm, center[1]))
     assert event["places"] == about(a=(200, 100), b=(150, 200), c=(100, 150))
 
 

@@ -46,8 +46,8 @@ def test_q_leads_to_a_slip_and_dragging_or_saying_so_settles_it(page: Page, site
     assert y < 110 < y + h
     assert w * h < 400 * 300  # from near
     page.get_by_role("button", name="This is right").click()
-    expect(card).to_contain_text("You said: this is right.")
-    expect(page.locator(".check-mark")).to_have_text("1 said right")
+    expect(card).to_contain_text("You confirmed it as right.")
+    expect(page.locator(".check-mark")).to_have_text("1 confirmed")
     assert project.store.said_right() == {(second, "mirrored"): {1: (250.0, 110.0), 2: (150.0, 110.0)}}
     page.get_by_role("button", name="Check it again").click()
     expect(page.locator(".check-mark")).to_have_text("1 check")
@@ -82,7 +82,7 @@ def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_mov
     expect(card).to_contain_text("The model would put nose 33 % of the face away: is it right?")
     assert (face_shown(page), page.evaluate(f"{root('label')}.editor.current")) == (first, "3")
     page.get_by_role("button", name="This is right").click()
-    expect(card).to_contain_text("You said: this is right.")
+    expect(card).to_contain_text("You confirmed it as right.")
     assert project.store.said_right() == {(first, "model"): {3: (32.0, 42.0)}}
 
     page.keyboard.press("q")
@@ -130,10 +130,10 @@ def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
     expect(notice).to_contain_text("is missing; its labels are kept: put the file back.")
     Image.new("RGB", (400, 300), "red").save(path)
     os.utime(path, (2_000_000_000, 2_000_000_000))
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Try again").click()
     expect(notice).to_contain_text("has changed since it was added; its labels are kept")
     path.write_bytes(content)
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Try again").click()
     expect(notice).to_have_count(0)
     assert page.evaluate(f"{root('label')}.editor.canvas.scene.image.width") == 400
     complaints[:] = [words for words in complaints if "404" not in words and "409" not in words]

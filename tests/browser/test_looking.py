@@ -131,16 +131,16 @@ def test_what_is_hidden_is_said_and_comes_back_by_one_press(page: Page, site: Si
 
 def test_the_sliders_keep_the_keys_to_themselves_and_give_them_back(page: Page, site: Site) -> None:
     _, face = labeled(page, site, "sanderlings")
-    look = f"{EDITOR}.canvas.look.values"
+    values = f"{EDITOR}.canvas.imageFilter.values"
     page.keyboard.press("]")
     page.keyboard.press("{")
-    assert page.evaluate(look) == {"brightness": 0.25, "contrast": -0.25}
+    assert page.evaluate(values) == {"brightness": 0.25, "contrast": -0.25}
     page.get_by_role("button", name="Brightness and contrast").click()
     slider = page.get_by_role("slider", name="Brightness")
     expect(slider).to_be_focused()
     slider.press("ArrowRight")
     slider.press("d")  # no step to the next picture
-    assert page.evaluate(look)["brightness"] == pytest.approx(0.3)
+    assert page.evaluate(values)["brightness"] == pytest.approx(0.3)
     assert page.evaluate(f"{EDITOR}.view.face") == face
     slider.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -150,10 +150,10 @@ def test_the_sliders_keep_the_keys_to_themselves_and_give_them_back(page: Page, 
     expect(canvas(page, "label")).to_be_focused()
     page.reload()
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
-    assert page.evaluate(look) == {"brightness": pytest.approx(0, abs=0.1), "contrast": -0.25}
+    assert page.evaluate(values) == {"brightness": pytest.approx(0, abs=0.1), "contrast": -0.25}
     page.keyboard.press("\\")
-    assert page.evaluate(f"{EDITOR}.canvas.look.plain")
-    assert json.loads(page.evaluate("sessionStorage['mdmd.look']")) == {"brightness": 0, "contrast": 0}
+    assert page.evaluate(f"{EDITOR}.canvas.imageFilter.plain")
+    assert json.loads(page.evaluate("sessionStorage['mdmd.image_filter']")) == {"brightness": 0, "contrast": 0}
 
 
 def test_the_keys_go_back_to_the_canvas(page: Page, site: Site) -> None:

@@ -83,7 +83,8 @@ def test_where_another_model_has_looked_its_doubt_comes_first(page: Page, site: 
     page.evaluate(f"{REVIEW}.load()")
     assert current(page) == "1", "the same model's word leaves the person where they are"
     expect(page.locator(".mount-review .hint")).to_have_text(
-        "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % sure). A accepts, dragging corrects."
+        "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % probability). "
+        "A accepts, dragging corrects."
     )
 
 
@@ -134,27 +135,27 @@ def test_a_wide_ellipse_is_seen_whole_and_a_drag_of_the_view_is_kept(page: Page,
     assert (current(page), view(page)) == ("4", kept)
     page.reload()
     wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face"))
-    assert page.evaluate(f"{EDITOR}.sight.follow") is False
+    assert page.evaluate(f"{EDITOR}.viewpoint.follow") is False
     page.keyboard.press("Shift+Z")
-    assert page.evaluate(f"{EDITOR}.sight.follow") is True
+    assert page.evaluate(f"{EDITOR}.viewpoint.follow") is True
 
 
 def test_the_view_moves_there_visibly(page: Page, site: Site) -> None:
     page.emulate_media(reduced_motion="no-preference")
     opened(page, site, "noddies", predicted({1: 0.9, 4: 0.8}))
-    glide = f"{EDITOR}.canvas.glide"
-    wait_for(lambda: not page.evaluate(f"{glide}.moving"))
+    animation = f"{EDITOR}.canvas.animation"
+    wait_for(lambda: not page.evaluate(f"{animation}.moving"))
     page.evaluate(
         f"(window.seen = [], {EDITOR}.canvas.addEventListener('view', () => seen.push({EDITOR}.canvas.viewport.y)))"
     )
     page.keyboard.press("n")
-    wait_for(lambda: not page.evaluate(f"{glide}.moving"))
+    wait_for(lambda: not page.evaluate(f"{animation}.moving"))
     seen = page.evaluate("seen")
     assert len(seen) > 2
     assert seen == sorted(seen, reverse=True)
     page.keyboard.press("b")
     page.keyboard.press("+")  # whoever takes the view has it
-    assert page.evaluate(f"{glide}.moving") is False
+    assert page.evaluate(f"{animation}.moving") is False
     canvas(page, "review").wait_for()
 
 
@@ -219,7 +220,7 @@ def test_time_that_was_used_stays_used(page: Page, site: Site) -> None:
     expect(page.locator(".mount-review .face-count").last).to_have_text("5 faces to go")
     expect(covers).to_have_text("1 face, 1 doubtful point.")
     page.keyboard.press("Shift+A")
-    expect(covers).to_have_text("That time is used up. Enter begins anew.")
+    expect(covers).to_have_text("This time is used up. Press Enter to start again.")
     page.keyboard.press("m")
     page.keyboard.press("Enter")
     expect(covers).to_have_text("2 faces, 2 doubtful points.")
@@ -242,9 +243,9 @@ def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page
     expect(dialog.locator(".crop")).to_have_count(3)
     expect(accept).to_have_text("Accept 3 faces unseen")
     expect(accept).to_be_enabled()
-    colours = "[...document.querySelectorAll('.crop canvas')].map((c) => new Set(new Uint32Array("
-    colours += "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size)"
-    assert min(page.evaluate(colours)) > 50  # a picture and its points
+    colors = "[...document.querySelectorAll('.crop canvas')].map((c) => new Set(new Uint32Array("
+    colors += "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size)"
+    assert min(page.evaluate(colors)) > 50  # a picture and its points
     assert project.store.points() == {}
 
     project.store.edit_points(rest[1], {1: Point(9, 9, 2)})  # somebody else, meanwhile
@@ -257,7 +258,7 @@ def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page
 
     project.store.edit_points(rest[0], {1: Point(9, 9, 2, "dragged")}, source="dragged")
     toast.get_by_role("button", name="Undo").click()
-    expect(toast).to_have_text("2 faces taken back, 7 points. What was changed since stays.")
+    expect(toast).to_have_text("2 faces taken back, 7 points. Later changes stay.")
     assert sources(project) == {rest[0]: {"dragged"}, rest[1]: {"placed"}}
     expect(page.locator(".mount-review .strip-row")).to_have_count(4)
 
@@ -291,7 +292,7 @@ def test_a_batch_is_taken_back_by_undo_or_later_from_the_dialog_and_from_an_empt
     page.reload()
     wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face") == faces[2])
     page.keyboard.press("u")
-    expect(page.get_by_role("dialog")).to_contain_text("2 faces, 8 points still so.")
+    expect(page.get_by_role("dialog")).to_contain_text("2 faces, 8 points still unseen.")
     page.get_by_role("button", name="Take back").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".mount-review .strip-row")).to_have_count(3)
@@ -311,7 +312,7 @@ def test_without_the_server_nothing_is_accepted_and_the_dialog_says_so(
     expect(accept).to_be_enabled()
     intercept(page, "**/review/unseen*", cut)
     accept.click()
-    expect(page.get_by_role("dialog")).to_contain_text("The server does not answer, and this needs it.")
+    expect(page.get_by_role("dialog")).to_contain_text("The server does not answer. Try again later")
     assert project.store.points() == {}
     page.unroute("**/review/unseen*", cut)
     page.get_by_role("dialog").get_by_role("spinbutton").first.fill("0.5")
@@ -330,3 +331,27 @@ def test_a_face_of_the_sample_can_be_looked_at(page: Page, site: Site) -> None:
     wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == last.id)
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(canvas(page, "review")).to_be_focused()
+
+
+def test_keys_do_nothing_where_there_is_nothing_to_review(page: Page, site: Site) -> None:
+    """Every error of the page's scripts is a complaint, and fails the test at its end."""
+    site.project("puffins", pictures=1)
+    page.goto(f"{site.url}/?project=puffins#review")
+    expect(page.locator(".mount-review .empty-state")).to_be_visible()
+    assert page.evaluate(f"{EDITOR}.view") is None
+    for key in (
+        "a",
+        "Shift+A",
+        "Control+Z",
+        "Control+Shift+Z",
+        "v",
+        "0",
+        "Enter",
+        "ArrowLeft",
+        "Delete",
+        "z",
+        "Shift+F",
+        "w",
+    ):
+        page.keyboard.press(key)
+    assert page.evaluate(f"[{REVIEW}.trail, {EDITOR}.view]") == [[], None]

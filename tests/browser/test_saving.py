@@ -368,10 +368,11 @@ def test_what_changes_while_a_page_looks_is_looked_at_once_more(page: Page, site
     open_empty(page, site)
     result = page.evaluate("""async () => {
       const { whenStale } = await import("/ui/shell/page.js");
-      const [root, others] = [document.createElement("div"), new EventTarget()];
+      const { Emitter } = await import("/ui/shell/emitter.js");
+      const [root, others] = [document.createElement("div"), new Emitter()];
       const looks = [];
       whenStale(root, others, () => new Promise((done) => looks.push(done)));
-      const changed = () => others.dispatchEvent(new Event("refresh"));
+      const changed = () => others.emit("refresh", {});
       const soon = () => new Promise((done) => setTimeout(done, 100));
       const counts = [];
       const count = async () => (await soon(), counts.push(looks.length));

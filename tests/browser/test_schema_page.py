@@ -52,7 +52,7 @@ def test_a_template_with_an_edge_taken_away_and_undone(page: Page, site: Site) -
     page.keyboard.press("Control+z")
     assert len(page.evaluate(f"{root('schema')}.draft.edges")) == 6
     page.keyboard.press("Control+Shift+z")
-    page.get_by_label("Normaliser, end 1").select_option(label="eye_inner_left")
+    page.get_by_label("Normalizer, end 1").select_option(label="eye_inner_left")
     page.locator(".schema-side").get_by_role("button", name="Save").click()
     expect(page.locator(".save-state")).to_have_text("Saved, version 1")
     definition = project.definition
@@ -89,7 +89,7 @@ def test_landmarks_from_nothing_with_mistakes(page: Page, site: Site) -> None:
     click_at(page, "schema", *places[2])
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert page.evaluate(f"{root('schema')}.hand.mode") == "points"
+    assert page.evaluate(f"{root('schema')}.pointerTools.mode") == "points"
     assert len(page.evaluate(f"{root('schema')}.draft.edges")) == 1
     page.keyboard.press("Control+s")
     expect(page.locator(".toast")).to_contain_text("Label page")
@@ -180,7 +180,7 @@ def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page
     assert (project.definition.landmarks, project.definition.ids) == (SMALL.landmarks, (1, 2, 3, 4))
 
 
-def test_edges_pairs_and_the_normaliser_are_dragged_from_point_to_point(page: Page, site: Site) -> None:
+def test_edges_pairs_and_the_normalizer_are_dragged_from_point_to_point(page: Page, site: Site) -> None:
     project = site.project("rails")
     places = {1: (150, 110), 2: (250, 112), 3: (200, 160), 4: (200, 240)}
     project.store.edit_points(1, {key: Point(float(x), float(y), 2) for key, (x, y) in places.items()})

@@ -32,7 +32,7 @@ def row_numbers(page: Page) -> list[str]:
 def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site: Site) -> None:
     open_empty(page, site)
     result: dict[str, Any] = page.evaluate("""async () => {
-      const { counts, matches, neighbour, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
+      const { counts, matches, neighbor, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
       const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
       const { describe, edits, when } = await import("/ui/label/history.js");
       const face = (face, state, name, flagged = 0, unseen = 0) =>
@@ -53,7 +53,7 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
           (filter) => ids(shown(filter, "", 0))),
         words: ids(shown("all", "ÖL maske", 0)),
         stones: stones.map(({ face, beside }) => [face, beside]),
-        after: neighbour(stones, 2, 1)?.face, before: neighbour(stones, 2, -1),
+        after: neighbor(stones, 2, 1)?.face, before: neighbor(stones, 2, -1),
         unfinished: [nextUnfinished(shown("all", "", 6), 6).face, nextUnfinished(shown("complete", "", 2), 2)],
         times: [4.24, 9.96, 99.4, 125].map(faceTime),
         left: [20, 720, 3540, 7800].map(timeLeft),

@@ -1,41 +1,67 @@
 // The landmark canvas: shows a picture with a face's points and turns pointer gestures into events.
 //
-// It holds no labels of its own and never fetches: a page hands it a scene and listens.
-//   place  {x, y, id}    a click on free ground while landmark `current` is unlabeled (or its prediction was clicked)
-//   drag   {id, x, y, from}  while a point is dragged; from: "label", "prediction" or "ghost"    dragend  the same
-//   transform {places}   while several points are moved, scaled or turned as one   transformend {places}
-//   dragcancel           what `drag` and `transform` showed did not happen
-//   select {id}          a point was clicked; id null: free ground was clicked and nothing is to be placed
-//   box    {box}         a box was drawn or resized        hover   {id, x, y}      view  the viewport changed
-//   layers {}            something was hidden or shown
-// Coordinates are image pixels, (0, 0) the top-left corner of the top-left pixel.
+// It holds no labels and fetches nothing: a page gives it a scene and listens. Coordinates are image pixels; (0, 0) is the
+// top-left corner of the top-left pixel.
 
 import { Backdrop } from "./backdrop.js";
-import { COLOURS } from "../shell/definition.js";
+import { Emitter } from "../shell/emitter.js";
+import { COLORS } from "../shell/definition.js";
 import { drawScene, markers, pointRadius } from "./drawing.js";
 import { drawFrame, gripAt } from "./frame.js";
 import { Gestures } from "./gestures.js";
-import { Glide } from "./view_animation.js";
+import { ViewAnimation } from "./view_animation.js";
 import { currentGhost } from "./ghosts.js";
-import { Look } from "./image_filter.js";
+import { ImageFilter } from "./image_filter.js";
 import { Loupe, loupeScale } from "./loupe.js";
 import { rem } from "../shell/dom.js";
 import { Viewport } from "./viewport.js";
 
+/** @import { Box, CanvasImage, DragOrigin, Marker, Place, Position, Positions, Scene, Shown } from "../shell/types.js" */
+
+/** @type {Record<string, number>} */
 const HIT_RADIUS = { mouse: 8, pen: 12, touch: 18 };
 
-export class LandmarkCanvas extends EventTarget {
-  constructor(container, { label = "Picture with landmarks", look = new Look() } = {}) {
+/** @typedef {Position & { id: string, from: DragOrigin }} Drag  A landmark that is dragged to an image point. */
+
+/**
+ * Events. `place`: a click beside the points while landmark `id` has no label, or on its prediction. `drag` while a point
+ * is dragged, `dragend` when it is released; `transform` and `transformend` for several points moved as one. `dragcancel`:
+ * what `drag` and `transform` showed does not count. `select`: a click on a point; id null: a click beside the points with
+ * nothing to place. `box`: a box was drawn or resized. `view`: zoom or position changed. `layers`: something was hidden or
+ * shown.
+ * @typedef {object} CanvasEvents
+ * @property {Position & { id: string }} place
+ * @property {Drag} drag
+ * @property {Drag} dragend
+ * @property {{ places: Positions }} transform
+ * @property {{ places: Positions }} transformend
+ * @property {{}} dragcancel
+ * @property {{ id: string | null, x?: number, y?: number }} select
+ * @property {{ box: Box }} box
+ * @property {{ id: string | null, x: number | null, y: number | null }} hover
+ * @property {{}} view
+ * @property {{}} layers
+ */
+
+/** @extends {Emitter<CanvasEvents>} */
+export class LandmarkCanvas extends Emitter {
+  /**
+   * @param {HTMLElement} container
+   * @param {{ label?: string, imageFilter?: ImageFilter }} [options]
+   */
+  constructor(container, { label = "Picture with landmarks", imageFilter = new ImageFilter() } = {}) {
     super();
+    this.container = container;
     this.element = document.createElement("canvas");
     this.element.className = "landmark-canvas";
     this.element.tabIndex = 0;
-    this.element.style.touchAction = "none"; // fingers are for the canvas, not for the browser's scrolling
+    this.element.style.touchAction = "none"; // fingers draw; the browser does not scroll
     this.element.setAttribute("role", "application");
     this.element.setAttribute("aria-label", label);
     container.append(this.element);
     this.viewport = new Viewport();
-    this.glide = new Glide(this);
+    this.animation = new ViewAnimation(this);
+    /** @type {Scene} */
     this.scene = {
       definition: null,
       image: null,
@@ -57,23 +83,45 @@ export class LandmarkCanvas extends EventTarget {
       hiddenGroups: new Set(),
       dimCertain: false,
     };
+    /** Whether the user moved or zoomed the view since it was framed. */
     this.touched = false;
+    /** What `frame` was called with. @type {{ box: Box | null, margin?: number } | null} */
+    this.framed = null;
+    /** The image point under the pointer. @type {Place | null} */
     this.pointer = null;
+    /** Where the pointer was last, in CSS pixels. @type {(number | null)[] | null} */
+    this.rest = null;
+    /** Whether the arrow keys were used after the pointer moved. */
     this.keysLead = false;
+    this.loupeOpen = false;
+    /** @type {number | null} */
+    this.frameRequest = null;
+    this.listeners = new AbortController();
+    this.resizing = new ResizeObserver(() => this.resize());
     this.loupe = new Loupe();
-    this.look = look;
+    this.imageFilter = imageFilter;
     this.backdrop = new Backdrop();
     this.gestures = new Gestures(this);
     this.listen();
   }
 
-  /** Change what is shown: any part of `scene`. */
+  /**
+   * Changes what is shown: any part of the scene.
+   * @param {Partial<Scene>} change
+   */
   show(change) {
     Object.assign(this.scene, change);
     this.draw();
   }
 
-  /** Show another picture (`width`, `height`: the upright original's, whatever the copy's size); the view fits it. */
+  /**
+   * Shows another picture and fits it into the view. `width` and `height` are those of the upright original, whatever
+   * the size of the copy.
+   * @param {CanvasImage | null} image
+   * @param {number} width
+   * @param {number} height
+   * @param {{ keepView?: boolean }} [options]
+   */
   setImage(image, width, height, { keepView = false } = {}) {
     this.scene.image = image;
     const same = width === this.viewport.imageWidth && height === this.viewport.imageHeight;
@@ -82,57 +130,82 @@ export class LandmarkCanvas extends EventTarget {
     this.draw();
   }
 
-  /** Frame a rectangle of the picture, or all of it; repeated when the canvas is resized until the user zooms. */
-  frame(box, margin, { glide = false } = {}) {
-    this.glide.stop();
+  /**
+   * Frames a rectangle of the picture, or all of it. A resized canvas frames it again until the user zooms or pans.
+   * @param {Box | null} box
+   * @param {number} [margin]
+   * @param {{ animate?: boolean }} [options]
+   */
+  frame(box, margin, { animate = false } = {}) {
+    this.animation.stop();
     this.framed = { box, margin };
     this.touched = false;
     const { viewport } = this;
     if (!viewport.width || !viewport.imageWidth) return;
     const whole = box ?? [0, 0, viewport.imageWidth, viewport.imageHeight];
-    if (glide) return this.glide.to((target) => target.frame(whole, margin));
+    if (animate) return this.animation.to((target) => target.frame(whole, margin));
     viewport.frame(whole, margin);
     this.viewChanged();
   }
 
-  /** Move the picture by CSS pixels. */
+  /**
+   * Moves the picture by CSS pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
   pan(dx, dy) {
-    this.glide.stop();
+    this.animation.stop();
     this.touched = true;
     this.viewport.pan(dx, dy);
     this.viewChanged();
   }
 
+  /**
+   * @param {number} factor
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   zoom(factor, x = this.viewport.width / 2, y = this.viewport.height / 2) {
-    this.glide.stop();
+    this.animation.stop();
     this.touched = true;
     this.viewport.zoomAt(factor, x, y);
     this.viewChanged();
   }
 
-  /** Centre on an image point, enlarged to at least `scale` times the fitting size. */
+  /**
+   * Centers an image point and enlarges to at least `scale` times the fitting size.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} [scale]
+   */
   zoomTo(x, y, scale = 4) {
-    this.glide.stop();
+    this.animation.stop();
     this.touched = true;
     this.viewport.scale = this.viewport.clamp(Math.max(this.viewport.scale, this.viewport.fitScale() * scale));
-    this.viewport.centre(x, y);
+    this.viewport.center(x, y);
     this.viewChanged();
   }
 
-  /** Bring an image point to where the picture still fills the view, at `scale` CSS pixels a pixel, visibly moving. */
-  glideTo(x, y, scale) {
+  /**
+   * Moves the view in an animation to an image point, at `scale` CSS pixels a pixel. The picture still fills the
+   * view.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} scale
+   */
+  animateTo(x, y, scale) {
     this.touched = true;
-    this.glide.to((target) => target.bring(x, y, scale));
+    this.animation.to((target) => target.bring(x, y, scale));
   }
 
   draw() {
     this.frameRequest ??= requestAnimationFrame(() => {
       this.frameRequest = null;
       if (!this.viewport.width) return;
-      const context = this.element.getContext("2d");
+      const context = /** @type {CanvasRenderingContext2D} */ (this.element.getContext("2d"));
       const ratio = window.devicePixelRatio || 1;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      const shown = this.look.of(this.scene.image);
+      const shown = this.imageFilter.of(this.scene.image);
       context.clearRect(0, 0, this.viewport.width, this.viewport.height);
       this.backdrop.draw(context, this.viewport, shown);
       drawScene(context, this.viewport, this.scene);
@@ -141,29 +214,38 @@ export class LandmarkCanvas extends EventTarget {
     });
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Shown | null} shown
+   */
   drawLoupe(context, shown) {
     const place = this.scene.showLoupe || this.gestures.at ? this.lookedAt() : null;
     const opened = place && !this.loupeOpen;
     this.loupeOpen = Boolean(place);
     if (!place) return;
     const { current, points, definition } = this.scene;
-    const point = points[current]?.v ? points[current] : null;
+    const point = current === null ? null : points[current];
     const landmark = definition?.landmarks.find(({ id }) => id === current);
-    const mark = point && landmark ? { x: point.x, y: point.y, colour: COLOURS[landmark.group] } : null;
+    const mark = point?.v && landmark ? { x: point.x, y: point.y, color: COLORS[landmark.group] } : null;
     const finger = this.gestures.finger && Boolean(this.gestures.at);
     this.loupe.draw(context, this.viewport, shown, place, { mark, finger });
-    if (opened) this.emit("view", {}); // it may ask for more pixels than the view does
+    if (opened) this.emit("view", {}); // it may need more pixels than the view
   }
 
-  /** The image point [x, y] of attention: in hand, under the keyboard's cross, at the pointer, or the current point. */
+  /**
+   * The image point that the user attends to: the dragged one, the keyboard's cross, the pointer or the current
+   * point.
+   * @returns {Place | null}
+   */
   lookedAt() {
     const { scene, gestures } = this;
-    const point = scene.points[scene.current];
+    const point = scene.current === null ? null : scene.points[scene.current];
+    /** @type {Place | null} */
     const own = point?.v ? [point.x, point.y] : null;
     return gestures.at ?? scene.cursor ?? (this.keysLead ? own : null) ?? this.pointer ?? own;
   }
 
-  /** CSS pixels to an image pixel, where the picture is shown largest. */
+  /** CSS pixels per image pixel, where the picture is shown largest. */
   get finestScale() {
     const { scale } = this.viewport;
     return this.loupeOpen ? loupeScale(scale) : scale;
@@ -171,12 +253,16 @@ export class LandmarkCanvas extends EventTarget {
 
   // --- what is shown and hidden ---------------------------------------------------------------------------------
 
-  /** Show or hide points, edges, names, the loupe: `name` as in the scene. */
+  /**
+   * Shows or hides a part of the scene.
+   * @param {"showPoints" | "showEdges" | "showNames" | "showBox" | "showLoupe"} name
+   */
   toggle(name) {
     this.show({ [name]: !this.scene[name] });
     this.emit("layers", {});
   }
 
+  /** @param {number} group */
   toggleGroup(group) {
     const hiddenGroups = new Set(this.scene.hiddenGroups);
     if (!hiddenGroups.delete(group)) hiddenGroups.add(group);
@@ -184,24 +270,27 @@ export class LandmarkCanvas extends EventTarget {
     this.emit("layers", {});
   }
 
-  /** Show the points of all groups again. */
+  /** Shows the points of all groups again. */
   showAll() {
     this.show({ showPoints: true, hiddenGroups: new Set() });
     this.emit("layers", {});
   }
 
-  /** What is placed is seen: show the points, and the group of landmark `id`. */
+  /**
+   * Makes sure that a landmark which is being placed can be seen: shows the points, and its group.
+   * @param {string} id
+   */
   reveal(id) {
     const group = this.scene.definition?.landmarks.find((landmark) => landmark.id === id)?.group;
     if (!this.scene.showPoints) this.toggle("showPoints");
-    if (this.scene.hiddenGroups.has(group)) this.toggleGroup(group);
+    if (group !== undefined && this.scene.hiddenGroups.has(group)) this.toggleGroup(group);
   }
 
   destroy() {
     this.resizing.disconnect();
     this.listeners.abort();
-    this.glide.stop();
-    cancelAnimationFrame(this.frameRequest);
+    this.animation.stop();
+    if (this.frameRequest !== null) cancelAnimationFrame(this.frameRequest);
     this.element.remove();
   }
 
@@ -210,27 +299,20 @@ export class LandmarkCanvas extends EventTarget {
     this.emit("view", {});
   }
 
-  emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
-
   listen() {
-    this.listeners = new AbortController();
     const { signal } = this.listeners;
-    const on = (name, handle, options) => this.element.addEventListener(name, handle, { signal, ...options });
-    this.gestures.listen(on);
-    on("pointerleave", () => this.hover(null, null));
-    on("wheel", (event) => this.wheel(event), { passive: false });
-    on("keydown", (event) => this.followKeys(event));
-    this.look.addEventListener("changed", () => this.draw(), { signal });
-    this.resizing = new ResizeObserver(() => this.resize());
-    this.resizing.observe(this.element.parentElement);
+    this.gestures.listen(signal);
+    this.element.addEventListener("pointerleave", () => this.hover(null), { signal });
+    this.element.addEventListener("wheel", (event) => this.wheel(event), { signal, passive: false });
+    this.element.addEventListener("keydown", (event) => this.followKeys(event), { signal });
+    this.imageFilter.on("changed", () => this.draw(), { signal });
+    this.resizing.observe(this.container);
   }
 
   resize() {
-    const { clientWidth: width, clientHeight: height } = this.element.parentElement;
+    const { clientWidth: width, clientHeight: height } = this.container;
     if (!width || !height) return; // a hidden tab
-    this.glide.stop();
+    this.animation.stop();
     const ratio = window.devicePixelRatio || 1;
     const { viewport } = this;
     const middle = viewport.width ? viewport.toImage(viewport.width / 2, viewport.height / 2) : null;
@@ -238,35 +320,48 @@ export class LandmarkCanvas extends EventTarget {
     this.element.width = Math.round(width * ratio);
     this.element.height = Math.round(height * ratio);
     if (!viewport.imageWidth) return;
-    if (this.touched && middle) viewport.centre(...middle);
+    if (this.touched && middle) viewport.center(...middle);
     else this.frame(this.framed?.box ?? null, this.framed?.margin);
     this.draw();
   }
 
   // --- pointer and keys -----------------------------------------------------------------------------------------
 
-  /** Where an event is on the canvas, in CSS pixels. */
+  /**
+   * Where an event is on the canvas, in CSS pixels.
+   * @param {MouseEvent} event
+   * @returns {Place}
+   */
   placeOf(event) {
     const bounds = this.element.getBoundingClientRect();
     return [event.clientX - bounds.left, event.clientY - bounds.top];
   }
 
-  /** The marker nearest to a place on the canvas, if it is near enough to be meant. */
+  /**
+   * The marker nearest to a point of the canvas, if it is near enough to be meant.
+   * @param {number} x
+   * @param {number} y
+   * @param {string} [pointerType]
+   * @returns {(Marker & { distance: number }) | null}
+   */
   hit(x, y, pointerType = "mouse") {
     const { scene, viewport } = this;
     if (!scene.showPoints) return null;
     const reach = Math.max(HIT_RADIUS[pointerType] ?? 8, pointRadius(scene.definition?.landmarks.length ?? 0) + 2);
-    let best = null;
-    const consider = (mark) => {
-      const distance = Math.hypot(mark.x - x, mark.y - y);
-      if (distance <= reach && (!best || distance < best.distance)) best = { ...mark, distance };
-    };
-    markers(scene, viewport).forEach(consider);
+    /** @param {Marker} mark */
+    const measured = (mark) => ({ ...mark, distance: Math.hypot(mark.x - x, mark.y - y) });
+    const near = markers(scene, viewport).map(measured).filter(({ distance }) => distance <= reach);
+    if (near.length) return near.reduce((best, mark) => (mark.distance < best.distance ? mark : best));
     const ghost = currentGhost(scene, viewport);
-    if (ghost && !best) consider(ghost);
-    return best;
+    const found = ghost && measured(ghost);
+    return found && found.distance <= reach ? found : null;
   }
 
+  /**
+   * The image point nearest to (x, y) that lies in the picture.
+   * @param {number} x
+   * @param {number} y
+   */
   inside(x, y) {
     return {
       x: Math.min(Math.max(x, 0), this.viewport.imageWidth),
@@ -274,6 +369,7 @@ export class LandmarkCanvas extends EventTarget {
     };
   }
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 30 : event.deltaMode === 2 ? 300 : 1;
@@ -281,23 +377,30 @@ export class LandmarkCanvas extends EventTarget {
     this.zoom(Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0022)), ...this.placeOf(event));
   }
 
+  /** @param {KeyboardEvent} event */
   followKeys(event) {
     if (!event.key.startsWith("Arrow") || this.keysLead) return;
     this.keysLead = true;
     this.draw();
   }
 
-  hover(x, y, pointerType) {
+  /**
+   * The pointer is at `at` of the canvas, in CSS pixels; null: it has left.
+   * @param {Place | null} at
+   * @param {string} [pointerType]
+   */
+  hover(at, pointerType) {
     const { scene, viewport } = this;
-    const mark = x === null ? null : this.hit(x, y, pointerType);
+    const mark = at && this.hit(...at, pointerType);
     const id = mark?.landmark.id ?? null;
-    const place = x === null ? null : viewport.toImage(x, y);
+    const place = at && viewport.toImage(...at);
     this.pointer = place && viewport.contains(...place) ? place : null;
-    const grip = x !== null && scene.mode === "place" ? gripAt(scene, viewport, x, y, pointerType) : null;
+    const grip = at && scene.mode === "place" ? gripAt(scene, viewport, ...at, pointerType) : null;
     this.element.style.cursor = grip?.cursor ?? "";
     this.element.classList.toggle("on-point", Boolean(mark) && scene.mode === "place");
     if (id !== scene.hover) this.show({ hover: id });
     // Browsers report moves of a resting mouse when the page changes under it.
+    const [x, y] = at ?? [null, null];
     if (this.rest?.[0] === x && this.rest[1] === y) return;
     this.rest = [x, y];
     this.keysLead = false;

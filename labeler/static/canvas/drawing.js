@@ -1,10 +1,17 @@
-// How a face looks on the canvas. Pure drawing: a context, a viewport, a scene; no state, no events.
+// Draws a face on the canvas: a context, a viewport and a scene. No state, no events.
 
-import { COLOURS, DOUBT } from "../shell/definition.js";
+import { COLORS, DOUBT } from "../shell/definition.js";
 import { drawGhosts } from "./ghosts.js";
 import { drawCross, drawTag, strokeOnDark } from "./marks.js";
 
-/** Semi-axes in pixels and rotation of the ellipse that reaches `radius` standard deviations of [sxx, sxy, syy]. */
+/** @import { Covariance, Marker, Point, Prediction, Scene } from "../shell/types.js" */
+/** @import { Viewport } from "./viewport.js" */
+
+/**
+ * The semi-axes in pixels and the rotation of the ellipse at `radius` standard deviations.
+ * @param {Covariance} covariance
+ * @param {number} radius
+ */
 export function ellipseOf([sxx, sxy, syy], radius) {
   const mean = (sxx + syy) / 2;
   const spread = Math.hypot((sxx - syy) / 2, sxy);
@@ -15,26 +22,44 @@ export function ellipseOf([sxx, sxy, syy], radius) {
   };
 }
 
+/**
+ * The radius of a point in CSS pixels, by the number of landmarks.
+ * @param {number} landmarks
+ */
 export function pointRadius(landmarks) {
   return landmarks <= 30 ? 5 : landmarks <= 80 ? 4 : 3;
 }
 
-/** Where each landmark is drawn, in CSS pixels: its label, else its prediction; those of hidden groups are not. */
+/**
+ * Where each landmark is drawn, in CSS pixels: at its label, else at its prediction. Landmarks of hidden groups are
+ * left out.
+ * @param {Scene} scene
+ * @param {Viewport} viewport
+ * @returns {Marker[]}
+ */
 export function markers(scene, viewport) {
+  /** @type {Marker[]} */
   const found = [];
   for (const landmark of scene.definition?.landmarks ?? []) {
     if (scene.hiddenGroups.has(landmark.group)) continue;
+    /** @type {Point | undefined} */
     const point = scene.points[landmark.id];
+    /** @type {Prediction | undefined} */
     const prediction = scene.predictions[landmark.id];
     const place = point ?? prediction;
-    if (!place || place.x === null || place.x === undefined || point?.v === 0) continue;
+    if (!place || place.x === null) continue;
     const [x, y] = viewport.toScreen(place.x, place.y);
-    found.push({ landmark, x, y, point, prediction: point ? null : prediction });
+    found.push({ landmark, x, y, point, prediction: point ? undefined : prediction });
   }
   return found;
 }
 
-/** What lies over the picture. */
+/**
+ * Draws everything over the picture.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ */
 export function drawScene(context, viewport, scene) {
   drawBox(context, viewport, scene);
   const marks = markers(scene, viewport);
@@ -48,9 +73,17 @@ export function drawScene(context, viewport, scene) {
   drawNames(context, viewport, scene, marks, radius);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ * @param {Marker[]} marks
+ * @param {number} radius
+ */
 function drawMarks(context, viewport, scene, marks, radius) {
   for (const mark of marks) if (mark.prediction) drawEllipse(context, viewport, mark, scene);
   // Doubtful points last, so that nothing hides them.
+  /** @param {Marker} mark */
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
   for (const mark of [...marks].sort((a, b) => doubtful(a) - doubtful(b))) {
     if (mark.prediction) drawPrediction(context, mark, radius, scene);
@@ -59,6 +92,11 @@ function drawMarks(context, viewport, scene, marks, radius) {
   drawRing(context, scene, marks, radius);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ */
 function drawBox(context, viewport, scene) {
   if (!scene.box || !(scene.mode === "box" || scene.showBox)) return;
   const [x, y, w, h] = scene.box;
@@ -72,10 +110,10 @@ function drawBox(context, viewport, scene) {
     context.rect(left, top, width, height);
     context.fill("evenodd");
   }
-  for (const [style, thickness] of [
+  for (const [style, thickness] of /** @type {const} */ ([
     ["rgb(0 0 0 / 60%)", 3],
     ["#fff", 1],
-  ]) {
+  ])) {
     context.strokeStyle = style;
     context.lineWidth = thickness;
     context.setLineDash(scene.mode === "box" ? [] : [6, 5]);
@@ -97,17 +135,22 @@ function drawBox(context, viewport, scene) {
   context.restore();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {Marker[]} marks
+ */
 function drawEdges(context, scene, marks) {
   const places = new Map(marks.map((mark) => [mark.landmark.id, mark]));
   context.lineCap = "round";
-  for (const [style, thickness] of [
+  for (const [style, thickness] of /** @type {const} */ ([
     ["rgb(0 0 0 / 40%)", 3],
     ["rgb(255 255 255 / 75%)", 1.2],
-  ]) {
+  ])) {
     context.strokeStyle = style;
     context.lineWidth = thickness;
     context.beginPath();
-    for (const [a, b] of scene.definition.edges) {
+    for (const [a, b] of scene.definition?.edges ?? []) {
       const [from, to] = [places.get(a), places.get(b)];
       if (!from || !to) continue;
       context.moveTo(from.x, from.y);
@@ -117,9 +160,16 @@ function drawEdges(context, scene, marks) {
   }
 }
 
-// Dark, then white, around every glyph: it must show on any picture.
-function halo(context, path, colour, { fill = true, width = 2 } = {}) {
+/**
+ * Strokes a glyph in dark, then in white, so that it shows on any picture.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} path
+ * @param {string} color
+ * @param {{ fill?: boolean, width?: number }} [options]
+ */
+function halo(context, path, color, { fill = true, width = 2 } = {}) {
   const dark = "rgb(0 0 0 / 70%)";
+  /** @type {[number, string][]} */
   const strokes = fill
     ? [
         [width + 3, dark],
@@ -128,7 +178,7 @@ function halo(context, path, colour, { fill = true, width = 2 } = {}) {
     : [
         [width + 3.5, dark],
         [width + 1.5, "#fff"],
-        [width, colour],
+        [width, color],
       ];
   for (const [thickness, style] of strokes) {
     context.lineWidth = thickness;
@@ -136,17 +186,28 @@ function halo(context, path, colour, { fill = true, width = 2 } = {}) {
     context.stroke(path);
   }
   if (!fill) return;
-  context.fillStyle = colour;
+  context.fillStyle = color;
   context.fill(path);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Marker} mark
+ * @param {number} radius
+ */
 function drawPoint(context, { landmark, x, y, point }, radius) {
   const path = new Path2D();
-  // A hidden landmark is a hollow ring: its middle must stay see-through.
-  path.arc(x, y, point.v === 1 ? radius : radius - 0.5, 0, 2 * Math.PI);
-  halo(context, path, COLOURS[landmark.group], { fill: point.v !== 1, width: point.v === 1 ? 2 : 1.5 });
+  // A hidden landmark is a ring, through which the picture can be seen.
+  const hidden = point?.v === 1;
+  path.arc(x, y, hidden ? radius : radius - 0.5, 0, 2 * Math.PI);
+  halo(context, path, COLORS[landmark.group], { fill: !hidden, width: hidden ? 2 : 1.5 });
 }
 
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ */
 function diamond(x, y, r) {
   const path = new Path2D();
   path.moveTo(x, y - r);
@@ -157,8 +218,14 @@ function diamond(x, y, r) {
   return path;
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Marker} mark
+ * @param {number} radius
+ * @param {Scene} scene
+ */
 function drawPrediction(context, { landmark, x, y, prediction }, radius, scene) {
-  if (prediction.flagged) {
+  if (prediction?.flagged) {
     halo(context, diamond(x, y, radius + 4), DOUBT);
     context.fillStyle = "#000";
     context.fillRect(x - 1, y - 4, 2, 5);
@@ -166,25 +233,31 @@ function drawPrediction(context, { landmark, x, y, prediction }, radius, scene) 
     return;
   }
   context.globalAlpha = scene.dimCertain ? 0.5 : 1;
-  halo(context, diamond(x, y, radius + 0.5), COLOURS[landmark.group], { fill: false, width: 1.5 });
+  halo(context, diamond(x, y, radius + 0.5), COLORS[landmark.group], { fill: false, width: 1.5 });
   context.globalAlpha = 1;
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Marker} mark
+ * @param {Scene} scene
+ */
 function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
-  if (!prediction.cov) return;
+  if (!prediction) return;
   const { major, minor, angle } = ellipseOf(prediction.cov, prediction.radius90);
   const path = new Path2D();
   path.ellipse(x, y, Math.max(major * viewport.scale, 1), Math.max(minor * viewport.scale, 1), angle, 0, 2 * Math.PI);
-  // Only the doubtful point that is being looked at is loud: nine filled ellipses would hide the face.
-  const loud = prediction.flagged && landmark.id === scene.current;
-  context.globalAlpha = loud ? 1 : prediction.flagged ? 0.6 : scene.dimCertain ? 0.35 : 0.8;
-  context.lineWidth = loud ? 4 : 2.5;
+  // Only the current doubtful point is filled: nine filled ellipses would hide the face.
+  const filled = prediction.flagged && landmark.id === scene.current;
+  context.globalAlpha = filled ? 1 : prediction.flagged ? 0.6 : scene.dimCertain ? 0.35 : 0.8;
+  context.lineWidth = filled ? 4 : 2.5;
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.stroke(path);
-  context.lineWidth = loud ? 2 : 1;
-  context.strokeStyle = prediction.flagged ? DOUBT : COLOURS[landmark.group];
+  context.lineWidth = filled ? 2 : 1;
+  context.strokeStyle = prediction.flagged ? DOUBT : COLORS[landmark.group];
   context.stroke(path);
-  if (loud) {
+  if (filled) {
     context.globalAlpha = 0.16;
     context.fillStyle = DOUBT;
     context.fill(path);
@@ -192,7 +265,13 @@ function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
   context.globalAlpha = 1;
 }
 
-// Around the current point.
+/**
+ * Draws a ring around the current point.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {Marker[]} marks
+ * @param {number} radius
+ */
 function drawRing(context, scene, marks, radius) {
   const current = marks.find((mark) => mark.landmark.id === scene.current);
   if (!current) return;
@@ -201,11 +280,23 @@ function drawRing(context, scene, marks, radius) {
   strokeOnDark(context, ring);
 }
 
-// The keyboard's cross.
+/**
+ * Draws the keyboard's cross.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ */
 function drawCursor(context, viewport, scene) {
   if (scene.cursor) drawCross(context, ...viewport.toScreen(...scene.cursor), 4, 14, { halo: 2.5 });
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ * @param {Marker[]} marks
+ * @param {number} radius
+ */
 function drawNames(context, viewport, scene, marks, radius) {
   for (const mark of scene.showPoints || scene.showNames ? marks : []) {
     const id = mark.landmark.id;
@@ -219,7 +310,14 @@ function drawNames(context, viewport, scene, marks, radius) {
   }
 }
 
-// Right of (x, y), or left of it where there is no room.
+/**
+ * Writes a name to the right of (x, y), or to the left where there is no room.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {string} name
+ * @param {number} x
+ * @param {number} y
+ */
 function drawName(context, { width, rem }, name, x, y) {
   drawTag(context, name, (wide) => [x + wide > width ? x - wide - 26 : x, y], { rem });
 }

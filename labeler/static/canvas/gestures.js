@@ -1,22 +1,51 @@
-// What mouse, pen and fingers do on the landmark canvas. One gesture at a time is active:
-//   {drag(x, y, dx, dy), drop(x, y), click(), cancel()} in CSS pixels, each of them optional.
-// Below the threshold a hand that trembles has clicked; beyond it, it drags. A second finger makes it a pinch.
+// What mouse, pen and fingers do on the landmark canvas. One gesture is active at a time. A movement below the threshold is
+// a click, beyond it a drag. A second finger makes it a pinch.
 
 import { gripAt, movable, moveBy } from "./frame.js";
 
+/** @import { Box, DragOrigin, Marker, Place, Position, Positions } from "../shell/types.js" */
+/** @import { LandmarkCanvas } from "./canvas.js" */
+/** @import { Change } from "./frame.js" */
+/** @import { Viewport } from "./viewport.js" */
+
+/** @type {Record<string, number>} */
 const DRAG_THRESHOLD = { mouse: 4, pen: 6, touch: 10 };
 const LONG_PRESS_MS = 350;
 const PALM_WIDTH = 70;
 const PEN_REST_MS = 600;
 
+/** @typedef {{ x: number, y: number, pointerType: string }} Start  Where a gesture began, in CSS pixels. */
+
+/**
+ * What a gesture does; all coordinates are CSS pixels. `aims`: a click would place a point, so a resting finger aims with
+ * the loupe. `skipsFirst`: the way up to the threshold is not part of the drag.
+ * @typedef {object} Gesture
+ * @property {boolean} [moved]
+ * @property {"shape"} [kind]
+ * @property {boolean} [aims]
+ * @property {boolean} [skipsFirst]
+ * @property {(x: number, y: number, dx: number, dy: number) => void} [drag]
+ * @property {(x: number, y: number) => void} [drop]
+ * @property {() => void} [click]
+ * @property {() => void} [cancel]
+ */
+
 export class Gestures {
+  /** @param {LandmarkCanvas} canvas */
   constructor(canvas) {
     this.canvas = canvas;
+    /** Where the pointers that are down are. @type {Map<number, Position & { touch: boolean }>} */
     this.pointers = new Map();
+    /** @type {(Gesture & Start & { moved: boolean }) | null} */
     this.active = null;
+    /** @type {number | undefined} */
+    this.pressing = undefined;
+    /** When a pen was last seen. */
+    this.penSeen = -Infinity;
     this.spaceHeld = false;
-    /** The image point in hand, while there is one, and whether a finger covers it. */
+    /** The image point that is dragged or aimed at. @type {Place | null} */
     this.at = null;
+    /** Whether the gesture is a finger's, which covers the point. */
     this.finger = false;
   }
 
@@ -24,35 +53,46 @@ export class Gestures {
     return Boolean(this.active?.moved);
   }
 
-  listen(on) {
-    on("pointerdown", (event) => this.down(event));
-    on("pointermove", (event) => this.move(event));
-    on("pointerup", (event) => this.up(event));
-    on("pointercancel", (event) => this.lost(event));
-    on("contextmenu", (event) => event.preventDefault());
-    on("auxclick", (event) => event.preventDefault());
-    on("keydown", (event) => this.space(event, true));
-    on("keyup", (event) => this.space(event, false));
-    on("blur", () => (this.spaceHeld = false));
+  /** @param {AbortSignal} signal  Ends the listening. */
+  listen(signal) {
+    const { element } = this.canvas;
+    element.addEventListener("pointerdown", (event) => this.down(event), { signal });
+    element.addEventListener("pointermove", (event) => this.move(event), { signal });
+    element.addEventListener("pointerup", (event) => this.up(event), { signal });
+    element.addEventListener("pointercancel", (event) => this.lost(event), { signal });
+    element.addEventListener("contextmenu", (event) => event.preventDefault(), { signal });
+    element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
+    element.addEventListener("keydown", (event) => this.space(event, true), { signal });
+    element.addEventListener("keyup", (event) => this.space(event, false), { signal });
+    element.addEventListener("blur", () => (this.spaceHeld = false), { signal });
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     const { canvas } = this;
     canvas.element.focus({ preventScroll: true });
     event.preventDefault();
     if (this.isPalm(event)) return;
-    canvas.glide.stop();
+    canvas.animation.stop();
     if (event.pointerType === "pen") this.liftFingers();
     const [x, y] = canvas.placeOf(event);
     this.pointers.set(event.pointerId, { x, y, touch: event.pointerType === "touch" });
     canvas.element.setPointerCapture(event.pointerId);
-    if (this.pointers.size > 1) return this.begin(this.pinch(), { moved: true });
+    if (this.pointers.size > 1) {
+      return this.begin({ ...this.pinch(), moved: true }, { x, y, pointerType: event.pointerType });
+    }
     const start = { x, y, pointerType: event.pointerType };
     this.finger = event.pointerType === "touch";
-    this.begin(this.choose(event, start), start);
-    if (this.finger && this.active.aims) this.pressing = setTimeout(() => this.aim(start), LONG_PRESS_MS);
+    const gesture = this.choose(event, start);
+    this.begin(gesture, start);
+    if (this.finger && gesture.aims) this.pressing = setTimeout(() => this.aim(start), LONG_PRESS_MS);
   }
 
+  /**
+   * @param {PointerEvent} event
+   * @param {Start} start
+   * @returns {Gesture}
+   */
   choose(event, start) {
     const { canvas } = this;
     const { scene, viewport } = canvas;
@@ -60,7 +100,7 @@ export class Gestures {
     if (event.button === 1 || event.button === 2 || this.spaceHeld || !viewport.imageWidth) return this.pan(true);
     if (scene.mode === "box") return this.box(start);
     const grip = gripAt(scene, viewport, x, y, pointerType);
-    if (grip) return this.shape(movable(scene, scene.selection, scene.current), grip.change, start);
+    if (grip && scene.selection) return this.shape(movable(scene, scene.selection, scene.current), grip.change, start);
     const whole = event.ctrlKey || event.metaKey;
     const mark = event.shiftKey && !whole ? null : canvas.hit(x, y, pointerType);
     if (mark && whole) {
@@ -69,57 +109,73 @@ export class Gestures {
     return mark ? this.point(mark, start) : this.ground(start, event.shiftKey);
   }
 
+  /**
+   * @param {Gesture} gesture
+   * @param {Start} start
+   */
   begin(gesture, start) {
     this.end("cancel");
     this.active = { moved: false, ...start, ...gesture };
   }
 
-  /** The active gesture is over: it was dropped, clicked or cancelled. */
-  end(how, ...place) {
+  /**
+   * Ends the active gesture: it was dropped, clicked or canceled, at `place` on the canvas.
+   * @param {"drop" | "click" | "cancel"} how
+   * @param {Place} [place]
+   */
+  end(how, place = [0, 0]) {
     clearTimeout(this.pressing);
     const { active } = this;
     this.active = null;
     this.at = null;
     if (active) this.canvas.draw();
-    if (active && (how !== "cancel" || active.moved)) active[how]?.(...place);
+    if (!active || (how === "cancel" && !active.moved)) return;
+    if (how === "drop") active.drop?.(...place);
+    else active[how]?.();
   }
 
+  /** @param {PointerEvent} event */
   move(event) {
     const { canvas, active } = this;
     const [x, y] = canvas.placeOf(event);
     const before = this.pointers.get(event.pointerId);
     if (event.pointerType === "pen") this.penSeen = event.timeStamp;
-    if (!before) return event.pointerType === "touch" ? undefined : canvas.hover(x, y, event.pointerType);
+    if (!before) return event.pointerType === "touch" ? undefined : canvas.hover([x, y], event.pointerType);
     this.pointers.set(event.pointerId, { ...before, x, y });
     if (!active) return;
     if (!active.moved) {
       if (Math.hypot(x - active.x, y - active.y) < DRAG_THRESHOLD[active.pointerType]) return;
       clearTimeout(this.pressing);
       active.moved = true;
-      // What the hand travelled before the threshold is not part of a pan.
+      // The way to the threshold is not part of a pan.
       if (active.skipsFirst) return;
     }
     active.drag?.(x, y, x - before.x, y - before.y);
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     if (event.pointerType === "pen") this.penSeen = event.timeStamp;
     if (!this.pointers.delete(event.pointerId) || !this.active) return;
     const place = this.canvas.placeOf(event);
-    this.end(this.active.moved ? "drop" : "click", ...place);
+    this.end(this.active.moved ? "drop" : "click", place);
   }
 
+  /** @param {PointerEvent} event */
   lost(event) {
     if (this.pointers.delete(event.pointerId)) this.end("cancel");
   }
 
   // --- pen and fingers ------------------------------------------------------------------------------------------
 
-  // A hand that rests beside the pen, or lies flat on the glass, means nothing.
+  /**
+   * Whether a touch is the palm: beside a pen, or wider than a finger.
+   * @param {PointerEvent} event
+   */
   isPalm(event) {
     if (event.pointerType !== "touch") return false;
     const penAtWork = [...this.pointers.values()].some(({ touch }) => !touch);
-    const justWrote = event.timeStamp - (this.penSeen ?? -Infinity) < PEN_REST_MS;
+    const justWrote = event.timeStamp - this.penSeen < PEN_REST_MS;
     return penAtWork || justWrote || Math.max(event.width, event.height) > PALM_WIDTH;
   }
 
@@ -128,9 +184,16 @@ export class Gestures {
     for (const [id, { touch }] of this.pointers) if (touch) this.pointers.delete(id);
   }
 
-  /** A finger that rests places where it is lifted, and sees in the loupe where that is. */
+  /**
+   * A resting finger places where it is lifted, and the loupe shows where that is.
+   * @param {Start} start
+   */
   aim({ x, y, pointerType }) {
     const { canvas } = this;
+    /**
+     * @param {number} px
+     * @param {number} py
+     */
     const show = (px, py) => {
       const place = canvas.inside(...canvas.viewport.toImage(px, py));
       this.at = [place.x, place.y];
@@ -138,16 +201,22 @@ export class Gestures {
       return place;
     };
     const cancel = () => canvas.show({ cursor: null });
+    /**
+     * @param {number} px
+     * @param {number} py
+     */
     const drop = (px, py) => {
       const place = show(px, py);
       cancel();
       this.at = null;
-      canvas.emit("place", { id: canvas.scene.current, ...place });
+      const { current } = canvas.scene;
+      if (current !== null) canvas.emit("place", { id: current, ...place });
     };
-    this.begin({ drag: show, drop, cancel }, { x, y, pointerType, moved: true });
+    this.begin({ drag: show, drop, cancel, moved: true }, { x, y, pointerType });
     show(x, y);
   }
 
+  /** @returns {Gesture} */
   pinch() {
     const { canvas } = this;
     const state = () => {
@@ -167,81 +236,133 @@ export class Gestures {
 
   // --- gestures of one pointer ----------------------------------------------------------------------------------
 
+  /**
+   * @param {boolean} [moved]
+   * @returns {Gesture}
+   */
   pan(moved = false) {
     return { moved, drag: (x, y, dx, dy) => this.canvas.pan(dx, dy) };
   }
 
-  /** Free ground: a drag pans, a click places what waits or lets go of what is selected. */
-  ground({ x, y }, onTop) {
+  /**
+   * Beside the points: a drag pans, a click places the current landmark or ends the selection. `onTop`: places even
+   * where the landmark has a label.
+   * @param {Start} start
+   * @param {boolean} [onTop]
+   * @returns {Gesture}
+   */
+  ground({ x, y }, onTop = false) {
     const { canvas } = this;
     const { current, points, selection } = canvas.scene;
     const place = canvas.viewport.toImage(x, y);
     const waits = current !== null && !selection && (!points[current]?.v || onTop) && canvas.viewport.contains(...place);
-    // A click is where the button went down: a hand that slips below the threshold moves nothing.
+    // A click is where the button went down: a movement below the threshold shifts nothing.
     const click = () => {
       const [imageX, imageY] = place;
-      if (waits) canvas.emit("place", { id: current, x: imageX, y: imageY });
+      if (waits && current !== null) canvas.emit("place", { id: current, x: imageX, y: imageY });
       else if (!selection) canvas.emit("select", { id: null, x: imageX, y: imageY });
     };
     return { ...this.pan(), click, aims: waits, skipsFirst: true };
   }
 
-  point(mark, { x: startX, y: startY }) {
+  /**
+   * On a point: a drag moves it, a click selects it.
+   * @param {Marker} mark
+   * @param {Start} start
+   * @returns {Gesture}
+   */
+  point(mark, start) {
     const { canvas } = this;
+    const { x: startX, y: startY } = start;
     const { id } = mark.landmark;
+    /** @type {DragOrigin} */
     const from = mark.point ? "label" : mark.prediction ? "prediction" : "ghost";
-    // Keep the offset between hand and point, so that the point does not jump when it is picked up.
+    // Keep the offset between pointer and point, so that the point does not jump when the drag begins.
+    /**
+     * @param {number} x
+     * @param {number} y
+     */
     const at = (x, y) => canvas.inside(...canvas.viewport.toImage(mark.x + x - startX, mark.y + y - startY));
+    /** @type {Gesture["drag"]} */
     const drag = (x, y) => {
       const place = at(x, y);
       this.at = [place.x, place.y];
       canvas.draw();
       canvas.emit("drag", { id, ...place, from });
     };
+    /** @type {Gesture["drop"]} */
     const drop = (x, y) => {
       const place = at(x, y);
       canvas.emit("drag", { id, ...place, from });
       canvas.emit("dragend", { id, ...place, from });
     };
-    const cancel = () => canvas.emit("dragcancel", { id });
+    const cancel = () => canvas.emit("dragcancel", {});
     const own = !mark.point && id === canvas.scene.current;
     const click = own
-      ? this.ground({ x: startX, y: startY }).click
+      ? this.ground(start).click
       : () => canvas.emit("select", { id });
     return { drag, drop, cancel, click };
   }
 
-  /** Several points as one: `change(places, from, to, size)` as in frame.js. */
+  /**
+   * Moves several points as one.
+   * @param {Positions} places
+   * @param {Change} change
+   * @param {Start} start
+   * @returns {Gesture}
+   */
   shape(places, change, { x, y, pointerType }) {
     const { canvas } = this;
     const { imageWidth, imageHeight } = canvas.viewport;
     const from = canvas.viewport.toImage(x, y);
+    /**
+     * @param {number} px
+     * @param {number} py
+     */
     const at = (px, py) => change(places, from, canvas.viewport.toImage(px, py), [imageWidth, imageHeight]);
     const mark = canvas.hit(x, y, pointerType);
-    const click = () => mark && canvas.emit("select", { id: mark.landmark.id });
+    const click = () => {
+      if (mark) canvas.emit("select", { id: mark.landmark.id });
+    };
     if (!Object.keys(places).length) return { click };
+    /** @type {Gesture["drag"]} */
     const drag = (px, py) => canvas.emit("transform", { places: at(px, py) });
+    /** @type {Gesture["drop"]} */
     const drop = (px, py) => canvas.emit("transformend", { places: at(px, py) });
     const cancel = () => canvas.emit("dragcancel", {});
     return { kind: "shape", drag, drop, cancel, click };
   }
 
+  /**
+   * Draws the box, or drags a corner of it.
+   * @param {Start} start
+   * @returns {Gesture}
+   */
   box(start) {
     const { canvas } = this;
     const { viewport } = canvas;
     const before = canvas.scene.box;
     const anchor = canvas.inside(...boxAnchor(viewport, before, start));
+    /** @type {Gesture["drag"]} */
     const drag = (x, y) => {
       const to = canvas.inside(...viewport.toImage(x, y));
       const [left, top] = [Math.min(anchor.x, to.x), Math.min(anchor.y, to.y)];
+      /** @type {Box} */
       const box = [left, top, Math.abs(anchor.x - to.x), Math.abs(anchor.y - to.y)];
       if (box[2] >= 1 && box[3] >= 1) canvas.show({ box });
     };
-    const drop = () => canvas.emit("box", { box: canvas.scene.box });
+    const drop = () => {
+      const { box } = canvas.scene;
+      if (box) canvas.emit("box", { box });
+    };
     const cancel = () => canvas.show({ box: before });
     return { drag, drop, cancel };
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {boolean} held
+   */
   space(event, held) {
     if (event.code !== "Space") return;
     event.preventDefault();
@@ -250,9 +371,19 @@ export class Gestures {
   }
 }
 
-// A box grows from where the hand went down; a hand on a corner drags that corner.
+/**
+ * The corner that stays, in image pixels: opposite to the one under the pointer, else where the pointer went down.
+ * @param {Viewport} viewport
+ * @param {Box | null} box
+ * @param {Start} start
+ * @returns {Place}
+ */
 function boxAnchor(viewport, box, { x, y, pointerType }) {
   if (box) {
+    /**
+     * @param {number} a
+     * @param {number} b
+     */
     const near = (a, b) => Math.abs(a - b) <= (pointerType === "mouse" ? 7 : 14);
     const [left, top] = viewport.toScreen(box[0], box[1]);
     const [right, bottom] = viewport.toScreen(box[0] + box[2], box[1] + box[3]);

@@ -1,12 +1,20 @@
-// Proposed places that are no labels and no predictions: hollow dashed marks, dotted edges. Nothing here is ever hit,
-// but for the ghost of the current landmark.
+// Draws proposed places, which are neither labels nor predictions: hollow dashed marks, dotted edges. Only the ghost of the
+// current landmark can be clicked or dragged.
 
-import { COLOURS } from "../shell/definition.js";
+import { COLORS } from "../shell/definition.js";
 
-/** Where the ghosts are drawn, in CSS pixels: {id: {landmark, x, y}}; a hidden group has none. */
+/** @import { Landmark, Marker, Position, Scene } from "../shell/types.js" */
+/** @import { Viewport } from "./viewport.js" */
+
+/**
+ * Where the ghosts are drawn, in CSS pixels, by landmark id. Ghosts of hidden groups are left out.
+ * @param {Scene} scene
+ * @param {Viewport} viewport
+ * @returns {Map<string, Position & { landmark: Landmark }>}
+ */
 function placesOf(scene, viewport) {
   const found = new Map();
-  for (const landmark of scene.definition.landmarks) {
+  for (const landmark of scene.definition?.landmarks ?? []) {
     const ghost = scene.ghosts[landmark.id];
     if (!ghost || scene.hiddenGroups.has(landmark.group)) continue;
     const [x, y] = viewport.toScreen(ghost.x, ghost.y);
@@ -15,22 +23,35 @@ function placesOf(scene, viewport) {
   return found;
 }
 
-/** The ghost of the current landmark as something a hand can take hold of, or null. */
+/**
+ * The ghost of the current landmark, which can be dragged, or null.
+ * @param {Scene} scene
+ * @param {Viewport} viewport
+ * @returns {Marker | null}
+ */
 export function currentGhost(scene, viewport) {
-  if (!scene.definition || !scene.ghosts[scene.current]) return null;
-  return placesOf(scene, viewport).get(scene.current) ?? null;
+  const { current, ghosts } = scene;
+  return current !== null && ghosts[current] ? (placesOf(scene, viewport).get(current) ?? null) : null;
 }
 
-/** `marks`: what `markers` gave, the other ends of the edges. */
+/**
+ * `marks`: what `markers` gave, the other ends of the edges.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ * @param {Marker[]} marks of `markers`: the other ends of the edges
+ * @param {number} radius
+ */
 export function drawGhosts(context, viewport, scene, marks, radius) {
   if (!scene.definition || !Object.keys(scene.ghosts).length) return;
   const ghosts = placesOf(scene, viewport);
   context.save();
   if (scene.showEdges) drawEdges(context, scene, ghosts, marks);
+  /** @type {Map<number, Path2D>} */
   const outlines = new Map();
   for (const { landmark, x, y } of ghosts.values()) {
-    if (!outlines.has(landmark.group)) outlines.set(landmark.group, new Path2D());
-    const outline = outlines.get(landmark.group);
+    const outline = outlines.get(landmark.group) ?? new Path2D();
+    outlines.set(landmark.group, outline);
     outline.moveTo(x + radius + 1.5, y);
     outline.arc(x, y, radius + 1.5, 0, 2 * Math.PI);
   }
@@ -40,17 +61,24 @@ export function drawGhosts(context, viewport, scene, marks, radius) {
     context.strokeStyle = "rgb(0 0 0 / 65%)";
     context.stroke(outline);
     context.lineWidth = 2;
-    context.strokeStyle = COLOURS[group];
+    context.strokeStyle = COLORS[group];
     context.stroke(outline);
   }
   context.restore();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {Map<string, Position>} ghosts
+ * @param {Marker[]} marks
+ */
 function drawEdges(context, scene, ghosts, marks) {
   const places = new Map(marks.map((mark) => [mark.landmark.id, mark]));
   const lines = new Path2D();
-  for (const [a, b] of scene.definition.edges) {
-    if (places.has(a) && places.has(b)) continue; // drawn whole already
+  for (const [a, b] of scene.definition?.edges ?? []) {
+    if (places.has(a) && places.has(b)) continue; // drawn as a full line already
+    /** @type {(Position | undefined)[]} */
     const [from, to] = [places.get(a) ?? ghosts.get(a), places.get(b) ?? ghosts.get(b)];
     if (!from || !to) continue;
     lines.moveTo(from.x, from.y);

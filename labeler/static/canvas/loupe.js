@@ -1,25 +1,39 @@
-// The loupe: a round window onto the picture's own pixels around one place, drawn on the canvas in the canvas's frame.
+// The loupe: a round window that shows the picture's own pixels around one place. It is drawn on the canvas, in its frame.
 
 import { drawCross, strokeOnDark } from "./marks.js";
 
+/** @import { Place, Position, Shown } from "../shell/types.js" */
+/** @import { Viewport } from "./viewport.js" */
+
 const DIAMETER = 190;
 const MAGNIFICATION = 12;
-/** From here on a pixel of the picture is a square. */
+/** From this scale on, a pixel of the picture is drawn as a square. */
 export const SHARP_SCALE = 8;
 const MARGIN = 14;
 const ABOVE_FINGER = 48;
 
-/** CSS pixels to a picture's pixel: twelve times the view, twelve at most, but always closer than the view. */
+/**
+ * CSS pixels per image pixel in the loupe: twelve times the view and at most 12, but always larger than the view.
+ * @param {number} viewScale
+ */
 export function loupeScale(viewScale) {
   return Math.max(2 * viewScale, Math.min(MAGNIFICATION * viewScale, MAGNIFICATION));
 }
 
 export class Loupe {
   constructor() {
+    /** @type {"left" | "right"} */
     this.side = "right";
   }
 
-  /** The loupe's middle and radius: above a finger, else in the lower corner that is away from (x, y). */
+  /**
+   * The center and radius of the loupe for a place on the screen: above a finger, else in the lower corner that is
+   * farther away.
+   * @param {Viewport} viewport
+   * @param {Place} place
+   * @param {boolean} finger
+   * @returns {Position & { radius: number }}
+   */
   spot(viewport, [x, y], finger) {
     const radius = Math.min(DIAMETER, 0.4 * viewport.width, 0.4 * viewport.height) / 2;
     const edge = radius + MARGIN;
@@ -30,14 +44,22 @@ export class Loupe {
         ? { x: Math.min(Math.max(x, edge), viewport.width - edge), y: above, radius }
         : { x: aside, y: edge, radius };
     }
-    // It changes corners only when it must, or it would flicker along the middle.
+    // It changes the corner only when it must. Otherwise it would flicker along the middle.
     const top = viewport.height - edge;
+    /** @param {string} side */
     const near = (side) => Math.hypot((side === "left" ? edge : viewport.width - edge) - x, top - y) < 2 * radius;
     if (near(this.side)) this.side = this.side === "left" ? "right" : "left";
     return { x: this.side === "left" ? edge : viewport.width - edge, y: top, radius };
   }
 
-  /** Draw `shown` ({picture, filter}) around `place` in image pixels; `mark`: {x, y, colour} of the point in hand. */
+  /**
+   * Draws the picture around `place` in image pixels; `mark` is the point that is dragged.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Viewport} viewport
+   * @param {Shown | null} shown
+   * @param {Place} place
+   * @param {{ mark?: (Position & { color: string }) | null, finger?: boolean }} [options]
+   */
   draw(context, viewport, shown, place, { mark = null, finger = false } = {}) {
     const { x, y, radius } = this.spot(viewport, viewport.toScreen(...place), finger);
     const scale = loupeScale(viewport.scale);
@@ -48,14 +70,14 @@ export class Loupe {
     context.fill(circle);
     context.save();
     context.clip(circle);
-    if (shown.picture) drawCutout(context, viewport, shown, place, { x, y, radius, scale });
-    drawCross(context, x, y, 5, radius, { colour: "rgb(255 255 255 / 80%)", width: 1, halo: 1.5 });
-    if (mark) drawRing(context, x + (mark.x - place[0]) * scale, y + (mark.y - place[1]) * scale, mark.colour);
+    if (shown) drawCutout(context, viewport, shown, place, { x, y, radius, scale });
+    drawCross(context, x, y, 5, radius, { color: "rgb(255 255 255 / 80%)", width: 1, halo: 1.5 });
+    if (mark) drawRing(context, x + (mark.x - place[0]) * scale, y + (mark.y - place[1]) * scale, mark.color);
     context.restore();
-    for (const [style, thickness] of [
+    for (const [style, thickness] of /** @type {const} */ ([
       ["rgb(0 0 0 / 70%)", 5],
       ["#fff", 2],
-    ]) {
+    ])) {
       context.strokeStyle = style;
       context.lineWidth = thickness;
       context.stroke(circle);
@@ -64,7 +86,14 @@ export class Loupe {
   }
 }
 
-// Only the part of the picture that is seen is handed over: a whole picture at twelve times would be drawn for nothing.
+/**
+ * Draws only the visible part: scaling the whole picture by twelve would be slow.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Shown} shown
+ * @param {Place} place
+ * @param {Position & { radius: number, scale: number }} circle
+ */
 function drawCutout(context, viewport, { picture, filter }, [px, py], { x, y, radius, scale }) {
   const reach = radius / scale + 1;
   const left = Math.max(Math.floor(px - reach), 0);
@@ -72,20 +101,32 @@ function drawCutout(context, viewport, { picture, filter }, [px, py], { x, y, ra
   const width = Math.min(Math.ceil(px + reach), viewport.imageWidth) - left;
   const height = Math.min(Math.ceil(py + reach), viewport.imageHeight) - top;
   if (width <= 0 || height <= 0) return;
-  const fine = picture.width / viewport.imageWidth; // the copy's pixels to the picture's
+  const fine = picture.width / viewport.imageWidth; // pixels of the copy per pixel of the picture
   context.imageSmoothingEnabled = scale < SHARP_SCALE;
   context.imageSmoothingQuality = "low";
   context.filter = filter;
   context.drawImage(
     picture,
-    ...[left * fine, top * fine, width * fine, height * fine],
-    ...[x + (left - px) * scale, y + (top - py) * scale, width * scale, height * scale],
+    left * fine,
+    top * fine,
+    width * fine,
+    height * fine,
+    x + (left - px) * scale,
+    y + (top - py) * scale,
+    width * scale,
+    height * scale,
   );
   context.filter = "none";
 }
 
-function drawRing(context, x, y, colour) {
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {string} color
+ */
+function drawRing(context, x, y, color) {
   const ring = new Path2D();
   ring.arc(x, y, 8, 0, 2 * Math.PI);
-  strokeOnDark(context, ring, { colour, width: 2, halo: 1.5 });
+  strokeOnDark(context, ring, { color, width: 2, halo: 1.5 });
 }

@@ -1,16 +1,35 @@
-// Small marks that several drawings share. All show on any picture: light on dark.
+// Small marks that several drawings share. All are light on dark, so that they show on any picture.
 
-/** `halo`: CSS pixels of dark on both sides of the line together. */
-export function strokeOnDark(context, path, { colour = "#fff", width = 1.5, halo = 2 } = {}) {
+/** @import { Place } from "../shell/types.js" */
+
+/**
+ * `halo`: the width of the dark edges on both sides of the line together, in CSS pixels.
+ * @typedef {{ color?: string, width?: number, halo?: number }} LineStyle
+ */
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Path2D} path
+ * @param {LineStyle} [style]
+ */
+export function strokeOnDark(context, path, { color = "#fff", width = 1.5, halo = 2 } = {}) {
   context.lineWidth = width + halo;
   context.strokeStyle = "rgb(0 0 0 / 70%)";
   context.stroke(path);
   context.lineWidth = width;
-  context.strokeStyle = colour;
+  context.strokeStyle = color;
   context.stroke(path);
 }
 
-/** A cross with a free middle: its four arms reach from `inner` to `outer`. */
+/**
+ * Draws a cross with a free center: its four arms reach from `inner` to `outer`.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} inner
+ * @param {number} outer
+ * @param {LineStyle} style
+ */
 export function drawCross(context, x, y, inner, outer, style) {
   const cross = new Path2D();
   for (const [dx, dy] of [
@@ -25,8 +44,14 @@ export function drawCross(context, x, y, inner, outer, style) {
   strokeOnDark(context, cross, style);
 }
 
-/** `words` on a dark plate. `place(width)` gives its left end and its middle's height; `rem`: the browser's text size. */
-export function drawTag(context, words, place, { rem, colour = "#fff" }) {
+/**
+ * Writes `words` on a dark plate. `place(width)` gives its left end and the height of its middle.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} words
+ * @param {(width: number) => Place} place
+ * @param {{ rem: number, color?: string }} style
+ */
+export function drawTag(context, words, place, { rem, color = "#fff" }) {
   context.font = `${0.75 * rem}px system-ui, sans-serif`;
   const width = context.measureText(words).width + 10;
   const height = 1.125 * rem;
@@ -35,7 +60,7 @@ export function drawTag(context, words, place, { rem, colour = "#fff" }) {
   context.beginPath();
   context.roundRect(left, middle - height / 2, width, height, 4);
   context.fill();
-  context.fillStyle = colour;
+  context.fillStyle = color;
   context.textBaseline = "middle";
   context.fillText(words, left + 5, middle + 0.5);
 }

@@ -1,19 +1,32 @@
-// Decoded pictures: as many of those looked at last as fit into a number of pixels, and the neighbours fetched ahead.
-// They are bitmaps that are closed when they go; the pixels of an <img> stay for as long as the browser likes.
+// Decoded pictures: those used last, up to a number of pixels, and neighbors fetched ahead. They are bitmaps, which are closed
+// when they leave the cache; browsers keep the pixels of an <img> for as long as they like.
 
-/** What is kept decoded, in pixels of four bytes: a dozen screen-sized copies. */
+/** @import { PictureSize } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+
+/** The size of the cache, in pixels of four bytes: a dozen screen-sized copies. */
 const PIXELS = 24_000_000;
 const SCREEN_WIDTH = 1600;
 
+/** @typedef {{ promise: Promise<ImageBitmap>, pixels: number }} Entry */
+
 export class PictureCache {
+  /** @param {Session} session */
   constructor(session) {
     this.session = session;
-    this.entries = new Map(); // picture id -> {promise, pixels}, the one asked for last at the end
-    this.held = null; // the id of the picture that is on the canvas
-    this.near = null; // {id, promise} of the one original that is looked at closely
+    /** By picture id; the one used last is at the end. @type {Map<number, Entry>} */
+    this.entries = new Map();
+    /** The id of the picture on the canvas. @type {number | null} */
+    this.held = null;
+    /** The one original that is shown enlarged. @type {{ id: number, promise: Promise<ImageBitmap> } | null} */
+    this.near = null;
   }
 
-  /** Promises the decoded screen-sized picture; rejects, with the server's sentence, where it cannot be shown. */
+  /**
+   * Promises the decoded screen-sized picture; rejects with the server's message where it cannot be shown.
+   * @param {PictureSize} picture
+   * @returns {Promise<ImageBitmap>}
+   */
   get(picture) {
     const { id } = picture;
     const known = this.entries.get(id);
@@ -25,6 +38,10 @@ export class PictureCache {
     return entry.promise;
   }
 
+  /**
+   * Drops the pictures used longest ago until the cache has its size again.
+   * @param {number} newest
+   */
   fit(newest) {
     let { pixels } = this;
     for (const [id, entry] of this.entries) {
@@ -40,18 +57,24 @@ export class PictureCache {
     return [...this.entries.values()].reduce((sum, entry) => sum + entry.pixels, 0);
   }
 
-  /** Say which picture is drawn from now on: it is kept, and the original of another one is let go. */
+  /**
+   * This picture is drawn from now on: it is kept, and the original of another one is dropped.
+   * @param {PictureSize} picture
+   */
   hold(picture) {
     this.held = picture.id;
     if (this.near && this.near.id !== picture.id) this.letGo();
   }
 
-  /** The original's own pixels, for looking closer than the screen-sized copy allows. */
+  /**
+   * The original's own pixels, for a view closer than the screen-sized copy allows.
+   * @param {PictureSize} picture
+   * @returns {Promise<ImageBitmap>}
+   */
   original(picture) {
-    if (this.near?.id !== picture.id) {
-      this.letGo();
-      this.near = { id: picture.id, promise: load(this.session.pictureUrl(picture)) };
-    }
+    if (this.near?.id === picture.id) return this.near.promise;
+    this.letGo();
+    this.near = { id: picture.id, promise: load(this.session.pictureUrl(picture)) };
     return this.near.promise;
   }
 
@@ -60,20 +83,27 @@ export class PictureCache {
     this.near = null;
   }
 
+  /** @param {PictureSize[]} pictures */
   prefetch(pictures) {
     for (const picture of pictures) this.get(picture).catch(() => {});
   }
 
+  /**
+   * Whether the screen-sized copy is the original.
+   * @param {PictureSize} picture
+   */
   hasOriginal(picture) {
     return picture.width <= SCREEN_WIDTH;
   }
 }
 
+/** @param {PictureSize} picture */
 function pixelsOf({ width, height }) {
   const scale = Math.min(SCREEN_WIDTH / width, 1);
   return width * scale * height * scale;
 }
 
+/** @param {{ promise: Promise<ImageBitmap> }} entry */
 function release({ promise }) {
   promise.then(
     (bitmap) => bitmap.close(),
@@ -81,7 +111,11 @@ function release({ promise }) {
   );
 }
 
-/** Promises a picture's pixels, which the taker closes; rejects with a sentence. */
+/**
+ * Promises the pixels of a picture, which the caller closes; rejects with a message for the user.
+ * @param {string} url
+ * @returns {Promise<ImageBitmap>}
+ */
 export async function load(url) {
   const answer = await fetch(url).catch(() => null);
   if (!answer) throw new Error("The server does not answer");

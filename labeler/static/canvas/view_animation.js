@@ -1,34 +1,38 @@
-// Brings the view of a canvas to another one within a moment, so that the eye keeps its bearings. Whoever wants less motion
-// (a setting of the system) sees the new view at once.
+// Moves the view of a canvas to another one in a short animation, so that the user keeps the orientation. Where the system is
+// set to less motion, the new view appears at once.
 
 import { Viewport } from "./viewport.js";
 
+/** @import { LandmarkCanvas } from "./canvas.js" */
+
 const MILLISECONDS = 220;
 
-export class Glide {
+export class ViewAnimation {
+  /** @param {LandmarkCanvas} canvas */
   constructor(canvas) {
     this.canvas = canvas;
+    /** @type {number | null} */
     this.request = null;
   }
 
-  /** Whether the view is under way. */
+  /** Whether the view is moving. */
   get moving() {
     return this.request !== null;
   }
 
   stop() {
-    cancelAnimationFrame(this.request);
+    if (this.request !== null) cancelAnimationFrame(this.request);
     this.request = null;
   }
 
-  /** `aim(viewport)` gives a viewport the view to go to. */
+  /** @param {(viewport: Viewport) => void} aim gives a viewport the view to go to */
   to(aim) {
     this.stop();
     const { viewport } = this.canvas;
     const target = Object.assign(new Viewport(), viewport);
     aim(target);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const path = pathBetween({ ...viewport }, target);
+    const path = pathBetween(Object.assign(new Viewport(), viewport), target);
     const began = performance.now();
     const step = () => {
       const share = still ? 1 : Math.min((performance.now() - began) / MILLISECONDS, 1);
@@ -40,7 +44,13 @@ export class Glide {
   }
 }
 
-/** Between two views, a function of how far it is: a zoom about the one point that stays, or where no zoom is, a pan. */
+/**
+ * The way between two views, by the share that is done: a zoom about the one point that stays, or a pan where the
+ * scale stays.
+ * @param {Viewport} from
+ * @param {Viewport} to
+ * @returns {(share: number) => { scale: number, x: number, y: number }}
+ */
 function pathBetween(from, to) {
   const zoom = to.scale / from.scale;
   return (share) => {

@@ -1,69 +1,121 @@
 // The map between image pixels and CSS pixels of the canvas: screen = image * scale + (x, y).
-// `rem`: the size of the browser's text in CSS pixels, for what is written on the canvas.
+
+/** @import { Box, Place } from "../shell/types.js" */
 
 export class Viewport {
   constructor() {
-    Object.assign(this, { scale: 1, x: 0, y: 0, width: 0, height: 0, imageWidth: 0, imageHeight: 0, rem: 16 });
+    this.scale = 1;
+    this.x = 0;
+    this.y = 0;
+    this.width = 0;
+    this.height = 0;
+    this.imageWidth = 0;
+    this.imageHeight = 0;
+    /** The browser's text size in CSS pixels, for names on the canvas. */
+    this.rem = 16;
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @returns {Place}
+   */
   toScreen(x, y) {
     return [x * this.scale + this.x, y * this.scale + this.y];
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @returns {Place}
+   */
   toImage(x, y) {
     return [(x - this.x) / this.scale, (y - this.y) / this.scale];
   }
 
+  /**
+   * @param {number} [width]
+   * @param {number} [height]
+   * @param {number} [margin]
+   */
   fitScale(width = this.imageWidth, height = this.imageHeight, margin = 16) {
     return Math.min((this.width - 2 * margin) / width, (this.height - 2 * margin) / height);
   }
 
-  /** Show the rectangle [x, y, w, h] of the image, centred and as large as it goes. */
+  /**
+   * Shows a rectangle of the image, centered and as large as possible.
+   * @param {Box} box
+   * @param {number} [margin]
+   */
   frame([x, y, w, h], margin = 16) {
     this.scale = this.clamp(this.fitScale(Math.max(w, 1), Math.max(h, 1), margin));
-    this.centre(x + w / 2, y + h / 2);
+    this.center(x + w / 2, y + h / 2);
   }
 
-  /** Show an image point at `scale`: in the middle, or as near to it as the picture fills the view. */
+  /**
+   * Shows an image point at `scale`: centered, or as near to the center as a filled view allows.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} scale
+   */
   bring(x, y, scale) {
     this.scale = this.clamp(scale);
+    /** @type {(place: number, image: number, shown: number) => number} */
     const near = (place, image, shown) =>
       image < shown ? image / 2 : Math.min(Math.max(place, shown / 2), image - shown / 2);
     const cx = near(x, this.imageWidth, this.width / this.scale);
-    this.centre(cx, near(y, this.imageHeight, this.height / this.scale));
+    this.center(cx, near(y, this.imageHeight, this.height / this.scale));
   }
 
-  centre(x, y) {
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  center(x, y) {
     this.x = this.width / 2 - x * this.scale;
     this.y = this.height / 2 - y * this.scale;
   }
 
-  /** Zoom so that the image point under (screenX, screenY) stays there. */
+  /**
+   * Zooms so that the image point under (screenX, screenY) stays there.
+   * @param {number} factor
+   * @param {number} screenX
+   * @param {number} screenY
+   */
   zoomAt(factor, screenX, screenY) {
     const [x, y] = this.toImage(screenX, screenY);
     this.scale = this.clamp(this.scale * factor);
     this.x = screenX - x * this.scale;
     this.y = screenY - y * this.scale;
-    this.keepInSight();
+    this.keepVisible();
   }
 
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   pan(dx, dy) {
     this.x += dx;
     this.y += dy;
-    this.keepInSight();
+    this.keepVisible();
   }
 
+  /** @param {number} scale */
   clamp(scale) {
     const fit = this.fitScale();
     return Math.min(Math.max(scale, fit / 4, 1e-3), Math.max(64, fit * 64));
   }
 
-  // At least 40 CSS pixels of the picture stay on the canvas, so that it cannot be lost by panning.
-  keepInSight() {
+  /** Keeps at least 40 CSS pixels of the picture on the canvas, so that panning cannot lose it. */
+  keepVisible() {
     this.x = Math.min(Math.max(this.x, 40 - this.imageWidth * this.scale), this.width - 40);
     this.y = Math.min(Math.max(this.y, 40 - this.imageHeight * this.scale), this.height - 40);
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
   contains(x, y) {
     return x >= 0 && y >= 0 && x <= this.imageWidth && y <= this.imageHeight;
   }

@@ -1,8 +1,28 @@
-// Commands that the label and the review page share. `page` has {root, editor, shortcuts, step(direction)}.
+// Commands that the label and the review page share.
 
-import { LookPanel } from "./image_filter_panel.js";
+import { ImageFilterPanel } from "./image_filter_panel.js";
 
-/** To the next and the previous `item` (a word for it) of the page; `back` are further keys for the previous one. */
+/** @import { Command } from "../shell/types.js" */
+/** @import { FaceEditor } from "./editor.js" */
+/** @import { Shortcuts } from "../shell/shortcuts.js" */
+/** @import { Quantity } from "../canvas/image_filter.js" */
+
+/**
+ * A page with one face.
+ * @typedef {object} FacePage
+ * @property {HTMLElement} root
+ * @property {FaceEditor} editor
+ * @property {Shortcuts} shortcuts
+ * @property {(direction: number) => unknown} step
+ */
+
+/**
+ * To the next and the previous item of the page.
+ * @param {Pick<FacePage, "step">} page
+ * @param {string} item what the page calls it
+ * @param {{ back?: string[] }} [options] more keys for the previous one
+ * @returns {Command[]}
+ */
 export function stepCommands(page, item, { back = [] } = {}) {
   return [
     { keys: [...back, ",", "PageUp"], title: `Previous ${item}`, icon: "previous", group: "go", run: () => page.step(-1) },
@@ -10,7 +30,12 @@ export function stepCommands(page, item, { back = [] } = {}) {
   ];
 }
 
-/** Undo and redo; `undo` and `canUndo` are the page's own where it remembers more than the open face. */
+/**
+ * Undo and redo. `own` replaces undo on a page that remembers more than the open face.
+ * @param {Pick<FacePage, "editor">} page
+ * @param {{ undo?: () => unknown, canUndo?: () => unknown }} [own]
+ * @returns {Command[]}
+ */
 export function historyCommands(
   { editor },
   { undo = () => editor.undo("undo"), canUndo = () => editor.view?.can_undo } = {},
@@ -28,7 +53,12 @@ export function historyCommands(
   ];
 }
 
-/** To the next and the previous landmark by `step(direction)`; `item` says which landmarks are stepped through. */
+/**
+ * To the next and the previous landmark; `item` says which landmarks these are.
+ * @param {string} item
+ * @param {(direction: number) => unknown} step
+ * @returns {Command[]}
+ */
 export function landmarkSteps(item, step) {
   return [
     { keys: ["N", "Tab"], title: `Next ${item}`, run: () => step(1) },
@@ -36,19 +66,22 @@ export function landmarkSteps(item, step) {
   ];
 }
 
+/**
+ * @param {FacePage} page
+ * @returns {Command[]}
+ */
 export function landmarkCommands(page) {
   const { editor } = page;
-  const nudges = [
+  /** @type {[string, number, number][]} */
+  const arrows = [
     ["ArrowLeft", -1, 0],
     ["ArrowRight", 1, 0],
     ["ArrowUp", 0, -1],
     ["ArrowDown", 0, 1],
-  ].flatMap(([key, x, y]) =>
-    [
-      ["", 1],
-      ["Shift+", 10],
-      ["Alt+", 0.1],
-    ].map(([modifier, step]) => ({
+  ];
+  const steps = { "": 1, "Shift+": 10, "Alt+": 0.1 };
+  const nudges = arrows.flatMap(([key, x, y]) =>
+    Object.entries(steps).map(([modifier, step]) => ({
       keys: [modifier + key],
       hidden: true,
       run: () => editor.nudge(x * step, y * step),
@@ -70,8 +103,8 @@ export function landmarkCommands(page) {
       group: "edit",
       run: () => editor.cycleVisibility(),
     },
-    { keys: ["0"], title: "Absent: this face has no such landmark", run: () => editor.setVisibility(0) },
-    { keys: ["1"], title: "Hidden: there, but not to be seen", run: () => editor.setVisibility(1) },
+    { keys: ["0"], title: "Absent: this face does not have the landmark", run: () => editor.setVisibility(0) },
+    { keys: ["1"], title: "Hidden: on the face, but covered", run: () => editor.setVisibility(1) },
     { keys: ["2"], title: "Visible", run: () => editor.setVisibility(2) },
     {
       keys: ["Delete", "Backspace"],
@@ -83,15 +116,21 @@ export function landmarkCommands(page) {
   ];
 }
 
-/** Moving, scaling and turning several labels as one. Outside that mode and the box, Ctrl and the arrows move the view. */
+/**
+ * Moving, scaling and turning several labels as one. Without a selection or a box, Ctrl and the arrows move the view.
+ * @param {FacePage} page
+ * @returns {Command[]}
+ */
 function selectionCommands({ editor }) {
   const { selection, boxKeys, canvas } = editor;
-  const arrows = [
+  /** @type {[string, number, number, () => void][]} */
+  const changes = [
     ["ArrowLeft", 40, 0, () => selection.turn(-1)],
     ["ArrowRight", -40, 0, () => selection.turn(1)],
     ["ArrowUp", 0, 40, () => selection.scale(1)],
     ["ArrowDown", 0, -40, () => selection.scale(-1)],
-  ].map(([key, dx, dy, change]) => ({
+  ];
+  const arrows = changes.map(([key, dx, dy, change]) => ({
     keys: [`Ctrl+${key}`],
     hidden: true,
     run: () => {
@@ -114,26 +153,36 @@ function selectionCommands({ editor }) {
   ];
 }
 
+/**
+ * @param {FacePage} page
+ * @returns {Command[]}
+ */
 export function viewCommands(page) {
   const { editor } = page;
   const { canvas } = editor;
+  /**
+   * @param {string} key
+   * @param {"showLoupe" | "showEdges" | "showNames" | "showPoints"} name
+   * @param {string} title
+   * @param {string} [icon]
+   */
   const toggle = (key, name, title, icon) => ({
     keys: [key],
     title,
     icon,
-    group: icon && "look",
+    group: icon ? "display" : undefined,
     active: () => canvas.scene[name],
     run: () => canvas.toggle(name),
   });
   return [
     { keys: ["F"], title: "Fit the picture", icon: "fit", group: "zoom", run: () => canvas.frame(null) },
-    { keys: ["Shift+F"], title: "Zoom to the face", icon: "face", group: "zoom", run: () => editor.sight.frameFace() },
-    { keys: ["Z"], title: "Zoom to the landmark", icon: "target", group: "zoom", run: () => editor.sight.zoomToCurrent() },
-    { keys: ["Shift+Z"], title: "Zoom to each next landmark, on or off", run: () => editor.sight.toggleFollow() },
+    { keys: ["Shift+F"], title: "Zoom to the face", icon: "face", group: "zoom", run: () => editor.viewpoint.frameFace() },
+    { keys: ["Z"], title: "Zoom to the landmark", icon: "target", group: "zoom", run: () => editor.viewpoint.zoomToCurrent() },
+    { keys: ["Shift+Z"], title: "Zoom to each next landmark, on or off", run: () => editor.viewpoint.toggleFollow() },
     { keys: ["+", "="], title: "Zoom in", icon: "plus", group: "zoom", run: () => canvas.zoom(1.4) },
     { keys: ["-"], title: "Zoom out", icon: "minus", group: "zoom", run: () => canvas.zoom(1 / 1.4) },
     toggle("L", "showLoupe", "Loupe", "loupe"),
-    ...lookCommands(page),
+    ...imageFilterCommands(page),
     toggle("E", "showEdges", "Edges", "edges"),
     toggle("T", "showNames", "Names of all points", "names"),
     toggle("P", "showPoints", "Points, on or off"),
@@ -141,33 +190,43 @@ export function viewCommands(page) {
   ];
 }
 
-function lookCommands({ root, editor }) {
+/**
+ * @param {FacePage} page
+ * @returns {Command[]}
+ */
+function imageFilterCommands({ root, editor }) {
   const { canvas } = editor;
-  const { look } = canvas;
-  const panel = new LookPanel(root, canvas);
+  const { imageFilter } = canvas;
+  const panel = new ImageFilterPanel(root, canvas);
+  /** @type {Command} */
   const button = {
     keys: [],
     title: "Brightness and contrast",
-    icon: "look",
-    group: "look",
+    icon: "contrast",
+    group: "display",
     hidden: true,
-    active: () => !look.plain,
-    run: () => panel.toggle(button.button),
+    active: () => !imageFilter.plain,
+    run: () => button.button && panel.toggle(button.button),
   };
-  look.addEventListener("changed", () => editor.emit("changed", {}));
+  imageFilter.on("changed", () => editor.emit("changed", {}));
+  /** @type {(down: string, up: string, title: string, name: Quantity) => Command} */
   const change = (down, up, title, name) => ({
     keys: [down, up],
     title,
-    run: ({ key }) => look.step(name, key === up ? 1 : -1),
+    run: (event) => imageFilter.step(name, event?.key === up ? 1 : -1),
   });
   return [
     button,
     change("[", "]", "Darker, brighter", "brightness"),
     change("{", "}", "Less, more contrast", "contrast"),
-    { keys: ["\\"], title: "Brightness and contrast as they were", run: () => look.reset() },
+    { keys: ["\\"], title: "Brightness and contrast as they were", run: () => imageFilter.reset() },
   ];
 }
 
+/**
+ * @param {Pick<FacePage, "shortcuts">} page
+ * @returns {Command}
+ */
 export function helpCommand(page) {
   return { keys: ["?"], title: "All shortcuts", icon: "help", group: "help", run: () => page.shortcuts.toggleHelp() };
 }

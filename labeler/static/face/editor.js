@@ -1,78 +1,140 @@
-// One face on a canvas and everything that can be done to it: shows every edit at once, hands it to the session, and
-// takes the server's view when it comes. Both the label and the review page are built around one.
-// Events: changed {} (view or current landmark), edited {face}, finished {} (`settle` knows no landmark after a label),
-// completed {} (every landmark has its label),
-// newface {box} (drawn while `drawsNewFace`), note {message}.
+// One face on a canvas and all edits of it: shows an edit at once, hands it to the session, and takes the server's view when
+// it comes. The label and the review page are each built around one editor.
 
 import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "../canvas/canvas.js";
+import { Emitter } from "../shell/emitter.js";
 import { nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { KeyCursor } from "./key_cursor.js";
-import { Look } from "../canvas/image_filter.js";
+import { ImageFilter } from "../canvas/image_filter.js";
 import { PictureCache } from "../canvas/pictures.js";
 import { PictureProblem } from "./picture_problem.js";
 import { Selection } from "./selection.js";
-import { Sight } from "./viewpoint.js";
+import { messageOf } from "../shell/page.js";
+import { Viewpoint } from "./viewpoint.js";
+
+/** @import { Box, CanvasImage, Definition, FaceView, PictureSize, Place, PlacedPoint, Point } from "../shell/types.js" */
+/** @import { DragOrigin, Position, Positions, Visibility } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
 
 const NUDGE_PAUSE_MS = 450;
-/** What a dragged point comes from, and how its label came about. */
+/**
+ * The source of the label that a drag makes. @type {Record<DragOrigin, string>}
+ */
 const SOURCES = { label: "dragged", prediction: "corrected", ghost: "corrected" };
 
-export class FaceEditor extends EventTarget {
-  /** `settle(editor)`: the landmark that becomes current when a face opens or a point is done; `asksFor(id)`: whether a
-   * landmark is being worked on, so that its ghost counts; `sight(editor)`: what of the picture is shown. */
-  constructor(root, session, { settle, asksFor = () => true, sight = (editor) => new Sight(editor) }) {
+/**
+ * `settle(editor)`: the landmark that becomes current when a face opens or a point is done. `asksFor(id)`: whether a
+ * landmark is being worked on, so that its ghost is shown. `viewpoint(editor)`: what part of the picture is shown.
+ * @typedef {object} EditorOptions
+ * @property {(editor: FaceEditor) => string | null} settle
+ * @property {(id: string) => boolean} [asksFor]
+ * @property {(editor: FaceEditor) => Viewpoint} [viewpoint]
+ */
+
+/**
+ * `changed`: the view or the current landmark. `edited`: the user changed a face. `finished`: after a label, `settle` knew
+ * no next landmark. `completed`: every landmark has a label. `newface`: a box drawn while `drawsNewFace`.
+ * @extends {Emitter<{
+ *   changed: {},
+ *   edited: { face: number },
+ *   finished: {},
+ *   completed: {},
+ *   newface: { box: Box },
+ *   note: { message: string },
+ * }>}
+ */
+export class FaceEditor extends Emitter {
+  /**
+   * @param {HTMLElement} root
+   * @param {Session} session
+   * @param {EditorOptions} options
+   */
+  constructor(root, session, { settle, asksFor = () => true, viewpoint = (editor) => new Viewpoint(editor) }) {
     super();
     this.session = session;
     this.settle = settle;
     this.asksFor = asksFor;
+    /** @type {Definition | null} */
+    this.definition = null;
+    /** The open face. @type {FaceView | null} */
+    this.view = null;
+    /** The picture of the open face. @type {PictureSize | null} */
+    this.picture = null;
+    /** @type {Positions} */
+    this.ghosts = {};
+    /** @type {string | null} */
+    this.current = null;
+    /** Whether the current landmark waits for its label. */
+    this.waiting = false;
+    /** The visibility of the next label. @type {1 | 2} */
+    this.pen = 2;
+    /** Where landmarks were before they were made absent. @type {Map<string, Place>} */
+    this.placesBefore = new Map();
+    /** Nudged labels that are not sent yet. @type {{ ids: string[], source: string, timer: number } | null} */
+    this.nudged = null;
+    /** Whether a box that is drawn becomes a new face. */
+    this.drawsNewFace = false;
+    /** Identifies the newest call of `open`. @type {symbol | null} */
+    this.ticket = null;
     this.pictures = new PictureCache(session);
-    this.canvas = new LandmarkCanvas(root, { look: new Look(sessionStorage) });
-    this.problem = new PictureProblem(root, { retry: () => this.open(this.view.face, this.picture) });
+    this.canvas = new LandmarkCanvas(root, { imageFilter: new ImageFilter(sessionStorage) });
+    this.problem = new PictureProblem(root, { retry: () => this.view && this.picture && this.open(this.view.face, this.picture) });
     this.selection = new Selection(this);
     this.boxKeys = new BoxKeys(this);
     this.cursor = new KeyCursor(this);
-    this.sight = sight(this);
+    this.viewpoint = viewpoint(this);
     new HiddenNote(root, this.canvas);
-    this.view = null;
-    this.ghosts = {};
-    this.current = null;
-    this.pen = 2;
     this.listen();
   }
 
   listen() {
-    const on = (name, handle) => this.canvas.addEventListener(name, (event) => handle(event.detail));
-    on("place", ({ id, x, y }) => this.place(id, x, y));
-    on("select", ({ id }) => this.select(id ?? nextUnlabeled(this.definition, this.view.points, this.current)));
-    on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
-    on("dragend", ({ id, x, y, from }) => {
+    const { canvas } = this;
+    canvas.on("place", ({ id, x, y }) => this.place(id, x, y));
+    canvas.on("select", ({ id }) => this.select(id ?? this.nextUnlabeled()));
+    canvas.on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
+    canvas.on("dragend", ({ id, x, y, from }) => {
       this.move(id, x, y, SOURCES[from]);
       if (from === "ghost") this.advance();
     });
-    on("dragcancel", () => this.reload());
-    on("box", ({ box }) => this.boxDrawn(box));
-    on("layers", () => this.emit("changed", {}));
-    this.session.addEventListener("view", ({ detail }) => this.receive(detail));
+    canvas.on("dragcancel", () => this.reload());
+    canvas.on("box", ({ box }) => this.boxDrawn(box));
+    canvas.on("layers", () => this.emit("changed", {}));
+    this.session.on("view", (news) => this.receive(news));
     window.addEventListener("pagehide", () => this.flush());
   }
 
+  nextUnlabeled() {
+    const { definition, view, current } = this;
+    return definition && view && nextUnlabeled(definition, view.points, current);
+  }
+
+  /** @param {Definition} definition */
   setDefinition(definition) {
     this.definition = definition;
     this.canvas.show({ definition });
   }
 
-  /** Open a face; `keepView` keeps zoom and place when the picture has the same size. */
+  /**
+   * Opens a face. `keepView` keeps zoom and position when the picture has the same size. Promises whether the face is
+   * shown, and not another one that was opened meanwhile.
+   * @param {number} faceId
+   * @param {PictureSize} picture
+   * @param {{ keepView?: boolean, frameFace?: boolean }} [options]
+   */
   async open(faceId, picture, { keepView = false, frameFace = false } = {}) {
     this.flush();
     const ticket = (this.ticket = Symbol("open"));
-    let failure = null;
     const known = this.session.known(faceId);
-    const loading = this.pictures.get(picture).catch((error) => ((failure = error), null));
-    const [image] = await Promise.all([loading, this.session.lately(faceId)]);
-    const view = await this.session.lately(faceId); // with what was heard while the picture came
-    if (ticket !== this.ticket) return false; // another face was opened meanwhile
+    /** @type {Promise<{ image: CanvasImage | null, failure: string | null }>} */
+    const loading = this.pictures.get(picture).then(
+      (bitmap) => ({ image: bitmap, failure: null }),
+      (error) => ({ image: null, failure: messageOf(error) }),
+    );
+    const [{ image, failure }] = await Promise.all([loading, this.session.lately(faceId)]);
+    const view = await this.session.lately(faceId); // which may have changed while the picture was loading
+    if (ticket !== this.ticket) return false;
     Object.assign(this, {
       picture,
       view,
@@ -82,21 +144,24 @@ export class FaceEditor extends EventTarget {
       placesBefore: new Map(),
     });
     this.cursor.forget();
-    this.sight.sharpened = false;
+    this.viewpoint.sharpened = false;
     Object.assign(this.canvas.scene, { cursor: null, selection: null });
     this.canvas.setImage(image, picture.width, picture.height, { keepView });
     this.pictures.hold(picture);
     this.session.saw(view);
-    this.problem.show(view.picture.problem ?? failure?.message ?? null);
-    if (frameFace) this.sight.frameFace();
+    this.problem.show(view.picture.problem ?? failure);
+    if (frameFace) this.viewpoint.frameFace();
     this.goTo(this.settle(this));
     if (view === known) this.confirm(view);
     return true;
   }
 
-  /** `view`, which was kept, is shown: ask whether the server still has it so, and show what it has. */
+  /**
+   * A view that was kept is shown: asks the server for the newest one, and shows that.
+   * @param {FaceView} view
+   */
   async confirm(view) {
-    const newest = await this.session.face(view.face).catch((error) => void this.note(error.message));
+    const newest = await this.session.face(view.face).catch((error) => void this.note(messageOf(error)));
     if (!newest || JSON.stringify(newest) === JSON.stringify(view)) return;
     this.receive({ view: newest, fresh: true });
     if (this.view === newest && this.current === null) this.goTo(this.settle(this));
@@ -106,17 +171,18 @@ export class FaceEditor extends EventTarget {
     if (!this.view) return;
     const { face } = this.view;
     const view = await this.session.face(face);
-    if (this.view.face === face) this.receive({ view, fresh: true });
+    if (this.view?.face === face) this.receive({ view, fresh: true });
   }
 
+  /** @param {{ view: FaceView, fresh: boolean }} news */
   receive({ view, fresh }) {
-    if (!fresh || view.face !== this.view?.face || this.nudged || this.canvas.gestures.dragging) return;
+    if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) this.problem.show(problem);
     this.view = view;
     this.session.saw(view);
-    // Another page may have labeled what was next here: a click must not overwrite it unseen.
-    if (this.waiting && view.points[this.current]) this.current = this.settle(this);
+    // Another page may have labeled the current landmark: the next click must not overwrite that label.
+    if (this.waiting && this.current !== null && view.points[this.current]) this.current = this.settle(this);
     this.refresh();
   }
 
@@ -129,7 +195,7 @@ export class FaceEditor extends EventTarget {
       points: view?.points ?? {},
       predictions: this.shownPredictions(),
       ghosts: this.openGhosts(),
-      // A box that is being drawn or moved is not the server's yet.
+      // A box that is being drawn or moved is not saved yet.
       box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
       current,
       cursor: this.cursor.place,
@@ -138,31 +204,30 @@ export class FaceEditor extends EventTarget {
     this.emit("changed", {});
   }
 
-  // A ghost that started as a prediction is where that prediction went.
+  // A prediction that became a ghost is not shown twice.
   shownPredictions() {
     const ghosts = this.openGhosts();
     return Object.fromEntries(Object.entries(this.view?.predictions ?? {}).filter(([id]) => !ghosts[id]));
   }
 
-  /** {id: {x, y}}: where landmarks without a label may lie. */
+  /** The proposed places of landmarks without a label. @returns {Positions} */
   openGhosts() {
     const open = Object.entries(this.ghosts).filter(([id]) => !this.view?.points[id] && this.asksFor(id));
     return Object.fromEntries(open);
   }
 
+  /** @param {Positions} ghosts */
   showGhosts(ghosts) {
     this.ghosts = ghosts;
     this.refresh();
   }
 
-  emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
-
+  /** @param {string} message */
   note(message) {
     this.emit("note", { message });
   }
 
+  /** @param {string | null} id */
   select(id) {
     this.flush();
     this.current = id;
@@ -171,66 +236,104 @@ export class FaceEditor extends EventTarget {
     this.refresh();
   }
 
-  /** Select by key or after an edit: with `follow`, the view goes to where the landmark is expected. */
+  /**
+   * Selects by key or after an edit: with `follow`, the view moves to where the landmark is expected.
+   * @param {string | null} id
+   */
   goTo(id) {
     this.select(id);
-    if (this.sight.follow) this.sight.zoomToExpected();
+    if (this.viewpoint.follow) this.viewpoint.zoomToExpected();
   }
 
+  /** @param {number} direction */
   step(direction) {
     if (this.definition) this.goTo(stepLandmark(this.definition, this.current, direction));
   }
 
   // --- edits: shown at once, then sent --------------------------------------------------------------------------
 
+  /** @param {Partial<FaceView>} change */
   change(change) {
+    if (!this.view) return;
     this.view = { ...this.view, ...change };
     this.refresh();
   }
 
-  showPoint(id, change) {
-    const known = this.view.points[id] ?? { v: 2, source: "placed" };
+  /**
+   * Shows a label and makes its landmark the current one.
+   * @param {string} id
+   * @param {Point} point
+   */
+  showPoint(id, point) {
     this.current = id;
-    this.change({ points: { ...this.view.points, [id]: { ...known, ...change } } });
+    this.change({ points: { ...this.view?.points, [id]: point } });
   }
 
-  /** Labels {id: {x, y}} at other places, whatever is current. */
+  /**
+   * Shows labels at other places, whichever landmark is current.
+   * @param {Positions} places
+   */
   showPlaces(places) {
-    const points = { ...this.view.points };
-    for (const [id, place] of Object.entries(places)) points[id] = { ...points[id], ...place };
+    const points = { ...this.view?.points };
+    for (const [id, place] of Object.entries(places)) points[id] = movedTo(points[id], place);
     this.change({ points });
   }
 
-  /** A point under way: after its first step only the canvas follows, for lists and forms would cost a frame each. */
+  /**
+   * Shows a point that is being dragged. After the first step only the canvas follows: redrawing lists and forms would take
+   * a frame each time.
+   * @param {string} id
+   * @param {Position} place
+   */
   dragPoint(id, place) {
-    const known = this.view.points[id];
-    if (this.current !== id || !known) return this.showPoint(id, place);
-    this.view = { ...this.view, points: { ...this.view.points, [id]: { ...known, ...place } } };
+    const { view } = this;
+    if (!view) return;
+    const known = view.points[id];
+    if (this.current !== id || !known) return this.showPoint(id, movedTo(known, place));
+    this.view = { ...view, points: { ...view.points, [id]: movedTo(known, place) } };
     this.canvas.show({ points: this.view.points });
   }
 
-  /** The labels of `ids` as they are shown, as one edit. */
+  /**
+   * Sends the labels of `ids` as they are shown, as one edit.
+   * @param {string[]} ids
+   * @param {string} source
+   */
   send(ids, source) {
+    const { view } = this;
+    if (!view) return;
     const points = ids.map((id) => {
-      const { x, y, v } = this.view.points[id];
+      const { x, y, v } = view.points[id];
       return v ? { id: Number(id), x: round(x), y: round(y), v } : { id: Number(id), x: null, y: null, v };
     });
-    this.session.setPoints(this.view.face, points, source);
-    this.emit("edited", { face: this.view.face });
+    this.session.setPoints(view.face, points, source);
+    this.emit("edited", { face: view.face });
   }
 
-  place(id, x, y, source = this.view.predictions[id] ? "corrected" : "placed") {
+  /**
+   * @param {string} id
+   * @param {number} x
+   * @param {number} y
+   * @param {string} [source]
+   */
+  place(id, x, y, source = this.view?.predictions[id] ? "corrected" : "placed") {
     this.flush();
     this.canvas.reveal(id);
-    this.showPoint(id, { x, y, v: this.pen });
+    this.showPoint(id, { ...movedTo(this.view?.points[id], { x, y }), v: this.pen });
     this.send([id], source);
     this.cursor.lastPlace = [x, y];
     this.advance();
   }
 
+  /**
+   * @param {string} id
+   * @param {number} x
+   * @param {number} y
+   * @param {string} source
+   */
   move(id, x, y, source) {
     this.flush();
-    this.showPoint(id, { x, y });
+    this.showPoint(id, movedTo(this.view?.points[id], { x, y }));
     this.send([id], source);
     this.cursor.lastPlace = [x, y];
   }
@@ -244,33 +347,50 @@ export class FaceEditor extends EventTarget {
   }
 
   isComplete() {
-    return nextUnlabeled(this.definition, this.view.points) === null;
+    const { definition, view } = this;
+    return definition !== null && view !== null && nextUnlabeled(definition, view.points) === null;
   }
 
-  /** Arrow keys: move the box, what is selected, the labeled current point, or the keyboard's cursor for one that has none. */
+  /**
+   * Arrow keys: move the box, the selection, the current label, or the keyboard's cross where there is no label.
+   * @param {number} dx
+   * @param {number} dy
+   */
   nudge(dx, dy) {
     if (this.boxKeys.active) return this.boxKeys.move(dx, dy);
     if (this.selection.scope) return this.selection.move(dx, dy);
-    if (this.current === null) return;
+    if (this.current === null || !this.view) return;
+    /** @type {Point | undefined} */
     const point = this.view.points[this.current];
-    if (point?.v === 0) return;
     if (!point) return this.cursor.move(dx, dy);
+    if (point.v === 0) return;
     const [x, y] = this.within(point.x + dx, point.y + dy);
-    this.showPoint(this.current, { x, y });
+    this.showPoint(this.current, { ...point, x, y });
     this.sendSoon([this.current], "nudged");
   }
 
-  /** Send the labels of `ids` after a pause: many small steps are one edit, and one undo. */
+  /**
+   * Sends the labels of `ids` after a pause: many small steps are one edit, and one undo.
+   * @param {string[]} ids
+   * @param {string} source
+   */
   sendSoon(ids, source) {
     clearTimeout(this.nudged?.timer);
     this.nudged = { ids, source, timer: setTimeout(() => this.flush(), NUDGE_PAUSE_MS) };
   }
 
+  /**
+   * The point of the picture nearest to (x, y).
+   * @param {number} x
+   * @param {number} y
+   * @returns {Place}
+   */
   within(x, y) {
-    return [Math.min(Math.max(x, 0), this.picture.width), Math.min(Math.max(y, 0), this.picture.height)];
+    const { width, height } = this.picture ?? { width: 0, height: 0 };
+    return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
   }
 
-  /** Send now what waits to be sent. */
+  /** Sends now what waits to be sent. */
   flush() {
     this.boxKeys.flush();
     if (!this.nudged) return;
@@ -280,11 +400,12 @@ export class FaceEditor extends EventTarget {
     this.send(ids, source);
   }
 
-  /** Enter: put the current landmark where the keyboard's cursor, or else its ghost, or else the pointer is. */
+  /** Enter: places the current landmark at the keyboard's cross, else at its ghost, else at the pointer. */
   placeAtCursor() {
     if (this.boxKeys.active) return this.boxKeys.enter();
-    const id = this.current;
-    if (id === null) return this.note("Every landmark of this face has its label.");
+    const { current: id, view } = this;
+    if (!view) return;
+    if (id === null) return this.note("Every landmark of this face has a label.");
     const ghost = this.openGhosts()[id];
     if (ghost && !this.cursor.place) return this.place(id, ghost.x, ghost.y, "started");
     const byKeys = Boolean(this.cursor.place);
@@ -292,98 +413,126 @@ export class FaceEditor extends EventTarget {
     if (place) {
       this.place(id, ...place);
       if (byKeys && this.waiting) this.cursor.show();
-    } else if (!this.view.points[id] && !this.accept([id])) this.cursor.show();
+    } else if (!view.points[id] && !this.accept([id])) this.cursor.show();
     else this.advance();
   }
 
   clear() {
     this.flush();
-    const id = this.current;
-    if (id === null || !this.view.points[id]) return;
-    const { [id]: _, ...points } = this.view.points;
+    const { current: id, view } = this;
+    if (id === null || !view?.points[id]) return;
+    const { [id]: _, ...points } = view.points;
     this.change({ points });
-    this.session.clearPoints(this.view.face, [id]);
-    this.emit("edited", { face: this.view.face });
+    this.session.clearPoints(view.face, [id]);
+    this.emit("edited", { face: view.face });
   }
 
-  /** Visibility 0, 1 or 2 of the current landmark; before it is placed, 1 and 2 are for the point to come. */
+  /**
+   * The visibility of the current landmark. Without a label, 1 and 2 are for the label to come.
+   * @param {Visibility} v
+   */
   setVisibility(v) {
     this.flush();
-    const id = this.current;
-    if (id === null) return;
-    const point = this.view.points[id];
-    if (!point && v > 0) {
-      this.pen = v;
-      return this.refresh();
-    }
+    const { current: id, view } = this;
+    if (id === null || !view) return;
+    /** @type {Point | undefined} */
+    const point = view.points[id];
     if (v === 0) {
       if (point?.v) this.placesBefore.set(id, [point.x, point.y]);
-      this.showPoint(id, { x: null, y: null, v });
+      this.showPoint(id, { source: point?.source ?? "placed", x: null, y: null, v });
+    } else if (!point) {
+      this.pen = v;
+      return this.refresh();
     } else if (point.v === 0) {
       const before = this.placesBefore.get(id);
       if (!before) return this.clear();
-      this.showPoint(id, { x: before[0], y: before[1], v });
-    } else this.showPoint(id, { v });
+      this.showPoint(id, { ...point, x: before[0], y: before[1], v });
+    } else this.showPoint(id, { ...point, v });
     this.send([id], "placed");
     if (!point) this.advance();
   }
 
   cycleVisibility() {
-    const point = this.view?.points[this.current];
-    this.setVisibility(point ? [2, 0, 1][point.v] : 3 - this.pen);
+    /** @type {Point | undefined} */
+    const point = this.current === null ? undefined : this.view?.points[this.current];
+    /** @type {Visibility[]} */
+    const next = [2, 0, 1]; // after absent, hidden, visible
+    this.setVisibility(point ? next[point.v] : this.pen === 1 ? 2 : 1);
   }
 
-  /** Take predictions for labels: those of `ids`, or (null) of every landmark that has no label. */
+  /**
+   * Accepts predictions as labels: those of `ids`, or (null) of every landmark without a label.
+   * @param {string[] | null} ids
+   */
   accept(ids) {
     this.flush();
-    const wanted = (ids ?? Object.keys(this.view.predictions)).filter(
-      (id) => this.view.predictions[id] && !this.view.points[id],
-    );
-    // An undo on its way may free more than is seen here: then the server knows what is left to accept.
-    if (!wanted.length && (ids || !this.session.pending(this.view.face))) return false;
-    const points = { ...this.view.points };
-    for (const id of wanted) points[id] = { ...placeOf(this.view.predictions[id]), v: 2, source: "accepted" };
+    const { view } = this;
+    if (!view) return false;
+    const wanted = (ids ?? Object.keys(view.predictions)).filter((id) => view.predictions[id] && !view.points[id]);
+    // An undo that is being saved may remove labels that are still shown: then the server knows what is left to accept.
+    if (!wanted.length && (ids || !this.session.pending(view.face))) return false;
+    const points = { ...view.points };
+    for (const id of wanted) {
+      const { x, y } = view.predictions[id];
+      points[id] = { x, y, v: 2, source: "accepted" };
+    }
     this.change({ points });
-    this.session.accept(this.view.face, ids && wanted, wanted);
-    this.emit("edited", { face: this.view.face });
+    this.session.accept(view.face, ids && wanted, wanted);
+    this.emit("edited", { face: view.face });
     return true;
   }
 
-  /** Take all ghosts for labels: one edit, and one undo. */
+  /** Accepts all ghosts as labels: one edit, and one undo. */
   takeGhosts() {
     this.flush();
-    const ghosts = Object.entries(this.openGhosts()).map(([id, { x, y }]) => ({ id, x: round(x), y: round(y), v: 2 }));
-    if (!ghosts.length) return false;
-    const points = { ...this.view.points };
-    for (const { id, ...place } of ghosts) points[id] = { ...place, source: "started" };
+    const { view } = this;
+    const ghosts = Object.entries(this.openGhosts());
+    if (!view || !ghosts.length) return false;
+    const points = { ...view.points };
+    for (const [id, { x, y }] of ghosts) points[id] = { x: round(x), y: round(y), v: 2, source: "started" };
     this.change({ points });
-    const sent = ghosts.map((point) => ({ ...point, id: Number(point.id) }));
-    this.session.setPoints(this.view.face, sent, "started");
-    this.emit("edited", { face: this.view.face });
+    const sent = ghosts.map(([id, { x, y }]) => ({ id: Number(id), x: round(x), y: round(y), v: /** @type {const} */ (2) }));
+    this.session.setPoints(view.face, sent, "started");
+    this.emit("edited", { face: view.face });
     this.advance();
     return true;
   }
 
-  /** `action`: "undo" or "redo". The landmark that it changed becomes current. */
+  /**
+   * The landmark that the undo or redo changed becomes current.
+   * @param {"undo" | "redo"} action
+   */
   async undo(action) {
     this.flush();
+    if (!this.view) return;
     const { face, points: before } = this.view;
     const view = await this.session.edit(face, action, {});
     if (!view || this.view.face !== face) return;
-    const changed = this.definition.landmarks
+    const changed = (this.definition?.landmarks ?? [])
       .map(({ id }) => id)
       .filter((id) => JSON.stringify(before[id]) !== JSON.stringify(view.points[id]));
     if (changed.length === 1) this.goTo(changed[0]);
     else if (changed.length) this.goTo(this.settle(this));
   }
 
+  /** @param {Box} box */
   boxDrawn(box) {
     if (this.drawsNewFace) return this.emit("newface", { box });
+    if (!this.view) return;
+    const [x, y, w, h] = box;
     this.change({ box });
-    this.session.setBox(this.view.face, box.map(round));
+    this.session.setBox(this.view.face, [round(x), round(y), round(w), round(h)]);
     this.emit("edited", { face: this.view.face });
   }
 }
 
+/** @param {number} value */
 const round = (value) => Math.round(value * 1000) / 1000;
-const placeOf = ({ x, y }) => ({ x, y });
+
+/**
+ * A label at another place; a new one where there was none.
+ * @param {Point | undefined} point
+ * @param {Position} place
+ * @returns {PlacedPoint}
+ */
+const movedTo = (point, { x, y }) => ({ source: "placed", ...point, x, y, v: point?.v || 2 });

@@ -1,6 +1,14 @@
-// What can be said of a face without a server or a screen. A face view's `points` and `predictions` are by landmark id.
+// What can be computed of a face without a server or a screen.
 
-/** The landmark to label after `current`: the next one in schema order without a label, around the end; or null. */
+/** @import { Box, Definition, FaceSummary, FaceView, Point } from "../shell/types.js" */
+
+/**
+ * The landmark to label after `current`: the next one without a label in the order of the definition, or null. After
+ * the last landmark it starts from the first.
+ * @param {Pick<Definition, "landmarks">} definition
+ * @param {Record<string, Point>} points
+ * @param {string | null} [current]
+ */
 export function nextUnlabeled(definition, points, current = null) {
   const ids = definition.landmarks.map((landmark) => landmark.id);
   const start = current === null ? 0 : ids.indexOf(current) + 1;
@@ -8,42 +16,72 @@ export function nextUnlabeled(definition, points, current = null) {
   return order.find((id) => !points[id]) ?? null;
 }
 
-/** The landmark `step` places after `current` in schema order, around the end. */
+/**
+ * The landmark `step` places after `current` in the order of the definition. After the last landmark it starts from
+ * the first.
+ * @param {Definition} definition
+ * @param {string | null} current
+ * @param {number} step
+ */
 export function stepLandmark(definition, current, step) {
   const ids = definition.landmarks.map((landmark) => landmark.id);
   const from = current === null ? (step > 0 ? -1 : 0) : ids.indexOf(current);
   return ids[(from + step + ids.length) % ids.length] ?? null;
 }
 
-/** Landmarks with a prediction, labeled or not: the one most likely to be wrong first. */
+/**
+ * Landmarks with a prediction, labeled or not: the one most likely to be wrong first.
+ * @param {FaceView} view
+ * @param {Definition} definition
+ */
 function byDoubt(view, definition) {
   const ids = definition.landmarks.map(({ id }) => id).filter((id) => view.predictions[id]);
   return ids.sort((a, b) => view.predictions[b].p_off - view.predictions[a].p_off);
 }
 
-/** Doubtful points that nobody has labeled, the most doubtful first. */
+/**
+ * Doubtful points without a label, the most doubtful first.
+ * @param {FaceView} view
+ * @param {Definition} definition
+ */
 export function flaggedIds(view, definition) {
   return byDoubt(view, definition).filter((id) => view.predictions[id].flagged && !view.points[id]);
 }
 
-/** The landmark to look at after `current` (direction 1) or before it (-1), around the end: a doubtful one, or else any
- * predicted one without a label; null when there is none. */
+/**
+ * The landmark to review after `current` (direction 1) or before it (-1): a doubtful one, or where there is none any
+ * predicted one without a label; null when there is none. After the last one it starts from the first.
+ * @param {FaceView} view
+ * @param {Definition} definition
+ * @param {string | null} current
+ * @param {number} direction
+ */
 export function stepInDoubt(view, definition, current, direction) {
   const order = byDoubt(view, definition);
   const flagged = flaggedIds(view, definition);
   const left = flagged.length ? flagged : order.filter((id) => !view.points[id]);
-  const at = order.indexOf(current);
+  const at = current === null ? -1 : order.indexOf(current);
+  /** @param {string} id */
   const beyond = (id) => direction * (order.indexOf(id) - at) > 0;
   return (direction > 0 ? left.find(beyond) : left.findLast(beyond)) ?? left.at(direction > 0 ? 0 : -1) ?? null;
 }
 
-/** How many of the predicted points that nobody has labeled are expected to be wrong: the sum of their probabilities. */
+/**
+ * How many predicted points without a label are expected to be wrong: the sum of their probabilities.
+ * @param {FaceView} view
+ * @param {Definition} definition
+ */
 export function expectedWrong(view, definition) {
   const left = byDoubt(view, definition).filter((id) => !view.points[id]);
   return left.reduce((sum, id) => sum + view.predictions[id].p_off, 0);
 }
 
-/** {state, labeled, of, flagged, skip} as the list of pictures has it, from a fresh view. */
+/**
+ * How far a face is, from its view.
+ * @param {FaceView} view
+ * @param {Definition | null} definition
+ * @returns {FaceSummary}
+ */
 export function summary(view, definition) {
   const of = definition?.landmarks.length ?? 0;
   const labeled = definition?.landmarks.filter((landmark) => view.points[landmark.id]).length ?? 0;
@@ -55,18 +93,29 @@ export function summary(view, definition) {
   return { state, labeled, of, flagged, unseen, skip: null };
 }
 
-/** "visible", "hidden", "absent", "predicted", "doubtful" or "unlabeled". */
+/**
+ * @param {FaceView} view
+ * @param {string} id
+ * @returns {"visible" | "hidden" | "absent" | "predicted" | "doubtful" | "unlabeled"}
+ */
 export function landmarkState(view, id) {
   const point = view.points[id];
-  if (point) return ["absent", "hidden", "visible"][point.v];
+  if (point) return /** @type {const} */ (["absent", "hidden", "visible"])[point.v];
   const prediction = view.predictions[id];
   if (prediction) return prediction.flagged ? "doubtful" : "predicted";
   return "unlabeled";
 }
 
-/** A rectangle [x, y, w, h] around everything known of the face, with air; null when nothing is. */
+/**
+ * A rectangle around all labels and predictions of the face, with a margin of `air` times its size; null for fewer
+ * than two points.
+ * @param {FaceView} view
+ * @param {number} [air]
+ * @returns {Box | null}
+ */
 export function extent(view, air = 0.5) {
-  const places = [...Object.values(view.predictions), ...Object.values(view.points)].filter((p) => p.x !== null);
+  const labels = Object.values(view.points).filter((point) => point.x !== null);
+  const places = [...Object.values(view.predictions), ...labels];
   if (places.length < 2) return null;
   const xs = places.map((p) => p.x);
   const ys = places.map((p) => p.y);

@@ -1,9 +1,15 @@
-// Says on the stage what is hidden of the face, and brings it back by one press.
+// Says over the picture what is hidden of the face, and shows it again when it is pressed.
 
 import { groupTitle } from "../shell/definition.js";
 import { el } from "../shell/dom.js";
 
+/** @import { LandmarkCanvas } from "../canvas/canvas.js" */
+
 export class HiddenNote {
+  /**
+   * @param {HTMLElement} stage
+   * @param {LandmarkCanvas} canvas
+   */
   constructor(stage, canvas) {
     this.canvas = canvas;
     this.words = el("span");
@@ -21,7 +27,7 @@ export class HiddenNote {
       el("b", { text: "Show" }),
     );
     stage.append(this.element);
-    canvas.addEventListener("layers", () => this.show());
+    canvas.on("layers", () => this.show());
   }
 
   show() {

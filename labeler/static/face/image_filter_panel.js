@@ -3,47 +3,69 @@
 import { el } from "../shell/dom.js";
 import { MOST } from "../canvas/image_filter.js";
 
-const NAMES = { brightness: "Brightness", contrast: "Contrast" };
+/** @import { LandmarkCanvas } from "../canvas/canvas.js" */
+/** @import { Quantity } from "../canvas/image_filter.js" */
 
-export class LookPanel {
-  /** `root`: the page, over which it lies; `canvas`: whose look it is. */
+/** @type {[Quantity, string][]} */
+const NAMES = [
+  ["brightness", "Brightness"],
+  ["contrast", "Contrast"],
+];
+
+export class ImageFilterPanel {
+  /**
+   * @param {HTMLElement} root the page
+   * @param {LandmarkCanvas} canvas
+   */
   constructor(root, canvas) {
-    Object.assign(this, { root, canvas });
-    this.sliders = {};
+    this.root = root;
+    this.canvas = canvas;
+    /** The button that opened the panel. @type {HTMLElement | null} */
+    this.button = null;
+    /** @type {Map<Quantity, { slider: HTMLInputElement, percent: HTMLOutputElement }>} */
+    this.sliders = new Map();
     this.element = el(
-      "div.floating.look-panel",
+      "div.floating.image-filter-panel",
       { role: "dialog", "aria-label": "Brightness and contrast", hidden: true },
-      ...Object.keys(NAMES).map((name) => this.row(name)),
-      el("button.plain.small", { type: "button", text: "Reset ( \\ )", onclick: () => canvas.look.reset() }),
+      ...NAMES.map(([name, title]) => this.row(name, title)),
+      el("button.plain.small", { type: "button", text: "Reset ( \\ )", onclick: () => canvas.imageFilter.reset() }),
     );
     root.append(this.element);
-    canvas.look.addEventListener("changed", () => this.show());
+    canvas.imageFilter.on("changed", () => this.show());
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.close(event));
-    // A hand that let go of a slider goes on labeling: the keys belong to the canvas again.
+    // After a slider is released, labeling goes on: the canvas takes the keys again.
     this.element.addEventListener("pointerup", () => canvas.element.focus({ preventScroll: true }));
-    document.addEventListener("pointerdown", ({ target }) => {
+    document.addEventListener("pointerdown", (event) => {
+      const target = /** @type {Node} */ (event.target);
       if (!this.element.hidden && !this.element.contains(target) && !this.button?.contains(target)) this.close();
     });
     this.show();
   }
 
-  row(name) {
+  /**
+   * @param {Quantity} name
+   * @param {string} title
+   */
+  row(name, title) {
     const percent = el("output");
-    const slider = el("input", { type: "range", min: -MOST, max: MOST, step: 0.05, "aria-label": NAMES[name] });
-    slider.addEventListener("input", () => this.canvas.look.set(name, Number(slider.value)));
-    this.sliders[name] = { slider, percent };
-    return el("label", {}, el("span", { text: NAMES[name] }), slider, percent);
+    const slider = el("input", { type: "range", min: -MOST, max: MOST, step: 0.05, "aria-label": title });
+    slider.addEventListener("input", () => this.canvas.imageFilter.set(name, Number(slider.value)));
+    this.sliders.set(name, { slider, percent });
+    return el("label", {}, el("span", { text: title }), slider, percent);
   }
 
   show() {
-    for (const [name, { slider, percent }] of Object.entries(this.sliders)) {
-      const stops = this.canvas.look.values[name];
+    for (const [name, { slider, percent }] of this.sliders) {
+      const stops = this.canvas.imageFilter.values[name];
       slider.value = String(stops);
       percent.textContent = `${Math.round(100 * 2 ** stops)} %`;
     }
   }
 
-  /** `button`: what opened it, above which it stands. */
+  /**
+   * Opens the panel above the button, or closes it.
+   * @param {HTMLElement} button
+   */
   toggle(button) {
     if (!this.element.hidden) return this.close();
     this.button = button;
@@ -52,9 +74,10 @@ export class LookPanel {
     const left = at.left + at.width / 2 - page.left - this.element.offsetWidth / 2;
     this.element.style.left = `${Math.min(Math.max(left, 8), page.width - this.element.offsetWidth - 8)}px`;
     this.element.style.bottom = `${page.bottom - at.top + 8}px`;
-    this.sliders.brightness.slider.focus();
+    this.sliders.get("brightness")?.slider.focus();
   }
 
+  /** @param {Event} [event] */
   close(event) {
     event?.preventDefault();
     event?.stopPropagation();

@@ -1,9 +1,13 @@
-// The landmarks of a face as a real list, by group: for eyes that want an overview and for screen readers.
+// The landmarks of a face as a list, by group: as an overview and for screen readers.
 
-import { COLOURS, groupTitle } from "../shell/definition.js";
+import { COLORS, groupTitle } from "../shell/definition.js";
 import { el, icon } from "../shell/dom.js";
 import { landmarkState } from "./face.js";
 
+/** @import { Definition, FaceView, Landmark } from "../shell/types.js" */
+/** @import { LandmarkCanvas } from "../canvas/canvas.js" */
+
+/** @type {Record<ReturnType<typeof landmarkState>, string>} */
 const WORDS = {
   visible: "visible",
   hidden: "hidden",
@@ -14,18 +18,25 @@ const WORDS = {
 };
 
 export class LandmarkList {
-  /** `canvas`: on which a group's eye hides and shows its points. */
+  /**
+   * @param {HTMLElement} root
+   * @param {{ canvas: LandmarkCanvas, onSelect: (id: string) => unknown }} options
+   */
   constructor(root, { canvas, onSelect }) {
-    Object.assign(this, { canvas, onSelect });
+    this.canvas = canvas;
+    this.onSelect = onSelect;
+    /** The button of a group that hides and shows its points. @type {Map<number, HTMLButtonElement>} */
     this.eyes = new Map();
+    /** @type {Map<string, { button: HTMLButtonElement, word: HTMLElement }>} */
+    this.rows = new Map();
     this.element = el("div.landmarks", { "aria-label": "Landmarks", role: "group" });
     root.append(this.element);
-    canvas.addEventListener("layers", () => this.showEyes());
+    canvas.on("layers", () => this.showEyes());
   }
 
+  /** @param {Definition} definition */
   setDefinition(definition) {
-    this.definition = definition;
-    this.rows = new Map();
+    this.rows.clear();
     this.eyes.clear();
     this.element.replaceChildren();
     const groups = [...new Set(definition.landmarks.map(({ group }) => group))];
@@ -33,18 +44,20 @@ export class LandmarkList {
       const list = el("ul");
       for (const landmark of definition.landmarks.filter((other) => other.group === group))
         list.append(this.row(landmark));
-      const chip = el("span.chip", { style: { background: COLOURS[group] } });
+      const chip = el("span.chip", { style: { background: COLORS[group] } });
       const title = el("span.group-title", { text: groupTitle(group) });
       this.element.append(el("section", {}, el("h3", {}, chip, title, this.eye(group)), list));
     }
     this.showEyes();
   }
 
+  /** @param {number} group */
   eye(group) {
     const { canvas } = this;
+    /** @param {MouseEvent} event */
     const press = (event) => {
       canvas.toggleGroup(group);
-      // A mouse goes back to the picture; keys stay where they are, for the next group.
+      // After a click the canvas takes the keys; after a key the focus stays here, for the next group.
       if (event.detail) canvas.element.focus({ preventScroll: true });
     };
     const button = el("button.row-button.group-eye", { type: "button", onclick: press });
@@ -62,9 +75,10 @@ export class LandmarkList {
     }
   }
 
+  /** @param {Landmark} landmark */
   row({ id, name, group }) {
     const mark = el("span.mark", { "aria-hidden": "true" });
-    mark.style.setProperty("--colour", COLOURS[group]);
+    mark.style.setProperty("--color", COLORS[group]);
     const word = el("span.word");
     const button = el(
       "button.row-button",
@@ -77,12 +91,23 @@ export class LandmarkList {
     return el("li", {}, button);
   }
 
-  /** `extra(id)`: a short text at the end of the row in place of the state's word. */
+  /** Moves the focus to the current landmark in the list, or to the first one. */
+  focus() {
+    const buttons = [...this.rows.values()].map(({ button }) => button);
+    (buttons.find((button) => button.hasAttribute("aria-current")) ?? buttons[0])?.focus();
+  }
+
+  /**
+   * `extra(id)`: a short text at the end of the row in place of the state.
+   * @param {FaceView} view
+   * @param {string | null} current
+   * @param {(id: string) => string | null} [extra]
+   */
   show(view, current, extra = () => null) {
-    for (const [id, { button, word }] of this.rows ?? []) {
+    for (const [id, { button, word }] of this.rows) {
       const state = landmarkState(view, id);
       const text = extra(id) ?? WORDS[state];
-      // Writing what stands there already would lay out and paint the whole list anew.
+      // Writing the same text again would lay out and paint the whole list.
       if (button.dataset.state !== state) button.dataset.state = state;
       if (word.textContent !== text) word.textContent = text;
       if (id === current) {

@@ -1,27 +1,31 @@
-// Several labels moved as one: the group of the current landmark, or the whole face. It is a mode, or Ctrl with a drag,
-// so that nothing moves by accident. One gesture is one edit and one undo; so is a run of key presses.
-// Predictions and ghosts stay where they are: they do not become labels by being moved.
+// Several labels moved as one: the group of the current landmark, or the whole face. It takes a mode, or Ctrl with a drag, so that
+// nothing moves by accident. One gesture is one edit and one undo, and so is a run of key presses. Predictions and ghosts
+// stay where they are: moving does not make them labels.
 
 import { middle, movable } from "../canvas/frame.js";
 import { move, scale, turn } from "../canvas/transform.js";
 
+/** @import { Positions, Scope, Size } from "../shell/types.js" */
+/** @import { FaceEditor } from "./editor.js" */
+
+/** @type {Scope[]} */
 const SCOPES = ["group", "face"];
 const WORDS = { group: "this group; W takes the whole face,", face: "the whole face; W or" };
 const STEPS = { scale: 1.01, turn: Math.PI / 180 };
 
 export class Selection {
+  /** @param {FaceEditor} editor */
   constructor(editor) {
     this.editor = editor;
-    const on = (name, handle) => editor.canvas.addEventListener(name, ({ detail }) => handle(detail.places));
-    on("transform", (places) => editor.showPlaces(places));
-    on("transformend", (places) => {
+    editor.canvas.on("transform", ({ places }) => editor.showPlaces(places));
+    editor.canvas.on("transformend", ({ places }) => {
       editor.flush();
       editor.showPlaces(places);
       editor.send(Object.keys(places), "moved");
     });
   }
 
-  /** "group", "face", or null outside the mode. */
+  /** What is selected; null outside the mode. */
   get scope() {
     return this.editor.canvas.scene.selection;
   }
@@ -36,10 +40,11 @@ export class Selection {
     return this.scope ? `Moving ${WORDS[this.scope]} Esc leaves` : "";
   }
 
-  /** The group, then the face, then off; what has no label to move is passed over. */
+  /** The group, then the face, then off. A scope without a label is skipped. */
   cycle() {
     const { scene } = this.editor.canvas;
-    const rest = SCOPES.slice(SCOPES.indexOf(this.scope) + 1);
+    const { scope: now } = this;
+    const rest = now === null ? SCOPES : SCOPES.slice(SCOPES.indexOf(now) + 1);
     const next = rest.find((scope) => Object.keys(movable(scene, scope, scene.current)).length);
     if (!next && !this.scope) this.editor.note("There is no label to move yet.");
     this.scope = next ?? null;
@@ -47,25 +52,34 @@ export class Selection {
 
   // --- by keys --------------------------------------------------------------------------------------------------
 
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   move(dx, dy) {
     this.adjust((places, size) => move(places, dx, dy, size));
   }
 
+  /** @param {number} direction */
   scale(direction) {
     this.adjust((places, size) => scale(places, STEPS.scale ** direction, middle(places), size));
   }
 
+  /** @param {number} direction */
   turn(direction) {
     this.adjust((places, size) => turn(places, direction * STEPS.turn, middle(places), size));
   }
 
+  /** @param {(places: Positions, size: Size) => Positions} change */
   adjust(change) {
     const { editor } = this;
-    const { scene } = editor.canvas;
-    const places = movable(scene, this.scope, scene.current);
+    const { canvas, picture } = editor;
+    const { scope } = this;
+    if (!scope || !picture) return;
+    const places = movable(canvas.scene, scope, canvas.scene.current);
     const ids = Object.keys(places);
     if (!ids.length) return;
-    editor.showPlaces(change(places, [editor.picture.width, editor.picture.height]));
+    editor.showPlaces(change(places, [picture.width, picture.height]));
     editor.sendSoon(ids, "moved");
   }
 }

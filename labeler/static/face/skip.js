@@ -1,18 +1,26 @@
-// Skipping the open face with a reason, and taking it in again.
+// Skipping the open face with a reason, and undoing that.
 
 import { toast } from "../shell/dom.js";
 import { choose } from "../shell/popover.js";
+
+/** @import { FacePage } from "./commands.js" */
+/** @import { Session } from "../shell/session.js" */
 
 const REASONS = ["not a face", "too blurred", "duplicate", "cannot tell"];
 const OTHER = { placeholder: "another reason", maxLength: 200 };
 
 /** `page` has {root, editor, session, shortcuts}; the question stands at `anchor()`. */
 export class Skipping {
+  /**
+   * @param {FacePage & { session: Session }} page
+   * @param {() => HTMLElement} anchor where the question appears
+   */
   constructor(page, anchor) {
-    Object.assign(this, { page, anchor });
+    this.page = page;
+    this.anchor = anchor;
   }
 
-  /** Ask why the open face is skipped; one that is skipped is taken in again. */
+  /** Asks why the open face is skipped; a skipped face counts again. */
   async toggle() {
     const { page } = this;
     const view = page.editor.view;
@@ -24,16 +32,19 @@ export class Skipping {
     page.editor.canvas.element.focus({ preventScroll: true });
   }
 
+  /** @param {string | null} reason */
   set(reason) {
     const { editor, session, root } = this.page;
     editor.flush();
+    if (!editor.view) return;
+    const { face } = editor.view;
     editor.change({ skip: reason });
-    session.setSkip(editor.view.face, reason);
-    editor.emit("edited", { face: editor.view.face });
+    session.setSkip(face, reason);
+    editor.emit("edited", { face });
     toast(root, reason ? "Skipped; its labels stay. D for the next picture." : "No longer skipped.");
   }
 
   commands() {
-    return [{ keys: ["S"], title: "Skip this face, or take it in again", run: () => this.toggle() }];
+    return [{ keys: ["S"], title: "Skip this face, or no longer skip it", run: () => this.toggle() }];
   }
 }

@@ -1,47 +1,59 @@
-// What of the picture an editor's canvas shows: the face, the current landmark, every next one, and the original once
-// the zoom asks for more than the screen-sized copy has.
+// Which part of the picture an editor's canvas shows: the face, the current landmark, or each next landmark. Loads the original
+// once the zoom needs more pixels than the screen-sized copy has.
 
 import { extent } from "./face.js";
 
-export class Sight {
+/** @import { Position } from "../shell/types.js" */
+/** @import { FaceEditor } from "./editor.js" */
+
+export class Viewpoint {
+  /** @param {FaceEditor} editor */
   constructor(editor) {
     this.editor = editor;
     this.follow = false;
     this.sharpened = false;
-    editor.canvas.addEventListener("view", () => this.sharpen());
+    editor.canvas.on("view", () => this.sharpen());
   }
 
-  /** Show the whole face; with `glide`, on a way that the eye can follow. */
-  frameFace({ glide = false } = {}) {
+  /**
+   * Shows the whole face.
+   * @param {{ animate?: boolean }} [options]
+   */
+  frameFace({ animate = false } = {}) {
     const { canvas, picture, view } = this.editor;
+    if (!picture || !view) return;
     const { width, height } = picture;
-    const [bx, by, bw, bh] = view.box ?? [0, 0, width, height];
-    const [x, y, w, h] = extent(view) ?? [bx, by, bw, bh];
+    const [x, y, w, h] = extent(view) ?? view.box;
     const left = Math.max(x, 0);
     const top = Math.max(y, 0);
-    canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8, { glide });
+    canvas.frame([left, top, Math.min(x + w, width) - left, Math.min(y + h, height) - top], 8, { animate });
   }
 
   zoomToCurrent() {
     const { canvas, cursor } = this.editor;
-    const place = this.expected;
-    canvas.zoomTo(...(cursor.place ?? (place ? [place.x, place.y] : (canvas.pointer ?? cursor.start()))));
+    const { expected } = this;
+    const [x, y] = cursor.place ?? (expected ? [expected.x, expected.y] : (canvas.pointer ?? cursor.start()));
+    canvas.zoomTo(x, y);
   }
 
-  /** Zoom to where the current landmark is or should be; without any such place, stay. */
+  /** Zooms to where the current landmark is or should be; without such a place the view stays. */
   zoomToExpected() {
     const place = this.expected;
     if (place) this.editor.canvas.zoomTo(place.x, place.y);
   }
 
-  /** Where the current landmark is or should be: its label, ghost or prediction. */
+  /**
+   * Where the current landmark is or should be: its label, ghost or prediction.
+   * @returns {Position | null}
+   */
   get expected() {
     const { current, view } = this.editor;
-    const places = [view?.points[current], this.editor.openGhosts()[current], view?.predictions[current]];
-    return places.find((known) => known && known.x !== null);
+    if (current === null) return null;
+    const label = view?.points[current];
+    return (label?.v ? label : null) ?? this.editor.openGhosts()[current] ?? view?.predictions[current] ?? null;
   }
 
-  /** Follow on or off: every next landmark is zoomed to. */
+  /** Whether the view goes to each next landmark. */
   toggleFollow() {
     this.follow = !this.follow;
     if (this.follow) this.zoomToExpected();

@@ -1,24 +1,37 @@
-// Above the landmarks: which face is open, how far it is, whether it is skipped, and what is done to it as a whole.
+// Above the landmarks: which face is open, how far it is, whether it is skipped, and the actions on the whole face.
 
 import { el } from "../shell/dom.js";
 
+/** @typedef {"skip" | "history" | "remove"} HeadAction */
+/** @typedef {{ name: string, labeled: number, of: number, nth: number, count: number, skip: string | null }} HeadFace */
+
 export class FaceHead {
-  /** `actions` are the functions {skip, history, remove}. */
+  /**
+   * @param {HTMLElement} column
+   * @param {Record<HeadAction, () => unknown>} actions
+   */
   constructor(column, actions) {
     this.actions = actions;
+    this.content = "";
     this.element = el("div.face-head");
     column.append(this.element);
   }
 
-  /** `face` is {name, labeled, of, nth, count, skip}, `check` the button of its label checks or null, `note` a line
-   * about near-duplicates or null. The buttons stay the same ones, and focused, while these do. */
+  /**
+   * `check`: the button of its label checks; `note`: a line about near-duplicates. While the content stays the same,
+   * the buttons stay the same elements and keep the focus.
+   * @param {HeadFace} face
+   * @param {{ check: HTMLElement | null, note: HTMLElement | null }} parts
+   */
   show(face, { check, note }) {
     const content = JSON.stringify([face, check?.textContent, check?.title, note?.textContent]);
     if (content === this.content) return;
     this.content = content;
     const { name, labeled, of, nth, count, skip } = face;
     const { actions } = this;
-    const held = this.element.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+    const { activeElement } = document;
+    const held = activeElement instanceof HTMLElement && this.element.contains(activeElement) && activeElement.dataset.action;
+    /** @type {(action: HeadAction, text: string, title: string, keys?: string | null) => HTMLButtonElement} */
     const button = (action, text, title, keys = null) =>
       el("button.plain.small", {
         type: "button",
@@ -30,11 +43,11 @@ export class FaceHead {
       });
     const buttons = [
       skip
-        ? button("skip", "Unskip", "Take this face in again (S)", "S")
+        ? button("skip", "Unskip", "No longer skip this face (S)", "S")
         : button("skip", "Skip…", "Leave this face out, with a reason (S)", "S"),
-      button("history", "History", "Who did what to this face, and when (H)", "H"),
+      button("history", "History", "Who changed what on this face, and when (H)", "H"),
     ];
-    if (count > 1) buttons.push(button("remove", "Remove this face", "Take this face off the picture"));
+    if (count > 1) buttons.push(button("remove", "Remove this face", "Remove this face from the picture"));
     this.element.replaceChildren(
       el("div.face-name", { text: name, title: name, dir: "auto" }),
       el("div.face-count", {
@@ -44,6 +57,6 @@ export class FaceHead {
       ...(skip ? [el("div.skip-note", { title: skip }, el("b", { text: "Skipped: " }), el("bdi", { text: skip }))] : []),
       el("div.head-actions", {}, check, ...buttons),
     );
-    if (held) this.element.querySelector(`[data-action=${held}]`)?.focus();
+    if (held) this.element.querySelector(/** @type {"button"} */ (`[data-action=${held}]`))?.focus();
   }
 }

@@ -1,6 +1,8 @@
-// Which faces the strip shows and what is next among them: pure functions on the items of `facesOf`.
+// Which faces the strip shows and which is next: pure functions on faces.
 
-/** What a face's state is called. */
+/** @import { FaceItem, FaceState } from "../shell/types.js" */
+
+/** The names of the states. @type {Record<FaceState, string>} */
 export const STATES = {
   empty: "unlabeled",
   partial: "partly labeled",
@@ -9,9 +11,16 @@ export const STATES = {
   skipped: "skipped",
 };
 
+/**
+ * @param {FaceState} state
+ * @returns {(item: FaceItem) => boolean}
+ */
 const inState = (state) => (item) => item.state === state;
 
-/** In the order of the menu; flagged faces are pre-labeled ones too. */
+/**
+ * In the order of the menu. Flagged faces are pre-labeled ones too.
+ * @type {{ id: string, title: string, holds: (item: FaceItem) => boolean }[]}
+ */
 export const FILTERS = [
   { id: "all", title: "All faces", holds: () => true },
   { id: "empty", title: "Unlabeled", holds: inState("empty") },
@@ -23,38 +32,66 @@ export const FILTERS = [
   { id: "skipped", title: "Skipped", holds: inState("skipped") },
 ];
 
-/** How many of `items` each filter lets through, by its id. */
+/** @typedef {{ filter: string, query: string }} Choice  The id of a filter, and words in the picture's name. */
+
+/**
+ * How many of the faces each filter shows, by its id.
+ * @param {FaceItem[]} items
+ * @returns {Record<string, number>}
+ */
 export function counts(items) {
   return Object.fromEntries(FILTERS.map(({ id, holds }) => [id, items.filter(holds).length]));
 }
 
+/** @param {string} text */
 const plain = (text) => text.normalize("NFKC").toLocaleLowerCase();
 
-/** Whether `filter` lets a face through and its picture's name holds every word of `query`. */
+/**
+ * Whether the filter shows a face and its picture's name contains every word of the query.
+ * @param {FaceItem} item
+ * @param {Choice} choice
+ */
 export function matches(item, { filter, query }) {
   const name = plain(item.picture.name);
   return (
-    FILTERS.find(({ id }) => id === filter).holds(item) &&
+    FILTERS.some(({ id, holds }) => id === filter && holds(item)) &&
     plain(query)
       .split(/\s+/)
       .every((word) => name.includes(word))
   );
 }
 
-/** The faces to show, in their order: those that match, and the `open` one (its id) whether it does or not; `beside`
- * marks it where it does not. */
+/**
+ * The faces to show, in their order: those that match, and the open one even where it does not match.
+ * @param {FaceItem[]} items
+ * @param {Choice} choice
+ * @param {number | null} open
+ * @returns {FaceItem[]}
+ */
 export function shownFaces(items, choice, open) {
   return items
     .map((item) => ({ ...item, beside: !matches(item, choice) }))
     .filter(({ beside, face }) => !beside || face === open);
 }
 
-/** The face after (1) or before (-1) the open one among those shown; null where there is none. */
-export function neighbour(shown, open, direction) {
+/**
+ * The face after (1) or before (-1) the open one among those shown; null where there is none.
+ * @param {FaceItem[]} shown
+ * @param {number | null} open
+ * @param {number} direction
+ * @returns {FaceItem | null}
+ */
+export function neighbor(shown, open, direction) {
   return shown[shown.findIndex(({ face }) => face === open) + direction] ?? null;
 }
 
-/** The next face that is neither done nor skipped, around the end; null when there is none but the open one. */
+/**
+ * The next face that is neither done nor skipped; after the last one the search starts from the first. Null where
+ * there is none but the open one.
+ * @param {FaceItem[]} shown
+ * @param {number | null} open
+ * @returns {FaceItem | null}
+ */
 export function nextUnfinished(shown, open) {
   const at = shown.findIndex(({ face }) => face === open);
   const order = [...shown.slice(at + 1), ...shown.slice(0, Math.max(at, 0))];

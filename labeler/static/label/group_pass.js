@@ -1,63 +1,81 @@
-// A pass: one semantic group is labeled on every picture before the next group begins.
-//
-// While a pass runs, the next landmark is the next open one of its group, and after the last one the next face that
-// has open ones is opened. `page` is the label page: {root, stage, session, editor, items, index, definition, open(index)}.
+// A pass: one semantic group is labeled on every picture before the next group begins. During a pass, the next landmark is the
+// next one of the group without a label. After the last one, the next face that lacks labels of the group is opened.
 
-import { COLOURS, groupTitle } from "../shell/definition.js";
+import { COLORS, groupTitle } from "../shell/definition.js";
 import { el, toast } from "../shell/dom.js";
+import { messageOf } from "../shell/page.js";
 import { nextUnlabeled } from "../face/face.js";
 
-export class Passes {
+/** @import { FaceView } from "../shell/types.js" */
+/** @import { LabelPage } from "./label.js" */
+
+export class GroupPass {
+  /** @param {LabelPage} page */
   constructor(page) {
-    Object.assign(this, { page, group: null, open: {}, cameFrom: null });
+    this.page = page;
+    /** @type {number | null} */
+    this.group = null;
+    /** By face: how many landmarks of each group have no label. @type {Record<number, number[]>} */
+    this.open = {};
+    /** The face from which the pass came to the open one, until it is edited. @type {number | null} */
+    this.cameFrom = null;
+    /** @type {HTMLElement | null} */
+    this.menu = null;
     this.line = el("div.stage-line.pass-line", { role: "status", hidden: true });
     page.stage.append(this.line);
-    page.session.addEventListener("view", ({ detail }) => this.count(detail.view));
-    page.editor.addEventListener("changed", () => this.show());
-    page.editor.addEventListener("edited", () => (this.cameFrom = null));
-    page.editor.addEventListener("finished", () => this.running && this.goOn());
+    page.session.on("view", ({ view }) => this.count(view));
+    page.editor.on("changed", () => this.show());
+    page.editor.on("edited", () => (this.cameFrom = null));
+    page.editor.on("finished", () => this.running && this.goOn());
   }
 
   get running() {
     return this.group !== null;
   }
 
-  /** The landmark that comes after the current one: of the pass's group, or of all. */
+  /**
+   * The landmark that comes after the current one: of the pass's group, or of all.
+   * @param {Pick<LabelPage["editor"], "definition" | "view" | "current">} editor
+   * @returns {string | null}
+   */
   settle({ definition, view, current }) {
-    if (!definition) return null;
-    if (!this.running) return nextUnlabeled(definition, view.points, current);
+    if (!definition || !view) return null;
+    if (this.group === null) return nextUnlabeled(definition, view.points, current);
     const landmarks = this.members(this.group);
     const inGroup = landmarks.some(({ id }) => id === current);
     return nextUnlabeled({ landmarks }, view.points, inGroup ? current : null);
   }
 
+  /** @param {string} id */
   asksFor(id) {
-    return !this.running || this.members(this.group).some((landmark) => landmark.id === id);
+    return this.group === null || this.members(this.group).some((landmark) => landmark.id === id);
   }
 
+  /** @param {number} group */
   members(group) {
-    return this.page.definition.landmarks.filter((landmark) => landmark.group === group);
+    return (this.page.definition?.landmarks ?? []).filter((landmark) => landmark.group === group);
   }
 
-  /** K: the menu of groups; during a pass: leave it. */
+  /** K: the menu of groups, or the end of the pass. */
   async toggle() {
     if (this.menu) return this.closeMenu();
     if (this.running) return this.leave();
-    if (this.page.repeats.running) return toast(this.page.root, "A face shown again blind is labeled as a whole.");
+    if (this.page.repeats.running) return toast(this.page.root, "In a blind repeat, the whole face is labeled.");
     try {
       this.open = await this.page.session.get("/open");
     } catch (error) {
-      return void toast(this.page.root, error.message, "warning");
+      return void toast(this.page.root, messageOf(error), "warning");
     }
     if (this.page.editor.view) this.count(this.page.editor.view);
     this.openMenu();
   }
 
+  /** @param {number} group */
   begin(group) {
     this.closeMenu();
     this.group = group;
     const { editor } = this.page;
-    if (this.left(editor.view?.face)) editor.select(this.settle(editor));
+    if (editor.view && this.left(editor.view.face, group)) editor.select(this.settle(editor));
     else this.goOn();
   }
 
@@ -68,20 +86,22 @@ export class Passes {
     editor.select(this.settle(editor));
   }
 
-  /** To the next face with open landmarks of the group; the end of the pass where there is none. */
+  /** To the next face without all labels of the group; where there is none, the pass ends. */
   async goOn() {
+    const { group } = this;
     const { items, index, editor } = this.page;
+    if (group === null) return;
     if (editor.view) this.count(editor.view);
     const order = [...items.keys()];
-    const next = [...order.slice(index + 1), ...order.slice(0, index)].find((k) => this.left(items[k].face));
+    const next = [...order.slice(index + 1), ...order.slice(0, index)].find((k) => this.left(items[k].face, group));
     if (next === undefined) {
-      const title = groupTitle(this.group).toLowerCase();
+      const title = groupTitle(group).toLowerCase();
       this.leave();
       return toast(this.page.root, `Every face has its ${title}.`);
     }
     const from = items[index]?.face;
     await this.page.open(next);
-    this.cameFrom = from;
+    this.cameFrom = from ?? null;
   }
 
   // --- undo: right after the pass went on, what is undone is on the face before ----------------------------------
@@ -99,6 +119,7 @@ export class Passes {
 
   // --- what is open -----------------------------------------------------------------------------------------------
 
+  /** @param {FaceView} view */
   count(view) {
     const { definition } = this.page;
     if (!definition || !(view.face in this.open)) return;
@@ -107,19 +128,25 @@ export class Passes {
     this.open[view.face] = open;
   }
 
-  left(face, group = this.group) {
+  /**
+   * How many landmarks of the group have no label on a face.
+   * @param {number} face
+   * @param {number} group
+   */
+  left(face, group) {
     return this.open[face]?.[group] ?? 0;
   }
 
   show() {
     const { editor, items } = this.page;
-    this.line.hidden = !this.running;
-    if (!this.running) return;
-    this.count(editor.view);
-    const faces = items.filter(({ face }) => this.left(face)).length;
+    const { group } = this;
+    this.line.hidden = group === null;
+    if (group === null) return;
+    if (editor.view) this.count(editor.view);
+    const faces = items.filter(({ face }) => this.left(face, group)).length;
     this.line.replaceChildren(
-      el("span.chip", { style: { background: COLOURS[this.group] } }),
-      el("span", { text: `Pass: ${groupTitle(this.group).toLowerCase()}, ${faces} ${faces === 1 ? "face" : "faces"} left` }),
+      el("span.chip", { style: { background: COLORS[group] } }),
+      el("span", { text: `Pass: ${groupTitle(group).toLowerCase()}, ${faces} ${faces === 1 ? "face" : "faces"} left` }),
       el("button.line-button", { type: "button", text: "Leave (K)", onclick: () => this.leave() }),
     );
   }
@@ -127,41 +154,46 @@ export class Passes {
   // --- the menu ---------------------------------------------------------------------------------------------------
 
   openMenu() {
-    const groups = [...new Set(this.page.definition.landmarks.map(({ group }) => group))].sort((a, b) => a - b);
-    const faces = Object.keys(this.open);
+    const groups = [...new Set(this.page.definition?.landmarks.map(({ group }) => group))].sort((a, b) => a - b);
+    const faces = Object.keys(this.open).map(Number);
     const rows = groups.map((group) => {
       const landmarks = faces.reduce((sum, face) => sum + this.left(face, group), 0);
       const open = faces.filter((face) => this.left(face, group)).length;
       return el(
         "button.row-button",
         { type: "button", disabled: !landmarks, onclick: () => this.begin(group) },
-        el("span.chip", { style: { background: COLOURS[group] } }),
+        el("span.chip", { style: { background: COLORS[group] } }),
         el("span.name", { text: groupTitle(group) }),
         el("span.word", { text: landmarks ? `${landmarks} open on ${open} ${open === 1 ? "face" : "faces"}` : "done" }),
       );
     });
-    this.menu = el(
+    const menu = el(
       "div.floating.pass-menu",
       { role: "dialog", "aria-label": "Label one group over all pictures" },
       el("h2", { text: "Label one group over all pictures" }),
       ...rows,
     );
-    this.menu.addEventListener("keydown", (event) => this.pressInMenu(event));
-    this.menu.addEventListener("focusout", ({ relatedTarget }) => {
-      if (relatedTarget && !this.menu?.contains(relatedTarget)) this.closeMenu();
+    menu.addEventListener("keydown", (event) => this.pressInMenu(event));
+    menu.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget instanceof Node && !this.menu?.contains(relatedTarget)) this.closeMenu();
     });
-    this.page.stage.append(this.menu);
-    (rows.find((row) => !row.disabled) ?? this.menu).focus();
+    this.menu = menu;
+    this.page.stage.append(menu);
+    (rows.find((row) => !row.disabled) ?? menu).focus();
   }
 
-  // The page's shortcuts rest while the menu is open.
+  /**
+   * While the menu is open, the page's shortcuts do not see the keys.
+   * @param {KeyboardEvent} event
+   */
   pressInMenu(event) {
     event.stopPropagation();
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (event.key === "Escape" || event.key.toLowerCase() === "k") this.closeMenu();
     else if (step) {
-      const rows = [...this.menu.querySelectorAll("button:enabled")];
-      rows[(rows.indexOf(document.activeElement) + step + rows.length) % rows.length]?.focus();
+      const rows = [...(this.menu?.querySelectorAll("button") ?? [])].filter(({ disabled }) => !disabled);
+      const at = rows.findIndex((row) => row === document.activeElement);
+      rows[(at + step + rows.length) % rows.length]?.focus();
     } else return;
     event.preventDefault();
   }

@@ -1,7 +1,13 @@
-// What was done to the open face: who, when, what. In place of the landmarks while it is open.
+// The history of the open face: who, when, what. It takes the place of the landmarks while it is open.
 
 import { el, toast } from "../shell/dom.js";
+import { messageOf } from "../shell/page.js";
 
+/** @import { Action, Command } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+/** @import { FaceEditor } from "../face/editor.js" */
+
+/** @type {Record<string, string>} */
 const VERBS = {
   placed: "placed",
   dragged: "moved",
@@ -12,10 +18,16 @@ const VERBS = {
   cleared: "cleared",
   imported: "imported",
 };
+/** @type {Record<string, string>} */
 const CREATED = { drawn: "drew the box of this face", repeat: "shown again, blind" };
 const REFETCH_MS = 120;
 
-/** "placed nose_tip", "moved 5 landmarks", "box", "skipped: not a face". `nameOf(id)` is a landmark's name. */
+/**
+ * "placed nose_tip", "moved 5 landmarks", "box", "skipped: not a face".
+ * @param {Pick<Action, "kind" | "source" | "landmarks" | "box" | "skipped" | "skip">} action
+ * @param {(id: string) => string} nameOf
+ * @returns {string}
+ */
 export function describe({ kind, source, landmarks, box, skipped, skip }, nameOf) {
   if (kind === "create") return CREATED[source] ?? "picture added";
   const ids = Object.keys(landmarks);
@@ -29,14 +41,24 @@ export function describe({ kind, source, landmarks, box, skipped, skip }, nameOf
   return `${VERBS[source] ?? source} ${what}${hidden}`;
 }
 
-/** The edits of a history, newest first, each with the undo that took it back, where one did: {...action, undo}. */
+/** @typedef {Action & { undo?: Action | null }} UndoneEdit  `undo`: what undid the edit. */
+
+/**
+ * The edits of a history, newest first, each with the undo that took it back.
+ * @param {Action[]} actions
+ * @returns {UndoneEdit[]}
+ */
 export function edits(actions) {
   return actions
     .filter(({ kind }) => kind === "edit" || kind === "create")
     .map((edit) => ({ ...edit, undo: edit.undone ? actions.find(({ meant }) => meant === edit.id) : null }));
 }
 
-/** "just now", "5 min ago", "today 14:05", "yesterday 9:30", "12 Nov 2026, 14:05"; both in seconds since 1970. */
+/**
+ * "just now", "5 min ago", "today 14:05", "yesterday 9:30", "12 Nov 2026, 14:05"; both in seconds since 1970.
+ * @param {number} at
+ * @param {number} now
+ */
 export function when(at, now) {
   const ago = now - at;
   if (ago < 60) return "just now";
@@ -49,10 +71,23 @@ export function when(at, now) {
 }
 
 export class HistoryPanel {
-  /** `nameOf(id)`: a landmark's name, null for one that is no longer defined. `leave()`: the keys go back to the canvas. */
+  /**
+   * `nameOf(id)`: a landmark's name, null for one that is no longer defined. `leave()`: the canvas takes the keys
+   * again.
+   * @param {HTMLElement} column
+   * @param {Session} session
+   * @param {{ editor: FaceEditor, nameOf: (id: string) => string | null, leave: () => void }} options
+   */
   constructor(column, session, { editor, nameOf, leave }) {
-    Object.assign(this, { column, session, editor, nameOf, leave, face: null });
+    this.column = column;
+    this.session = session;
+    this.editor = editor;
+    this.nameOf = nameOf;
+    this.leave = leave;
+    /** The face whose history is shown. @type {number | null} */
+    this.face = null;
     this.list = el("ol");
+    /** @type {HTMLInputElement} */
     this.name = el("input.field", {
       type: "text",
       maxLength: 100,
@@ -75,8 +110,8 @@ export class HistoryPanel {
       this.list,
     );
     column.append(this.element);
-    session.addEventListener("view", ({ detail }) => detail.view.face === this.face && this.refetch());
-    session.addEventListener("refresh", () => this.isOpen && this.refetch());
+    session.on("view", ({ view }) => view.face === this.face && this.refetch());
+    session.on("refresh", () => this.isOpen && this.refetch());
   }
 
   get isOpen() {
@@ -91,7 +126,7 @@ export class HistoryPanel {
     this.leave();
   }
 
-  /** The open face may be another one now. */
+  /** Another face may be open now. */
   show() {
     const face = this.editor.view?.face ?? null;
     if (!this.isOpen || face === this.face) return;
@@ -109,19 +144,24 @@ export class HistoryPanel {
     const { face } = this;
     if (face === null) return;
     try {
+      /** @type {Action[]} */
       const actions = await this.session.get(`/faces/${face}/history`);
       if (face !== this.face) return;
       const now = Date.now() / 1000;
       this.list.replaceChildren(...edits(actions).map((edit) => this.row(edit, now)));
     } catch (error) {
-      toast(this.column, error.message, "warning");
+      toast(this.column, messageOf(error), "warning");
     }
   }
 
+  /**
+   * @param {UndoneEdit} edit
+   * @param {number} now
+   */
   row(edit, now) {
     const ids = Object.keys(edit.landmarks);
     const defined = ids.find((id) => this.nameOf(id) !== null);
-    const words = describe(edit, (id) => this.nameOf(id) ?? "a landmark since deleted");
+    const words = describe(edit, (id) => this.nameOf(id) ?? "a deleted landmark");
     const by = [edit.annotator, when(edit.at, now)].filter(Boolean).join(" · ");
     const undone = edit.undone
       ? ["undone", edit.undo?.annotator ? `by ${edit.undo.annotator}` : null].filter(Boolean).join(" ")
@@ -138,6 +178,7 @@ export class HistoryPanel {
     return el("li", {}, el("button.row-button.entry", { type: "button", onclick: select }, ...content));
   }
 
+  /** @returns {Command[]} */
   commands() {
     return [{ keys: ["H"], title: "History of this face", run: () => this.toggle() }];
   }

@@ -17,18 +17,41 @@ import { FaceHead } from "./face_head.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { remember } from "../shell/memory.js";
-import { Passes } from "./group_pass.js";
+import { GroupPass } from "./group_pass.js";
 import { Proposal, startCommands, startMenu } from "./proposal.js";
-import { emptyState, facesOf, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
+import {
+  emptyState,
+  facesOf,
+  loadProject,
+  messageOf,
+  NO_DEFINITION,
+  NO_PICTURES,
+  tellRefusals,
+  whenStale,
+} from "../shell/page.js";
 import { FacePicker } from "./picker.js";
 import { Repeats } from "./repeats.js";
 import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
 
+/** @import { Box, Command, Definition, FaceItem, LoadedReference, Tone } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+
 export class LabelPage {
+  /**
+   * @param {HTMLElement} root
+   * @param {Session} session
+   */
   constructor(root, session) {
-    Object.assign(this, { root, session });
+    this.root = root;
+    this.session = session;
+    /** @type {Definition | null} */
+    this.definition = null;
+    /** @type {LoadedReference | null} */
+    this.reference = null;
+    /** What a drag does: it places landmarks, draws the box, or draws the box of a new face. @type {"place" | "box" | "face"} */
+    this.mode = "place";
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left");
@@ -46,11 +69,11 @@ export class LabelPage {
     const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
     this.picker = new FacePicker(root, session, { column: left, onOpen: (item) => this.openFace(item), leave });
     this.editor = new FaceEditor(this.stage, session, {
-      settle: (editor) => this.passes.settle(editor),
-      asksFor: (id) => this.passes.asksFor(id),
+      settle: (editor) => this.groupPass.settle(editor),
+      asksFor: (id) => this.groupPass.asksFor(id),
     });
     this.proposal = new Proposal(this.editor, session);
-    this.passes = new Passes(this);
+    this.groupPass = new GroupPass(this);
     this.repeats = new Repeats(this);
     this.stage.append(this.hint);
     this.list = new LandmarkList(right, {
@@ -60,6 +83,7 @@ export class LabelPage {
         leave();
       },
     });
+    /** @param {string} id */
     const nameOf = (id) => this.definition?.landmarks.find((landmark) => landmark.id === id)?.name ?? null;
     this.history = new HistoryPanel(right, session, { editor: this.editor, nameOf, leave });
     this.skipping = new Skipping(this, () => this.head.element);
@@ -67,22 +91,22 @@ export class LabelPage {
     this.duplicates = new Duplicates(this, { onChange: () => this.showMarks() });
     this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
-    toolbar.querySelector("[data-group=start]").prepend(startMenu(this.proposal, this.editor.canvas.element));
+    toolbar.querySelector("[data-group=start]")?.prepend(startMenu(this.proposal, this.editor.canvas.element));
     root.append(toolbar);
     this.listen();
   }
 
   listen() {
     const { editor, session } = this;
-    editor.addEventListener("changed", () => this.show());
-    this.proposal.addEventListener("changed", () => this.show());
-    editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
-    editor.addEventListener("completed", () => {
+    editor.on("changed", () => this.show());
+    this.proposal.on("changed", () => this.show());
+    editor.on("note", ({ message }) => toast(this.root, message));
+    editor.on("completed", () => {
       if (!this.repeats.running) toast(this.root, "Face complete. Press D for the next picture.");
     });
-    editor.addEventListener("newface", ({ detail }) => this.addFace(detail.box));
+    editor.on("newface", ({ box }) => this.addFace(box));
     tellRefusals(this);
-    session.addEventListener("view", ({ detail: { view } }) => {
+    session.on("view", ({ view }) => {
       if (this.definition) this.picker.update(view.face, summary(view, this.definition));
     });
     whenStale(this.root, session, () => this.load());
@@ -94,10 +118,11 @@ export class LabelPage {
     this.reference = project.reference;
     const missing = !project.pictures.length ? NO_PICTURES : !this.definition ? NO_DEFINITION : null;
     emptyState(this.root, missing);
-    if (missing) return;
-    if (JSON.stringify(this.definition) !== JSON.stringify(this.editor.definition)) {
-      this.editor.setDefinition(this.definition);
-      this.list.setDefinition(this.definition);
+    const { definition } = this;
+    if (missing || !definition) return;
+    if (JSON.stringify(definition) !== JSON.stringify(this.editor.definition)) {
+      this.editor.setDefinition(definition);
+      this.list.setDefinition(definition);
     }
     const open = this.picker.open ?? Number(localStorage.getItem(this.placeKey));
     this.picker.setItems(facesOf(project.pictures));
@@ -119,29 +144,32 @@ export class LabelPage {
     return `mdmd.place.${this.session.project}`;
   }
 
-  /** All faces, and the place of the open one among them; the strip may show fewer. */
+  /** All faces; the strip may show fewer. */
   get items() {
     return this.picker.items;
   }
 
+  /** The open face's index among all faces, or -1. */
   get index() {
     return this.picker.index;
   }
 
+  /** @param {number} index */
   open(index) {
     return this.openFace(this.items[index]);
   }
 
+  /** @param {FaceItem | undefined} item */
   async openFace(item) {
     if (!item) return;
     this.select(item);
     this.root.querySelector(".toast.plain")?.remove();
-    // Where a picture has several faces, the box says whose landmarks are asked for.
+    // On a picture with several faces, the box shows which face is open.
     this.editor.canvas.show({ showBox: item.count > 1 });
     try {
       await this.editor.open(item.face, item.picture);
     } catch (error) {
-      return void toast(this.root, error.message, "warning");
+      return void toast(this.root, messageOf(error), "warning");
     }
     this.setMode("place");
     this.checks.faceOpened(item.face);
@@ -152,18 +180,20 @@ export class LabelPage {
     this.prefetch();
   }
 
-  /** What may be opened next. */
+  /** Fetches the faces that may be opened next. */
   prefetch() {
     const near = this.picker.around([1, -1, 2, 3]);
     this.editor.pictures.prefetch(near.map(({ picture }) => picture));
     this.session.prefetch(near.map(({ face }) => face));
   }
 
+  /** @param {FaceItem} item */
   select(item) {
     this.picker.select(item.face);
     remember(localStorage, this.placeKey, String(item.face));
   }
 
+  /** @param {number} direction */
   step(direction) {
     if (this.repeats.running) this.repeats.goOn(Math.max(direction, 0));
     else this.picker.step(direction);
@@ -173,7 +203,7 @@ export class LabelPage {
 
   draw() {
     const { editor, definition } = this;
-    if (!editor.view || !definition) return;
+    if (!editor.view || !editor.picture || !definition) return;
     const { labeled, of } = summary(editor.view, definition);
     const { face, skip } = editor.view;
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
@@ -201,9 +231,9 @@ export class LabelPage {
           : editor.selection.scope
             ? editor.selection.hint
             : skip
-              ? `Skipped: ${skip}. S takes it in again.`
+              ? `Skipped: ${skip}. Press S to no longer skip it.`
               : editor.waiting && current
-                ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or Enter where its ghost is" : ""}`
+                ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or press Enter to take its ghost" : ""}`
                 : "";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
@@ -217,12 +247,17 @@ export class LabelPage {
     this.show();
   }
 
+  /**
+   * @param {string} message
+   * @param {Tone} [tone]
+   */
   toast(message, tone) {
     toast(this.root, message, tone);
   }
 
   // --- boxes and faces ----------------------------------------------------------------------------------------
 
+  /** @param {"place" | "box" | "face"} mode */
   setMode(mode) {
     this.mode = mode;
     this.editor.drawsNewFace = mode === "face";
@@ -233,9 +268,12 @@ export class LabelPage {
     this.show();
   }
 
+  /** @param {Box} box */
   async addFace(box) {
+    const { picture } = this.editor;
+    if (!picture) return;
     try {
-      const view = await this.session.request("POST", `/pictures/${this.editor.picture.id}/faces`, {
+      const view = await this.session.request("POST", `/pictures/${picture.id}/faces`, {
         box,
         annotator: this.session.annotator,
       });
@@ -243,42 +281,44 @@ export class LabelPage {
       await this.load();
       await this.openFace(this.items.find(({ face }) => face === view.face));
     } catch (error) {
-      toast(this.root, error.message, "warning");
+      toast(this.root, messageOf(error), "warning");
     }
   }
 
   async removeFace() {
     const item = this.items[this.index];
+    if (!item) return;
     if (!window.confirm(`Remove face ${item.nth} of ${item.picture.name} with its ${item.labeled} labels?`)) return;
     try {
       await this.session.remove(item.face);
-      // The neighbour in the list is another face of the same picture.
+      // The neighbor in the list is another face of the same picture.
       this.select(this.items[item.nth > 1 ? this.index - 1 : this.index + 1]);
       this.session.announceChange();
     } catch (error) {
-      toast(this.root, error.message, "warning");
+      toast(this.root, messageOf(error), "warning");
     }
   }
 
   leave() {
     if (this.mode !== "place") this.setMode("place");
     else if (this.editor.selection.scope) this.editor.selection.scope = null;
-    else if (this.passes.running) this.passes.leave();
+    else if (this.groupPass.running) this.groupPass.leave();
     else if (this.history.isOpen) this.history.toggle();
-    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+    else this.list.focus();
   }
 
+  /** @returns {Command[]} */
   commands() {
     const { editor } = this;
     return [
       ...stepCommands(this, "picture", { back: ["A"] }),
       ...this.picker.commands(),
       this.repeats.command(),
-      ...historyCommands(this, { undo: () => this.passes.undo(), canUndo: () => this.passes.canUndo }),
+      ...historyCommands(this, { undo: () => this.groupPass.undo(), canUndo: () => this.groupPass.canUndo }),
       ...landmarkSteps("landmark", (direction) => editor.step(direction)),
       ...landmarkCommands(this),
       ...startCommands(this),
-      { keys: ["K"], title: "Pass: label one group over all pictures", run: () => this.passes.toggle() },
+      { keys: ["K"], title: "Pass: label one group over all pictures", run: () => this.groupPass.toggle() },
       ...viewCommands(this),
       {
         keys: ["X"],

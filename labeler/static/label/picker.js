@@ -1,16 +1,36 @@
-// The left column of the label page: all faces as a strip, a menu of states, a search by name, and a place to go to.
+// The left column of the label page: all faces as a strip, a filter by state, a search by name, and a field for a number.
 
 import { el, icon, toast } from "../shell/dom.js";
-import { counts, FILTERS, matches, neighbour, nextUnfinished, shownFaces } from "./filters.js";
+import { counts, FILTERS, matches, neighbor, nextUnfinished, shownFaces } from "./filters.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { choose } from "../shell/popover.js";
 import { thumbnail } from "./thumbnail.js";
 
+/** @import { Command, FaceItem } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+/** @import { Choice } from "./filters.js" */
+
 export class FacePicker {
-  /** `onOpen(item)`: a face was chosen here. `leave()`: the keys go back to the canvas. */
+  /**
+   * `onOpen(item)`: a face was chosen here. `leave()`: the canvas takes the keys again.
+   * @param {HTMLElement} root
+   * @param {Session} session
+   * @param {{ column: HTMLElement, onOpen: (item: FaceItem) => unknown, leave: () => void }} options
+   */
   constructor(root, session, { column, onOpen, leave }) {
-    Object.assign(this, { root, onOpen, leave, items: [], shown: [], open: null, filter: "all", query: "" });
+    this.root = root;
+    this.onOpen = onOpen;
+    this.leave = leave;
+    /** @type {FaceItem[]} */
+    this.items = [];
+    /** The faces in the strip. @type {FaceItem[]} */
+    this.shown = [];
+    /** The open face. @type {number | null} */
+    this.open = null;
+    this.filter = "all";
+    this.query = "";
     this.filterButton = el("button.filter", { type: "button", "aria-haspopup": "dialog", onclick: () => this.ask() });
+    /** @type {HTMLInputElement} */
     this.search = el("input.field", {
       type: "text",
       placeholder: "Search names  /",
@@ -27,16 +47,18 @@ export class FacePicker {
     });
     this.result = el("div.strip-result", { hidden: true }, this.found, this.all);
     column.append(el("div.strip-head", {}, this.filterButton, this.search, this.result));
+    /** @type {Filmstrip<FaceItem>} */
     this.strip = new Filmstrip(column, {
       rowHeight: 6.5,
       label: "Pictures",
       picture: ({ picture, state, beside }) => ({
         url: session.thumbnailUrl(picture.id),
-        faded: state === "skipped" || beside,
+        faded: state === "skipped" || Boolean(beside),
       }),
       render: thumbnail,
       onSelect: (index) => this.onOpen(this.shown[index]),
     });
+    /** @type {HTMLInputElement} */
     this.number = el("input.field", {
       type: "text",
       inputMode: "numeric",
@@ -50,27 +72,38 @@ export class FacePicker {
     column.append(el("div.strip-foot", {}, this.number, this.of));
   }
 
+  /** @param {FaceItem[]} items */
   setItems(items) {
     this.items = items;
     this.refresh();
   }
 
-  /** A face's `change` (state, labeled, ...), from a fresh view of it. */
+  /**
+   * Changes what is known of a face (state, labeled, ...), from a newer view of it.
+   * @param {number} face
+   * @param {Partial<FaceItem>} change
+   */
   update(face, change) {
     const index = this.items.findIndex((item) => item.face === face);
     const item = this.items[index];
-    if (!item || Object.entries(change).every(([key, value]) => item[key] === value)) return;
-    this.items[index] = { ...item, ...change };
+    if (!item) return;
+    const changed = { ...item, ...change };
+    const keys = /** @type {(keyof FaceItem)[]} */ (Object.keys(change));
+    if (keys.every((key) => item[key] === changed[key])) return;
+    this.items[index] = changed;
     this.refresh();
   }
 
-  /** `face` is open now; null: one that is not in the strip. */
+  /**
+   * `face` is open now; null: one that is not in the strip.
+   * @param {number | null} face
+   */
   select(face) {
     this.open = face;
     this.refresh();
   }
 
-  /** The open face's place among all, or -1. */
+  /** The open face's index among all, or -1. */
   get index() {
     return this.items.findIndex(({ face }) => face === this.open);
   }
@@ -79,6 +112,7 @@ export class FacePicker {
     return this.filter !== "all" || this.query !== "";
   }
 
+  /** @param {Partial<Choice>} choice */
   narrow(choice) {
     Object.assign(this, choice);
     this.refresh();
@@ -96,7 +130,7 @@ export class FacePicker {
     this.strip.setItems(this.shown);
     const selected = this.shown.findIndex(({ face }) => face === open);
     if (selected !== this.strip.selected) this.strip.select(selected);
-    const { title } = FILTERS.find(({ id }) => id === filter);
+    const { title } = FILTERS.find(({ id }) => id === filter) ?? FILTERS[0];
     this.filterButton.replaceChildren(
       el("span", { text: title }),
       el("b", { text: counts(items)[filter] }),
@@ -113,13 +147,17 @@ export class FacePicker {
 
   // --- going places ---------------------------------------------------------------------------------------------
 
-  /** The faces that are `steps` away among those shown. */
+  /**
+   * The faces that are `steps` away from the open one among those shown.
+   * @param {number[]} steps
+   */
   around(steps) {
-    return steps.map((step) => neighbour(this.shown, this.open, step)).filter(Boolean);
+    return steps.map((step) => neighbor(this.shown, this.open, step)).filter((item) => item !== null);
   }
 
+  /** @param {number} direction */
   step(direction) {
-    const next = neighbour(this.shown, this.open, direction);
+    const next = neighbor(this.shown, this.open, direction);
     if (next) return void this.onOpen(next);
     const which = direction > 0 ? "last" : "first";
     toast(this.root, `This ${this.narrowed ? `is the ${which} picture shown` : `was the ${which} picture`}.`);
@@ -129,7 +167,7 @@ export class FacePicker {
     const next = nextUnfinished(this.shown, this.open);
     if (next) this.onOpen(next);
     else if (this.narrowed) toast(this.root, "No other face shown here is unfinished.");
-    else toast(this.root, "Every face is done. Train, or review what the model doubts.");
+    else toast(this.root, "Every face is done. Train, or review the doubtful points.");
   }
 
   async ask() {
@@ -141,6 +179,7 @@ export class FacePicker {
     this.leave();
   }
 
+  /** @param {KeyboardEvent} event */
   searchKey(event) {
     if (event.key === "Escape") this.leave();
     else if (event.key === "Enter") {
@@ -150,6 +189,7 @@ export class FacePicker {
     }
   }
 
+  /** @param {KeyboardEvent} event */
   numberKey(event) {
     if (event.key === "Escape") this.leave();
     else if (event.key === "Enter") {
@@ -160,6 +200,7 @@ export class FacePicker {
     }
   }
 
+  /** @returns {Command[]} */
   commands() {
     return [
       { keys: ["U"], title: "Next unfinished face", icon: "skip", group: "go", run: () => this.nextUnfinished() },

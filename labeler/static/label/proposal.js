@@ -1,15 +1,23 @@
-// Where a face's landmarks may lie before anybody has placed them: ghosts on the canvas, which are no labels.
+// Where a face's landmarks may lie before they are placed: ghosts on the canvas, which are no labels.
 //
-// The page says where to start from; the server answers with places, and again after every point that is placed, so
-// that the others follow. Asking never holds up a click: answers to an older question are dropped.
-// Events: changed {} (start, switch or ghosts).
+// The page says where to start from; the server answers with places, and again after every point that is placed, so that
+// the others follow. Asking never delays a click: answers to an older question are dropped.
 
+import { Emitter } from "../shell/emitter.js";
 import { el } from "../shell/dom.js";
 import { remember } from "../shell/memory.js";
+import { messageOf } from "../shell/page.js";
+
+/** @import { Command, FaceView, Place, Positions } from "../shell/types.js" */
+/** @import { FaceEditor } from "../face/editor.js" */
+/** @import { Session } from "../shell/session.js" */
 
 const PAUSE_MS = 40;
 
-/** What a face may start from, as the route names it, with the menu's words, which say what they are about: the toolbar has no room for a label. */
+/** @typedef {"" | "mean" | "previous" | "prediction"} Start  As the route names it; "": nothing. */
+
+/** What a face may start from, with the menu's texts. They repeat "Start", because the toolbar has no room for a label. */
+/** @type {[Start, string][]} */
 export const STARTS = [
   ["", "Start: nothing"],
   ["mean", "Start: mean shape"],
@@ -17,17 +25,44 @@ export const STARTS = [
   ["prediction", "Start: prediction"],
 ];
 
-export class Proposal extends EventTarget {
+/**
+ * `changed`: the start, the switch or the ghosts.
+ * @extends {Emitter<{ changed: {} }>}
+ */
+export class Proposal extends Emitter {
+  /**
+   * @param {FaceEditor} editor
+   * @param {Session} session
+   * @param {{ storage?: Storage }} [options]
+   */
   constructor(editor, session, { storage = localStorage } = {}) {
     super();
-    Object.assign(this, { editor, session, storage, face: null, start: "", known: null });
+    this.editor = editor;
+    this.session = session;
+    this.storage = storage;
+    /** The face that the rest is about. @type {number | null} */
+    this.face = null;
+    /** What this face started from. @type {Start} */
+    this.start = "";
+    /** The labels that the newest question was about, as JSON. @type {string | null} */
+    this.known = null;
+    /** @type {number | undefined} */
+    this.timer = undefined;
+    /** The newest question and the newest one that was answered. @type {symbol | null} */
+    this.asked = null;
+    /** @type {symbol | null} */
+    this.answered = null;
     const remembered = storage.getItem("mdmd.start");
-    this.choice = STARTS.some(([start]) => start === remembered) ? remembered : "";
+    /** What faces start from. */
+    this.choice = STARTS.find(([start]) => start === remembered)?.[0] ?? "";
     this.follows = storage.getItem("mdmd.follow") !== "off";
-    editor.addEventListener("changed", () => this.look());
+    editor.on("changed", () => this.update());
   }
 
-  /** What faces without labels start from, now and from now on. */
+  /**
+   * What faces without labels start from, now and later.
+   * @param {Start} start
+   */
   choose(start) {
     this.choice = start;
     remember(this.storage, "mdmd.start", start);
@@ -35,7 +70,10 @@ export class Proposal extends EventTarget {
     else this.end();
   }
 
-  /** Show this face's ghosts from `start`, or take them away when they are shown already. */
+  /**
+   * Shows this face's ghosts from `start`, or removes them when they are shown already.
+   * @param {Start} start
+   */
   toggle(start) {
     if (this.start === start) this.end();
     else this.begin(start);
@@ -44,11 +82,11 @@ export class Proposal extends EventTarget {
   toggleFollowing() {
     this.follows = !this.follows;
     remember(this.storage, "mdmd.follow", this.follows ? "on" : "off");
-    this.look();
+    this.update();
     this.emitChanged();
   }
 
-  /** Whether ghosts are on their way. */
+  /** Whether an answer of the server is awaited. */
   get waiting() {
     return Boolean(this.timer) || this.asked !== this.answered;
   }
@@ -57,10 +95,13 @@ export class Proposal extends EventTarget {
     return Object.keys(this.editor.openGhosts()).length > 0;
   }
 
+  /** @param {Start} start */
   begin(start) {
     if (!this.editor.view) return;
-    if (this.editor.view.repeat) return this.editor.note("A face shown again blind is labeled without any start.");
-    Object.assign(this, { face: this.editor.view.face, start, known: null });
+    if (this.editor.view.repeat) return this.editor.note("In a blind repeat, no start is shown.");
+    this.face = this.editor.view.face;
+    this.start = start;
+    this.known = null;
     this.ask({ aloud: true });
   }
 
@@ -72,20 +113,23 @@ export class Proposal extends EventTarget {
   }
 
   emitChanged() {
-    this.dispatchEvent(new CustomEvent("changed"));
+    this.emit("changed", {});
   }
 
-  /** The editor shows something else: another face, or a point that is placed, moved or gone. */
-  look() {
+  /** The editor shows something else: another face, or a point that was placed, moved or cleared. */
+  update() {
     const { view } = this.editor;
     if (!view) return;
     if (view.face !== this.face) this.open(view);
     else if (this.start && this.follows && places(view) !== this.known) this.askSoon();
   }
 
+  /** @param {FaceView} view */
   open(view) {
     this.forget();
-    Object.assign(this, { face: view.face, start: "", known: null });
+    this.face = view.face;
+    this.start = "";
+    this.known = null;
     if (view.repeat || !this.choice || Object.keys(view.points).length) return;
     this.start = this.choice;
     this.ask();
@@ -96,66 +140,84 @@ export class Proposal extends EventTarget {
     this.timer = setTimeout(() => this.ask(), PAUSE_MS);
   }
 
-  /** Ask no more, and hear no answer. */
+  /** Cancels the question that is waiting, and drops the answer to the one that was sent. */
   forget() {
     clearTimeout(this.timer);
-    Object.assign(this, { timer: null, asked: null, answered: null });
+    this.timer = undefined;
+    this.asked = null;
+    this.answered = null;
   }
 
-  /** `aloud`: the person asked, and is told why there is nothing to show. */
+  /**
+   * `aloud`: the user asked, and is told why there is nothing to show.
+   * @param {{ aloud?: boolean }} [options]
+   */
   async ask({ aloud = false } = {}) {
     clearTimeout(this.timer);
-    this.timer = null;
+    this.timer = undefined;
     const { start, editor } = this;
     const { view } = editor;
-    if (!start || view?.face !== this.face) return;
+    if (!start || !view || view.face !== this.face) return;
     this.known = places(view);
     if (editor.isComplete()) {
-      if (aloud) editor.note("Every landmark of this face has its label.");
+      if (aloud) editor.note("Every landmark of this face has a label.");
       return;
     }
     const asked = (this.asked = Symbol("asked"));
     try {
       const body = { start, known: JSON.parse(this.known) };
+      /** @type {{ places: Record<string, Place> }} */
       const answer = await this.session.request("POST", `/faces/${view.face}/proposal`, body);
       if (asked !== this.asked) return;
       this.answered = asked;
+      /** @type {Positions} */
       const ghosts = Object.fromEntries(Object.entries(answer.places).map(([id, [x, y]]) => [id, { x, y }]));
       editor.showGhosts(ghosts);
     } catch (error) {
       if (asked !== this.asked) return;
       this.end();
-      if (aloud) editor.note(error.message);
+      if (aloud) editor.note(messageOf(error));
     }
     this.emitChanged();
   }
 }
 
-/** The labels with coordinates, as the route takes them. */
+/**
+ * The labels with coordinates as JSON, as the route takes them.
+ * @param {FaceView} view
+ */
 function places(view) {
   const labeled = Object.entries(view.points).filter(([, point]) => point.v > 0);
   return JSON.stringify(Object.fromEntries(labeled.map(([id, { x, y }]) => [id, [x, y]])));
 }
 
-/** The choice on the toolbar; `canvas` gets the focus back. */
+/**
+ * The menu on the toolbar; `canvas` takes the focus again.
+ * @param {Proposal} proposal
+ * @param {HTMLElement} canvas
+ */
 export function startMenu(proposal, canvas) {
   const options = STARTS.map(([value, text]) => el("option", { value, text }));
   const select = el("select.field.start-menu", { "aria-label": "Start faces from" }, ...options);
   select.value = proposal.choice;
   select.addEventListener("change", () => {
-    proposal.choose(select.value);
+    proposal.choose(/** @type {Start} */ (select.value));
     canvas.focus({ preventScroll: true });
   });
   return select;
 }
 
+/**
+ * @param {{ editor: FaceEditor, proposal: Proposal }} page
+ * @returns {Command[]}
+ */
 export function startCommands({ editor, proposal }) {
   return [
-    { keys: ["M"], title: "Ghosts of the mean shape (again: none)", run: () => proposal.toggle("mean") },
-    { keys: ["Shift+M"], title: "Ghosts from the previous picture (again: none)", run: () => proposal.toggle("previous") },
+    { keys: ["M"], title: "Ghosts of the mean shape, on or off", run: () => proposal.toggle("mean") },
+    { keys: ["Shift+M"], title: "Ghosts from the previous picture, on or off", run: () => proposal.toggle("previous") },
     {
       keys: ["G"],
-      title: "Take all ghosts for labels",
+      title: "Accept all ghosts as labels",
       icon: "ghosts",
       group: "start",
       run: () => editor.takeGhosts() || editor.note("No ghosts are shown: M starts from the mean shape."),
@@ -163,7 +225,7 @@ export function startCommands({ editor, proposal }) {
     },
     {
       keys: ["Shift+G"],
-      title: "Ghosts follow what is placed",
+      title: "Ghosts follow the placed points, on or off",
       icon: "follow",
       group: "start",
       run: () => proposal.toggleFollowing(),

@@ -1,27 +1,39 @@
-// Blind repeats on the label page: a line over the picture offers one face again, and says while it is open what it is.
+// Blind repeats on the label page: a line over the picture offers to label one face again, and names it while it is open.
 //
-// The server says only that one is due and chooses it when it is taken, so nobody can pick. The face comes as an empty
-// one of its own: nothing on the page knows which labels it had. `page` is the label page: {root, stage, session,
-// editor, picker, items, passes, setMode(mode), openFace(item)}.
+// The server says only that a repeat is due and chooses the face when it begins, so that users cannot choose. The repeat is a
+// new face without labels: the page does not know the first labels.
 
 import { el, toast } from "../shell/dom.js";
+import { messageOf } from "../shell/page.js";
 
-const OFF = "Blind repeats are off: the Project page turns them on, and says what they are for.";
-const NOT_DUE = "No face is due to be labeled again: one in ten is, of those labeled here by hand.";
+/** @import { Command } from "../shell/types.js" */
+/** @import { LabelPage } from "./label.js" */
+
+const OFF = "Blind repeats are off. The Project page explains them and turns them on.";
+const NOT_DUE = "No blind repeat is due. One in ten of the faces that you label by hand is repeated.";
 
 export class Repeats {
+  /** @param {LabelPage} page */
   constructor(page) {
-    Object.assign(this, { page, on: false, offered: false, passed: false, face: null, cameFrom: null });
+    this.page = page;
+    this.on = false;
+    this.offered = false;
+    this.passed = false;
+    /** The repeat that is open. @type {number | null} */
+    this.face = null;
+    /** The face that was open before. @type {number | null} */
+    this.cameFrom = null;
     this.words = el("span");
+    /** @param {() => unknown} run */
     const button = (run) => el("button.line-button", { type: "button", onclick: run });
     this.yes = button(() => (this.running ? this.goOn(1) : this.begin()));
     this.no = button(() => (this.running ? this.goOn(0) : this.pass()));
     this.line = el("div.stage-line.repeat-line", { role: "status", hidden: true }, this.words, this.yes, this.no);
     page.stage.append(this.line);
-    page.editor.addEventListener("completed", () => this.completed());
-    // Whoever goes on with another face has passed; the same repeat is offered again after the next complete one.
-    page.editor.addEventListener("edited", () => this.running || page.editor.isComplete() || this.pass());
-    page.editor.addEventListener("changed", () => this.running && this.show());
+    page.editor.on("completed", () => this.completed());
+    // Labeling another face declines the offer. It is made again after the next complete face.
+    page.editor.on("edited", () => this.running || page.editor.isComplete() || this.pass());
+    page.editor.on("changed", () => this.running && this.show());
   }
 
   /** Whether the open face is a repeat. */
@@ -30,22 +42,23 @@ export class Repeats {
   }
 
   completed() {
-    if (this.running || this.page.passes.running) return;
+    if (this.running || this.page.groupPass.running) return;
     this.passed = false;
     this.refresh();
   }
 
-  /** Not now: nothing is offered before the next complete face. */
+  /** Not now: no offer before the next complete face. */
   pass() {
     this.passed = true;
     this.offer(false);
   }
 
-  /** Ask whether a face is due, once what is on its way has been saved. */
+  /** Asks whether a repeat is due, once all edits of the open face are saved. */
   async refresh() {
     const { page } = this;
     if (!this.on || this.running || this.passed) return this.offer(false);
     const open = page.editor.view?.face;
+    if (open === undefined) return;
     await page.session.idle(open);
     const { annotator } = page.session;
     const query = annotator ? `?annotator=${encodeURIComponent(annotator)}` : "";
@@ -53,6 +66,7 @@ export class Repeats {
     if (found && !this.running && !this.passed && page.editor.view?.face === open) this.offer(found.due);
   }
 
+  /** @param {boolean} due */
   offer(due) {
     this.offered = due;
     this.show();
@@ -60,14 +74,16 @@ export class Repeats {
 
   async begin() {
     const { page } = this;
-    if (!this.offered || this.running) return;
+    const cameFrom = page.editor.view?.face;
+    if (!this.offered || this.running || cameFrom === undefined) return;
     try {
       page.editor.flush();
       const { annotator } = page.session;
       const view = await page.session.request("POST", "/repeats", { annotator });
-      const cameFrom = page.editor.view.face;
-      page.passes.leave();
-      Object.assign(this, { face: view.face, cameFrom, offered: false });
+      page.groupPass.leave();
+      this.face = view.face;
+      this.cameFrom = cameFrom;
+      this.offered = false;
       page.picker.select(null);
       page.checks.hide();
       page.editor.canvas.show({ showBox: view.picture.faces.length > 1 });
@@ -75,14 +91,17 @@ export class Repeats {
       page.setMode("place");
     } catch (error) {
       this.face = null;
-      page.picker.select(page.editor.view.face);
+      page.picker.select(page.editor.view?.face ?? null);
       this.offer(false);
-      toast(page.root, error.message, "warning");
+      toast(page.root, messageOf(error), "warning");
     }
     page.editor.canvas.element.focus({ preventScroll: true });
   }
 
-  /** Back to where the person was: to the face they had not finished, or else to the one `step` after it. */
+  /**
+   * Back to the face that was open before, or, when that is finished, to the one `step` after it.
+   * @param {number} step
+   */
   goOn(step) {
     const { picker, items } = this.page;
     const from = items.find(({ face }) => face === this.cameFrom) ?? items[0];
@@ -91,7 +110,7 @@ export class Repeats {
     this.page.openFace((step && done && picker.around([step])[0]) || from);
   }
 
-  /** When another face is opened. */
+  /** Another face is opened. */
   faceOpened() {
     if (!this.running) return;
     this.face = null;
@@ -104,20 +123,21 @@ export class Repeats {
     if (line.hidden) return;
     const done = running && page.editor.isComplete();
     this.words.textContent = done
-      ? "Repeat complete, thank you. How far your two labelings are apart counts now."
+      ? "Repeat complete, thank you. The distance between your two labelings now counts."
       : running
-        ? "Blind repeat: place every landmark as if for the first time. Your first labels stay as they are and are not shown."
-        : "One face again, blind? It measures how exact your labels are.";
+        ? "Blind repeat: place every landmark as if for the first time. Your first labels are kept and not shown."
+        : "Label one face again, blind? It measures how exact your labels are.";
     this.yes.textContent = running ? "Next face (D)" : "Label it (Shift+R)";
     this.no.textContent = running ? "Leave" : "Not now";
     this.yes.hidden = running && !done;
     this.no.hidden = done;
   }
 
+  /** @returns {Command} */
   command() {
     return {
       keys: ["Shift+R"],
-      title: "Label one face again, blind, when that is offered",
+      title: "Label one face again, blind, when a repeat is due",
       run: () => (this.offered ? this.begin() : toast(this.page.root, this.on ? NOT_DUE : OFF)),
     };
   }

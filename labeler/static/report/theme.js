@@ -1,2 +1,2 @@
-// A report opened as a file takes the light or dark of its reader's system.
+// A report that is opened as a file follows the light or dark setting of the system.
 document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);

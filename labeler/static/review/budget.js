@@ -1,21 +1,36 @@
-// How far a person's minutes reach in the queue, at their own pace, and what would be wrong after them.
+// How far a user's minutes reach in the queue, at their own pace, and how many points would still be wrong.
 
 import { el } from "../shell/dom.js";
 import { remember } from "../shell/memory.js";
 import { timeLeft } from "../shell/pace.js";
 
+/** @import { Command, ReviewItem } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+/** @import { Filmstrip } from "../face/filmstrip.js" */
+
 const KEY = "mdmd.review.minutes";
 
-/** A face takes one look, and one more for each doubtful point: what the pace is measured by. */
+/**
+ * The number of looks that a face takes: one, and one more for each doubtful point. The pace is measured in the same
+ * looks.
+ * @param {{ flagged: number }} item
+ */
 export const looksOf = ({ flagged }) => flagged + 1;
 
-/** How far `looks` reach in `items` ({looks, flagged, expected_wrong, done}, in the order of the queue): up to item
- * `end`, over so many faces, doubtful points and looks that wait; `wrong` points are expected in all that wait, `left` beyond. */
+/** @typedef {Pick<ReviewItem, "looks" | "flagged" | "expected_wrong" | "done">} Waiting */
+
+/**
+ * How far `looks` reach: up to item `end`, over the faces, doubtful points and looks that are not done. `wrong`
+ * points are expected in all faces that are not done, `left` of them after `end`.
+ * @param {Waiting[]} items in the order of the queue
+ * @param {number} looks
+ */
 export function reach(items, looks) {
   let end = 0;
   for (let rest = looks; items[end]?.looks <= rest; end++) rest -= items[end].looks;
   const waiting = items.filter(({ done }) => !done);
   const within = items.slice(0, end).filter(({ done }) => !done);
+  /** @type {(list: Waiting[], name: "flagged" | "looks" | "expected_wrong") => number} */
   const sum = (list, name) => list.reduce((total, item) => total + item[name], 0);
   const wrong = sum(waiting, "expected_wrong");
   return {
@@ -28,14 +43,35 @@ export function reach(items, looks) {
   };
 }
 
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** @param {number} wrong */
 const about = (wrong) => wrong.toFixed(1);
 
 export class Budget {
-  /** `leave()`: the keys go back to the canvas. */
+  /**
+   * `leave()`: the canvas takes the keys again.
+   * @param {HTMLElement} column
+   * @param {Session} session
+   * @param {Filmstrip<ReviewItem>} strip
+   * @param {{ leave: () => void, storage?: Storage }} options
+   */
   constructor(column, session, strip, { leave, storage = localStorage }) {
-    Object.assign(this, { session, strip, storage, items: [], spent: 0, pace: null });
+    this.session = session;
+    this.strip = strip;
+    this.storage = storage;
+    /** @type {ReviewItem[]} */
+    this.items = [];
+    /** Looks since the minutes were set. */
+    this.spent = 0;
+    /** Seconds per look; null while it is not known. @type {number | null} */
+    this.pace = null;
+    /** Starts to count `minutes` from now. */
     const set = () => this.set(Number(this.field.value));
+    /** @type {HTMLInputElement} */
     this.field = el("input.field", {
       type: "number",
       min: 1,
@@ -44,7 +80,7 @@ export class Budget {
       "aria-describedby": "review-reach",
       onchange: set,
       onkeydown: ({ key }) => {
-        if (key === "Enter") set(); // the same number again: from here on
+        if (key === "Enter") set(); // also when the number stayed the same
         if (key === "Enter" || key === "Escape") leave();
       },
     });
@@ -63,28 +99,37 @@ export class Budget {
     return Math.max(Number(this.field.value) || 1, 1);
   }
 
-  /** Begin to count `minutes` from now. */
+  /**
+   * Starts to count `minutes` from now.
+   * @param {number} minutes
+   */
   set(minutes) {
-    this.field.value = Math.min(Math.max(Math.round(minutes) || 1, 1), 999);
+    this.field.value = String(Math.min(Math.max(Math.round(minutes) || 1, 1), 999));
     remember(this.storage, KEY, this.field.value);
     this.spent = -looks(this.items.filter(({ done }) => done));
     this.show();
   }
 
-  /** The queue was read anew: what was done leaves it, its time stays spent. */
+  /**
+   * The queue was loaded again: finished faces leave it, and their time stays spent.
+   * @param {ReviewItem[]} items
+   */
   begin(items) {
     this.spent += looks(this.items.filter(({ done }) => done));
     this.items = items;
     this.measure();
   }
 
-  /** A face of the queue changed. */
+  /**
+   * A face of the queue changed.
+   * @param {ReviewItem[]} items
+   */
   update(items) {
     this.items = items;
     this.show();
   }
 
-  /** Ask how fast this person is. */
+  /** Asks the server for this user's pace. */
   async measure() {
     const { annotator } = this.session;
     const query = annotator ? `?annotator=${encodeURIComponent(annotator)}` : "";
@@ -98,7 +143,7 @@ export class Budget {
     const waiting = items.filter(({ done }) => !done).length;
     const there = reach(items, pace ? (60 * minutes) / pace - spent : 0);
     this.element.title = pace
-      ? `A look takes you ${pace.toFixed(1)} s, the median of your newest faces: one look for a face and one for each doubtful point.`
+      ? `You take ${pace.toFixed(1)} s per look, the median of your newest faces. A face takes one look, and one more for each doubtful point.`
       : "";
     if (!pace) {
       this.covers.textContent = waiting ? "How far that reaches is known after three reviewed faces." : "";
@@ -109,16 +154,18 @@ export class Budget {
     this.covers.textContent = !waiting
       ? ""
       : !there.faces
-        ? "That time is used up. Enter begins anew."
+        ? "This time is used up. Press Enter to start again."
         : `${all ? "All " : ""}${plural(there.faces, "face")}, ${plural(there.points, "doubtful point")}${all ? `, ${timeLeft(pace * there.looks)}` : ""}.`;
     this.remains.textContent =
       !waiting || all ? "" : `About ${about(there.left)} of ${about(there.wrong)} wrong points would be left.`;
     this.strip.drawLine(all ? null : there.end, `${minutes} min`);
   }
 
+  /** @returns {Command} */
   command() {
-    return { keys: ["M"], title: "Say how many minutes you have", run: () => (this.field.focus(), this.field.select()) };
+    return { keys: ["M"], title: "Enter how many minutes you have", run: () => (this.field.focus(), this.field.select()) };
   }
 }
 
+/** @param {{ looks: number }[]} items */
 const looks = (items) => items.reduce((sum, item) => sum + item.looks, 0);

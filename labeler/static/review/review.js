@@ -1,4 +1,4 @@
-// The review page: faces with predictions in order of doubt; the doubtful points stand out, one key accepts.
+// The review page: faces with predictions in order of doubt. Doubtful points stand out, and one key accepts a point.
 
 import {
   helpCommand,
@@ -11,19 +11,30 @@ import {
 import { Budget, looksOf } from "./budget.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { DoubtSight } from "./review_viewpoint.js";
+import { ReviewViewpoint } from "./review_viewpoint.js";
 import { expectedWrong, flaggedIds, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { LandmarkList } from "../face/landmarks.js";
-import { emptyState, loadProject, NO_DEFINITION, NO_PICTURES, tellRefusals, whenStale } from "../shell/page.js";
+import {
+  emptyState,
+  loadProject,
+  messageOf,
+  NO_DEFINITION,
+  NO_PICTURES,
+  tellRefusals,
+  whenStale,
+} from "../shell/page.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
 import { goToTab } from "../shell/tabs.js";
 import { Unseen } from "./unseen.js";
 
+/** @import { Command, Definition, FaceView, QueueEntry, ReviewItem } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+
 const NO_PREDICTIONS = {
   title: "Nothing to review",
-  text: "Here come the faces that a trained model has labeled, the most doubtful first. Train on your labels, and they will be here.",
+  text: "This page shows the faces that a trained model has labeled, the most doubtful first. Train on your labels to get them.",
   action: "Go to Train",
   tab: "train",
 };
@@ -34,12 +45,27 @@ const ALL_REVIEWED = {
   tab: "export",
 };
 
+/** @param {string} page */
 const wayTo = (page) =>
   el("button.plain.small", { type: "button", text: `Go to ${page}`, onclick: () => goToTab(page.toLowerCase()) });
 
 export class ReviewPage {
+  /**
+   * @param {HTMLElement} root
+   * @param {Session} session
+   */
   constructor(root, session) {
-    Object.assign(this, { root, session, index: -1, items: [], trail: [] });
+    this.root = root;
+    this.session = session;
+    /** The open face's index in the queue. */
+    this.index = -1;
+    /** The queue. @type {ReviewItem[]} */
+    this.items = [];
+    /** What was done, for undo: faces that were edited, and batches accepted unseen. @type {(number | { batch: number })[]} */
+    this.trail = [];
+    /** @type {Definition | null} */
+    this.definition = null;
+    this.tolerance = NaN;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left.wide");
@@ -50,6 +76,7 @@ export class ReviewPage {
     right.append(this.head);
     root.append(left, this.stage, right);
 
+    /** @type {Filmstrip<ReviewItem>} */
     this.strip = new Filmstrip(left, {
       rowHeight: 4,
       label: "Faces in order of doubt",
@@ -59,7 +86,7 @@ export class ReviewPage {
     });
     this.editor = new FaceEditor(this.stage, session, {
       settle: (editor) => this.nextDoubtful(editor),
-      sight: (editor) => new DoubtSight(editor),
+      viewpoint: (editor) => new ReviewViewpoint(editor),
     });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
@@ -75,35 +102,45 @@ export class ReviewPage {
 
   listen() {
     const { editor, session } = this;
-    editor.addEventListener("changed", () => this.show());
-    editor.addEventListener("edited", ({ detail }) => this.trail.push(detail.face));
-    editor.addEventListener("note", ({ detail }) => toast(this.root, detail.message));
-    // A dragged doubtful point is done: go on to the next one.
-    editor.canvas.addEventListener("dragend", ({ detail }) => detail.from === "prediction" && editor.advance());
+    editor.on("changed", () => this.show());
+    editor.on("edited", ({ face }) => this.trail.push(face));
+    editor.on("note", ({ message }) => toast(this.root, message));
+    // A doubtful point that was dragged is done: go on to the next one.
+    editor.canvas.on("dragend", ({ from }) => from === "prediction" && editor.advance());
     tellRefusals(this);
-    session.addEventListener("view", ({ detail }) => this.updateItem(detail.view));
+    session.on("view", ({ view }) => this.updateItem(view));
     whenStale(this.root, session, () => this.load());
   }
 
+  /**
+   * @param {{ view: FaceView | null, definition: Definition | null, current: string | null }} face
+   * @returns {string | null}
+   */
   nextDoubtful({ view, definition, current }) {
     if (!view || !definition || !flaggedIds(view, definition).length) return null;
     return stepInDoubt(view, definition, current, 1);
   }
 
-  /** To the next or previous point by doubt; where none is left, through all landmarks. */
+  /**
+   * To the next or previous point by doubt; where none is left, through all landmarks.
+   * @param {number} direction
+   */
   stepDoubt(direction) {
     const { editor } = this;
-    const id = editor.view && stepInDoubt(editor.view, editor.definition, editor.current, direction);
+    const { view, definition, current } = editor;
+    const id = view && definition && stepInDoubt(view, definition, current, direction);
     if (id) editor.goTo(id);
     else editor.step(direction);
   }
 
+  /** @param {string} id */
   choose(id) {
     this.editor.goTo(id);
     this.editor.canvas.element.focus({ preventScroll: true });
   }
 
   async load() {
+    /** @type {[Awaited<ReturnType<typeof loadProject>>, QueueEntry[]]} */
     const [project, queue] = await Promise.all([loadProject(this.session), this.session.get("/review")]);
     this.definition = project.definition;
     this.tolerance = project.settings.tolerance;
@@ -121,20 +158,19 @@ export class ReviewPage {
               : NO_PREDICTIONS,
     );
     if (!queue.length) await this.offerTakingBack();
-    if (!queue.length || !this.definition) return;
-    if (JSON.stringify(this.definition) !== JSON.stringify(this.editor.definition)) {
-      this.editor.setDefinition(this.definition);
-      this.list.setDefinition(this.definition);
+    const { definition } = this;
+    if (!queue.length || !definition) return;
+    if (JSON.stringify(definition) !== JSON.stringify(this.editor.definition)) {
+      this.editor.setDefinition(definition);
+      this.list.setDefinition(definition);
     }
     const pictures = new Map(project.pictures.map((picture) => [picture.id, picture]));
     const open = this.items[this.index]?.face;
-    this.items = queue.map((item) => ({
-      ...item,
-      picture: pictures.get(item.picture),
-      looks: looksOf(item),
-      done: false,
-      skip: null,
-    }));
+    this.items = queue.flatMap((item) => {
+      const picture = pictures.get(item.picture);
+      // A picture that was added between the two answers comes with the next load.
+      return picture ? [{ ...item, picture, looks: looksOf(item), done: false, skip: null }] : [];
+    });
     this.strip.setItems(this.items);
     this.budget.begin(this.items);
     const index = this.items.findIndex(({ face }) => face === open);
@@ -142,23 +178,28 @@ export class ReviewPage {
       this.select(index);
       const { run } = this.editor.view;
       await this.editor.reload();
-      // Another model doubts other points: begin with what it doubts most.
-      if (this.editor.view.run !== run) this.editor.goTo(this.nextDoubtful({ ...this.editor, current: null }));
-    } else await this.open(0);
+      // Another model doubts other points: begin with the most doubtful one.
+      const { view } = this.editor;
+      if (view?.run !== run) this.editor.goTo(this.nextDoubtful({ view, definition, current: null }));
+    } else await this.open(Math.max(index, 0)); // a face that is being opened stays the one to open
   }
 
-  /** Nothing waits, perhaps because it was accepted unseen: the way back from there. */
+  /** The queue is empty, perhaps because faces were accepted unseen: offers to take that back. */
   async offerTakingBack() {
+    /** @type {{ batch: { id: number } | null }} */
     const { batch } = await this.session.get("/review/unseen?measure=expected&limit=0&sample=0");
+    if (!batch) return;
     const take = () => this.unseen.takeBack(batch.id);
     const button = el("button.plain", { type: "button", text: "Take back what was accepted unseen", onclick: take });
-    if (batch) this.root.querySelector(".empty-state").append(button);
+    this.root.querySelector(".empty-state")?.append(button);
   }
 
+  /** @param {number} face */
   openFace(face) {
     return this.open(this.items.findIndex((item) => item.face === face));
   }
 
+  /** @param {number} index */
   async open(index) {
     const item = this.items[index];
     if (!item) return;
@@ -166,7 +207,7 @@ export class ReviewPage {
     try {
       await this.editor.open(item.face, item.picture, { frameFace: true });
     } catch (error) {
-      return void toast(this.root, error.message, "warning");
+      return void toast(this.root, messageOf(error), "warning");
     }
     this.editor.canvas.element.focus({ preventScroll: true });
     const near = [1, 2, -1].map((step) => this.items[index + step]).filter(Boolean);
@@ -174,11 +215,13 @@ export class ReviewPage {
     this.session.prefetch(near.map(({ face }) => face));
   }
 
+  /** @param {number} index */
   select(index) {
     this.index = index;
     this.strip.select(index);
   }
 
+  /** @param {number} direction */
   step(direction) {
     const next = this.index + direction;
     if (this.items[next]) this.open(next);
@@ -189,32 +232,33 @@ export class ReviewPage {
 
   draw() {
     const { editor, definition } = this;
-    if (!editor.view || !definition) return;
-    const { labeled, of, flagged } = summary(editor.view, definition);
+    const { view, picture } = editor;
+    if (!view || !picture || !definition) return;
+    const { labeled, of, flagged } = summary(view, definition);
     const left = this.items.filter(({ done }) => !done).length;
     this.head.replaceChildren(
-      el("div.face-name", { text: editor.picture.name, title: editor.picture.name, dir: "auto" }),
+      el("div.face-name", { text: picture.name, title: picture.name, dir: "auto" }),
       el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
     );
-    this.list.show(editor.view, editor.current, (id) => {
-      const prediction = editor.view.predictions[id];
-      return prediction && !editor.view.points[id] ? `${percent(prediction.p_off)} doubt` : null;
+    this.list.show(view, editor.current, (id) => {
+      const prediction = view.predictions[id];
+      return prediction && !view.points[id] ? `${percent(prediction.p_off)} doubt` : null;
     });
     const current = definition.landmarks.find(({ id }) => id === editor.current);
-    const prediction = editor.view.predictions[editor.current];
+    const prediction = current && view.predictions[current.id];
     this.hint.textContent = editor.selection.scope
       ? editor.selection.hint
-      : editor.view.skip
-        ? `Skipped: ${editor.view.skip}. S takes it in again.`
+      : view.skip
+        ? `Skipped: ${view.skip}. Press S to no longer skip it.`
         : labeled === of
           ? left
-            ? "Every point of this face is reviewed. D for the next face."
+            ? "Every point of this face is reviewed. Press D for the next face."
             : "Every face is reviewed. Train again with the new labels, or export them."
-          : current && prediction && !editor.view.points[editor.current]
+          : current && prediction && !view.points[current.id]
             ? `${current.name}: off by more than ${percent(this.tolerance)} with probability ${percent(prediction.p_off)} ` +
-              "(ellipse: 90 % sure). A accepts, dragging corrects."
+              "(ellipse: 90 % probability). A accepts, dragging corrects."
             : flagged
               ? ""
               : "No doubtful point left. Shift+A accepts the rest and goes on.";
@@ -222,6 +266,7 @@ export class ReviewPage {
     this.shortcuts.refresh();
   }
 
+  /** @param {FaceView} view */
   updateItem(view) {
     const index = this.items.findIndex(({ face }) => face === view.face);
     if (index < 0 || !this.definition) return;
@@ -238,6 +283,7 @@ export class ReviewPage {
     this.show();
   }
 
+  /** @param {ReviewItem} item */
   row(item) {
     const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
     const wrong = item.done ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
@@ -258,12 +304,14 @@ export class ReviewPage {
 
   acceptPoint() {
     const { editor } = this;
-    const certain = editor.view.predictions[editor.current]?.flagged === false;
-    if (editor.current !== null && editor.accept([editor.current])) {
-      // Who accepts a certain point goes through all of them.
+    const { view, definition, current } = editor;
+    if (!view || !definition) return;
+    const certain = current !== null && view.predictions[current]?.flagged === false;
+    if (current !== null && editor.accept([current])) {
+      // A user who accepts a certain point is going through all of them.
       if (certain && !editor.isComplete()) this.stepDoubt(1);
       else editor.advance();
-    } else if (flaggedIds(editor.view, editor.definition).length) editor.advance();
+    } else if (flaggedIds(view, definition).length) editor.advance();
     else toast(this.root, "No doubtful point is left here. Shift+A accepts the whole face.");
   }
 
@@ -274,17 +322,18 @@ export class ReviewPage {
     if (next !== undefined) this.open(next);
   }
 
-  // The last edit may have been on the face before: go back to it, so that what is undone is seen.
+  // The last edit may have been on the previous face: go back to it, so that the undo can be seen.
   async undo() {
     const step = this.trail.pop();
-    if (step?.batch) return this.unseen.takeBack(step.batch);
+    if (typeof step === "object") return this.unseen.takeBack(step.batch);
     const face = step ?? this.editor.view?.face;
+    if (face === undefined) return;
     const at = () => this.items.findIndex((item) => item.face === face);
     if (at() >= 0) {
       if (face !== this.editor.view?.face) await this.open(at());
       return this.editor.undo("undo");
     }
-    // A face that was done when the queue was read anew has left it; undone, it comes back.
+    // A face that was done when the queue was loaded again has left it. The undo brings it back.
     await this.session.edit(face, "undo", {});
     await this.load();
     await this.open(at());
@@ -292,9 +341,10 @@ export class ReviewPage {
 
   leave() {
     if (this.editor.selection.scope) this.editor.selection.scope = null;
-    else this.root.querySelector(".landmarks [aria-current], .landmarks li button")?.focus();
+    else this.list.focus();
   }
 
+  /** @returns {Command[]} */
   commands() {
     const { editor } = this;
     return [
@@ -331,6 +381,7 @@ export class ReviewPage {
   }
 }
 
+/** @param {number} share */
 function percent(share) {
   return `${Math.round(100 * share)} %`;
 }

@@ -1,6 +1,10 @@
-// Who goes with whom at the least total cost (Kuhn's Hungarian method with shortest augmenting paths, O(rows² columns)).
+// Assignment at the least total cost: Kuhn's Hungarian method with shortest augmenting paths, O(rows² columns).
 
-/** `cost[row][column]` with no more rows than columns -> the column of each row. */
+/**
+ * The column of each row.
+ * @param {number[][]} cost cost[row][column]
+ * @returns {number[]}
+ */
 export function assign(cost) {
   const rows = cost.length;
   const columns = rows ? cost[0].length : 0;

@@ -1,23 +1,41 @@
-// What two versions of a definition differ in, in words, and what each difference does to the labels there are.
+// The differences between two versions of a definition, in words, and the effect of each on the existing labels.
 
 import { groupTitle } from "../shell/definition.js";
+
+/** @import { Definition, Effect, Landmark } from "../shell/types.js" */
 
 const SHOWN = 8;
 
 /**
- * [{kind, title, items, landmarks}] from definition `before` (null: none yet) to `after`; empty when they are the same.
- * `items` are the single changes in words, `landmarks` the ids concerned. What comes with an id in `earlier`, the ids of
- * all versions so far, is restored and not added.
+ * `items`: the single changes in words; `landmarks`: the ids concerned.
+ * @typedef {{ kind: Kind, title: string, items: string[], landmarks: string[] }} Change
+ */
+
+/**
+ * @typedef {"added" | "restored" | "deleted" | "renamed" | "regrouped" | "reordered" | "pairs" | "edges" | "normalizer" |
+ *   "title"} Kind
+ */
+
+/**
+ * The changes from `before` (null: none yet) to `after`; none when they are the same. A new landmark whose id is in
+ * `earlier`, the ids of all versions so far, is restored and not added.
+ * @param {Definition | null} before
+ * @param {Definition} after
+ * @param {Set<string>} [earlier]
+ * @returns {Change[]}
  */
 export function changesBetween(before, after, earlier = new Set()) {
-  const old = new Map((before?.landmarks ?? []).map((landmark) => [landmark.id, landmark]));
-  const now = new Map(after.landmarks.map((landmark) => [landmark.id, landmark]));
+  const old = byId(before?.landmarks ?? []);
+  const now = byId(after.landmarks);
   const both = after.landmarks.filter(({ id }) => old.has(id));
+  /** @type {Change[]} */
   const found = [];
+  /** @type {(kind: Kind, title: string, changed: Landmark[], word: (landmark: Landmark) => string) => void} */
   const add = (kind, title, changed, word) => {
     if (changed.length) found.push({ kind, title, items: changed.map(word), landmarks: changed.map(({ id }) => id) });
   };
   const came = after.landmarks.filter(({ id }) => !old.has(id));
+  /** @param {Landmark} landmark */
   const words = ({ name }) => name;
   const gone = [...old.values()].filter(({ id }) => !now.has(id));
   add("added", "Added", came.filter(({ id }) => !earlier.has(id)), words);
@@ -26,41 +44,54 @@ export function changesBetween(before, after, earlier = new Set()) {
   add(
     "renamed",
     "Renamed",
-    both.filter(({ id, name }) => old.get(id).name !== name),
-    ({ id, name }) => `${old.get(id).name} → ${name}`,
+    both.filter(({ id, name }) => old.get(id)?.name !== name),
+    ({ id, name }) => `${old.get(id)?.name} → ${name}`,
   );
   add(
     "regrouped",
     "Regrouped",
-    both.filter(({ id, group }) => old.get(id).group !== group),
+    both.filter(({ id, group }) => old.get(id)?.group !== group),
     ({ name, group }) => `${name} → ${groupTitle(group)}`,
   );
   const place = new Map(after.landmarks.map(({ id }, k) => [id, k + 1]));
   add("reordered", "Reordered", moved([...old.keys()], both), ({ id, name }) => `${name} to place ${place.get(id)}`);
   if (!before) return found;
-  // Pairs and edges of landmarks that came or went are part of their coming and going.
+  // Pairs and edges of added and deleted landmarks are not listed again.
+  /** @param {string[]} ids */
   const kept = (ids) => ids.every((id) => now.has(id) && old.has(id));
-  const nameOf = (id) => (now.get(id) ?? old.get(id)).name;
+  /** @param {string} id */
+  const nameOf = (id) => (now.get(id) ?? old.get(id))?.name ?? id;
   addSets(found, "pairs", "Mirror pairs", pairsOf(before).filter(kept), pairsOf(after).filter(kept), nameOf, " ↔ ");
   addSets(found, "edges", "Edges", before.edges.filter(kept), after.edges.filter(kept), nameOf, " – ");
   const [was, is] = [before, after].map(({ normalizer }) => normalizerWords(normalizer, nameOf));
-  if (was !== is) found.push({ kind: "normalizer", title: "Normaliser", items: [`${was} → ${is}`], landmarks: [] });
+  if (was !== is) found.push({ kind: "normalizer", title: "Normalizer", items: [`${was} → ${is}`], landmarks: [] });
   if (before.name !== after.name)
     found.push({ kind: "title", title: "Name", items: [`${before.name} → ${after.name}`], landmarks: [] });
   return found;
 }
 
-/** One line for a list of versions: "Renamed eye → beak; Deleted chin". */
+/**
+ * One line for a list of versions: "Renamed: eye → beak; Deleted: chin".
+ * @param {Change[]} changes
+ */
 export function inWords(changes) {
-  return changes.map((change) => `${change.title}: ${listed(change.items)}`).join("; ") || "Nothing but the picture";
+  return changes.map((change) => `${change.title}: ${listed(change.items)}`).join("; ") || "Only the reference picture";
 }
 
+/**
+ * @param {string[]} items
+ * @param {number} [shown]
+ */
 export function listed(items, shown = SHOWN) {
   const rest = items.length - shown;
   return rest > 1 ? `${items.slice(0, shown).join(", ")} and ${rest} more` : items.join(", ");
 }
 
-/** What `change` does to the labels. `effect` is the server's count of them: {labels, finished, unfinished, ...}. */
+/**
+ * What a change does to the labels, in words.
+ * @param {Pick<Change, "kind" | "landmarks">} change
+ * @param {Effect} effect
+ */
 export function consequence({ kind, landmarks }, effect) {
   const labels = landmarks.reduce((sum, id) => sum + (effect.labels[id] ?? 0), 0);
   const stay = labels ? `${count(labels, "label")} ${labels === 1 ? "stays" : "stay"}` : "No label is concerned";
@@ -69,6 +100,7 @@ export function consequence({ kind, landmarks }, effect) {
     ? `${count(effect.unfinished, "complete face")} will be unfinished until they have it.`
     : "No complete face becomes unfinished.";
   const back = labels ? `${count(labels, "label")} on ${count(effect.back, "face")} come back. ` : "";
+  /** @type {Record<Kind, string>} */
   const says = {
     added: unfinished,
     restored: back + unfinished,
@@ -86,11 +118,26 @@ export function consequence({ kind, landmarks }, effect) {
   return says[kind] + (kind === "deleted" ? finished : "");
 }
 
+/**
+ * @param {number} number
+ * @param {string} word
+ */
 const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
+/**
+ * @param {Change[]} found
+ * @param {Kind} kind
+ * @param {string} title
+ * @param {string[][]} before
+ * @param {string[][]} after
+ * @param {(id: string) => string} nameOf
+ * @param {string} sign
+ */
 function addSets(found, kind, title, before, after, nameOf, sign) {
+  /** @param {string[]} ids */
   const key = (ids) => [...ids].sort().join("|");
   const [were, are] = [new Set(before.map(key)), new Set(after.map(key))];
+  /** @param {string[]} ids */
   const word = (ids) => ids.map(nameOf).join(sign);
   const items = [
     ...after.filter((ids) => !were.has(key(ids))).map((ids) => `+ ${word(ids)}`),
@@ -99,19 +146,31 @@ function addSets(found, kind, title, before, after, nameOf, sign) {
   if (items.length) found.push({ kind, title, items, landmarks: [] });
 }
 
+/**
+ * @param {Definition} definition
+ * @returns {string[][]}
+ */
 function pairsOf({ landmarks }) {
-  const place = new Map(landmarks.map(({ id }, k) => [id, k]));
-  return landmarks.filter(({ id, mirror }) => place.get(id) < place.get(mirror)).map(({ id, mirror }) => [id, mirror]);
+  const places = new Map(landmarks.map(({ id }, k) => [id, k]));
+  return landmarks.flatMap(({ id, mirror }, k) => (mirror !== null && k < (places.get(mirror) ?? -1) ? [[id, mirror]] : []));
 }
 
+/**
+ * @param {string[][] | null} normalizer
+ * @param {(id: string) => string} nameOf
+ */
 function normalizerWords(normalizer, nameOf) {
   return normalizer ? normalizer.map((end) => end.map(nameOf).join(" + ")).join(" to ") : "the face's box";
 }
 
-/** Those of `landmarks` that had to move: all but a longest row of them that stands in the order of `ids`. */
+/**
+ * Those of `landmarks` that had to move: all but the longest series that keeps the order of `ids`.
+ * @param {string[]} ids
+ * @param {Landmark[]} landmarks
+ */
 function moved(ids, landmarks) {
   const place = new Map(ids.map((id, k) => [id, k]));
-  const rank = landmarks.map(({ id }) => place.get(id));
+  const rank = landmarks.map(({ id }) => place.get(id) ?? NaN);
   const length = rank.map(() => 1);
   const previous = rank.map(() => -1);
   for (let k = 0; k < rank.length; k++)
@@ -121,3 +180,6 @@ function moved(ids, landmarks) {
   for (let k = length.indexOf(Math.max(...length)); k >= 0; k = previous[k]) stays.add(k);
   return landmarks.filter((_, k) => !stays.has(k));
 }
+
+/** @param {Landmark[]} landmarks */
+const byId = (landmarks) => new Map(landmarks.map((landmark) => [landmark.id, landmark]));

@@ -1,23 +1,33 @@
-// A landmark definition while it is being edited: every operation gives a new draft, so that undo is a list of drafts.
-// A draft is {name, landmarks: [{id, name, group, mirror, guessed?}], edges, normalizer, category,
-// places: {id: [x, y]}, picture}; `guessed`: nobody has said the group yet; `places` are pixels of the picture `picture`.
+// A landmark definition while it is being edited. Every operation gives a new draft, so that undo is a list of drafts.
 
 import { fromCategory, GROUPS, toCategory } from "../shell/definition.js";
 
+/** @import { Category, Draft, Landmark, Place, Reference } from "../shell/types.js" */
+
 const OPPOSITE = { left: "right", right: "left" };
 
+/** @returns {Draft} */
 export function emptyDraft() {
   return { name: "face", landmarks: [], edges: [], normalizer: null, category: {}, places: {}, picture: null };
 }
 
-/** The draft of a category; `reference` is {picture, points: {id: [x, y]}} or null. */
+/**
+ * The draft of a category and its reference picture.
+ * @param {Category | null} category
+ * @param {Reference | null} [reference]
+ * @returns {Draft}
+ */
 export function draftOf(category, reference = null) {
   if (!category) return emptyDraft();
   return { ...fromCategory(category), places: { ...reference?.points }, picture: reference?.picture ?? null };
 }
 
-/** What the server takes: a category, and the reference picture's points under ids or, for new landmarks, "#index". */
+/**
+ * What the server takes: a category, and the reference picture's points by id, or by "#index" for new landmarks.
+ * @param {Draft} draft
+ */
 export function toSave(draft) {
+  /** @type {Record<string, Place>} */
   const points = {};
   draft.landmarks.forEach(({ id }, k) => {
     if (draft.places[id]) points[isNew(id) ? `#${k}` : id] = draft.places[id];
@@ -27,30 +37,40 @@ export function toSave(draft) {
   return { category: toCategory(draft), reference };
 }
 
+/** @param {string} id */
 const isNew = (id) => id.startsWith("new");
+/** @param {string} id */
 const numberOf = (id) => Number(id.slice(3));
 
+/** @param {Draft} draft */
 function freshId({ landmarks }) {
   const numbers = landmarks.filter(({ id }) => isNew(id)).map(({ id }) => numberOf(id));
   return `new${Math.max(-1, ...numbers) + 1}`;
 }
 
-/** "left", "right" or null: the one side word at the end of a paired landmark's name. */
+/**
+ * The side word at the end of a paired landmark's name.
+ * @param {string} name
+ * @returns {"left" | "right" | null}
+ */
 export function sideOf(name) {
-  return name.match(/_(left|right)$/)?.[1] ?? null;
+  return /** @type {"left" | "right" | undefined} */ (name.match(/_(left|right)$/)?.[1]) ?? null;
 }
 
+/** @param {string} name */
 export function partnerName(name) {
   const side = sideOf(name);
   return side && name.slice(0, -side.length) + OPPOSITE[side];
 }
 
+/**
+ * @param {Draft} draft
+ * @param {number} group
+ */
 function freshName(draft, group) {
-  const [side, part] = GROUPS[group].match(/^(left|right)_(.+)$/)?.slice(1) ?? [
-    null,
-    GROUPS[group].replace(/_?(left|right)_?/, "_"),
-  ];
-  const word = side ?? sideOf(GROUPS[group].replace(/_contour$/, ""));
+  const title = GROUPS[group];
+  const [, side, part] = title.match(/^(left|right)_(.+)$/) ?? ["", undefined, title.replace(/_?(left|right)_?/, "_")];
+  const word = side ?? sideOf(title.replace(/_contour$/, ""));
   const stem = part.replaceAll("__", "_");
   const taken = new Set(draft.landmarks.map(({ name }) => name));
   for (let k = 1; ; k++) {
@@ -59,6 +79,13 @@ function freshName(draft, group) {
   }
 }
 
+/**
+ * Adds a landmark with a new name.
+ * @param {Draft} draft
+ * @param {number} group
+ * @param {Place} [place]
+ * @returns {{ draft: Draft, id: string }}
+ */
 export function addLandmark(draft, group, place) {
   const id = freshId(draft);
   const landmark = { id, name: freshName(draft, group), group, mirror: null, guessed: true };
@@ -70,19 +97,34 @@ export function addLandmark(draft, group, place) {
   return { draft: pairByName(grown, id), id };
 }
 
+/**
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {Partial<Landmark>} changes
+ * @returns {Draft}
+ */
 const change = (draft, id, changes) => ({
   ...draft,
   landmarks: draft.landmarks.map((landmark) => (landmark.id === id ? { ...landmark, ...changes } : landmark)),
 });
 
-/** A name may tell the group, as long as that is only guessed from the place. */
+/**
+ * While the group is only proposed, the name may determine it.
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {string} name
+ * @returns {Draft}
+ */
 export function rename(draft, id, name) {
-  const { guessed } = draft.landmarks.find((landmark) => landmark.id === id);
-  const group = guessed ? groupOfName(name) : -1;
+  const landmark = draft.landmarks.find((other) => other.id === id);
+  const group = landmark?.guessed ? groupOfName(name) : -1;
   return pairByName(change(draft, id, group < 0 ? { name } : { name, group }), id);
 }
 
-/** The group that a name like `eye_outer_left` or `lip_top` speaks of, or -1. */
+/**
+ * The group that a name like `eye_outer_left` or `lip_top` names, or -1.
+ * @param {string} name
+ */
 export function groupOfName(name) {
   const side = sideOf(name) ?? name.match(/^(left|right)_/)?.[1];
   if (/brow/.test(name)) return GROUPS.indexOf(`${side}_brow`);
@@ -92,34 +134,62 @@ export function groupOfName(name) {
   return /jaw|chin/.test(name) ? GROUPS.indexOf("jaw") : -1;
 }
 
+/**
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {number} group
+ * @returns {Draft}
+ */
 export function setGroup(draft, id, group) {
   return change(draft, id, { group, guessed: false });
 }
 
-// nose_left finds nose_right by itself, as long as neither has a partner.
+/**
+ * Pairs nose_left with nose_right, where neither has a partner.
+ * @param {Draft} draft
+ * @param {string} id
+ * @returns {Draft}
+ */
 function pairByName(draft, id) {
   const landmark = draft.landmarks.find((other) => other.id === id);
-  const other = draft.landmarks.find(({ name }) => name === partnerName(landmark.name));
+  const other = landmark && draft.landmarks.find(({ name }) => name === partnerName(landmark.name));
   return other && !other.mirror && !landmark.mirror ? setMirror(draft, id, other.id) : draft;
 }
 
-/** Pair `id` with `other` (null: on the midline). A partner either had before is set free. */
+/**
+ * Pairs `id` with `other` (null: on the midline). Former partners of both have no partner then.
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {string | null} other
+ * @returns {Draft}
+ */
 export function setMirror(draft, id, other) {
-  const involved = new Set([id, other]);
+  const involved = new Set([id, ...(other === null ? [] : [other])]);
   const landmarks = draft.landmarks.map((landmark) => {
     if (landmark.id === id) return { ...landmark, mirror: other };
     if (landmark.id === other) return { ...landmark, mirror: id };
-    return involved.has(landmark.mirror) ? { ...landmark, mirror: null } : landmark;
+    return landmark.mirror !== null && involved.has(landmark.mirror) ? { ...landmark, mirror: null } : landmark;
   });
   return { ...draft, landmarks };
 }
 
-/** Make partners of two landmarks, or part them. */
+/**
+ * Pairs two landmarks, or separates them.
+ * @param {Draft} draft
+ * @param {string} a
+ * @param {string} b
+ * @returns {Draft}
+ */
 export function togglePair(draft, a, b) {
-  const paired = draft.landmarks.find(({ id }) => id === a).mirror === b;
+  const paired = draft.landmarks.some(({ id, mirror }) => id === a && mirror === b);
   return setMirror(draft, a, paired ? null : b);
 }
 
+/**
+ * @param {Draft} draft
+ * @param {string} id
+ * @returns {Draft}
+ */
 export function remove(draft, id) {
   const { [id]: _, ...places } = draft.places;
   const normalizer = draft.normalizer?.map((end) => end.filter((key) => key !== id));
@@ -134,7 +204,13 @@ export function remove(draft, id) {
   };
 }
 
-/** Put a landmark at `index` of the order. */
+/**
+ * Puts a landmark at `index` of the order.
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {number} index
+ * @returns {Draft}
+ */
 export function moveTo(draft, id, index) {
   const from = draft.landmarks.findIndex((landmark) => landmark.id === id);
   const landmarks = draft.landmarks.filter((landmark) => landmark.id !== id);
@@ -143,7 +219,13 @@ export function moveTo(draft, id, index) {
   return { ...draft, landmarks: landmarks.toSpliced(to, 0, draft.landmarks[from]) };
 }
 
-/** Bring back a landmark {id, name, group} that was deleted, with its labels; at the end, unpaired. */
+/**
+ * Restores a deleted landmark, with its labels; at the end of the order, without a partner.
+ * @param {Draft} draft
+ * @param {Landmark} landmark
+ * @param {Place} [place]
+ * @returns {Draft}
+ */
 export function restore(draft, { id, name, group }, place) {
   if (draft.landmarks.some((landmark) => landmark.id === id)) return draft;
   return {
@@ -154,12 +236,17 @@ export function restore(draft, { id, name, group }, place) {
 }
 
 /**
- * `draft` with the ids of the landmarks in `known` [{id, name}] that have the same names: what is imported or started
- * from a template keeps the labels there are. The first of a name counts.
+ * Gives the landmarks of a draft the ids of known landmarks with the same names, so that an import or a template
+ * keeps the labels. Where a name occurs twice, the first one counts.
+ * @param {Draft} draft
+ * @param {Pick<Landmark, "id" | "name">[]} known
+ * @returns {Draft}
  */
 export function adoptIds(draft, known) {
   const byName = new Map([...known].reverse().map(({ id, name }) => [name, id]));
+  /** @type {Map<string, string>} */
   const ids = new Map();
+  /** @type {Set<string>} */
   const taken = new Set();
   for (const { id, name } of draft.landmarks) {
     const own = byName.get(name);
@@ -167,31 +254,51 @@ export function adoptIds(draft, known) {
     taken.add(own);
     ids.set(id, own);
   }
-  // New landmarks are numbered again: an adopted id may itself be a new one's.
+  // New landmarks get new numbers, because an adopted id may be one of a new landmark too.
   let fresh = Math.max(-1, ...[...taken].filter(isNew).map(numberOf)) + 1;
   for (const { id } of draft.landmarks) if (!ids.has(id)) ids.set(id, `new${fresh++}`);
-  const own = (id) => (id === null ? null : ids.get(id));
+  /** @param {string} id */
+  const own = (id) => ids.get(id) ?? id;
   return {
     ...draft,
-    landmarks: draft.landmarks.map((landmark) => ({ ...landmark, id: own(landmark.id), mirror: own(landmark.mirror) })),
-    edges: draft.edges.map((edge) => edge.map(own)),
+    landmarks: draft.landmarks.map((landmark) => ({ ...landmark, id: own(landmark.id), mirror: landmark.mirror && own(landmark.mirror) })),
+    edges: draft.edges.map(([a, b]) => [own(a), own(b)]),
     normalizer: draft.normalizer?.map((end) => end.map(own)) ?? null,
     places: Object.fromEntries(Object.entries(draft.places).map(([id, place]) => [own(id), place])),
   };
 }
 
+/**
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {Place} place
+ * @returns {Draft}
+ */
 export function setPlace(draft, id, place) {
   return { ...draft, places: { ...draft.places, [id]: place } };
 }
 
-/** Draw the edge between two landmarks, or take it away. */
+/**
+ * Adds the edge between two landmarks, or removes it.
+ * @param {Draft} draft
+ * @param {string} a
+ * @param {string} b
+ * @returns {Draft}
+ */
 export function toggleEdge(draft, a, b) {
+  /** @param {[string, string]} edge */
   const isIt = ([from, to]) => (from === a && to === b) || (from === b && to === a);
+  /** @type {[string, string][]} */
   const edges = draft.edges.some(isIt) ? draft.edges.filter((edge) => !isIt(edge)) : [...draft.edges, [a, b]];
   return { ...draft, edges };
 }
 
-/** `ends`: two lists of landmark ids, whose middles span the length; null for the box. */
+/**
+ * `ends`: two sets of landmark ids, whose means span the length; null: the box.
+ * @param {Draft} draft
+ * @param {string[][] | null} ends
+ * @returns {Draft}
+ */
 export function setNormalizer(draft, ends) {
   return { ...draft, normalizer: ends };
 }

@@ -1,17 +1,38 @@
-// The drafts of a page, one after the other: undo, redo, and a copy in localStorage that outlives the page.
+// The drafts of a page in order: undo, redo, and a copy in localStorage that survives the page.
 
 import { remember } from "../shell/memory.js";
+import { emptyDraft } from "./draft.js";
+
+/** @import { Draft } from "../shell/types.js" */
 
 export class DraftHistory {
+  /**
+   * @param {string} key
+   * @param {Storage} [storage]
+   */
   constructor(key, storage = localStorage) {
-    Object.assign(this, { key, storage, past: [], future: [], draft: null, version: null });
+    this.key = key;
+    this.storage = storage;
+    /** @type {Draft[]} */
+    this.past = [];
+    /** @type {Draft[]} */
+    this.future = [];
+    /** @type {Draft} */
+    this.draft = emptyDraft();
+    /** The saved version that the draft began with. */
+    this.version = 0;
   }
 
-  /** Begin with `draft` of definition version `version`; what was done before is over. */
+  /**
+   * Begins with `draft` of a saved version; there is nothing to undo.
+   * @param {Draft} draft
+   * @param {number} version
+   */
   begin(draft, version) {
     Object.assign(this, { draft, version, past: [], future: [] });
   }
 
+  /** @param {Draft} draft */
   push(draft) {
     this.past.push(this.draft);
     this.future = [];
@@ -27,22 +48,31 @@ export class DraftHistory {
     return this.step(this.future, this.past);
   }
 
+  /**
+   * @param {Draft[]} from
+   * @param {Draft[]} to
+   */
   step(from, to) {
-    if (!from.length) return null;
+    const draft = from.pop();
+    if (!draft) return null;
     to.push(this.draft);
-    return this.keep(from.pop());
+    return this.keep(draft);
   }
 
+  /** @param {Draft} draft */
   keep(draft) {
     this.draft = draft;
     remember(this.storage, this.key, JSON.stringify({ version: this.version, draft }));
     return draft;
   }
 
-  /** {version, draft} that a closed page left, or null; what cannot be read is none. */
+  /**
+   * What a closed page left, or null where there is nothing that can be read.
+   * @returns {{ version: number, draft: Draft } | null}
+   */
   kept() {
     try {
-      const kept = JSON.parse(this.storage.getItem(this.key));
+      const kept = JSON.parse(this.storage.getItem(this.key) ?? "null");
       return kept?.draft?.landmarks && kept.draft.places && kept.draft.edges ? kept : null;
     } catch {
       return null;

@@ -1,57 +1,78 @@
-// A definition as a file: reading what users bring, and writing what they take away.
+// A definition as a file: import and export.
 
 import { GROUPS, toCategory } from "../shell/definition.js";
+import { messageOf } from "../shell/page.js";
 import { groupOfName } from "./draft.js";
+
+/** @import { Category, Definition } from "../shell/types.js" */
 
 const WANTED = 'wanted a COCO category with "keypoints", or a COCO file with one such category';
 
+/** A JSON object that is not checked yet. @typedef {Record<string, unknown>} Content */
+
 /**
- * The category in the text of a JSON file: {category, guessed}. Landmarks have no ids of this project; without groups in
- * the file they are guessed from the names, and `guessed` is true. Throws an Error with a sentence.
+ * The category in the text of a JSON file, without the ids of a project. `guessed`: the file has no groups, so they
+ * are guessed from the names. Throws an Error with a message for the user.
+ * @param {string} text
+ * @param {string} file
+ * @returns {{ category: Category, guessed: boolean }}
  */
 export function readCategory(text, file) {
-  const category = { ...categoryIn(parsed(text, file), file) };
-  const names = category.keypoints;
+  const { landmark_ids: _, definition_version: __, ...content } = categoryIn(parsed(text, file), file);
+  const names = content.keypoints;
   if (!Array.isArray(names)) throw new Error(`${file}: "keypoints" is ${kindOf(names)}, wanted a list of names`);
-  delete category.landmark_ids;
-  delete category.definition_version;
-  const guessed = category.flsg === undefined;
-  if (guessed) category.flsg = guessedGroups(names);
-  return { category, guessed };
+  const guessed = content.flsg === undefined;
+  // The server checks the rest.
+  const category = /** @type {Category} */ (/** @type {unknown} */ (content));
+  return { category: guessed ? { ...category, flsg: guessedGroups(names) } : category, guessed };
 }
 
+/**
+ * @param {string} text
+ * @param {string} file
+ * @returns {unknown}
+ */
 function parsed(text, file) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file} is not JSON (${error.message}); ${WANTED}`);
+    throw new Error(`${file} is not JSON (${messageOf(error)}); ${WANTED}`);
   }
 }
 
+/**
+ * @param {unknown} content
+ * @param {string} file
+ * @returns {Content}
+ */
 function categoryIn(content, file) {
   if (content === null || typeof content !== "object" || Array.isArray(content))
     throw new Error(`${file}: found ${kindOf(content)}, ${WANTED}`);
-  if (content.categories === undefined) {
-    if (content.keypoints !== undefined) return content;
+  const { categories, keypoints } = /** @type {Content} */ (content);
+  if (categories === undefined) {
+    if (keypoints !== undefined) return /** @type {Content} */ (content);
     const keys = Object.keys(content).slice(0, 5).join(", ") || "no keys";
     throw new Error(`${file}: found an object with ${keys}; ${WANTED}`);
   }
-  if (!Array.isArray(content.categories))
-    throw new Error(`${file}: "categories" is ${kindOf(content.categories)}, wanted a list`);
-  const withPoints = content.categories.filter((category) => category?.keypoints !== undefined);
+  if (!Array.isArray(categories))
+    throw new Error(`${file}: "categories" is ${kindOf(categories)}, wanted a list`);
+  const withPoints = categories.filter((category) => category?.keypoints !== undefined);
   if (withPoints.length !== 1) {
-    const all = content.categories.length;
+    const all = categories.length;
     throw new Error(`${file}: found ${all} categories, ${withPoints.length} of them with keypoints; ${WANTED}`);
   }
   return withPoints[0];
 }
 
+/** @param {unknown} value */
 function kindOf(value) {
   if (value === null || value === undefined) return "nothing";
   return Array.isArray(value) ? `a list of ${value.length}` : `a ${typeof value}`;
 }
 
+/** @param {unknown[]} names */
 function guessedGroups(names) {
+  /** @type {Record<string, number[]>} */
   const flsg = {};
   names.forEach((name, k) => {
     const group = typeof name === "string" ? groupOfName(name) : -1;
@@ -60,10 +81,14 @@ function guessedGroups(names) {
   return flsg;
 }
 
-/** {name, text}: the file that holds `draft`. Ids are in it once every landmark has one. */
+/**
+ * The file that holds a definition. It contains ids once every landmark has one.
+ * @param {Definition} draft
+ * @returns {{ name: string, text: string }}
+ */
 export function fileOf(draft) {
-  const category = { id: 1, supercategory: "face", ...toCategory(draft) };
-  if (category.landmark_ids.includes(null)) delete category.landmark_ids;
+  const { landmark_ids: ids, ...rest } = { id: 1, supercategory: "face", ...toCategory(draft) };
+  const category = ids.includes(null) ? rest : { ...rest, landmark_ids: ids };
   const words = draft.name.normalize("NFC").match(/[\p{L}\p{M}\p{N}]+/gu) ?? ["definition"];
   return { name: `${words.join("-")}.json`, text: JSON.stringify(category, null, 1) + "\n" };
 }

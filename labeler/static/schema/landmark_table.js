@@ -1,16 +1,36 @@
-// The editable list of a draft's landmarks: order, name, group, mirror partner, removal, and what is wrong with each.
+// The editable list of a draft's landmarks: order, name, group, mirror partner, removal, and the problems of each.
 
-import { COLOURS, GROUPS, groupTitle } from "../shell/definition.js";
+import { COLORS, GROUPS, groupTitle } from "../shell/definition.js";
 import { el, icon } from "../shell/dom.js";
-import { moveTo, rename, setGroup, setMirror } from "./draft.js";
+import { emptyDraft, moveTo, rename, setGroup, setMirror } from "./draft.js";
 import { dragRow } from "./row_drag.js";
+
+/** @import { Draft, Landmark } from "../shell/types.js" */
 
 const MIDLINE = "none: midline";
 
+/**
+ * @typedef {object} TableOptions
+ * @property {(draft: Draft) => void} onChange
+ * @property {(id: string) => void} onSelect
+ * @property {(id: string) => void} onRemove
+ */
+
+/** What is shown below a landmark's row. @typedef {{ text: string, tone: "problem" | "caution" }} RowFinding */
+
 export class LandmarkTable {
-  /** `onChange(draft)`: a new draft; `onSelect(id)`, `onRemove(id)`. */
+  /**
+   * @param {HTMLElement} root
+   * @param {TableOptions} options
+   */
   constructor(root, { onChange, onSelect, onRemove }) {
-    Object.assign(this, { onChange, onSelect, onRemove, rows: new Map(), findings: new Map() });
+    this.onChange = onChange;
+    this.onSelect = onSelect;
+    this.onRemove = onRemove;
+    this.order = "";
+    this.draft = emptyDraft();
+    /** @type {Map<string, ReturnType<LandmarkTable["row"]>>} */
+    this.rows = new Map();
     this.body = el("ol.table-rows", { "aria-label": "Landmarks" });
     const head = el(
       "div.table-head",
@@ -22,17 +42,26 @@ export class LandmarkTable {
     root.append(el("div.landmark-table", {}, head, this.body));
   }
 
+  /**
+   * @param {Draft} draft
+   * @param {string | null} current
+   */
   show(draft, current) {
     this.draft = draft;
     const order = draft.landmarks.map(({ id }) => id).join();
     if (order !== this.order) this.rebuild(draft, order);
     const names = new Map(draft.landmarks.map(({ id, name }) => [id, name]));
-    for (const landmark of draft.landmarks) this.update(landmark, names.get(landmark.mirror) ?? MIDLINE, current);
+    for (const landmark of draft.landmarks) {
+      const partner = landmark.mirror === null ? undefined : names.get(landmark.mirror);
+      this.update(landmark, partner ?? MIDLINE, current);
+    }
   }
 
-  /** `findings`: landmark id -> {text, tone}, shown below the landmark's row. */
+  /**
+   * Shows findings below the rows of their landmarks.
+   * @param {Map<string, RowFinding>} findings
+   */
   showFindings(findings) {
-    this.findings = findings;
     for (const [id, row] of this.rows) {
       const found = findings.get(id);
       row.finding.textContent = found?.text ?? "";
@@ -41,16 +70,22 @@ export class LandmarkTable {
     }
   }
 
+  /** @param {string} id */
   focusName(id) {
-    const { name } = this.rows.get(id) ?? {};
+    const name = this.rows.get(id)?.name;
     name?.focus();
     name?.select();
   }
 
-  // Rows are kept through a new order, and the field that had the focus has it again.
+  // Rows stay the same elements in a new order, and the focused field keeps the focus.
+  /**
+   * @param {Draft} draft
+   * @param {string} order
+   */
   rebuild({ landmarks }, order) {
     this.order = order;
-    const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+    const { activeElement } = document;
+    const focused = activeElement instanceof HTMLElement && this.body.contains(activeElement) ? activeElement : null;
     const kept = this.rows;
     this.rows = new Map(landmarks.map(({ id }) => [id, kept.get(id) ?? this.row(id)]));
     this.body.replaceChildren(...[...this.rows.values()].map(({ item }) => item));
@@ -58,9 +93,11 @@ export class LandmarkTable {
     if (focused?.isConnected) focused.focus({ preventScroll: true });
   }
 
+  /** @param {string} id */
   row(id) {
     const grip = el("button.grip", { type: "button", "aria-label": "Order", title: "Drag, or Alt+↑ and Alt+↓" });
     const chip = el("span.chip");
+    /** @type {HTMLInputElement} */
     const name = el("input.field", {
       type: "text",
       maxLength: 100,
@@ -69,14 +106,16 @@ export class LandmarkTable {
       onchange: () => {
         const given = name.value.trim();
         if (given) this.onChange(rename(this.draft, id, given));
-        else name.value = this.draft.landmarks.find((landmark) => landmark.id === id).name;
+        else name.value = this.draft.landmarks.find((landmark) => landmark.id === id)?.name ?? "";
       },
     });
+    /** @type {HTMLSelectElement} */
     const group = el(
       "select.field",
       { "aria-label": "Group", onchange: () => this.onChange(setGroup(this.draft, id, Number(group.value))) },
       ...GROUPS.map((_, k) => el("option", { value: String(k), text: groupTitle(k) })),
     );
+    /** @type {HTMLSelectElement} */
     const mirror = el("select.field", {
       "aria-label": "Mirror partner",
       onpointerdown: () => this.offerPartners(id),
@@ -89,20 +128,23 @@ export class LandmarkTable {
       icon("cross"),
     );
     const finding = el("span.finding");
-    const item = el(
-      "li",
-      { onclick: (event) => [item, chip, finding].includes(event.target) && this.onSelect(id) },
-      ...[grip, chip, name, group, mirror, cross, finding],
-    );
+    const item = el("li", {}, grip, chip, name, group, mirror, cross, finding);
+    /** @type {(EventTarget | null)[]} */
+    const selecting = [item, chip, finding];
+    item.addEventListener("click", ({ target }) => selecting.includes(target) && this.onSelect(id));
     grip.addEventListener("focus", () => this.onSelect(id));
     dragRow(this.body, item, grip, (index) => this.onChange(moveTo(this.draft, id, index)));
     item.addEventListener("keydown", (event) => this.key(event, id));
-    return { item, grip, chip, name, group, mirror, finding };
+    return { item, grip, chip, name, group, mirror, finding, seen: "" };
   }
 
-  // The full list of partners only where it is asked for: 189 lists of 189 would be slow to build.
+  /**
+   * Fills the list of partners when it is opened: 189 lists of 189 names would be slow to build.
+   * @param {string} id
+   */
   offerPartners(id) {
-    const { mirror } = this.rows.get(id);
+    const mirror = this.rows.get(id)?.mirror;
+    if (!mirror) return;
     const others = this.draft.landmarks.filter((other) => other.id !== id);
     const chosen = mirror.value;
     mirror.replaceChildren(
@@ -112,25 +154,36 @@ export class LandmarkTable {
     mirror.value = chosen;
   }
 
-  // Alt+arrows move the row (a select opens with them), Enter in a name goes to the next one.
+  /**
+   * Alt and arrows move the row, but not in a select, which they open. Enter in a name goes to the next name.
+   * @param {KeyboardEvent} event
+   * @param {string} id
+   */
   key(event, id) {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const { target } = event;
+    const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
     const at = this.draft.landmarks.findIndex((landmark) => landmark.id === id);
-    if (step && event.altKey && event.target.tagName !== "SELECT") {
+    if (step && event.altKey && !(target instanceof HTMLSelectElement)) {
       event.preventDefault();
       event.stopPropagation();
       this.onChange(moveTo(this.draft, id, at + step));
-    } else if (event.key === "Enter" && event.target.tagName === "INPUT") {
+    } else if (event.key === "Enter" && target instanceof HTMLInputElement) {
       event.preventDefault();
       const next = this.draft.landmarks[at + (event.shiftKey ? -1 : 1)];
       if (next) this.focusName(next.id);
-      else event.target.blur();
+      else target.blur();
     }
   }
 
+  /**
+   * @param {Landmark} landmark
+   * @param {string} partner
+   * @param {string | null} current
+   */
   update(landmark, partner, current) {
     const { id, name, group, mirror } = landmark;
     const row = this.rows.get(id);
+    if (!row) return;
     const placed = Boolean(this.draft.places[id]);
     const isCurrent = id === current;
     const seen = [name, group, mirror, partner, placed, isCurrent].join("\n");
@@ -138,7 +191,7 @@ export class LandmarkTable {
     const cameUp = isCurrent && row.item.getAttribute("aria-current") !== "true";
     row.seen = seen;
     if (row.name.value !== name && document.activeElement !== row.name) row.name.value = name;
-    row.chip.style.background = COLOURS[group];
+    row.chip.style.background = COLORS[group];
     row.group.value = String(group);
     row.group.title = groupTitle(group);
     const offered = [...row.mirror.options].some(({ value, text }) => value === (mirror ?? "") && text === partner);

@@ -1,13 +1,22 @@
-// Mirror pairs that the shape proposes, to accept one by one or together, and the switch of the mirrored picture.
+// Mirror pairs that the symmetry of the points proposes, to be accepted one by one or together, and a button that mirrors the picture.
 
 import { el } from "../shell/dom.js";
-import { setMirror } from "./draft.js";
+import { emptyDraft, setMirror } from "./draft.js";
 import { symmetryOf } from "./symmetry.js";
 
-/** A pair whose mirror image misses by more than this share of the face's size is drawn as odd. */
+/** @import { Draft, Landmark } from "../shell/types.js" */
+
+/** A pair whose mirror image is off by more than this share of the face's size is drawn as odd. */
 const ODD = 0.35;
 
-/** {proposals: [{a, b, instead}], odd: Set of ids}; `instead`: a pair that is there speaks against the proposal. */
+/** A proposed pair; `instead`: one of the two has another partner now. @typedef {{ a: string, b: string, instead: boolean }} PairProposal */
+/** @typedef {{ proposals: PairProposal[], odd: Set<string> }} PairReview  `odd`: landmarks of doubtful pairs. */
+
+/**
+ * What the symmetry of the placed landmarks says about the pairs.
+ * @param {Draft} draft
+ * @returns {PairReview}
+ */
 export function review(draft) {
   const symmetry = symmetryOf(draft.landmarks, draft.places);
   if (!symmetry) return { proposals: [], odd: new Set() };
@@ -16,15 +25,19 @@ export function review(draft) {
     .filter(([a, b]) => partner.get(a) !== b)
     .map(([a, b]) => ({ a, b, instead: Boolean(partner.get(a) || partner.get(b)) }));
   const contradicted = new Set(proposals.flatMap(({ a, b }) => [a, b]));
+  /** @param {Landmark} landmark */
   const wrong = ({ id, mirror }) =>
     mirror && draft.places[id] && draft.places[mirror] && (contradicted.has(id) || symmetry.off(id, mirror) > ODD);
   return { proposals, odd: new Set(draft.landmarks.filter(wrong).map(({ id }) => id)) };
 }
 
 export class PairsPanel {
-  /** `on`: {change(draft), select(id), mirrored()}. */
+  /** @param {{ change(draft: Draft): void, select(id: string): void, mirrored(): void }} on */
   constructor(on) {
     this.on = on;
+    this.draft = emptyDraft();
+    /** @type {PairProposal[]} */
+    this.proposals = [];
     this.summary = el("span.summary", { role: "status" });
     this.mirrored = el("button.plain.small", { type: "button", text: "Mirrored picture", onclick: () => on.mirrored() });
     this.all = el("button.plain.small", { type: "button", onclick: () => this.acceptAll() });
@@ -33,11 +46,17 @@ export class PairsPanel {
     this.element = el("section.pairs-panel", { hidden: true, "aria-label": "Mirror pairs" }, head, this.list);
   }
 
-  /** `found`: what `review` says of `draft`; null hides the panel. */
+  /**
+   * Shows what `review` found in the draft; null hides the panel.
+   * @param {Draft} draft
+   * @param {PairReview | null} found
+   * @param {boolean} mirrored
+   */
   show(draft, found, mirrored) {
     this.element.hidden = !found;
     if (!found) return;
-    Object.assign(this, { draft, proposals: found.proposals });
+    this.draft = draft;
+    this.proposals = found.proposals;
     const paired = draft.landmarks.filter(({ mirror }) => mirror).length / 2;
     const unplaced = draft.landmarks.filter(({ id }) => !draft.places[id]).length;
     const wait = unplaced ? `, ${unplaced} without a place` : "";
@@ -50,13 +69,18 @@ export class PairsPanel {
     this.list.replaceChildren(...this.proposals.map((proposal) => this.row(proposal, names)));
   }
 
+  /** The proposals that separate no other pair. */
   free() {
     return this.proposals.filter(({ instead }) => !instead);
   }
 
+  /**
+   * @param {PairProposal} proposal
+   * @param {Map<string, string>} names
+   */
   row({ a, b, instead }, names) {
     const words = `${names.get(a)} ↔ ${names.get(b)}`;
-    const said = instead ? `${words} (parts a pair)` : words;
+    const said = instead ? `${words} (replaces a pair)` : words;
     return el(
       "li",
       {},
@@ -70,7 +94,7 @@ export class PairsPanel {
     );
   }
 
-  // One step for Undo. Pairs that would part others are left to be accepted by themselves.
+  /** Accepts all proposals that separate no other pair, as one step for undo. */
   acceptAll() {
     this.on.change(this.free().reduce((draft, { a, b }) => setMirror(draft, a, b), this.draft));
   }

@@ -1,24 +1,36 @@
-// What the pointer and the keys do to the draft: landmarks put and moved, and joined to edges, pairs or the normaliser.
+// What the pointer and the keys do to the draft: placing and moving landmarks, and connecting them to edges, pairs or the normalizer.
 
 import { CONNECTIONS } from "./connect.js";
 import * as drafts from "./draft.js";
 import { proposeGroup } from "./group_proposal.js";
 
-export class Hand {
-  /** `page` is the schema page: {draft, current, mirrored, picture, canvas, history, table, show, apply, settle, select}. */
+/** @import { Draft, Landmark, Place } from "../shell/types.js" */
+/** @import { SchemaPage } from "./schema.js" */
+/** @import { Connection } from "./connect.js" */
+
+export class PointerTools {
+  /** @param {SchemaPage} page */
   constructor(page) {
-    Object.assign(this, {
-      page,
-      group: null, // chosen on the drawn face for the next landmarks
-      mode: "points", // or one of CONNECTIONS
-      from: null, // the first end of what is being joined
-      dragged: null, // where the pointer drags from `from` to
-      cursor: null, // the keyboard's cross
-      nudged: null, // the landmark that the arrow keys are moving
-    });
+    this.page = page;
+    /** Chosen on the drawn face for the next landmarks. @type {number | null} */
+    this.group = null;
+    /** @type {"points" | Connection} */
+    this.mode = "points";
+    /** The first end of a new connection. @type {string | null} */
+    this.from = null;
+    /** Where the pointer drags the new connection to. @type {Place | null} */
+    this.dragged = null;
+    /** The keyboard's cross. @type {Place | null} */
+    this.cursor = null;
+    /** The landmark that the arrow keys are moving. @type {string | null} */
+    this.nudged = null;
   }
 
-  /** What to do next, with the page's `current` landmark. */
+  /**
+   * What to do next, with the page's current landmark.
+   * @param {Landmark | undefined} current
+   * @returns {string}
+   */
   hint(current) {
     const { draft } = this.page;
     if (this.mode !== "points") {
@@ -30,20 +42,32 @@ export class Hand {
     return "Click to add a landmark, drag to move one";
   }
 
-  /** Another draft holds: what it does not have is not held any more. */
+  /**
+   * Another draft counts: landmarks that it does not have are no longer held.
+   * @param {Draft} draft
+   */
   letGo({ landmarks }) {
     this.nudged = null;
     if (!landmarks.some(({ id }) => id === this.from)) this.from = null;
   }
 
+  /**
+   * Switches a mode on or off.
+   * @param {Connection} mode
+   */
   setMode(mode) {
     const { page } = this;
-    Object.assign(this, { mode: this.mode === mode ? "points" : mode, from: null, cursor: null });
+    this.mode = this.mode === mode ? "points" : mode;
+    this.from = null;
+    this.cursor = null;
     page.canvas.show({ showEdges: true });
     page.show(page.draft);
   }
 
-  /** A region of the drawn face: the group of the current landmark, or of the ones to come. */
+  /**
+   * A region of the drawn face: the group of the current landmark, or of the next ones.
+   * @param {number} group
+   */
   chooseGroup(group) {
     const { page } = this;
     if (page.current !== null) return page.apply(drafts.setGroup(page.draft, page.current, group));
@@ -51,7 +75,7 @@ export class Hand {
     page.show(page.draft);
   }
 
-  /** Esc: out of a connection, its mode, the cross, the current landmark, the chosen group. */
+  /** Esc: ends a connection, its mode, the cross, the current landmark, the chosen group; one at each press. */
   leave() {
     const { page } = this;
     if (this.from !== null) this.from = null;
@@ -64,6 +88,11 @@ export class Hand {
 
   // --- by pointer -----------------------------------------------------------------------------------------------
 
+  /**
+   * @param {string} id
+   * @param {number} x
+   * @param {number} y
+   */
   placed(id, x, y) {
     const { page } = this;
     if (page.mirrored || this.mode !== "points") return;
@@ -72,76 +101,113 @@ export class Hand {
     page.select(page.nextUnplaced());
   }
 
+  /**
+   * @param {string | null} id
+   * @param {number} [x]
+   * @param {number} [y]
+   */
   clicked(id, x, y) {
     const { page } = this;
     if (page.mirrored) return page.select(id);
     if (this.mode !== "points") return this.joined(id);
     if (id !== null) return page.select(id);
-    if (!page.canvas.viewport.contains(x, y)) return page.select(null);
+    if (x === undefined || y === undefined || !page.canvas.viewport.contains(x, y)) return page.select(null);
     this.add(x, y);
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
   add(x, y) {
     const { page, group } = this;
+    if (!page.picture) return;
     const { landmarks, places } = page.draft;
     const placed = landmarks.filter(({ id }) => places[id]).map((landmark) => ({ ...landmark, place: places[landmark.id] }));
-    const box = [0, 0, page.picture.width, page.picture.height];
-    const added = drafts.addLandmark(page.draft, group ?? proposeGroup([x, y], placed, box), [x, y]);
+    const { width, height } = page.picture;
+    const proposed = group ?? proposeGroup([x, y], placed, [0, 0, width, height]);
+    const added = drafts.addLandmark(page.draft, proposed, [x, y]);
     page.current = group === null ? added.id : null;
     page.apply(group === null ? added.draft : drafts.setGroup(added.draft, added.id, group));
   }
 
-  /** One end of a connection was chosen; null: neither. */
+  /**
+   * One end of a connection was chosen; null: neither.
+   * @param {string | null} id
+   */
   joined(id) {
     const { page, from } = this;
+    if (this.mode === "points") return;
     const { join, chain } = CONNECTIONS[this.mode];
-    const whole = id !== null && from !== null && id !== from;
-    this.from = (whole && !chain) || id === from ? null : id;
     page.current = id;
-    if (whole) page.apply(join(page.draft, from, id));
-    else page.show(page.draft);
+    if (id !== null && from !== null && id !== from) {
+      this.from = chain ? id : null;
+      page.apply(join(page.draft, from, id));
+    } else {
+      this.from = id === from ? null : id;
+      page.show(page.draft);
+    }
   }
 
+  /**
+   * @param {string} id
+   * @param {Place} place
+   */
   draggedTo(id, place) {
     const { page } = this;
     if (page.mirrored) return;
     if (this.mode === "points") return page.show(drafts.setPlace(page.draft, id, place));
-    Object.assign(this, { from: id, dragged: place });
+    this.from = id;
+    this.dragged = place;
     page.current = id;
     page.show(page.draft);
   }
 
-  /** The drag has ended at `place`; `id` null: it was broken off. */
+  /**
+   * The drag ended at `place`; `id` null: it was canceled.
+   * @param {string | null} id
+   * @param {Place} [place]
+   */
   dropped(id, place) {
     const { page } = this;
     const wasJoining = this.dragged !== null;
     this.dragged = null;
     if (page.mirrored) return;
+    const end = id !== null && place ? { id, place } : null;
     if (this.mode === "points")
-      return id === null ? page.show(page.history.draft) : page.apply(drafts.setPlace(page.draft, id, place));
+      return end ? page.apply(drafts.setPlace(page.draft, end.id, end.place)) : page.show(page.history.draft);
     this.from = null;
     const { canvas } = page;
-    const other = id !== null && wasJoining ? canvas.hit(...canvas.viewport.toScreen(...place)) : null;
-    if (!other || other.landmark.id === id) return page.show(page.draft);
+    const other = end && wasJoining ? canvas.hit(...canvas.viewport.toScreen(...end.place)) : null;
+    if (!end || !other || other.landmark.id === end.id) return page.show(page.draft);
     page.current = other.landmark.id;
-    page.apply(CONNECTIONS[this.mode].join(page.draft, id, other.landmark.id));
+    page.apply(CONNECTIONS[this.mode].join(page.draft, end.id, other.landmark.id));
   }
 
   // --- by keys --------------------------------------------------------------------------------------------------
 
-  /** Arrow keys: move the current landmark, or the cross where the next one is put. */
+  /**
+   * Arrow keys: move the current landmark, or the cross where the next one is placed.
+   * @param {number} dx
+   * @param {number} dy
+   */
   nudge(dx, dy) {
     const { page } = this;
-    if (page.mirrored || this.mode !== "points") return;
+    if (page.mirrored || this.mode !== "points" || !page.picture) return;
     const { width, height } = page.picture;
+    /** @type {(place: Place) => Place} */
     const within = ([x, y]) => [Math.min(Math.max(x + dx, 0), width), Math.min(Math.max(y + dy, 0), height)];
-    const place = page.draft.places[page.current];
-    if (place) return this.nudgePlaced(drafts.setPlace(page.draft, page.current, within(place)));
+    const { current } = page;
+    const place = current !== null && page.draft.places[current];
+    if (place) return this.nudgePlaced(drafts.setPlace(page.draft, current, within(place)));
     this.cursor = within(this.cursor ?? page.canvas.pointer ?? [width / 2, height / 2]);
     page.show(page.draft);
   }
 
-  // Steps of one landmark in a row are one step for Undo.
+  /**
+   * Successive steps of one landmark are one step for undo.
+   * @param {Draft} draft
+   */
   nudgePlaced(draft) {
     const { page } = this;
     const { current } = page;
@@ -152,7 +218,7 @@ export class Hand {
     this.nudged = current;
   }
 
-  /** Enter: put a landmark at the cross, or choose the current one as an end. */
+  /** Enter: places a landmark at the cross, or chooses the current one as an end. */
   enter() {
     const { page, cursor } = this;
     if (page.mirrored) return;
@@ -161,7 +227,7 @@ export class Hand {
     if (page.current === null) this.add(...cursor);
     else this.placed(page.current, ...cursor);
     // The arrow keys go on from here to the next landmark.
-    if (page.draft.places[page.current]) page.current = null;
+    if (page.current !== null && page.draft.places[page.current]) page.current = null;
     this.cursor = cursor;
     page.show(page.draft);
   }

@@ -1,13 +1,22 @@
-// Reordering the rows of a list with the pointer: press on a row's grip, drag, let go.
+// Reordering the rows of a list with the pointer: press on a row's grip, drag, release.
 
-const EDGE = 28; // pixels from the list's ends where it scrolls by itself
+const EDGE = 28; // pixels from the ends of the list where it scrolls
 const SPEED = 9;
 
-/** Makes `grip` drag `row` of `list`; `onDrop(index)` gets the place that it has among the others. */
+/**
+ * Makes `grip` drag `row` of `list`. `onDrop(index)` gets the new index of the row.
+ * @param {HTMLElement} list
+ * @param {HTMLElement} row
+ * @param {HTMLElement} grip
+ * @param {(index: number) => void} onDrop
+ */
 export function dragRow(list, row, grip, onDrop) {
+  /** The new index of the row while it is dragged. @type {number | null} */
   let target = null;
-  let scroller = null;
+  /** @type {number | undefined} */
+  let scroller;
 
+  /** @param {PointerEvent} event */
   const mark = (event) => {
     const others = [...list.children].filter((other) => other !== row);
     const below = others.findIndex((other) => {
@@ -20,6 +29,7 @@ export function dragRow(list, row, grip, onDrop) {
     else others[below].classList.add("drop-before");
   };
 
+  /** @param {PointerEvent} event */
   const scroll = (event) => {
     const { top, bottom } = list.getBoundingClientRect();
     const step = event.clientY < top + EDGE ? -SPEED : event.clientY > bottom - EDGE ? SPEED : 0;
@@ -31,7 +41,8 @@ export function dragRow(list, row, grip, onDrop) {
       }, 16);
   };
 
-  const end = (event, drop) => {
+  /** @param {boolean} drop */
+  const end = (drop) => {
     if (target === null) return;
     clearInterval(scroller);
     row.classList.remove("dragged");
@@ -52,6 +63,6 @@ export function dragRow(list, row, grip, onDrop) {
     mark(event);
     scroll(event);
   });
-  grip.addEventListener("pointerup", (event) => end(event, true));
-  grip.addEventListener("pointercancel", (event) => end(event, false));
+  grip.addEventListener("pointerup", () => end(true));
+  grip.addEventListener("pointercancel", () => end(false));
 }

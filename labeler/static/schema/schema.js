@@ -1,4 +1,4 @@
-// The schema page: which landmarks there are, shown on a reference picture. Changes are a draft until saved.
+// The schema page: the landmarks of the definition, shown on a reference picture. Changes are a draft until they are saved.
 
 import { LandmarkCanvas } from "../canvas/canvas.js";
 import { helpCommand } from "../face/commands.js";
@@ -7,10 +7,10 @@ import { el, toast } from "../shell/dom.js";
 import * as drafts from "./draft.js";
 import { DraftHistory } from "./draft_history.js";
 import { stepLandmark } from "../face/face.js";
-import { Hand } from "./pointer_tools.js";
+import { PointerTools } from "./pointer_tools.js";
 import { LandmarkTable } from "./landmark_table.js";
 import { mirroredImage, mirroredPlaces } from "./mirror_view.js";
-import { emptyState, NO_PICTURES, whenStale } from "../shell/page.js";
+import { emptyState, messageOf, NO_PICTURES, whenStale } from "../shell/page.js";
 import { PairsPanel, review } from "./pairs_panel.js";
 import { PictureCache } from "../canvas/pictures.js";
 import { SchemaArchive } from "./schema_archive.js";
@@ -19,23 +19,39 @@ import { SchemaOverlay } from "./schema_overlay.js";
 import { schemaCommands } from "./schema_commands.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 
+/** @import { CanvasImage, DefinitionFindings, Draft, FaceView, Landmark, Picture, SavedDefinition } from "../shell/types.js" */
+/** @import { Session } from "../shell/session.js" */
+/** @import { RowFinding } from "./landmark_table.js" */
+
 const CHECK_PAUSE_MS = 300;
-const MIRRORED = "As a mirror shows it: every name must stand where it belongs. Shift+M turns back.";
-const NO_LANDMARK = "No landmark yet: choose a template, or click the first one onto the picture.";
+const MIRRORED = "Mirror image: every name must still be at the right place. Shift+M flips it back.";
+const NO_LANDMARK = "No landmark yet: choose a template, or click the picture to add the first one.";
 
 export class SchemaPage {
+  /**
+   * @param {HTMLElement} root
+   * @param {Session} session
+   */
   constructor(root, session) {
-    Object.assign(this, {
-      root,
-      session,
-      history: new DraftHistory(`mdmd.draft.${session.project}`),
-      draft: drafts.emptyDraft(),
-      current: null,
-      mirrored: false,
-      dirty: false,
-    });
+    this.root = root;
+    this.session = session;
+    this.history = new DraftHistory(`mdmd.draft.${session.project}`);
+    this.draft = drafts.emptyDraft();
+    /** @type {string | null} */
+    this.current = null;
+    this.mirrored = false;
+    /** Whether the draft differs from the saved version. */
+    this.dirty = false;
+    /** @type {Picture[]} */
+    this.pictures = [];
+    /** The reference picture, and its pixels once they are loaded. @type {Picture | null} */
+    this.picture = null;
+    /** @type {CanvasImage | null} */
+    this.image = null;
+    /** @type {number | undefined} */
+    this.checking = undefined;
     this.archive = new SchemaArchive(this);
-    this.hand = new Hand(this);
+    this.pointerTools = new PointerTools(this);
     this.pictureCache = new PictureCache(session);
     root.classList.add("workbench", "schema");
     this.stage = el("div.stage");
@@ -45,29 +61,8 @@ export class SchemaPage {
     this.canvas = new LandmarkCanvas(this.stage, { label: "Reference picture with landmarks" });
     this.overlay = new SchemaOverlay(this.stage, this.canvas);
     this.stage.append(this.hint);
-    this.buildSide();
-    this.shortcuts = new Shortcuts(root, [...schemaCommands(this), helpCommand(this)], { canvas: this.canvas.element });
-    root.append(this.shortcuts.toolbar());
-    this.listen();
-  }
-
-  buildSide() {
-    this.form = new SchemaForm({
-      change: (draft) => this.apply(draft),
-      template: (name) => this.archive.startFrom(name),
-      picture: (id) => this.setPicture(id),
-      importFile: (file) => this.archive.importFile(file),
-      exportFile: () => this.archive.exportFile(),
-      group: (group) => this.hand.chooseGroup(group),
-      versions: () => this.archive.openVersions(),
-      select: (id) => this.goTo(id),
-      save: () => this.archive.save(),
-    });
-    this.pairs = new PairsPanel({
-      change: (draft) => this.apply(draft),
-      select: (id) => this.select(id),
-      mirrored: () => this.toggleMirrored(),
-    });
+    this.form = this.buildForm();
+    this.pairs = this.buildPairs();
     this.side.append(this.form.head, this.pairs.element);
     this.table = new LandmarkTable(this.side, {
       onSelect: (id) => this.select(id),
@@ -75,28 +70,54 @@ export class SchemaPage {
       onRemove: (id) => this.removeLandmark(id),
     });
     this.side.append(...this.form.foot);
+    this.shortcuts = new Shortcuts(root, [...schemaCommands(this), helpCommand(this)], { canvas: this.canvas.element });
+    root.append(this.shortcuts.toolbar());
+    this.listen();
+  }
+
+  buildForm() {
+    return new SchemaForm({
+      change: (draft) => this.apply(draft),
+      template: (name) => this.archive.startFrom(name),
+      picture: (id) => this.setPicture(id),
+      importFile: (file) => this.archive.importFile(file),
+      exportFile: () => this.archive.exportFile(),
+      group: (group) => this.pointerTools.chooseGroup(group),
+      versions: () => this.archive.openVersions(),
+      select: (id) => this.goTo(id),
+      save: () => this.archive.save(),
+    });
+  }
+
+  buildPairs() {
+    return new PairsPanel({
+      change: (draft) => this.apply(draft),
+      select: (id) => this.select(id),
+      mirrored: () => this.toggleMirrored(),
+    });
   }
 
   listen() {
-    const on = (name, handle) => this.canvas.addEventListener(name, ({ detail }) => handle(detail));
-    on("select", ({ id, x, y }) => this.hand.clicked(id, x, y));
-    on("place", ({ id, x, y }) => this.hand.placed(id, x, y));
-    on("drag", ({ id, x, y }) => this.hand.draggedTo(id, [x, y]));
-    on("dragend", ({ id, x, y }) => this.hand.dropped(id, [x, y]));
-    on("dragcancel", () => this.hand.dropped(null));
+    const { canvas } = this;
+    canvas.on("select", ({ id, x, y }) => this.pointerTools.clicked(id, x, y));
+    canvas.on("place", ({ id, x, y }) => this.pointerTools.placed(id, x, y));
+    canvas.on("drag", ({ id, x, y }) => this.pointerTools.draggedTo(id, [x, y]));
+    canvas.on("dragend", ({ id, x, y }) => this.pointerTools.dropped(id, [x, y]));
+    canvas.on("dragcancel", () => this.pointerTools.dropped(null));
     window.addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
     this.root.addEventListener("dragover", (event) => event.preventDefault());
     this.root.addEventListener("drop", (event) => {
       event.preventDefault();
-      const [file] = event.dataTransfer.files;
+      const file = event.dataTransfer?.files[0];
       if (file) this.archive.importFile(file);
     });
     whenStale(this.root, this.session, () => this.load());
   }
 
-  /** Show what the server has; what is worked on here stays, and so does the selection. */
+  /** Shows what the server has. Unsaved work and the selection stay. */
   async load() {
     if (this.dirty) return;
+    /** @type {[SavedDefinition, Picture[]]} */
     const [saved, pictures] = await Promise.all([this.session.get("/definition"), this.session.get("/pictures")]);
     this.pictures = pictures;
     emptyState(this.root, pictures.length ? null : NO_PICTURES);
@@ -104,7 +125,7 @@ export class SchemaPage {
     const kept = this.history.kept();
     let draft = kept?.draft ?? drafts.draftOf(saved.category, saved.reference);
     if (!this.has(draft.picture)) draft = await this.onPicture(draft, this.mostLabeled());
-    // Whoever has begun to work while the answers came goes on with what was shown.
+    // Work that began while the answers were on their way continues.
     if (this.dirty) return;
     const same = saved.version === this.archive.version && JSON.stringify(draft) === JSON.stringify(this.draft);
     this.archive.saved = saved;
@@ -112,7 +133,7 @@ export class SchemaPage {
     if (same) return this.show(this.draft);
     this.history.begin(draft, saved.version);
     this.dirty = Boolean(kept);
-    // A draft that a closed page left, though another version was saved since.
+    // A closed page left this draft, and another version was saved since.
     if (kept && kept.version !== saved.version)
       this.say(`Version ${saved.version} was saved elsewhere. Your draft is kept: Save shows what it would change.`);
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
@@ -121,35 +142,44 @@ export class SchemaPage {
     this.check();
   }
 
+  /** @param {number | null} picture */
   has(picture) {
     return this.pictures.some(({ id }) => id === picture);
   }
 
-  /** Do `work`; say why where it cannot be done. */
+  /**
+   * Does `work`, and shows the reason where it fails.
+   * @param {() => Promise<unknown>} work
+   */
   async trying(work) {
     try {
       await work();
     } catch (error) {
-      this.say(error.message);
+      this.say(messageOf(error));
     }
   }
 
+  /** @param {string} message */
   say(message) {
     toast(this.root, message, "warning");
   }
 
   // --- the draft ----------------------------------------------------------------------------------------------
 
-  /** Make `draft` the current one; the one before can be had back with Ctrl+Z. */
+  /**
+   * Makes `draft` the current one; undo goes back to the one before.
+   * @param {Draft} draft
+   */
   apply(draft) {
     if (draft === this.history.draft) return this.show(draft);
     this.history.push(draft);
     this.settle(draft);
   }
 
+  /** @param {Draft} draft */
   settle(draft) {
     this.dirty = true;
-    this.hand.letGo(draft);
+    this.pointerTools.letGo(draft);
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
     this.show(draft);
     this.check();
@@ -165,20 +195,26 @@ export class SchemaPage {
     if (draft) this.settle(draft);
   }
 
-  /** Go on with another draft as a whole. */
+  /**
+   * Continues with another draft as a whole.
+   * @param {Draft} draft
+   */
   begin(draft) {
     this.apply(draft);
     this.select(this.nextUnplaced());
   }
 
-  /** The server has the draft, and gave its new landmarks their ids. */
+  /**
+   * The server has saved the draft and given ids to its new landmarks.
+   * @param {Draft} draft
+   */
   wasSaved(draft) {
     const at = this.draft.landmarks.findIndex(({ id }) => id === this.current);
     this.history.forget();
     const placed = draft.picture ? draft : { ...draft, picture: this.draft.picture };
     this.history.begin(placed, this.archive.version);
     Object.assign(this, { dirty: false, current: draft.landmarks[at]?.id ?? null });
-    this.hand.letGo(placed);
+    this.pointerTools.letGo(placed);
     this.show(placed);
   }
 
@@ -186,51 +222,59 @@ export class SchemaPage {
     clearTimeout(this.checking);
     this.checking = setTimeout(async () => {
       const draft = this.draft;
+      /** @type {(text: string) => DefinitionFindings} */
       const said = (text) => ({ problems: [{ text, landmarks: [] }], cautions: [] });
       const { category } = drafts.toSave(draft);
+      /** @type {DefinitionFindings} */
       const answer = draft.landmarks.length
-        ? await this.session.request("POST", "/definition/check", { category }).catch((error) => said(error.message))
+        ? await this.session.request("POST", "/definition/check", { category }).catch((error) => said(messageOf(error)))
         : said(NO_LANDMARK);
       if (draft.landmarks === this.draft.landmarks) this.showFindings(answer);
     }, CHECK_PAUSE_MS);
   }
 
+  /** @param {DefinitionFindings} answer */
   showFindings(answer) {
     const { landmarks } = this.draft;
     this.form.showFindings(answer, landmarks);
+    /** @type {Map<string, RowFinding>} */
     const byLandmark = new Map();
-    const list = (findings, tone) =>
-      findings.forEach(({ text, landmarks: about }) =>
-        about.forEach((k) => byLandmark.has(landmarks[k]?.id) || byLandmark.set(landmarks[k]?.id, { text, tone })),
-      );
-    list(answer.problems, "problem");
-    list(answer.cautions, "caution");
+    /** @type {(tone: RowFinding["tone"], findings: DefinitionFindings["problems"]) => void} */
+    const list = (tone, findings) => {
+      for (const { text, landmarks: about } of findings)
+        for (const { id } of about.map((k) => landmarks[k]).filter(Boolean))
+          if (!byLandmark.has(id)) byLandmark.set(id, { text, tone });
+    };
+    list("problem", answer.problems);
+    list("caution", answer.cautions);
     this.table.showFindings(byLandmark);
   }
 
   // --- what is shown ------------------------------------------------------------------------------------------
 
+  /** @param {Draft} draft */
   show(draft) {
     this.draft = draft;
     if (draft.picture !== this.picture?.id) this.showPicture(draft.picture);
     const { imageWidth } = this.canvas.viewport;
     const places = this.mirrored ? mirroredPlaces(draft, imageWidth) : draft.places;
-    const points = Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y, v: 2 }]));
-    const { mode, from, dragged } = this.hand;
-    const cursor = this.mirrored ? null : this.hand.cursor;
+    const points = Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y, v: /** @type {const} */ (2) }]));
+    const { mode, from, dragged } = this.pointerTools;
+    const cursor = this.mirrored ? null : this.pointerTools.cursor;
     const current = draft.landmarks.find(({ id }) => id === this.current);
     this.canvas.show({ definition: draft, points, current: this.current, cursor, cursorName: current?.name ?? "" });
     const found = mode === "pairs" ? review(draft) : null;
-    const to = dragged ?? (mode === "points" ? null : places[this.current]);
+    const to = dragged ?? (mode === "points" || this.current === null ? null : places[this.current]);
     this.overlay.show(linesOf(draft, places, { mode, from, to, odd: found?.odd ?? new Set() }));
     this.pairs.show(draft, found, this.mirrored);
     this.table.show(draft, this.current);
-    const group = current ? current.group : this.hand.group;
+    const group = current ? current.group : this.pointerTools.group;
     this.form.show(draft, { dirty: this.dirty, version: this.archive.version, group });
-    this.hint.textContent = this.mirrored ? MIRRORED : this.hand.hint(current);
+    this.hint.textContent = this.mirrored ? MIRRORED : this.pointerTools.hint(current);
     this.shortcuts.refresh();
   }
 
+  /** @param {number | null} id */
   async showPicture(id) {
     const picture = this.pictures.find((other) => other.id === id) ?? this.pictures[0];
     this.picture = picture;
@@ -243,19 +287,28 @@ export class SchemaPage {
     this.show(this.draft);
   }
 
+  /** @param {number} id */
   async setPicture(id) {
     const picture = this.pictures.find((other) => other.id === id);
-    this.begin(await this.onPicture(this.draft, picture));
+    if (picture) this.begin(await this.onPicture(this.draft, picture));
   }
 
   mostLabeled() {
+    /** @param {Picture} picture */
     const labeled = ({ faces }) => faces[0]?.labeled ?? 0;
     return this.pictures.reduce((best, picture) => (labeled(picture) > labeled(best) ? picture : best));
   }
 
-  /** `draft` on another picture: at the labels that its first face has. */
+  /**
+   * The draft on another picture: at the labels of its first face.
+   * @param {Draft} draft
+   * @param {Picture} picture
+   * @returns {Promise<Draft>}
+   */
   async onPicture(draft, { id, faces }) {
+    /** @type {FaceView | null} */
     const face = faces[0] && (await this.session.get(`/faces/${faces[0].id}`).catch(() => null));
+    /** @type {Draft["places"]} */
     const places = {};
     for (const landmark of draft.landmarks) {
       const point = face?.points[landmark.id];
@@ -265,8 +318,10 @@ export class SchemaPage {
   }
 
   toggleMirrored() {
+    if (!this.picture) return;
     this.mirrored = !this.mirrored;
-    this.canvas.setImage(this.mirrored ? mirroredImage(this.image) : this.image, this.picture.width, this.picture.height);
+    const { width, height } = this.picture;
+    this.canvas.setImage(this.mirrored ? mirroredImage(this.image) : this.image, width, height);
     this.show(this.draft);
   }
 
@@ -276,28 +331,35 @@ export class SchemaPage {
     return this.draft.landmarks.find(({ id }) => !this.draft.places[id])?.id ?? null;
   }
 
+  /** @param {string | null} id */
   select(id) {
     if (id === this.current && id !== null && this.table.draft === this.draft) return;
     this.current = id;
-    if (this.draft.places[id]) this.hand.cursor = null;
+    if (id !== null && this.draft.places[id]) this.pointerTools.cursor = null;
     this.show(this.draft);
   }
 
-  /** Select a landmark and go to its name in the list. */
+  /**
+   * Selects a landmark and moves the focus to its name in the list.
+   * @param {string} id
+   */
   goTo(id) {
     this.select(id);
     this.table.focusName(id);
   }
 
+  /** @param {number} direction */
   step(direction) {
     if (this.draft.landmarks.length) this.select(stepLandmark(this.draft, this.current, direction));
   }
 
+  /** @param {number} step */
   reorder(step) {
     const at = this.draft.landmarks.findIndex(({ id }) => id === this.current);
-    if (at >= 0) this.apply(drafts.moveTo(this.draft, this.current, at + step));
+    if (this.current !== null && at >= 0) this.apply(drafts.moveTo(this.draft, this.current, at + step));
   }
 
+  /** @param {string | null} id */
   removeLandmark(id) {
     if (id === null) return;
     const order = this.draft.landmarks.map((landmark) => landmark.id);
@@ -306,9 +368,9 @@ export class SchemaPage {
     this.apply(drafts.remove(this.draft, id));
   }
 
-  // Esc: out of the mirror first.
+  /** Esc: leaves the mirror image first. */
   leave() {
     if (this.mirrored) this.toggleMirrored();
-    else this.hand.leave();
+    else this.pointerTools.leave();
   }
 }

@@ -1,17 +1,25 @@
-// Between the draft of the schema page and what lasts: the saved versions, the templates, and files.
+// Between the draft of the schema page and what is stored: the saved versions, the templates, and files.
 
 import { changesBetween } from "./changes.js";
 import { el, toast } from "../shell/dom.js";
+import { messageOf } from "../shell/page.js";
+import { ApiError } from "../shell/session.js";
 import * as drafts from "./draft.js";
 import { fileOf, readCategory } from "./exchange.js";
 import { askToSave, showVersions } from "./schema_dialogs.js";
 
+/** @import { DefinitionFindings, DefinitionVersion, Draft, Effect, Landmark, SavedDefinition } from "../shell/types.js" */
+/** @import { SchemaPage } from "./schema.js" */
+
 const LARGEST_FILE = 64 * 2 ** 20;
 
 export class SchemaArchive {
-  /** `page`: the SchemaPage; `saved`: what the server has, null until it has answered. */
+  /** @param {SchemaPage} page */
   constructor(page) {
-    Object.assign(this, { page, session: page.session, saved: null });
+    this.page = page;
+    this.session = page.session;
+    /** What the server has; null until it has answered. @type {SavedDefinition | null} */
+    this.saved = null;
   }
 
   get version() {
@@ -19,12 +27,12 @@ export class SchemaArchive {
   }
 
   savedDraft() {
-    return drafts.draftOf(this.saved.category, this.saved.reference);
+    return drafts.draftOf(this.saved?.category ?? null, this.saved?.reference);
   }
 
   // --- saving ---------------------------------------------------------------------------------------------------
 
-  /** Save; a change of a definition that is there is first shown with what it does to the labels. */
+  /** Saves. Before an existing definition changes, a dialog shows the effect on the labels. */
   async save() {
     const { page } = this;
     if (!page.draft.landmarks.length || !page.dirty) return;
@@ -37,7 +45,10 @@ export class SchemaArchive {
     });
   }
 
-  /** What the server says of the draft's effect on the labels, and of all versions. */
+  /**
+   * The effect of the draft on the labels, and all versions.
+   * @returns {Promise<{ effect: Effect, versions: DefinitionVersion[] }>}
+   */
   async told() {
     const { category } = drafts.toSave(this.page.draft);
     const [effect, versions] = await Promise.all([
@@ -53,9 +64,9 @@ export class SchemaArchive {
     try {
       this.saved = await this.session.request("PUT", "/definition", body);
     } catch (error) {
-      page.say(error.message);
-      // Saved elsewhere meanwhile: the draft stays, and the next preview compares it with what holds now.
-      if (error.status === 409) this.saved = await this.session.get("/definition").catch(() => this.saved);
+      page.say(messageOf(error));
+      // Saved elsewhere meanwhile: the draft stays, and the next preview compares it with the newest version.
+      if (error instanceof ApiError && error.status === 409) this.saved = await this.session.get("/definition").catch(() => this.saved);
       return;
     }
     page.wasSaved(this.savedDraft());
@@ -81,31 +92,43 @@ export class SchemaArchive {
     });
   }
 
-  /** An old version as the draft; its landmarks have their ids, so saving it brings their labels back. */
+  /**
+   * Makes an old version the draft. Its landmarks have their ids, so saving it restores their labels.
+   * @param {DefinitionVersion} saved
+   */
   async restoreVersion({ version, category, reference }) {
     const { page } = this;
     const draft = drafts.draftOf(category, reference);
-    page.begin(page.has(draft.picture) ? draft : await page.onPicture(draft, page.picture));
-    toast(page.root, `Version ${version} is the draft now. Save to make it the newest.`);
+    page.begin(page.has(draft.picture) || !page.picture ? draft : await page.onPicture(draft, page.picture));
+    toast(page.root, `Version ${version} is the draft now. Save it to make it the newest version.`);
   }
 
-  /** A deleted landmark, where its version or the label on the picture has it. */
+  /**
+   * Restores a deleted landmark, at its place in its version or at its label on the picture.
+   * @param {Landmark} landmark
+   * @param {Draft} from
+   */
   async restoreLandmark(landmark, from) {
     const { page } = this;
-    const there = from.picture === page.draft.picture ? from : await page.onPicture(from, page.picture);
+    const { picture } = page;
+    const there = from.picture === page.draft.picture || !picture ? from : await page.onPicture(from, picture);
     page.apply(drafts.restore(page.draft, landmark, there.places[landmark.id]));
     page.select(landmark.id);
   }
 
   // --- templates and files --------------------------------------------------------------------------------------
 
+  /** @param {string} name */
   async startFrom(name) {
     if (name === "blank") return this.replace(drafts.emptyDraft());
     const path = `/definition/templates/${encodeURIComponent(name)}`;
     await this.page.trying(async () => this.replace(drafts.draftOf(await this.session.get(path))));
   }
 
-  // A landmark of a name that is there keeps its place and its labels; all others are new. Ctrl+Z goes back.
+  /**
+   * Replaces the draft. Landmarks with known names keep their places and labels; all others are new. Undo goes back.
+   * @param {Draft} draft
+   */
   replace(draft) {
     const { page } = this;
     const { landmarks, places, picture } = page.draft;
@@ -114,15 +137,17 @@ export class SchemaArchive {
     page.begin({ ...adopted, picture, places: Object.fromEntries(kept) });
   }
 
+  /** @param {File} file */
   async importFile(file) {
     await this.page.trying(async () => {
       if (file.size > LARGEST_FILE)
         throw new Error(`${file.name} has ${file.size} bytes, wanted at most ${LARGEST_FILE}`);
       const { category, guessed } = readCategory(await file.text(), file.name);
+      /** @type {DefinitionFindings} */
       const { problems } = await this.session.request("POST", "/definition/check", { category });
       if (problems.length) throw new Error(`${file.name}: ${problems.map(({ text }) => text).join("; ")}`);
       this.replace(drafts.draftOf(category));
-      const groups = guessed ? " It names no groups: they are guessed from the names, look them over." : "";
+      const groups = guessed ? " It has no groups: they are guessed from the names. Please check them." : "";
       toast(this.page.root, `${category.keypoints.length} landmarks from ${file.name}.${groups}`);
     });
   }

@@ -1,24 +1,35 @@
-// The commands of the schema page; `page` is the SchemaPage.
+// The commands of the schema page.
 
+/** @import { Command } from "../shell/types.js" */
+/** @import { SchemaPage } from "./schema.js" */
+/** @import { Connection } from "./connect.js" */
+
+/**
+ * @param {SchemaPage} page
+ * @returns {Command[]}
+ */
 export function schemaCommands(page) {
   const { canvas } = page;
+  /** @type {(key: string, name: Connection, title: string, text: string, icon: string) => Command} */
   const mode = (key, name, title, text, icon) => ({
     keys: [key],
     title,
     text,
     icon,
     group: "mode",
-    run: () => page.hand.setMode(name),
-    active: () => page.hand.mode === name,
+    run: () => page.pointerTools.setMode(name),
+    active: () => page.pointerTools.mode === name,
   });
-  const nudges = [
+  /** @type {[string, number, number][]} */
+  const arrows = [
     ["ArrowLeft", -1, 0],
     ["ArrowRight", 1, 0],
     ["ArrowUp", 0, -1],
     ["ArrowDown", 0, 1],
-  ].flatMap(([key, x, y]) => [
-    { keys: [key], hidden: true, run: () => page.hand.nudge(x, y) },
-    { keys: [`Shift+${key}`], hidden: true, run: () => page.hand.nudge(10 * x, 10 * y) },
+  ];
+  const nudges = arrows.flatMap(([key, x, y]) => [
+    { keys: [key], hidden: true, run: () => page.pointerTools.nudge(x, y) },
+    { keys: [`Shift+${key}`], hidden: true, run: () => page.pointerTools.nudge(10 * x, 10 * y) },
   ]);
   return [
     {
@@ -46,11 +57,11 @@ export function schemaCommands(page) {
     },
     mode("E", "edges", "Edges: drag from point to point, or click both", "Edges", "edges"),
     mode("M", "pairs", "Mirror pairs: proposed, or dragged from point to point", "Pairs", "mirror"),
-    mode("R", "ruler", "Normaliser: drag from one end to the other", "Normaliser", "ruler"),
+    mode("R", "ruler", "Normalizer: drag from one end to the other", "Normalizer", "ruler"),
     { keys: ["Shift+M"], title: "The picture as a mirror shows it, and back", run: () => page.toggleMirrored() },
     { keys: ["N", "Tab"], title: "Next landmark", run: () => page.step(1) },
     { keys: ["B", "Shift+Tab"], title: "Previous landmark", run: () => page.step(-1) },
-    { keys: ["Enter"], title: "Put the landmark at the cross; rename a placed one; choose an end", run: () => page.hand.enter() },
+    { keys: ["Enter"], title: "Place the landmark at the cross; rename a placed one; choose an end", run: () => page.pointerTools.enter() },
     { keys: ["←", "→", "↑", "↓"], title: "Move the landmark or the cross by 1 pixel (Shift 10)" },
     ...nudges,
     { keys: ["Alt+ArrowUp"], title: "Earlier in the order", run: () => page.reorder(-1) },
@@ -62,14 +73,14 @@ export function schemaCommands(page) {
       keys: ["T"],
       title: "Names of all points",
       icon: "names",
-      group: "look",
+      group: "display",
       active: () => canvas.scene.showNames,
       run: () => {
         canvas.show({ showNames: !canvas.scene.showNames });
         page.show(page.draft);
       },
     },
-    { keys: ["H"], title: "Versions, and landmarks that were deleted", run: () => page.archive.openVersions() },
+    { keys: ["H"], title: "Versions and deleted landmarks", run: () => page.archive.openVersions() },
     { keys: ["I"], title: "Import a definition", run: () => page.form.file.click() },
     { keys: ["Escape"], title: "Leave the mode, or add new landmarks", run: () => page.leave() },
     { keys: ["Ctrl+S"], title: "Save", run: () => page.archive.save() },

@@ -1,44 +1,76 @@
-// The two dialogs of the schema page: what saving would do to the labels, and the versions there have been.
+// The two dialogs of the schema page: the effect of saving on the labels, and the versions so far.
 
 import { changesBetween, consequence, inWords, listed } from "./changes.js";
-import { COLOURS, groupTitle } from "../shell/definition.js";
+import { COLORS, groupTitle } from "../shell/definition.js";
 import { openDialog } from "../shell/dialog.js";
 import { el } from "../shell/dom.js";
 import { draftOf } from "./draft.js";
 
+/** @import { DefinitionVersion, Draft, Effect, Landmark } from "../shell/types.js" */
+/** @import { Change } from "./changes.js" */
+
+/** @typedef {{ spec: string, text: string, run?: () => unknown }} DialogButton */
+
+/**
+ * @param {HTMLElement} root
+ * @param {string} title
+ * @param {HTMLElement} body
+ * @param {DialogButton[]} buttons
+ */
 function open(root, title, body, buttons) {
+  /** @type {HTMLElement[]} */
   const elements = buttons.map(({ spec, text, run }) => button(spec, text, () => (opened.close(), run?.())));
   const opened = openDialog(root, title, body, elements);
   opened.dialog.classList.add("schema-dialog");
   return opened;
 }
 
+/** @param {Change} change */
 const many = ({ items }) => (items.length > 1 ? ` ${items.length}` : "");
 
+/**
+ * @param {string} spec
+ * @param {string} text
+ * @param {() => unknown} onclick
+ */
 const button = (spec, text, onclick) => el(spec, { type: "button", text, onclick });
 
-/** Asks before `after` is saved as the version after `before`. `effect`: the server's counts. */
+/**
+ * Asks before a version is saved: shows the changes and their effect on the labels.
+ * @param {HTMLElement} root
+ * @param {{ changes: Change[], effect: Effect, version: number, onSave: () => unknown }} options
+ */
 export function askToSave(root, { changes, effect, version, onSave }) {
   const body = el("div.changes");
   if (!changes.length) body.append(el("p", { text: "Only the reference picture changes. Labels stay." }));
   const list = el("dl");
   for (const change of changes) {
-    list.append(
-      el("dt", {}, el("b", { text: `${change.title}${many(change)}: ` }), listed(change.items)),
-      el("dd", { text: consequence(change, effect) }),
-    );
-    list.lastElementChild.dataset.kind = change.kind;
+    const description = el("dd", { text: consequence(change, effect) });
+    description.dataset.kind = change.kind;
+    list.append(el("dt", {}, el("b", { text: `${change.title}${many(change)}: ` }), listed(change.items)), description);
   }
   body.append(list);
   open(root, `What version ${version} changes`, body, [
     { spec: "button.plain", text: "Back to the draft" },
     { spec: "button.primary", text: `Save version ${version}`, run: onSave },
-  ]).dialog.querySelector(".primary").focus();
+  ]).dialog.querySelector(/** @type {"button"} */ (".primary"))?.focus();
 }
 
 /**
- * Shows every version and every landmark that was deleted. `versions`: the newest first; `current`: ids of the draft;
- * `labels`: number of labels by landmark id. `onRestore(saved)`, `onRestoreLandmark(landmark, place)`.
+ * @typedef {object} VersionsOptions
+ * @property {DefinitionVersion[]} versions  The newest first.
+ * @property {Set<string>} current  The landmarks of the draft.
+ * @property {Record<string, number>} labels  The number of labels by landmark.
+ * @property {(saved: DefinitionVersion) => unknown} onRestore
+ * @property {(landmark: Landmark, from: Draft) => unknown} onRestoreLandmark
+ */
+
+/** The last draft that has a landmark. @typedef {{ landmark: Landmark, draft: Draft }} Deleted */
+
+/**
+ * Shows every version and every deleted landmark.
+ * @param {HTMLElement} root
+ * @param {VersionsOptions} options
  */
 export function showVersions(root, { versions, current, labels, onRestore, onRestoreLandmark }) {
   const drafts = versions.map(({ category, reference }) => draftOf(category, reference));
@@ -48,19 +80,24 @@ export function showVersions(root, { versions, current, labels, onRestore, onRes
   if (gone.length) body.append(el("h3", { text: "Deleted landmarks" }), el("ul.gone", {}, ...gone.map(goneRow)));
   body.append(el("h3", { text: "All versions" }), el("ol.version-list", { reversed: true }, ...versions.map(versionRow)));
 
+  /** @param {Deleted} deleted */
   function goneRow({ landmark, draft }) {
     const restore = () => (close(), onRestoreLandmark(landmark, draft));
     const count = labels[landmark.id] ?? 0;
     return el(
       "li",
       {},
-      el("span.chip", { style: { background: COLOURS[landmark.group] } }),
+      el("span.chip", { style: { background: COLORS[landmark.group] } }),
       el("span.name", { text: landmark.name }),
       el("span.count", { text: `${count} label${count === 1 ? "" : "s"} set aside` }),
       el("button.plain.small", { type: "button", text: "Restore", "aria-label": `Restore ${landmark.name}`, onclick: restore }),
     );
   }
 
+  /**
+   * @param {DefinitionVersion} saved
+   * @param {number} k
+   */
   function versionRow(saved, k) {
     const earlier = new Set(drafts.slice(k + 1).flatMap(({ landmarks }) => landmarks.map(({ id }) => id)));
     const before = drafts[k + 1] ?? null;
@@ -81,8 +118,14 @@ export function showVersions(root, { versions, current, labels, onRestore, onRes
   }
 }
 
-/** The newest form of each landmark that no draft of `current` ids has: [{landmark, draft}]. */
+/**
+ * The landmarks that are in a draft and not in `current`, each in its newest form.
+ * @param {Draft[]} drafts
+ * @param {Set<string>} current
+ * @returns {Deleted[]}
+ */
 function deletedLandmarks(drafts, current) {
+  /** @type {Map<string, Deleted>} */
   const found = new Map();
   for (const draft of drafts)
     for (const landmark of draft.landmarks)
@@ -90,6 +133,7 @@ function deletedLandmarks(drafts, current) {
   return [...found.values()];
 }
 
+/** @param {Draft} draft */
 function namesByGroup({ landmarks }) {
   const groups = [...new Set(landmarks.map(({ group }) => group))].sort((a, b) => a - b);
   return groups.map((group) => {

@@ -1,51 +1,77 @@
-// The form beside the reference picture: name, template, picture, normaliser, the twelve groups, findings, saving.
+// The form beside the reference picture: name, template, picture, normalizer, the twelve groups, findings, saving.
 
 import { groupTitle } from "../shell/definition.js";
 import { el } from "../shell/dom.js";
-import { setNormalizer } from "./draft.js";
+import { emptyDraft, setNormalizer } from "./draft.js";
 import { GroupFace } from "./group_face.js";
 
+/** @import { DefinitionFindings, Draft, Landmark, Picture, Template } from "../shell/types.js" */
+
+/**
+ * @typedef {object} FormEvents
+ * @property {(draft: Draft) => void} change
+ * @property {(name: string) => void} template
+ * @property {(id: number) => void} picture
+ * @property {(file: File) => void} importFile
+ * @property {() => void} exportFile
+ * @property {(group: number) => void} group
+ * @property {() => void} versions
+ * @property {(id: string) => void} select
+ * @property {() => void} save
+ */
+
 export class SchemaForm {
-  /** `on`: {change(draft), template(name), picture(id), importFile(file), exportFile(), group(group), versions(),
-   * select(id), save()}. */
+  /** @param {FormEvents} on */
   constructor(on) {
     this.on = on;
-    const select = (label, run) => el("select.field", { "aria-label": label, onchange: (event) => run(event.target) });
+    this.draft = emptyDraft();
+    this.dirty = false;
+    this.blocked = false;
+    /** @type {(label: string, run: (select: HTMLSelectElement) => unknown) => HTMLSelectElement} */
+    const select = (label, run) => {
+      const field = el("select.field", { "aria-label": label });
+      field.addEventListener("change", () => run(field));
+      return field;
+    };
+    /** @type {(text: string, title: string, run: () => unknown) => HTMLButtonElement} */
     const button = (text, title, run) => el("button.plain.small", { type: "button", text, title, onclick: run });
     this.name = el("input.field", { type: "text", maxLength: 100, "aria-label": "Name of the definition" });
     this.name.addEventListener("change", () => on.change({ ...this.draft, name: this.name.value.trim() || "face" }));
-    this.template = select("Template", ({ value }) => {
-      this.template.value = "";
+    this.template = select("Template", (field) => {
+      const { value } = field;
+      field.value = "";
       if (value) on.template(value);
     });
     this.file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
     this.file.addEventListener("change", () => {
-      const [file] = this.file.files;
+      const file = this.file.files?.[0];
       this.file.value = "";
       if (file) on.importFile(file);
     });
-    const bring = button("Import…", "A definition, or a COCO file: drop it anywhere here, or choose it", () =>
+    const bring = button("Import…", "A definition or a COCO file. You can also drop it anywhere on this page", () =>
       this.file.click(),
     );
     this.picture = select("Reference picture", ({ value }) => on.picture(Number(value)));
-    this.ends = [1, 2].map((k) => select(`Normaliser, end ${k}`, () => this.endChosen()));
+    this.ends = [1, 2].map((k) => select(`Normalizer, end ${k}`, () => this.endChosen()));
     this.to = el("span.to", { text: "to" });
     this.face = new GroupFace((group) => on.group(group));
     this.findings = el("ul.problems", { "aria-live": "polite" });
     this.save = el("button.primary", { type: "button", text: "Save", onclick: () => on.save() });
     this.state = el("span.save-state", { role: "status" });
-    this.versions = button("Versions", "All versions, and landmarks that were deleted", () => on.versions());
+    this.versions = button("Versions", "All versions and deleted landmarks", () => on.versions());
+    /** @type {(label: string, ...fields: HTMLElement[]) => HTMLElement} */
     const row = (label, ...fields) => el("div.form-row", {}, el("span.label", { text: label }), ...fields);
+    const normalizer = row("Normalizer", this.ends[0], this.to, this.ends[1]);
+    normalizer.title =
+      "Errors are measured as a share of this length, which every face has. Usual: between the outer corners of the eyes.";
     const rows = el(
       "div.form-rows",
       {},
       row("Name", this.name),
       row("Start from", this.template, bring, this.file),
       row("Picture", this.picture),
-      row("Normaliser", this.ends[0], this.to, this.ends[1]),
+      normalizer,
     );
-    rows.lastElementChild.title =
-      "Errors are measured in parts of this length, which every face has: mostly between the outer corners of the eyes.";
     this.head = el("div.schema-form", {}, rows, this.face.element);
     this.foot = [
       this.findings,
@@ -60,7 +86,12 @@ export class SchemaForm {
     ];
   }
 
+  /**
+   * @param {Template[]} templates
+   * @param {Picture[]} pictures
+   */
   offer(templates, pictures) {
+    /** @param {Template} template */
     const titled = ({ title, landmarks }) => (title.includes(String(landmarks)) ? title : `${title} (${landmarks})`);
     this.template.replaceChildren(
       el("option", { value: "", text: "choose a template…" }),
@@ -70,9 +101,13 @@ export class SchemaForm {
     this.picture.replaceChildren(...pictures.map(({ id, name }) => el("option", { value: String(id), text: name })));
   }
 
-  /** `group`: the group of the current landmark, or that of the next ones. */
+  /**
+   * `group`: the group of the current landmark, or of the next ones.
+   * @param {Draft} draft
+   * @param {{ dirty: boolean, version: number, group: number | null }} state
+   */
   show(draft, { dirty, version, group }) {
-    const listed = this.draft?.landmarks === draft.landmarks && this.draft.normalizer === draft.normalizer;
+    const listed = this.draft.landmarks === draft.landmarks && this.draft.normalizer === draft.normalizer;
     this.draft = draft;
     if (document.activeElement !== this.name) this.name.value = draft.name;
     this.picture.value = String(draft.picture ?? "");
@@ -85,19 +120,24 @@ export class SchemaForm {
     if (!listed) this.showEnds();
   }
 
-  /** `problems` keep the draft from being saved, `cautions` do not; each {text, landmarks: [index]}. The rows of the
-   * list show both; here cautions are one line, to annoy nobody. */
+  /**
+   * The rows of the list show all findings; here, cautions are one line.
+   * @param {DefinitionFindings} findings
+   * @param {Landmark[]} landmarks
+   */
   showFindings({ problems, cautions }, landmarks) {
+    /** @type {(tone: string, text: string, landmark: Landmark | undefined) => HTMLElement} */
     const item = (tone, text, landmark) => {
-      const go = () => this.on.select(landmark.id);
-      const words = landmark ? el("button", { type: "button", text, onclick: go }) : el("span", { text });
+      const words = landmark
+        ? el("button", { type: "button", text, onclick: () => this.on.select(landmark.id) })
+        : el("span", { text });
       return el(`li.${tone}`, {}, words);
     };
     const items = problems.map(({ text, landmarks: [first] }) => item("problem", text, landmarks[first]));
     const [odd] = cautions;
     if (odd) {
       const more = cautions.length > 1 ? ` (and ${cautions.length - 1} more)` : "";
-      items.push(item("caution", `Look again: ${odd.text}${more}`, landmarks[odd.landmarks[0]]));
+      items.push(item("caution", `Please check: ${odd.text}${more}`, landmarks[odd.landmarks[0]]));
     }
     this.findings.replaceChildren(...items);
     this.blocked = problems.length > 0;
@@ -108,7 +148,7 @@ export class SchemaForm {
     this.save.disabled = !this.dirty || this.blocked || !this.draft.landmarks.length;
   }
 
-  // The normaliser: two landmarks, the middles of groups or of other sets of landmarks, or the face's box.
+  /** The normalizer: two landmarks, the means of groups or of other sets of landmarks, or the face's box. */
   showEnds() {
     const { landmarks, normalizer } = this.draft;
     const members = groupMembers(landmarks);
@@ -142,25 +182,41 @@ export class SchemaForm {
       return this.on.change(setNormalizer(this.draft, null));
     const members = groupMembers(landmarks);
     const [a, b] = values.map((value, k) => {
-      if (value === "mean") return normalizer[k];
-      return value.startsWith("group ") ? members.get(Number(value.slice(6))) : [value];
+      if (value === "mean") return normalizer?.[k] ?? [];
+      return value.startsWith("group ") ? (members.get(Number(value.slice(6))) ?? []) : [value];
     });
     const other = normalizer ? b : opposite(a, landmarks);
     if (other.length) this.on.change(setNormalizer(this.draft, [a, other]));
   }
 }
 
+/**
+ * The landmarks of each group, in the order of the groups.
+ * @param {Landmark[]} landmarks
+ * @returns {Map<number, string[]>}
+ */
 function groupMembers(landmarks) {
+  /** @type {Map<number, string[]>} */
   const members = new Map();
   for (const { id, group } of landmarks) members.set(group, [...(members.get(group) ?? []), id]);
   return new Map([...members].sort(([a], [b]) => a - b));
 }
 
-/** The mirror partners of `ids` as the other end; without any, the first landmark that is not among them. */
+/**
+ * The mirror partners of `ids` as the other end; without them, the first other landmark.
+ * @param {string[]} ids
+ * @param {Landmark[]} landmarks
+ * @returns {string[]}
+ */
 function opposite(ids, landmarks) {
-  const partners = landmarks.filter(({ id }) => ids.includes(id)).map(({ mirror }) => mirror);
-  if (partners.every((mirror) => mirror && !ids.includes(mirror))) return partners;
+  const own = landmarks.filter(({ id }) => ids.includes(id));
+  const partners = own.map(({ mirror }) => mirror).filter((mirror) => mirror !== null && !ids.includes(mirror));
+  if (partners.length === own.length) return partners.filter((mirror) => mirror !== null);
   return landmarks.filter(({ id }) => !ids.includes(id)).map(({ id }) => id).slice(0, 1);
 }
 
+/**
+ * @param {string[]} a
+ * @param {string[]} b
+ */
 const sameSet = (a, b) => a.length === b.length && a.every((id) => b.includes(id));

@@ -1,9 +1,16 @@
-// The thin bar on top: product, project, how far it is, and whether everything is saved.
+// The bar at the top: product, project, progress, and whether everything is saved.
 
 import { el } from "./dom.js";
 import { progressText } from "./pace.js";
 
+/** @import { Overview } from "./types.js" */
+/** @import { Session, Status } from "./session.js" */
+
 export class Bar {
+  /**
+   * @param {HTMLElement} root
+   * @param {Session | null} session
+   */
   constructor(root, session) {
     this.session = session;
     root.classList.add("topbar");
@@ -25,13 +32,14 @@ export class Bar {
       this.mark,
     );
     if (!session) return;
-    session.addEventListener("status", ({ detail }) => this.showStatus(detail));
-    session.addEventListener("view", () => this.refreshSoon());
-    session.addEventListener("refresh", () => this.refreshSoon());
+    session.on("status", (status) => this.showStatus(status));
+    session.on("view", () => this.refreshSoon());
+    session.on("refresh", () => this.refreshSoon());
     this.showStatus(session.status);
     this.refresh();
   }
 
+  /** @param {Status} status */
   showStatus({ state, message }) {
     this.mark.dataset.state = state;
     this.mark.textContent = message || "saved";
@@ -44,7 +52,8 @@ export class Bar {
   }
 
   async refresh() {
-    const overview = await this.session.get("").catch(() => null);
+    /** @type {Overview | null} */
+    const overview = (await this.session?.get("").catch(() => null)) ?? null;
     if (!overview) return;
     const { faces, complete_faces: done } = overview.progress;
     this.progress.textContent = progressText(overview);

@@ -1,8 +1,14 @@
-// A dialog over a page: a heading, a body that scrolls, buttons below. It keeps the keys to itself while it is open.
+// A dialog over a page: a heading, a body that scrolls, buttons below. While it is open, the page gets no keys.
 
 import { el } from "./dom.js";
 
-/** `buttons`: elements. Escape closes it too; a `close` event of the dialog says so. */
+/**
+ * Escape closes the dialog too; either way it fires a `close` event.
+ * @param {HTMLElement} root
+ * @param {string} title
+ * @param {HTMLElement} body
+ * @param {HTMLElement[]} buttons
+ */
 export function openDialog(root, title, body, buttons) {
   const dialog = el(
     "dialog.floating.dialog",

@@ -1,20 +1,53 @@
 // Building elements. Text always goes in as text: no function here takes HTML.
 
-/** el("button.primary", {onclick, title, text}, ...children): a tag with classes, properties or attributes, children. */
+/** @import { Tone } from "./types.js" */
+
+/**
+ * @template {string} Tag
+ * @typedef {Tag extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Tag] : HTMLElement} ElementOf
+ */
+
+/** @template {string} Spec @typedef {Spec extends `${infer Tag}.${string}` ? Tag : Spec} TagOf */
+
+/**
+ * Properties or attributes of an element, and `text`, its text.
+ * @typedef {object} Named
+ * @property {string | number | null} [text]
+ * @property {Partial<CSSStyleDeclaration>} [style]
+ * @property {((event: PointerEvent) => unknown) | null} [onclick]
+ * @property {(event: PointerEvent) => unknown} [onpointerdown]
+ * @property {(event: KeyboardEvent) => unknown} [onkeydown]
+ * @property {(event: Event) => unknown} [onchange]
+ * @property {(event: Event) => unknown} [oninput]
+ * @property {(event: FocusEvent) => unknown} [onfocus]
+ * @property {(event: FocusEvent) => unknown} [onblur]
+ */
+
+/**
+ * el("button.primary", {onclick, title, text}, ...children): a tag with classes, its properties or attributes, its
+ * children. An attribute that is null is left out, and so is a child that is null.
+ * @template {string} Spec
+ * @param {Spec} spec
+ * @param {Named & Record<string, unknown>} [properties]
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {ElementOf<TagOf<Spec>>}
+ */
 export function el(spec, properties = {}, ...children) {
   const [tag, ...classes] = spec.split(".");
   const element = document.createElement(tag);
+  const settable = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (element));
   if (classes.length) element.className = classes.join(" ");
   for (const [name, value] of Object.entries(properties)) {
-    if (name === "text") element.textContent = value;
+    if (name === "text") element.textContent = String(value ?? "");
     else if (name === "style") Object.assign(element.style, value);
-    else if (name in element) element[name] = value;
-    else if (value !== null && value !== undefined) element.setAttribute(name, value);
+    else if (name in element) settable[name] = value;
+    else if (value !== null && value !== undefined) element.setAttribute(name, String(value));
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
+  return /** @type {ElementOf<TagOf<Spec>>} */ (element);
 }
 
+/** Paths of the icons, in a square of 16 units. @type {Record<string, string>} */
 const PATHS = {
   previous: "M10 3 5 8l5 5",
   next: "m6 3 5 5-5 5",
@@ -23,7 +56,7 @@ const PATHS = {
   eye: "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8Zm4.5 0a2 2 0 1 0 4 0 2 2 0 1 0-4 0",
   eyeShut: "M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8ZM3 13.5l10-11",
   loupe: "M2.5 7a4.5 4.5 0 1 0 9 0 4.5 4.5 0 1 0-9 0m7.7 3.2 3.8 3.8M7 5v4M5 7h4",
-  look: "M8 2.5a5.5 5.5 0 1 0 0 11Zm0 0a5.5 5.5 0 0 1 0 11M10 5.3h2.6M10 8h3.4M10 10.7h2.6",
+  contrast: "M8 2.5a5.5 5.5 0 1 0 0 11Zm0 0a5.5 5.5 0 0 1 0 11M10 5.3h2.6M10 8h3.4M10 10.7h2.6",
   frame: "M3.5 3.5h9v9h-9zM2 2h3v3H2zm9 0h3v3h-3zm-9 9h3v3H2zm9 0h3v3h-3z",
   face: "M2.5 6V2.5H6m4 0h3.5V6m0 4v3.5H10m-4 0H2.5V10M6 6.6v.4m4-.4v.4m-4 2.6c1.2 1.2 2.8 1.2 4 0",
   erase: "M3 4.5h10M6.5 4V2.5h3V4m-5 .5.7 9h5.6l.7-9",
@@ -49,6 +82,10 @@ const PATHS = {
   cross: "m4 4 8 8m0-8-8 8",
 };
 
+/**
+ * An icon by its name in PATHS.
+ * @param {string} name
+ */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
@@ -60,8 +97,12 @@ export function icon(name) {
   return svg;
 }
 
-/** `work`, to be called as often as one likes: it is done once, as the next frame is made. */
+/**
+ * A function that may be called any number of times and runs `work` once, before the next frame is drawn.
+ * @param {() => void} work
+ */
 export function onceAFrame(work) {
+  /** @type {number | null} */
   let request = null;
   return () => {
     request ??= requestAnimationFrame(() => {
@@ -71,22 +112,34 @@ export function onceAFrame(work) {
   };
 }
 
-/** A note at the foot of `root` that goes by itself; `tone` is "plain" or "warning". `action`, {text, run}: a button. */
+/**
+ * A message at the foot of `root` that disappears by itself. `action` adds a button.
+ * @param {HTMLElement} root
+ * @param {string} message
+ * @param {Tone} [tone]
+ * @param {{ text: string, run: () => unknown } | null} [action]
+ */
 export function toast(root, message, tone = "plain", action = null) {
   root.querySelector(".toast")?.remove();
   const note = el("div.toast", { text: message, role: tone === "warning" ? "alert" : "status" });
   note.classList.add(tone);
-  const press = () => (note.remove(), action.run());
-  if (action) note.append(el("button", { type: "button", text: action.text, onclick: press }));
+  if (action) {
+    const press = () => (note.remove(), action.run());
+    note.append(el("button", { type: "button", text: action.text, onclick: press }));
+  }
   root.append(note);
   setTimeout(() => note.remove(), action ? 20_000 : tone === "warning" ? 8000 : 3200);
 }
 
-/** The size of the browser's text in CSS pixels: what a rem is in the style sheets. */
+/** The browser's text size in CSS pixels: one rem of the style sheets. */
 export function rem() {
   return parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
 
+/**
+ * Whether keys go into a text field.
+ * @param {EventTarget | null} target
+ */
 export function isTyping(target) {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))

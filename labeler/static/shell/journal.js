@@ -1,36 +1,64 @@
-// What to do with edits that were never acknowledged: pure functions on lists of {face, action, body, seen}.
+// Edits that the server has not acknowledged: what of them must still be sent. Pure functions.
 
-/** The least that says the same: per face one edit of points, one of cleared points, one acceptance (of each revision,
- * run and name that they were made with), one box, one skip. Of each landmark the last word counts, so they touch
- * different things and their order no longer matters. An acceptance of everything stands for what there was to accept
- * on the screen, `seen`. An undo takes back what was never sent; any other undo or redo is left out: done twice, they
- * would take back something else, and without them nothing is lost. `values` keeps all that was ever wanted for a
- * point, the box or the skip. */
+/** @import { Edit, EditBody, FaceView, Point, PointEdit } from "./types.js" */
+
+/**
+ * `values`: everything that was ever wanted: of points by landmark id, of the box or the skip in their order.
+ * @typedef {Edit & { points?: Record<number, PointEdit[]>, values?: EditBody[] }} CollapsedEdit
+ */
+
+/** @typedef {{ action: "points" | "clear" | "accept", rest: EditBody, point?: PointEdit }} LandmarkEdit */
+
+/**
+ * What the edits of one face want: of each landmark its last edit, and all points, boxes and skips.
+ * @typedef {object} Wanted
+ * @property {Map<number, LandmarkEdit>} last
+ * @property {Record<number, PointEdit[]>} points
+ * @property {EditBody[]} box
+ * @property {EditBody[]} skip
+ */
+
+/**
+ * The fewest edits with the same result. Per face: one edit of points, one of cleared points, one acceptance (for each
+ * revision, run and annotator), one box, one skip. Only the last edit of a landmark counts, so these edits touch
+ * different things and can be sent in any order. An acceptance of everything stands for the landmarks in `seen`. An undo
+ * removes an edit that was never sent. Any other undo or redo is left out: sent twice it would undo something else, and
+ * without it no label is lost.
+ * @param {Edit[]} edits
+ * @returns {CollapsedEdit[]}
+ */
 export function collapse(edits) {
+  /** @type {Map<number, Wanted>} */
   const faces = new Map();
   for (const { face, action, body, seen } of standing(edits)) {
-    if (!faces.has(face)) faces.set(face, { words: new Map(), values: {}, box: [], skip: [] });
-    const state = faces.get(face);
+    /** @type {Wanted} */
+    const state = faces.get(face) ?? { last: new Map(), points: {}, box: [], skip: [] };
+    faces.set(face, state);
     const { points, ids, ...rest } = body;
     if (action === "points") {
-      for (const point of points) {
-        state.words.set(point.id, { action, rest, point });
-        (state.values[point.id] ??= []).push(point);
+      for (const point of points ?? []) {
+        state.last.set(point.id, { action, rest, point });
+        (state.points[point.id] ??= []).push(point);
       }
     } else if (action === "clear" || action === "accept") {
-      for (const id of ids ?? seen ?? []) state.words.set(id, { action, rest });
+      for (const id of ids ?? seen ?? []) state.last.set(id, { action, rest });
     } else if (action === "box" || action === "skip") state[action].push(body);
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
 }
 
-/** The edits without those that a later undo has taken back. The first one may have been sent: it stays. */
+/**
+ * The edits without those that a later undo has taken back. The first one stays, because it may have been sent.
+ * @param {Edit[]} edits
+ */
 function standing(edits) {
+  /** @type {Map<number, { done: number[], undone: number[] }>} */
   const faces = new Map();
   const dropped = new Set();
   for (const [place, edit] of edits.entries()) {
-    if (!faces.has(edit.face)) faces.set(edit.face, { done: [], undone: [] });
-    const { done, undone } = faces.get(edit.face);
+    const state = faces.get(edit.face) ?? { done: [], undone: [] };
+    faces.set(edit.face, state);
+    const { done, undone } = state;
     if (edit.action === "undo") {
       const last = done.pop();
       if (last === undefined) continue;
@@ -49,58 +77,86 @@ function standing(edits) {
   return edits.filter((_, place) => !dropped.has(place));
 }
 
-function editsOf(face, { words, values, ...whole }) {
+/**
+ * @param {number} face
+ * @param {Wanted} wanted
+ */
+function editsOf(face, { last, points: values, ...whole }) {
+  /** @type {CollapsedEdit[]} */
   const found = [];
-  for (const action of ["points", "clear", "accept"]) {
-    const alike = new Map(); // what an edit says besides its landmarks -> the landmarks
-    for (const [id, word] of words) {
-      if (word.action !== action) continue;
-      const key = JSON.stringify(word.rest);
-      if (!alike.has(key)) alike.set(key, { rest: word.rest, ids: [], points: [] });
-      alike.get(key).ids.push(id);
-      alike.get(key).points.push(word.point);
+  for (const action of /** @type {const} */ (["points", "clear", "accept"])) {
+    /** @type {Map<string, { rest: EditBody, ids: number[], points: PointEdit[] }>} */
+    const alike = new Map(); // by the content of an edit without its landmarks
+    for (const [id, edit] of last) {
+      if (edit.action !== action) continue;
+      const key = JSON.stringify(edit.rest);
+      const group = alike.get(key) ?? { rest: edit.rest, ids: [], points: [] };
+      alike.set(key, group);
+      group.ids.push(id);
+      if (edit.point) group.points.push(edit.point);
     }
     for (const { rest, ids, points } of alike.values()) {
-      if (action === "points") found.push({ face, action, body: { ...rest, points }, values });
+      if (action === "points") found.push({ face, action, body: { ...rest, points }, points: values });
       else found.push({ face, action, body: { ...rest, ids } });
     }
   }
-  for (const action of ["box", "skip"]) {
+  for (const action of /** @type {const} */ (["box", "skip"])) {
     const bodies = whole[action];
-    if (bodies.length) found.push({ face, action, body: bodies.at(-1), values: bodies });
+    if (bodies.length) found.push({ face, action, body: bodies[bodies.length - 1], values: bodies });
   }
   return found;
 }
 
-const near = (a, b) => a === b || Math.abs(a - b) < 0.01;
+/**
+ * @param {number | null} a
+ * @param {number | null} b
+ */
+const near = (a, b) => a === b || Math.abs(Number(a) - Number(b)) < 0.01;
 
+/**
+ * @param {Point | undefined} point
+ * @param {PointEdit} edit
+ */
 function same(point, { x, y, v }) {
-  return Boolean(point) && point.v === v && (v === 0 || (near(point.x, x) && near(point.y, y)));
+  return point !== undefined && point.v === v && (v === 0 || (near(point.x, x) && near(point.y, y)));
 }
 
-const shows = {
-  box: (view, { box }) => box.every((value, k) => near(value, view.box[k])),
-  skip: (view, { reason }) => view.skip === reason,
-};
+/**
+ * Whether the server's view of a face shows the box or the skip of an edit.
+ * @param {FaceView} view
+ * @param {"box" | "skip"} action
+ * @param {EditBody} body
+ */
+function shows(view, action, { box, reason }) {
+  if (action === "skip") return view.skip === reason;
+  return (box ?? []).every((value, k) => near(value, view.box[k]));
+}
 
-/** Of a collapsed edit, what the server's view does not show yet: an edit, or null when all of it arrived. */
-export function unseen(view, { face, action, body, values }) {
-  // An older value of ours on the server is no conflict; a stranger's is.
+/**
+ * What of a collapsed edit the server's view does not show yet: an edit, or null when all of it arrived.
+ * @param {FaceView} view
+ * @param {CollapsedEdit} edit
+ * @returns {Edit | null}
+ */
+export function unseen(view, { face, action, body, points: wanted = {}, values = [] }) {
+  // An older value of this browser on the server is no conflict; one from elsewhere is.
+  /** @param {boolean} ours */
   const revision = (ours) => (ours ? null : body.revision);
   if (action === "points") {
-    const points = body.points.filter((point) => !same(view.points[point.id], point));
+    const points = (body.points ?? []).filter((point) => !same(view.points[point.id], point));
     if (!points.length) return null;
-    const ours = points.every(({ id }) => values[id].some((value) => same(view.points[id], value)));
+    const ours = points.every(({ id }) => wanted[id].some((value) => same(view.points[id], value)));
     return { face, action, body: { ...body, points, revision: revision(ours) } };
   }
-  if (action in shows) {
-    if (shows[action](view, body)) return null;
-    const ours = values.some((value) => shows[action](view, value));
+  if (action === "box" || action === "skip") {
+    if (shows(view, action, body)) return null;
+    const ours = values.some((value) => shows(view, action, value));
     return { face, action, body: { ...body, revision: revision(ours) } };
   }
+  const ids = body.ids ?? [];
   const arrived =
     action === "clear"
-      ? body.ids.every((id) => !view.points[id])
-      : body.ids.every((id) => view.points[id]?.source === "accepted");
+      ? ids.every((id) => !view.points[id])
+      : ids.every((id) => view.points[id]?.source === "accepted");
   return arrived ? null : { face, action, body };
 }

@@ -1,9 +1,14 @@
-// What a browser remembers between visits for comfort's sake. A full or forbidden storage forgets, and stops nothing.
+// What a browser remembers between visits for convenience. A full or forbidden storage forgets it and stops nothing.
 
+/**
+ * @param {Storage} storage
+ * @param {string} key
+ * @param {string} value
+ */
 export function remember(storage, key, value) {
   try {
     storage.setItem(key, value);
   } catch {
-    // Nothing that must not be lost is kept here: edits have their journal in `session.js`.
+    // Nothing that must not be lost is kept here: `session.js` keeps a journal of the edits.
   }
 }

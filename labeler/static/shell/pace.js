@@ -1,13 +1,21 @@
-// How far the project is and how long it will take, in words. Pure.
+// How far the project is and how long the rest will take, in words. Pure functions.
 
-/** "4.2 s", "11 s", "2 min 5 s": how long one face takes. */
+/** @import { Overview } from "./types.js" */
+
+/**
+ * "4.2 s", "11 s", "2 min 5 s": the time for one face.
+ * @param {number} seconds
+ */
 export function faceTime(seconds) {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 100 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-/** "less than a minute", "about 12 min", "about 2 h 10 min". */
+/**
+ * "less than a minute", "about 12 min", "about 2 h 10 min".
+ * @param {number} seconds
+ */
 export function timeLeft(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return "less than a minute";
@@ -16,7 +24,10 @@ export function timeLeft(seconds) {
   return `about ${Math.floor(tens / 60)} h${tens % 60 ? ` ${tens % 60} min` : ""}`;
 }
 
-/** "87 of 150 done, 3 skipped, 11 s a face, about 12 min left" from the project's overview. */
+/**
+ * "87 of 150 done, 3 skipped, 11 s a face, about 12 min left" from the project's overview.
+ * @param {Pick<Overview, "progress" | "seconds_a_face">} overview
+ */
 export function progressText({ progress, seconds_a_face: pace }) {
   const { faces, complete_faces: done, skipped_faces: skipped } = progress;
   if (!faces && !skipped) return "no pictures yet";

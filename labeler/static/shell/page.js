@@ -1,11 +1,19 @@
-// What the canvas pages share: loading the project, coming back into sight, and saying what is missing.
+// What the canvas pages share: loading the project, refreshing, messages, and the page when something is missing.
 
 import { fromCategory } from "./definition.js";
 import { el, toast } from "./dom.js";
 import { goToTab } from "./tabs.js";
 
-/** {name, progress, settings, definition, reference, pictures}: all a canvas page needs to start. */
+/** @import { FaceItem, FaceView, LoadedReference, Overview, Picture, Project, Reference, SavedDefinition } from "./types.js" */
+/** @import { Session } from "./session.js" */
+
+/**
+ * All that a page with a canvas needs.
+ * @param {Session} session
+ * @returns {Promise<Project>}
+ */
 export async function loadProject(session) {
+  /** @type {[Overview, Picture[], SavedDefinition]} */
   const [project, pictures, saved] = await Promise.all([
     session.get(""),
     session.get("/pictures"),
@@ -16,14 +24,19 @@ export async function loadProject(session) {
     ...project,
     definition,
     pictures,
-    saved,
     reference: await loadReference(session, saved.reference, pictures),
   };
 }
 
+/**
+ * @param {Session} session
+ * @param {Reference | null} reference
+ * @param {Picture[]} pictures
+ * @returns {Promise<LoadedReference | null>}
+ */
 async function loadReference(session, reference, pictures) {
   const picture = pictures.find(({ id }) => id === reference?.picture);
-  if (!picture || Object.keys(reference.points).length < 2) return null;
+  if (!reference || !picture || Object.keys(reference.points).length < 2) return null;
   const image = new Image();
   image.src = session.pictureUrl(picture, 1600);
   const loaded = await image.decode().then(
@@ -33,7 +46,11 @@ async function loadReference(session, reference, pictures) {
   return loaded ? { image, points: reference.points, size: [picture.width, picture.height] } : null;
 }
 
-/** One item a face, in the order of the pictures, numbered from 1. */
+/**
+ * The faces in the order of the pictures, numbered from 1.
+ * @param {Picture[]} pictures
+ * @returns {FaceItem[]}
+ */
 export function facesOf(pictures) {
   return pictures
     .flatMap((picture) =>
@@ -43,8 +60,11 @@ export function facesOf(pictures) {
 }
 
 /**
- * Calls `refresh` when the page comes into sight or others changed the project, one call at a time: what changes
- * during one may not be in it, so another follows.
+ * Calls `refresh` when the page is shown again or the project changed elsewhere, one call at a time. A change during
+ * a call may not be in its result, so another call follows.
+ * @param {HTMLElement} root
+ * @param {Session} session
+ * @param {() => Promise<void>} refresh
  */
 export function whenStale(root, session, refresh) {
   let running = false;
@@ -59,13 +79,13 @@ export function whenStale(root, session, refresh) {
       try {
         await refresh();
       } catch (error) {
-        toast(root, error.message, "warning");
+        toast(root, messageOf(error), "warning");
       }
     }
     running = false;
   };
-  session.addEventListener("refresh", run);
-  // A tab that was not shown has no size; when it gets one, it is being looked at again.
+  session.on("refresh", run);
+  // A hidden tab has no size; it gets one when it is shown.
   let shown = false;
   new ResizeObserver(() => {
     const visible = Boolean(root.offsetParent);
@@ -74,40 +94,56 @@ export function whenStale(root, session, refresh) {
   }).observe(root);
 }
 
-/** Says why the server will not take an edit of the face that `page` shows, and shows what holds instead. */
+/**
+ * Says why the server refused an edit of the face on `page`, and shows the server's state.
+ * @param {{ root: HTMLElement, session: Session, editor: { view: FaceView | null, reload(): Promise<void> } }} page
+ */
 export function tellRefusals({ root, session, editor }) {
-  session.addEventListener("refused", ({ detail }) => {
-    if (detail.face !== editor.view?.face || !root.offsetParent) return;
-    toast(root, detail.message, "warning");
-    if (!detail.conflict) editor.reload();
+  session.on("refused", ({ face, message, conflict }) => {
+    if (face !== editor.view?.face || !root.offsetParent) return;
+    toast(root, message, "warning");
+    if (!conflict) editor.reload();
   });
 }
 
-/** Puts a sentence and the way on in place of the page's content; null takes it away. */
+/** @typedef {{ title: string, text: string, action: string, tab: string }} EmptyState */
+
+/**
+ * Shows a message and the next step in place of the page's content; null removes it.
+ * @param {HTMLElement} root
+ * @param {EmptyState | null} state
+ */
 export function emptyState(root, state) {
   root.querySelector(":scope > .empty-state")?.remove();
   root.classList.toggle("is-empty", Boolean(state));
   if (!state) return;
-  const button =
-    state.tab && el("button.primary", { type: "button", text: state.action, onclick: () => goToTab(state.tab) });
+  const button = el("button.primary", { type: "button", text: state.action, onclick: () => goToTab(state.tab) });
   root.append(el("div.empty-state", {}, el("h2", { text: state.title }), el("p", { text: state.text }), button));
+}
+
+/**
+ * The message of what was thrown.
+ * @param {unknown} error
+ */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 export const NO_PROJECT = {
   title: "No project is open",
-  text: "Open one of your projects, or make a new one from a folder of pictures.",
+  text: "Open one of your projects, or create one from a folder of pictures.",
   action: "Choose a project",
   tab: "project",
 };
 export const NO_PICTURES = {
   title: "No pictures yet",
-  text: "Add pictures of the faces you want landmarks on. A hundred are a good start.",
+  text: "Add pictures of the faces that you want to label. A hundred are a good start.",
   action: "Add pictures",
   tab: "project",
 };
 export const NO_DEFINITION = {
   title: "No landmarks defined yet",
-  text: "Say which landmarks you want: start from a template or click them onto a picture.",
+  text: "Choose your landmarks: start from a template, or click them on a picture.",
   action: "Define landmarks",
   tab: "schema",
 };

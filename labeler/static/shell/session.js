@@ -1,26 +1,30 @@
 // Talks to the server for one project, and never loses an edit.
 //
-// Every edit goes into a journal in localStorage first and leaves it when the server has acknowledged it. Edits are
-// sent one after the other; a failed one is tried again until it lands. What a closed or crashed page left behind is
-// picked up by the next page that opens the project. Events:
-//   status   {state: "saved" | "saving" | "failed", message}
-//   view     {view, fresh}    a face's newest state; fresh: no edit of ours on that face is still on its way
-//   refused  {face, message}  the server will not take an edit, ever (it has left the journal)
-//   refresh  {}               look again: the page was hidden, or another tab changed more than a face
+// Every edit is written to a journal in localStorage first and leaves it when the server has acknowledged it. Edits are
+// sent one after the other; a failed one is sent again until it arrives. The next page that opens the project sends what a
+// closed or crashed page left in its journal.
 
+import { Emitter } from "./emitter.js";
 import { collapse, unseen } from "./journal.js";
+
+/** @import { Box, Edit, EditAction, EditBody, FaceView, PictureSize, PointEdit } from "./types.js" */
 
 const RETRY_MS = [400, 1000, 2000, 5000];
 const KEEPALIVE_BYTES = 60_000;
 const NAME_KEY = "mdmd.annotator";
-// So many of our own edits are remembered per face: more than can wait for an answer.
+// Revisions by this browser that are remembered per face: more than can wait for an answer.
 const OWN = 1000;
-// So many faces are kept as they were last heard of: the open one, its neighbours, and where one has just been.
+// Faces whose last known state is kept: the open one, its neighbors and those opened just before.
 const KEPT = 12;
-// What may touch something that somebody else has changed meanwhile: the server checks these against what was seen here.
+// Edits that could overwrite another person's change: the server checks them against what was on the screen here.
+/** @type {Set<EditAction>} */
 const CHECKED = new Set(["points", "clear", "accept", "box", "skip", "undo"]);
 
 export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {{ error?: string, view?: FaceView } | null} body
+   */
   constructor(status, body) {
     super(body?.error ?? `the server answered ${status}`);
     this.status = status;
@@ -28,8 +32,33 @@ export class ApiError extends Error {
   }
 }
 
-export class Session extends EventTarget {
-  constructor(project, { storage = localStorage, fetcher = (...args) => fetch(...args) } = {}) {
+/** @typedef {{ state: "saved" | "saving" | "failed", message: string }} Status */
+
+/**
+ * A message between the pages of a project.
+ * @typedef {{ kind: "changed" } | { kind: "view", view: FaceView }} Message
+ */
+
+/** @typedef {Edit & { resolve?: (view: FaceView | null) => void }} QueuedEdit */
+
+/**
+ * `view`: the newest state of a face; `fresh`: no edit of that face is waiting for the server. `refused`: the server will
+ * never take an edit, which has left the journal. `refresh`: load again, because the page was hidden or more than a face
+ * changed elsewhere.
+ * @extends {Emitter<{
+ *   status: Status,
+ *   view: { view: FaceView, fresh: boolean },
+ *   refused: { face: number, message: string, conflict: boolean },
+ *   refresh: {},
+ *   acknowledged: {},
+ * }>}
+ */
+export class Session extends Emitter {
+  /**
+   * @param {string} project
+   * @param {{ storage?: Storage, fetcher?: typeof fetch }} [options]
+   */
+  constructor(project, { storage = localStorage, fetcher = (input, init) => fetch(input, init) } = {}) {
     super();
     this.project = project;
     this.base = `/api/projects/${encodeURIComponent(project)}`;
@@ -37,18 +66,25 @@ export class Session extends EventTarget {
     this.fetcher = fetcher;
     this.id = crypto.randomUUID();
     this.prefix = `mdmd.journal.${project}.`;
+    /** @type {QueuedEdit[]} */
     this.queue = [];
-    this.kept = new Map(); // face -> its view, the one heard of last at the end
-    this.coming = new Set(); // the faces that are asked for ahead
-    this.seen = new Map(); // face -> the view of it that was shown last
+    /** The last known state of faces, the newest one at the end. @type {Map<number, FaceView>} */
+    this.kept = new Map();
+    /** Faces that are being fetched ahead. @type {Set<number>} */
+    this.coming = new Set();
+    /** The state of a face that was shown last. @type {Map<number, FaceView>} */
+    this.seen = new Map();
+    /** Revisions that this browser's edits gave a face. @type {Map<number, number[]>} */
     this.own = new Map();
+    /** @type {Status} */
     this.status = { state: "saved", message: "" };
+    this.pumping = false;
     this.channel = new BroadcastChannel(`mdmd.${project}`);
     this.channel.onmessage = ({ data }) => this.heard(data);
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.emit("refresh", {});
     });
-    this.addEventListener("refresh", () => this.kept.clear());
+    this.on("refresh", () => this.kept.clear());
     window.addEventListener("pagehide", () => this.sendRest());
     window.addEventListener("online", () => this.retryNow());
     this.ready = this.adopt();
@@ -56,14 +92,27 @@ export class Session extends EventTarget {
 
   // --- reading --------------------------------------------------------------------------------------------------
 
+  /**
+   * The server's JSON; the caller says what it holds. Throws an ApiError where the server refuses.
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
   async get(path) {
     return this.request("GET", path);
   }
 
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @param {RequestInit} [options]
+   * @returns {Promise<any>}
+   */
   async request(method, path, body, options = {}) {
+    /** @type {RequestInit} */
     const init = { method, headers: {}, ...options };
     if (body !== undefined) {
-      init.headers["Content-Type"] = "application/json";
+      init.headers = { "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
     }
     const response = await this.fetcher(this.base + path, init);
@@ -72,90 +121,147 @@ export class Session extends EventTarget {
     return answer;
   }
 
-  /** The face as the server has it now. */
+  /**
+   * The face as the server has it now.
+   * @param {number} id
+   * @returns {Promise<FaceView>}
+   */
   async face(id) {
     for (;;) {
       await this.idle(id);
       const before = this.kept.get(id)?.revision;
       const view = await this.get(`/faces/${id}`);
-      // What was edited while the answer was on its way is not in it.
+      // An edit made while the answer was on its way is not in it.
       if (!this.pending(id) && this.kept.get(id)?.revision === before) return this.keep(view);
     }
   }
 
-  /** The face as it was last heard of, which may be old; null where nothing is known or an edit is on its way. */
+  /**
+   * The last known state of a face, which may be old; null when there is none or an edit of it is being saved.
+   * @param {number} id
+   * @returns {FaceView | null}
+   */
   known(id) {
     return (!this.pending(id) && this.kept.get(id)) || null;
   }
 
-  /** The face as it was last heard of, at once, or else as the server has it. */
+  /**
+   * The last known state of a face, or else what the server has.
+   * @param {number} id
+   */
   async lately(id) {
     return this.known(id) ?? this.face(id);
   }
 
-  /** Hear of faces that may be opened next: each is asked for once, however often they are named meanwhile. */
+  /**
+   * Fetches faces that may be opened next, each of them once.
+   * @param {number[]} ids
+   */
   async prefetch(ids) {
     const missing = ids.filter((id) => !this.known(id) && !this.coming.has(id));
     for (const id of missing) this.coming.add(id);
     await Promise.allSettled(missing.map((id) => this.face(id).finally(() => this.coming.delete(id))));
   }
 
+  /** @param {FaceView} view */
   keep(view) {
     this.kept.delete(view.face);
     this.kept.set(view.face, view);
-    if (this.kept.size > KEPT) this.kept.delete(this.kept.keys().next().value);
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > KEPT) this.kept.delete(oldest);
     return view;
   }
 
-  /** Say that this view of a face is on the screen now: edits build on it. */
+  /**
+   * This view of a face is on the screen now: edits build on it.
+   * @param {FaceView} view
+   */
   saw(view) {
     this.seen.set(view.face, view);
   }
 
-  pictureUrl(picture, width) {
+  /**
+   * @param {PictureSize} picture
+   * @param {number} width
+   */
+  pictureUrl(picture, width = 0) {
     const query = width && picture.width > width ? `?width=${width}` : "";
     return `${this.base}/pictures/${picture.id}/image${query}`;
   }
 
+  /** @param {number} pictureId */
   thumbnailUrl(pictureId) {
     return `${this.base}/pictures/${pictureId}/image?width=240`;
   }
 
   // --- edits ----------------------------------------------------------------------------------------------------
 
+  /**
+   * @param {number} face
+   * @param {PointEdit[]} points
+   * @param {string} source
+   */
   setPoints(face, points, source) {
     return this.edit(face, "points", { points, source });
   }
 
+  /**
+   * @param {number} face
+   * @param {string[]} ids
+   */
   clearPoints(face, ids) {
     return this.edit(face, "clear", { ids: ids.map(Number) });
   }
 
+  /**
+   * @param {number} face
+   * @param {Box} box
+   */
   setBox(face, box) {
     return this.edit(face, "box", { box });
   }
 
-  /** `reason`: null takes the face in again. */
+  /**
+   * `reason`: null takes the face in again.
+   * @param {number} face
+   * @param {string | null} reason null: the face counts again
+   */
   setSkip(face, reason) {
     return this.edit(face, "skip", { reason });
   }
 
-  /** Take a face away, as it was shown last. */
+  /**
+   * Removes a face, in the state that was shown last.
+   * @param {number} face
+   */
   async remove(face) {
     await this.idle(face);
     const shown = this.seen.get(face)?.revision;
-    // What the server answered to edits of ours has been shown as well.
+    // The answers to this browser's edits have been shown as well.
     const revision = shown && Math.max(shown, ...(this.own.get(face) ?? []));
     return this.request("DELETE", `/faces/${face}${revision ? `?revision=${revision}` : ""}`);
   }
 
-  /** Accept the predictions of `ids`, or (null) of all that has no label: on the screen, `seen`. */
-  accept(face, ids, seen = ids) {
+  /**
+   * Accepts the predictions of `ids`, or (null) all that have no label, which on the screen are `seen`.
+   * @param {number} face
+   * @param {string[] | null} ids
+   * @param {string[]} [seen]
+   */
+  accept(face, ids, seen = ids ?? []) {
     return this.edit(face, "accept", { ids: ids && ids.map(Number) }, seen.map(Number));
   }
 
-  /** `action` as in the routes: points, clear, box, accept, skip, undo, redo. Promises the server's view, or null where the server refused. */
+  /**
+   * Queues an edit. Promises the server's view of the face, or null where the server refused the edit.
+   * @param {number} face
+   * @param {EditAction} action
+   * @param {EditBody} content
+   * @param {number[]} [seen]
+   * @returns {Promise<FaceView | null>}
+   */
   edit(face, action, content, seen) {
+    /** @type {EditBody} */
     const body = { ...content, annotator: this.annotator };
     const shown = this.seen.get(face);
     if (CHECKED.has(action)) body.revision = shown?.revision ?? null;
@@ -167,7 +273,7 @@ export class Session extends EventTarget {
     });
   }
 
-  /** The name that signs this browser's edits; null while nobody has given one. */
+  /** The name that signs this browser's edits, or null. */
   get annotator() {
     return this.storage.getItem(NAME_KEY);
   }
@@ -177,11 +283,18 @@ export class Session extends EventTarget {
     else this.storage.removeItem(NAME_KEY);
   }
 
+  /**
+   * Whether an edit of this face is waiting for the server.
+   * @param {number} face
+   */
   pending(face) {
     return this.queue.some((edit) => edit.face === face);
   }
 
-  /** When nothing of this face is on its way any more. */
+  /**
+   * Waits until no edit of this face is waiting for the server.
+   * @param {number} face
+   */
   async idle(face) {
     while (this.pending(face))
       await new Promise((resolve) => this.addEventListener("acknowledged", resolve, { once: true }));
@@ -209,16 +322,25 @@ export class Session extends EventTarget {
     this.setStatus("saved", "saved");
   }
 
-  send(edit, options) {
+  /**
+   * @param {QueuedEdit} edit
+   * @param {RequestInit} options
+   * @returns {Promise<FaceView>}
+   */
+  send(edit, options = {}) {
     const body = { ...edit.body };
-    // The edit builds on what was seen when it was made, and on our own edits since: anything else is a conflict.
-    if (typeof body.revision === "number")
-      body.own = (this.own.get(edit.face) ?? []).filter((revision) => revision > body.revision);
-    // What a crashed page left behind was made in this browser too.
+    // The edit builds on what was on the screen and on this browser's edits since. Anything else is a conflict.
+    const { revision: shown } = body;
+    if (typeof shown === "number") body.own = (this.own.get(edit.face) ?? []).filter((revision) => revision > shown);
+    // An edit that a crashed page left was made in this browser too.
     if (body.annotator === undefined) body.annotator = this.annotator;
     return this.request("POST", `/faces/${edit.face}/${edit.action}`, body, options);
   }
 
+  /**
+   * @param {QueuedEdit} edit
+   * @param {FaceView} view
+   */
   acknowledge(edit, view) {
     this.leaveQueue(edit);
     this.keep(view);
@@ -228,6 +350,10 @@ export class Session extends EventTarget {
     edit.resolve?.(view);
   }
 
+  /**
+   * @param {QueuedEdit} edit
+   * @param {ApiError} error
+   */
   refuse(edit, error) {
     this.leaveQueue(edit);
     const view = error.body.view ?? null;
@@ -238,15 +364,20 @@ export class Session extends EventTarget {
     edit.resolve?.(null);
   }
 
+  /** @param {QueuedEdit} edit */
   leaveQueue(edit) {
     this.queue = this.queue.filter((other) => other !== edit);
     this.remember();
     this.emit("acknowledged", {});
   }
 
+  /**
+   * @param {number} milliseconds
+   * @returns {Promise<void>}
+   */
   pause(milliseconds) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
+      const timer = setTimeout(() => resolve(), milliseconds);
       this.retryNow = () => {
         clearTimeout(timer);
         resolve();
@@ -254,26 +385,28 @@ export class Session extends EventTarget {
     });
   }
 
+  /** Ends the pause before the next attempt, where there is one. */
   retryNow() {}
 
+  /**
+   * @param {Status["state"]} state
+   * @param {string} message
+   */
   setStatus(state, message) {
     this.status = { state, message };
     this.emit("status", this.status);
   }
 
-  emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail }));
-  }
-
   // --- other tabs -----------------------------------------------------------------------------------------------
 
+  /** @param {Message} data */
   heard(data) {
     if (data.kind === "changed") this.emit("refresh", {});
     if (data.kind !== "view" || this.pending(data.view.face)) return;
     this.emit("view", { view: this.keep(data.view), fresh: true });
   }
 
-  /** Tell every page that more than one face changed (a face added, the definition saved). */
+  /** Tells every page that more than one face changed (a face was added, the definition was saved). */
   announceChange() {
     this.channel.postMessage({ kind: "changed" });
     this.emit("refresh", {});
@@ -291,21 +424,22 @@ export class Session extends EventTarget {
     }
   }
 
-  // The page goes away: hand the rest to the browser. The journal stays, for nobody will hear the answer.
+  // The page is closing: the browser sends the rest. The journal stays, because the answer will not be heard.
   sendRest() {
     for (const edit of collapse(this.queue)) {
       if (JSON.stringify(edit.body).length < KEEPALIVE_BYTES) this.send(edit, { keepalive: true }).catch(() => {});
     }
   }
 
-  /** Take over the journals of pages that are gone; a living page holds a lock with its id. */
+  /** Takes over the journals of closed pages; an open page holds a lock with its id. */
   async adopt() {
     navigator.locks.request(this.prefix + this.id, () => new Promise(() => {}));
-    const { held } = await navigator.locks.query();
+    const { held = [] } = await navigator.locks.query();
     const alive = new Set([this.prefix + this.id, ...held.map((lock) => lock.name)]);
     const orphans = Object.keys(this.storage).filter((key) => key.startsWith(this.prefix) && !alive.has(key));
     for (const key of orphans) {
       for (const edit of collapse(JSON.parse(this.storage.getItem(key) ?? "[]"))) {
+        /** @type {FaceView | null} */
         const view = await this.get(`/faces/${edit.face}`).catch(() => null);
         const rest = view ? unseen(view, edit) : edit;
         if (rest) this.queue.push(rest);
@@ -317,6 +451,10 @@ export class Session extends EventTarget {
   }
 }
 
+/**
+ * Why the last attempt to save failed, for the top bar.
+ * @param {unknown} error
+ */
 function reason(error) {
   if (!(error instanceof ApiError)) return "NOT SAVED: the server does not answer; your edits are kept in this browser";
   if (error.status === 401) return "NOT SAVED: this page is signed out; open the address that labeler printed";

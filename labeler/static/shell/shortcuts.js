@@ -1,10 +1,14 @@
-// Commands of a page: one table gives its keys, its toolbar and its help overlay.
-// A command is {keys: ["Ctrl+Z"], title, run(event), icon?, text?, group?, hidden?, active?(), enabled?()}; `group` puts it on the
-// toolbar, where a page shows by `active` and `enabled` whether it is on and can be used.
+// The commands of a page: one table gives their keys, the toolbar and the help.
 
 import { el, icon, isTyping } from "./dom.js";
 
-/** "Ctrl+Shift+Z", "Shift+A", "ArrowLeft", "?": as the tables write keys. Shift counts for letters and named keys. */
+/** @import { Command } from "./types.js" */
+
+/**
+ * The name of a key as the tables write it: "Ctrl+Shift+Z", "Shift+A", "ArrowLeft", "?". Shift is named with letters
+ * and named keys only.
+ * @param {KeyboardEvent} event
+ */
 export function keyName(event) {
   const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const shifted = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key));
@@ -17,20 +21,32 @@ export function keyName(event) {
 }
 
 export class Shortcuts {
-  /** `canvas`: the element on which Tab belongs to the page and not to the browser. */
+  /**
+   * `canvas`: the element on which Tab belongs to the page and not to the browser.
+   * @param {HTMLElement} root
+   * @param {Command[]} commands
+   * @param {{ canvas: HTMLElement }} options the element on which Tab steps through landmarks
+   */
   constructor(root, commands, { canvas }) {
-    Object.assign(this, { root, commands, canvas });
-    this.byKey = new Map(commands.flatMap((command) => command.keys.map((key) => [key, command])));
+    this.root = root;
+    this.commands = commands;
+    this.canvas = canvas;
+    /** @type {Map<string, Command>} */
+    this.byKey = new Map();
+    for (const command of commands) for (const key of command.keys) this.byKey.set(key, command);
+    /** @type {HTMLElement | null} */
+    this.overlay = null;
     document.addEventListener("keydown", (event) => this.press(event));
     root.addEventListener("click", () => this.keepFocus());
   }
 
-  // What had the focus may be gone or disabled, or was no control: then the keys belong to the canvas.
+  // The focused control may be removed or disabled: then the canvas takes the keys.
   keepFocus() {
-    const nobody = !document.activeElement || document.activeElement === document.body;
-    if (nobody && this.root.offsetParent && !this.overlay) this.canvas.focus({ preventScroll: true });
+    const unfocused = !document.activeElement || document.activeElement === document.body;
+    if (unfocused && this.root.offsetParent && !this.overlay) this.canvas.focus({ preventScroll: true });
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
     if (event.defaultPrevented || event.isComposing || !this.root.offsetParent || isTyping(event.target)) return;
     if (this.overlay) {
@@ -40,14 +56,14 @@ export class Shortcuts {
     const key = keyName(event);
     const command = this.byKey.get(key);
     if (!command?.run) return;
-    const onControl = event.target.closest?.("button, a, [role=tab]");
+    const onControl = event.target instanceof Element && event.target.closest("button, a, [role=tab]");
     if (onControl && (key === "Enter" || key === "Space")) return;
     if (/(^|\+)Tab$/.test(key) && event.target !== this.canvas) return;
     event.preventDefault();
     command.run(event);
   }
 
-  /** Show on the toolbar what is on and what can be used now. */
+  /** Shows on the toolbar what is on and what can be used now. */
   refresh() {
     for (const command of this.commands) {
       if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
@@ -58,13 +74,13 @@ export class Shortcuts {
 
   toolbar() {
     const bar = el("div.toolbar", { role: "toolbar", "aria-label": "Tools" });
+    /** @type {Map<string, HTMLElement>} */
     const groups = new Map();
     for (const command of this.commands) {
-      if (!command.group) continue;
-      if (!groups.has(command.group)) {
-        groups.set(command.group, el("div.tool-group", { "data-group": command.group }));
-        bar.append(groups.get(command.group));
-      }
+      if (!command.group || !command.icon) continue;
+      const group = groups.get(command.group) ?? el("div.tool-group", { "data-group": command.group });
+      groups.set(command.group, group);
+      bar.append(group);
       const keys = command.keys[0] ? ` (${shown(command.keys[0])})` : "";
       const button = el("button.tool", {
         type: "button",
@@ -74,12 +90,12 @@ export class Shortcuts {
       button.append(icon(command.icon));
       if (command.text) button.append(el("span", { text: command.text }));
       button.addEventListener("click", () => {
-        command.run();
-        // Unless the command went elsewhere, as into a panel.
+        command.run?.();
+        // A command may have moved the focus, for example into a panel.
         if (document.activeElement === button) this.canvas.focus({ preventScroll: true });
       });
       command.button = button;
-      groups.get(command.group).append(button);
+      group.append(button);
     }
     return bar;
   }
@@ -101,7 +117,7 @@ export class Shortcuts {
     }
     const mouse = el("p.help-mouse", {
       text:
-        "Mouse and pen: click places, drag moves a point, wheel zooms, drag on free ground (or with Space, middle or right button) pans, " +
+        "Mouse and pen: click places, drag moves a point, wheel zooms, drag beside the points (or with Space, middle or right button) pans, " +
         "Shift+click places on top of another point, Ctrl+drag on a point moves its group, Ctrl+Shift+drag the whole face. " +
         "Fingers: tap places, press and hold places with the loupe, two fingers zoom and pan.",
     });
@@ -123,6 +139,7 @@ export class Shortcuts {
   }
 }
 
+/** @type {Record<string, string>} */
 const SIGNS = {
   ArrowLeft: "←",
   ArrowRight: "→",
@@ -133,6 +150,10 @@ const SIGNS = {
   Escape: "Esc",
 };
 
+/**
+ * A key's name as the page shows it.
+ * @param {string} key
+ */
 function shown(key) {
   return key.replace(/Arrow\w+|PageDown|PageUp|Escape/, (name) => SIGNS[name]);
 }

@@ -1,14 +1,20 @@
-// The tab in the address: a reload comes back to it, and pages can send the user on.
+// The open tab is part of the address: a reload comes back to it, and pages can link to a tab.
 
 const NAMES = ["project", "schema", "label", "train", "review", "export"];
 
+/** @param {string} name */
 const buttonOf = (name) => document.getElementById(`tab-${name}-button`);
 
+/** @param {string} name */
 export function goToTab(name) {
   buttonOf(name)?.click();
 }
 
-/** Follow the user's tab in location.hash, and go to the tab it names, or else to `fallback`; `changed` hears of each. */
+/**
+ * Keeps location.hash at the open tab and opens the tab it names, or else `fallback`. Calls `changed` at each change.
+ * @param {string} fallback
+ * @param {() => void} changed
+ */
 export function followTabs(fallback, changed) {
   for (const name of NAMES) {
     buttonOf(name)?.addEventListener("click", () => {

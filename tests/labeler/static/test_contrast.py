@@ -1,4 +1,4 @@
-"""The colours of both themes can be read: WCAG 2.2 asks 4.5 to 1 of text and 3 to 1 of what shows a control."""
+"""The colors of both themes can be read: WCAG 2.2 asks 4.5 to 1 of text and 3 to 1 of what shows a control."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def themes() -> dict[str, dict[str, str]]:
     return {"light": light, "dark": light | dark}
 
 
-def luminance(colour: str) -> float:
-    shares = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+def luminance(color: str) -> float:
+    shares = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
@@ -49,14 +49,14 @@ def test_contrast_is_that_of_the_standard():
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("wanted", "pairs"), [(4.5, TEXTS), (3.0, SHAPES)], ids=["text", "shapes"])
-def test_the_colours_of_a_theme_can_be_told_apart(theme: str, wanted: float, pairs: dict[str, tuple[str, ...]]):
+def test_the_colors_of_a_theme_can_be_told_apart(theme: str, wanted: float, pairs: dict[str, tuple[str, ...]]):
     tokens = themes()[theme]
     found = {(a, b): contrast(tokens[a], tokens[b]) for a, grounds in pairs.items() for b in grounds}
     assert {pair: round(value, 2) for pair, value in found.items() if value < wanted} == {}
 
 
-def test_colours_are_tokens():
-    """No style sheet writes a colour of its own, but for shadows and lines on pictures, which are black and white."""
+def test_colors_are_tokens():
+    """No style sheet writes a color of its own, but for shadows and lines on pictures, which are black and white."""
     found = []
     for path in sorted(STATIC.rglob("*.css")):
         for line in path.read_text(encoding="utf-8").splitlines():

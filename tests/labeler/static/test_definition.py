@@ -1,4 +1,4 @@
-"""What `definition.js` repeats of the method, and what it says of its colours."""
+"""What `definition.js` repeats of the method, and what it says of its colors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mdmd.data.definition import GROUPS
 
 SCRIPT = (Path(__file__).parents[3] / "labeler" / "static" / "shell" / "definition.js").read_text(encoding="utf-8")
 
-#: What the three kinds of colour-blind eyes make of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
+#: What the three kinds of color-blind eyes make of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 EYES = {
     "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -33,9 +33,9 @@ def strings(name: str) -> list[str]:
     return re.findall(r'"([^"]*)"', found[1])
 
 
-def linear(colours: list[str]) -> np.ndarray:
+def linear(colors: list[str]) -> np.ndarray:
     """Linear RGB (K, 3) of "#rrggbb"."""
-    rgb = np.array([[int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)] for colour in colours])
+    rgb = np.array([[int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)] for color in colors])
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
@@ -53,12 +53,12 @@ def test_cielab_of_white_black_and_red():
 
 def test_the_groups_are_those_of_the_method():
     assert tuple(strings("GROUPS")) == GROUPS
-    assert len(strings("COLOURS")) == len(GROUPS)
+    assert len(strings("COLORS")) == len(GROUPS)
 
 
 @pytest.mark.parametrize("eyes", EYES)
-def test_any_two_colours_are_told_apart(eyes: str):
-    colours = [*strings("COLOURS"), *strings("DOUBT")]
-    seen = cielab(linear(colours) @ np.array(EYES[eyes]).T)
-    apart = {(colours[a], colours[b]): np.linalg.norm(seen[a] - seen[b]) for a, b in combinations(range(13), 2)}
+def test_any_two_colors_are_told_apart(eyes: str):
+    colors = [*strings("COLORS"), *strings("DOUBT")]
+    seen = cielab(linear(colors) @ np.array(EYES[eyes]).T)
+    apart = {(colors[a], colors[b]): np.linalg.norm(seen[a] - seen[b]) for a, b in combinations(range(13), 2)}
     assert {pair: distance for pair, distance in apart.items() if distance < 20} == {}

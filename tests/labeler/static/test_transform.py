@@ -77,7 +77,7 @@ def test_turn():
     assert places(pushed) == {"1": (30, 30), "2": (30, 70), "3": (0, 30)}
 
 
-def test_what_is_larger_than_the_picture_is_centred_on_it():
+def test_what_is_larger_than_the_picture_is_centerd_on_it():
     wide = {"1": {"x": 10, "y": 0}, "2": {"x": 10, "y": 80}, "3": {"x": 10, "y": 40}}
     turned = ask("turn", wide, math.pi / 2, (10, 40), [60, 80])
     assert places(turned) == {"1": (70, 40), "2": (-10, 40), "3": (30, 40)}

@@ -1,0 +1,295 @@
+// The shapes of data that the pages share, for the type checker. No code: the browser never loads this file.
+
+/** @typedef {[x: number, y: number]} Place  Pixels of the upright picture; (0, 0) is the top-left corner. */
+/** @typedef {[x: number, y: number, w: number, h: number]} Box  A rectangle in pixels of the picture. */
+/** @typedef {[width: number, height: number]} Size */
+/** @typedef {{ x: number, y: number }} Position */
+/** @typedef {Record<string, Position>} Positions  By landmark id. */
+/** @typedef {Record<string, Place>} Places  By landmark id. */
+/** @typedef {"mouse" | "pen" | "touch"} PointerType */
+
+// --- definitions -------------------------------------------------------------------------------------------------------
+
+/**
+ * A COCO category as the server sends it. Keypoints are numbered from 0, but from 1 in the skeleton.
+ * @typedef {object} Category
+ * @property {string} name
+ * @property {string[]} keypoints
+ * @property {(number | null)[]} [landmark_ids]
+ * @property {number} [definition_version]
+ * @property {Record<string, number[]>} [flsg]
+ * @property {[number, number][]} [flip_pairs]
+ * @property {[number, number][]} [skeleton]
+ * @property {"box" | (number | number[])[]} [normalizer]
+ */
+
+/**
+ * `guessed`: the group was proposed by the program and is not confirmed.
+ * @typedef {{ id: string, name: string, group: number, mirror: string | null, guessed?: boolean }} Landmark
+ */
+
+/**
+ * `normalizer`: two sets of landmarks whose means span the normalizing length; null: the box of the face.
+ * @typedef {object} Definition
+ * @property {string} name
+ * @property {Landmark[]} landmarks
+ * @property {[string, string][]} edges
+ * @property {string[][] | null} normalizer
+ * @property {Partial<Category>} category
+ */
+
+/**
+ * A definition that is being edited. `places` are pixels of the reference picture.
+ * @typedef {Definition & { places: Places, picture: number | null }} Draft
+ */
+
+/** @typedef {{ picture: number, points: Places }} Reference  The reference picture's id and points. */
+/** @typedef {{ image: HTMLImageElement, points: Places, size: Size }} LoadedReference */
+
+/** @typedef {{ text: string, landmarks: number[] }} DefinitionFinding  Landmarks by their index. */
+
+/** Problems keep a definition from being saved; cautions do not. @typedef {{ problems: DefinitionFinding[], cautions: DefinitionFinding[] }} DefinitionFindings */
+
+/**
+ * @typedef {object} SavedDefinition
+ * @property {number} version  0: none has been saved.
+ * @property {SavedCategory | null} category
+ * @property {Reference | null} reference
+ * @property {Template[]} templates
+ */
+
+/** @typedef {{ name: string, title: string, landmarks: number }} Template */
+/** @typedef {{ version: number, at: number, category: SavedCategory, reference: Reference | null }} DefinitionVersion */
+/** @typedef {Category & { landmark_ids: number[] }} SavedCategory */
+
+// --- faces -------------------------------------------------------------------------------------------------------------
+
+/** @typedef {0 | 1 | 2} Visibility  Absent, hidden, visible. */
+/** @typedef {{ x: number, y: number, v: 1 | 2, source?: string }} PlacedPoint */
+/** @typedef {{ x: null, y: null, v: 0, source?: string }} AbsentPoint */
+/** @typedef {PlacedPoint | AbsentPoint} Point  A label. */
+/** @typedef {[sxx: number, sxy: number, syy: number]} Covariance */
+
+/**
+ * `radius90`: standard deviations that the ellipse of 90 % probability reaches; `p_off`: the probability of an error
+ * above the project's tolerance; `flagged`: doubtful, to be reviewed.
+ * @typedef {{ x: number, y: number, cov: Covariance, radius90: number, p_off: number, flagged: boolean }} Prediction
+ */
+
+/** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */
+
+/**
+ * A face as the server sees it; points and predictions by landmark id.
+ * @typedef {object} FaceView
+ * @property {number} face
+ * @property {PictureSize & { faces: number[], problem: string | null }} picture
+ * @property {number} revision
+ * @property {string | null} skip
+ * @property {boolean} repeat
+ * @property {Box} box
+ * @property {Record<string, Point>} points
+ * @property {Record<string, Prediction>} predictions
+ * @property {string | null} run
+ * @property {boolean} can_undo
+ * @property {boolean} can_redo
+ */
+
+/** @typedef {"empty" | "partial" | "complete" | "predicted" | "skipped"} FaceState */
+
+/**
+ * How far a face is: labeled landmarks, their number in the definition, doubtful points, points accepted unseen.
+ * @typedef {object} FaceSummary
+ * @property {FaceState} state
+ * @property {number} labeled
+ * @property {number} of
+ * @property {number} flagged
+ * @property {number} unseen
+ * @property {string | null} skip
+ */
+
+/** @typedef {PictureSize & { faces: (FaceSummary & { id: number })[] }} Picture */
+
+/**
+ * A face of the label page's list. `number` counts all faces from 1, `nth` those of the picture.
+ * @typedef {object} FaceEntry
+ * @property {number} face
+ * @property {Picture} picture
+ * @property {number} nth
+ * @property {number} count
+ * @property {number} number
+ * @property {number} [checks]  Open findings of the label checks.
+ * @property {string | null} [duplicate]  Which face this one nearly repeats.
+ * @property {boolean} [beside]  Shown because it is open, although the filter leaves it out.
+ */
+
+/** @typedef {FaceSummary & FaceEntry} FaceItem */
+
+// --- the project -------------------------------------------------------------------------------------------------------
+
+/** @typedef {{ pictures: number, faces: number, complete_faces: number, skipped_faces: number, unlabeled_faces: number }} Progress */
+
+/**
+ * @typedef {object} Overview
+ * @property {string} name
+ * @property {Progress} progress
+ * @property {number | null} seconds_a_face  null: too few faces are done to tell.
+ * @property {{ tolerance: number, repeats: number }} settings
+ * @property {Category | null} definition
+ */
+
+/**
+ * @typedef {object} Project
+ * @property {Overview["progress"]} progress
+ * @property {Overview["settings"]} settings
+ * @property {Definition | null} definition
+ * @property {Picture[]} pictures
+ * @property {LoadedReference | null} reference
+ */
+
+/** A finding of the label checks: its landmarks, and the sentence to show. @typedef {{ face: number, kind: string, landmarks: number[], sentence: string }} Finding */
+/** @typedef {{ open: Finding[], right: Finding[] }} Findings  `right`: those that the user confirmed as right. */
+
+/**
+ * An entry of a face's history. `landmarks`: their new visibility by id, null where the label was cleared. `undone`: it no
+ * longer counts. `meant`: the entry that an undo or redo is about. `at`: seconds since 1970.
+ * @typedef {object} Action
+ * @property {number} id
+ * @property {number} at
+ * @property {"create" | "edit" | "undo" | "redo"} kind
+ * @property {string} source
+ * @property {string | null} annotator
+ * @property {Record<string, Visibility | null>} landmarks
+ * @property {boolean} box
+ * @property {boolean} skipped
+ * @property {string | null} skip
+ * @property {boolean} undone
+ * @property {number | null} meant
+ */
+
+// --- review ------------------------------------------------------------------------------------------------------------
+
+/**
+ * A face with predictions to review. `expected_wrong`: how many of its points are expected to be wrong.
+ * @typedef {object} QueueEntry
+ * @property {number} face
+ * @property {number} picture
+ * @property {string} name
+ * @property {number} expected_wrong
+ * @property {number} flagged
+ * @property {number} unreviewed
+ */
+
+/** Looks that a face takes, and whether it is reviewed. @typedef {{ looks: number, done: boolean, skip: string | null }} ReviewState */
+/** @typedef {Omit<QueueEntry, "picture"> & ReviewState & { picture: Picture }} ReviewItem */
+
+/** Faces that were accepted unseen together. @typedef {{ id: number, at: number, annotator: string | null, faces: number, points: number }} Batch */
+
+/**
+ * What accepting all faces below a limit of doubt would do. `basis` and the revisions say which state this describes;
+ * `batch`: the newest one that can be taken back.
+ * @typedef {object} UnseenPreview
+ * @property {number[]} basis
+ * @property {{ face: number, revision: number }[]} faces
+ * @property {number} points
+ * @property {number} flagged
+ * @property {number} expected_wrong
+ * @property {FaceView[]} sample
+ * @property {Batch | null} batch
+ */
+
+/**
+ * What a change of the definition does to the labels: their number by landmark, and the numbers of faces that become
+ * complete or incomplete, whose labels are set aside, or whose labels come back.
+ * @typedef {object} Effect
+ * @property {Record<string, number>} labels
+ * @property {number} finished
+ * @property {number} unfinished
+ * @property {number} set_aside
+ * @property {number} back
+ */
+
+// --- edits -------------------------------------------------------------------------------------------------------------
+
+/** @typedef {"points" | "clear" | "box" | "accept" | "skip" | "undo" | "redo"} EditAction */
+
+/** @typedef {{ id: number, x: number | null, y: number | null, v: Visibility }} PointEdit */
+
+/**
+ * The body of an edit's request. Which of the keys it has depends on the action.
+ * @typedef {object} EditBody
+ * @property {PointEdit[]} [points]
+ * @property {string} [source]
+ * @property {number[] | null} [ids]  null: everything that has no label.
+ * @property {Box} [box]
+ * @property {string | null} [reason]
+ * @property {string | null} [annotator]
+ * @property {number | null} [revision]  What was on the screen; null: not checked.
+ * @property {number[]} [own]
+ * @property {number | null} [run]
+ */
+
+/**
+ * `seen`: for an acceptance, the landmarks that were to be accepted on the screen. `values`: everything that was ever
+ * wanted for a landmark, the box or the skip.
+ * @typedef {object} Edit
+ * @property {number} face
+ * @property {EditAction} action
+ * @property {EditBody} body
+ * @property {number[]} [seen]
+ */
+
+// --- the canvas --------------------------------------------------------------------------------------------------------
+
+/** @typedef {ImageBitmap | HTMLCanvasElement} CanvasImage */
+/** @typedef {"group" | "face"} Scope  What a transformation moves: the group of the current landmark, or the face. */
+
+/**
+ * What the canvas shows.
+ * @typedef {object} Scene
+ * @property {Definition | null} definition
+ * @property {CanvasImage | null} image
+ * @property {Record<string, Point>} points
+ * @property {Record<string, Prediction>} predictions
+ * @property {Positions} ghosts  Proposed places of landmarks without a label.
+ * @property {Box | null} box
+ * @property {string | null} current
+ * @property {string | null} hover
+ * @property {Place | null} cursor  The cross that the arrow keys move.
+ * @property {string} cursorName
+ * @property {"place" | "box"} mode
+ * @property {Scope | null} selection
+ * @property {boolean} showPoints
+ * @property {boolean} showEdges
+ * @property {boolean} showNames
+ * @property {boolean} showBox
+ * @property {boolean} showLoupe
+ * @property {Set<number>} hiddenGroups
+ * @property {boolean} dimCertain  Predictions without a flag are drawn faintly.
+ */
+
+/** @typedef {{ picture: CanvasImage, filter: string }} Shown  A picture and the CSS filter that it is drawn with. */
+
+/** @typedef {{ landmark: Landmark, x: number, y: number, point?: Point, prediction?: Prediction }} Marker  In CSS pixels. */
+/** @typedef {"label" | "prediction" | "ghost"} DragOrigin */
+
+// --- commands ----------------------------------------------------------------------------------------------------------
+
+/**
+ * A command of a page: its keys, its place on the toolbar (`group`), its line in the help. `active` and `enabled` are
+ * what the toolbar shows.
+ * @typedef {object} Command
+ * @property {string[]} keys
+ * @property {string} [title]  Every command that is not hidden has one.
+ * @property {(event?: KeyboardEvent) => unknown} [run]
+ * @property {string} [icon]
+ * @property {string} [text]
+ * @property {string} [group]
+ * @property {boolean} [hidden]  Not in the help.
+ * @property {() => boolean} [active]
+ * @property {() => unknown} [enabled]
+ * @property {HTMLButtonElement} [button]  Its button on the toolbar, once that is built.
+ */
+
+/** @typedef {"plain" | "warning"} Tone */
+
+export {};
