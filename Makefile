@@ -25,7 +25,7 @@ slow: setup
 
 # Strict: a warning or a broken link fails.
 docs: setup
-	$(BIN)/python -m sphinx -W --keep-going -n -q -E -d build/doctrees docs build/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -E -d build/doctrees docs build/docs
 	$(BIN)/python docs/check_links.py build/docs
 
 check: setup

@@ -22,6 +22,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "comma
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
 
+default_role = "literal"  # `name` in docstrings is code
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
