@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,21 @@ SMALL = Definition.from_category(CATEGORY)
 
 #: Places of its landmarks whose errors are easy to say: the eyes are 20 pixels apart, a pixel is 5 %.
 PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}
+
+
+#: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
+PATIENCE = 120
+#: The same for a real training, which gives way to everything else.
+PATIENCE_WITH_TRAINING = 900
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
+    """Waits until `condition()` is true and returns it."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+    return value
 
 
 def write_picture(path: Path, size: tuple[int, int] = (64, 48), color: Any = None, mode: str = "RGB") -> Path:

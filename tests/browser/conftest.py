@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +31,10 @@ from playwright.sync_api import (
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import Definition
-from tests.builders import SMALL
+from tests.builders import PATIENCE, SMALL, wait_for
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
-#: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
-PATIENCE = 60
 expect.set_options(timeout=1000 * PATIENCE)
 #: The address at which the canvas pages stand without Gradio, and the script that puts them there.
 FRAME_PATH = "/ui/boot.js"
@@ -85,9 +82,7 @@ def serve(folder: Path, *, port: int = 0) -> Iterator[tuple[Site, subprocess.Pop
         )
         workspace = Workspace(folder / "projects")
         try:
-            told = wait_for(
-                lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()), seconds=240
-            )
+            told = wait_for(lambda: re.search(r"open (http://\S+)\?token=(\S+)", (folder / "server.txt").read_text()))
             yield Site(workspace, told[1].rstrip("/"), told[2], folder), server
         finally:
             server.terminate()
@@ -211,15 +206,6 @@ def watch(page: Page, complaints: list[str]) -> None:
         return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
 
     page.on("request", lambda request: complaints.append(f"asked {request.url}") if outside(request.url) else None)
-
-
-def wait_for(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
-    """Waits until `condition()` is true and returns it."""
-    until = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-    return value
 
 
 def intercept(page: Page, pattern: str, handler: Callable[[Route], object], *, times: int | None = None) -> None:

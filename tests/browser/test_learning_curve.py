@@ -11,12 +11,9 @@ from playwright.sync_api import Page, expect
 from labeler.runs import start as jobs
 from labeler.runs.control import find_run
 from tests.browser.conftest import Site, wait_for
-from tests.builders import label_face, write_picture
+from tests.builders import PATIENCE_WITH_TRAINING, label_face, write_picture
 
 pytestmark = pytest.mark.browser
-
-#: Seconds that trainings, which give way to everybody, may take on a busy machine.
-BUSY = 400
 
 
 def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: Site) -> None:
@@ -25,15 +22,17 @@ def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: S
     for face in project.store.faces()[1:]:
         label_face(project, face.id)
     run = jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=4, prelabel=False)
-    wait_for(lambda: not find_run(project, run.id).active, seconds=BUSY)
+    wait_for(lambda: not find_run(project, run.id).active, seconds=PATIENCE_WITH_TRAINING)
     page.goto(f"{site.url}/?project=siskins#train")
     page.get_by_role("button", name="Log, name, resume or delete a run").click()
     expect(page.get_by_text("What would more labels buy?")).to_be_visible()
     page.get_by_role("button", name=re.compile(r"Measure the learning curve, about \d+ minutes?")).click()
     heading = page.locator(".run h2")
-    expect(heading).to_have_text(re.compile("Learning curve 002 of training 001 (running|done)"), timeout=1000 * BUSY)
+    expect(heading).to_have_text(
+        re.compile("Learning curve 002 of training 001 (running|done)"), timeout=1000 * PATIENCE_WITH_TRAINING
+    )
     page.reload()
-    expect(heading).to_have_text("Learning curve 002 of training 001 done", timeout=1000 * BUSY)
+    expect(heading).to_have_text("Learning curve 002 of training 001 done", timeout=1000 * PATIENCE_WITH_TRAINING)
     expect(page.locator(".run .note").first).to_have_text("Measured: the report of training 001 shows the curve.")
     expect(page.locator("table.runs")).to_contain_text("001")
     with page.expect_popup() as opened:

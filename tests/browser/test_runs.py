@@ -18,12 +18,9 @@ from labeler.runs.control import active_runs, cancel_run, find_run, list_runs
 from labeler.runs.run import Run
 from mdmd.run_folder import STATE
 from tests.browser.conftest import Site, new_context, serve, wait_for
-from tests.builders import label_face, leave_predictions, predictions_of, python_run
+from tests.builders import PATIENCE_WITH_TRAINING, label_face, leave_predictions, predictions_of, python_run
 
 pytestmark = pytest.mark.browser
-
-#: Seconds that a training, which gives way to everybody, may take to its first steps on a busy machine.
-BUSY = 240
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +53,7 @@ def trainer(run: Run) -> int | None:
     return int(children[0]) if children else None
 
 
-def heading(page: Page, run: Run, state: str, *, seconds: float = BUSY) -> None:
+def heading(page: Page, run: Run, state: str, *, seconds: float = PATIENCE_WITH_TRAINING) -> None:
     expect(page.get_by_role("heading", name=f"Training {run.id} {state}")).to_be_visible(timeout=1000 * seconds)
 
 
@@ -67,10 +64,10 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     page.goto(f"{site.url}/?project=finches#train")
     heading(page, run, "running")
     stop = page.get_by_role("button", name="Stop and keep")
-    expect(stop).to_be_visible(timeout=1000 * BUSY)
+    expect(stop).to_be_visible(timeout=1000 * PATIENCE_WITH_TRAINING)
     page.reload()
     stop.click()
-    heading(page, run, "stopped", seconds=BUSY)
+    heading(page, run, "stopped", seconds=PATIENCE_WITH_TRAINING)
     expect(page.locator(".run .note").filter(has_text="Stopped early at step")).to_contain_text(
         "of 100,000. The model is kept"
     )
@@ -88,7 +85,7 @@ def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Si
     project = labeled(site, "larks")
     labels = project.store.points()
     run = train(project)
-    wait_for(lambda: (run.folder / STATE).exists(), seconds=BUSY)
+    wait_for(lambda: (run.folder / STATE).exists(), seconds=PATIENCE_WITH_TRAINING)
     page.goto(f"{site.url}/?project=larks#train")
     heading(page, run, "running")
     os.kill(wait_for(lambda: trainer(run)), signal.SIGKILL)
@@ -99,7 +96,8 @@ def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Si
     page.get_by_role("button", name="Resume", exact=True).click()
     heading(page, run, "running")
     went_on = wait_for(
-        lambda: (found := find_run(project, run.id)).step != before and found.step and found, seconds=BUSY
+        lambda: (found := find_run(project, run.id)).step != before and found.step and found,
+        seconds=PATIENCE_WITH_TRAINING,
     )
     log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     # Once, and not at the beginning; on a slow machine only its first step may have been kept.

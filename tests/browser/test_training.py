@@ -11,12 +11,9 @@ from playwright.sync_api import Page, expect
 from labeler.runs import start as jobs
 from labeler.runs.control import list_runs
 from tests.browser.conftest import Site, canvas, open_tab, root, wait_for
-from tests.builders import label_face
+from tests.builders import PATIENCE_WITH_TRAINING, label_face
 
 pytestmark = pytest.mark.browser
-
-#: Milliseconds that a training, which gives way to everything else, may take on a busy machine.
-BUSY = 240_000
 
 
 def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
@@ -27,8 +24,10 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/?project=finches#train")
     expect(page.get_by_role("heading", name=f"Training {first.id} running")).to_be_visible()
     expect(page.get_by_role("button", name="Train on my 6 images, after run 001")).to_be_enabled()
-    expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=BUSY)
-    expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(timeout=BUSY)
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=1000 * PATIENCE_WITH_TRAINING)
+    expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(
+        timeout=1000 * PATIENCE_WITH_TRAINING
+    )
     expect(page.locator(".chart")).to_have_count(3)
     expect(page.locator(".run .note").first).to_contain_text(re.compile(r"On 1 held-out faces? the points are off by"))
 

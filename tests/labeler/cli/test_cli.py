@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from labeler.project.workspace import Workspace
 from labeler.runs.control import cancel_run, find_run, list_runs
 from labeler.server.serve import listen
 from mdmd.data.coco import read_coco
-from tests.builders import CATEGORY, label_face, make_project, python_run, write_picture
+from tests.builders import CATEGORY, label_face, make_project, python_run, wait_for, write_picture
 
 
 def labeler(root: Path, *words: object) -> int:
@@ -181,6 +180,8 @@ def test_following_tells_stages_steps_and_warnings_once(tmp_path: Path):
 @pytest.mark.parametrize(("cancels", "state"), [(True, "cancelled"), (False, "running")])
 def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancels: bool, state: str):
     project = make_project(tmp_path, labeled=3)
+    warning = '{"event": "warning", "message": "begun"}\n'
+    code = f"(run / 'log.jsonl').write_text({warning!r}); time.sleep(60)"
     script = (
         "import signal, sys; from pathlib import Path; sys.path.insert(0, '.')\n"
         # Where the tests themselves run in the background, a shell has Ctrl-C ignored.
@@ -188,16 +189,15 @@ def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancel
         "from tests.builders import python_run; from labeler.cli.console import follow\n"
         "from labeler.project.workspace import Workspace\n"
         f"project = Workspace(Path({str(project.folder.parent)!r})).open('faces')\n"
-        "run = python_run(project, 'time.sleep(60)'); print('started', flush=True)\n"
-        f"sys.exit(follow(project, run, cancels={cancels}))"
+        f"run = python_run(project, {code!r})\n"
+        f"sys.exit(follow(project, run, say=lambda line: print(line, flush=True), cancels={cancels}))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "started\n"
-        time.sleep(0.5)
+        assert process.stdout.readline() == "warning: begun\n"  # it is being followed
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130
@@ -299,7 +299,7 @@ if not (run / "go").exists(): sys.exit(4)
 """,
     )
     folder = project.runs / "001"
-    until(lambda: (folder / "resume.safetensors").exists())
+    wait_for(lambda: (folder / "resume.safetensors").exists())
     assert labeler(tmp_path / "projects", "stop", "faces") == 1
     assert "run 001 failed: ended with exit code 4" in capsys.readouterr().out
     assert labeler(tmp_path / "projects", "runs", "faces") == 0
@@ -307,7 +307,7 @@ if not (run / "go").exists(): sys.exit(4)
     (folder / "go").touch()
     with ThreadPoolExecutor(1) as pool:
         resumed = pool.submit(labeler, tmp_path / "projects", "resume", "faces")
-        until(lambda: find_run(project, "001").state == "running")
+        wait_for(lambda: find_run(project, "001").state == "running")
         assert labeler(tmp_path / "projects", "stop", "faces") == 0
         assert resumed.result(60) == 0
     told = capsys.readouterr().out
@@ -316,10 +316,3 @@ if not (run / "go").exists(): sys.exit(4)
     python_run(project, "time.sleep(60)")
     assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0
     assert capsys.readouterr().out == "run 002 is cancelled\n"
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from labeler.server.routes import build_api
 from labeler.storage.records import Picture, Point
 from mdmd.data.records import Box
 from mdmd.errors import DataError
-from tests.builders import make_project, write_picture
+from tests.builders import make_project, wait_for, write_picture
 
 
 def drawn(seed: int, size: int = 200) -> Image.Image:
@@ -129,13 +128,6 @@ def test_no_faces_are_no_duplicates():
 # The cache
 
 
-def wait(condition) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
-
-
 def wanted(*numbers: int) -> dict[bytes, tuple[Picture, Box]]:
     found = {}
     for number in numbers:
@@ -157,13 +149,13 @@ def test_the_cache_answers_at_once_computes_beside_and_reads_its_file_again(tmp_
     faces = wanted(1, 2, 3)
     assert cache.get(faces) == ({}, 0)
     gate.set()
-    wait(lambda: cache.get(faces)[1] == 3)
+    wait_for(lambda: cache.get(faces)[1] == 3)
     assert len(cache.get(faces)[0]) == 2
-    wait((tmp_path / "cache" / "looks.npy").is_file)
+    wait_for((tmp_path / "cache" / "looks.npy").is_file)
 
     again = FeatureCache(tmp_path / "cache" / "looks.npy", lambda picture, box: pytest.fail("read again"))
     again.get(wanted(1, 3))
-    wait(lambda: again.get(wanted(1, 3))[1] == 2)
+    wait_for(lambda: again.get(wanted(1, 3))[1] == 2)
     assert [int(each.pixels[0, 0, 0]) for each in again.get(wanted(1, 3))[0].values()] == [1, 3]
 
 
@@ -174,8 +166,8 @@ def test_the_file_is_bounded_keeps_duplicates_and_a_damaged_one_is_made_again(tm
     reads: list[int] = []
     cache = FeatureCache(file, lambda picture, box: reads.append(picture.id) or image, limit=2)
     cache.get(wanted(1, 2, 3))
-    wait(lambda: cache.get(wanted(1, 2, 3))[1] == 3)
-    wait(lambda: file.stat().st_size > 3000)
+    wait_for(lambda: cache.get(wanted(1, 2, 3))[1] == 3)
+    wait_for(lambda: file.stat().st_size > 3000)
     rows = np.load(file, allow_pickle=False)
     assert len(rows) == 2
     found, _ = cache.get(wanted(1, 2, 3))
@@ -185,7 +177,7 @@ def test_the_file_is_bounded_keeps_duplicates_and_a_damaged_one_is_made_again(tm
 
     kept = FeatureCache(file, lambda picture, box: reads.append(-picture.id) or image)
     kept.get(wanted(2, 3))
-    wait(lambda: kept.get(wanted(2, 3))[1] == 2)
+    wait_for(lambda: kept.get(wanted(2, 3))[1] == 2)
     assert reads == [1, 2, 3]
     assert kept.get(wanted(2, 3))[0][next(iter(wanted(3)))].duplicates == third.duplicates
 
@@ -217,7 +209,7 @@ def test_the_route_answers_at_once_and_then_with_reasons(project: Project):
 
         early = ask()
         assert (early["of"], early["found"]) == (4, [])
-        wait(lambda: ask()["done"] == 4)
+        wait_for(lambda: ask()["done"] == 4)
         reason = "Near-duplicate of 1.jpg: labeling one of the two is enough"
         assert ask()["found"] == [{"face": 4, "reason": reason}]
 
@@ -234,5 +226,5 @@ def test_the_route_answers_at_once_and_then_with_reasons(project: Project):
 def test_a_large_picture_is_compared_by_its_screen_copy(tmp_path: Path):
     made = make_project(tmp_path, pictures=0)
     made.add_pictures([write_picture(tmp_path / "in" / "wide.png", (2000, 1000))])
-    wait(lambda: made.duplicates.find().done == 1)
+    wait_for(lambda: made.duplicates.find().done == 1)
     assert [path.name for path in (made.folder / "cache").glob("*.1600.jpg")] == ["wide.png.1600.jpg"]

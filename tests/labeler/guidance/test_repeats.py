@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from labeler.storage.store import Store
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Box
 from mdmd.errors import DataError
-from tests.builders import label_face, leave_predictions, make_project, predictions_of
+from tests.builders import label_face, leave_predictions, make_project, predictions_of, wait_for
 
 
 @pytest.fixture
@@ -84,8 +83,7 @@ def everything(project: Project, out: Path) -> dict[str, object]:
 
 
 def test_everything_else_is_as_if_there_were_no_repeat(project: Project, tmp_path: Path):
-    while (found := project.duplicates.find()).done < found.of:
-        time.sleep(0.02)
+    wait_for(lambda: (found := project.duplicates.find()).done == found.of)
     before = everything(project, tmp_path / "out.json")
     made = repeat(project, 1, by=9.0)
     project.store.edit_box(made, Box(1, 2, 3, 4))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from PIL import Image
 
 from labeler.pictures.thumbnails import ScreenCopies
-from tests.builders import write_picture
+from tests.builders import wait_for, write_picture
 
 
 def noise(path: Path) -> Path:
@@ -54,10 +53,7 @@ def test_even_a_limit_below_one_copy_gives_that_copy(tmp_path: Path):
 
 
 def prepared(folder: Path, count: int) -> list[str]:
-    until = time.monotonic() + 20
-    while not folder.is_dir() or len(names(folder)) < count:
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
+    wait_for(lambda: folder.is_dir() and len(names(folder)) >= count)
     return names(folder)
 
 
@@ -79,9 +75,6 @@ def test_preparing_stops_at_the_limit(tmp_path: Path):
     one = ScreenCopies(tmp_path / "measured").get(sources[0], 1600).stat().st_size
     copies = ScreenCopies(tmp_path / "cache", limit=one)
     copies.prepare(sources)
-    until = time.monotonic() + 20
-    while copies._waiting.qsize():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    time.sleep(0.1)
+    copies._waiting.put(tmp_path / "gone.png")  # taken up when the last picture is done
+    wait_for(lambda: copies._waiting.qsize() == 0)
     assert sum((tmp_path / "cache" / name).stat().st_size for name in names(tmp_path / "cache")) <= one

@@ -16,7 +16,7 @@ from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
 from labeler.runs.failures import FULL, why_failed, why_interrupted
 from labeler.runs.run import Run
-from tests.builders import make_project, python_run
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run
 
 #: `mdmd` with a file size limit, which is what a process can know of a disk that is full ...
 SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit(main())".format(
@@ -45,7 +45,7 @@ def project(tmp_path: Path) -> Project:
 
 def over(project: Project) -> Run:
     """The newest run, when it has ended."""
-    end = time.monotonic() + 300
+    end = time.monotonic() + PATIENCE_WITH_TRAINING
     while (run := list_runs(project)[0]).active:
         assert time.monotonic() < end, f"the run stayed {run.state}"
         time.sleep(0.05)

@@ -22,7 +22,7 @@ from labeler.runs.control import active_runs, cancel_run, find_run, list_runs, s
 from labeler.runs.run import Run, output_of
 from mdmd.errors import DataError
 from mdmd.run_folder import STATE
-from tests.builders import leave_predictions, make_project, predictions_of, python_run
+from tests.builders import PATIENCE, leave_predictions, make_project, predictions_of, python_run
 from tests.labeler.runs.test_start import LOG, over, wait
 
 #: A training that has learned a step of the landmarks and goes on until the file `go` is there.
@@ -46,7 +46,7 @@ def other(project: Project) -> Project:
     return make_project(project.folder.parent.parent, "other", labeled=3)
 
 
-def become(project: Project, run_id: str, state: str, seconds: float = 60) -> Run:
+def become(project: Project, run_id: str, state: str, seconds: float = PATIENCE) -> Run:
     """The run as soon as it is in that state."""
     end = time.monotonic() + seconds
     while (run := find_run(project, run_id)).state != state:

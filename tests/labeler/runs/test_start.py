@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -29,11 +30,13 @@ from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.errors import DataError
 from tests.builders import (
     CATEGORY,
+    PATIENCE,
     label_face,
     leave_predictions,
     make_project,
     predictions_of,
     python_run,
+    wait_for,
     write_picture,
 )
 from tests.mdmd.datasets.public_sets import w300
@@ -50,7 +53,7 @@ def project(tmp_path: Path) -> Project:
     return make_project(tmp_path, pictures=5, labeled=3)
 
 
-def wait(project: Project, until: Callable[[Run], bool], seconds: float = 30) -> Run:
+def wait(project: Project, until: Callable[[Run], bool], seconds: float = PATIENCE) -> Run:
     """The newest run as soon as `until` holds of it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -105,10 +108,7 @@ def test_a_run_that_has_ended_leaves_no_process_behind(project: Project):
             return False
         return True
 
-    end = time.monotonic() + 30
-    while there() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not there()
+    wait_for(lambda: not there())
 
 
 def test_snapshots_are_written_with_store_ids_before_the_process_starts(project: Project):
@@ -180,10 +180,8 @@ time.sleep(60)
     pids = [int(pid) for pid in (folder / "pids").read_text().split()]
     run = cancel_run(project, "001", patience=20)
     assert (run.state, run.error, run.exit_code) == ("cancelled", None, 130)
-    end = time.monotonic() + 10
-    while any(process_started(pid) for pid in pids) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert [process_started(pid) for pid in pids] == [None, None]
+    assert len(pids) == 2
+    wait_for(lambda: not any(process_started(pid) for pid in pids))
     with pytest.raises(ConflictError, match="not running: it is cancelled"):
         cancel_run(project, "001")
     with pytest.raises(NotFoundError, match="no run 009"):
@@ -197,14 +195,22 @@ def test_a_process_that_does_not_listen_is_killed_after_the_grace(tmp_path: Path
     run = supervisor.Supervisor(
         tmp_path, [[sys.executable, "-c", deaf], [sys.executable, "-c", "print('next')"]], grace=0.3
     )
+    asked: list[float] = []
+
+    def ask_when_it_is_deaf() -> None:
+        wait_for(lambda: (tmp_path / "output.txt").exists() and "deaf" in (tmp_path / "output.txt").read_text())
+        asked.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGALRM)
+
     previous = signal.signal(signal.SIGALRM, run.stop)
-    started = time.monotonic()
+    asking = threading.Thread(target=ask_when_it_is_deaf)
+    asking.start()
     try:
-        signal.setitimer(signal.ITIMER_REAL, 1.0)
         assert run.run() == supervisor.STOPPED
     finally:
+        asking.join()
         signal.signal(signal.SIGALRM, previous)
-    assert 1.2 < time.monotonic() - started < 20
+    assert time.monotonic() - asked[0] >= 0.3
     assert "next" not in (tmp_path / "output.txt").read_text()
 
 
@@ -222,10 +228,7 @@ def test_a_run_whose_supervisor_was_killed_is_interrupted(project: Project):
     supervisor_pid = json.loads((run.folder / "run.json").read_text())["pid"]
     os.kill(supervisor_pid, signal.SIGKILL)
     run = wait(project, over)
-    end = time.monotonic() + 10
-    while process_started(int((run.folder / "pid").read_text())) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert process_started(int((run.folder / "pid").read_text())) is None, "what it has started went with it"
+    wait_for(lambda: process_started(int((run.folder / "pid").read_text())) is None)  # what it has started went with it
     assert run.state == "interrupted"
     assert run.error is not None
     python_run(project, "")
@@ -257,10 +260,7 @@ def test_without_proc_ps_tells_a_process_from_a_later_one():
     assert started_by_ps(first.pid) == started
     assert started != started_by_ps(1)
     first.kill()
-    end = time.monotonic() + 10
-    while started_by_ps(first.pid) and time.monotonic() < end:  # a zombie, that nobody has collected
-        time.sleep(0.02)
-    assert started_by_ps(first.pid) is None
+    wait_for(lambda: started_by_ps(first.pid) is None)  # a zombie, which its parent has not collected
     first.communicate()
     assert started_by_ps(first.pid) is None
 
@@ -269,10 +269,7 @@ def test_a_zombie_is_dead():
     pid = os.fork()
     if pid == 0:
         os._exit(0)
-    end = time.monotonic() + 10
-    while process_started(pid) is not None and time.monotonic() < end:
-        time.sleep(0.01)
-    assert process_started(pid) is None
+    wait_for(lambda: process_started(pid) is None)
     os.waitpid(pid, 0)
 
 

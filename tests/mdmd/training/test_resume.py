@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(drawn, tmp_path):
     whole = adapted(drawn, tmp_path / "whole", STEPS).model.state_dict()
     killed = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", RUN, str(drawn), str(killed)])
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not (killed / "log.jsonl").exists() or len(events(killed, "step")) < 4:
         assert child.poll() is None
         assert time.monotonic() < until
