@@ -55,11 +55,11 @@ def preflight_html(
         return render("preflight.html", missing="No landmarks are defined yet: define them on the Schema page.")
     progress = project.progress()
     faces = progress.training_faces
-    learned = project.training_set()
-    unseen = sum(sample.unseen for sample in learned.samples)
+    dataset = project.training_set()
+    unseen = sum(sample.unseen for sample in dataset.samples)
     held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
     held = min(held, faces - unseen)
-    said = [
+    facts = [
         f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
         f"about {held} of them held out for measuring and calibration."
     ]
@@ -70,32 +70,32 @@ def preflight_html(
         )
     elif faces < USEFUL_FACES:
         warnings.append(f"A useful model takes {USEFUL_FACES} or more labeled faces.")
-    counts = label_counts(learned)
+    counts = label_counts(dataset)
     if faces:
-        said.append(labels_sentence(counts, project.definition.mirror))
+        facts.append(labels_sentence(counts, project.definition.mirror))
         missing = [name for name, count in counts.items() if not count]
         if missing:
             warnings.append(f"Without labels, so they cannot be learned: {', '.join(missing)}.")
-        # If all landmarks have few labels, there are few faces, which has been said above.
+        # If all landmarks have few labels, there are few faces, which has been facts above.
         few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
         if few:
             warnings.append(f"With few labels, so less accurate: {', '.join(few)}.")
     if unseen:
-        said.append(f"{plural(unseen, 'face')} with points accepted unseen: used for training, never for measuring.")
-    exact = stop_sentence(project)
-    said += [exact] if exact else []
+        facts.append(f"{plural(unseen, 'face')} with points accepted unseen: used for training, never for measuring.")
+    precision = precision_sentence(project)
+    facts += [precision] if precision else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
-    known_source = source_is_learned(source, encoder, weights, preset)
-    for told, lacking in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
-        (warnings if lacking else said).append(told)
+    source_known = source_is_learned(source, encoder, weights, preset)
+    for sentence, is_warning in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
+        (warnings if is_warning else facts).append(sentence)
     known = preset == "default" and chosen == DEFAULT_ENCODER
     room, short = room_sentences(free_memory(), free_disk(project.folder), known=known)
-    wrong = minutes_problem(minutes)
-    said += [f"{device_sentence()} {room}"]
-    if wrong is None and minutes is not None:
-        said.insert(-1, time_sentence(source, minutes, learned=known_source))
-    warnings += [*short, *([wrong] if wrong else [])]
-    return render("preflight.html", missing=None, said=said, warnings=warnings, queue_full=queue_full)
+    problem = minutes_problem(minutes)
+    facts += [f"{device_sentence()} {room}"]
+    if problem is None and minutes is not None:
+        facts.insert(-1, time_sentence(source, minutes, learned=source_known))
+    warnings += [*short, *([problem] if problem else [])]
+    return render("preflight.html", missing=None, facts=facts, warnings=warnings, queue_full=queue_full)
 
 
 def minutes_problem(minutes: float | None) -> str | None:
@@ -125,7 +125,7 @@ def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> st
     )
 
 
-def stop_sentence(project: Project) -> str | None:
+def precision_sentence(project: Project) -> str | None:
     """Whether the newest model is as precise as the person; None without a model or without enough blind repeats."""
     pairs = project.repeats.pairs()
     if len(pairs) < FEWEST:

@@ -172,8 +172,8 @@ def repeats_html(project: Project | None) -> Markup:
     """What blind repeats are for and what they have measured so far; empty without landmarks."""
     if project is None or project.definition is None:
         return Markup()
-    measured = noise_words(project.settings.repeats, project.repeats.noise(project.definition))
-    return render("blind_repeats.html", measured=measured)
+    share, noise = project.settings.repeats, project.repeats.noise(project.definition)
+    return render("blind_repeats.html", measured=noise_words(share, noise) if share > 0 or noise.faces else None)
 
 
 def next_step(project: Project) -> tuple[str, str]:

@@ -60,8 +60,8 @@ class RunManagerHandlers:
         """Ask whether to delete the chosen run, with the consequences."""
         project = wanted_project(self.workspace, request)
         run = find_run(project, run_id or "")
-        said = render("delete_run.html", name=run.name, consequences=consequences(project, run))
-        return gr.update(value=said, visible=True), gr.update(visible=True), gr.update(visible=True)
+        question = render("delete_run.html", name=run.name, consequences=consequences(project, run))
+        return gr.update(value=question, visible=True), gr.update(visible=True), gr.update(visible=True)
 
     @errors_as_messages
     def delete(self, run_id: str | None, request: gr.Request) -> None:
@@ -79,11 +79,11 @@ def curve_offer(runs: Sequence[Run], run: Run) -> tuple[object, ...]:
     if run.kind != "train" or run.active:
         return "", gr.update(visible=False)
     reason = why_not(run) or why_not_now(runs, run)
-    said = render("curve_offer.html", reason=reason)
+    text = render("curve_offer.html", reason=reason)
     if reason is not None:
-        return said, gr.update(visible=False)
+        return text, gr.update(visible=False)
     label = f"Measure the learning curve, {cost_words(runs, run)}"
-    return said, gr.update(value=label, visible=True)
+    return text, gr.update(value=label, visible=True)
 
 
 def run_choices(runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ class RunManager:
             with gr.Row():
                 self.resume = gr.Button("Resume this run", size="sm", visible=False, min_width=120)
                 self.delete = gr.Button("Delete this run", size="sm", min_width=120)
-            self.curve_said = gr.HTML(padding=False)
+            self.curve_text = gr.HTML(padding=False)
             with gr.Row():
                 self.curve = gr.Button("Measure the learning curve", size="sm", visible=False, min_width=120)
             self.question = gr.HTML(padding=False, visible=False)
@@ -126,7 +126,7 @@ class RunManager:
                 self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
                 self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
         asked = [self.question, self.sure, self.keep]
-        shown = [self.log, self.title, self.resume, self.delete, self.curve_said, self.curve, *asked]
+        shown = [self.log, self.title, self.resume, self.delete, self.curve_text, self.curve, *asked]
         #: The event that shows the chosen run: handler, inputs, outputs.
         self.refresh = (self.on.show, self.chosen, shown)
         self.chosen.change(*self.refresh, **QUIETLY)

@@ -126,12 +126,12 @@ class TrainHandlers:
             name, run = full
             of = "" if name == project.name else f" of {name}"
             queue_full = f"Run {run.name}{of} is waiting already: another one can be started once it has begun."
-        said = preflight_html(
+        preflight = preflight_html(
             project, chosen, encoder or "", weights, preset or "default", minutes, queue_full=queue_full
         )
         learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
         paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
-        return said, gr.update(value=label, interactive=ready and not full), paces
+        return preflight, gr.update(value=label, interactive=ready and not full), paces
 
     def offer(self, source: str | None, request: gr.Request) -> object:
         """The sources to choose from; `source` stays chosen if it still exists."""
@@ -161,9 +161,9 @@ class TrainHandlers:
     ) -> None:
         """Start a training with these choices."""
         project = wanted_project(self.workspace, request)
-        wrong = minutes_problem(minutes)
-        if wrong:
-            raise DataError(wrong)
+        problem = minutes_problem(minutes)
+        if problem:
+            raise DataError(problem)
         start_training(
             project,
             source=find_source(self.sources, source),
@@ -209,7 +209,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             source = gr.Dropdown(
                 [],
                 label="Learn together with",
-                info="A large data set with other landmarks. Training on both makes yours more accurate.",
+                info="A large data set with other landmarks makes yours more accurate.",
             )
             pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
             start = gr.Button("Train", variant="primary", size="lg", interactive=False, elem_classes=["in-sight"])
@@ -237,16 +237,18 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
                 )
                 resume = gr.Button("Resume", size="sm", visible=False, elem_classes=["narrow-button"])
             queued = gr.HTML(padding=False, visible=False)
-            leave = gr.Button("Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"])
+            cancel_waiting = gr.Button(
+                "Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"]
+            )
             faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
             history = gr.HTML(padding=False)
             manager = RunManager(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
-    seen, states, shown, waiting, looked = (gr.Textbox(visible=False) for _ in range(5))
+    seen, states, shown, waiting, revision = (gr.Textbox(visible=False) for _ in range(5))
 
     on = TrainHandlers(workspace, sources)
-    watched = [timer, seen, live, charts, keep, states, looked, faces]
-    settled = [shown, cancel, resume, waiting, queued, leave, history, prelabel, manager.frame, manager.chosen]
+    watched = [timer, seen, live, charts, keep, states, revision, faces]
+    settled = [shown, cancel, resume, waiting, queued, cancel_waiting, history, prelabel, manager.frame, manager.chosen]
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start, pace]
     filled = (
@@ -255,7 +257,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     )
     for event in filled:
         event.then(on.plan, choices, planned, **QUIETLY).then(on.refresh, None, watched, **QUIETLY)
-    timer.tick(on.watch, [seen, looked], watched, **QUIETLY)
+    timer.tick(on.watch, [seen, revision], watched, **QUIETLY)
     for choice in choices:
         choice.change(on.plan, choices, planned, **QUIETLY)
     pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
@@ -267,7 +269,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
         keep.click(on.stop_and_keep, shown, None),
         cancel.click(on.cancel, shown, None),
         resume.click(on.resume, shown, None),
-        leave.click(on.cancel, waiting, None),
+        cancel_waiting.click(on.cancel, waiting, None),
         *manager.changes,
     )
     for event in clicks:

@@ -102,7 +102,7 @@ def mean_face_figure(found: HeldOut, rows: list[LandmarkError]) -> Markup:
             "place": shown[k],
             "reach": errors[k] * scale,
             "worst": row.mean in worst,
-            "title": f"{row.name}: {row.mean:.1f} % off on average, {row.most:.1f} % at most",
+            "title": f"{row.name}: {row.mean:.1f} % off on average, {row.largest:.1f} % at most",
         }
         for k, row in enumerate(rows)
         if known[k]

@@ -111,11 +111,15 @@ def _measured(parts: Sequence[Path], found: HeldOut) -> list[tuple[int, HeldOut]
     for part in parts:
         learned = read_learned(part)
         try:
-            told = read_heldout(part, target=part.parent / run_folder.TARGET)
+            measured_part = read_heldout(part, target=part.parent / run_folder.TARGET)
         except DataError:
             continue  # a damaged part counts as missing; the rest of the report stays
-        if learned is not None and told is not None and {sample.face_id for sample in told.samples} == held:
-            trainings[learned.faces] = told
+        if (
+            learned is not None
+            and measured_part is not None
+            and {sample.face_id for sample in measured_part.samples} == held
+        ):
+            trainings[learned.faces] = measured_part
     return list(trainings.items())
 
 

@@ -63,7 +63,7 @@ class LandmarkError(NamedTuple):
     name: str
     group: int
     mean: float
-    most: float
+    largest: float
     labels: int
 
 
@@ -72,8 +72,8 @@ def landmark_errors(found: HeldOut) -> list[LandmarkError]:
     rows = []
     for k, name in enumerate(found.definition.landmarks):
         own = 100 * found.errors[found.labeled[:, k], k]
-        mean, most = (float(own.mean()), float(own.max())) if len(own) else (float("nan"), float("nan"))
-        rows.append(LandmarkError(name, found.definition.groups[k], mean, most, len(own)))
+        mean, largest = (float(own.mean()), float(own.max())) if len(own) else (float("nan"), float("nan"))
+        rows.append(LandmarkError(name, found.definition.groups[k], mean, largest, len(own)))
     return rows
 
 

@@ -58,9 +58,9 @@ def report_html(
         raise DataError(f"run {run.id} cannot be compared with itself")
     measured = {run.id: found}
     for other in others:
-        seen = _measured(other)
-        if seen is not None:
-            measured[other.id] = seen
+        heldout = _measured(other)
+        if heldout is not None:
+            measured[other.id] = heldout
     if against is None:
         older = [other for other in others if other.id in measured and int(other.id) < int(run.id)]
         against = older[0] if older else None
@@ -160,7 +160,7 @@ def _verdict(found: Comparison) -> str:
 
 
 def _of_labeled(learned: int, run: Run) -> str:
-    """How many of the run's labeled faces it has learned from: some are held out."""
+    """How many of the run's labeled faces it was trained on; the others are held out."""
     return plural(run.faces, "labeled face") if learned == run.faces else f"{learned:,} of {run.faces:,} labeled faces"
 
 

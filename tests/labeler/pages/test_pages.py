@@ -12,6 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
 from labeler.pages.preflight import (
@@ -91,7 +92,10 @@ def test_preflight_says_when_the_model_is_as_precise_as_the_person(tmp_path: Pat
 def test_the_project_page_says_whether_blind_repeats_are_on(tmp_path: Path) -> None:
     assert repeats_html(None) == ""
     assert repeats_html(make_project(tmp_path, "bare", definition=None)) == ""
-    assert "<b>Off.</b>" in repeats_html(make_project(tmp_path))
+    project = make_project(tmp_path)
+    assert "repeats-said" not in repeats_html(project)
+    project.change_settings(replace(project.settings, repeats=ONE_IN_TEN))
+    assert "<b>0 of at least 5 repeats.</b>" in repeats_html(project)
 
 
 def test_preflight_says_the_time_of_source_and_landmarks(tmp_path: Path) -> None:

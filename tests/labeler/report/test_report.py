@@ -74,7 +74,7 @@ def test_the_figures_match_a_calculation_by_hand(project: Project):
     assert numbers.fr10.value == pytest.approx(100 / 3)
     assert numbers.auc10.value == pytest.approx((100 + 50 + 0) / 3)
     nose = measures.landmark_errors(found)[2]
-    assert (nose.name, nose.labels, nose.mean, nose.most) == ("nose", 3, pytest.approx(80 / 3), pytest.approx(60))
+    assert (nose.name, nose.labels, nose.mean, nose.largest) == ("nose", 3, pytest.approx(80 / 3), pytest.approx(60))
     assert measures.group_errors(found)[-1] == ("nose", pytest.approx(80 / 3), 3)
     assert measures.by_error(found)[0] == 2
     errors, faces = measures.error_curve(found)
