@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
 from labeler.storage.records import Point
 from mdmd.data.definition import Definition
 from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_canvas, root, wait_for
@@ -161,7 +161,7 @@ def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page
     expect(told).to_contain_text("eye_left → auge_left")
     page.keyboard.press("Enter")
     expect(page.locator(".save-state")).to_have_text("Saved, version 2")
-    assert list(Workbench(project).view(1)["points"]) == ["1", "2", "4"]
+    assert list(FaceActions(project).view(1)["points"]) == ["1", "2", "4"]
 
     page.get_by_role("button", name="Versions").click()
     expect(page.get_by_role("dialog")).to_contain_text("Deleted: nose; Renamed: eye_left → auge_left")
@@ -170,7 +170,7 @@ def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page
     expect(page.get_by_role("dialog")).to_contain_text("2 labels on 2 faces come back")
     page.get_by_role("button", name="Save version 3").click()
     expect(page.locator(".save-state")).to_have_text("Saved, version 3")
-    assert list(Workbench(project).view(1)["points"]) == ["1", "2", "3", "4"]
+    assert list(FaceActions(project).view(1)["points"]) == ["1", "2", "3", "4"]
     page.get_by_role("button", name="Versions").click()
     page.get_by_role("button", name="Restore version 1").click()
     page.locator(".schema-side").get_by_role("button", name="Save").click()

@@ -13,7 +13,9 @@ import pytest
 from labeler.analysis.model_disagreement import ModelWord, contradictions
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
+from labeler.server.review_actions import ReviewActions
 from labeler.storage.records import Point
 from tests.builders import SMALL, make_project
 
@@ -105,7 +107,7 @@ FOUND = {
 
 
 def open_findings(project: Project) -> list[Mapping[str, Any]]:
-    return Workbench(project).checks()["open"]
+    return ReviewActions(project).checks()["open"]
 
 
 @pytest.mark.parametrize("name", ["labeled.json", "heldout.json"])
@@ -138,31 +140,31 @@ def test_only_the_newest_finished_training_speaks(project: Project):
 
 def test_a_label_that_was_moved_since_is_the_persons_word(project: Project):
     leave_run(project)
-    bench = Workbench(project)
-    bench.set_points(2, [{"id": 3, "x": 32.0, "y": 41.0, "v": 2}], source="dragged")
+    actions = FaceActions(project)
+    actions.set_points(2, [{"id": 3, "x": 32.0, "y": 41.0, "v": 2}], source="dragged")
     assert open_findings(project) == []
-    bench.undo(2)
+    actions.undo(2)
     assert open_findings(project) == [FOUND]
 
 
 def test_what_is_right_is_said_once(project: Project):
     leave_run(project)
-    assert Workbench(project).say_right(2, "model", [3]) == {"open": [], "right": [FOUND]}
+    assert ReviewActions(project).say_right(2, "model", [3]) == {"open": [], "right": [FOUND]}
     leave_run(project, 2)
-    assert Workbench(project).checks() == {"open": [], "right": [FOUND]}
+    assert ReviewActions(project).checks() == {"open": [], "right": [FOUND]}
 
 
 def test_findings_are_stale_when_the_landmarks_change_and_not_when_they_are_renamed(project: Project):
     leave_run(project)
-    bench = Workbench(project)
-    category = bench.definition()["category"]
+    actions = ProjectActions(project)
+    category = actions.definition()["category"]
     names = {**category, "keypoints": ["eye_left", "eye_right", "tip", "chin"]}
-    bench.save_definition(names, None, version=1)
+    actions.save_definition(names, None, version=1)
     assert [found["sentence"] for found in open_findings(project)] == [FOUND["sentence"].replace("nose", "tip")]
-    names = {**bench.definition()["category"], "keypoints": ["eye_left", "eye_right", "tip", "chin", "brow"]}
+    names = {**actions.definition()["category"], "keypoints": ["eye_left", "eye_right", "tip", "chin", "brow"]}
     names["landmark_ids"] = [1, 2, 3, 4, None]
     names["flsg"] = {**category["flsg"], "left_brow": [4]}
-    bench.save_definition(names, None, version=2)
+    actions.save_definition(names, None, version=2)
     assert open_findings(project) == []
 
 

@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.server.errors import install_errors
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
+from labeler.server.review_actions import ReviewActions
 from labeler.server.routes import build_api
 from labeler.storage.records import Point
 from mdmd.errors import DataError
@@ -37,15 +39,15 @@ def finding(**more: Any) -> dict[str, Any]:
 
 
 def test_findings_follow_every_edit(project: Project):
-    bench = Workbench(project)
-    assert bench.checks() == {"open": [finding()], "right": []}
-    assert bench.checks(1) == {"open": [], "right": []}
+    actions = ReviewActions(project)
+    assert actions.checks() == {"open": [finding()], "right": []}
+    assert actions.checks(1) == {"open": [], "right": []}
     project.store.edit_points(2, {1: Point(20.0, 15.0, 2), 2: Point(40.0, 15.0, 2)})
-    assert bench.checks()["open"] == []
+    assert actions.checks()["open"] == []
     project.store.undo(2)
-    assert bench.checks(2)["open"] == [finding()]
+    assert actions.checks(2)["open"] == [finding()]
     project.store.edit_points(1, {3: Point(30.0, 25.0, 2), 4: Point(30.0, 25.0, 2)})
-    assert [found["sentence"] for found in bench.checks()["open"]] == ["chin lies on nose.", SENTENCE]
+    assert [found["sentence"] for found in actions.checks()["open"]] == ["chin lies on nose.", SENTENCE]
 
 
 def test_only_changed_faces_are_read_again(project: Project, monkeypatch: pytest.MonkeyPatch):
@@ -68,37 +70,37 @@ def test_a_skipped_face_is_not_checked(project: Project):
 
 
 def test_a_deleted_face_and_a_changed_definition_are_noticed(project: Project):
-    bench = Workbench(project)
-    saved = bench.definition()
+    actions = ReviewActions(project)
+    saved = ProjectActions(project).definition()
     category = {**saved["category"], "keypoints": ["left_eye", "right_eye", "nose", "chin"]}
-    bench.save_definition(category, None, version=1)
-    assert bench.checks()["open"][0]["sentence"] == "left_eye lies right of right_eye: sides swapped?"
-    bench.add_face(2, (0.0, 0.0, 30.0, 30.0))
-    bench.delete_face(2)
-    assert bench.checks()["open"] == []
+    ProjectActions(project).save_definition(category, None, version=1)
+    assert actions.checks()["open"][0]["sentence"] == "left_eye lies right of right_eye: sides swapped?"
+    FaceActions(project).add_face(2, (0.0, 0.0, 30.0, 30.0))
+    FaceActions(project).delete_face(2)
+    assert actions.checks()["open"] == []
 
 
 def test_what_is_right_stays_dismissed_while_its_points_stay(project: Project, tmp_path: Path):
-    bench = Workbench(project)
-    assert bench.say_right(2, "mirrored", [1, 2], annotator="ana") == {"open": [], "right": [finding()]}
+    actions = ReviewActions(project)
+    assert actions.say_right(2, "mirrored", [1, 2], annotator="ana") == {"open": [], "right": [finding()]}
     again = Workspace(tmp_path / "projects").open("faces")
-    assert Workbench(again).checks(2) == {"open": [], "right": [finding()]}
+    assert ReviewActions(again).checks(2) == {"open": [], "right": [finding()]}
     again.store.close()
-    bench.set_points(2, [{"id": 4, "x": 30.0, "y": 35.0, "v": 2}])
-    assert bench.checks()["right"] == [finding()]
-    bench.set_points(2, [{"id": 1, "x": 41.0, "y": 15.0, "v": 2}])
-    assert bench.checks()["open"] == [finding()]
-    bench.undo(2)
-    assert bench.checks() == {"open": [], "right": [finding()]}
-    assert bench.say_right(2, "mirrored", [1, 2], right=False) == {"open": [finding()], "right": []}
+    FaceActions(project).set_points(2, [{"id": 4, "x": 30.0, "y": 35.0, "v": 2}])
+    assert actions.checks()["right"] == [finding()]
+    FaceActions(project).set_points(2, [{"id": 1, "x": 41.0, "y": 15.0, "v": 2}])
+    assert actions.checks()["open"] == [finding()]
+    FaceActions(project).undo(2)
+    assert actions.checks() == {"open": [], "right": [finding()]}
+    assert actions.say_right(2, "mirrored", [1, 2], right=False) == {"open": [finding()], "right": []}
 
 
 def test_saying_right_is_refused_where_there_is_nothing(project: Project):
-    bench = Workbench(project)
+    actions = ReviewActions(project)
     with pytest.raises(DataError, match="landmark 4 of face 2 has no place that could be right"):
-        bench.say_right(2, "shape", [1, 4])
+        actions.say_right(2, "shape", [1, 4])
     with pytest.raises(DataError, match="there is no landmark 9"):
-        bench.say_right(2, "shape", [9])
+        actions.say_right(2, "shape", [9])
     assert project.store.said_right() == {}
 
 

@@ -23,7 +23,9 @@ from labeler.project.project import Project, Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.errors import install_errors
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
+from labeler.server.review_actions import ReviewActions
 from labeler.server.routes import build_api
 from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
@@ -55,7 +57,7 @@ def repeat(project: Project, face: int, *, by: float = 0.0, annotator: str | Non
 
 def everything(project: Project, out: Path) -> dict[str, object]:
     """What the rest of the tool says of a project."""
-    bench = Workbench(project)
+    actions = ProjectActions(project)
     project.export(out)
     exported = json.loads(out.read_text())
     return {
@@ -64,11 +66,11 @@ def everything(project: Project, out: Path) -> dict[str, object]:
         "standings": project.index.standings(),
         "progress": project.progress(),
         "labels": project.index.labels(),
-        "pictures": bench.pictures(),
-        "open": bench.open_landmarks(),
-        "review": bench.review_queue(),
-        "checks": bench.checks(),
-        "effect": bench.definition_effect({**bench.definition()["category"], "keypoints": []}),
+        "pictures": actions.pictures(),
+        "open": actions.open_landmarks(),
+        "review": ReviewActions(project).review_queue(),
+        "checks": ReviewActions(project).checks(),
+        "effect": actions.definition_effect({**actions.definition()["category"], "keypoints": []}),
         "training": [sample.face_id for sample in project.training_set().samples],
         "unlabeled": [sample.face_id for sample in project.unlabeled_faces().samples],
         "export": (exported["annotations"], exported["images"], exported["categories"]),
@@ -76,9 +78,9 @@ def everything(project: Project, out: Path) -> dict[str, object]:
         "previous": project.proposals.propose(22, "previous", {}),
         "duplicates": project.duplicates.find(),
         "pace": project.index.seconds_a_face(),
-        "history": bench.history(1),
-        "view": bench.view(1),
-        "next unseen": bench.preview_unseen("expected", 99.0, seed=0, sample=5),
+        "history": FaceActions(project).history(1),
+        "view": FaceActions(project).view(1),
+        "next unseen": ReviewActions(project).preview_unseen("expected", 99.0, seed=0, sample=5),
     }
 
 
@@ -99,7 +101,7 @@ def test_predictions_of_a_repeat_are_not_brought_in(project: Project):
     leave_predictions(project, 1, predictions_of(project, [made, 22]))
     collect_predictions(project)
     assert set(project.store.predictions()) == {22}
-    assert Workbench(project).view(made)["predictions"] == {}
+    assert FaceActions(project).view(made)["predictions"] == {}
 
 
 def test_a_repeat_keeps_no_picture_from_losing_its_other_face(project: Project):
@@ -128,14 +130,14 @@ def test_an_edit_of_a_repeat_touches_only_the_repeat_and_undo_ends_there(project
     original = (project.store.face(1), project.store.points(1), project.store.history(1))
     made = project.store.add_repeat(1)
     assert project.store.face(made).box == original[0].box
-    bench = Workbench(project)
-    view = bench.set_points(made, [{"id": 3, "x": 1.0, "y": 2.0, "v": 2}])
+    actions = FaceActions(project)
+    view = actions.set_points(made, [{"id": 3, "x": 1.0, "y": 2.0, "v": 2}])
     assert (view["points"].keys(), view["repeat"], view["can_undo"]) == ({"3"}, True, True)
-    assert bench.undo(made)["points"] == {}
+    assert actions.undo(made)["points"] == {}
     with pytest.raises(ConflictError, match="nothing to undo"):
-        bench.undo(made)
+        actions.undo(made)
     assert (project.store.face(1), project.store.points(1), project.store.history(1)) == original
-    assert bench.view(1)["repeat"] is False
+    assert actions.view(1)["repeat"] is False
 
 
 def test_a_repeat_gets_no_start(project: Project):

@@ -11,7 +11,7 @@ import pytest
 from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
 from tests.builders import label_face, make_project, write_picture
 
 
@@ -25,7 +25,7 @@ def file_of(project: Project, picture: int) -> Path:
 
 
 def problem(project: Project, face: int) -> str | None:
-    return Workbench(project).view(face)["picture"]["problem"]
+    return FaceActions(project).view(face)["picture"]["problem"]
 
 
 def replace(path: Path, **more) -> None:

@@ -11,7 +11,8 @@ import pytest
 from labeler.errors import ConflictError
 from labeler.project import definition as schema
 from labeler.project.definition import DefinitionError
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
 from labeler.storage.records import SavedDefinition
 from mdmd.data.definition import shipped_definitions
 from mdmd.errors import DataError
@@ -74,8 +75,8 @@ def test_every_problem_of_a_definition_is_told_at_once():
 
 def test_a_rename_and_a_new_order_move_no_label_and_a_deleted_landmark_comes_back(tmp_path: Path):
     project = make_project(tmp_path, labeled=1)
-    bench = Workbench(project)
-    before = bench.view(1)["points"]
+    actions = FaceActions(project)
+    before = actions.view(1)["points"]
     renamed = {
         **CATEGORY,
         "keypoints": ["chin", "tip", "eye_left"],
@@ -85,31 +86,31 @@ def test_a_rename_and_a_new_order_move_no_label_and_a_deleted_landmark_comes_bac
         "skeleton": [],
         "normalizer": "box",
     }
-    assert bench.save_definition(renamed, None, version=1)["version"] == 2
-    assert bench.view(1)["points"] == {key: before[key] for key in "134"}
+    assert ProjectActions(project).save_definition(renamed, None, version=1)["version"] == 2
+    assert actions.view(1)["points"] == {key: before[key] for key in "134"}
     assert project.progress().complete_faces == 1
     sample = project.training_set().samples[0]
     assert sample.annotation is not None
     assert [list(point) for point in sample.annotation.points] == [
         [before[key]["x"], before[key]["y"]] for key in "431"
     ]
-    bench.save_definition({**SMALL.to_category()}, None, version=2)
-    assert bench.view(1)["points"] == before
+    ProjectActions(project).save_definition({**SMALL.to_category()}, None, version=2)
+    assert actions.view(1)["points"] == before
 
 
 def test_saving_from_an_old_version_is_a_conflict_and_changes_nothing(tmp_path: Path):
-    bench = Workbench(make_project(tmp_path))
-    bench.save_definition(SMALL.to_category(), None, version=1)
+    actions = ProjectActions(make_project(tmp_path))
+    actions.save_definition(SMALL.to_category(), None, version=1)
     with pytest.raises(ConflictError, match="version 2 by now, this edit started from version 1"):
-        bench.save_definition(SMALL.to_category(), None, version=1)
-    assert bench.definition()["version"] == 2
+        actions.save_definition(SMALL.to_category(), None, version=1)
+    assert actions.definition()["version"] == 2
 
 
 def test_the_reference_picture_names_new_landmarks_by_their_place(tmp_path: Path):
-    bench = Workbench(make_project(tmp_path))
+    actions = ProjectActions(make_project(tmp_path))
     grown = {**CATEGORY, "keypoints": [*CATEGORY["keypoints"], "brow"], "landmark_ids": [1, 2, 3, 4, None]}
     grown["flsg"] = {**CATEGORY["flsg"], "left_brow": [4]}
-    saved = bench.save_definition(grown, {"picture": 1, "points": {"1": [1, 2], "#4": [3, 4]}}, version=1)
+    saved = actions.save_definition(grown, {"picture": 1, "points": {"1": [1, 2], "#4": [3, 4]}}, version=1)
     assert saved["reference"] == {"picture": 1, "points": {"1": [1, 2], "5": [3, 4]}}
     for reference, said in (
         ({"picture": 1, "points": {"77": [1, 2]}}, "'77'"),
@@ -117,18 +118,18 @@ def test_the_reference_picture_names_new_landmarks_by_their_place(tmp_path: Path
         ({"picture": 99, "points": {}}, "no picture 99"),
     ):
         with pytest.raises(DataError, match=said):
-            bench.save_definition({**grown, "landmark_ids": [1, 2, 3, 4, 5]}, reference, version=2)
-    assert bench.definition()["version"] == 2
+            actions.save_definition({**grown, "landmark_ids": [1, 2, 3, 4, 5]}, reference, version=2)
+    assert actions.definition()["version"] == 2
 
 
 def test_checking_a_definition_changes_nothing(tmp_path: Path):
     project = make_project(tmp_path)
     label_face(project, 1)
-    bench = Workbench(project)
-    assert bench.check_definition(SMALL.to_category()) == {"problems": [], "cautions": []}
+    actions = ProjectActions(project)
+    assert actions.check_definition(SMALL.to_category()) == {"problems": [], "cautions": []}
     nothing = {"text": "no landmarks: 'keypoints' must list at least one name", "landmarks": ()}
-    assert bench.check_definition({"keypoints": []}) == {"problems": [nothing], "cautions": []}
-    assert bench.definition()["version"] == 1
+    assert actions.check_definition({"keypoints": []}) == {"problems": [nothing], "cautions": []}
+    assert actions.definition()["version"] == 1
 
 
 def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = True) -> dict[str, Any]:
@@ -183,40 +184,40 @@ def test_no_template_contradicts_itself():
 def test_the_effect_of_a_change_on_the_labels_is_counted_and_nothing_is_changed(tmp_path: Path):
     project = make_project(tmp_path, pictures=4, labeled=2)
     label_face(project, 3, [1, 2])
-    bench = Workbench(project)
+    actions = ProjectActions(project)
 
     def effect(names: list[str], ids: list[int | None]) -> dict[str, Any]:
-        return bench.definition_effect(category_of(names, ids))
+        return actions.definition_effect(category_of(names, ids))
 
     labels = {1: 3, 2: 3, 3: 2, 4: 2}
     same = {"labels": labels, "finished": 0, "unfinished": 0, "set_aside": 0, "back": 0}
     assert effect(["d", "c", "b", "a"], [4, 3, 2, 1]) == same
     assert effect(["a", "b", "c", "d", "new"], [1, 2, 3, 4, None]) == {**same, "unfinished": 2}
     assert effect(["a", "b"], [1, 2]) == {**same, "finished": 1, "set_aside": 2}
-    assert bench.definition()["version"] == 1
+    assert actions.definition()["version"] == 1
     two = {**category_of(["a", "b"], [1, 2]), "normalizer": "box"}
-    bench.save_definition(two, None, version=1)
+    actions.save_definition(two, None, version=1)
     assert effect(["a", "b", "c", "d"], [1, 2, 3, 4]) == {**same, "unfinished": 1, "back": 2}
 
 
 def test_every_version_is_kept_with_its_time_and_an_old_one_can_be_saved_again(tmp_path: Path):
     project = make_project(tmp_path, labeled=1)
-    bench = Workbench(project)
-    before = bench.view(1)["points"]
-    bench.save_definition({**category_of(["a"], [1])}, None, version=1)
-    newest, first = bench.definition_versions()
+    actions = ProjectActions(project)
+    before = FaceActions(project).view(1)["points"]
+    actions.save_definition({**category_of(["a"], [1])}, None, version=1)
+    newest, first = actions.definition_versions()
     assert (newest["version"], newest["category"]["keypoints"]) == (2, ["a"])
     assert (first["version"], first["category"]["keypoints"]) == (1, list(SMALL.landmarks))
     assert newest["at"] >= first["at"] > 1_700_000_000
-    assert list(bench.view(1)["points"]) == ["1"]
-    bench.save_definition(first["category"], first["reference"], version=2)
-    assert [saved["version"] for saved in bench.definition_versions()] == [3, 2, 1]
-    assert bench.view(1)["points"] == before
+    assert list(FaceActions(project).view(1)["points"]) == ["1"]
+    actions.save_definition(first["category"], first["reference"], version=2)
+    assert [saved["version"] for saved in actions.definition_versions()] == [3, 2, 1]
+    assert FaceActions(project).view(1)["points"] == before
 
 
 def test_exports_say_which_version(tmp_path: Path):
     project = make_project(tmp_path, labeled=2)
-    Workbench(project).save_definition({**SMALL.to_category(), "name": "mine"}, None, version=1)
+    ProjectActions(project).save_definition({**SMALL.to_category(), "name": "mine"}, None, version=1)
     project.export(tmp_path / "out.json")
     exported = json.loads((tmp_path / "out.json").read_text())
     assert exported["categories"][0]["definition_version"] == 2

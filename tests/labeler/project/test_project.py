@@ -15,7 +15,7 @@ from labeler.errors import NotFoundError, StorageError
 from labeler.project.project import Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
@@ -219,7 +219,7 @@ def test_a_covariance_is_exported_only_with_the_prediction_that_was_accepted(tmp
     project = make_project(tmp_path, pictures=1)
     leave_predictions(project, 1, predictions_of(project, [1]))
     collect_predictions(project)
-    Workbench(project).accept(1)
+    FaceActions(project).accept(1)
     other = predictions_of(project, [1])
     other["annotations"][0]["keypoints"][0] += 1  # of the first landmark
     leave_predictions(project, 2, other)
@@ -262,9 +262,9 @@ def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tm
     leave_predictions(project, 1, predictions_of(project, [1, 2]))
     collect_predictions(project)
     assert project.export(tmp_path / "x.json").faces == 1
-    bench = Workbench(project)
-    bench.accept(2, [1, 4], annotator="ana")
-    bench.set_points(2, [{"id": 2, "x": 1, "y": 1, "v": 2}], source="corrected", annotator="ben")
+    actions = FaceActions(project)
+    actions.accept(2, [1, 4], annotator="ana")
+    actions.set_points(2, [{"id": 2, "x": 1, "y": 1, "v": 2}], source="corrected", annotator="ben")
     project.export(tmp_path / "x.json")
     record = json.loads((tmp_path / "x.json").read_text())["annotations"][1]
     assert record["keypoints"] == [6, 7, 2, 1, 1, 2, 0, 0, 0, 9, 10, 2]

@@ -15,7 +15,9 @@ from labeler.pages.preflight import preflight_html
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
+from labeler.server.review_actions import ReviewActions
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 from mdmd.loading.batches import split_heldout
@@ -38,11 +40,11 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def accept(bench: Workbench, limit: float = 0.2, **more: Any) -> dict[str, Any]:
+def accept(actions: ReviewActions, limit: float = 0.2, **more: Any) -> dict[str, Any]:
     """Accept unseen what the preview shows."""
-    preview = bench.preview_unseen("expected", limit, seed=0, sample=2)
+    preview = actions.preview_unseen("expected", limit, seed=0, sample=2)
     revisions = {face["face"]: face["revision"] for face in preview["faces"]}
-    return bench.accept_unseen(revisions, preview["basis"], **more)
+    return actions.accept_unseen(revisions, preview["basis"], **more)
 
 
 def labels_everywhere(project: Project) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def labels_everywhere(project: Project) -> dict[str, Any]:
         "progress": (progress.labeled_faces, progress.complete_faces, progress.training_faces, progress.points),
         "shapes": project.proposals.propose(8, "mean", {}).faces,
         "labels": sorted(face for face, labels in project.index.labels().items() if labels),
-        "views": sorted(f["id"] for p in Workbench(project).pictures() for f in p["faces"] if f["labeled"]),
+        "views": sorted(f["id"] for p in ProjectActions(project).pictures() for f in p["faces"] if f["labeled"]),
     }
 
 
@@ -84,16 +86,21 @@ def test_label_checks_look_at_labels_alone(tmp_path: Path):
     wrong["annotations"][0]["keypoints"] = [60.0, 20.0, 2, 10.0, 20.0, 2, 30.0, 30.0, 2, 30.0, 40.0, 2]  # eyes swapped
     leave_predictions(project, 1, wrong)
     collect_predictions(project)
-    bench = Workbench(project)
-    assert [finding for finding in bench.checks()["open"] if finding["face"] == 5] == []
-    bench.accept(5)
-    assert [finding["kind"] for finding in bench.checks()["open"] if finding["face"] == 5] == ["mirrored"]
+    actions = ReviewActions(project)
+    assert [finding for finding in actions.checks()["open"] if finding["face"] == 5] == []
+    FaceActions(project).accept(5)
+    assert [finding["kind"] for finding in actions.checks()["open"] if finding["face"] == 5] == ["mirrored"]
 
 
 def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(project: Project):
-    bench = Workbench(project)
-    bench.accept(5)
-    assert accept(bench, annotator="ana") == {"batch": bench.view(3)["revision"], "faces": 2, "points": 8, "left": 0}
+    actions = ReviewActions(project)
+    FaceActions(project).accept(5)
+    assert accept(actions, annotator="ana") == {
+        "batch": FaceActions(project).view(3)["revision"],
+        "faces": 2,
+        "points": 8,
+        "left": 0,
+    }
     assert labels_everywhere(project) == {
         "export": [1, 2, 3, 4, 5],
         "complete export": 5,
@@ -114,13 +121,13 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     }
     assert records[5]["sources"] == {"accepted": 4}
     assert records[1]["sources"] == {"placed": 4}
-    assert next((a["source"], a["annotator"]) for a in bench.history(4)) == ("accepted_unseen", "ana")
+    assert next((a["source"], a["annotator"]) for a in FaceActions(project).history(4)) == ("accepted_unseen", "ana")
 
 
 def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it(project: Project, tmp_path: Path):
     for face in (1, 2):
         label_face(project, face)
-    accept(Workbench(project))
+    accept(ReviewActions(project))
     assert [s.face_id for s in project.training_set().samples if s.unseen] == [3, 4]
     out = project.folder / "target.json"
     write_coco(out, project.training_set(), images=project.images)
@@ -139,102 +146,109 @@ def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it
 
 
 def test_the_preview_changes_nothing_and_counts_what_would_be(project: Project):
-    bench = Workbench(project)
+    actions = ReviewActions(project)
     before = project.store.stamp()
-    preview = bench.preview_unseen("expected", 0.2, seed=5, sample=2)
+    preview = actions.preview_unseen("expected", 0.2, seed=5, sample=2)
     assert [face["face"] for face in preview["faces"]] == [4, 3]
     assert (preview["points"], preview["flagged"], preview["batch"]) == (8, 0, None)
     assert preview["expected_wrong"] == pytest.approx(0.28)
     assert sorted(view["face"] for view in preview["sample"]) == [3, 4]
-    assert [face["face"] for face in bench.preview_unseen("worst", 0.1, seed=0, sample=0)["faces"]] == [5, 4, 3]
+    assert [face["face"] for face in actions.preview_unseen("worst", 0.1, seed=0, sample=0)["faces"]] == [5, 4, 3]
     assert project.store.stamp() == before
 
 
 def test_a_sample_is_the_same_for_a_seed_and_another_for_another(project: Project):
     def sample(seed: int) -> list[int]:
-        return [view["face"] for view in Workbench(project).preview_unseen("worst", 1, seed=seed, sample=2)["sample"]]
+        return [
+            view["face"] for view in ReviewActions(project).preview_unseen("worst", 1, seed=seed, sample=2)["sample"]
+        ]
 
     assert sample(1) == sample(1)
     assert len({tuple(sample(seed)) for seed in range(10)}) > 3
 
 
 def test_points_that_a_person_has_labeled_stay_as_they_are(project: Project):
-    bench = Workbench(project)
-    bench.set_points(3, [{"id": 2, "x": 40, "y": 41, "v": 1}])
-    assert accept(bench)["points"] == 7
+    actions = ReviewActions(project)
+    FaceActions(project).set_points(3, [{"id": 2, "x": 40, "y": 41, "v": 1}])
+    assert accept(actions)["points"] == 7
     assert project.store.points()[3][2] == Point(40, 41, 1)
 
 
 def test_faces_that_changed_since_the_preview_are_left_alone_and_counted(project: Project):
-    bench = Workbench(project)
-    preview = bench.preview_unseen("worst", 1.0, seed=0, sample=0)
-    bench.set_points(3, [{"id": 1, "x": 30, "y": 31, "v": 2}])
-    bench.set_skip(4, "too blurred")
-    bench.accept(5)
-    bench.undo(5)
+    actions = ReviewActions(project)
+    preview = actions.preview_unseen("worst", 1.0, seed=0, sample=0)
+    FaceActions(project).set_points(3, [{"id": 1, "x": 30, "y": 31, "v": 2}])
+    FaceActions(project).set_skip(4, "too blurred")
+    FaceActions(project).accept(5)
+    FaceActions(project).undo(5)
     revisions = {face["face"]: face["revision"] for face in preview["faces"]}
-    said = bench.accept_unseen({**revisions, 8: 8, 99: 1}, preview["basis"])
+    said = actions.accept_unseen({**revisions, 8: 8, 99: 1}, preview["basis"])
     assert (said["faces"], said["points"], said["left"]) == (1, 4, 5)
     assert sorted(project.store.points()) == [1, 2, 3, 6]
     assert project.store.points()[3] == {1: Point(30, 31, 2)}
-    assert bench.accept_unseen(revisions, preview["basis"]) == {"batch": None, "faces": 0, "points": 0, "left": 4}
+    assert actions.accept_unseen(revisions, preview["basis"]) == {"batch": None, "faces": 0, "points": 0, "left": 4}
 
 
 def test_other_predictions_or_landmarks_than_those_previewed_are_refused(project: Project):
-    bench = Workbench(project)
-    preview = bench.preview_unseen("worst", 1.0, seed=0, sample=0)
+    actions = ReviewActions(project)
+    preview = actions.preview_unseen("worst", 1.0, seed=0, sample=0)
     revisions = {face["face"]: face["revision"] for face in preview["faces"]}
     leave_predictions(project, 2, predictions_of(project, [3]))
     collect_predictions(project)
     with pytest.raises(ConflictError, match="new predictions or landmarks"):
-        bench.accept_unseen(revisions, preview["basis"])
+        actions.accept_unseen(revisions, preview["basis"])
     assert sorted(project.store.points()) == [1, 2]
 
 
 def test_a_batch_is_taken_back_as_a_whole(project: Project):
-    bench = Workbench(project)
-    batch = accept(bench, annotator="ana")["batch"]
-    other = accept(bench, 0.4, annotator="ben")["batch"]
+    actions = ReviewActions(project)
+    batch = accept(actions, annotator="ana")["batch"]
+    other = accept(actions, 0.4, annotator="ben")["batch"]
     last = project.store.last_batch()
     assert last is not None
     assert (last.id, last.annotator, last.faces, last.points) == (other, "ben", 1, 4)
-    assert bench.take_back(other) == {"faces": 1, "points": 4}
+    assert actions.take_back(other) == {"faces": 1, "points": 4}
     last = project.store.last_batch()
     assert last is not None
     assert (last.id, last.faces, last.points) == (batch, 2, 8)
-    assert bench.take_back(batch) == {"faces": 2, "points": 8}
+    assert actions.take_back(batch) == {"faces": 2, "points": 8}
     assert sorted(project.store.points()) == [1, 2]
     assert project.store.last_batch() is None
-    assert bench.take_back(batch) == {"faces": 0, "points": 0}
-    assert sorted(bench.redo(3)["points"]) == ["1", "2", "3", "4"]  # one face by itself, as after any undo
+    assert actions.take_back(batch) == {"faces": 0, "points": 0}
+    assert sorted(FaceActions(project).redo(3)["points"]) == [
+        "1",
+        "2",
+        "3",
+        "4",
+    ]  # one face by itself, as after any undo
     with pytest.raises(NotFoundError, match="no batch 9999"):
-        bench.take_back(9999)
+        actions.take_back(9999)
 
 
 def test_what_a_person_edited_since_is_not_taken_back(project: Project):
-    bench = Workbench(project)
-    batch = accept(bench, 2.0)["batch"]
-    bench.set_points(3, [{"id": 1, "x": 30, "y": 31, "v": 2}], source="dragged")
-    bench.set_skip(4, "duplicate")
-    bench.undo(5)
-    bench.accept(5)
-    bench.set_points(6, [{"id": 1, "x": 30, "y": 31, "v": 2}], source="dragged")
-    bench.undo(6)
+    actions = ReviewActions(project)
+    batch = accept(actions, 2.0)["batch"]
+    FaceActions(project).set_points(3, [{"id": 1, "x": 30, "y": 31, "v": 2}], source="dragged")
+    FaceActions(project).set_skip(4, "duplicate")
+    FaceActions(project).undo(5)
+    FaceActions(project).accept(5)
+    FaceActions(project).set_points(6, [{"id": 1, "x": 30, "y": 31, "v": 2}], source="dragged")
+    FaceActions(project).undo(6)
     last = project.store.last_batch()
     assert last is not None
     assert (last.faces, last.points) == (3, 11)
-    assert bench.take_back(batch) == {"faces": 3, "points": 11}
+    assert actions.take_back(batch) == {"faces": 3, "points": 11}
     points = project.store.points()
     assert {face: sorted(points.get(face, {})) for face in (3, 4, 5, 6)} == {3: [1], 4: [], 5: [1, 2, 3, 4], 6: []}
     assert points[3][1] == Point(30, 31, 2, "dragged")
     assert {point.source for point in points[5].values()} == {"accepted"}
     assert project.store.face(4).skip == "duplicate"
-    assert sorted(bench.undo(3)["points"]) == ["1", "2", "3", "4"]  # also taking back can be undone
+    assert sorted(FaceActions(project).undo(3)["points"]) == ["1", "2", "3", "4"]  # also taking back can be undone
 
 
 def test_a_face_that_is_gone_does_not_keep_the_others(project: Project):
-    bench = Workbench(project)
-    batch = accept(bench)["batch"]
-    bench.add_face(3, [0, 0, 9, 9])
-    bench.delete_face(3)
-    assert bench.take_back(batch) == {"faces": 1, "points": 4}
+    actions = ReviewActions(project)
+    batch = accept(actions)["batch"]
+    FaceActions(project).add_face(3, [0, 0, 9, 9])
+    FaceActions(project).delete_face(3)
+    assert actions.take_back(batch) == {"faces": 1, "points": 4}

@@ -9,24 +9,26 @@ import pytest
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.runs.collect import collect_predictions
-from labeler.server.face_actions import Workbench
+from labeler.server.face_actions import FaceActions
+from labeler.server.project_actions import ProjectActions
+from labeler.server.review_actions import ReviewActions
 from labeler.storage.history import Seen
 from mdmd.errors import DataError
 from tests.builders import leave_predictions, make_project, predictions_of
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
+def actions(tmp_path: Path) -> FaceActions:
     """A project of three pictures whose first two faces have predictions."""
     project = make_project(tmp_path)
     leave_predictions(project, 7, predictions_of(project, [1, 2], p_off=0.5))
     collect_predictions(project)
-    return Workbench(project)
+    return FaceActions(project)
 
 
-def test_a_view_is_ready_for_json_and_says_all_there_is(bench: Workbench):
-    bench.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 1}, {"id": 2, "x": None, "y": None, "v": 0}], source="nudged")
-    view = json.loads(json.dumps(bench.view(1)))
+def test_a_view_is_ready_for_json_and_says_all_there_is(actions: FaceActions):
+    actions.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 1}, {"id": 2, "x": None, "y": None, "v": 0}], source="nudged")
+    view = json.loads(json.dumps(actions.view(1)))
     assert view["picture"] == {"id": 1, "name": "faces-0.png", "width": 64, "height": 48, "faces": [1], "problem": None}
     assert view["box"] == [0, 0, 64, 48]
     assert view["points"] == {
@@ -37,18 +39,18 @@ def test_a_view_is_ready_for_json_and_says_all_there_is(bench: Workbench):
     assert predicted.pop("radius90") == pytest.approx(2.246, abs=1e-3)
     assert predicted == {"x": 9, "y": 10, "cov": [4, 1, 9], "p_off": 0.5, "flagged": True}
     assert (view["run"], view["can_undo"], view["can_redo"]) == ("007", True, False)
-    assert bench.view(3)["run"] is None
+    assert actions.view(3)["run"] is None
 
 
-def test_several_points_are_one_undo_step(bench: Workbench):
-    bench.set_points(1, [{"id": k, "x": k, "y": k, "v": 2} for k in (1, 2, 3)])
-    assert bench.undo(1)["points"] == {}
-    assert sorted(bench.redo(1)["points"]) == ["1", "2", "3"]
+def test_several_points_are_one_undo_step(actions: FaceActions):
+    actions.set_points(1, [{"id": k, "x": k, "y": k, "v": 2} for k in (1, 2, 3)])
+    assert actions.undo(1)["points"] == {}
+    assert sorted(actions.redo(1)["points"]) == ["1", "2", "3"]
 
 
-def test_accepting_a_face_takes_only_what_nobody_has_labeled(bench: Workbench):
-    bench.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
-    points = bench.accept(1)["points"]
+def test_accepting_a_face_takes_only_what_nobody_has_labeled(actions: FaceActions):
+    actions.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
+    points = actions.accept(1)["points"]
     assert {key: point["source"] for key, point in points.items()} == {
         "1": "placed",
         "2": "accepted",
@@ -56,47 +58,47 @@ def test_accepting_a_face_takes_only_what_nobody_has_labeled(bench: Workbench):
         "4": "accepted",
     }
     assert (points["1"]["x"], points["2"]["x"], points["2"]["v"]) == (30, 7, 2)
-    assert sorted(bench.undo(1)["points"]) == ["1"]
+    assert sorted(actions.undo(1)["points"]) == ["1"]
 
 
-def test_accepting_named_points_takes_these_even_over_a_label(bench: Workbench):
-    bench.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
-    assert bench.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
+def test_accepting_named_points_takes_these_even_over_a_label(actions: FaceActions):
+    actions.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
+    assert actions.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
 
 
-def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(bench: Workbench):
-    shown = bench.view(1)["run"]
-    leave_predictions(bench.project, 9, predictions_of(bench.project, [1]))
-    collect_predictions(bench.project)
+def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(actions: FaceActions):
+    shown = actions.view(1)["run"]
+    leave_predictions(actions.project, 9, predictions_of(actions.project, [1]))
+    collect_predictions(actions.project)
     with pytest.raises(ConflictError, match="newer predictions of this face have come since you saw it"):
-        bench.accept(1, run=int(shown))
-    assert bench.view(1)["points"] == {}
-    assert len(bench.accept(1, run=9)["points"]) == 4
+        actions.accept(1, run=int(shown))
+    assert actions.view(1)["points"] == {}
+    assert len(actions.accept(1, run=9)["points"]) == 4
 
 
-def test_a_face_that_somebody_has_labeled_since_is_not_removed(bench: Workbench):
-    face = bench.add_face(1, [5, 5, 20, 20])
-    bench.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
+def test_a_face_that_somebody_has_labeled_since_is_not_removed(actions: FaceActions):
+    face = actions.add_face(1, [5, 5, 20, 20])
+    actions.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
     with pytest.raises(ConflictError, match="somebody has changed this face since you saw it"):
-        bench.delete_face(face["face"], seen=Seen(face["revision"]))
-    assert bench.delete_face(face["face"], seen=Seen(bench.view(face["face"])["revision"]))["face"] == 1
+        actions.delete_face(face["face"], seen=Seen(face["revision"]))
+    assert actions.delete_face(face["face"], seen=Seen(actions.view(face["face"])["revision"]))["face"] == 1
 
 
-def test_accepting_where_there_is_nothing_is_no_undo_step(bench: Workbench):
-    bench.accept(1)
-    revision = bench.view(1)["revision"]
-    assert bench.accept(1)["revision"] == revision
+def test_accepting_where_there_is_nothing_is_no_undo_step(actions: FaceActions):
+    actions.accept(1)
+    revision = actions.view(1)["revision"]
+    assert actions.accept(1)["revision"] == revision
     with pytest.raises(DataError, match="no prediction of landmark 1 on this face"):
-        bench.accept(3, [1])
-    assert bench.accept(3)["can_undo"] is False
+        actions.accept(3, [1])
+    assert actions.accept(3)["can_undo"] is False
 
 
-def test_clearing_puts_a_landmark_back_to_not_labeled(bench: Workbench):
-    bench.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 2}, {"id": 2, "x": 5, "y": 6, "v": 2}])
-    assert sorted(bench.clear_points(1, [1, 3])["points"]) == ["2"]
-    revision = bench.view(1)["revision"]
-    assert bench.clear_points(1, [1])["revision"] == revision
-    assert sorted(bench.undo(1)["points"]) == ["1", "2"]
+def test_clearing_puts_a_landmark_back_to_not_labeled(actions: FaceActions):
+    actions.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 2}, {"id": 2, "x": 5, "y": 6, "v": 2}])
+    assert sorted(actions.clear_points(1, [1, 3])["points"]) == ["2"]
+    revision = actions.view(1)["revision"]
+    assert actions.clear_points(1, [1])["revision"] == revision
+    assert sorted(actions.undo(1)["points"]) == ["1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -107,37 +109,37 @@ def test_clearing_puts_a_landmark_back_to_not_labeled(bench: Workbench):
         ([{"id": 1, "x": 1, "y": 1, "v": 2}] * 2, "landmark 1 stands twice"),
     ],
 )
-def test_a_wrong_point_is_named_and_nothing_is_written(bench: Workbench, points: list[dict], said: str):
+def test_a_wrong_point_is_named_and_nothing_is_written(actions: FaceActions, points: list[dict], said: str):
     with pytest.raises(DataError, match=said):
-        bench.set_points(1, [{"id": 2, "x": 1, "y": 1, "v": 2}, *points])
-    assert bench.view(1)["points"] == {}
+        actions.set_points(1, [{"id": 2, "x": 1, "y": 1, "v": 2}, *points])
+    assert actions.view(1)["points"] == {}
 
 
-def test_a_box_is_cut_to_its_picture_and_one_outside_is_refused(bench: Workbench):
-    assert bench.set_box(1, [-10, 5, 30, 100])["box"] == [0, 5, 20, 43]
-    assert bench.undo(1)["box"] == [0, 0, 64, 48]
+def test_a_box_is_cut_to_its_picture_and_one_outside_is_refused(actions: FaceActions):
+    assert actions.set_box(1, [-10, 5, 30, 100])["box"] == [0, 5, 20, 43]
+    assert actions.undo(1)["box"] == [0, 0, 64, 48]
     for box in ([70, 0, 10, 10], [0, 0, 0, 10], [5, 5, -3, 4]):
         with pytest.raises(DataError, match="less than a pixel of the picture of 64 x 48"):
-            bench.set_box(1, box)
+            actions.set_box(1, box)
 
 
-def test_faces_come_and_go(bench: Workbench):
-    view = bench.add_face(1, [1, 2, 30, 20])
+def test_faces_come_and_go(actions: FaceActions):
+    view = actions.add_face(1, [1, 2, 30, 20])
     assert view["picture"]["faces"] == [1, view["face"]]
     assert view["can_undo"] is False
-    assert bench.delete_face(view["face"])["face"] == 1
+    assert actions.delete_face(view["face"])["face"] == 1
     with pytest.raises(ConflictError, match="only face"):
-        bench.delete_face(1)
+        actions.delete_face(1)
     with pytest.raises(NotFoundError, match="no picture 9"):
-        bench.add_face(9, [0, 0, 5, 5])
+        actions.add_face(9, [0, 0, 5, 5])
     with pytest.raises(NotFoundError, match="no face 44"):
-        bench.view(44)
+        actions.view(44)
 
 
-def test_pictures_come_in_order_of_ingestion_with_their_state(bench: Workbench):
-    bench.accept(2)
-    bench.set_points(3, [{"id": 1, "x": 1, "y": 1, "v": 2}])
-    assert [(p["name"], p["faces"]) for p in bench.pictures()] == [
+def test_pictures_come_in_order_of_ingestion_with_their_state(actions: FaceActions):
+    actions.accept(2)
+    actions.set_points(3, [{"id": 1, "x": 1, "y": 1, "v": 2}])
+    assert [(p["name"], p["faces"]) for p in ProjectActions(actions.project).pictures()] == [
         (
             "faces-0.png",
             [{"id": 1, "state": "predicted", "labeled": 0, "of": 4, "flagged": 4, "unseen": 0, "skip": None}],
@@ -153,10 +155,13 @@ def test_pictures_come_in_order_of_ingestion_with_their_state(bench: Workbench):
     ]
 
 
-def test_the_review_queue_shrinks_as_points_are_looked_at(bench: Workbench):
-    assert [(r["face"], r["expected_wrong"]) for r in bench.review_queue()] == [(1, 2.0), (2, 2.0)]
-    bench.set_points(1, [{"id": 1, "x": 1, "y": 1, "v": 2}], source="corrected")
-    first, second = bench.review_queue()
+def test_the_review_queue_shrinks_as_points_are_looked_at(actions: FaceActions):
+    assert [(r["face"], r["expected_wrong"]) for r in ReviewActions(actions.project).review_queue()] == [
+        (1, 2.0),
+        (2, 2.0),
+    ]
+    actions.set_points(1, [{"id": 1, "x": 1, "y": 1, "v": 2}], source="corrected")
+    first, second = ReviewActions(actions.project).review_queue()
     assert (first["face"], second["face"]) == (2, 1)
     assert (second["expected_wrong"], second["flagged"], second["unreviewed"], second["name"]) == (
         1.5,
@@ -164,5 +169,5 @@ def test_the_review_queue_shrinks_as_points_are_looked_at(bench: Workbench):
         3,
         "faces-0.png",
     )
-    bench.accept(1)
-    assert [r["face"] for r in bench.review_queue()] == [2]
+    actions.accept(1)
+    assert [r["face"] for r in ReviewActions(actions.project).review_queue()] == [2]
