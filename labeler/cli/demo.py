@@ -25,7 +25,9 @@ from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.errors import DataError
 
-#: Shares of the demo's minutes: the target alone, the source (which the starter knows already), the target with it.
+#: Minutes of all training of the demo without a page.
+MINUTES = 3.0
+#: Shares of these minutes: the target alone, the source (which the starter knows already), the target with it.
 ALONE, BASE, TOGETHER = 0.25, 0.5, 0.25
 ALONE_WORDS = "alone, from nothing"
 
@@ -38,7 +40,7 @@ class Demo:
     """
 
     workspace: Workspace
-    minutes: float = demo.MINUTES
+    minutes: float = MINUTES
     labeled: int = demo.LABELED
     unlabeled: int = demo.UNLABELED
     drawn_faces: int = DRAWN_FACES
@@ -139,13 +141,19 @@ def add_demo(commands: Commands) -> None:
         "labeler demo --headless",
     )
     show.add_argument("--headless", action="store_true", help="no page: train alone and together, measure both, export")
-    show.add_argument("--minutes", type=float, default=demo.MINUTES, metavar="M", help="how long it trains (default 3)")
+    show.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help=f"how long it trains (default {demo.MINUTES:g}, with --headless {MINUTES:g} in all)",
+    )
 
 
 def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler demo`."""
     if options.headless:
-        return Demo(workspace, minutes=options.minutes).make()
-    project = demo.open_demo(workspace, minutes=options.minutes)
+        return Demo(workspace, minutes=MINUTES if options.minutes is None else options.minutes).make()
+    minutes = demo.MINUTES if options.minutes is None else options.minutes
+    project = demo.open_demo(workspace, minutes=minutes)
     serve(workspace, project=project.name)
     return 0

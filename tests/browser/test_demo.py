@@ -1,0 +1,30 @@
+"""The Project page offers the demo while no project is open, and leads to it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from labeler.runs.control import cancel_run, list_runs
+from labeler.runs.demo import NAME
+from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_demo_is_one_click_away(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    demo = page.get_by_role("button", name="Open the demo")
+    demo.click()
+    page.wait_for_url(re.compile(f"project={NAME}"), timeout=120_000)
+    project = site.workspace.open(NAME)
+    live, shipped = list_runs(project)
+    cancel_run(project, live.id, patience=15)
+    assert (shipped.state, shipped.has_model) == ("done", False)
+    expect(page.get_by_text(re.compile(r"Next: .*doubtful points on the Review page"))).to_be_visible()
+    expect(demo).to_have_count(0)
+    page.goto(site.url)
+    expect(page.locator(".projects").get_by_text(NAME)).to_be_visible()
+    expect(demo).to_have_count(0)
