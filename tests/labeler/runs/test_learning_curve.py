@@ -330,9 +330,7 @@ def test_a_curve_without_a_slope_says_that_no_gain_is_to_be_seen(project: Projec
     one, other = {1: 8.0, 2: 1.0, 3: 2.0, 4: 4.0}, {1: 2.0, 2: 4.0, 3: 8.0, 4: 1.0}
     leave_curve(project, 2, {25: (20, one), 50: (40, other), 75: (60, one)})
     page = report_of(project, "001")
-    assert (
-        "25 more faces to learn from: <b>no significant gain</b>. Along the fitted curve the error changes by" in page
-    )
+    assert "25 more training faces: <b>no significant gain</b>. Along the fitted curve the error changes by" in page
     change, low, high = (
         float(number) for number in re.findall(r"[+-]\d\.\d\d", page.partition("the error changes by")[2])[:3]
     )
@@ -356,7 +354,7 @@ def test_parts_that_are_missing_spoiled_or_of_other_faces_leave_the_report_whole
     assert "power law" in report_of(project, "001")
     (folder / "50" / "heldout.json").write_text("{")
     page = report_of(project, "001")
-    assert "2 trainings are too few to say what more labels would buy" in page
+    assert "2 trainings are too few to estimate the gain from more labels" in page
     assert "power law" not in page
     leave(project, folder / "25", 20, {1: 8.0, 5: 8.0})
     assert "Learning curve" not in report_of(project, "001")
