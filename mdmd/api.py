@@ -154,10 +154,10 @@ class Model:
 
         A model that does not know how its boxes lie around the points keeps the boxes it was given.
         """
-        scale = self.checkpoint.history.get("box_scale")
+        scale = self.checkpoint.history.box_scale
         if scale is None or not chosen:
             return list(samples)
-        boxed = boxes_found(self.network(), [samples[k] for k in chosen], head, scale=float(scale), **reading)
+        boxed = boxes_found(self.network(), [samples[k] for k in chosen], head, scale=scale, **reading)
         found = dict(zip(chosen, boxed, strict=True))
         return [found.get(k, sample) for k, sample in enumerate(samples)]
 

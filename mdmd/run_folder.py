@@ -153,6 +153,68 @@ class Stopped:
     of: int
 
 
+@dataclass(frozen=True)
+class History:
+    """How the model in model.json came to be; None and empty where an older file does not say.
+
+    `weights` is the file that the encoder started from (None: random numbers) and `base` the history of the checkpoint
+    that training started from. `stage` is "base", "adapt" or "pretrain"; `preset` and `train` (a TrainConfig as JSON)
+    are what was asked for. `faces` counts the faces learned from by set; `heldout` are the metrics on held-out faces of
+    the target, and `rarely_labeled` its landmarks with too few labels. `box_scale` is the size of a face's box in sizes
+    of the box of its points. `seconds` is the time that training took, and `stopped` where it ended early.
+
+    A starter also has the `rounds` it was learned in, the number of `drawn_faces`, the set of `photographs` if any, and
+    the augmentation `augment`.
+    """
+
+    weights: str | None = None
+    base: History | None = None
+    stage: str | None = None
+    preset: str | None = None
+    train: dict[str, Any] | None = None
+    seed: int | None = None
+    faces: dict[str, int] = field(default_factory=dict)
+    heldout: dict[str, float | None] = field(default_factory=dict)
+    rarely_labeled: dict[str, int] = field(default_factory=dict)
+    box_scale: float | None = None
+    seconds: float | None = None
+    stopped: Stopped | None = None
+    rounds: int | None = None
+    drawn_faces: int | None = None
+    photographs: str | None = None
+    augment: str | None = None
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any], file: Path) -> History:
+        """The history in the file model.json. Raises DataError for a value of another type."""
+        nested = {
+            key: kind(told[key])
+            for key, kind in (
+                ("base", lambda base: cls.from_json(base, file)),
+                ("stopped", lambda stopped: typed(Stopped, stopped, file)),
+            )
+            if isinstance(told.get(key), dict)
+        }
+        return typed(cls, {**told, **nested}, file)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object, without the keys that say nothing of this model."""
+        told = {key.name: getattr(self, key.name) for key in fields(self)}
+        told["base"] = None if self.base is None else self.base.to_json()
+        told["stopped"] = None if self.stopped is None else asdict(self.stopped)
+        always = ("weights", "faces", "heldout", "rarely_labeled")
+        always += ("photographs",) if self.rounds is not None else ()
+        return {key: value for key, value in told.items() if value is not None or key in always}
+
+
+@dataclass(frozen=True)
+class Model:
+    """model.json: the head that is meant when none is named, and the history."""
+
+    target: str
+    history: History
+
+
 def read_record(folder: Path) -> RunRecord:
     """run.json in `folder`. Raises DataError that names the file and the key that cannot be used."""
     file = folder / RECORD
@@ -183,6 +245,15 @@ def read_failure(folder: Path) -> Failure | None:
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """metrics.json in `folder`: numbers by name; None where it is missing or not complete."""
     return read_object(folder / METRICS)
+
+
+def read_model(folder: Path) -> Model | None:
+    """Target and history in model.json in `folder`; None where it is missing, not complete or not readable."""
+    told = read_object(folder / MODEL) or {}
+    try:
+        return typed(Model, {**told, "history": History.from_json(told["history"], folder / MODEL)}, folder / MODEL)
+    except (DataError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def read_stopped(metrics: Mapping[str, Any] | None) -> Stopped | None:
@@ -263,6 +334,8 @@ def _is(hint: Any, value: Any) -> bool:
         return any(_is(one, value) for one in get_args(hint))
     if get_origin(hint) is tuple:
         return isinstance(value, list | tuple) and all(_is(get_args(hint)[0], one) for one in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(_is(get_args(hint)[1], one) for one in value.values())
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
@@ -271,4 +344,6 @@ def _is(hint: Any, value: Any) -> bool:
 def _words(hint: Any) -> str:
     if isinstance(hint, UnionType):
         return " or ".join(map(_words, get_args(hint)))
-    return f"a list of {_words(get_args(hint)[0])}" if get_origin(hint) is tuple else _WORDS[hint]
+    if get_origin(hint) is dict:
+        return "an object"
+    return f"a list of {_words(get_args(hint)[0])}" if get_origin(hint) is tuple else _WORDS.get(hint, "an object")

@@ -82,12 +82,10 @@ class Learned(NamedTuple):
 
 def read_learned(folder: Path) -> Learned | None:
     """What the training in `folder` has learned from; None where it does not say."""
-    try:
-        record = json.loads((folder / run_folder.MODEL).read_text(encoding="utf-8"))
-        history = record["history"]
-        return Learned(int(history["faces"][record["target"]]), float(history["seconds"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    model = run_folder.read_model(folder)
+    if model is None or model.history.seconds is None or model.target not in model.history.faces:
         return None
+    return Learned(model.history.faces[model.target], model.history.seconds)
 
 
 def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:

@@ -53,4 +53,4 @@ def run(options: argparse.Namespace) -> None:
     with RunLog(options.out / LOG, quiet=options.quiet) as log:
         plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
         made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
-    print(f"starter of {made.history['rounds']} rounds: {options.out}")
+    print(f"starter of {made.history.rounds} rounds: {options.out}")

@@ -21,7 +21,7 @@ from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.files import replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.run_folder import MODEL, WEIGHTS
+from mdmd.run_folder import MODEL, WEIGHTS, History
 
 FORMAT = 1
 #: What model.json always has.
@@ -40,7 +40,7 @@ class Checkpoint:
     model: MDMD
     target: str
     calibrations: dict[str, Calibration] = field(default_factory=dict)
-    history: dict[str, Any] = field(default_factory=dict)
+    history: History = field(default_factory=History)
 
     def calibration(self, head: str) -> Calibration:
         """Of `head`; one that changes nothing where no faces were held out."""
@@ -66,7 +66,7 @@ class Checkpoint:
             "model": to_json(self.model.config),
             "heads": {name: d.to_category() for name, d in self.model.definitions.items()},
             "calibrations": {head: made.to_json() for head, made in self.calibrations.items()},
-            "history": self.history,
+            "history": self.history.to_json(),
         }
         write_json(folder / MODEL, record)
 
@@ -89,6 +89,9 @@ def load(folder: Path) -> Checkpoint:
         raise DataError(f"the model in {folder} is not readable: {error}") from None
     if record.get("format") != FORMAT:
         raise DataError(f"the model in {folder} has format {record.get('format')!r}; this version reads {FORMAT}")
+    if not isinstance(record["history"], dict):
+        raise DataError(f"{folder / MODEL}: history is {record['history']!r}, wanted an object")
+    history = History.from_json(record["history"], folder / MODEL)
     config = from_json(ModelConfig, record["model"], where=folder / MODEL)
     definitions = {name: Definition.from_category(c, where=f"head {name}") for name, c in record["heads"].items()}
     model = build(config, definitions)
@@ -100,7 +103,7 @@ def load(folder: Path) -> Checkpoint:
         calibrations = _calibrations(record)
     except TypeError as error:
         raise DataError(f"{folder / MODEL}: {error}: written by another version?") from None
-    return Checkpoint(model, record["target"], calibrations, dict(record["history"]))
+    return Checkpoint(model, record["target"], calibrations, history)
 
 
 def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:

@@ -82,8 +82,8 @@ def pretrain(
         raise DataError(f"{working} holds a network of another shape; choose another --out or remove it")
     if checkpoint is not None:
         _finish_round(checkpoint, out)
-    done = 0 if checkpoint is None else int(checkpoint.history["rounds"])
-    faces = 0 if checkpoint is None else int(checkpoint.history["drawn_faces"])
+    done = 0 if checkpoint is None else checkpoint.history.rounds or 0
+    faces = 0 if checkpoint is None else checkpoint.history.drawn_faces or 0
     for k in range(done, rounds):
         folder = _drawn_folder(out, k + 1)
         file = folder / "annotations.json"
@@ -94,8 +94,9 @@ def pretrain(
         part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
         faces += drawing.faces
-        checkpoint.history.pop("base", None)  # the rounds before, which are counted
-        checkpoint.history.update(
+        checkpoint.history = replace(
+            checkpoint.history,
+            base=None,  # the rounds before, which are counted
             rounds=k + 1,
             drawn_faces=faces,
             photographs=None if photos is None else photos.name,
@@ -110,7 +111,7 @@ def pretrain(
 def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
     """Write the starter and delete what its last round was learned from."""
     ship(checkpoint, out)
-    shutil.rmtree(_drawn_folder(out, checkpoint.history["rounds"]), ignore_errors=True)
+    shutil.rmtree(_drawn_folder(out, checkpoint.history.rounds or 0), ignore_errors=True)
 
 
 def _drawn_folder(out: Path, number: int) -> Path:
@@ -177,16 +178,16 @@ A network to adapt from where no other weights are at hand.
 def card(checkpoint: Checkpoint) -> str:
     """The model card, in Markdown, from what the checkpoint knows of itself."""
     history, config = checkpoint.history, checkpoint.model.config
-    photographs = history["photographs"]
+    photographs = history.photographs
     return CARD.format(
-        drawn_faces=history["drawn_faces"],
-        photographs=PHOTOGRAPHS.format(count=history["faces"][photographs]) if photographs else "",
+        drawn_faces=history.drawn_faces,
+        photographs=PHOTOGRAPHS.format(count=history.faces[photographs]) if photographs else "",
         encoder=config.encoder,
         blocks=checkpoint.model.encoder.depth - 1,
         decoder_depth=config.decoder_depth,
         image_size=config.image_size,
-        rounds=history["rounds"],
-        augment=history["augment"],
-        nme=history["heldout"].get("nme"),
-        n=history["heldout"].get("n"),
+        rounds=history.rounds,
+        augment=history.augment,
+        nme=history.heldout.get("nme"),
+        n=history.heldout.get("n"),
     )

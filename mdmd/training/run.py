@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -129,14 +129,15 @@ class TrainingRun:
         """Write the checkpoint and its numbers, and delete the state that the run could have resumed from."""
         if not writes_files():
             return
-        made.history.update(preset=self.preset, train=to_json(chosen.train), seed=self.seed)
+        history = replace(made.history, preset=self.preset, train=to_json(chosen.train), seed=self.seed)
+        made.history = history
         made.save(self.out)
         write_json(
             self.out / METRICS,
             {
-                **made.history["heldout"],
-                "rarely_labeled": made.history["rarely_labeled"],
-                **({"stopped": made.history["stopped"]} if "stopped" in made.history else {}),
+                **history.heldout,
+                "rarely_labeled": history.rarely_labeled,
+                **({} if history.stopped is None else {"stopped": asdict(history.stopped)}),
             },
         )
         (self.out / STATE).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from mdmd.models.checkpoint import Checkpoint, earlier
 from mdmd.models.encoder import load_pretrained, load_weights
 from mdmd.models.heads import RegressionHead
 from mdmd.models.landmark_model import MDMD
+from mdmd.run_folder import History, Stopped
 from mdmd.training.crossfit import Predict, cross_fit, folds_of
 from mdmd.training.head_init import inherit
 from mdmd.training.label_counts import FEWEST_LABELS, label_counts
@@ -72,7 +73,7 @@ def adapt(
     datasets = (target, *sources)
     known = _give_heads(checkpoint, datasets, anew=target.name)
     # Frozen, random numbers would stay random, and so would what learned blocks make of a new stem's.
-    learned = base is not None or (checkpoint.history["weights"] is not None and config.stem == "patch")
+    learned = base is not None or (checkpoint.history.weights is not None and config.stem == "patch")
     run = _Run(
         datasets,
         known,
@@ -99,8 +100,8 @@ def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Pla
     torch.manual_seed(plan.seed)
     if start is None:
         model = MDMD(config)
-        return Checkpoint(model, target, history={"weights": start_encoder(model, plan.weights, log)})
-    history = {"weights": start.history.get("weights"), "base": start.history}
+        return Checkpoint(model, target, history=History(weights=start_encoder(model, plan.weights, log)))
+    history = History(weights=start.history.weights, base=start.history)
     return Checkpoint(start.model, target, dict(start.calibrations), history)
 
 
@@ -156,7 +157,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         train_faces={name: len(s) for name, s in learned.items()},
         heldout_faces=len(heldout[checkpoint.target]),
         encoder=checkpoint.model.config.encoder,
-        weights=checkpoint.history.get("weights"),
+        weights=checkpoint.history.weights,
         device=str(plan.processes.device),
         processes=plan.processes.count,
     )
@@ -165,6 +166,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
     watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held), rule=plan.rule, out=out)
     state = _state(checkpoint.model, datasets, plan, log, stage)
     checkpoint.model = run.fitted(checkpoint.model, learned, watch, state, began)
+    metrics: dict[str, float | None] = {}
     for dataset in held:
         if start is None:
             faces = heldout[dataset.name]
@@ -180,24 +182,25 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         if dataset.name == checkpoint.target:
             found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
             numbers = evaluate(dataset.definition, found, faces, plan.rule, calibration.law) if faces else {}
-            checkpoint.history["heldout"] = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
+            metrics = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
             watch.tell(checkpoint.model, found, faces, calibration.law, final=True)
     checkpoint.model.cpu()
     # A calibration is of the model that it was measured on: a base's are not this one's.
     measured = {dataset.name for dataset in held}
     checkpoint.calibrations = {name: c for name, c in checkpoint.calibrations.items() if name in measured}
-    checkpoint.history.update(
+    stopped = None if plan.stop is None or plan.stop.at is None else Stopped(*plan.stop.at)
+    checkpoint.history = replace(
+        checkpoint.history,
         stage=stage,
         faces={name: len(s) for name, s in learned.items()},
+        heldout=metrics,
         rarely_labeled=few[checkpoint.target],
         box_scale=box_scale(learned[checkpoint.target]),
         seed=plan.seed,
         seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
+        stopped=stopped,
     )
-    if plan.stop is not None and plan.stop.at is not None:
-        step, of = plan.stop.at
-        checkpoint.history["stopped"] = {"step": step, "of": of}
-    log.event("done", stage=stage, seconds=checkpoint.history["seconds"], nme=checkpoint.history["heldout"].get("nme"))
+    log.event("done", stage=stage, seconds=checkpoint.history.seconds, nme=metrics.get("nme"))
     return checkpoint
 
 

@@ -18,6 +18,7 @@ from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import build
+from mdmd.run_folder import History
 from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.plan import Plan
@@ -99,7 +100,7 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
         again = pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
     starts = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert len([e for e in starts if e["event"] == "start"]) == 1, "a finished round was learned again"
-    assert again.history["rounds"] == 2
+    assert again.history.rounds == 2
     apart = max(float((first[k] - second[k]).abs().max()) for k in first)
     assert 0 < apart < 0.1, "the second round goes on from the first, it does not begin anew"
     assert "Photographs" not in (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -108,7 +109,7 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
     (tmp_path / "drawn-2").mkdir()
     with RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
-    assert checkpoint.load(tmp_path).history["rounds"] == 2
+    assert checkpoint.load(tmp_path).history.rounds == 2
     assert not (tmp_path / "drawn-2").exists()
     with pytest.raises(DataError, match="another shape"), RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=replace(TINY, image_size=48))
@@ -124,7 +125,7 @@ def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path
     assert made.model.config == TINY
     assert list(made.model.definitions) == [DRAWN, "things"]
     assert (made.model.state_dict()["decoder.queries.weight"] - before).abs().max() < 0.01
-    assert made.history["base"]["rounds"] == 2
+    assert made.history.base.rounds == 2
 
 
 def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(starter: Path, tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
     assert list(made.model.definitions) == [DRAWN, "people", "things"]
     (base,) = (tmp_path / "bases").iterdir()
     assert checkpoint.load(base).model.config == TINY
-    assert made.history["base"]["base"]["rounds"] == 2
+    assert made.history.base.base.rounds == 2
     without = [str(word) for word in words if word != starter]
     without[without.index("--starter")] = "--starter=" + str(tmp_path / "nothing")
     assert main(without) == 2
@@ -218,9 +219,7 @@ def test_no_base_is_learned_from_what_the_starter_has_learned_already(starter: P
 def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_path: Path) -> None:
     faces = load_definition("300w")
     model = build(STARTER_MODEL, {DRAWN: faces})
-    history = {
-        "drawn_faces": 1, "photographs": None, "rounds": 1, "augment": "drawn", "heldout": {}, "faces": {}
-    }  # fmt: skip
+    history = History(drawn_faces=1, rounds=1, augment="drawn")
     ship(checkpoint.Checkpoint(model, DRAWN, {}, history), tmp_path / "starter")
     size = sum(f.stat().st_size for f in (tmp_path / "starter").iterdir())
     assert 11_000_000 < size < SIZE_LIMIT

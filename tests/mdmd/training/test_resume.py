@@ -26,6 +26,7 @@ from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import MDMD, build
+from mdmd.run_folder import History
 from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.loop import fit
@@ -326,7 +327,7 @@ def test_a_full_disk_stops_no_training_and_takes_no_state(fitted, tmp_path):
 
 def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path):
     torch.manual_seed(0)
-    made = checkpoint.Checkpoint(MDMD(TINY), "none", history={"number": 1})
+    made = checkpoint.Checkpoint(MDMD(TINY), "none", history=History(seed=1))
     made.save(tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     torch.nn.init.zeros_(next(made.model.parameters()))

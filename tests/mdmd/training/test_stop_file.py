@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from mdmd.cli.main import main
 from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
+from mdmd.run_folder import Stopped
 from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache
 from mdmd.training.plan import Plan
@@ -75,8 +76,8 @@ def test_what_is_kept_are_the_averaged_weights_of_the_step_it_stopped_at(drawn, 
     averaged = {key.removeprefix("average.module."): t for key, t in kept.items() if key.startswith("average.module.")}
     assert len(averaged) > 50
     assert all(torch.equal(tensor, averaged[key]) for key, tensor in made.model.state_dict().items())
-    assert made.history["stopped"] == {"step": 4, "of": STEPS}
-    assert made.calibration("objects").faces == made.history["heldout"]["n"] == 2
+    assert made.history.stopped == Stopped(4, STEPS)
+    assert made.calibration("objects").faces == made.history.heldout["n"] == 2
     log = [json.loads(line) for line in (tmp_path / "stopped" / "log.jsonl").read_text().splitlines()]
     assert [e["step"] for e in log if e["event"] == "step"] == [1, 2, 3, 4]
     assert [(e["step"], e["of"]) for e in log if e["event"] == "stopped"] == [(4, STEPS)]

@@ -66,7 +66,7 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     assert list(made.model.definitions) == ["people", "objects"]
     assert made.target == "objects"
     assert set(made.calibrations) == {"objects"}, "a base's calibration is of the base"
-    assert made.history["faces"]["people"] > 0
+    assert made.history.faces["people"] > 0
     made.save(tmp_path / "run")
     again = checkpoint.load(tmp_path / "run")
     images = torch.rand(1, 3, 64, 64)
@@ -94,8 +94,8 @@ def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets,
     people, objects = sets
     few = fewer_faces(objects, 6, seed=0)
     made = adapt(few, [people], None, TINY, quick(folds=3), log)
-    assert made.history["faces"]["objects"] == made.calibration("objects").faces == 6
-    assert (made.history["heldout"]["n"], made.history["heldout"]["folds"]) == (6, 3)
+    assert made.history.faces["objects"] == made.calibration("objects").faces == 6
+    assert (made.history.heldout["n"], made.history.heldout["folds"]) == (6, 3)
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(e["faces"], e["folds"]) for e in events if e["event"] == "fold"] == [(4, 3)] * 3
     plain = adapt(replace(few, name="objects"), [people], None, TINY, quick(folds=2), log)
@@ -122,7 +122,7 @@ def test_every_preset_trains(sets, log, name):
     model = replace(PRESETS[name].model, encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
     settings = replace(PRESETS[name].train, batch_size=4)
     made = train([sets[1]], model, Plan(settings, Budget(steps=2), weights="none"), log)
-    assert np.isfinite(made.history["heldout"]["nme"])
+    assert np.isfinite(made.history.heldout["nme"])
 
 
 def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and_decoder(sets, log, tmp_path):
@@ -134,7 +134,7 @@ def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and
     base, start = checkpoint.load(tmp_path / "base"), checkpoint.load(tmp_path / "base").model.state_dict()
     made = adapt(objects, [], base, config, plan, log)
     assert made.target == "objects"
-    assert made.history["faces"].keys() == {"objects"}
+    assert made.history.faces.keys() == {"objects"}
     learned = made.model.state_dict()
     for name, before in start.items():
         moved = float((learned[name] - before).abs().max())
@@ -236,8 +236,8 @@ def test_what_goes_on_from_a_checkpoint_remembers_where_that_came_from(sets, log
     people, objects = sets
     start = train([people], TINY, quick(1, seed=8), log)
     made = train([objects], TINY, quick(1), log, start=start)
-    assert made.history["base"] == start.history
-    assert made.history["base"]["seed"] == 8
+    assert made.history.base == start.history
+    assert made.history.base.seed == 8
 
 
 def test_a_regression_head_starts_at_the_mean_shape_as_wide_as_it_was_made(sets, log):
@@ -292,7 +292,7 @@ def test_held_out_faces_are_cut_once(tmp_path):
     objects = read_coco(write_pareidolias(tmp_path / "objects", 6))
     with Sweeping(None, quiet=True) as log:
         log.pictures = tuple(s.path for s in objects.samples)
-        assert np.isfinite(train([objects], TINY, quick(1), log).history["heldout"]["nme"])
+        assert np.isfinite(train([objects], TINY, quick(1), log).history.heldout["nme"])
     assert not objects.samples[0].path.exists()
 
 
@@ -323,7 +323,7 @@ def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
 
     blind = replace(objects, samples=tuple(map(without_nose, objects.samples)))
     made = train([blind], TINY, quick(), log)
-    assert np.isfinite(made.history["heldout"]["nme"])
+    assert np.isfinite(made.history.heldout["nme"])
     assert "no labels to learn nose_tip from" in (tmp_path / "log.jsonl").read_text()
 
 
@@ -341,7 +341,7 @@ def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path
     settings = replace(PRESETS["tiny"].train, heldout_share=0.0)
     plan = Plan(settings, Budget(steps=400), weights="none")
     made = train([once], replace(TINY, head="regression"), plan, log)
-    assert made.history["rarely_labeled"] == {"nose_tip": 1}
+    assert made.history.rarely_labeled == {"nose_tip": 1}
     assert "fewer than 3 labels to learn nose_tip (1) from" in (tmp_path / "log.jsonl").read_text()
     test = objects.split("test")
     found = predict(made.model, test, made.target)
@@ -456,7 +456,7 @@ def test_a_training_from_a_share_of_the_faces_is_measured_on_the_same_ones(sets,
     for share in (1.0, 0.5):
         told = tmp_path / f"{share}.json"
         made = adapt(objects, sources, None, TINY, quick(heldout=told, learn_share=share), log)
-        learned.append(made.history["faces"])
+        learned.append(made.history.faces)
         held.append([face["id"] for face in json.loads(told.read_text())["annotations"]])
         assert made.calibration("objects").faces == len(held[-1])
     assert held[0] == held[1]
