@@ -139,7 +139,7 @@ def predicted(project: Project, run: Path, folder: Path) -> None:
         faces[record["id"]] = {
             key: PredictedPoint(x, y, tuple(c), p, f) for key, x, y, c, p, f in zip(*columns, strict=True)
         }
-    project.store.add_predictions(1, faces)
+    project.store.predictions.add(1, faces)
 
 
 def measure(site: Site, start: str, data: Path, count: int, run: Path | None, folder: Path) -> str:

@@ -41,14 +41,14 @@ class LabelChecks:
             trained = newest_stamp(self._runs)
             if trained != self._words.stamp:
                 self._words = read_words(self._runs)
-            stamp = (self._store.stamp(), trained)
+            stamp = (self._store.connection.stamp(), trained)
             if stamp != self._stamp:
                 self._found = self._check()
                 self._stamp = stamp
             return self._found
 
     def _check(self) -> list[tuple[Finding, bool]]:
-        saved = self._store.definition()
+        saved = self._store.definitions.newest()
         if saved is None:
             return []
         definition = Definition.from_category(saved.category, where="the saved definition")

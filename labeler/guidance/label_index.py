@@ -54,9 +54,9 @@ class LabelIndex:
     def definition(self) -> Definition | None:
         """The newest definition; None before the first."""
         version, known = self._definition
-        if version != self._store.newest_version():
+        if version != self._store.definitions.newest_version():
             # Every click asks twice, so the definition is parsed once for each version.
-            saved = self._store.definition()
+            saved = self._store.definitions.newest()
             known = Definition.from_category(saved.category, where=f"project {self._name}") if saved else None
             self._definition = (saved.version if saved else 0, known)
         return known
@@ -138,17 +138,17 @@ class LabelIndex:
         complete = {face.face for face in self.standings() if face.state == "complete"}
 
         def looks_of(face_id: int) -> int | None:
-            _, predictions = self._store.predictions(face_id).get(face_id, (None, {}))
+            _, predictions = self._store.predictions.current(face_id).get(face_id, (None, {}))
             return looks(sum(point.flagged for point in predictions.values())) if face_id in complete else None
 
         return timing.seconds_a_look(self._store, annotator, looks_of)
 
     def _standing_by_face(self) -> dict[Face, Standing]:
         stamp, basis, found = self._standings
-        now = self._store.stamp()
+        now = self._store.connection.stamp()
         if stamp != now:
             ids = frozenset(self.ids)
-            basis_now = (ids, self._store.collected_runs())
+            basis_now = (ids, self._store.predictions.collected_runs())
             # A `Face` holds its revision: an unchanged face is found under its old key and not read again.
             known = found if basis == basis_now else {}
             found = {face: known.get(face) or self._standing(face, ids) for face in self._store.faces()}
@@ -156,5 +156,5 @@ class LabelIndex:
         return found
 
     def _standing(self, face: Face, ids: frozenset[int]) -> Standing:
-        points, predictions = self._store.points(face.id), self._store.predictions(face.id)
+        points, predictions = self._store.points(face.id), self._store.predictions.current(face.id)
         return standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)

@@ -64,7 +64,7 @@ class Proposals:
         return {key: (min(max(x, 0.0), w), min(max(y, 0.0), h)) for key, (x, y) in places.items()}
 
     def _from_prediction(self, face: Face, known: Places) -> dict[int, tuple[float, float]]:
-        _, predictions = self._store.predictions(face.id).get(face.id, (None, {}))
+        _, predictions = self._store.predictions.current(face.id).get(face.id, (None, {}))
         ids = self._definition().category["landmark_ids"]
         predicted = {key: (point.x, point.y) for key, point in predictions.items() if key in ids}
         if not predicted:
@@ -103,7 +103,7 @@ class Proposals:
         return [face for face in self._store.faces() if face.skip is None]
 
     def _definition(self) -> SavedDefinition:
-        definition = self._store.definition()
+        definition = self._store.definitions.newest()
         if definition is None:
             raise ConflictError("this project has no landmarks defined yet")
         return definition

@@ -109,7 +109,7 @@ class Repeats:
         newest = sorted((last[face] for face in labeled), reverse=True)
         if len(newest) <= BETWEEN:
             return None
-        saved = self._store.definition()
+        saved = self._store.definitions.newest()
         # The schema's reference picture is shown beside every face, with the places of its landmarks.
         shown = saved.reference["picture"] if saved and saved.reference else None
         free = [s.face for s in open_faces if last[s.face] < newest[BETWEEN - 1] and s.picture != shown]

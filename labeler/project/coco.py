@@ -105,7 +105,7 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     Points of the source "accepted_unseen" are predictions that a person has accepted without looking at them.
     `point_sources` has each landmark's; one with a source but without coordinates was said to be absent.
     """
-    points, predictions, annotators = store.points(), store.predictions(), store.annotators()
+    points, predictions, annotators = store.points(), store.predictions.current(), store.annotators()
     ids = dataset.definition.ids
     found = {}
     for sample in dataset.samples:

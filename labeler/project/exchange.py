@@ -97,7 +97,7 @@ class Exchange:
         """
         theirs, pictures = read_pictures(path)
         if self._index.definition is None:
-            self._store.save_definition(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
+            self._store.definitions.save(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
         ids = landmark_ids(theirs, self._index.must_define(), path.name)
         added = faces = points = already = 0
         refused = []

@@ -51,7 +51,7 @@ class Workspace:
                 (making / "project.json").write_text(text, encoding="utf-8")
                 store = Store(making / "labels.db")
                 if definition:
-                    store.save_definition(schema.next_category(definition.to_category(), ()), None, edited_from=0)
+                    store.definitions.save(schema.next_category(definition.to_category(), ()), None, edited_from=0)
                 store.close()
                 making.rename(self.root / name)
             except BaseException:
@@ -67,7 +67,7 @@ class Workspace:
                 there = ", ".join(self.names()) or "none yet"
                 raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
             known = self._open.get(name)
-            if known and not known.store.is_file(folder / "labels.db"):
+            if known and not known.store.connection.is_file(folder / "labels.db"):
                 # Another folder has been put in its place: what the old one would still take, nobody would find.
                 self._open.pop(name).store.close()
                 known = None

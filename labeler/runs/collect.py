@@ -15,7 +15,7 @@ def collect_predictions(project: Project) -> list[str]:
 
     Raises DataError, once, for a run whose predictions cannot be used.
     """
-    known = project.store.collected_runs()
+    known = project.store.predictions.collected_runs()
     brought = []
     for folder in run_folders(project.folder):
         left = (folder / run_folder.PREDICTIONS).is_file() and (folder / run_folder.EXIT).is_file()
@@ -25,8 +25,8 @@ def collect_predictions(project: Project) -> list[str]:
             faces = {face.id for face in project.store.faces()}
             predictions, radius = read_predictions(folder / run_folder.PREDICTIONS, faces)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            project.store.add_predictions(int(folder.name), {})
+            project.store.predictions.add(int(folder.name), {})
             raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
-        if project.store.add_predictions(int(folder.name), predictions, radius90=radius):
+        if project.store.predictions.add(int(folder.name), predictions, radius90=radius):
             brought.append(folder.name)
     return brought

@@ -56,7 +56,7 @@ def consequences(project: Project, run: Run) -> list[str]:
             said.append("Its model is the only one: pre-labeling again takes a new training.")
         elif newest:
             said.append(f"Its model is the newest: pre-labeling again would use that of run {others[0].name}.")
-    shown = sum(number == int(run.id) for number, _ in project.store.predictions().values())
+    shown = sum(number == int(run.id) for number, _ in project.store.predictions.current().values())
     if shown:
         faces = "1 face" if shown == 1 else f"{shown:,} faces"
         said.append(f"Its predictions are the current ones of {faces} and stay, to be reviewed as before.")

@@ -292,7 +292,9 @@ def _queue(root: Path) -> Iterator[bool]:
 def _new_folder(project: Project) -> Path:
     project.runs.mkdir(exist_ok=True)
     # A run whose folder is gone keeps its number: its predictions stand in the store under it.
-    newest = max([0, *(int(folder.name) for folder in run_folders(project.folder)), *project.store.collected_runs()])
+    newest = max(
+        [0, *(int(folder.name) for folder in run_folders(project.folder)), *project.store.predictions.collected_runs()]
+    )
     folder = project.runs.resolve() / f"{newest + 1:03d}"
     folder.mkdir()
     return folder

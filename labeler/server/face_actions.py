@@ -27,7 +27,7 @@ class FaceActions:
         picture = self.store.image(face.image_id)
         ids = self.project.index.ids
         points = self.store.points(face_id).get(face_id, {})
-        run, predictions = self.store.predictions(face_id).get(face_id, (None, {}))
+        run, predictions = self.store.predictions.current(face_id).get(face_id, (None, {}))
         can_undo, can_redo = self.store.can_undo_redo(face_id)
         return {
             "face": face.id,
@@ -108,7 +108,7 @@ class FaceActions:
         for `ids` ConflictError like `set_points`.
         """
         face = self.store.face(face_id)
-        newest, predictions = self.store.predictions(face.id).get(face.id, (None, {}))
+        newest, predictions = self.store.predictions.current(face.id).get(face.id, (None, {}))
         if run is not None and newest != run:
             raise ConflictError("newer predictions of this face have come since you saw it; look at them first")
         if ids is None:

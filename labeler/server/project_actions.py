@@ -71,7 +71,7 @@ class ProjectActions:
 
     def definition(self) -> dict[str, Any]:
         """The newest definition with its reference picture (None and version 0 before the first), and the templates."""
-        saved = self.store.definition()
+        saved = self.store.definitions.newest()
         return {
             "category": saved.category if saved else None,
             "reference": saved.reference if saved else None,
@@ -82,7 +82,7 @@ class ProjectActions:
     def check_definition(self, category: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         """What keeps `category` from being saved, and what is merely odd; each with the landmarks it is about."""
         return {
-            "problems": [problem._asdict() for problem in schema.problems(category, self.store.definitions())],
+            "problems": [problem._asdict() for problem in schema.problems(category, self.store.definitions.all())],
             "cautions": [caution._asdict() for caution in schema.cautions(category)],
         }
 
@@ -94,7 +94,7 @@ class ProjectActions:
 
     def definition_versions(self) -> list[dict[str, Any]]:
         """Every version there has been, the newest first: number, time (seconds since 1970), category, reference."""
-        return [asdict(saved) for saved in reversed(self.store.definitions())]
+        return [asdict(saved) for saved in reversed(self.store.definitions.all())]
 
     def save_definition(
         self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, version: int
@@ -103,7 +103,7 @@ class ProjectActions:
 
         Raises DefinitionError, and ConflictError when `version` is not the newest.
         """
-        versions = self.store.definitions()
+        versions = self.store.definitions.all()
         newest = versions[-1].version if versions else 0
         if version != newest:
             raise ConflictError(
@@ -113,5 +113,5 @@ class ProjectActions:
         if reference is not None:
             self.store.image(reference["picture"])
             reference = schema.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
-        self.store.save_definition(complete, reference, edited_from=version)
+        self.store.definitions.save(complete, reference, edited_from=version)
         return self.definition()

@@ -71,7 +71,7 @@ class ReviewActions:
         if list(basis) != self._basis():
             raise ConflictError("new predictions or landmarks have come since; look at the faces as they are now")
         waiting = {s.face for s in order_of_doubt(self.project.index.standings())}
-        points, predictions, ids = self.store.points(), self.store.predictions(), set(self.project.index.ids)
+        points, predictions, ids = self.store.points(), self.store.predictions.current(), set(self.project.index.ids)
         edits = {
             face: (
                 revision,
@@ -99,7 +99,7 @@ class ReviewActions:
 
     def _basis(self) -> list[int]:
         """What the predictions of all faces depend on: the newest run that was brought in, and the definition."""
-        return [max(self.store.collected_runs(), default=0), self.store.newest_version()]
+        return [max(self.store.predictions.collected_runs(), default=0), self.store.definitions.newest_version()]
 
     def duplicates(self) -> dict[str, Any]:
         """Which faces nearly repeat another one (`Duplicates`); empty until all pictures are compared."""

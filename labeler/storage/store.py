@@ -1,111 +1,51 @@
-"""Every SQL statement of the tool: pictures, faces, edits, definitions and predictions of one project.
+"""Pictures, faces and edits of one project.
 
-Edits are only ever added; what a face looks like now is a view over them, and undo adds an edit that
-puts the old values back. One connection and one lock serve all threads.
+Edits are only added, never changed. The current labels are a view over them, and undo adds an edit that restores the
+old values.
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from labeler.errors import ConflictError, NotFoundError, StorageError
+from labeler.errors import ConflictError, NotFoundError
+from labeler.storage.connection import Connection
+from labeler.storage.definitions import Definitions
 from labeler.storage.history import ANYTHING, Action, Seen, replay
-from labeler.storage.migrations import migrate
+from labeler.storage.predictions import Predictions
 from labeler.storage.records import (
     ACCEPTED,
-    RADIUS90,
     UNSEEN,
     Batch,
     Face,
     Picture,
     Point,
-    PredictedPoint,
-    SavedDefinition,
     point_of,
 )
 from mdmd.data.records import Box
-from mdmd.errors import DataError
 
 
 class Store:
-    """The labels of one project in one SQLite file. Safe to share between threads."""
+    """The labels of one project in the SQLite file `path`. Safe to share between threads.
+
+    `definitions` holds the versions of the landmark definition, `predictions` what runs have predicted.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._lock = threading.RLock()
-        # Ten seconds for another process (`labeler import` beside an open page) to finish its transaction.
-        try:
-            connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
-        except sqlite3.OperationalError as error:
-            raise _cannot_be_opened(path, error) from None
-        try:
-            self._db = Database(connection, strict=True)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            migrate(self._db, where=str(path))
-            self._identity = _identity(path)
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise _cannot_be_opened(path, error) from None
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise DataError(f"{path} is not a usable label database: {error}") from None
-        except BaseException:
-            connection.close()
-            raise
-
-    def is_file(self, path: Path) -> bool:
-        """Whether `path` is the very file that this store was opened with, and not another in its place."""
-        try:
-            return _identity(path) == self._identity
-        except OSError:
-            return False
+        self.connection = Connection(path)
+        self.definitions = Definitions(self.connection, clock)
+        self.predictions = Predictions(self.connection, clock)
+        self._rows, self._transaction = self.connection.rows, self.connection.transaction
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Database]:
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except sqlite3.IntegrityError:
-                self._db.rollback()
-                raise
-            except sqlite3.DatabaseError as error:
-                with suppress(sqlite3.DatabaseError):
-                    self._db.rollback()
-                raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
-            except BaseException:
-                self._db.rollback()
-                raise
-
-    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-        with self._lock:
-            try:
-                cursor = self._db.execute(sql, parameters)
-                names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            except sqlite3.DatabaseError as error:
-                raise StorageError(f"the labels could not be read: {error}") from error
-
-    def stamp(self) -> tuple[int, int]:
-        """A value that is another one after anything was written, here or by another process."""
-        with self._lock:
-            return self._db.execute("PRAGMA data_version").fetchone()[0], self._db.conn.total_changes
+        """Close the file."""
+        self.connection.close()
 
     # Pictures and faces
 
@@ -543,46 +483,6 @@ class Store:
                 found.setdefault(row["face_id"], {})[row["landmark_id"]] = point
         return found
 
-    def predictions(self, face_id: int | None = None) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
-        """For each face the newest run that predicted it, and its points by landmark id."""
-        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
-        found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
-        for r in self._rows(
-            "SELECT p.*, r.radius90 FROM current_predictions AS p JOIN runs AS r ON r.id = p.run_id " + where,
-            *parameters,
-        ):
-            covariance = (r["sxx"], r["sxy"], r["syy"])
-            point = PredictedPoint(
-                r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]), r["radius90"] or RADIUS90
-            )
-            found.setdefault(r["face_id"], (r["run_id"], {}))[1][r["landmark_id"]] = point
-        return found
-
-    def add_predictions(
-        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
-    ) -> bool:
-        """Bring in what a run predicted, all or nothing; False when this run was brought in before.
-
-        `radius90` is that of all its points, None where the run does not say.
-        """
-        with self._transaction() as db:
-            if self._rows("SELECT id FROM runs WHERE id = ?", run_id):
-                return False
-            db.execute(
-                "INSERT INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)", (run_id, self._clock(), radius90)
-            )
-            for face_id, points in faces.items():
-                for landmark_id, p in points.items():
-                    db.execute(
-                        "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
-                    )
-        return True
-
-    def collected_runs(self) -> set[int]:
-        return {row["id"] for row in self._rows("SELECT id FROM runs")}
-
     # What a person says of label checks
 
     def say_right(
@@ -610,65 +510,3 @@ class Store:
         for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
             found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])
         return found
-
-    # Definitions
-
-    def definition(self) -> SavedDefinition | None:
-        """The newest version, or None before the first."""
-        versions = self.definitions()
-        return versions[-1] if versions else None
-
-    def newest_version(self) -> int:
-        """The number of the newest version, 0 before the first. What a version holds never changes."""
-        return self._rows("SELECT coalesce(max(version), 0) AS newest FROM definitions")[0]["newest"]
-
-    def definitions(self) -> list[SavedDefinition]:
-        """All versions, oldest first."""
-        rows = self._rows("SELECT version, category, reference, at FROM definitions ORDER BY version")
-        return [
-            SavedDefinition(
-                row["version"],
-                json.loads(row["category"]),
-                json.loads(row["reference"]) if row["reference"] else None,
-                row["at"],
-            )
-            for row in rows
-        ]
-
-    def save_definition(
-        self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, edited_from: int
-    ) -> SavedDefinition:
-        """Add a version after `edited_from`; raises ConflictError when another one was saved meanwhile."""
-        with self._transaction() as db:
-            newest = self.definition()
-            version = newest.version if newest else 0
-            if edited_from != version:
-                raise ConflictError(
-                    f"the definition was changed meanwhile: it is at version {version}, "
-                    f"your edit started from version {edited_from}"
-                )
-            saved = SavedDefinition(
-                version + 1,
-                {**category, "definition_version": version + 1},
-                dict(reference) if reference else None,
-                self._clock(),
-            )
-            db.execute(
-                "INSERT INTO definitions (version, category, reference, at) VALUES (?, ?, ?, ?)",
-                (
-                    saved.version,
-                    json.dumps(saved.category, ensure_ascii=False),
-                    json.dumps(saved.reference) if saved.reference else None,
-                    saved.at,
-                ),
-            )
-        return saved
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
-
-
-def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
-    return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")

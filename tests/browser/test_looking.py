@@ -26,7 +26,7 @@ def labeled(page: Page, site: Site, name: str) -> tuple[Any, int]:
     project.store.edit_points(
         face, {1: Point(150, 110, 2, "placed"), 2: Point(250, 110, 1, "placed"), 3: Point(None, None, 0, "placed")}
     )
-    project.store.add_predictions(1, {face: {4: PredictedPoint(200, 230, (4.0, 0.0, 4.0), 0.1, False)}})
+    project.store.predictions.add(1, {face: {4: PredictedPoint(200, 230, (4.0, 0.0, 4.0), 0.1, False)}})
     open_canvas(page, site, name, "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
     return project, face

@@ -53,7 +53,7 @@ def hostile(site: Site) -> Project:
     places = {1: (150.0, 110.0), 2: (250.0, 110.0), 3: (200.0, 160.0), 4: (200.0, 230.0)}
     for face in project.store.faces()[2:]:
         points = {key: PredictedPoint(x, y, (9.0, 2.0, 6.0), 0.3, True) for key, (x, y) in places.items()}
-        project.store.add_predictions(face.id, {face.id: points})
+        project.store.predictions.add(face.id, {face.id: points})
     return project
 
 
@@ -113,7 +113,7 @@ def ready(site: Site, name: str) -> Project:
     for face in (first, second):
         label_face(project, face)
     points = {key: PredictedPoint(100.0 + key, 90.0, (9.0, 2.0, 6.0), 0.3, True) for key in (1, 2, 3, 4)}
-    project.store.add_predictions(1, {third: points})
+    project.store.predictions.add(1, {third: points})
     return project
 
 

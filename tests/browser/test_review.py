@@ -29,7 +29,7 @@ def predicted(doubts: dict[int, float], *, sigma: float = 2.0) -> dict[int, Pred
 def opened(page: Page, site: Site, name: str, *faces: dict[int, PredictedPoint]) -> Any:
     """A project whose first pictures have these predictions, on the review page."""
     project = site.project(name, pictures=max(len(faces), 3))
-    project.store.add_predictions(1, dict(zip((face.id for face in project.store.faces()), faces, strict=False)))
+    project.store.predictions.add(1, dict(zip((face.id for face in project.store.faces()), faces, strict=False)))
     open_canvas(page, site, name, "review")
     wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face"))
     return project
@@ -76,7 +76,7 @@ def test_where_another_model_has_looked_its_doubt_comes_first(page: Page, site: 
     project = opened(page, site, "snipes", predicted({1: 0.9, 2: 0.5}))
     assert current(page) == "1"
     (face, *_) = (face.id for face in project.store.faces())
-    project.store.add_predictions(2, {face: predicted({1: 0.3, 3: 0.8})})
+    project.store.predictions.add(2, {face: predicted({1: 0.3, 3: 0.8})})
     page.evaluate(f"{REVIEW}.load()")
     wait_for(lambda: current(page) == "3")
     page.evaluate(f"{REVIEW}.stepDoubt(1)")
@@ -181,7 +181,7 @@ def test_a_budget_is_the_sum_of_looks_at_a_pace(page: Page, site: Site) -> None:
 def test_minutes_say_how_far_they_reach_at_ones_own_pace(page: Page, site: Site) -> None:
     project = site.project("dotterels", pictures=10)
     faces = [face.id for face in project.store.faces()]
-    project.store.add_predictions(1, {face: predicted({1: 0.5}) for face in faces})
+    project.store.predictions.add(1, {face: predicted({1: 0.5}) for face in faces})
     open_canvas(page, site, "dotterels", "review")
     covers, remains, line = (page.locator(f".mount-review {name}") for name in (".covers", ".remains", ".strip-line"))
     expect(covers).to_have_text("How far that reaches is known after three reviewed faces.")
@@ -288,7 +288,7 @@ def test_a_batch_is_taken_back_by_undo_or_later_from_the_dialog_and_from_an_empt
 
     page.keyboard.press("u")
     accept()
-    project.store.add_predictions(2, {faces[2]: predicted({})})
+    project.store.predictions.add(2, {faces[2]: predicted({})})
     page.reload()
     wait_for(lambda: page.evaluate(f"{REVIEW}?.editor.view?.face") == faces[2])
     page.keyboard.press("u")

@@ -77,7 +77,7 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     done = find_run(project, run.id)
     assert done.stopped is not None
     assert 0 < done.stopped[0] < done.stopped[1] == 100_000
-    assert sorted(project.store.predictions()) == [7, 8]
+    assert sorted(project.store.predictions.current()) == [7, 8]
     assert project.store.points() == labels
 
 
@@ -214,5 +214,5 @@ def test_name_log_and_delete_a_run(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
     assert not folder.exists()
-    assert sorted(project.store.predictions()) == [7, 8]
+    assert sorted(project.store.predictions.current()) == [7, 8]
     assert project.store.points() == labels

@@ -130,9 +130,9 @@ def test_a_definition_saved_elsewhere_is_not_overwritten_and_the_draft_is_kept(
     page.keyboard.press("Tab")
     page.locator(".schema-side").get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).to_contain_text("small → ours")
-    saved = project.store.definition()
+    saved = project.store.definitions.newest()
     assert saved is not None
-    project.store.save_definition({**saved.category, "name": "theirs"}, None, edited_from=saved.version)
+    project.store.definitions.save({**saved.category, "name": "theirs"}, None, edited_from=saved.version)
     page.get_by_role("button", name="Save version 2").click()
     expect(page.locator(".toast.warning")).to_contain_text("version 2 by now")
     assert project.definition is not None

@@ -182,7 +182,7 @@ def test_review(page: Page, site: Site) -> None:
     project = site.project("larks")
     predicted = {key: PredictedPoint(x, y, (9, 0, 9), 0.4, key in (2, 4)) for key, (x, y) in PLACES.items()}
     faces = [face.id for face in project.store.faces()]
-    project.store.add_predictions(1, dict.fromkeys(faces, predicted))
+    project.store.predictions.add(1, dict.fromkeys(faces, predicted))
     for face in faces:
         project.store.edit_points(face, {1: Point(150, 100, 2)})
     open_canvas(page, site, "larks", "review")

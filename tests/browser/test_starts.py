@@ -122,7 +122,7 @@ def test_predictions_become_ghosts_that_follow_a_correction(page: Page, site: Si
     project = site.project("knots")
     face = project.store.faces()[0].id
     predicted = {key: PredictedPoint(x, y, (25.0, 0.0, 25.0), 0.5, key == 4) for key, (x, y) in PLACES.items()}
-    project.store.add_predictions(1, {face: predicted})
+    project.store.predictions.add(1, {face: predicted})
     opened(page, site, "knots", face)
     scene = f"{root('label')}.editor.canvas.scene"
     assert page.evaluate(f"Object.keys({scene}.predictions).length") == 4

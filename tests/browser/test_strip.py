@@ -105,7 +105,7 @@ def test_filters_search_and_numbers_never_lose_the_open_face(page: Page, site: S
     project = site.project("kites", pictures=5)
     faces = [face.id for face in project.store.faces()]
     project.store.edit_points(faces[1], {key: Point(x, y, 2) for key, (x, y) in enumerate(PLACES, 1)})
-    project.store.add_predictions(1, {faces[3]: {1: PredictedPoint(9, 9, (1, 0, 1), 0.9, True)}})
+    project.store.predictions.add(1, {faces[3]: {1: PredictedPoint(9, 9, (1, 0, 1), 0.9, True)}})
     opened(page, site, "kites", faces[0])
     assert row_numbers(page) == ["1", "2", "3", "4", "5"]
 
@@ -242,7 +242,7 @@ def test_a_skipped_face_leaves_the_review(page: Page, site: Site) -> None:
     project = site.project("herons")
     first, second, _ = (face.id for face in project.store.faces())
     points = {key: PredictedPoint(x, y, (9, 0, 9), 0.6, True) for key, (x, y) in enumerate(PLACES, 1)}
-    project.store.add_predictions(1, {first: points, second: points})
+    project.store.predictions.add(1, {first: points, second: points})
     open_canvas(page, site, "herons", "review")
     shows(page, first, "review")
     page.keyboard.press("s")

@@ -57,7 +57,7 @@ def realistic(site: Site, name: str) -> Project:
     project.store.set_skip(skipped.id, "no face, only a shadow")
     for face in predicted:
         points = {key: PredictedPoint(150.0 + key, 110.0, (9.0, 2.0, 6.0), 0.3, key < 3) for key in ids}
-        project.store.add_predictions(face.id, {face.id: points})
+        project.store.predictions.add(face.id, {face.id: points})
     return project
 
 

@@ -52,7 +52,7 @@ def test_create_define_and_label(page: Page, site: Site) -> None:
     assert project.definition.landmarks == ("eye_left", "eye_right", "nose_tip")
     assert project.definition.mirror == (1, 0, 2)
     assert [project.definition.groups[k] for k in (0, 1)] == [5, 6]
-    saved_definition = project.store.definition()
+    saved_definition = project.store.definitions.newest()
     assert saved_definition is not None
     assert saved_definition.reference is not None
     assert saved_definition.reference["points"]["1"] == pytest.approx([150, 110], abs=1)
@@ -200,7 +200,7 @@ def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
             for key, (x, y) in PLACES.items()
         }
 
-    project.store.add_predictions(1, {faces[0]: predicted({3}, 0.3), faces[1]: predicted({1, 4}, 0.6)})
+    project.store.predictions.add(1, {faces[0]: predicted({3}, 0.3), faces[1]: predicted({1, 4}, 0.6)})
     open_tab(page, site, "shrikes", "review")
     wait_for(lambda: page.evaluate(f"{root('review')}?.editor.view?.face") == faces[1])
     assert page.evaluate(f"{root('review')}.editor.current") == "1"
@@ -248,7 +248,7 @@ def test_names_of_users_stay_text(page: Page, site: Site) -> None:
     (folder / "geese-0.png").rename(folder / "<b>${1+1}{{2+2}}.png")
     project.add_pictures([folder])
     category = {**(definition_category()), "keypoints": [name, "eye_right", "nose", "chin"]}
-    project.store.save_definition({**category, "landmark_ids": [1, 2, 3, 4]}, None, edited_from=0)
+    project.store.definitions.save({**category, "landmark_ids": [1, 2, 3, 4]}, None, edited_from=0)
     open_tab(page, site, "geese", "label")
     expect(page.locator(".landmarks .name").first).to_have_text(name)
     expect(page.locator(".strip-row .caption").first).to_have_text("<b>${1+1}{{2+2}}.png")

@@ -63,12 +63,12 @@ def test_a_demo_that_is_there_is_not_made_again(tmp_path: Path):
     project.store.edit_points(project.unlabeled_faces().samples[0].face_id, {1: None})
     outcome = {"state": "done", "alone": NUMBERS, "together": {**NUMBERS, "nme": 4.0}, "coco": "x.json"}
     (project.folder / "demo.json").write_text(json.dumps(outcome))
-    before = project.store.stamp()
+    before = project.store.connection.stamp()
     again, lines = small(tmp_path)
     assert again.make() == 0
     assert any("NME 5.00 %" in line for line in lines)
     assert any("NME 4.00 %" in line for line in lines)
-    assert project.store.stamp() == before
+    assert project.store.connection.stamp() == before
     assert not project.runs.exists()
 
 

@@ -35,7 +35,7 @@ def test_standings_follow_every_kind_of_change(tmp_path: Path):
     assert project.definition is not None
     category = project.definition.to_category()
     kept = {**category, "keypoints": category["keypoints"][:2], "flsg": {"left_eye": [0], "right_eye": [1]}}
-    project.store.save_definition({**kept, "landmark_ids": [1, 2], "skeleton": []}, None, edited_from=1)
+    project.store.definitions.save({**kept, "landmark_ids": [1, 2], "skeleton": []}, None, edited_from=1)
     assert states() == ["complete", "skipped"]
 
 
@@ -61,7 +61,7 @@ def test_a_definition_that_another_process_saves_is_seen_at_once(tmp_path: Path)
     assert project.definition is project.definition  # parsed once for each version
     other = Workspace(tmp_path).open("a")
     category = {**project.definition.to_category(), "name": "renamed"}
-    other.store.save_definition({**category, "landmark_ids": list(project.definition.ids)}, None, edited_from=1)
+    other.store.definitions.save({**category, "landmark_ids": list(project.definition.ids)}, None, edited_from=1)
     assert project.definition.to_category()["name"] == "renamed"
 
 

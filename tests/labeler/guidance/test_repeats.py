@@ -100,7 +100,7 @@ def test_predictions_of_a_repeat_are_not_brought_in(project: Project):
     made = repeat(project, 1)
     leave_predictions(project, 1, predictions_of(project, [made, 22]))
     collect_predictions(project)
-    assert set(project.store.predictions()) == {22}
+    assert set(project.store.predictions.current()) == {22}
     assert FaceActions(project).view(made)["predictions"] == {}
 
 
@@ -228,8 +228,8 @@ def test_only_faces_labeled_by_hand_are_repeated(tmp_path: Path):
         project.store.edit_points(face.id, {4: Point(9, 9, 2, source)}, source=source)
     project.store.set_skip(5, "blurred")
     project.store.edit_points(6, {2: None})
-    project.store.save_definition(
-        project.store.definitions()[0].category, {"picture": 7, "points": {"1": [1, 1]}}, edited_from=1
+    project.store.definitions.save(
+        project.store.definitions.all()[0].category, {"picture": 7, "points": {"1": [1, 1]}}, edited_from=1
     )
     seen = []
     while (face := due(project, share=1.0)) is not None:

@@ -92,7 +92,7 @@ def test_a_converted_picture_is_known_by_what_lies_in_the_project(tmp_path: Path
 
 
 def test_a_project_without_digests_takes_its_files_as_they_are(project: Project):
-    project.store._db.execute("DELETE FROM picture_files")
+    project.store.connection.db.execute("DELETE FROM picture_files")
     assert problem(project, 1) is None
     replace(file_of(project, 1), color=(9, 9, 9))
     assert "has changed" in str(problem(project, 1))

@@ -54,10 +54,10 @@ def test_a_project_without_labels_has_an_empty_table_with_the_same_columns(tmp_p
 
 
 def test_a_table_that_went_through_csv_changes_nothing(project: Project):
-    before = project.store.stamp()
+    before = project.store.connection.stamp()
     text = project.labels().to_csv(index=False)
     assert project.set_labels(pd.read_csv(io.StringIO(text))) == 0
-    assert project.store.stamp() == before
+    assert project.store.connection.stamp() == before
 
 
 def test_labels_move_to_another_project_as_they_are(project: Project, tmp_path: Path):
@@ -104,10 +104,10 @@ def test_one_bad_row_refuses_the_whole_table(project: Project, column: str, valu
     frame = project.labels().astype(object)
     frame.loc[0, "x"] = 5.0
     frame.loc[1, column] = value
-    before = project.store.stamp()
+    before = project.store.connection.stamp()
     with pytest.raises(DataError, match=said):
         project.set_labels(frame)
-    assert project.store.stamp() == before
+    assert project.store.connection.stamp() == before
 
 
 def test_a_missing_column_is_named(project: Project):

@@ -529,6 +529,6 @@ def test_labels_are_imported_onto_a_picture_that_was_there_without_any(tmp_path:
 
 def test_a_definition_given_at_creation_is_the_first_version(tmp_path: Path):
     project = Workspace(tmp_path).create("a", definition=Definition.from_category(CATEGORY))
-    saved = project.store.definition()
+    saved = project.store.definitions.newest()
     assert saved is not None
     assert (saved.version, saved.category["landmark_ids"]) == (1, [1, 2, 3, 4])

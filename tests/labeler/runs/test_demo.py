@@ -42,7 +42,7 @@ def test_the_demo_is_ready_with_labels_a_finished_training_and_doubtful_points(t
 
 def test_what_was_predicted_is_near_the_points_that_were_drawn(tmp_path: Path):
     project = open_demo(Workspace(tmp_path), minutes=None)
-    predictions = project.store.predictions()
+    predictions = project.store.predictions.current()
     off = []
     for face in true_points(project).samples:
         assert face.annotation is not None

@@ -101,7 +101,7 @@ def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predict
     assert f"{files[7].name} cannot be used: the picture is damaged or cut short" in said[1]
     assert said[2].startswith("1 picture is left out: ")
     assert collect_predictions(project) == ["001"]
-    predicted = {face.image_id for face in project.store.faces() if project.store.predictions(face.id)}
+    predicted = {face.image_id for face in project.store.faces() if project.store.predictions.current(face.id)}
     assert predicted == {5}
 
 

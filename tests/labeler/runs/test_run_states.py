@@ -150,7 +150,7 @@ def test_predictions_of_a_stopped_run_come_in(project: Project) -> None:
     folder = leave_predictions(project, 1, predictions_of(project, [4]))
     (folder / "metrics.json").write_text(json.dumps({"stopped": {"step": 8, "of": 90}}))
     assert collect_predictions(project) == ["001"]
-    assert sorted(project.store.predictions()) == [4]
+    assert sorted(project.store.predictions.current()) == [4]
 
 
 @pytest.mark.parametrize(
@@ -271,14 +271,14 @@ def test_deleting_a_run_frees_its_folder_and_touches_no_label(project: Project) 
     assert [run.id for run in list_runs(project)] == ["001"]
     assert [path.name for path in project.runs.iterdir()] == ["001"]
     assert project.store.points() == labels
-    assert project.store.predictions()[4][0] == 2
+    assert project.store.predictions.current()[4][0] == 2
     assert python_run(project, "").id == "003"
 
 
 def test_predictions_nobody_has_seen_come_in_before_their_run_goes(project: Project) -> None:
     leave_predictions(project, 1, predictions_of(project, [4]))
     housekeeping.delete(project, "001")
-    assert sorted(project.store.predictions()) == [4]
+    assert sorted(project.store.predictions.current()) == [4]
 
 
 def test_a_run_that_is_active_or_in_use_is_not_deleted(project: Project) -> None:

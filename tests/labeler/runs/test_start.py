@@ -129,7 +129,7 @@ def test_a_run_gives_way_to_other_sessions(project: Project):
 
 def test_a_snapshot_says_which_version_of_the_definition_it_was_made_of(project: Project):
     assert project.definition is not None
-    project.store.save_definition({**project.definition.to_category(), "name": "mine"}, None, edited_from=1)
+    project.store.definitions.save({**project.definition.to_category(), "name": "mine"}, None, edited_from=1)
     run = python_run(project, "")
     (category,) = json.loads((run.folder / "target.json").read_text())["categories"]
     assert (category["name"], category["definition_version"]) == ("mine", 2)
@@ -290,14 +290,14 @@ def test_predictions_are_collected_once(project: Project):
     folder = leave_predictions(project, 1, predictions_of(project, [4, 5, 99], p_off=0.3))
     assert collect_predictions(project) == ["001"]
     assert collect_predictions(project) == []
-    number, points = project.store.predictions()[4]
+    number, points = project.store.predictions.current()[4]
     assert (number, points[1].cov, points[1].p_off, points[1].flagged) == (1, (4, 1, 9), 0.3, True)
-    assert sorted(project.store.predictions()) == [4, 5]
+    assert sorted(project.store.predictions.current()) == [4, 5]
     reaching = predictions_of(project, [4], p_off=0.1)
     reaching["info"] = {"radius90": 2.05}
     leave_predictions(project, 2, reaching)
     assert collect_predictions(project) == ["002"]
-    number, points = project.store.predictions()[4]
+    number, points = project.store.predictions.current()[4]
     assert (number, {point.radius90 for point in points.values()}) == (2, {2.05})
     assert folder.is_dir()
 
@@ -314,7 +314,7 @@ def test_predictions_of_a_run_that_failed_stay_out(project: Project):
     folder = leave_predictions(project, 1, predictions_of(project, [4]))
     (folder / "exit.json").write_text(json.dumps({"code": 1, "ended_at": 1.0}))
     assert collect_predictions(project) == []
-    assert project.store.predictions() == {}
+    assert project.store.predictions.current() == {}
 
 
 def test_spoiled_predictions_are_told_once_and_nothing_of_them_comes_in(project: Project):
@@ -324,7 +324,7 @@ def test_spoiled_predictions_are_told_once_and_nothing_of_them_comes_in(project:
     with pytest.raises(DataError, match=r"predictions of run 001 cannot be used.*face 5, landmark 3"):
         collect_predictions(project)
     assert collect_predictions(project) == []
-    assert project.store.predictions() == {}
+    assert project.store.predictions.current() == {}
 
 
 @pytest.mark.parametrize(

@@ -147,14 +147,14 @@ def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it
 
 def test_the_preview_changes_nothing_and_counts_what_would_be(project: Project):
     actions = ReviewActions(project)
-    before = project.store.stamp()
+    before = project.store.connection.stamp()
     preview = actions.preview_unseen("expected", 0.2, seed=5, sample=2)
     assert [face["face"] for face in preview["faces"]] == [4, 3]
     assert (preview["points"], preview["flagged"], preview["batch"]) == (8, 0, None)
     assert preview["expected_wrong"] == pytest.approx(0.28)
     assert sorted(view["face"] for view in preview["sample"]) == [3, 4]
     assert [face["face"] for face in actions.preview_unseen("worst", 0.1, seed=0, sample=0)["faces"]] == [5, 4, 3]
-    assert project.store.stamp() == before
+    assert project.store.connection.stamp() == before
 
 
 def test_a_sample_is_the_same_for_a_seed_and_another_for_another(project: Project):

@@ -207,29 +207,29 @@ def test_kill_9_loses_no_acknowledged_edit(store: Store, tmp_path: Path):
     there = again.points(1)[1]
     assert set(told) <= set(there)
     assert again.edit_points(1, {0: None}) > 0
-    assert again._rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert again.connection.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     again.close()
 
 
 def test_another_process_writing_changes_the_stamp(store: Store, tmp_path: Path):
     face = add_face(store)
-    before = store.stamp()
-    assert store.stamp() == before
+    before = store.connection.stamp()
+    assert store.connection.stamp() == before
     other = Store(tmp_path / "labels.db")
     other.edit_points(face, {1: Point(1, 1, 2)})
     other.close()
-    between = store.stamp()
+    between = store.connection.stamp()
     assert between != before
     store.edit_points(face, {1: Point(2, 2, 2)})
-    assert store.stamp() != between
+    assert store.connection.stamp() != between
 
 
 def test_a_refused_write_is_one_sentence_and_changes_nothing(store: Store):
     face = add_face(store)
-    store._db.execute("PRAGMA query_only = ON")
+    store.connection.db.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="nothing was changed"):
         store.edit_points(face, {1: Point(1, 1, 2)})
-    store._db.execute("PRAGMA query_only = OFF")
+    store.connection.db.execute("PRAGMA query_only = OFF")
     assert store.points() == {}
     assert store.edit_points(face, {1: Point(1, 1, 2)}) > 0
 
@@ -250,7 +250,7 @@ def test_the_database_itself_refuses_what_makes_no_sense(store: Store):
         "UPDATE images SET width = 'wide'",
     ):
         with pytest.raises(sqlite3.IntegrityError):
-            store._db.execute(statement)
+            store.connection.db.execute(statement)
 
 
 def test_the_last_face_of_a_picture_stays_and_a_deleted_one_keeps_its_rows(store: Store):
@@ -263,35 +263,35 @@ def test_the_last_face_of_a_picture_stays_and_a_deleted_one_keeps_its_rows(store
         store.edit_points(second, {1: Point(2, 2, 2)})
     with pytest.raises(ConflictError, match="only face"):
         store.delete_face(first)
-    assert store._rows("SELECT count(*) AS n FROM point_edits") == [{"n": 1}]
+    assert store.connection.rows("SELECT count(*) AS n FROM point_edits") == [{"n": 1}]
 
 
 def test_predictions_come_in_once_and_the_newest_run_of_a_face_counts(store: Store):
     first, second = add_face(store), add_face(store, "b.png")
     old, new = (PredictedPoint(x, 2.0, (1.0, 0.0, 1.0), 0.5, True) for x in (1.0, 7.0))
-    assert store.add_predictions(9, {first: {1: old}, second: {1: old}})
-    assert store.add_predictions(10, {first: {1: new}}, radius90=2.1)
-    assert not store.add_predictions(10, {first: {1: old}})
+    assert store.predictions.add(9, {first: {1: old}, second: {1: old}})
+    assert store.predictions.add(10, {first: {1: new}}, radius90=2.1)
+    assert not store.predictions.add(10, {first: {1: old}})
     reaching = replace(new, radius90=2.1)
-    assert store.predictions() == {first: (10, {1: reaching}), second: (9, {1: old})}
+    assert store.predictions.current() == {first: (10, {1: reaching}), second: (9, {1: old})}
     assert old.radius90 == pytest.approx(2.246, abs=1e-3)  # the Laplacian's
-    assert store.collected_runs() == {9, 10}
+    assert store.predictions.collected_runs() == {9, 10}
 
 
 def test_a_definition_saved_meanwhile_is_a_conflict(store: Store):
-    store.save_definition({"name": "one"}, None, edited_from=0)
-    store.save_definition({"name": "two"}, {"picture": 1, "points": {}}, edited_from=1)
+    store.definitions.save({"name": "one"}, None, edited_from=0)
+    store.definitions.save({"name": "two"}, {"picture": 1, "points": {}}, edited_from=1)
     with pytest.raises(ConflictError, match="at version 2, your edit started from version 1"):
-        store.save_definition({"name": "three"}, None, edited_from=1)
-    assert [version.category["name"] for version in store.definitions()] == ["one", "two"]
-    saved = store.definition()
+        store.definitions.save({"name": "three"}, None, edited_from=1)
+    assert [version.category["name"] for version in store.definitions.all()] == ["one", "two"]
+    saved = store.definitions.newest()
     assert saved is not None
     assert saved.category["definition_version"] == 2
     assert saved.reference == {"picture": 1, "points": {}}
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store, tmp_path: Path):
-    store._db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    store.connection.db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     store.close()
     before = (tmp_path / "labels.db").read_bytes()
     with pytest.raises(DataError, match=r"newer labeler.*update"):
@@ -307,11 +307,11 @@ def test_a_failed_migration_leaves_the_file_as_it_was(store: Store, tmp_path: Pa
         "CREATE TABLE extra (id INTEGER) STRICT; INSERT INTO extra VALUES (1); INSERT INTO nowhere VALUES (1);",
     ]
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
-        migrate(store._db, where="labels.db", steps=steps)
+        migrate(store.connection.db, where="labels.db", steps=steps)
     store.close()
     again = Store(tmp_path / "labels.db")
     assert again.points(face) == {face: {1: Point(1, 1, 2)}}
-    assert "extra" not in again._db.table_names()
+    assert "extra" not in again.connection.db.table_names()
     again.close()
 
 

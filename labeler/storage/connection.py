@@ -1,0 +1,102 @@
+"""One SQLite connection to a project's labels.db, shared by all threads."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from labeler.errors import StorageError
+from labeler.storage.migrations import migrate
+from mdmd.errors import DataError
+
+
+class Connection:
+    """The open file `path`, migrated to the newest schema. One lock serves all threads.
+
+    Raises StorageError for a file that cannot be opened for writing, DataError for one that is no label database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
+        try:
+            connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise _cannot_be_opened(path, error) from None
+        try:
+            self.db = Database(connection, strict=True)
+            self.db.execute("PRAGMA foreign_keys = ON")
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            migrate(self.db, where=str(path))
+            self._identity = _identity(path)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise _cannot_be_opened(path, error) from None
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise DataError(f"{path} is not a usable label database: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def is_file(self, path: Path) -> bool:
+        """Whether `path` is still the file that was opened, and not another one in its place."""
+        try:
+            return _identity(path) == self._identity
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """Commit what is executed inside, or nothing if an error is raised. Raises StorageError if the disk refuses."""
+        with self._lock:
+            try:
+                self.db.execute("BEGIN IMMEDIATE")
+                yield self.db
+                self.db.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                self.db.rollback()
+                raise
+            except sqlite3.DatabaseError as error:
+                with suppress(sqlite3.DatabaseError):
+                    self.db.rollback()
+                raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
+            except BaseException:
+                self.db.rollback()
+                raise
+
+    def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        """The rows that a query returns, each by column name. Raises StorageError if the file cannot be read."""
+        with self._lock:
+            try:
+                cursor = self.db.execute(sql, parameters)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except sqlite3.DatabaseError as error:
+                raise StorageError(f"the labels could not be read: {error}") from error
+
+    def stamp(self) -> tuple[int, int]:
+        """A value that changes with every write, by this or another process."""
+        with self._lock:
+            return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.conn.total_changes
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
+    return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")

@@ -1,0 +1,56 @@
+"""Predictions of runs, as they were collected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from labeler.storage.connection import Connection
+from labeler.storage.records import RADIUS90, PredictedPoint
+
+
+class Predictions:
+    """The predicted points of all runs. `clock` gives Unix seconds."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], float]) -> None:
+        self._connection, self._clock = connection, clock
+
+    def current(self, face_id: int | None = None) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
+        """For each face (or only `face_id`) the newest run that predicted it, and its points by landmark id."""
+        where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
+        for r in self._connection.rows(
+            "SELECT p.*, r.radius90 FROM current_predictions AS p JOIN runs AS r ON r.id = p.run_id " + where,
+            *parameters,
+        ):
+            covariance = (r["sxx"], r["sxy"], r["syy"])
+            point = PredictedPoint(
+                r["x"], r["y"], covariance, r["p_off"], bool(r["flagged"]), r["radius90"] or RADIUS90
+            )
+            found.setdefault(r["face_id"], (r["run_id"], {}))[1][r["landmark_id"]] = point
+        return found
+
+    def add(
+        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
+    ) -> bool:
+        """Add the predictions of a run, all or none. Returns False if this run was added before.
+
+        `radius90` belongs to all points of the run; None if the run does not tell it.
+        """
+        with self._connection.transaction() as db:
+            if self._connection.rows("SELECT id FROM runs WHERE id = ?", run_id):
+                return False
+            db.execute(
+                "INSERT INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)", (run_id, self._clock(), radius90)
+            )
+            for face_id, points in faces.items():
+                for landmark_id, p in points.items():
+                    db.execute(
+                        "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
+                    )
+        return True
+
+    def collected_runs(self) -> set[int]:
+        """Ids of the runs whose predictions were added."""
+        return {row["id"] for row in self._connection.rows("SELECT id FROM runs")}
