@@ -1,4 +1,4 @@
-"""What the tool refuses beyond bad input: a missing thing, a conflict, a disk that does not take or give."""
+"""Errors beyond bad input: something is missing, an edit conflicts, or the disk cannot be read or written."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from mdmd.errors import DataError
 
 
 class NotFoundError(DataError):
-    """What was asked for does not exist."""
+    """The requested project, picture, face or run does not exist."""
 
 
 class ConflictError(DataError):
-    """The request was sound but what it builds on has changed."""
+    """The request was valid, but the state that it is based on has changed."""
 
 
 class StorageError(DataError):
-    """The file system refused a write, and nothing was changed; or what it gave back cannot be read."""
+    """The file system refused a write and nothing was changed, or stored data cannot be read."""

@@ -19,7 +19,7 @@ from mdmd.errors import DataError
 class Connection:
     """The open file `path`, migrated to the newest schema. One lock serves all threads.
 
-    Raises StorageError for a file that cannot be opened for writing, DataError for one that is no label database.
+    Raises StorageError if the file cannot be opened for writing, and DataError if it is not a label database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class Connection:
             raise
 
     def is_file(self, path: Path) -> bool:
-        """Whether `path` is still the file that was opened, and not another one in its place."""
+        """Whether `path` is still the file that was opened. A project folder may have been replaced."""
         try:
             return _identity(path) == self._identity
         except OSError:
@@ -60,7 +60,7 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """Commit what is executed inside, or nothing if an error is raised. Raises StorageError if the disk refuses."""
+        """Commit the statements inside, or none if an error is raised. Raises StorageError if the disk refuses."""
         with self._lock:
             try:
                 self.db.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What was done to a face: the log of its actions, what of it is in effect, and what a writer has seen of it."""
+"""The history of a face: its actions, which of them are in effect, and which of them a writer has seen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Action:
-    """One thing done to a face: who, when (seconds since 1970) and what.
+    """One action on a face, at the time `at` in Unix seconds.
 
-    `kind` is create, edit, undo or redo; `landmarks` are those it changed with their new visibility (None: not
-    labeled any more); `box` and `skipped` say whether it changed the face's box and whether it is skipped, with
-    `skip` as the new reason. `undone` is an edit that holds no longer; `meant` the edit that an undo or redo is of.
+    `kind` is create, edit, undo or redo. `landmarks` maps the changed landmarks to their new visibility (None: no label
+    any more). `box` tells whether the box changed, `skipped` whether the skip reason changed, and `skip` is the new
+    reason. `undone` marks an edit that is not in effect. `meant` is the edit that an undo or redo applies to.
     """
 
     id: int
@@ -31,23 +31,26 @@ class Action:
 
 @dataclass(frozen=True)
 class Seen:
-    """What an edit builds on: the face at `revision` (None: whatever there is) and the writer's `own` actions since."""
+    """The state that an edit is based on: the face at `revision` (None: any), and the writer's `own` actions since."""
 
     revision: int | None = None
     own: Collection[int] = ()
 
     def knows(self, action: int) -> bool:
-        """Whether the writer knew of an action, given by its id, when the edit was made."""
+        """Whether the writer had seen the action with this id when making the edit."""
         return self.revision is None or action <= self.revision or action in self.own
 
 
-#: Of an edit that may overwrite whatever there is.
+#: For an edit that may overwrite any state.
 ANYTHING = Seen()
 
 
 def replay(actions: Iterable[Mapping[str, Any]]) -> tuple[list[int], list[int], dict[int, int]]:
-    """Of a face's actions, oldest first: the edits in effect and the edits that can be redone, each as a stack of ids,
-    and for every undo and redo the edit it is of."""
+    """Replay a face's actions, oldest first.
+
+    Returns the edits in effect and the edits that can be redone, each as a stack of ids, and the edit that each undo or
+    redo applies to.
+    """
     done: list[int] = []
     undone: list[int] = []
     meant: dict[int, int] = {}

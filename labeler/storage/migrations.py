@@ -1,4 +1,4 @@
-"""The schema of labels.db as a list of steps. `PRAGMA user_version` says how many of them a file has had."""
+"""The schema of labels.db as a list of steps. `PRAGMA user_version` counts the steps applied to a file."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ SELECT face_id, reason, action_id FROM skip_edits AS e
 WHERE reason IS NOT NULL AND action_id = (SELECT max(action_id) FROM skip_edits AS s WHERE s.face_id = e.face_id);
 """
 
-#: What a person says of a label check: right = 1, these points are right where they stand; 0, take that back.
+#: Dismissed label checks: right = 1 means that the points are correct at these coordinates, 0 withdraws that.
 _DISMISSED = """
 CREATE TABLE dismissals (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -132,7 +132,7 @@ WHERE right = 1 AND id = (
     WHERE e.face_id = d.face_id AND e.kind = d.kind AND e.landmark_id = d.landmark_id);
 """
 
-#: The bytes of each picture's file in the project, which are not the added file's where that was converted.
+#: The digest of each picture's file in the project. It differs from the added file's if that was converted.
 _PICTURE_FILES = """
 CREATE TABLE picture_files (
     image_id INTEGER PRIMARY KEY REFERENCES images(id),
@@ -140,10 +140,10 @@ CREATE TABLE picture_files (
 ) STRICT;
 """
 
-#: How many standard deviations a run's 90 % ellipses reach; NULL where its predictions do not say.
+#: The Mahalanobis radius of a run's 90 % ellipses; NULL if its predictions do not tell.
 _RADII = "ALTER TABLE runs ADD COLUMN radius90 REAL CHECK (radius90 > 0);"
 
-#: Actions on many faces that were one decision: `batch` is the id of the first of them.
+#: Actions on many faces that were one decision. `batch` is the id of the first action.
 _BATCHES = """
 CREATE TABLE batches (
     action_id INTEGER PRIMARY KEY REFERENCES actions(id),
@@ -152,8 +152,8 @@ CREATE TABLE batches (
 CREATE INDEX actions_of_batch ON batches(batch);
 """
 
-#: A face shown again blind is a face of its own, so that edits, undo and history work as on any; everything that asks
-#: for the faces of a project leaves it out.
+#: A blind repeat is a face record of its own, so that edits, undo and history work as for any face. Queries for the
+#: faces of a project leave repeats out.
 _REPEATS = """
 ALTER TABLE faces ADD COLUMN repeat_of INTEGER REFERENCES faces(id);
 CREATE UNIQUE INDEX one_repeat_of_a_face ON faces(repeat_of) WHERE repeat_of IS NOT NULL AND deleted_at IS NULL;
@@ -162,14 +162,14 @@ CREATE VIEW current_faces AS
 SELECT id, image_id, repeat_of FROM faces WHERE deleted_at IS NULL;
 """
 
-#: Each step is run once, in order. A step that has been released is never changed: add another.
+#: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:
-    """Bring a database to the newest version in one transaction; a failing step leaves it as it was.
+    """Apply the missing steps in one transaction; if a step fails, the database stays unchanged.
 
-    Raises DataError when the database comes from a newer version of the tool.
+    Raises DataError if the database comes from a newer version of the tool.
     """
     database.execute("BEGIN IMMEDIATE")
     try:

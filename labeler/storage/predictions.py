@@ -1,4 +1,4 @@
-"""Predictions of runs, as they were collected."""
+"""The predictions collected from runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store takes and gives: pictures, faces, points, predictions, definitions."""
+"""The records of the store: pictures, faces, points, predictions, definitions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from mdmd.data.records import Box
 from mdmd.evaluation.error_law import LAPLACIAN
 
-#: The Laplacian's, for predictions that do not say how far their ellipses reach.
+#: The radius of the Laplacian, for predictions of runs that do not tell theirs.
 RADIUS90 = LAPLACIAN.radius(0.9)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the project; `file_name` is its name under images/, `name` what the user called it."""
+    """A picture of the project. `file_name` is its name under images/, `name` the name of the added file."""
 
     id: int
     file_name: str
@@ -29,9 +29,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Face:
-    """A face of a picture. `revision` is the id of its newest action, `skip` why it is left out (None: it is not).
+    """A face of a picture. `revision` is the id of its newest action, `skip` the reason for skipping it, or None.
 
-    `repeat_of` is the face that this one shows again blind; None for every other face.
+    A blind repeat has the id of the repeated face in `repeat_of`; for other faces it is None.
     """
 
     id: int
@@ -44,7 +44,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Point:
-    """A label: COCO visibility `v` (0: said to be absent, then x and y are None) and how it came about."""
+    """A label in pixels with COCO visibility `v` (0: absent, x and y are None). `source` tells how it came about."""
 
     x: float | None
     y: float | None
@@ -54,9 +54,10 @@ class Point:
 
 @dataclass(frozen=True)
 class PredictedPoint:
-    """A model's mean and covariance (sxx, sxy, syy) in pixels, with its probability of being off.
+    """A model's mean and covariance (sxx, sxy, syy) in pixels.
 
-    `radius90` is how many standard deviations the ellipse reaches that holds the point with 90 %.
+    `p_off` is the probability of being off by more than the tolerance. `radius90` is the Mahalanobis radius of the
+    ellipse that contains the true point with a probability of 90 %.
     """
 
     x: float
@@ -67,13 +68,13 @@ class PredictedPoint:
     radius90: float = RADIUS90
 
 
-#: Labels that were predictions until a person took them: looked at one by one or face by face, or unseen in a batch.
+#: Sources of labels that were predictions: reviewed and accepted, or accepted unseen in a batch.
 ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Predictions of many faces that became labels unseen: when, by whom, and how many of them still are unseen."""
+    """A batch of predictions accepted unseen. `faces` and `points` count the labels that are still unseen."""
 
     id: int
     at: float
@@ -84,7 +85,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class SavedDefinition:
-    """A version of the project's definition: the COCO category, where its landmarks stand on a picture, when saved."""
+    """A version of the definition: its COCO category, its reference picture with points, and when it was saved."""
 
     version: int
     category: dict[str, Any]

@@ -33,7 +33,7 @@ from mdmd.data.records import Box
 class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
-    `definitions` holds the versions of the landmark definition, `predictions` what runs have predicted.
+    `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -61,7 +61,7 @@ class Store:
         subject: str | None = None,
         boxes: Iterable[Box] = (),
     ) -> Picture:
-        """Record a picture and its faces: one for each of `boxes`, or one that fills the picture."""
+        """Add a picture with one face for each of `boxes`, or one face that fills the picture."""
         with self._transaction() as db:
             values = (file_name, name, width, height, sha256, split, subject or file_name, self._clock())
             cursor = db.execute(
@@ -75,7 +75,7 @@ class Store:
         return self.image(key)
 
     def images(self) -> list[Picture]:
-        """All pictures in order of ingestion."""
+        """All pictures, in the order in which they were added."""
         rows = self._rows("SELECT id, file_name, name, width, height, sha256, split, subject FROM images ORDER BY id")
         return [Picture(**row) for row in rows]
 
@@ -88,7 +88,7 @@ class Store:
         return Picture(**rows[0])
 
     def image_by_hash(self, sha256: str) -> Picture | None:
-        """The picture that came from a file with this digest, or lies in the project as one: both are that picture."""
+        """The picture whose added file, or whose file in the project, has this digest; None if there is none."""
         rows = self._rows(
             "SELECT id FROM images WHERE sha256 = ? UNION SELECT image_id FROM picture_files WHERE sha256 = ?",
             *(sha256, sha256),
@@ -96,7 +96,7 @@ class Store:
         return self.image(rows[0]["id"]) if rows else None
 
     def file_digest(self, image_id: int) -> str | None:
-        """The digest of a picture's file in the project as it was first seen; None before that."""
+        """The recorded digest of a picture's file in the project; None if none was recorded."""
         rows = self._rows("SELECT sha256 FROM picture_files WHERE image_id = ?", image_id)
         return rows[0]["sha256"] if rows else None
 
@@ -105,12 +105,12 @@ class Store:
             db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
 
     def faces(self, image_id: int | None = None) -> list[Face]:
-        """Faces of a picture, or of all pictures in the pictures' order; deleted ones and blind repeats are out."""
+        """The faces of a picture, or of all pictures in order, without deleted faces and blind repeats."""
         where = "f.repeat_of IS NULL" + ("" if image_id is None else " AND f.image_id = ?")
         return self._faces(where, *([] if image_id is None else [image_id]))
 
     def repeats(self) -> list[Face]:
-        """The faces that show another one again blind, whether that one is still there or not."""
+        """The blind repeats, including repeats of faces that were deleted."""
         return self._faces("f.repeat_of IS NOT NULL")
 
     def face(self, face_id: int) -> Face:
@@ -141,13 +141,13 @@ class Store:
         ]
 
     def add_face(self, image_id: int, box: Box, *, annotator: str | None = None) -> int:
-        """A further face on a picture; returns its id."""
+        """Add a face to a picture; returns its id."""
         self.image(image_id)
         with self._transaction() as db:
             return self._create_face(db, image_id, box, "drawn", annotator)
 
     def add_repeat(self, face_id: int, *, annotator: str | None = None) -> int:
-        """The blind repeat of a face: another face on the same picture with the same box, made where there is none."""
+        """The id of a face's blind repeat, a face with the same picture and box; created if it does not exist."""
         with self._transaction() as db:
             face = self.face(face_id)
             there = [repeat.id for repeat in self.repeats() if repeat.repeat_of == face_id]
@@ -169,12 +169,14 @@ class Store:
         return face_id
 
     def delete_face(self, face_id: int, *, seen: Seen = ANYTHING) -> None:
-        """Take a face away; its edits stay in the file. Raises ConflictError for the last face of a picture, and for
-        one that has changed since it was `seen`: there is no way back."""
+        """Delete a face. Its edits stay in the database, but deleting cannot be undone.
+
+        Raises ConflictError for the only face of a picture, and if the face has changed since it was `seen`.
+        """
         with self._transaction() as db:
             face = self.face(face_id)
             if not seen.knows(face.revision):
-                raise ConflictError("somebody has changed this face since you saw it; look at it before you remove it")
+                raise ConflictError("this face has changed since you saw it; check it before you remove it")
             if face.repeat_of is None and len(self.faces(face.image_id)) == 1:
                 raise ConflictError("this is the only face of its picture, and a picture keeps at least one")
             db.execute("UPDATE faces SET deleted_at = ? WHERE id = ?", (self._clock(), face_id))
@@ -190,14 +192,14 @@ class Store:
         annotator: str | None = None,
         seen: Seen = ANYTHING,
     ) -> int:
-        """Write labels (None: back to not labeled yet) as one action; returns the face's new revision.
+        """Write labels (None removes one) as one action; returns the face's new revision.
 
-        Raises ConflictError when one of them was changed by an action that the writer has not seen.
+        Raises ConflictError if one of these landmarks was changed by an action that the writer has not seen.
         """
         with self._transaction() as db:
             self.face(face_id)
             if any(row["landmark_id"] in points for row in self._unseen("point_edits", face_id, seen)):
-                raise ConflictError("somebody has changed this point since you saw it; look at the face as it is now")
+                raise ConflictError("this point has changed since you saw it; check the face as it is now")
             action = self._act(db, face_id, "edit", source, annotator)
             self._write_points(db, action, face_id, points)
         return action
@@ -205,9 +207,10 @@ class Store:
     def accept_unseen(
         self, faces: Mapping[int, tuple[int, Mapping[int, Point]]], *, annotator: str | None = None
     ) -> tuple[int | None, set[int]]:
-        """Write labels of many faces as one batch of one action each; returns its id and the faces it wrote.
+        """Write labels of many faces as one batch, one action per face; returns the batch's id and the faces written.
 
-        Each face comes with the revision that was looked at; one that is at another by now, or gone, is left alone.
+        `faces` maps a face to the revision that was seen and its labels. A face that was deleted or has changed is not
+        written. The id is None if no face was written.
         """
         batch = None
         with self._transaction() as db:
@@ -221,7 +224,7 @@ class Store:
         return batch, written
 
     def last_batch(self) -> Batch | None:
-        """The newest batch of which there is something to take back."""
+        """The newest batch with labels that can still be taken back; None if there is none."""
         rows = self._rows(
             "SELECT b.batch AS id, min(a.at) AS at, a.annotator, count(DISTINCT e.face_id) AS faces,"
             " count(*) AS points FROM batches AS b JOIN actions AS a ON a.id = b.action_id"
@@ -234,10 +237,10 @@ class Store:
         return Batch(**rows[0]) if rows else None
 
     def take_back(self, batch: int, *, annotator: str | None = None) -> tuple[int, int]:
-        """Put back what a batch wrote, but for what a person has changed since; returns how many faces and points.
+        """Remove the labels that a batch wrote, except those changed since; returns the numbers of faces and points.
 
-        Where nothing was done to a face since, that is an undo; else an edit that clears the points still unseen.
-        Raises NotFoundError for a batch that never was.
+        For a face without later edits this is an undo, otherwise an edit that clears the unchanged points. Raises
+        NotFoundError for an unknown batch.
         """
         faces = points = 0
         with self._transaction() as db:
@@ -263,29 +266,29 @@ class Store:
         return faces, points
 
     def _untouched(self, action: int, face_id: int) -> list[int]:
-        """Landmarks whose labels are still what an action that accepted them unseen has made them."""
+        """The landmarks whose labels are still those that `action` wrote."""
         labels = self.points(face_id).get(face_id, {})
         wrote = self._rows("SELECT landmark_id, x, y, v, source FROM point_edits WHERE action_id = ?", action)
         return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == point_of(row)]
 
     def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
-        """Give a face another box as one action; returns the face's new revision.
+        """Change a face's box as one action; returns the face's new revision.
 
-        Raises ConflictError when it was changed by an action that the writer has not seen.
+        Raises ConflictError if the box was changed by an action that the writer has not seen.
         """
         with self._transaction() as db:
             old = self.face(face_id).box
             if self._unseen("box_edits", face_id, seen):
-                raise ConflictError("somebody has changed this box since you saw it; look at the face as it is now")
+                raise ConflictError("this box has changed since you saw it; check the face as it is now")
             action = self._act(db, face_id, "edit", "box", annotator)
             self._write_box(db, action, face_id, box, old)
         return action
 
     def set_skip(self, face_id: int, reason: str | None, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
-        """Leave a face out for `reason`, or take it in again (None), as one action; returns the face's revision.
+        """Skip a face for `reason`, or include it again (None), as one action; returns the face's revision.
 
-        What is so already is no action. Raises ConflictError when an action that the writer has not seen
-        said otherwise.
+        Writes nothing if the face already has this reason. Raises ConflictError if the reason was changed by an action
+        that the writer has not seen.
         """
         with self._transaction() as db:
             face = self.face(face_id)
@@ -293,22 +296,21 @@ class Store:
                 return face.revision
             if self._unseen("skip_edits", face_id, seen):
                 raise ConflictError(
-                    "somebody has skipped this face or taken it in again since you saw it; look at it as it is now"
+                    "this face was skipped or included again since you saw it; check the face as it is now"
                 )
             action = self._act(db, face_id, "edit", "unskipped" if reason is None else "skipped", annotator)
             self._write_skip(db, action, face_id, reason, face.skip)
         return action
 
     def undo(self, face_id: int, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
-        """Put back what the newest action not undone yet changed.
+        """Undo the newest edit in effect; returns the face's new revision.
 
-        Raises ConflictError when there is none, and when the writer has not seen it: nobody takes back what they
-        do not know of.
+        Raises ConflictError if there is none, or if the writer has not seen it.
         """
         return self._step(face_id, "undo", annotator, seen)
 
     def redo(self, face_id: int, *, annotator: str | None = None) -> int:
-        """Do again what was undone last; raises ConflictError when there is nothing, or something was edited since."""
+        """Redo the last undone edit; raises ConflictError if there is none. A new edit clears what can be redone."""
         return self._step(face_id, "redo", annotator)
 
     def can_undo_redo(self, face_id: int) -> tuple[bool, bool]:
@@ -316,7 +318,7 @@ class Store:
         return bool(done), bool(undone)
 
     def annotators(self) -> dict[int, list[str]]:
-        """Who has edited each face, in order of first appearance."""
+        """The names of the annotators of each face, in the order of their first edits."""
         names: dict[int, list[str]] = {}
         for row in self._rows("SELECT face_id, annotator FROM actions WHERE annotator IS NOT NULL ORDER BY id"):
             seen = names.setdefault(row["face_id"], [])
@@ -325,12 +327,12 @@ class Store:
         return names
 
     def last_labeled(self) -> dict[int, int]:
-        """The newest action that changed a label of each face."""
+        """For each face, the newest action that changed a label."""
         rows = self._rows("SELECT face_id, max(action_id) AS action FROM point_edits GROUP BY face_id")
         return {row["face_id"]: row["action"] for row in rows}
 
     def history(self, face_id: int) -> list[Action]:
-        """Everything that was done to a face, newest first."""
+        """All actions on a face, newest first."""
         self.face(face_id)
         landmarks: dict[int, dict[int, int | None]] = {}
         for row in self._rows(
@@ -358,10 +360,10 @@ class Store:
         ]
 
     def seconds_spent(self, face_id: int, *, longest_pause: float) -> float | None:
-        """How long persons worked on a face; None where labels of it were imported, or accepted unseen.
+        """The seconds of manual work on a face; None if some of its labels were imported or accepted unseen.
 
-        The time of an action is the time since the same person's action before it, on this face or another; longer
-        than `longest_pause` it was a pause, and counts nothing.
+        An action takes the time since the same annotator's previous action, on this or another face. Gaps longer than
+        `longest_pause` seconds are breaks and do not count.
         """
         [row] = self._rows(
             "SELECT max(source IN ('imported', ?)) AS elsewhere,"
@@ -375,8 +377,10 @@ class Store:
         return None if row["elsewhere"] else row["seconds"]
 
     def seconds_reviewed(self, annotator: str | None, *, longest_pause: float) -> Iterator[tuple[int, float]]:
-        """The faces whose predictions a person has accepted or corrected, the newest first, and how long it took: from
-        the first of these actions on, and as `seconds_spent` counts. What was accepted unseen is not among them."""
+        """Yield the faces whose predictions the annotator accepted or corrected, newest first, with the seconds taken.
+
+        The time is measured as in `seconds_spent`, from the first of these actions. Faces accepted unseen are left out.
+        """
         rows = self._rows(
             "SELECT face_id, min(id) AS first FROM actions WHERE kind = 'edit' AND source IN (?, 'corrected')"
             " AND annotator IS ? AND face_id NOT IN (SELECT face_id FROM actions WHERE source = ?)"
@@ -394,7 +398,7 @@ class Store:
             yield row["face_id"], spent["seconds"]
 
     def _history(self, face_id: int) -> tuple[list[int], list[int]]:
-        """Actions in effect and actions undone, each as a stack, replayed from the log."""
+        """The edits in effect and the edits that can be redone, each as a stack of ids."""
         done, undone, _ = replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
         return done, undone
 
@@ -406,13 +410,11 @@ class Store:
             if not stack:
                 raise ConflictError(f"there is nothing to {kind} on this face")
             if not seen.knows(stack[-1]):
-                raise ConflictError(
-                    "somebody has changed this face since you saw it; look at it as it is now, then undo"
-                )
+                raise ConflictError("this face has changed since you saw it; check it as it is now, then undo")
             return self._put(db, kind, stack[-1], face, annotator)
 
     def _put(self, db: Database, kind: str, edit: int, face: Face, annotator: str | None) -> int:
-        """Undo the newest edit in effect, or redo the one undone last; returns the action that does."""
+        """Undo or redo `edit`; returns the id of the new action."""
         which = "old_{0} AS {0}" if kind == "undo" else "{0}"
         columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
         points = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", edit)
@@ -429,7 +431,7 @@ class Store:
         return action
 
     def _unseen(self, edits: str, face_id: int, seen: Seen) -> list[dict[str, Any]]:
-        """Rows of the table `edits` that the writer of an edit of this face did not know of."""
+        """The rows of the table `edits` for this face that the writer has not seen."""
         if seen.revision is None:
             return []
         rows = self._rows(f"SELECT * FROM {edits} WHERE face_id = ? AND action_id > ?", face_id, seen.revision)
@@ -471,10 +473,10 @@ class Store:
             (action, face_id, reason, old),
         )
 
-    # Labels and predictions as they are now
+    # Current labels
 
     def points(self, face_id: int | None = None) -> dict[int, dict[int, Point]]:
-        """Labels by face and landmark id, of landmarks that are not in the definition any more too."""
+        """Labels by face and landmark id, including landmarks deleted from the definition."""
         where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
         found: dict[int, dict[int, Point]] = {}
         for row in self._rows(f"SELECT face_id, landmark_id, x, y, v, source FROM current_points {where}", *parameters):
@@ -483,7 +485,7 @@ class Store:
                 found.setdefault(row["face_id"], {})[row["landmark_id"]] = point
         return found
 
-    # What a person says of label checks
+    # Dismissed label checks
 
     def say_right(
         self,
@@ -494,7 +496,7 @@ class Store:
         right: bool = True,
         annotator: str | None = None,
     ) -> None:
-        """Record that a check of this kind need not name these landmarks where they stand, or (False) may again."""
+        """Dismiss checks of this kind for landmarks at these places in pixels, or (`right` False) allow them again."""
         with self._transaction() as db:
             self.face(face_id)
             for landmark_id, (x, y) in places.items():
@@ -505,7 +507,7 @@ class Store:
                 )
 
     def said_right(self) -> dict[tuple[int, str], dict[int, tuple[float, float]]]:
-        """For each face and kind of check the landmarks that a person has said to be right, and where they stood."""
+        """The dismissed landmarks and their coordinates in pixels, by face and kind of check."""
         found: dict[tuple[int, str], dict[int, tuple[float, float]]] = {}
         for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
             found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])

@@ -158,7 +158,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     wait_for(lambda: other.evaluate("true") and held)
     wait_for(lambda: other.evaluate(f"{root('label')}.session.queue.length") == 2)
     held[0].continue_()
-    expect(other.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    expect(other.locator(".toast.warning")).to_contain_text("this point has changed since you saw it")
     saved(other)
     assert [round(project.store.points(face)[face][key].x or 0) for key in (1, 2)] == [150, 250]
     shown = other.evaluate(f"{root('label')}.editor.view.points")
@@ -169,7 +169,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     saved(other)
     # Undo does not take back what the first person has not seen.
     page.keyboard.press("Control+z")
-    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this face")
+    expect(page.locator(".toast.warning")).to_contain_text("this face has changed since you saw it")
     wait_for(lambda: sorted(page.evaluate(f"{root('label')}.editor.view.points")) == ["1", "2", "3"])
     assert sorted(project.store.points(face)[face]) == [1, 2, 3]
     page.keyboard.press("Control+z")
@@ -449,7 +449,7 @@ def test_a_click_on_a_kept_face_never_passes_over_a_point_that_was_not_seen(
     page.keyboard.press("d")
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
     click_at(page, "label", 150, 110)
-    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    expect(page.locator(".toast.warning")).to_contain_text("this point has changed since you saw it")
     assert shown(page) == {"1": [30, 40]}
     assert project.store.points(second)[second][1].x == 30
     complaints.clear()
@@ -472,7 +472,7 @@ def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
     other.evaluate(f"void {root('label')}.session.setPoints({face}, [{{ id: 1, x: 30, y: 40, v: 2 }}], 'dragged')")
     wait_for(lambda: page.evaluate(f"{root('label')}.session.known({face}).points['1'].x") == 30)
     page.mouse.up()
-    expect(page.locator(".toast.warning")).to_contain_text("somebody has changed this point")
+    expect(page.locator(".toast.warning")).to_contain_text("this point has changed since you saw it")
     assert shown(page) == {"1": [30, 40]}
     complaints.clear()
 

@@ -79,7 +79,7 @@ def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_sc
 def test_a_face_that_somebody_has_labeled_since_is_not_removed(actions: FaceActions):
     face = actions.add_face(1, [5, 5, 20, 20])
     actions.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
-    with pytest.raises(ConflictError, match="somebody has changed this face since you saw it"):
+    with pytest.raises(ConflictError, match="this face has changed since you saw it"):
         actions.delete_face(face["face"], seen=Seen(face["revision"]))
     assert actions.delete_face(face["face"], seen=Seen(actions.view(face["face"])["revision"]))["face"] == 1
 

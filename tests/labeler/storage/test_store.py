@@ -127,7 +127,7 @@ def test_an_edit_from_an_old_view_merges_by_point_and_conflicts_on_the_same_poin
     seen = store.face(face).revision
     store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
     store.edit_points(face, {2: Point(2, 2, 2)}, annotator="ben", seen=Seen(seen))
-    with pytest.raises(ConflictError, match="changed this point"):
+    with pytest.raises(ConflictError, match="this point has changed"):
         store.edit_points(face, {1: Point(9, 9, 2), 3: Point(9, 9, 2)}, annotator="ben", seen=Seen(seen))
     assert store.points(face)[face] == {1: Point(1, 1, 2), 2: Point(2, 2, 2)}
     newest = store.face(face).revision
@@ -411,7 +411,7 @@ def test_own_edits_are_no_conflict_and_a_strangers_is_whatever_came_after(store:
     own = [store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana", seen=Seen(seen))]
     own += [store.edit_points(face, {1: Point(2, 2, 2)}, annotator="ana", seen=Seen(seen, own))]
     # An own edit that landed after the stranger's does not hide the stranger's.
-    with pytest.raises(ConflictError, match="somebody has changed this point"):
+    with pytest.raises(ConflictError, match="this point has changed since you saw it"):
         store.edit_points(face, {2: Point(3, 3, 2)}, annotator="ana", seen=Seen(seen, own))
     assert store.points(face)[face] == {1: Point(2, 2, 2), 2: Point(7, 7, 2)}
 
@@ -435,13 +435,13 @@ def test_a_box_or_a_skip_of_somebody_else_is_not_overwritten_unseen(store: Store
     store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ben")
     mine = store.edit_box(face, Box(1, 1, 5, 5), annotator="ana", seen=seen)  # a point is not a box
     store.edit_box(face, Box(2, 2, 5, 5), annotator="ben")
-    with pytest.raises(ConflictError, match="somebody has changed this box"):
+    with pytest.raises(ConflictError, match="this box has changed since you saw it"):
         store.edit_box(face, Box(3, 3, 5, 5), annotator="ana", seen=Seen(seen.revision, [mine]))
     assert store.face(face).box == Box(2, 2, 5, 5)
     store.edit_box(face, Box(3, 3, 5, 5), annotator="ana", seen=Seen(store.face(face).revision))
     assert store.face(face).box == Box(3, 3, 5, 5)
     store.set_skip(face, "duplicate", annotator="ben")
-    with pytest.raises(ConflictError, match="somebody has skipped this face"):
+    with pytest.raises(ConflictError, match="this face was skipped or included again"):
         store.set_skip(face, "not a face", annotator="ana", seen=seen)
     newest = store.face(face).revision
     assert store.set_skip(face, "duplicate", annotator="ana", seen=seen) == newest  # both said the same
