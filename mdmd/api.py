@@ -1,6 +1,6 @@
-"""Train, adapt, predict and evaluate: what `import mdmd` offers and what the command line calls.
+"""Train, adapt, predict and evaluate: the functions behind `import mdmd` and the command line.
 
-Warnings, such as a missing picture, go to the logger "mdmd". Everything that cannot be used raises `DataError`.
+Warnings, such as a missing image, go to the logger "mdmd". Input that cannot be used raises `DataError`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from mdmd.training.train import train as learn_sets
 
 logger = logging.getLogger("mdmd")
 
-#: So many of the pictures that are left out of a prediction are named.
+#: The most images that a warning about left out images names.
 NAMED = 3
 #: The boxes of one image: None (the model finds the face), a box, or a list of boxes (K, 4).
 Boxes = Box | Sequence[Box] | Sequence[float] | Sequence[Sequence[float]] | NDArray[Any] | None
@@ -54,9 +54,9 @@ Boxes = Box | Sequence[Box] | Sequence[float] | Sequence[Sequence[float]] | NDAr
 class Predictions:
     """Predicted landmarks of F faces with N landmarks each, in pixels of the upright images.
 
-    `means` (F, N, 2) are the points, x and y, and `covariances` (F, N, 2, 2) their calibrated uncertainty in square
-    pixels. `p_off` (F, N) is the probability that a point is off by more than the tolerance. `image_index` (F,) says
-    which image a face is on, counted from 0, and `boxes` (F, 4) are the x, y, width and height that were looked into.
+    `means` (F, N, 2) are the points as x and y, and `covariances` (F, N, 2, 2) their calibrated covariances in square
+    pixels. `p_off` (F, N) is the probability that the error of a point exceeds the tolerance. `image_index` (F,) is the
+    index of each face's image, from 0. `boxes` (F, 4) are the x, y, width and height of the boxes used.
     """
 
     means: NDArray[np.float64]
@@ -67,7 +67,7 @@ class Predictions:
 
 
 class Model:
-    """A trained model. `name` is the name of its folder, `head` the one that answers when none is named."""
+    """A trained model. `name` is the name of its folder and `head` the default head of predictions."""
 
     def __init__(self, made: checkpoint.Checkpoint, name: str) -> None:
         self.checkpoint = made
@@ -76,12 +76,12 @@ class Model:
 
     @property
     def definition(self) -> Definition:
-        """The landmarks that the model predicts."""
+        """The definition of the landmarks that the default head predicts."""
         return self.checkpoint.model.head_definition(self.head)
 
     @property
     def heads(self) -> Mapping[str, Definition]:
-        """Every head by name, with the landmarks that it predicts."""
+        """The definition of each head, by the head's name."""
         return dict(self.checkpoint.model.definitions)
 
     def predict(
@@ -92,12 +92,12 @@ class Model:
         head: str | None = None,
         tolerance: float = FlagRule.tolerance,
     ) -> Predictions:
-        """Landmarks of the faces on `images`: paths, PIL images or uint8 arrays (H, W, 3), one or a list.
+        """Predict the landmarks of the faces on `images`.
 
-        `boxes` has an entry for each image (for a single image it is that entry): a `Box` or x, y, width, height in
-        pixels, several of them, or None, and then the model finds one face in the image itself. `p_off` is the
-        probability of an error above `tolerance`, a share of the definition's normalizer. Raises DataError for an
-        image or a box that cannot be used.
+        `images` is a path, a PIL image, a uint8 array (H, W, 3), or a list of these. `boxes` has an entry for each
+        image; for a single image it is that entry. An entry is a box (a `Box` or x, y, width, height in pixels), a list
+        of boxes, or None, which lets the model find one face. `p_off` is the probability of an error above `tolerance`,
+        a share of the definition's normalizer. Raises DataError for an image or a box that cannot be used.
         """
         if not tolerance > 0:
             raise DataError(f"found a tolerance of {tolerance:g}, wanted one above 0")
@@ -134,11 +134,14 @@ class Model:
         )
 
     def network(self) -> MDMD:
-        """The network, on the device that computes."""
+        """The network, moved to the computing device."""
         return self.checkpoint.model.to(compute_device())
 
     def calibrated(self, head: str | None) -> tuple[str, Calibration]:
-        """The head that answers, and its calibration; a warning where it has none, DataError for an unknown head."""
+        """The head to use and its calibration.
+
+        Logs a warning if the head is not calibrated; raises DataError if it is unknown.
+        """
         head = head or self.head
         self.checkpoint.model.head_definition(head)
         if head not in self.checkpoint.calibrations:
@@ -150,9 +153,9 @@ class Model:
     def with_found_boxes(
         self, samples: Sequence[Sample], chosen: Sequence[int], head: str, **reading: Any
     ) -> list[Sample]:
-        """`samples`, those at the indices `chosen` with the boxes that the model finds.
+        """`samples`, with boxes found by the model for those at the indices `chosen`.
 
-        A model that does not know how its boxes lie around the points keeps the boxes it was given.
+        If the model does not know the `box_scale` of its training data, the given boxes are kept.
         """
         scale = self.checkpoint.history.box_scale
         if scale is None or not chosen:
@@ -163,14 +166,15 @@ class Model:
 
 
 def load(run: Path | str) -> Model:
-    """The model in the folder `run`, which `train` or `adapt` wrote. Raises DataError where there is none."""
+    """Load the model from the folder `run`, written by `train` or `adapt`. Raises DataError if there is none."""
     return Model(checkpoint.load(Path(run)), Path(run).name)
 
 
 def train(data: Sequence[Data], out: Path | str, **options: Unpack[TrainingOptions]) -> Model:
-    """Learn one or several sets at once and write a checkpoint to `out`, a base to adapt from.
+    """Train on one or several sets at once and write a checkpoint to `out`, which can be a base to adapt from.
 
-    Each set gets a head of its name; the first is the target. Options: `TrainingOptions`. Raises DataError.
+    Each set gets a head with its name; the first set is the target. Options: `TrainingOptions`. Raises DataError for
+    data or options that cannot be used.
     """
     run = TrainingRun(Path(out), **options)
     chosen = run.chosen()
@@ -197,18 +201,19 @@ def adapt(
     folds: int = 0,
     **options: Unpack[TrainingOptions],
 ) -> Model:
-    """Learn the definition of `target` from few faces, beside `sources`, and write the run to the folder `out`.
+    """Train on the few faces of `target` together with `sources`, and write the run to the folder `out`.
 
-    It starts from the checkpoint `base`, or from the base of the sources in the folder `bases`, which is learned in
-    `base_minutes` where it is not there yet, or from the checkpoint `starter` where no pretrained weights can be had.
-    `train_faces` takes so many of the target's training faces. `learn_share` learns from that share of them and holds
-    out the same faces as without. With `folds` K no faces are held out: K more trainings without a K-th of the faces
-    calibrate the model on all of them. Other options: `TrainingOptions`. Raises DataError.
+    Training starts from the checkpoint `base`, or from the base of the sources in the folder `bases`, which is trained
+    for `base_minutes` if it does not exist. If no pretrained weights are available, it starts from the checkpoint
+    `starter`. `train_faces` is the number of the target's training faces to use. `learn_share` trains on that share of
+    them and holds out the same faces as without it. With `folds` K, no faces are held out, and K more trainings without
+    a K-th of the faces each calibrate the model on all faces. Other options: `TrainingOptions`. Raises DataError for
+    data or options that cannot be used.
     """
     if not 0 < learn_share <= 1:
-        raise DataError(f"found --learn-share {learn_share:g}, wanted a share above 0 and up to 1")
+        raise DataError(f"found --learn-share {learn_share:g}, wanted a share above 0 and at most 1")
     if folds and learn_share < 1:
-        raise DataError("--learn-share keeps the held-out faces the same, and with --folds none are held out: use one")
+        raise DataError("--learn-share keeps the held-out faces, but --folds holds none out: use only one of the two")
     run = TrainingRun(Path(out), **options)
     chosen = run.chosen()
     (aim, *beside), warnings = read_sets([target, *sources])
@@ -217,11 +222,11 @@ def adapt(
     for dataset in (aim, *beside):
         enough_faces(dataset)  # before a finished run in the same folder is touched
     if base is not None and bases is not None:
-        raise DataError("--bases is where a base of the sources is kept; --from names one already: use one of the two")
+        raise DataError("--from names a base and --bases a folder to find one in: use only one of the two")
     start = None if base is None else _given_base(Path(base), chosen, run)
     with run.opened(warnings) as (log, processes):
         plan = replace(run.plan(chosen, processes), folds=folds, learn_share=learn_share)
-        if folds:  # each must learn as long as the others
+        if folds:  # all trainings must have the same length
             plan = replace(plan, stop=None)
         if start is None:
             kept = None if bases is None else Path(bases)
@@ -232,19 +237,21 @@ def adapt(
 
 
 def _given_base(folder: Path, chosen: Preset, run: TrainingRun) -> checkpoint.Checkpoint:
-    """The checkpoint in `folder`; DataError where the run asks for another network."""
+    """The checkpoint in `folder`. Raises DataError if the run asks for another network."""
     made = _as_asked(checkpoint.load(folder), folder, run)
     asked, found = chosen.model.head, made.model.config.head
     if run.preset != "default" and asked != found:
-        raise DataError(f"{folder} has {found} heads, --preset {run.preset} has {asked} heads: name another")
+        raise DataError(
+            f"{folder} has {found} heads, --preset {run.preset} has {asked} heads: choose another base or preset"
+        )
     return made
 
 
 def _as_asked(made: checkpoint.Checkpoint, folder: Path, run: TrainingRun) -> checkpoint.Checkpoint:
-    """`made` with the views that the run asks for; DataError where the run asks for another network."""
+    """`made` with the views that the run asks for. Raises DataError if the run asks for another network."""
     config = made.model.config
     if run.encoder not in (None, config.encoder):
-        raise DataError(f"{folder} has the encoder {config.encoder}, --encoder says {run.encoder}")
+        raise DataError(f"{folder} has the encoder {config.encoder}, but --encoder is {run.encoder}")
     made.model.config = of_base(config, run.settings, where=str(folder))
     return made
 
@@ -259,8 +266,10 @@ def _start(
     bases: Path | None,
     budget: Budget,
 ) -> checkpoint.Checkpoint | None:
-    """What an adaptation starts from where no base is named: a base of its sources, the starter, or None for the
-    encoder's weights."""
+    """The checkpoint that an adaptation without a given base starts from.
+
+    It is a base of the sources or the starter, or None to start from the encoder's weights.
+    """
     start = base_cache.starter(starter, chosen.model, run.weights, log)
     if start is not None and run.weights == base_cache.FROM_STARTER:
         start = _as_asked(start, starter, run)
@@ -284,11 +293,11 @@ def predict(
     tolerance: float = FlagRule.tolerance,
     threshold: float | None = None,
 ) -> dict[str, Any]:
-    """Predictions as a COCO-keypoint object (see `predicted_coco`), written to the file `out` too where one is named.
+    """Predict landmarks as a COCO-keypoint object (see `predicted_coco`), which is also written to `out` if given.
 
-    Predicted are either `pictures`, files and folders, each filled by one face, or the faces of the COCO file `faces`.
-    With `find_boxes` the model looks for the face where the box is the whole picture. `model` is a `Model` or the
-    folder of a run. Pictures that cannot be used are left out with a warning. Raises DataError where none is left.
+    The input is either `pictures` (image files and folders, one face per image) or the faces of the COCO file `faces`.
+    With `find_boxes`, the model finds the face if its box is the whole image. `model` is a `Model` or the folder of a
+    run. Images that cannot be used are left out with a warning. Raises DataError if none is left.
     """
     if bool(pictures) == (faces is not None):
         raise DataError("name either pictures (or folders of them), or a COCO file of faces")
@@ -323,7 +332,7 @@ def predict(
 
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:
-    """Warn of pictures that are left out; raises PictureError where that leaves none."""
+    """Warn about images that are left out. Raises PictureError if none is left."""
     named = "; ".join([*problems[:NAMED], *(["..."] if len(problems) > NAMED else [])])
     if none_left:
         raise PictureError(named)
@@ -343,11 +352,11 @@ def evaluate(
     tolerance: float = FlagRule.tolerance,
     threshold: float | None = None,
 ) -> dict[str, float | None]:
-    """Metrics of a model on the labeled faces of a split, as `mdmd evaluate` prints them; None for a share of nothing.
+    """Metrics of a model on the labeled faces of a split; None for a metric without data.
 
-    See `mdmd.evaluation.evaluate.evaluate` for their names. Errors are shares of the definition's own distance or of
-    the square root of the box's area. `model` is a `Model` or the folder of a run. Raises DataError where no face is
-    left to measure on, and where the landmarks are not those of the head.
+    `mdmd.evaluation.evaluate.evaluate` explains the metrics. Errors are shares of the definition's normalizer, or of
+    the square root of the box's area with `normalizer="box"`. `model` is a `Model` or the folder of a run. Raises
+    DataError if there is no face to measure on, or if the landmarks are not those of the head.
     """
     model = model if isinstance(model, Model) else load(model)
     head = head or model.head
@@ -373,22 +382,24 @@ def evaluate(
 
 
 def _reviewed(samples: Sequence[Sample]) -> list[Sample]:
-    """Those whose labels a person has looked at, with a warning about the others; DataError where there are none."""
+    """The samples whose labels a person reviewed. Warns about the others; raises DataError if none is left."""
     kept = [sample for sample in samples if not sample.unseen]
     left_out = len(samples) - len(kept)
     if not kept:
-        raise DataError(f"all {left_out:,} faces have labels accepted without a look, and nothing is measured on those")
+        raise DataError(
+            f"all {left_out:,} faces have labels accepted without review, wanted reviewed labels to measure on"
+        )
     if left_out:
-        logger.warning(f"{left_out:,} of {len(samples):,} faces have labels accepted without a look and are left out")
+        logger.warning(f"{left_out:,} of {len(samples):,} faces have labels accepted without review and are left out")
     return kept
 
 
 def _landmark_order(data: Dataset, definition: Definition, head: str) -> list[int]:
-    """Which landmark of `head` each landmark of `data` is; a warning where only their order tells."""
+    """The index in `head` of each landmark of `data`, with a warning if they are matched by order only."""
     try:
         order = counterparts(data.definition, definition)
     except DataError as error:
         raise DataError(f"{data.name} cannot be measured with head {head!r}: {error}") from None
     if set(data.definition.landmarks) != set(definition.landmarks):
-        logger.warning(f"{data.name} has other names than head {head!r}: its landmarks are taken in their order")
+        logger.warning(f"{data.name} has other landmark names than head {head!r}: landmarks are matched by their order")
     return order

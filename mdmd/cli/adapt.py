@@ -12,7 +12,7 @@ from mdmd.config import STARTER
 def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(
-        commands, "adapt", run, "Learn a new definition from few faces, beside one or more large sets."
+        commands, "adapt", run, "Train on a new definition with few faces, together with one or more large sets."
     )
     command.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
     command.add_argument(
@@ -21,59 +21,57 @@ def add_to(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="S.json",
-        help="a set to learn beside it; repeatable; none: the target alone",
+        help="a set to train on together with the target; repeatable; without it, the target alone",
     )
     command.add_argument(
         "--from",
         dest="base",
         type=Path,
         metavar="BASE",
-        help="the checkpoint to start from (made by mdmd train), whose weights take the place of --weights",
+        help="the checkpoint to start from (made by mdmd train), instead of --weights",
     )
     command.add_argument(
         "--bases",
         type=Path,
         metavar="DIR",
-        help="where base checkpoints are kept: the sources' base is taken from here, and learned first if not there",
+        help="a folder of base checkpoints: the base of the sources is taken from here, or trained first if missing",
     )
     command.add_argument(
         "--base-minutes",
         type=float,
         default=20.0,
         metavar="M",
-        help="time for learning a base that is not there yet (default 20)",
+        help="minutes to train a missing base (default 20)",
     )
     command.add_argument(
         "--starter",
         type=Path,
         default=STARTER,
         metavar="FOLDER",
-        help="another starter than the one that comes with mdmd",
+        help="a starter to use instead of the one that comes with mdmd",
     )
-    command.add_argument(
-        "--train-faces", type=int, metavar="K", help="learn from K of the target's training faces only"
-    )
+    command.add_argument("--train-faces", type=int, metavar="K", help="use only K of the target's training faces")
     command.add_argument(
         "--learn-share",
         type=float,
         default=1.0,
         metavar="P",
-        help="learn from this share of the target's faces and hold out the same ones as without: for how the error "
-        "falls with the number of labels (default 1)",
+        help="train on this share of the target's faces, but hold out the same faces as without it; shows how the "
+        "error falls with the number of labels (default 1)",
     )
     command.add_argument(
         "--folds",
         type=int,
         default=0,
         metavar="K",
-        help="hold no faces out: learn from all, then K times more without a K-th of them to calibrate on all "
-        "(each time for the whole budget; for few faces and much time; default 0: hold 15 %% out)",
+        help="hold out no faces: train on all, then K more times without a K-th of them, to calibrate on all faces "
+        "(each for the whole budget; for few faces; default 0: hold out 15 %%)",
     )
     add_training_options(command, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Adapt and leave a run."""
+    """Adapt and write the run."""
     from mdmd import api
 
     api.adapt(

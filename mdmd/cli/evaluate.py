@@ -15,26 +15,28 @@ def add_to(commands: Commands) -> None:
     command = add_command(commands, "evaluate", run, "Measure a run on labeled faces.")
     command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     command.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
-    command.add_argument("--split", default="test", help="which images: those whose split has this name (default test)")
-    command.add_argument("--subset", metavar="NAME", help="only faces of this subset (challenge, pose, a style, ...)")
-    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument("--split", default="test", help="the split to measure on (default test)")
+    command.add_argument(
+        "--subset", metavar="NAME", help="only the faces of this subset (challenge, pose, a style ...)"
+    )
+    command.add_argument("--head", help="the head to use (default: the target's)")
     command.add_argument(
         "--normalizer",
         default="definition",
         choices=("definition", "box"),
-        help="what errors are shares of: the definition's own distance (default), or the square root of the box's area",
+        help="what errors are divided by: the definition's normalizer (default) or the square root of the box's area",
     )
-    command.add_argument("--json", type=Path, metavar="OUT.json", help="write the numbers here too")
+    command.add_argument("--json", type=Path, metavar="OUT.json", help="also write the metrics to this file")
     add_flag_options(command)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, print the numbers and write them where asked."""
+    """Measure, print the metrics and write them to the file if given."""
     from mdmd import api
 
     rule = flag_rule(options)
     if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)  # a failure here must come before the work
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
     numbers = api.evaluate(
         options.model,
         options.data,

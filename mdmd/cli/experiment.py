@@ -16,9 +16,9 @@ from mdmd.experiments.tables import TABLES
 def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(
-        commands, "experiment", run, "Run a table of the paper, or one of our own, and print both numbers."
+        commands, "experiment", run, "Run the experiments of a table and print the paper's numbers beside ours."
     )
-    command.add_argument("name", metavar="NAME", help=f"which table: {', '.join(TABLES)}")
+    command.add_argument("name", metavar="NAME", help=f"the table: {', '.join(TABLES)}")
     data = os.environ.get("MDMD_DATA")
     command.add_argument(
         "--data",
@@ -26,26 +26,31 @@ def add_to(commands: Commands) -> None:
         default=data,
         required=data is None,
         metavar="ROOT",
-        help="where the sets lie, each as NAME/annotations.json (default: $MDMD_DATA)",
+        help="the folder of the sets, each as NAME/annotations.json (default: $MDMD_DATA)",
     )
-    # Not "out": that is where a command that fails leaves its error, and this folder holds many runs.
+    # Not "out", because a failing command writes its error to `out`, and this folder holds many runs.
     command.add_argument(
-        "--out", dest="runs", type=Path, required=True, metavar="FOLDER", help="the runs; what is done there is read"
+        "--out",
+        dest="runs",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the folder of the runs; finished runs in it are not repeated",
     )
-    command.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds of each row (default 3)")
+    command.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of each row (default 3)")
     budget = command.add_mutually_exclusive_group()
     budget.add_argument(
-        "--minutes", type=float, default=10.0, metavar="M", help="wall-clock time for each adaptation (default 10)"
+        "--minutes", type=float, default=10.0, metavar="M", help="minutes for each adaptation (default 10)"
     )
-    budget.add_argument("--steps", type=int, metavar="N", help="how many batches instead, for bases too")
+    budget.add_argument("--steps", type=int, metavar="N", help="steps instead of minutes, also for bases")
     command.add_argument(
-        "--base-minutes", type=float, default=20.0, metavar="M", help="for each base that is started from (default 20)"
+        "--base-minutes", type=float, default=20.0, metavar="M", help="minutes for each base (default 20)"
     )
     command.add_argument(
         "--weights",
         metavar="FILE",
         default=os.environ.get("MDMD_WEIGHTS") or None,
-        help="the encoder's weights as in train, for all rows but those about other encoders",
+        help="the encoder's weights, as in mdmd train; not for rows with other encoders",
     )
     command.add_argument(
         "--set",
@@ -53,18 +58,18 @@ def add_to(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="SETTING",
-        help="a setting for all rows, as in train",
+        help="a setting for all rows, as in mdmd train",
     )
     command.add_argument(
-        "--only", action="append", default=[], metavar="PATTERN", help="only runs with names like this, such as '*-25'"
+        "--only", action="append", default=[], metavar="PATTERN", help="only runs whose names match, such as '*-25'"
     )
     command.add_argument(
-        "--dry-run", action="store_true", help="list runs, missing data and expected time; run nothing"
+        "--dry-run", action="store_true", help="only list the runs, missing data and the expected time"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run what is missing of the table and print it."""
+    """Do the missing runs of the table and print it."""
     from mdmd.experiments import report
     from mdmd.experiments.runner import Experiment, launch_process
     from mdmd.training.schedule import Budget

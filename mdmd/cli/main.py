@@ -1,4 +1,4 @@
-"""The command line of the method: its parser, its errors and its exit codes. Each command has a module beside this."""
+"""The command line of the method: parser, errors and exit codes. Each command has a module in this folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mdmd.cli import adapt, evaluate, experiment, predict, pretrain, sources, tr
 from mdmd.errors import DataError
 from mdmd.files import writes_files
 
-#: What the system reports when a disk has no room left.
+#: The errors of a full disk.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 failed, 2 a user's mistake, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed, 2 unusable input, 130 interrupted."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(
         prog="mdmd",
-        description="Multi-domain multi-definition facial landmarks (Ferman and Bharaj, ECCV 2022): learn a landmark "
-        "definition of your own from about 100 faces, together with a large set of another definition.",
+        description="Multi-domain multi-definition facial landmarks (Ferman and Bharaj, ECCV 2022): train a model for "
+        "your own landmark definition with about 100 faces, together with a large set of another definition.",
         epilog="example: mdmd adapt --target monkeys.json --source 300w/annotations.json --minutes 5 --out monkeys-run",
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
@@ -66,7 +66,7 @@ def _interrupt(signum: int, frame: Any) -> NoReturn:
 
 @contextlib.contextmanager
 def _warnings_on_stderr() -> Iterator[None]:
-    """Print the warnings of `mdmd` as the command line's own messages."""
+    """Print the warnings of the logger "mdmd" on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("mdmd: warning: %(message)s"))
     logger = logging.getLogger("mdmd")
@@ -80,10 +80,10 @@ def _warnings_on_stderr() -> Iterator[None]:
 def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) -> int:
     print(f"mdmd: error: {message}", file=sys.stderr)
     out = getattr(options, "out", None)
-    if isinstance(out, list):  # predictions of faces are files in the run's folder, where the run's log is too
+    if isinstance(out, list):  # with --faces, predictions are written to the run's folder
         out = out[0].parent if options.faces else None
     if out is not None and out.is_dir() and writes_files():
-        with contextlib.suppress(OSError):  # the disk may be what is full
+        with contextlib.suppress(OSError):  # the disk may be full
             run_folder.Failure(message, kind).write(out)
     return code
 

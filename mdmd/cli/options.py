@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read. No torch: --help must not wait for it."""
+"""Options that several commands share. Imports no torch, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from mdmd.evaluation.evaluate import RECALL, FlagRule
 if TYPE_CHECKING:
     from mdmd.api import TrainingOptions
 
-#: The subparsers of a command line, to which a command adds its own.
+#: The subparsers to which each command adds its parser.
 Commands = Any
 
 DATA_HELP = (
-    "a COCO-keypoint JSON whose category carries keypoints, flsg, flip_pairs and normalizer, "
-    "pictures beside it or in images/; or the name of an added dataset (mdmd sources list)"
+    "a COCO-keypoint JSON whose category has keypoints, flsg, flip_pairs and normalizer, "
+    "with images beside it or in images/; or the name of an added dataset (mdmd sources list)"
 )
 
 
 def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], None], text: str
 ) -> argparse.ArgumentParser:
-    """Add the command `name`, which `run` carries out; `text` describes it in a list of commands and in its help."""
+    """Add the command `name`, which calls `run`; `text` is its description in all help texts."""
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
     return command
 
 
 def add_training_options(command: argparse.ArgumentParser, *, out: str) -> None:
-    """The options of commands that train one model; `out` describes the folder they write."""
+    """Add the options of commands that train a model; `out` describes the folder they write."""
     command.add_argument(
         "--preset",
         default="default",
         choices=sorted(PRESETS),
-        help="paper: the published method; default: ours; tiny: for a try without pretrained weights",
+        help="paper: the published method; default: ours; tiny: a small network for tests, without pretrained weights",
     )
     command.add_argument(
         "--encoder",
@@ -64,13 +64,16 @@ def add_training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "timm's download, else for adapt the starter)",
     )
     budget = command.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, metavar="M", help="how long to train, on any machine (default 10)")
+    budget.add_argument("--minutes", type=float, metavar="M", help="training time in minutes (default 10)")
     budget.add_argument(
-        "--steps", type=int, metavar="N", help="how many batches instead: repeatable to the last digit on one machine"
+        "--steps",
+        type=int,
+        metavar="N",
+        help="training steps instead of minutes; results are exactly reproducible on the same machine",
     )
-    command.add_argument("--seed", type=seed, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--seed", type=seed, default=0, metavar="S", help="the random seed (default 0)")
     command.add_argument(
-        "--fresh", action="store_true", help="start over, where an interrupted run in the folder would be resumed"
+        "--fresh", action="store_true", help="start over instead of resuming an interrupted run in the folder"
     )
     command.add_argument(
         "--save-every",
@@ -83,8 +86,8 @@ def add_training_options(command: argparse.ArgumentParser, *, out: str) -> None:
         "--calibration",
         default="likelihood",
         choices=get_args(Method),
-        help="what covariances are fitted to on held-out faces: the likelihood, or the 50 %% and 90 %% ellipses of "
-        "split-conformal prediction, which hold at least what they promise (from 9 held-out faces)",
+        help="how covariances are calibrated on held-out faces: by maximum likelihood (default), or by split-conformal "
+        "prediction, whose 50 %% and 90 %% ellipses hold at least that share of points (needs 9 held-out faces)",
     )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help=out)
@@ -112,32 +115,32 @@ def training_options(options: argparse.Namespace) -> TrainingOptions:
 
 
 def add_flag_options(command: argparse.ArgumentParser) -> None:
-    """The options that decide which predicted points are flagged."""
+    """Add the options that decide which predicted points are flagged."""
     command.add_argument(
         "--tolerance",
         type=float,
         default=FlagRule.tolerance,
         metavar="T",
-        help="a point is flagged when it may be off by more than this share of the normalizer (default 0.10) ...",
+        help="a point is flagged if its error may exceed this share of the normalizer (default 0.10) ...",
     )
     command.add_argument(
         "--threshold",
         type=float,
         metavar="P",
-        help="... with more than this probability (default: so that the flags are expected to catch "
+        help="... with more than this probability (default: chosen so that the flags are expected to catch "
         f"{100 * RECALL:.0f} %% of all such points)",
     )
 
 
 def flag_rule(options: argparse.Namespace) -> FlagRule:
-    """The rule that `add_flag_options` describes; DataError where a value is out of range."""
+    """The flag rule from the options. Raises DataError if a value is out of range."""
     if not options.tolerance > 0 or not (options.threshold is None or 0 < options.threshold < 1):
         raise DataError("--tolerance must be above 0 and --threshold between 0 and 1")
     return FlagRule(options.tolerance, options.threshold)
 
 
 def seed(text: str) -> int:
-    """A seed that every random generator accepts."""
+    """Parse a seed that all random generators accept."""
     if text.isascii() and text.isdecimal() and int(text) < 2**63:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a whole number from 0 to 2^63 - 1 is wanted, found {text!r}")
+    raise argparse.ArgumentTypeError(f"found {text!r}, wanted a whole number from 0 to 2^63 - 1")

@@ -15,7 +15,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "predict",
         run,
-        "Find landmarks in pictures; writes COCO-keypoint JSON with covariances and flags.",
+        "Predict landmarks on images; writes COCO-keypoint JSON with covariances and flags.",
     )
     command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     command.add_argument(
@@ -23,27 +23,27 @@ def add_to(commands: Commands) -> None:
         type=Path,
         nargs="*",
         metavar="IMAGE_OR_FOLDER",
-        help="pictures; the face is taken to fill each of them",
+        help="images; each is taken as the box of one face",
     )
     command.add_argument(
         "--faces",
         type=Path,
         action="append",
         metavar="F.json",
-        help="faces with boxes, as COCO JSON, instead of bare pictures; several may be given, each with its own --out",
+        help="faces with boxes, as COCO JSON, instead of images; repeatable, with one --out for each",
     )
     command.add_argument(
         "--find-boxes",
         action="store_true",
-        help="where the box is the whole picture, look for the face: around its points, closer each time",
+        help="let the model find the face if its box is the whole image",
     )
-    command.add_argument("--head", help="which head answers (default: the target's)")
+    command.add_argument("--head", help="the head to use (default: the target's)")
     command.add_argument("--out", type=Path, action="append", required=True, metavar="P.json", help="the file to write")
     add_flag_options(command)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Predict into each of the files, by one process with one loaded model."""
+    """Predict and write each of the files; the model is loaded once."""
     from mdmd import api
 
     rule = flag_rule(options)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         raise DataError(f"found {len(options.out)} --out, wanted {len(given)}: one for each file of faces")
     model = api.load(options.model)
     for out in options.out:
-        out.parent.mkdir(parents=True, exist_ok=True)  # a failure here must come before the work
+        out.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
     for faces, out in zip(given, options.out, strict=True):
         coco = api.predict(
             model,

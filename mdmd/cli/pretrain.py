@@ -13,31 +13,36 @@ from mdmd.run_folder import LOG
 def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(
-        commands, "pretrain", run, "Learn a starter from scratch, on drawn faces and openly licensed photographs."
+        commands, "pretrain", run, "Train a starter from scratch, on drawn faces and openly licensed photographs."
     )
     command.add_argument(
-        "--photos", type=Path, metavar="P.json", help="photographs to learn beside the drawn faces: " + DATA_HELP
+        "--photos",
+        type=Path,
+        metavar="P.json",
+        help="photographs to train on together with the drawn faces: " + DATA_HELP,
     )
-    command.add_argument("--minutes", type=float, default=120.0, metavar="M", help="time for all rounds (default 120)")
-    command.add_argument("--steps", type=int, metavar="N", help="how many batches in all rounds, instead of minutes")
     command.add_argument(
-        "--rounds", type=int, default=4, metavar="R", help="how many times new faces are drawn (default 4)"
+        "--minutes", type=float, default=120.0, metavar="M", help="minutes for all rounds together (default 120)"
     )
-    command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn for a round (default 4000)")
+    command.add_argument("--steps", type=int, metavar="N", help="steps of all rounds together, instead of minutes")
+    command.add_argument(
+        "--rounds", type=int, default=4, metavar="R", help="rounds, each with new drawn faces (default 4)"
+    )
+    command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn per round (default 4000)")
     command.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
-    command.add_argument("--seed", type=seed, default=0, metavar="S", help="for everything random (default 0)")
+    command.add_argument("--seed", type=seed, default=0, metavar="S", help="the random seed (default 0)")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="the starter; the same command again resumes an interrupted one",
+        help="the folder of the starter; the same command again resumes an interrupted pretraining",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Learn a starter in rounds."""
+    """Train a starter in rounds."""
     from mdmd.datasets.registry import read_set
     from mdmd.training.plan import Plan
     from mdmd.training.pretrain import STARTER_TRAIN, Drawing, pretrain

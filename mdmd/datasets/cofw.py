@@ -1,7 +1,7 @@
-"""The MATLAB files of COFW (Burgos-Artizzu, Perona and Dollár, ICCV 2013): version 7.3, which is HDF5.
+"""Read the MATLAB files of COFW (Burgos-Artizzu, Perona and Dollár, ICCV 2013), version 7.3, which is HDF5.
 
-MATLAB writes arrays by columns, so that HDF5 sees every one of them transposed: an image is (3, W, H), or (W, H)
-where it is gray, and a table has one face in each column. Cells hold references to the images.
+MATLAB stores arrays in column order, so all arrays are transposed in HDF5: an image is (3, W, H), or (W, H) if it is
+gray, and a table has one face in each column. Cells hold references to the images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LANDMARKS = 29
 
 @dataclass(frozen=True, eq=False)
 class CofwFace:
-    """One face: its picture unpacked, `points` (29, 2) in pixels, `hidden` (29,) where occluded, the given box."""
+    """A face: its unpacked image, `points` (29, 2) in pixels, `hidden` (29,) for occluded points, and its box."""
 
     picture: Path
     points: Points
@@ -34,8 +34,8 @@ class CofwFace:
 def cofw_faces(file: Path, ending: str, pictures: Path) -> Iterator[CofwFace]:
     """The faces of `COFW_train_color.mat` (`ending` "Tr") or `COFW_test_color.mat` ("T"), in order.
 
-    Pictures that do not lie in the folder `pictures` yet are written there as PNG. Raises DataError naming the file,
-    the variable and the face.
+    Images are written to the folder `pictures` as PNG, unless they are there already. Raises DataError, which names the
+    file, the variable and the face.
     """
     import h5py  # only COFW needs HDF5, and it takes a third of a second to import
 
@@ -69,7 +69,7 @@ def _variable(mat: Any, file: Path, name: str) -> NDArray[Any]:
 def _table(mat: Any, file: Path, name: str, rows: int, faces: int) -> NDArray[np.float64]:
     table = _variable(mat, file, name)
     if table.shape != (rows, faces):
-        raise DataError(f"{file}, {name}: found {table.shape}, wanted {rows} numbers of each of {faces} faces")
+        raise DataError(f"{file}, {name}: found {table.shape}, wanted {rows} numbers for each of {faces} faces")
     bad = np.flatnonzero(~np.isfinite(table).all(axis=0))
     if len(bad):
         raise DataError(f"{file}, {name}, face {bad[0] + 1}: found a number that is not finite")

@@ -1,4 +1,4 @@
-"""Where a reader puts the faces it finds, and what is wrong with the others."""
+"""Collect the faces that a reader finds, and the problems of those that cannot be used."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from mdmd.errors import DataError
 
 @dataclass
 class Collector:
-    """The faces of one dataset so far.
+    """The faces of one dataset that were read so far.
 
-    File names are relative to the dataset's folder `root`, or to `unpacked`, the folder for pictures that are not
-    files of their own in it. `missing` names pictures that are not there, `problems` says of each record that could
-    not be used what was wrong with it, with file and line.
+    File names are relative to the dataset's folder `root`, or to `unpacked`, the folder for images that are not
+    separate files in it. `missing` names images that do not exist. `problems` has a sentence, with file and line, for
+    each record that cannot be used.
     """
 
     root: Path
@@ -35,19 +35,19 @@ class Collector:
     samples: list[Sample] = field(default_factory=list)
     missing: dict[str, None] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    #: Of each picture: its number from 1 on, its width and its height.
+    #: The number (from 1), width and height of each image.
     pictures: dict[Path, tuple[int, int, int]] = field(default_factory=dict)
 
     @contextmanager
     def noting(self, where: str = "") -> Iterator[None]:
-        """A DataError inside becomes one of the problems, and the next face can come."""
+        """Add a DataError raised inside to the problems, so that reading continues with the next face."""
         try:
             yield
         except DataError as error:
             self.problems.append(f"{where}: {error}" if where else str(error))
 
     def points(self, path: Path) -> Points:
-        """The definition's points from a text file of `x y` lines."""
+        """The points of the definition (N, 2) from a text file of `x y` lines."""
         return read_points(path, len(self.definition.landmarks), one_based=self.one_based)
 
     def add(
@@ -61,10 +61,10 @@ class Collector:
         box: Box | None = None,
         hidden: NDArray[np.bool_] | None = None,
     ) -> None:
-        """One face of `points` (N, 2), with the points that are `hidden` (N,) if it is known.
+        """Add a face with `points` (N, 2) in pixels; `hidden` (N,) marks occluded points, if known.
 
-        `group` is by default the picture, `box` tight around the points. A picture that is not there is noted as
-        missing; raises DataError for one that cannot be read and for a box without an area.
+        `group` defaults to the image, and `box` to the tight box of the points. An image that does not exist is added
+        to `missing`. Raises DataError for an image that cannot be read and for a box without an area.
         """
         home = self.unpacked if picture.is_relative_to(self.unpacked) else self.root
         if not picture.is_relative_to(home) or ".." in picture.relative_to(home).parts:

@@ -1,4 +1,4 @@
-"""Small files that datasets are distributed in: where they lie, and lists of points, arrays, lines, picture sizes."""
+"""Read the files that datasets are distributed in: point lists, arrays and text."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """All files below `folder` with this suffix, in order, without what systems hide among them."""
+    """All files below `folder` with this suffix, sorted, without hidden files."""
     inside = (file for file in folder.rglob("*") if file.suffix.lower() == suffix)
     return sorted(f for f in inside if not any(p.startswith((".", "__MACOSX")) for p in f.relative_to(folder).parts))
 
 
 def picture_beside(label: Path) -> Path:
-    """The picture with the label file's name beside it; the name it might have where there is none."""
+    """The image beside the file `label` with the same stem; a possible name if there is none."""
     names = [label.with_suffix(end) for suffix in PICTURES for end in (suffix, suffix.upper())]
     return next((file for file in names if file.is_file()), names[0])
 
 
 def read_points(path: Path, count: int, *, one_based: bool = False) -> Points:
-    """`count` points (count, 2) in pixels from a text file with a point `x y` on each line.
+    """Points (count, 2) in pixels from a text file with a point `x y` on each line.
 
-    Read are the `.pts` files of the iBUG group (`version: 1`, `n_points: 68`, then the points in braces), the same
-    without its header, and lists that begin with their count (LaPa). `one_based` subtracts 1 from every coordinate.
-    Raises DataError naming file and line.
+    Supported are the `.pts` files of the iBUG group (`version: 1`, `n_points: 68`, then the points in braces), the same
+    without a header, and lists that start with their count (LaPa). `one_based` subtracts 1 from every coordinate.
+    Raises DataError, which names the file and the line.
     """
     points: list[tuple[float, float]] = []
     number = 0
@@ -64,7 +64,7 @@ def _point(text: str, where: str) -> tuple[float, float]:
 
 
 def read_array(path: Path, *shape: int) -> NDArray[np.float64]:
-    """The array of a `.npy` file, which must have this shape and hold finite numbers. Nothing is unpickled."""
+    """The array of a `.npy` file with this shape and finite numbers, else DataError. Nothing is unpickled."""
     wanted = " x ".join(map(str, shape))
     try:
         found = np.load(path, allow_pickle=False)
@@ -87,7 +87,7 @@ def _array_text(found: object) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8; DataError when there is no such file or it is not text."""
+    """The lines of a UTF-8 text file. Raises DataError if the file does not exist or is not text."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:

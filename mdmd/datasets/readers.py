@@ -1,8 +1,8 @@
-"""Public landmark datasets as they are distributed, each as a Dataset of ours: folder in, faces out.
+"""Read public landmark datasets from their folders as distributed.
 
-Faces come in the published split, or in the split of the paper (Ferman and Bharaj, ECCV 2022) where it made its own;
-the subsets of the tables stand in `extra["subsets"]`. Boxes are those of the dataset where it gives any (WFLW, COFW,
-PARE), else tight around the points. Coordinates are taken as they are written.
+Faces have the published split, or the split of the paper (Ferman and Bharaj, ECCV 2022) for sets that it split itself.
+The subsets of the paper's tables are in `extra["subsets"]`. Boxes are those of the dataset if it has any (WFLW, COFW,
+PARE), else tight boxes of the points. Coordinates are not changed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from mdmd.errors import DataError
 
 #: The kind of any COCO-keypoint file.
 COCO = "coco"
-#: A label so many times the longer side of the face's box away from its middle is a slip, and costs a training dearly.
+#: A label farther from the box's middle than this many times its longer side is an error, which harms a training.
 FARTHEST_POINT = 5
 
 ORIGINS_OF_300W = ("afw", "helen", "lfpw", "ibug", "01_indoor", "02_outdoor")
 
-#: WFLW's flags in the order of their columns; each is a test subset of its tables.
+#: The flags of WFLW in the order of their columns; each is a test subset.
 WFLW_SUBSETS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 WFLW_COLUMNS = 2 * 98 + 4 + len(WFLW_SUBSETS) + 1
 
-# What the paper learns from, where it does not say "all": the first so many.
+# The training sets of the paper, if it does not use all faces: the first ones, in these numbers.
 ANIMWEB_SPECIES, ANIMWEB_TRAIN = "japanesemacaque", 100
 ARTFACE_PAINTER, ARTFACE_TRAIN = 10, 7
 CARIFACE_TRAIN = 148
@@ -45,9 +45,12 @@ PARE_FACES, PARE_TRAIN = 150, 100
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What was found: the usable faces, the pictures that are not there, and a sentence for each record that could
-    not be read, with file and line. What is missing or unreadable has left no face in the dataset. `far` are the faces
-    with labels that cannot be theirs, which are taken as not labeled."""
+    """The result of reading a dataset.
+
+    `missing` names the images that do not exist, and `problems` has a sentence, with file and line, for each record
+    that cannot be read; their faces are not in `dataset`. `far` names the faces with labels that are too far from the
+    face; these labels are treated as unlabeled.
+    """
 
     dataset: Dataset
     missing: tuple[str, ...] = ()
@@ -56,11 +59,11 @@ class Reading:
 
 
 def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = False) -> Reading:
-    """The dataset of this kind at `path`: a folder, or for "coco" a JSON file or the folder of an annotations.json.
+    """Read the dataset at `path`: a folder, or for "coco" a JSON file or the folder of an annotations.json.
 
-    `name` becomes the dataset's. `unpacked` is the folder for pictures that are not files of their own (COFW).
-    `one_based` subtracts 1 from the coordinates of text files, as menpo does; most code does not. Raises DataError
-    for what cannot be this dataset, and when no face is usable.
+    `name` becomes the name of the dataset. `unpacked` is the folder for images that are not separate files (COFW).
+    `one_based` subtracts 1 from the coordinates of text files, as menpo does but most code does not. Raises DataError
+    if `path` is not a dataset of this kind or no face can be used.
     """
     if kind == COCO:
         found = _read_coco(path, name)
@@ -83,7 +86,7 @@ def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = 
 
 
 def detect(path: Path) -> str:
-    """The kind of the dataset at `path`, by the files that only this one has. Raises DataError when none fits."""
+    """The kind of the dataset at `path`, from the files that it has. Raises DataError if no kind fits."""
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
     if path.is_file() or (path / "annotations.json").is_file():
@@ -91,11 +94,11 @@ def detect(path: Path) -> str:
     for kind, known in PUBLISHED.items():
         if known.fits(path):
             return kind
-    raise DataError(f"{path} looks like none of {', '.join(kinds())}; say which one it is")
+    raise DataError(f"{path} looks like none of {', '.join(kinds())}; name its kind")
 
 
 def kinds() -> tuple[str, ...]:
-    """Names of all kinds that `read` knows."""
+    """The names of all kinds that `read` supports."""
     return (COCO, *PUBLISHED)
 
 
@@ -103,10 +106,10 @@ def kinds() -> tuple[str, ...]:
 
 
 def read_300w(found: Collector) -> None:
-    """300W: `.pts` beside pictures in afw, helen, lfpw, ibug (with trainset and testset), 01_Indoor and 02_Outdoor.
+    """300W: `.pts` beside images in afw, helen, lfpw, ibug (with trainset and testset), 01_Indoor and 02_Outdoor.
 
-    Test faces are in the subset full and in common (HELEN, LFPW) or challenge (iBUG); those of the private test are
-    a split of their own. Faces of one photograph are a group.
+    Test faces are in the subset "full" and in "common" (HELEN, LFPW) or "challenge" (iBUG). The private test set has
+    the split "private". Faces of one photograph are a group.
     """
     for label in files_below(found.root, ".pts"):
         with found.noting():
@@ -119,7 +122,7 @@ def read_300w(found: Collector) -> None:
 
 
 def _place_in_300w(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
-    """Split and subsets of a face by the folders it lies in; None where they say nothing."""
+    """The split and subsets of a face from the folders it is in; None if they do not tell."""
     inner = [folder.lower() for folder in reversed(folders)]
     origin = next((folder for folder in inner if folder in ORIGINS_OF_300W), None)
     if origin == "afw":
@@ -136,9 +139,9 @@ def _place_in_300w(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | No
 
 
 def read_wflw(found: Collector) -> None:
-    """WFLW: two lists with a face on each line (98 points, box, six flags, picture), pictures in WFLW_images.
+    """WFLW: two lists with a face on each line (98 points, box, six flags, image), images in WFLW_images.
 
-    Each flag that is set makes a subset. Faces of one picture are a group.
+    Each flag is a subset. Faces of one image are a group.
     """
     pictures = next((p for p in sorted(found.root.rglob("WFLW_images")) if p.is_dir()), found.root)
     for split in ("train", "test"):
@@ -176,7 +179,7 @@ def _add_wflw(found: Collector, pictures: Path, columns: list[str], split: str) 
 
 
 def read_cofw(found: Collector) -> None:
-    """COFW: `COFW_train_color.mat` and `COFW_test_color.mat`; an occluded point is labeled but hidden."""
+    """COFW: `COFW_train_color.mat` and `COFW_test_color.mat`; occluded points are labeled but hidden."""
     for split, ending in (("train", "Tr"), ("test", "T")):
         for file in sorted(found.root.rglob(f"COFW_{split}_color.mat")):
             for face in cofw_faces(file, ending, found.unpacked):
@@ -185,7 +188,7 @@ def read_cofw(found: Collector) -> None:
 
 
 def read_lapa(found: Collector) -> None:
-    """LaPa: train, val and test, each with images and with landmarks in text files that begin with the count."""
+    """LaPa: train, val and test, each with images and with landmarks in text files that start with the count."""
     for split in ("train", "val", "test"):
         for label in files_below(found.root / split / "landmarks", ".txt"):
             with found.noting():
@@ -194,7 +197,7 @@ def read_lapa(found: Collector) -> None:
 
 
 def read_animweb(found: Collector) -> None:
-    """AnimWeb's Japanese macaques, as in the paper: the first 100 by number train, the others test."""
+    """AnimWeb's Japanese macaques, as in the paper: the first 100 by number for training, the others for testing."""
     macaques = [label for label in files_below(found.root, ".pts") if _is_macaque(label)]
     for place, label in enumerate(sorted(macaques, key=_number_of)):
         with found.noting():
@@ -207,9 +210,10 @@ def _is_macaque(label: Path) -> bool:
 
 
 def read_artface(found: Collector) -> None:
-    """ArtFace: ten pictures of each of 16 painters with `.pts` beside them; the first seven by number train.
+    """ArtFace: ten images by each of 16 painters with `.pts` beside them; the first seven by number are for training.
 
-    The painter is the name before the number, or the folder; where files have only numbers, ten in a row are one's.
+    The painter is the name before the number, or the folder. If file names are only numbers, each ten in a row are by
+    one painter.
     """
     labels = files_below(found.root, ".pts")
     first = min((_number_of(label) for label in labels), default=0)
@@ -229,7 +233,7 @@ def read_artface(found: Collector) -> None:
 def read_cariface(found: Collector) -> None:
     """CariFace: images, landmarks as `.npy` (68, 2), and the lists train_list.txt and test_list.txt.
 
-    As in the paper, the first 148 of the training list train; the others are in the split "rest".
+    As in the paper, the first 148 of the training list are for training; the others are in the split "rest".
     """
     for listed, splits in (("train_list.txt", ("train", "rest")), ("test_list.txt", ("test", "test"))):
         names = [Path(line.strip()).name for line in read_lines(found.root / listed) if line.strip()]
@@ -242,9 +246,9 @@ def read_cariface(found: Collector) -> None:
 
 
 def read_pare(found: Collector) -> None:
-    """PARE: 150 labels in landmarks.npy and bboxes.npy, and mapping.txt naming the pictures that can still be had.
+    """PARE: 150 labels in landmarks.npy and bboxes.npy, and mapping.txt with the images that are still available.
 
-    The paper does not list its split; its failure rates are multiples of one in fifty, so labels from 100 on test.
+    The paper does not list its split. Its failure rates are multiples of 1/50, so labels from 100 on are for testing.
     """
     points = read_array(found.root / "landmarks.npy", PARE_FACES, len(found.definition.landmarks), 2)
     corners = read_array(found.root / "bboxes.npy", PARE_FACES, 4)
@@ -272,7 +276,7 @@ def _mapped(line: str) -> tuple[str, int]:
 
 
 def _read_coco(path: Path, name: str) -> Reading:
-    """A COCO-keypoint file; faces whose picture is not there, or another one than the file describes, are left out."""
+    """Read a COCO-keypoint file without the faces whose image is missing or does not match the file."""
     dataset = read_coco(path / "annotations.json" if path.is_dir() else path, name=name)
     missing = dict.fromkeys(s.file_name for s in dataset.samples if not s.path.is_file())
     first = {s.file_name: s for s in dataset.samples if s.file_name not in missing}
@@ -287,7 +291,7 @@ def _read_coco(path: Path, name: str) -> Reading:
 
 
 def picture_problem(sample: Sample) -> str | None:
-    """Why the picture of `sample` cannot be used as its file describes it; None where it can."""
+    """The reason why the image of `sample` cannot be used or does not match the file; None if it can be used."""
     try:
         size = picture_size(sample.path)
     except DataError as error:
@@ -301,7 +305,7 @@ def picture_problem(sample: Sample) -> str | None:
 
 
 def _without_far_points(sample: Sample, definition: Definition) -> tuple[Sample, list[str]]:
-    """`sample` without labels that lie more than FARTHEST_POINT of its boxes away, and their names."""
+    """`sample` without labels that are farther away than FARTHEST_POINT allows, and the names of these."""
     if sample.annotation is None:
         return sample, []
     box, labels = sample.box, sample.annotation
@@ -315,7 +319,7 @@ def _without_far_points(sample: Sample, definition: Definition) -> tuple[Sample,
 
 
 def _photograph(stem: str) -> str:
-    """The name without the number of the face in the photograph: 100466187_2 and 100466187_1 are one photograph."""
+    """The name without the number of the face: 100466187_2 and 100466187_1 are on the same photograph."""
     return re.sub(r"_\d{1,2}$", "", stem)
 
 
@@ -326,9 +330,9 @@ def _number_of(file: Path) -> int:
 
 @dataclass(frozen=True)
 class Published:
-    """A public dataset: how it is read, what its folder is known by, and the published number of faces.
+    """A public dataset: its reader, a test for its folder, and the published numbers of faces.
 
-    `faces` counts by split or split/subset. A split in `optional` is a download of its own.
+    `faces` maps a split or split/subset to its number of faces. Splits in `optional` are separate downloads.
     """
 
     read: Callable[[Collector], None]

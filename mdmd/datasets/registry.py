@@ -1,4 +1,4 @@
-"""The datasets that this machine's user has added, by name: what stands behind `mdmd sources` and `--source 300w`."""
+"""The datasets that the user has added by name, for `mdmd sources` and options such as `--source 300w`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mdmd.data.records import Dataset, Sample
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
 from mdmd.errors import DataError
 
-#: What the functions of the package take as a data set: one that was read, a COCO file, or the name of an added one.
+#: A data set as the public functions take it: a `Dataset`, a COCO file, or the name of an added dataset.
 Data = Dataset | Path | str
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset that was added: where it is and how it is read; `faces` by split, as they were found then."""
+    """An added dataset: its path, how to read it, and its number of faces by split when it was added."""
 
     name: str
     kind: str
@@ -42,11 +42,11 @@ class Sources:
         self.file = home / "sources.json"
 
     def all(self) -> list[Source]:
-        """The added datasets by name; raises DataError when the list is damaged."""
+        """All added datasets, sorted by name. Raises DataError if the list is damaged."""
         return [self._source(name, record) for name, record in sorted(self._records().items())]
 
     def get(self, name: str) -> Source:
-        """The dataset of that name; raises DataError when there is none."""
+        """The dataset with this name. Raises DataError if there is none."""
         records = self._records()
         if name not in records:
             known = ", ".join(sorted(records)) or "none yet"
@@ -54,14 +54,14 @@ class Sources:
         return self._source(name, records[name])
 
     def open(self, given: Path) -> Reading:
-        """What a command was given: the COCO file at this path, or else the dataset of this name. Raises DataError."""
+        """Read the COCO file at the path `given`, or else the added dataset with this name. Raises DataError."""
         folder = (given / "annotations.json").is_file() and str(given) not in self._records()
         if given.is_file() or folder or given.suffix == ".json" or given.name != str(given):
             return self._read(COCO, given, default_name(given), one_based=False)
         return self.read(str(given))
 
     def read(self, name: str) -> Reading:
-        """The faces of an added dataset, under its name. Raises DataError."""
+        """Read an added dataset. Raises DataError if it is unknown, has moved or cannot be used."""
         source = self.get(name)
         if not source.path.exists():
             raise DataError(f"the dataset {name!r} is not where it was: there is no {source.path}")
@@ -70,17 +70,19 @@ class Sources:
     def add(
         self, path: Path, *, kind: str | None = None, name: str | None = None, one_based: bool = False
     ) -> tuple[Source, Reading]:
-        """Read the dataset at `path` and remember it; one of the same name is replaced.
+        """Read the dataset at `path` and add it to the list; a dataset with the same name is replaced.
 
-        `kind` is by default detected, `name` the kind, or for COCO files that of the file. Raises DataError when no
-        face of it can be used.
+        By default `kind` is detected and `name` is the kind, or for COCO `default_name(path)`. Raises DataError if no
+        face can be used.
         """
         kind = kind or detect(path)
         if one_based and kind == COCO:
             raise DataError("--one-based is for text files that count from 1; COCO files count from 0")
         name = name or (default_name(path) if kind == COCO else kind)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            raise DataError(f"the name {name!r} of a dataset must be letters, digits, - and _; give it another")
+            raise DataError(
+                f"found the dataset name {name!r}, wanted letters, digits, - and _ only; choose another name"
+            )
         records = self._records()
         shutil.rmtree(self._unpacked(name), ignore_errors=True)
         reading = self._read(kind, path, name, one_based=one_based)
@@ -91,7 +93,7 @@ class Sources:
         return source, reading
 
     def remove(self, name: str) -> None:
-        """Forget a dataset, and delete what was unpacked from it; its own files stay. Raises DataError."""
+        """Remove a dataset from the list and delete its unpacked images, but not its files. Raises DataError."""
         self.get(name)
         self._write({key: record for key, record in self._records().items() if key != name})
         shutil.rmtree(self._unpacked(name), ignore_errors=True)
@@ -108,9 +110,11 @@ class Sources:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.file} is not readable: {error}; delete it to begin anew") from None
+            raise DataError(f"{self.file} is not readable: {error}; delete it to start a new list") from None
         if not isinstance(records, dict):
-            raise DataError(f"{self.file}: found a JSON {type(records).__name__}, wanted an object; delete it")
+            raise DataError(
+                f"{self.file}: found a JSON {type(records).__name__}, wanted an object; delete it to start a new list"
+            )
         return records
 
     def _source(self, name: str, record: Any) -> Source:
@@ -127,13 +131,13 @@ class Sources:
 
 
 def default_home(environment: Mapping[str, str]) -> Path:
-    """Where the list is kept: the folder that MDMD_HOME names, else .mdmd in the user's home."""
+    """The folder of the list: MDMD_HOME if set, else .mdmd in the user's home."""
     return Path(environment.get("MDMD_HOME") or Path.home() / ".mdmd")
 
 
 @dataclass(frozen=True)
 class Count:
-    """Faces of one split or split/subset: found, and published where that is known."""
+    """The number of faces of a split or split/subset: found, and published if known."""
 
     name: str
     found: int
@@ -141,9 +145,9 @@ class Count:
 
 
 def counts(kind: str, samples: Sequence[Sample]) -> list[Count]:
-    """The faces of each split and subset beside the published numbers, in the order of the publication.
+    """The numbers of faces of each split and subset beside the published ones, in the published order.
 
-    A split that is a download of its own (300W's private test) is left out when there is nothing of it.
+    A split that is a separate download (300W's private test) is left out if it has no faces.
     """
     found = Counter(sample.split for sample in samples)
     found.update(f"{sample.split}/{subset}" for sample in samples for subset in dict.fromkeys(sample.subsets))
@@ -157,7 +161,7 @@ def counts(kind: str, samples: Sequence[Sample]) -> list[Count]:
 
 
 def report(source: Source, reading: Reading) -> str:
-    """What was found, as `mdmd sources add` prints it: a table of counts, then everything that is not as published."""
+    """The text that `mdmd sources add` prints: a table of counts, then warnings about differences and problems."""
     rows = counts(source.kind, reading.dataset.samples)
     width = max(len(row.name) for row in rows)
     lines = [f"{source.name}: {reading.dataset.definition.name}, in {source.path}"]
@@ -172,13 +176,15 @@ def report(source: Source, reading: Reading) -> str:
 
 
 def warnings(reading: Reading, *, named: int = 3) -> list[str]:
-    """A sentence about missing pictures and one about unreadable records, where there are any; the first `named`
-    of each are named."""
+    """Sentences about missing images, unusable records and labels far from their face, if there are any.
+
+    Each sentence names the first `named` cases.
+    """
     said = []
     for what, things in (
         ("pictures are missing, their faces are left out", reading.missing),
         ("records cannot be used, their faces are left out", reading.problems),
-        ("faces have labels far away from them, which are taken as not labeled", reading.far),
+        ("faces have labels far outside their box, which are treated as unlabeled", reading.far),
     ):
         if things:
             first = "; ".join([*things[:named], *(["..."] if len(things) > named else [])])
@@ -187,7 +193,7 @@ def warnings(reading: Reading, *, named: int = 3) -> list[str]:
 
 
 def read_set(given: Data) -> tuple[Dataset, list[str]]:
-    """The set that `given` means, and the warnings about it, which are logged as well. Raises DataError."""
+    """Read the data set `given`; returns it and its warnings, which are also logged. Raises DataError."""
     if isinstance(given, Dataset):
         return given, []
     reading = Sources(default_home(os.environ)).open(Path(given))
@@ -198,7 +204,7 @@ def read_set(given: Data) -> tuple[Dataset, list[str]]:
 
 
 def read_sets(given: Sequence[Data]) -> tuple[list[Dataset], list[str]]:
-    """`read_set` of each; sets of one name are numbered, for a model has one head a name."""
+    """`read_set` of each. Sets with the same name get numbers, because a model has one head per name."""
     datasets: list[Dataset] = []
     found: list[str] = []
     for one in given:

@@ -1,4 +1,4 @@
-"""What there is of an experiment: a forecast of its runs, and its table with ours beside the paper's numbers."""
+"""Reports of an experiment: a forecast of its runs, and its table with the paper's numbers beside ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from mdmd.experiments.runner import Experiment, Run, read_json
 from mdmd.experiments.tables import Numbers
 
-#: What `mdmd evaluate` measures and the paper prints, then what it does not print; shares where no percent is named.
+#: Metrics of `mdmd evaluate` that the paper prints, and those that it does not print; shares unless in percent.
 PRINTED = {"nme": "NME %", "fr10": "FR10 %", "auc10": "AUC10 %"}
 CALIBRATION = {
     "coverage50": "in 50 % ellipse",
@@ -21,12 +21,12 @@ CALIBRATION = {
 
 
 def forecast(experiment: Experiment) -> str:
-    """Every run with its state, the data that is missing, and the time that is left."""
+    """All runs with their states, the missing data, and the time left."""
     runs = experiment.runs()
     states = {run: experiment.state(run) for run in runs}
     lines, left = [experiment.table.title], []
     for run in runs:
-        words = {"other": "with another budget, weights or settings: choose another --out", "no data": ""}.get(
+        words = {"other": "has another budget, weights or settings; choose another --out", "no data": ""}.get(
             states[run]
         )
         if states[run] == "done":
@@ -34,18 +34,18 @@ def forecast(experiment: Experiment) -> str:
         elif words is None:
             like = [done.seconds for done in runs if states[done] == "done" and done.is_base == run.is_base]
             left.append(expected(experiment, run, like))
-            words = "of unknown time" if left[-1] is None else f"about {duration(left[-1])}"
-        lines.append(f"  {states[run]:<10}  {run.name}  {words}".rstrip())
+            words = "unknown time" if left[-1] is None else f"about {duration(left[-1])}"
+        lines.append(f"  {states[run]:<11}  {run.name}  {words}".rstrip())
     wanted = experiment.wanted()
     if wanted:
         lines += ["missing data:", *(f"  {line}" for line in wanted)]
     known = [seconds for seconds in left if seconds is not None]
-    total = f"about {duration(sum(known))}" if len(known) == len(left) else "of unknown time (the budget is in steps)"
+    total = f"about {duration(sum(known))}" if len(known) == len(left) else "unknown time (the budget is in steps)"
     return "\n".join([*lines, f"{len(left)} runs to go" + (f", {total}" if left else "")])
 
 
 def expected(experiment: Experiment, run: Run, like: Sequence[float]) -> float | None:
-    """Seconds that the run will take: as `like` took, which are done; else its budget; None when nobody knows."""
+    """Expected seconds of the run: the mean of `like` (finished runs), else its budget; None if unknown."""
     if like:
         return fmean(like)
     minutes = experiment.budget_of(run).minutes
@@ -53,10 +53,10 @@ def expected(experiment: Experiment, run: Run, like: Sequence[float]) -> float |
 
 
 def markdown(experiment: Experiment) -> str:
-    """The table of what is done, each number the mean of the seeds.
+    """The table of finished runs as Markdown; each number is the mean over seeds.
 
-    "over faces" is the 95 % bootstrap interval of a run's NME over test faces, mean bounds of the seeds; "over seeds"
-    the lowest and the highest of them. Minutes are those of the whole training command.
+    "over faces" is the 95 % bootstrap interval of the NME over test faces, with bounds averaged over seeds. "over
+    seeds" gives the lowest and the highest NME. "minutes" is the duration of the whole training command.
     """
     table, rows = experiment.table, experiment.rows()
     compared = any(row.paper for row in rows)
@@ -76,12 +76,12 @@ def markdown(experiment: Experiment) -> str:
 
 
 def paired(key: str, compared: bool) -> list[str]:
-    """The heads of a number: the paper's, where there is any, and ours."""
+    """The column titles of a metric: the paper's, if the table has any, and ours."""
     return [f"paper's {PRINTED[key]}", PRINTED[key]] if compared else [PRINTED[key]]
 
 
 def measured(found: Sequence[dict[str, Any]], paper: Numbers | None, *, compared: bool, calibrated: bool) -> list[str]:
-    """The cells of one row: the numbers `found` with each seed, beside the paper's."""
+    """The cells of one row: the numbers `found` for each seed, beside the paper's."""
     cells: list[str] = []
     for key in PRINTED:
         cells += [shown(getattr(paper, key, None))] if compared else []
@@ -97,13 +97,13 @@ def measured(found: Sequence[dict[str, Any]], paper: Numbers | None, *, compared
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Mean of the numbers among `values`; None where there is none."""
+    """The mean of the values that are not None; None if there is none."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
 
 
 def shown(value: float | None, digits: int = 2) -> str:
-    """A number with so many decimals, or a dash."""
+    """A number with `digits` decimals, or a dash for None."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

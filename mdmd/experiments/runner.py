@@ -1,7 +1,7 @@
-"""Run a table: train what is missing, then measure. `mdmd/experiments/report.py` shows what there is.
+"""Run the experiments of a table: train what is missing, then evaluate. `report.py` prints the results.
 
-One run is one folder OUT/<training>/<seed>, made by the public command line in a process of its own. What is finished
-there is read, not run again; what was broken off is run by the same command again, which goes on where it can.
+A run is a folder OUT/<training>/<seed>, made by the public command line in a process of its own. Finished runs are
+read, not repeated. An interrupted run is started again with the same command, which resumes it if possible.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from mdmd.experiments.tables import WHOLE, Row, Table, Training
 from mdmd.files import write_json
 from mdmd.training.schedule import Budget
 
-#: Runs one `mdmd` command, given as its words, and returns its exit code.
+#: Runs an `mdmd` command, given as a list of arguments, and returns its exit code.
 Launch = Callable[[Sequence[str]], int]
-State = Literal["done", "broken off", "to do", "other", "no data"]
+State = Literal["done", "interrupted", "to do", "other", "no data"]
 
-#: Beside the files that a training leaves: what was asked of it, how long it has taken, whether it is trained.
+#: A file in the run's folder with its choices, the seconds it has taken, and whether it is trained.
 RECORD = "experiment.json"
 
 
 def launch_process(words: Sequence[str]) -> int:
-    """One `mdmd` command as a process of its own. Weights are those that it names, never the environment's."""
+    """Run an `mdmd` command in its own process. MDMD_WEIGHTS is ignored: only weights on the command line count."""
     command = [sys.executable, "-m", "mdmd", *words]
     environment = {name: value for name, value in os.environ.items() if name != "MDMD_WEIGHTS"}
     return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
 
 
 def find(name: str, root: Path, added: Collection[str]) -> str | None:
-    """What `--target` and `--source` take for the set `name`: ROOT/name/annotations.json, or the name of an added set;
-    None when it is neither."""
+    """The value of `--target` and `--source` for the set `name`; None if the set is not found.
+
+    It is ROOT/name/annotations.json if that exists, or else the name of an added set.
+    """
     file = root / name / "annotations.json"
     if file.is_file():
         return str(file)
@@ -47,7 +49,7 @@ def find(name: str, root: Path, added: Collection[str]) -> str | None:
 
 
 def how_to_add(name: str, root: Path) -> str:
-    """What a user can do about a set that `find` does not find."""
+    """Tell the user how to add the set `name`, which `find` did not find."""
     there = root / name
     place = there if there.is_dir() else "FOLDER"
     return f"{name}: put a COCO file at {there / 'annotations.json'}, or `mdmd sources add {place} --name {name}`"
@@ -71,7 +73,7 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """`choices`, `seconds` of all attempts and whether it is `trained`; empty before the first attempt."""
+        """`choices`, the `seconds` of all attempts and whether the run is `trained`; empty before the first attempt."""
         return read_json(self.folder / RECORD) or {}
 
     @property
@@ -79,16 +81,19 @@ class Run:
         return float(self.record.get("seconds", 0.0))
 
     def measurement(self, row: Row, subset: str) -> Path:
-        """Where the numbers of a part of the test split are kept."""
+        """The file with the metrics of a subset of the test split."""
         words = [word for word in (subset, row.normalizer) if word not in (WHOLE, "definition")]
         return self.folder / ("-".join(["test", *words]) + ".json")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table and how it is run: data under `root` or among the `added` names, runs under `out`, so many seeds, a
-    budget for every adaptation and one for every base, the encoder's `weights`, `settings` for all rows, and only the
-    rows whose training's name matches one of the patterns `only`, if there are any."""
+    """A table and how it is run.
+
+    Data is searched under `root` and among the names `added`; runs are written under `out`. `seeds` is the number of
+    seeds of each row, `budget` is for each adaptation and `base_budget` for each base. `weights` are the encoder's
+    weights and `settings` apply to all rows. If `only` has patterns, only rows whose training's name matches one run.
+    """
 
     table: Table
     root: Path
@@ -109,37 +114,39 @@ class Experiment:
             if not any(fnmatchcase(name, pattern) for name in names):
                 raise DataError(f"--only {pattern} matches no run; there are: {', '.join(names)}")
 
-    # What there is to run
+    # Which runs there are
 
     def rows(self) -> list[Row]:
-        """A row for each base that is started from, then the table's own."""
+        """A row for each base that a training starts from, then the rows of the table."""
         own = [r for r in self.table.rows if not self.only or any(fnmatchcase(r.training.name, p) for p in self.only)]
         bases = dict.fromkeys(base for row in own if (base := row.training.base) is not None)
         return [*(Row(f"base: {' and '.join(base.data)}, {base.preset}", base) for base in bases), *own]
 
     def runs(self) -> list[Run]:
-        """Bases first, with one seed; then every training with the first seed, with the second, and so on, so that a
-        table that is broken off is a whole one with fewer seeds."""
+        """Bases first, with one seed, then all trainings with the first seed, with the second, and so on.
+
+        In this order an interrupted experiment gives the whole table with fewer seeds.
+        """
         trainings = dict.fromkeys(row.training for row in self.rows())
         bases = [self.run(training, 0) for training in trainings if training.mode == "base"]
         return bases + [self.run(t, seed) for seed in range(self.seeds) for t in trainings if t.mode != "base"]
 
     def run(self, training: Training, seed: int) -> Run:
-        """The run of that training and seed."""
+        """The run of `training` with `seed`."""
         return Run(training, seed, self.out / training.name / str(seed))
 
     def missing(self, training: Training) -> list[str]:
-        """Names of the sets that the training needs and that are not found."""
+        """The names of the sets that the training needs and that were not found."""
         return [name for name in training.data if find(name, self.root, self.added) is None]
 
-    # How far it is
+    # The state of a run
 
     def budget_of(self, run: Run) -> Budget:
-        """How long the run may train."""
+        """The training budget of the run."""
         return self.base_budget if run.is_base else self.budget
 
     def choices(self, run: Run) -> dict[str, Any]:
-        """Everything that was chosen about a run, as JSON: runs with other choices do not belong into one table."""
+        """All choices that define a run, as JSON. Runs with other choices do not belong in the same table."""
         chosen = {
             "training": asdict(run.training),
             "seed": run.seed,
@@ -151,7 +158,7 @@ class Experiment:
         return json.loads(json.dumps(chosen))
 
     def state(self, run: Run) -> State:
-        """How far the run is; "other" when its folder holds one with other choices."""
+        """The state of the run; "other" if its folder holds a run with other choices."""
         record = run.record
         if record and record.get("choices") != self.choices(run):
             return "other"
@@ -159,10 +166,10 @@ class Experiment:
             return "done"
         if self.missing(run.training):
             return "no data"
-        return "broken off" if record else "to do"
+        return "interrupted" if record else "to do"
 
     def measurements(self, run: Run) -> dict[Path, list[str]]:
-        """The files with the numbers that the table needs of a run, and the options of `mdmd evaluate` for each."""
+        """The files of metrics that the table needs from a run, and the options of `mdmd evaluate` for each."""
         found: dict[Path, list[str]] = {}
         for row in self.rows():
             for subset in row.subsets if row.training == run.training else ():
@@ -172,7 +179,7 @@ class Experiment:
         return found
 
     def finished(self, training: Training) -> list[Run]:
-        """Runs of this training that are done, of whatever seed."""
+        """The finished runs of `training`, with any seed."""
         folders = (self.out / training.name).glob(f"*/{RECORD}")
         runs = [self.run(training, int(f.parent.name)) for f in folders if f.parent.name.isdecimal()]
         return sorted((run for run in runs if self.state(run) == "done"), key=lambda run: run.seed)
@@ -180,7 +187,7 @@ class Experiment:
     # Running
 
     def command(self, run: Run) -> list[str]:
-        """The words of the `mdmd` command that trains the run."""
+        """The arguments of the `mdmd` command that trains the run."""
         training = run.training
         target, *sources = (str(find(name, self.root, self.added)) for name in training.data)
         if run.is_base:
@@ -205,8 +212,10 @@ class Experiment:
         return [*words, "--seed", str(run.seed), "--quiet", "--out", str(run.folder)]
 
     def execute(self, launch: Launch, say: Callable[[str], None]) -> None:
-        """Train and measure what is not done and has its data. Raises DataError for a run that was made with other
-        choices, for one that fails, and when no run has its data."""
+        """Train and evaluate all runs that are not done and whose data is there.
+
+        Raises DataError for a run that was made with other choices, for a run that fails, and if no run has its data.
+        """
         runs = self.runs()
         states = {run: self.state(run) for run in runs}
         for run in (run for run in runs if states[run] == "other"):
@@ -222,7 +231,7 @@ class Experiment:
             say(f"[{number}/{len(runs)}] {run.name}: NME {nme} after {run.seconds / 60:.1f} minutes")
 
     def wanted(self) -> list[str]:
-        """A line for each set that is missing, with how to add it."""
+        """A line for each missing set, which tells how to add it."""
         names = dict.fromkeys(name for run in self.runs() for name in self.missing(run.training))
         return [how_to_add(name, self.root) for name in names]
 
@@ -248,21 +257,21 @@ class Experiment:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON at `path`, None where there is no file. DataError when it is not JSON."""
+    """The JSON object at `path`, or None if there is no file. Raises DataError if it is not a JSON object."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise ValueError(f"a JSON {type(found).__name__}, wanted an object")
+            raise ValueError(f"found a JSON {type(found).__name__}")
         return found
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise DataError(f"{path} is not readable as JSON: {error}; delete its folder to run it again") from None
+        raise DataError(f"{path} is not a JSON object: {error}; delete its folder to run it again") from None
 
 
 def check(code: int, run: Run) -> None:
-    """Raises for a command that did not end well: KeyboardInterrupt for an interrupted one, else DataError."""
+    """Raise KeyboardInterrupt if the command was interrupted, and DataError if it failed."""
     if code in (130, -2):
         raise KeyboardInterrupt
     if code != 0:
-        raise DataError(f"the run in {run.folder} ended with code {code}; the same command goes on from here")
+        raise DataError(f"the run in {run.folder} failed with exit code {code}; the same command resumes from here")

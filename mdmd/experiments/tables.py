@@ -1,7 +1,7 @@
-"""The paper's tables as data, where the method is its own, and the table of the faces measured here.
+"""The paper's tables as data, and a table of experiments with few faces.
 
-Ferman and Bharaj, "Multi-Domain Multi-Definition Landmark Localization for Small Datasets", ECCV 2022. Numbers are the
-printed ones, AUC in percent throughout; where two tables disagree, the table's note says so.
+Paper: Ferman and Bharaj, "Multi-Domain Multi-Definition Landmark Localization for Small Datasets", ECCV 2022. Its rows
+of other methods are left out. Numbers are as printed, with AUC in percent. Where two tables disagree, the note says so.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal, Self
 
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 
-#: The subset that is the whole test split.
+#: The name of the subset that is the whole test split.
 WHOLE = ""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a table prints of one test set, in percent; None where it prints nothing."""
+    """The printed metrics of one test set in percent; None for those not printed."""
 
     nme: float
     fr10: float | None = None
@@ -27,12 +27,13 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained, but for seed and budget; equal trainings of two tables are one run.
+    """A training without its seed and budget. Equal trainings in two tables share their runs.
 
-    `mode` is "alone" (from the encoder's weights), "transfer" (from a base that learned the sources, without them),
-    "mdmd" (beside the sources; from their base where the preset starts from one), or "base" (target and sources
-    learned at once, to start from). `faces` is how many of the target's training faces are used (None: all).
-    `weights` "given" are the experiment's, "own" timm's for this encoder, "none" random numbers.
+    - `mode`: "alone" (from the encoder's weights), "transfer" (from a base of the sources, without them), "mdmd"
+      (together with the sources, from their base if the preset starts from one), or "base" (target and sources
+      together, as a start for others).
+    - `faces`: the number of the target's training faces that are used; None for all.
+    - `weights`: "given" (those of the experiment), "own" (timm's for this encoder) or "none" (random).
     """
 
     target: str
@@ -46,7 +47,7 @@ class Training:
 
     @property
     def name(self) -> str:
-        """The run's folder: everything that makes it another training."""
+        """The name of the run's folder, which contains everything that distinguishes the training."""
         encoder = () if self.encoder in (None, DEFAULT_ENCODER) else (self.encoder,)
         settings = (setting.partition(".")[2] for setting in self.settings)
         scratch = ("scratch",) if self.weights == "none" else ()
@@ -56,20 +57,20 @@ class Training:
 
     @property
     def base(self) -> Self | None:
-        """What has to be learned first, or None."""
+        """The training that must be done first, or None."""
         if self.mode == "transfer" or (self.mode == "mdmd" and PRESETS[self.preset].starts_from_base):
             return replace(self, target=self.sources[0], sources=self.sources[1:], mode="base", faces=None)
         return None
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The names of the sets it needs."""
+        """The names of the sets that the training needs."""
         return (self.target, *self.sources)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: a training, how its errors are normalised, and the paper's numbers by test subset."""
+    """A row of a table: a training, the normalizer of its errors, and the paper's numbers by test subset."""
 
     label: str
     training: Training
@@ -78,13 +79,13 @@ class Row:
 
     @property
     def subsets(self) -> tuple[str, ...]:
-        """The parts of the test split that are measured."""
+        """The subsets of the test split that are evaluated."""
         return tuple(self.paper) or (WHOLE,)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a title. `calibrated` tables also print what the covariances are worth."""
+    """Rows under a title. With `calibrated`, the table also has metrics of calibration."""
 
     title: str
     rows: tuple[Row, ...]
@@ -93,12 +94,12 @@ class Table:
 
 
 def whole(nme: float, fr10: float | None = None, auc10: float | None = None) -> Mapping[str, Numbers]:
-    """Numbers of the whole test split."""
+    """The numbers of the whole test split."""
     return {WHOLE: Numbers(nme, fr10, auc10)}
 
 
 def beside(target: str, source: str) -> Training:
-    """The paper's own training: the target beside one larger set."""
+    """The method of the paper: the target together with one larger set."""
     return Training(target, "mdmd", (source,))
 
 
@@ -158,7 +159,7 @@ PAPER_TABLES: Mapping[str, Table] = {
         "Tables 4 and 8 print 3.72 for ArtFace w/300W.",
     ),
     "table4": Table(
-        "Small sets against earlier work; AnimWeb normalised by the box, the others inter-ocular",
+        "Small sets against earlier work; AnimWeb normalized by the box, the others inter-ocular",
         (
             Row("AnimWeb Base", Training("animweb"), whole(3.66), "box"),
             Row("AnimWeb w/300W", beside("animweb", "300w"), whole(3.44), "box"),
@@ -203,16 +204,16 @@ PAPER_TABLES: Mapping[str, Table] = {
             Row("8 groups", replace(WFLW, settings=("model.groups=8",)), whole(4.14, 2.88, 59.36)),
             Row("12 groups", WFLW, whole(4.06, 2.63, 60.10)),
         ),
-        "The groups of 5 and 8 are only drawn in the paper.",
+        "The paper shows the groups of 5 and 8 in a figure only.",
     ),
     "table8": Table(
-        "ArtFace further, inter-ocular",
+        "ArtFace with style-transferred images, inter-ocular",
         (
             Row("Base, style-transferred images, all 160", Training("artface-styled"), whole(3.996)),
             Row("Base, 48 of them", Training("artface"), whole(4.46)),
             Row("w/300W, 48 of them", beside("artface", "300w"), whole(3.72)),
         ),
-        "artface-styled is yours to make as a COCO file: train on 300W in the painters' styles, test on all paintings."
+        "artface-styled must be made as a COCO file: train on 300W in the painters' styles, test on all paintings."
         " Table 3 prints 3.75 for w/300W.",
     ),
     "table9": Table(
@@ -228,7 +229,7 @@ PAPER_TABLES: Mapping[str, Table] = {
             ),
             Row("ViT", COFW, whole(4.82, 0.59, 51.84)),
         ),
-        "The other tables print 0.39 % failures for the ViT's run.",
+        "The other tables print a failure rate of 0.39 % for the run with ViT.",
     ),
     "table10": Table(
         "MDMD against transfer learning, inter-ocular",
@@ -241,14 +242,14 @@ PAPER_TABLES: Mapping[str, Table] = {
     ),
 }
 
-#: Two new definitions, the human set beside them, and how many of their training faces are learned from.
+#: Two new definitions, the human source set, and the numbers of training faces that are used.
 FACES_SOURCE = "w300_helen_afw"
 FACES_TARGETS = ("stylised9", "frl189")
 FACES_COUNTS = (25, 50, 100, None)
 
 
 def faces_rows() -> tuple[Row, ...]:
-    """Every way to learn, on every target and number of faces, all with one encoder."""
+    """All ways of training on all targets and numbers of faces, with the same encoder."""
     ways = {
         "alone, paper": Training("", "alone", encoder=DEFAULT_ENCODER),
         "alone, default": Training("", "alone", preset="default", encoder=DEFAULT_ENCODER),
@@ -269,7 +270,7 @@ TABLES: Mapping[str, Table] = {
     "faces": Table(
         "Few faces of a new definition, alone and with 300W",
         faces_rows(),
-        "Adaptations have equal budgets; a base is learned once, with its own.",
+        "All adaptations have the same budget. A base is trained once, with a budget of its own.",
         calibrated=True,
     ),
 }

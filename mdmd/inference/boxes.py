@@ -1,4 +1,4 @@
-"""Finding the box of a face with the model itself."""
+"""Find the box of a face with the landmark model itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mdmd.inference.predict import VIEWS, predict
 from mdmd.loading.crops import Read
 from mdmd.models.landmark_model import MDMD
 
-#: Looks that follow each other, at most, to find a face's box, and how little of its side the box moves at the end.
+#: The most iterations of the search for a box, and the movement, as a share of the box's longer side, that ends it.
 PASSES, STILL = 4, 0.02
-#: What the first looks are into: the box that is given, and so much of its sides in the middle.
+#: The search starts from the given box and from its middle, at these shares of its sides.
 STARTS = (1.0, 0.7, 0.5)
-#: Points that lie closer together than this, in pixels, show no face.
+#: Points whose box is smaller than this, in pixels, are degenerate and show no face.
 SMALLEST = 8.0
 
 
@@ -34,12 +34,12 @@ def find_boxes(
     unusable: MutableMapping[Path, str] | None = None,
     read: Read = read_reduced,
 ) -> list[Sample]:
-    """`samples` with boxes where the model finds their faces, `scale` times as long as the points' own.
+    """`samples` with the boxes that the model finds, `scale` times as large as the box of the predicted points.
 
-    It looks into each box it is given (the whole picture, say) and into the middle of it, goes on from each of these
-    around the points that it saw there, up to `passes` times or until the box stays where it is, and takes the end
-    that it is surest of. How near this comes to given boxes: benchmarks/RESULTS.md. `unusable` and `read` as in
-    `predict`.
+    The search starts from each given box (such as the whole image) and from parts of its middle. From each start it
+    predicts points and continues with the box around them, up to `passes` times or until the box no longer moves. The
+    result is the box with the smallest predicted deviation. `unusable` and `read` are explained in `predict`;
+    benchmarks/RESULTS.md compares found and given boxes.
     """
     ends = [_follow(model, samples, head, start, scale, passes, unusable, read) for start in STARTS]
     return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
@@ -55,7 +55,7 @@ def _follow(
     unusable: MutableMapping[Path, str] | None,
     read: Read,
 ) -> list[tuple[Sample, float]]:
-    """Each sample with the box at which looks end that begin in the middle of its own, and the doubt of the last."""
+    """Each sample with the box that the search from the share `start` of its box ends at, and the doubt there."""
     boxes = [_middle(sample.box, start) for sample in samples]
     doubts = [math.inf] * len(boxes)
     moving = list(range(len(boxes)))
@@ -74,7 +74,7 @@ def _follow(
 
 
 def _doubt(prediction: Prediction) -> float:
-    """The mean deviation of the points for the size of their face."""
+    """The mean predicted standard deviation of the points, divided by the longer side of their box."""
     own = box_of_points(prediction.points)
     return float(np.mean(np.linalg.det(prediction.covariance) ** 0.25)) / max(own.w, own.h)
 
@@ -84,12 +84,12 @@ def _middle(box: Box, zoom: float) -> Box:
 
 
 def _around(prediction: Prediction, scale: float) -> Box | None:
-    """A box around the predicted points; None where these are on a heap."""
+    """The box around the predicted points; None if the points are degenerate."""
     box = box_of_points(prediction.points, margin=(scale - 1) / 2)
     return box if max(box.w, box.h) >= SMALLEST and min(box.w, box.h) > 0 else None
 
 
 def _moved(old: Box, new: Box) -> float:
-    """The farthest that an edge has moved, as a share of the new box's longer side."""
+    """The largest movement of an edge, as a share of the new box's longer side."""
     edges = (old.x - new.x, old.y - new.y, old.x + old.w - new.x - new.w, old.y + old.h - new.y - new.h)
     return max(map(abs, edges)) / max(new.w, new.h, 1.0)

@@ -1,4 +1,4 @@
-"""What a model predicts: faces of a COCO file, files and folders of pictures, or images in memory."""
+"""The inputs of a prediction: faces of a COCO file, image files and folders, or images in memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ImageLike = Path | str | Image.Image | NDArray[np.uint8]
 
 
 def faces_of_file(file: Path, unusable: MutableMapping[Path, str]) -> list[Sample]:
-    """The faces of a COCO file. A picture that is not as the file describes it gets its reason in `unusable`."""
+    """The faces of a COCO file. Images that do not match the file are added to `unusable` with the reason."""
     samples = read_coco(file).samples
     for sample in {s.path: s for s in samples}.values():
         problem = picture_problem(sample)
@@ -32,14 +32,14 @@ def faces_of_file(file: Path, unusable: MutableMapping[Path, str]) -> list[Sampl
 
 
 def whole_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -> list[Sample]:
-    """A face that fills each picture among `paths`, files and folders.
+    """One face, with the whole image as its box, for each image among `paths` (files and folders).
 
-    A picture is named by its path under the folder that holds them all. What is no picture, or has a name that no COCO
-    file can hold, gets its reason in `unusable`.
+    File names are relative to the folder that contains all images. Files that are not images, or whose name a COCO file
+    cannot hold, are added to `unusable` with the reason.
     """
     samples = []
     given = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
-    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in given))  # links keep their own names
+    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in given))  # links keep their names
     root = os.path.commonpath([file.parent for file in files])
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -54,12 +54,12 @@ def whole_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -
 
 
 def whole(width: int, height: int) -> Box:
-    """The box that is the whole picture."""
+    """The box of the whole image."""
     return Box(0.0, 0.0, float(width), float(height))
 
 
 def image_list(images: ImageLike | Sequence[ImageLike]) -> tuple[list[Image.Image], bool]:
-    """`images` as upright RGB pictures, and whether there was a list of them. Raises DataError for anything else."""
+    """`images` as a list of upright RGB images, and whether a list was given. Raises DataError for other types."""
     one = isinstance(images, str | Path | Image.Image | np.ndarray)
     given = [images] if one else images
     if not isinstance(given, Sequence):
@@ -88,10 +88,10 @@ def _picture(image: Any, label: str) -> Image.Image:
 
 
 def boxes_of_images(boxes: Any, count: int, *, several: bool) -> list[list[Box] | None]:
-    """For each of `count` images its boxes, or None where the model is to find the face. Raises DataError.
+    """The boxes of each of `count` images, or None for images in which the model finds the face.
 
-    `boxes` is None, or has an entry for each image (for a single image, where not `several`: is that entry): None, one
-    box or a list of boxes, each a `Box` or x, y, width, height.
+    `boxes` is None, or has an entry for each image; if not `several`, it is the entry of the single image. An entry is
+    None, one box or a list of boxes, and a box is a `Box` or x, y, width, height in pixels. Raises DataError.
     """
     if boxes is None:
         return [None] * count

@@ -1,4 +1,4 @@
-"""Pictures and boxes in, predictions in image pixels out."""
+"""Predict landmarks in image pixels from images and boxes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from mdmd.models.landmark_model import MDMD
 
 @dataclass(frozen=True)
 class View:
-    """One look at a face: a crop `zoom` times as wide as the network's own, mirrored or not."""
+    """A view of a face: a crop `zoom` times as wide as the usual one, mirrored or not."""
 
     zoom: float = 1.0
     mirrored: bool = False
 
 
-#: What `ModelConfig.views` names. Looks that differ in width and in side err differently; four or six of them gain
-#: nothing more (benchmarks/RESULTS.md).
+#: The views that `ModelConfig.views` selects. Views of different width and orientation have different errors; more than
+#: two gain little (benchmarks/RESULTS.md).
 VIEWS: Mapping[str, tuple[View, ...]] = {
     "single": (View(),),
     "two": (View(zoom=0.86, mirrored=True), View(zoom=1.14)),
@@ -46,9 +46,9 @@ def views_ahead(
     unusable: MutableMapping[Path, str] | None = None,
     read: Read = read_reduced,
 ) -> Iterator[tuple[UInt8[Tensor, "B 3 K K"], list[Crop]]]:
-    """Batches of faces cut wide and fine enough for every configured view, and the crops that lead back to the image.
+    """Batches of face crops, wide and fine enough for all configured views, and the `Crop`s that map back to the image.
 
-    The next pictures are read while the caller computes; `unusable` and `read` as in `crops_ahead`.
+    The next images are read while the caller computes. `unusable` and `read` are explained in `crops_ahead`.
     """
     zooms = [view.zoom for view in VIEWS[config.views]]
     size = round(config.image_size * max(zooms) / min(zooms))
@@ -64,9 +64,9 @@ def predict_crops(
     *,
     views: Sequence[View] | None = None,
 ) -> list[Prediction]:
-    """Predictions, in image pixels and with the network's own covariances, of what `views_ahead` cut.
+    """Predictions in image pixels, with uncalibrated covariances, of a batch from `views_ahead`.
 
-    `views` takes fewer looks than the model's configuration asks for.
+    `views` replaces the configured views, to use fewer of them.
     """
     configured = VIEWS[model.config.views]
     views = configured if views is None else views
@@ -83,7 +83,7 @@ def predict_crops(
 def _look(
     model: MDMD, images: Tensor, head: str, view: View, share: float, mirror: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means (B, N, 2) and covariances (B, N, 2, 2) that one view gives, in units of the whole of `images`."""
+    """Means (B, N, 2) and covariances (B, N, 2, 2) from one view, in units of the side of `images`."""
     device = next(model.parameters()).device
     size, whole = model.config.image_size, images.shape[-1]
     margin = round(whole * (1 - share) / 2)
@@ -105,10 +105,10 @@ def _look(
 def fuse(
     means: Float[np.ndarray, "V B N 2"], covariances: Float[np.ndarray, "V B N 2 2"]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One mean (B, N, 2) and covariance (B, N, 2, 2) from those of V views: the mean weighted by inverse covariance.
+    """Fuse the means and covariances of V views: a mean (B, N, 2), weighted by inverse covariance, and (B, N, 2, 2).
 
-    Views of one face by one network err together, so the fused covariance is their harmonic mean, not its V-th part,
-    and what they disagree by is added.
+    The errors of one network on views of the same face are correlated. The fused covariance is therefore the harmonic
+    mean of the covariances, not a V-th of it, plus the scatter of the means.
     """
     precision = np.linalg.inv(covariances)
     common = np.linalg.inv(precision.sum(axis=0))
@@ -128,10 +128,11 @@ def predict(
     unusable: MutableMapping[Path, str] | None = None,
     read: Read = read_reduced,
 ) -> list[Prediction]:
-    """A prediction for each sample, from its picture and box; `on_batch` hears how many are done, `views` as above.
+    """A prediction in image pixels, with uncalibrated covariances, for each sample, from its image and box.
 
-    A picture that cannot be read raises PictureError, or, where `unusable` is given, is noted there by its path with
-    the reason: what is then predicted of it means nothing. `read` as in `crops_ahead`.
+    `on_batch` is called with the number of finished samples after each batch; `views` replaces the configured views. An
+    image that cannot be read raises PictureError. If `unusable` is given, its path is added there with the reason
+    instead, and its prediction has no meaning. `read` is explained in `crops_ahead`.
     """
     predictions: list[Prediction] = []
     for images, crops in views_ahead(samples, model.config, batch_size=batch_size, unusable=unusable, read=read):

@@ -1,4 +1,4 @@
-"""What lies behind a drawn face."""
+"""Backgrounds of drawn faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLASTERS = (
 
 
 def street(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Sky, clouds, trees and houses far away, a pavement. Units: the picture is 0 to 1."""
+    """Paint sky, clouds, distant trees and houses, and a pavement. Coordinates are from 0 to 1."""
     sky = pick(
         rng,
         ((96, 160, 220), (206, 226, 240)),
@@ -53,7 +53,7 @@ def street(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def wall(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Plaster, tiles or wallpaper, with a shelf or a picture somewhere."""
+    """Paint plaster, tiles or wallpaper, with a shelf or a picture."""
     color = vary(
         rng,
         pick(rng, (226, 220, 206), (150, 176, 180), (214, 176, 150), (110, 124, 110), (190, 190, 200), (232, 206, 130)),
@@ -83,7 +83,7 @@ def wall(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def table(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A table top from above: planks, a checked cloth or stone, with a few things lying about."""
+    """Paint a table top from above: planks, a checked cloth or stone, with a few objects on it."""
     full, kind = rectangle(0, 0, 1, 1), int(rng.integers(3))
     color = vary(
         rng,
@@ -123,7 +123,7 @@ def table(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def room(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A wall above a floor."""
+    """Paint a wall above a floor."""
     wall(canvas, rng)
     edge = float(rng.uniform(0.72, 0.84))
     floor = vary(rng, pick(rng, (140, 100, 66), (110, 110, 116), (190, 170, 150), (80, 70, 66)))
@@ -133,7 +133,7 @@ def room(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def blurred_room(rng: np.random.Generator, size: int) -> Image.Image:
-    """A ground out of focus: a gradient with rectangles, discs and stripes that stand for whatever lies behind."""
+    """A background out of focus: a gradient with rectangles, discs and stripes."""
     n = size // 2
     gray, dull = rng.uniform(30, 220, 2), rng.uniform(0.2, 0.9)
     top, bottom = (mix(rng.integers(20, 235, 3), (g, g, g), dull) for g in gray)
@@ -152,7 +152,7 @@ def blurred_room(rng: np.random.Generator, size: int) -> Image.Image:
 
 
 def lumps(rng: np.random.Generator, size: int) -> Image.Image:
-    """Color noise at two scales: foliage, cloth, rock, whatever."""
+    """Color noise at two scales, which looks like foliage, cloth or rock."""
     planes = []
     coarse, fine, strength = rng.uniform(2, 9), rng.uniform(15, 90), rng.uniform(0, 0.6)
     texture = noise(rng, size, size, (fine, fine * rng.uniform(0.3, 1)))
@@ -163,7 +163,7 @@ def lumps(rng: np.random.Generator, size: int) -> Image.Image:
 
 
 def behind_portrait(rng: np.random.Generator, size: int) -> Image.Image:
-    """A ground for a face: mostly a blurred room; else noise, or a street, wall, table or room, sharp or not."""
+    """A background for a face: mostly a blurred room, else noise or a scene (street, wall, table, room)."""
     kind = rng.uniform()
     if kind < 0.5:
         return blurred_room(rng, size)

@@ -1,4 +1,4 @@
-"""What light, lens and copying do to a drawn picture."""
+"""Effects of light, camera and copying on a drawn image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 
 def cast_shadow(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """A shadow with a soft edge across part of `image`, as of a wall or of leaves out of view."""
+    """Add a shadow with a soft edge to a part of `image`, like that of a wall or of leaves out of view."""
     n = 64
     cover = Image.new("L", (n, n))
     draw = ImageDraw.Draw(cover)
@@ -35,7 +35,7 @@ def cast_shadow(rng: np.random.Generator, image: Image.Image) -> Image.Image:
 
 
 def photograph(rng: np.random.Generator, image: Image.Image, *, faults: float = 1.0) -> Image.Image:
-    """`image` as a camera might give it: white balance, exposure, contrast, softness, grain; `faults` scales them."""
+    """Vary white balance, exposure, contrast, sharpness and grain as a camera does; `faults` scales the effects."""
     if rng.uniform() < 0.35 * faults:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3) * faults))
     gain = np.exp(rng.normal(0, 0.07 * faults, 3)) * np.exp(rng.normal(0, 0.14 * faults))
@@ -50,7 +50,7 @@ def photograph(rng: np.random.Generator, image: Image.Image, *, faults: float = 
 
 
 def poor_copy(rng: np.random.Generator, image: Image.Image) -> Image.Image:
-    """`image` as it often goes round: tinted, small and blown up again, compressed; each of them now and then."""
+    """Degrade `image` like a poor copy: each of tinting, a lower resolution and compression at random."""
     if rng.uniform() < 0.2:
         gain = np.exp(rng.normal(0, 0.22, 3)).astype(np.float32)
         image = Image.fromarray(np.clip(np.asarray(image, np.float32) * gain, 0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Paint for the drawn pictures: a supersampled canvas, soft shapes, gradients, textures."""
+"""Drawing tools: a supersampled canvas, soft shapes, gradients and textures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFilter
 Array = NDArray[np.float64]
 Color = tuple[int, ...]
 
-#: Pictures are drawn this many times larger and averaged down, which is what smooths their edges.
+#: Images are drawn this many times larger and averaged down, which smooths their edges.
 SUPERSAMPLING = 2
-#: Blurred masks are made this much smaller than the canvas: they hold no detail, and it is what makes them cheap.
+#: Blurred masks are this many times smaller than the canvas, which makes them fast and loses no detail.
 COARSE = 4
 
 
@@ -31,13 +31,13 @@ def shade(color: ArrayLike, factor: float) -> Color:
 
 
 def vary(rng: np.random.Generator, color: ArrayLike, spread: float = 12.0) -> Color:
-    """A color near `color`: brightness and hue off by about `spread` of 255."""
+    """A random color near `color`; brightness and hue differ by about `spread` of 255."""
     near = np.asarray(color, float) + rng.normal(0, spread) + rng.normal(0, spread / 2, 3)
     return tuple(int(v) for v in np.clip(near.round(), 0, 255))
 
 
 def pick(rng: np.random.Generator, *choices):
-    """One of `choices`, each as likely."""
+    """One of `choices`, with equal probability."""
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -70,7 +70,7 @@ def moved(points: ArrayLike, x: float, y: float) -> Array:
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Array:
-    """The outline of a rectangle, corners rounded by `radius`."""
+    """The outline of a rectangle with corners rounded by `radius`."""
     if radius <= 0:
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float)
     r = min(radius, (x1 - x0) / 2, (y1 - y0) / 2)
@@ -79,7 +79,7 @@ def rectangle(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -
 
 
 def smooth(knots: ArrayLike, *, closed: bool = False, steps: int = 8) -> Array:
-    """A Catmull-Rom curve through `knots` (K, 2); every knot is on it, at each multiple of `steps`."""
+    """A Catmull-Rom curve through `knots` (K, 2); every `steps`-th point is a knot."""
     p = np.asarray(knots, float)
     k = len(p)
     around = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([p[:1], p, p[-1:]])
@@ -92,16 +92,16 @@ def smooth(knots: ArrayLike, *, closed: bool = False, steps: int = 8) -> Array:
 
 
 def noise(rng: np.random.Generator, width: int, height: int, cells: tuple[float, float]) -> Image.Image:
-    """Smooth gray noise (mode L, mean about 128); `cells` is how many lumps fit across and down."""
+    """Smooth gray noise (mode L, mean about 128); `cells` is the number of lumps across and down."""
     across, down = (max(2, round(c)) for c in cells)
     grid = rng.integers(0, 256, (min(down, height), min(across, width)), dtype=np.uint8)
     return Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
 
 
 class Canvas:
-    """A picture being drawn. Shapes are given in the canvas's own units, which `to_pixels` (3, 3) takes to pixels.
+    """An image being drawn. Shapes are in the units of the canvas, which `to_pixels` (3, 3) transforms to pixels.
 
-    Colors are RGB, or RGBA where the paint is to let what lies below show through.
+    Colors are RGB, or RGBA for transparent paint.
     """
 
     def __init__(self, backdrop: Image.Image, to_pixels: ArrayLike | None = None) -> None:
@@ -112,7 +112,7 @@ class Canvas:
         self._draw = ImageDraw.Draw(self.image, "RGBA")
 
     def place(self, points: ArrayLike) -> Array:
-        """`points` (K, 2) of the canvas's units in pixels of the finished picture."""
+        """`points` (K, 2), in units of the canvas, in pixels of the finished image."""
         p = np.asarray(points, float)
         if self._plain:
             return p
@@ -121,7 +121,7 @@ class Canvas:
 
     @cached_property
     def unit(self) -> float:
-        """Pixels of the finished picture that one unit is long at the origin."""
+        """The length of one unit at the origin, in pixels of the finished image."""
         x, y, o = self.place([(0.01, 0), (0, 0.01), (0, 0)])
         return float(np.sqrt(abs(np.linalg.det(np.stack([x - o, y - o])))) / 0.01)
 
@@ -129,14 +129,14 @@ class Canvas:
         return [(x, y) for x, y in (self.place(points) * SUPERSAMPLING).tolist()]
 
     def fill(self, points: ArrayLike, color: Color, *, ink: Color | None = None, width: float = 0.0) -> None:
-        """A polygon, with an outline of `width` units where `ink` is given."""
+        """Fill a polygon; with `ink`, add an outline `width` units wide."""
         dots = self._dots(points)
         self._draw.polygon(dots, fill=color)
         if ink is not None:
             self.line(np.concatenate([np.asarray(points, float), np.asarray(points, float)[:1]]), ink, width)
 
     def line(self, points: ArrayLike, color: Color, width: float) -> None:
-        """A polyline `width` units wide with round ends."""
+        """Draw a polyline `width` units wide with round ends."""
         dots = self._dots(points)
         thick = max(1.0, width * self.unit * SUPERSAMPLING)
         self._draw.line(dots, fill=color, width=round(thick), joint="curve" if thick > 3 else None)
@@ -146,7 +146,7 @@ class Canvas:
                 self._draw.ellipse((x - r, y - r, x + r, y + r), fill=color)
 
     def ribbon(self, points: ArrayLike, widths: ArrayLike, color: Color) -> None:
-        """A stroke along `points` (K, 2) whose full width is `widths` (K,) units: tapered hairs, brows, branches."""
+        """Draw a stroke along `points` (K, 2) with the full widths `widths` (K,) in units: hairs, brows, branches."""
         p = np.asarray(points, float)
         along = np.gradient(p, axis=0)
         across = np.stack([-along[:, 1], along[:, 0]], axis=1) / (np.hypot(*along.T)[:, None] + 1e-9)
@@ -154,7 +154,7 @@ class Canvas:
         self.fill(np.concatenate([p + half, (p - half)[::-1]]), color)
 
     def mask(self, points: ArrayLike, blur: float = 0.0) -> tuple[Image.Image, tuple[int, int]] | None:
-        """A polygon's coverage (mode L) and where its corner lies on the canvas; None where it misses the picture.
+        """A polygon's coverage (mode L) and the position of its corner on the canvas; None if it is outside the image.
 
         `blur` is the softness of the edge in units.
         """
@@ -176,7 +176,7 @@ class Canvas:
 
     @contextmanager
     def within(self, points: ArrayLike) -> Iterator[None]:
-        """What is drawn inside the `with` shows only inside this polygon."""
+        """Clip everything that is drawn inside the `with` to this polygon."""
         before = self.image.copy()
         yield
         outside = Image.new("L", self.image.size, 255)
@@ -184,7 +184,7 @@ class Canvas:
         self.image.paste(before, (0, 0), outside)
 
     def soft(self, points: ArrayLike, color: Color, blur: float) -> None:
-        """A polygon with an edge `blur` units soft: shadows, highlights, blush."""
+        """Fill a polygon with an edge blurred by `blur` units: shadows, highlights, blush."""
         made = self.mask(points, blur)
         if made is None:
             return
@@ -195,7 +195,7 @@ class Canvas:
         self.image.paste(color[:3], (*corner, corner[0] + cover.width, corner[1] + cover.height), cover)
 
     def gradient(self, points: ArrayLike, colors: Sequence[Color], angle: float = 90.0) -> None:
-        """A polygon filled from the first of `colors` to the last along `angle` (degrees; 90 is downwards)."""
+        """Fill a polygon from the first of `colors` to the last along `angle` (degrees; 90 is downward)."""
         made = self.mask(points)
         if made is None:
             return
@@ -212,7 +212,7 @@ class Canvas:
     def texture(
         self, rng: np.random.Generator, points: ArrayLike, strength: float, cells: tuple[float, float] = (40, 40)
     ) -> None:
-        """Lumpy light and dark inside a polygon; `strength` of 1 reaches black, `cells` are lumps across and down."""
+        """Add light and dark lumps to a polygon; a `strength` of 1 reaches black, `cells` is lumps across and down."""
         made = self.mask(points)
         if made is None:
             return
@@ -223,18 +223,18 @@ class Canvas:
             self.image.paste(color, corner, Image.composite(lumps.point(alpha), Image.new("L", cover.size), cover))
 
     def finish(self) -> Image.Image:
-        """The picture at its final size."""
+        """The image at its final size."""
         return self.image.reduce(SUPERSAMPLING)
 
 
 def backdrop(size: int, image: Image.Image) -> Image.Image:
-    """`image` of any size as the ground of a canvas for pictures of `size` pixels."""
+    """`image`, of any size, scaled as the background of a canvas for images of `size` pixels."""
     full = size * SUPERSAMPLING
     return image.convert("RGB").resize((full, full), Image.Resampling.BILINEAR)
 
 
 def jittered(rng: np.random.Generator, points: ArrayLike, amount: float) -> Array:
-    """`points` moved by smooth random offsets of about `amount`: the wobble of a hand."""
+    """`points` moved by smooth random offsets of about `amount`, like a hand-drawn line."""
     p = np.asarray(points, float)
     knots = rng.normal(0, amount, (max(3, len(p) // 8), 2))
     t = np.linspace(0, len(knots) - 1, len(p))

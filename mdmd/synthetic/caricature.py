@@ -1,4 +1,4 @@
-"""Caricature: a picture bent so that some parts of a face swell and others shrink, and its points exactly with it."""
+"""Caricature: warp an image so that parts of a face swell or shrink, and move its points with it exactly."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from PIL import Image
 from mdmd.synthetic.canvas import Array
 
 CELLS = 16
-#: Fixed-point steps of the inverse; each shrinks the error by the bend's steepness, which is at most MAX_STEEPNESS.
+#: Fixed-point steps of the inverse. Each multiplies the error by at most the steepness, MAX_STEEPNESS or less.
 INVERSE_STEPS = 40
 MAX_STEEPNESS = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Bend:
-    """Where the bent picture reads the straight one: `offsets` (CELLS + 1, CELLS + 1, 2), in shares of the picture,
-    at the corners of a square grid (rows down, columns to the right), bilinear in between, zero at the border."""
+    """A warp, as the offsets from each place of the warped image to its source in the original image.
+
+    `offsets` (CELLS + 1, CELLS + 1, 2), in shares of the image, are at the corners of a square grid (rows down, columns
+    to the right), bilinear in between and zero at the border.
+    """
 
     offsets: Array
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Bend:
-        """Two to five bulges and dents about the middle of the picture."""
+        """A random warp with two to five bulges and dents near the middle of the image."""
         line = np.linspace(0, 1, CELLS + 1)
         place = np.stack(np.meshgrid(line, line), axis=-1)
         offsets = np.zeros_like(place)
@@ -38,7 +41,7 @@ class Bend:
         return cls(offsets * (rng.uniform(0.15, 1) * MAX_STEEPNESS / (steepness(offsets) + 1e-9)))
 
     def source(self, points: Array) -> Array:
-        """Where points (N, 2) of the bent picture, in shares of it, come from."""
+        """The source of points (N, 2) of the warped image; both in shares of the image."""
         scaled = np.clip(points, 0, 1) * CELLS
         corner = np.minimum(scaled.astype(int), CELLS - 1)
         fx, fy = (scaled - corner).T[:, :, None]
@@ -48,14 +51,14 @@ class Bend:
         return points + top * (1 - fy) + bottom * fy
 
     def points(self, points: Array) -> Array:
-        """Points (N, 2) of the straight picture, in shares of it, as they stand in the bent one."""
+        """The places in the warped image of points (N, 2) of the original; both in shares of the image."""
         found = points
         for _ in range(INVERSE_STEPS):
             found = points - (self.source(found) - found)
         return found
 
     def picture(self, image: Image.Image) -> Image.Image:
-        """The bent picture."""
+        """The warped image."""
         width, height = image.size
         columns, rows = (np.round(np.linspace(0, side, CELLS + 1)).astype(int) for side in (width, height))
         corners = np.stack(np.meshgrid(columns, rows), axis=-1).astype(float)
@@ -73,7 +76,7 @@ class Bend:
 
 
 def steepness(offsets: Array) -> float:
-    """The steepest slope of the offsets (Frobenius norm); where it is below 1 a bend has an inverse."""
+    """The steepest slope of the offsets (Frobenius norm); a warp with a slope below 1 has an inverse."""
     down = np.diff(offsets, axis=0)[:, :-1] * CELLS
     right = np.diff(offsets, axis=1)[:-1] * CELLS
     return float(np.sqrt((down**2 + right**2).sum(-1)).max())

@@ -1,7 +1,7 @@
-"""Drawn pictures with exact landmarks: faces, drawn on demand, and things that look like faces, shipped as files.
+"""Drawn images with exact landmarks: faces drawn on demand, and shipped images of things that look like faces.
 
-Nothing here is photographed or labeled by hand: every point is a coordinate that was drawn from. A drawn face is a
-function of its seed and size alone.
+Nothing is photographed or labeled by hand: every landmark is a coordinate used for the drawing. A drawn face depends
+only on its seed and size.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from mdmd.errors import DataError
 from mdmd.files import write_json
 from mdmd.synthetic.portrait import paint_portrait
 
-#: COCO file of the demo's 120 pictures: things that look like faces, nine points each (definition "pare").
+#: COCO file of the demo's 120 images: things that look like faces, nine points each (definition "pare").
 PAREIDOLIAS = Path(__file__).parent / "pareidolias" / "annotations.json"
 SOURCE = "300w"
-#: Keeps the random numbers of this set apart from those of other users of the seed.
+#: Separates the random numbers of this set from other uses of the same seed.
 SOURCE_STREAM = 68
 TEST_SHARE = 0.2
 JPEG_QUALITY = 90
@@ -36,17 +36,16 @@ Drawing = tuple[Image.Image, Points, Box]
 
 
 def draw_source(seed: int, size: int = 256) -> Drawing:
-    """A human-like face, `size` pixels square, its points (68, 2) in pixels (definition "300w") and their tight box."""
+    """A human-like face of `size` x `size` pixels, its points (68, 2) in pixels (definition "300w") and tight box."""
     image, points = paint_portrait(np.random.default_rng([seed, SOURCE_STREAM]), size)
     return image, points, box_of_points(points)
 
 
 def write_source(folder: Path, count: int, *, seed: int, size: int = 256, workers: int = 1) -> Path:
-    """`count` drawn faces as `folder`/images/*.jpg and COCO `folder`/annotations.json; returns the JSON's path.
+    """Write `count` drawn faces as `folder`/images/*.jpg and COCO `folder`/annotations.json; returns the JSON's path.
 
-    The last fifth is split "test" (at least one of two). The JSON is written last, so that its presence means that
-    the set is complete. `workers` processes draw; the files do not depend on how many. Raises DataError for a
-    `count` below 1.
+    The last fifth has the split "test" (at least one of two). The JSON is written last, so if it exists, the set is
+    complete. The files do not depend on the number of `workers` (processes). Raises DataError for a `count` below 1.
     """
     if count < 1:
         raise DataError(f"found a count of {count} pictures to draw, wanted at least 1")
@@ -78,7 +77,7 @@ def write_source(folder: Path, count: int, *, seed: int, size: int = 256, worker
 
 
 def _draw_file(size: int, job: tuple[int, Path]) -> tuple[int, int, Points, Box]:
-    """Draw one picture into its file; its size, points and box."""
+    """Draw one face into its file and return its size, points and box."""
     picture, file = job
     image, points, box = draw_source(picture, size)
     image.save(file, quality=JPEG_QUALITY)
@@ -87,7 +86,7 @@ def _draw_file(size: int, job: tuple[int, Path]) -> tuple[int, int, Points, Box]
 
 @contextmanager
 def _mapping(workers: int) -> Iterator[Callable[..., Iterator]]:
-    """`map`, or the same in `workers` processes."""
+    """`map`, or its equivalent in `workers` processes."""
     if workers == 1:
         yield map
         return

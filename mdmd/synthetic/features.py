@@ -1,4 +1,4 @@
-"""Skin, eyes, brows, nose and mouth of a painted head."""
+"""Paint skin, eyes, brows, nose and mouth of a head."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mdmd.synthetic.style import Easel
 
 
 def skin(easel: Easel) -> None:
-    """The head's front, lit or flat."""
+    """Paint the front of the head, shaded or flat."""
     look, outline = easel.look, easel.head.outline()
     if look.manner in ("photo", "pencil"):
         _shaded_skin(easel, outline)
@@ -29,7 +29,7 @@ def skin(easel: Easel) -> None:
 
 
 def _shaded_skin(easel: Easel, outline: Array) -> None:
-    """The surface under one lamp, from its own normals: nose, sockets and cheeks are modelled by light."""
+    """Shade the surface with one light, from its normals, so that nose, sockets and cheeks show."""
     rng, look = easel.rng, easel.look
     pixels, turned = easel.head.mesh(round(260 * easel.mm * SUPERSAMPLING / COARSE))
     du, dv = np.gradient(turned, axis=1), np.gradient(turned, axis=0)
@@ -72,7 +72,7 @@ def _shaded_skin(easel: Easel, outline: Array) -> None:
 
 
 def _folds(easel: Easel) -> None:
-    """Lines that age and laughter leave, as soft shadows: beside the mouth, under the eyes, on the forehead."""
+    """Paint wrinkles as soft shadows: beside the mouth, under the eyes and on the forehead."""
     rng, smile = easel.rng, max(0.0, easel.head.expression.smile)
     dark = shade(easel.look.skin, 0.45)
     lines = []
@@ -91,7 +91,7 @@ def _folds(easel: Easel) -> None:
 
 
 def eye(easel: Easel, name: str) -> None:
-    """The eye called `name`, "left" or "right": white, iris and pupil where it is open, lids and lashes."""
+    """Paint the eye `name`, "left" or "right": white, iris and pupil if it is open, lids and lashes."""
     look, head, canvas, rng = easel.look, easel.head, easel.canvas, easel.rng
     photo = look.manner in ("photo", "pencil")
     opening = head.feature(f"eye_{name}", dense=True)
@@ -121,7 +121,7 @@ def eye(easel: Easel, name: str) -> None:
 
 
 def brow(easel: Easel, name: str) -> None:
-    """The brow called `name`, "left" or "right"; its landmarks run along its upper half."""
+    """Paint the brow `name`, "left" or "right"; its landmarks run along its upper half."""
     look, rng = easel.look, easel.rng
     line = easel.head.feature(f"brow_{name}", dense=True)
     full = easel.head.identity.brow_arch * 2 + 3.2
@@ -144,7 +144,7 @@ def brow(easel: Easel, name: str) -> None:
 
 
 def nose(easel: Easel) -> None:
-    """Nostrils, wings and base; in ink also the ridge."""
+    """Paint nostrils, wings and base; with ink also the ridge."""
     look, head, canvas = easel.look, easel.head, easel.canvas
     who = head.identity
     wide, long = who.nose_width, who.nose_length
@@ -170,7 +170,7 @@ def nose(easel: Easel) -> None:
 
 
 def mouth(easel: Easel) -> None:
-    """Lips and what lies between them."""
+    """Paint the lips and the inside of the mouth."""
     look, head, canvas = easel.look, easel.head, easel.canvas
     outer, inner = head.feature("lips", dense=True), head.feature("lips_inner", dense=True)
     photo = look.manner in ("photo", "pencil")

@@ -1,4 +1,4 @@
-"""Hair, hats and beards of a painted head."""
+"""Paint hair, hats and beards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from mdmd.synthetic.canvas import Array, Color, arc, disc, mix, moved, shade, smooth, vary
 from mdmd.synthetic.style import Easel
 
-#: Hair meets the outline a little below the crown, where rows of the surface shrink to a point.
+#: Hair meets the outline a little below the crown, because the rows of the surface shrink to a point there.
 CROWN_TOP = -110.0
 
 
@@ -18,7 +18,7 @@ def _skull_outline(easel: Easel, grow: float) -> Array:
 
 
 def back_hair(easel: Easel) -> None:
-    """What is seen behind the face: the skull and hanging hair."""
+    """Paint what is behind the face: the skull and hanging hair."""
     look, rng = easel.look, easel.rng
     if look.hairstyle == "bald":
         easel.canvas.fill(_skull_outline(easel, -4), look.paint(shade(look.skin, 0.86)))
@@ -39,7 +39,7 @@ def _spread(easel: Easel, points: Array, distance: float) -> Array:
 
 
 def beard(easel: Easel) -> None:
-    """Stubble, moustache, goatee or full beard."""
+    """Paint stubble, a mustache, a goatee or a full beard."""
     look, head, rng = easel.look, easel.head, easel.rng
     if look.beard == "none" or look.manner == "line":
         return
@@ -67,7 +67,7 @@ def beard(easel: Easel) -> None:
 
 
 def hair(easel: Easel) -> None:
-    """What falls over the face: from the hairline up, a hat's brim, locks."""
+    """Paint the hair from the hairline up, locks over the face, and the brim of a hat."""
     look, head, rng = easel.look, easel.head, easel.rng
     style = look.hairstyle
     if style == "bald":

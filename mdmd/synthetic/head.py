@@ -1,10 +1,11 @@
-"""A head in three dimensions, in millimetres, and where its 68 landmarks fall in a picture.
+"""A three-dimensional head, in millimeters, and the projection of its 68 landmarks to an image.
 
-The face is a surface over the frontal plane: x to the image's right, y down, both 0 between the eyes, z towards the
+The face is a surface over the frontal plane: x to the image's right, y down, both 0 between the eyes, z toward the
 camera. Half-elliptic cross-sections follow the outline of skull and jaw; brow, sockets, nose, lips, cheeks and chin are
-bumps upon them. Everything that is drawn lies on this surface, so outline, nose, eyes and mouth move together when the
-head turns. Lengths are round figures near an adult's, set so that the mean shape resembles 300W's: outer eye corners
-88 mm apart, inner 36, cheek bones 138, eyes to base of nose 46, mouth 54 wide, eyes to chin 109.
+bumps on them. Everything is drawn on this surface, so outline, nose, eyes and mouth move together when the head turns.
+Lengths are rounded values of an adult, chosen so that the mean shape resembles that of 300W: 88 mm between the outer
+eye corners, 36 between the inner ones, 138 between the cheek bones, 46 from the eyes to the base of the nose, 54 for
+the width of the mouth, 109 from the eyes to the chin.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CROWN = -112.0
 
 @dataclass(frozen=True)
 class Identity:
-    """What does not change in a person: factors of 1 and offsets in mm."""
+    """The fixed shape of a person: factors around 1 and offsets in mm."""
 
     width: float
     jaw: float
@@ -71,8 +72,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Expression:
-    """What does change: `smile` from -1 to 1, `jaw` in mm of opening, openness of either eye, brows in mm upwards,
-    `gaze` in mm to the right."""
+    """The changing shape of a face.
+
+    `smile` is from -1 to 1, `jaw` the opening in mm; the eyes have an openness each, brows are raised in mm, and `gaze`
+    is in mm to the right.
+    """
 
     smile: float
     jaw: float
@@ -102,7 +106,10 @@ class Expression:
 
 @dataclass(frozen=True)
 class View:
-    """Pose in radians, distance in mm, and the picture: `center` of the eyes-to-chin middle and pixels per mm."""
+    """The pose in radians, the distance in mm, and the place in the image.
+
+    `center` is the pixel of the middle between eyes and chin; the scale is in pixels per mm.
+    """
 
     yaw: float
     pitch: float
@@ -124,7 +131,7 @@ class View:
 
 
 class Head:
-    """One person with one expression seen in one way. Lengths in mm, results in pixels."""
+    """A person with an expression in a view. Lengths are in mm, results in pixels."""
 
     def __init__(self, identity: Identity, expression: Expression, view: View) -> None:
         self.identity, self.expression, self.view = identity, expression, view
@@ -134,7 +141,7 @@ class Head:
     # The surface
 
     def half_width(self, y: ArrayLike) -> Array:
-        """Half the frontal width of skull and jaw at height `y` (any shape)."""
+        """Half the frontal width of skull and jaw at the heights `y` (any shape)."""
         y = np.asarray(y, float)
         who = self.identity
         down = np.clip(y / who.chin, 0, 1) ** who.jaw
@@ -143,7 +150,7 @@ class Head:
         return who.width * widest * np.where(y > 0, (1 - down) ** (1 / who.jaw), (1 - up) ** (1 / 2.7))
 
     def _bumps(self) -> Array:
-        """Height, distance from the midline, y and two radii of every bump but the nose's ridge, (K, 5)."""
+        """Height, distance from the midline, y and two radii of every bump except the ridge of the nose, (K, 5)."""
         who, face = self.identity, self.expression
         mouth, smile = self._mouth_line(), max(face.smile, 0)
         return np.array([
@@ -154,7 +161,7 @@ class Head:
         ])  # fmt: skip
 
     def relief(self, x: Array, y: Array) -> Array:
-        """Height of brow, sockets, nose, lips, cheeks and chin above the cross-section."""
+        """The height of brow, sockets, nose, lips, cheeks and chin above the cross-section."""
         who = self.identity
         t = y / who.nose_length
         ridge = np.interp(t, [-22, -10, 0, 14, 30, 37, 42, 47, 53], [0, 2, 5, 12, 21, 24, 20, 8, 0]) * who.nose_height
@@ -181,12 +188,12 @@ class Head:
     # The camera
 
     def project(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Array:
-        """Points in space (any shape) in pixels, (..., 2)."""
+        """Project points in space (coordinates of any shape) to pixels (..., 2)."""
         turned = self.turn(np.stack(np.broadcast_arrays(np.asarray(x, float), y, z), axis=-1))
         return self._to_pixels(turned)
 
     def turn(self, xyz: Array) -> Array:
-        """Points (..., 3) after yaw and pitch about the neck, still in mm."""
+        """Turn points (..., 3), in mm, by yaw and pitch about the neck."""
         cy, sy, cp, sp = (f(a) for a in (self.view.yaw, self.view.pitch) for f in (np.cos, np.sin))
         yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -201,7 +208,7 @@ class Head:
         return (flat - middle) @ np.array([[c, s], [-s, c]]) * view.scale + np.array(view.center)
 
     def on_face(self, xy: ArrayLike, raised: Array | float = 0.0) -> Array:
-        """Frontal positions (K, 2), lifted onto the surface and `raised` above it, in pixels (K, 2)."""
+        """The pixels (K, 2) of frontal positions (K, 2) on the surface, or `raised` above it."""
         p = np.asarray(xy, float)
         return self.project(p[:, 0], p[:, 1] + self._jaw_drop(p[:, 1]), self.lift(p[:, 0], p[:, 1]) + raised)
 
@@ -210,7 +217,7 @@ class Head:
         return self.expression.jaw * t * t * (3 - 2 * t)
 
     def mesh(self, count: int) -> tuple[Array, Array]:
-        """`count` rows of as many points of the surface: in pixels (count, count, 2) and as `turn`ed mm (..., 3)."""
+        """A grid of surface points: in pixels (count, count, 2), and turned, in mm (count, count, 3)."""
         y = np.linspace(CROWN + 1, self.identity.chin - 0.3, count)[:, None]
         angle = np.linspace(-np.pi / 2, np.pi / 2, count)[None, :]
         x = self.half_width(y) * np.sin(angle)
@@ -219,10 +226,10 @@ class Head:
         return self._to_pixels(turned), turned
 
     def silhouette(self, y: ArrayLike, side: int) -> Array:
-        """Where the head ends on the picture's left (`side` -1) or right (1) at heights `y` (K,), in pixels (K, 2).
+        """The edge of the head on the image's left (`side` -1) or right (1) at heights `y` (K,), in pixels (K, 2).
 
-        Seen from the front this is the jaw's own line; on the far side of a turned head it is the cheek in front of
-        it, which is what annotators of 300W mark.
+        In a frontal view this is the jaw line. On the far side of a turned head it is the cheek in front of the jaw,
+        which is where annotators of 300W place these landmarks.
         """
         y = np.asarray(y, float)[:, None]
         x = side * self.half_width(y) * np.sin(np.linspace(np.pi / 2, np.pi / 12, 40))[None, :]
@@ -234,12 +241,12 @@ class Head:
         return self._to_pixels(turned[np.arange(len(k)), k])
 
     def outline(self, top: float = CROWN, count: int = 60) -> Array:
-        """The face's edge from height `top` down the left side and up the right one, in pixels."""
+        """The edge of the face in pixels, from height `top` down the left side and up the right side."""
         y = top + (self.identity.chin - top) * (1 - np.cos(np.linspace(0, np.pi, count))) / 2
         return np.concatenate([self.silhouette(y, -1), self.silhouette(y, 1)[::-1]])
 
     def contour_heights(self) -> Array:
-        """Heights (9,) of the contour points of one side, ear to chin, evenly spaced along the jaw."""
+        """Heights (9,) of the contour points of one side, from ear to chin, evenly spaced along the jaw."""
         y = self.identity.chin * np.sin(np.linspace(0.02, np.pi / 2, 200))
         steps = np.hypot(np.diff(y), np.diff(self.half_width(y)))
         length = np.concatenate([[0], np.cumsum(steps)])
@@ -306,7 +313,7 @@ class Head:
         return outer, inner
 
     def feature(self, name: str, *, dense: bool = False) -> Array:
-        """A feature's landmarks in pixels, in 300W's order; `dense` gives the closed or open curve through them.
+        """The landmarks of a feature in pixels, in 300W's order; with `dense`, the closed or open curve through them.
 
         Names: brow_left, brow_right (both from the outside in), bridge, nostrils, eye_left, eye_right (outer corner,
         upper lid, inner corner, lower lid), lips, lips_inner.
@@ -322,7 +329,7 @@ class Head:
         return self._lay(smooth(knots), name)
 
     def _lay(self, xy: Array, name: str) -> Array:
-        """Lips open by their own layout; everything else follows the jaw."""
+        """Lower positions with the jaw. The layout of the lips contains their opening already."""
         if name.startswith("lips"):
             rest = np.minimum(xy[:, 1], self._mouth_line() + 11)
             ahead = self.lift(xy[:, 0], rest)
@@ -330,7 +337,7 @@ class Head:
         return self.on_face(xy)
 
     def raw(self, name: str) -> Array:
-        """A feature's landmarks as frontal positions in mm."""
+        """The landmarks of a feature as frontal positions in mm."""
         return self._curves[name]
 
     def landmarks(self) -> Array:

@@ -1,4 +1,4 @@
-"""A head painted in one of several manners: photograph-like, flat cartoon, line art, pencil."""
+"""Paint a head in one of several styles: photograph-like, flat cartoon, line art, pencil."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mdmd.synthetic.hair import back_hair, beard, hair
 from mdmd.synthetic.head import Expression, Head, Identity, View
 from mdmd.synthetic.style import SKINS, Easel, Look
 
-#: Share of the pictures that are bent out of proportion.
+#: The share of images that are warped into caricatures.
 CARICATURES = 0.3
 
 
 def paint_head(easel: Easel) -> None:
-    """Everything, from back to front."""
+    """Paint all parts from back to front."""
     back_hair(easel)
     _body(easel)
     _ears(easel)
@@ -99,7 +99,7 @@ def _glasses(easel: Easel) -> None:
 
 
 def _occluder(easel: Easel) -> None:
-    """Something in front of part of the face: a stick, a cup, a hand's fingers, a mask or a sheet."""
+    """Paint an occluder in front of a part of the face: a stick, a cup, fingers, a mask or a sheet."""
     rng, head = easel.rng, easel.head
     spot = head.on_face([(rng.uniform(-50, 50), rng.uniform(30, 100))])[0]
     color = easel.look.paint(vary(rng, rng.integers(20, 230, 3), 10))
@@ -132,7 +132,7 @@ def _occluder(easel: Easel) -> None:
 
 
 def _pencil(rng: np.random.Generator, image: Image.Image, paper: Iterable[int]) -> Image.Image:
-    """A drawing made of a picture by color dodge: gray divided by its own blurred self."""
+    """Turn an image into a pencil drawing by color dodge: gray divided by its blurred copy."""
     gray = image.convert("L")
     base = np.asarray(gray, np.float32)
     soft = np.asarray(gray.filter(ImageFilter.GaussianBlur(rng.uniform(2, 6))), np.float32)
@@ -145,7 +145,7 @@ def _pencil(rng: np.random.Generator, image: Image.Image, paper: Iterable[int]) 
 
 
 def paint_portrait(rng: np.random.Generator, size: int) -> tuple[Image.Image, Array]:
-    """A drawn face, `size` pixels square, and its 68 points (68, 2) in pixels, in 300W's order."""
+    """A drawn face of `size` x `size` pixels and its points (68, 2) in pixels, in 300W's order."""
     look = Look.sample(rng)
     stretch = float(rng.choice([1.0, 1.4, 1.8], p=[0.2, 0.5, 0.3] if look.manner == "cartoon" else [0.75, 0.2, 0.05]))
     head = Head(Identity.sample(rng, stretch), Expression.sample(rng), View.sample(rng, size))

@@ -1,4 +1,4 @@
-"""The manner and the colors in which a head is painted, and the easel that holds them."""
+"""The style and colors of a painted head, and the `Easel` that combines them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IRISES = ((62, 40, 26), (92, 62, 36), (110, 100, 54), (86, 112, 84), (92, 122, 1
 FANCY_SKINS = ((140, 190, 120), (130, 170, 220), (240, 180, 90), (200, 160, 220))
 
 PAPERS = ((250, 248, 240), (236, 226, 204), (214, 222, 230))
-#: How often each is seen.
+#: The probability of each.
 HAIRSTYLES = {
     "bald": 0.06,
     "buzz": 0.08,
@@ -45,12 +45,12 @@ HAIRSTYLES = {
     "hat": 0.06,
     "scarf": 0.04,
 }
-BEARDS = {"none": 0.74, "stubble": 0.09, "moustache": 0.05, "goatee": 0.04, "full": 0.08}
+BEARDS = {"none": 0.74, "stubble": 0.09, "mustache": 0.05, "goatee": 0.04, "full": 0.08}
 
 
 @dataclass(frozen=True)
 class Look:
-    """Manner and colors. `manner` is "photo", "cartoon", "line" or "pencil"."""
+    """The style and colors. `manner` is "photo", "cartoon", "line" or "pencil"."""
 
     manner: str
     skin: Color
@@ -97,13 +97,13 @@ class Look:
         )
 
     def paint(self, color: ArrayLike) -> Color:
-        """`color` as this manner shows it: line art leaves the paper."""
+        """`color` in this style; line art uses the color of the paper."""
         return mix(color, self.paper, 0.94) if self.manner == "line" else mix(color, (0, 0, 0), 0)
 
 
 @dataclass(frozen=True)
 class Easel:
-    """What every painter of a head works with: head, look, canvas and dice. Widths are mm of the face."""
+    """Everything needed to paint a head: head, look, canvas and random generator. Widths are in mm of the face."""
 
     head: Head
     look: Look
@@ -112,21 +112,21 @@ class Easel:
 
     @property
     def mm(self) -> float:
-        """Pixels a millimetre of the face is long."""
+        """The length of a millimeter of the face in pixels."""
         return self.head.view.scale
 
     @property
     def skull(self) -> Array:
-        """The middle of the skull in pixels (2,)."""
+        """The center of the skull in pixels (2,)."""
         return self.head.project(0.0, -28.0, -82.0)
 
     def fill(self, points: Array, color: ArrayLike, width: float = 0.9) -> None:
-        """A shape in this manner's color, with its outline where the manner has any."""
+        """Fill a shape with the style's color, and draw its outline if the style has outlines."""
         self.canvas.fill(points, self.look.paint(color))
         self.edge(np.concatenate([points, points[:1]]), width)
 
     def edge(self, points: Array, width: float = 0.9) -> None:
-        """A line of ink `width` mm wide, where the manner has ink."""
+        """Draw a line of ink `width` mm wide, if the style has ink."""
         if self.look.ink is not None:
             wobble = 0.25 * self.mm if self.look.manner == "line" else 0.0
             self.canvas.line(jittered(self.rng, points, wobble), self.look.ink, width * self.mm)

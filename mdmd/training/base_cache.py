@@ -1,4 +1,4 @@
-"""Learn a source once, adapt many times: base checkpoints kept in a folder and found again by what went into them."""
+"""Train a base once and adapt from it many times: a folder of bases, named by a hash of their inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
 from mdmd.training.train import train
 
-#: As the name of a weights file: start from the starter.
+#: The value of `weights` that selects the starter.
 FROM_STARTER = "starter"
 
 
@@ -34,17 +34,17 @@ def starter(
     *,
     why_none: Callable[[str], str | None] = why_no_pretrained,
 ) -> Checkpoint | None:
-    """The starter in `folder`, where `weights` asks for it, or where it is the best there is: no weights are named,
-    `config` is the default network and its pretrained weights cannot be had. Then the log says so, and faces are
-    looked at as `config` says.
+    """The starter in `folder` if it is to be used, else None.
 
-    `why_none` says why an encoder's pretrained weights cannot be had, if so. DataError where the starter is asked for
-    and is not there.
+    It is used if `weights` is "starter". It is also used, with a warning in the log and the views of `config`, if no
+    weights are given, `config` is the default network and its pretrained weights are not available. `why_none` returns
+    the reason why an encoder's pretrained weights are not available, or None if they are. Raises DataError if `weights`
+    asks for the starter and `folder` has none.
     """
     asked = weights == FROM_STARTER
     there = (folder / run_folder.MODEL).is_file()
     if asked and not there:
-        raise DataError(f"there is no starter in {folder}; make one with `mdmd pretrain`, or name other weights")
+        raise DataError(f"no starter in {folder}; train one with `mdmd pretrain`, or choose other weights")
     if asked:
         return load(folder)
     if not there or weights is not None or network_of(config) != PRESETS["default"].model:
@@ -52,12 +52,12 @@ def starter(
     reason = why_none(config.encoder)
     if reason is None:
         return None
-    log.warn(f"no pretrained weights of {config.encoder} ({reason}): starting from the starter that comes with mdmd")
+    log.warn(f"no pretrained weights for {config.encoder} ({reason}): starting from the starter that comes with mdmd")
     return _looking(load(folder), config)
 
 
 def _looking(made: Checkpoint, config: ModelConfig) -> Checkpoint:
-    """`made`, looking at faces as `config` says."""
+    """`made` with the views of `config`."""
     made.model.config = replace(made.model.config, views=config.views)
     return made
 
@@ -65,9 +65,9 @@ def _looking(made: Checkpoint, config: ModelConfig) -> Checkpoint:
 def base_folder(
     bases: Path, sources: Sequence[Dataset], config: ModelConfig, weights: str | None, start: Path | None = None
 ) -> Path:
-    """Where the base of these sources lives: the same training labels, network and weights give the same folder.
+    """The folder of the base of `sources`: the same training labels, network and weights give the same folder.
 
-    `start` is the folder of the checkpoint that the base is learned from, if any.
+    `start` is the folder of the checkpoint that the base is trained from, if any.
     """
     key = (
         _weights_key(weights)
@@ -82,7 +82,7 @@ def base_folder(
 
 
 def labels_key(dataset: Dataset) -> bytes:
-    """A hash of what there is to learn: the definition and every labeled training face, whatever file they came in."""
+    """A hash of the definition and of every labeled training face, whatever file they came from."""
     digest = hashlib.sha256(json.dumps(dataset.definition.to_category(), sort_keys=True).encode())
     for s in dataset.split("train"):
         if s.annotation is not None:
@@ -108,10 +108,10 @@ def find_or_train(
     *,
     start: Checkpoint | None = None,
 ) -> Checkpoint:
-    """The base in `folder`, trained by `plan` first where there is none yet, from `start` where that is given.
+    """The base in `folder`. If it does not exist, it is trained first by `plan`, from `start` if given.
 
-    A broken-off training leaves its state in a file beside `folder` and the next one goes on from it, as often as
-    `plan.keep` says. Of several runs that train one base at once all go on with that of the first to be done.
+    An interrupted training leaves its state in a file beside `folder`, from which the next one resumes. If several runs
+    train the same base at once, all use the one that is finished first.
     """
     if not (folder / run_folder.MODEL).is_file():
         _train(folder, sources, config, plan, log, start)
@@ -123,12 +123,12 @@ def _train(
 ) -> None:
     state = folder.with_name(f"{folder.name}.{run_folder.STATE}")
     if plan.keep is not None:
-        # Nobody asked for this base by name: one that was begun otherwise must not stand in the way.
+        # The user did not ask for this base by name, so a state of other inputs must not stop the run.
         plan = replace(plan, keep=replace(plan.keep, file=state, forget=True))
     folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
-        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")  # a name that nobody takes for a base's
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")  # hidden, so not taken for a base
         shutil.rmtree(partial, ignore_errors=True)
         checkpoint.save(partial)
         try:
@@ -136,6 +136,6 @@ def _train(
         except OSError:
             if not (folder / run_folder.MODEL).is_file():
                 raise
-            shutil.rmtree(partial)  # another run was first
+            shutil.rmtree(partial)  # another run finished first
         state.unlink(missing_ok=True)
     plan.processes.wait()

@@ -1,4 +1,4 @@
-"""A prediction of every face by a model that has not learned from it, where faces are too few to hold some out."""
+"""Predict every face with a model that was not trained on it, for sets too small to hold faces out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ Learn = Callable[[Sequence[Sample]], Predict]
 
 
 def folds_of(samples: Sequence[Sample], folds: int, seed: int) -> list[list[int]]:
-    """Indices of `samples` in `folds` parts of about one size, chosen by `seed`, never splitting a group."""
+    """Indices of `samples` in `folds` parts of similar size, chosen by `seed`; a group is never split.
+
+    Raises DataError if there are fewer groups than folds, or fewer than two folds.
+    """
     groups = sorted({s.group for s in samples})
     if not 2 <= folds <= len(groups):
-        raise DataError(f"found {folds} folds, wanted 2 to {len(groups)}: as many as there are groups of faces")
+        raise DataError(f"found {folds} folds, wanted 2 to {len(groups)}, the number of groups of faces")
     parts: list[list[int]] = [[] for _ in range(folds)]
     members = {group: [k for k, s in enumerate(samples) if s.group == group] for group in groups}
     shuffled = [groups[k] for k in np.random.default_rng(seed).permutation(len(groups))]
@@ -27,10 +30,10 @@ def folds_of(samples: Sequence[Sample], folds: int, seed: int) -> list[list[int]
 
 
 def cross_fit(samples: Sequence[Sample], folds: int, learn: Learn, seed: int) -> list[Prediction]:
-    """A prediction for each of `samples`, in their order: each fold's by what `learn` made of the other folds.
+    """A prediction for each of `samples`, in their order, by a model that `learn` trained on the other folds.
 
-    What `learn` makes must be like the model that is to be calibrated: as long a training, or its standard deviations
-    stand in another proportion to its errors.
+    `learn` must train as long as the model to be calibrated was trained; otherwise the ratio of standard deviations to
+    errors differs.
     """
     found: dict[int, Prediction] = {}
     for part in folds_of(samples, folds, seed):

@@ -1,6 +1,6 @@
 """The processes that train together: one, or as many as `accelerate launch` started.
 
-Each takes its part of every batch; gradients are summed, so that any number of processes learns what one would.
+Each process computes its part of every batch and gradients are summed, so the result does not depend on their number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `count`, number `index`, with its own `device`. Number 0 is the one that writes files."""
+    """This process, number `index` of `count`, with its `device`. Number 0 is the main process and writes files."""
 
     index: int = 0
     count: int = 1
@@ -33,9 +33,9 @@ class Processes:
         return self.index == 0
 
     def part(self, size: int) -> slice:
-        """This process's part of a batch of `size`; DataError when there would be none for somebody."""
+        """This process's part of a batch of `size` faces. Raises DataError if there are fewer faces than processes."""
         if size < self.count:
-            raise DataError(f"{self.count} processes cannot share batches of {size}")
+            raise DataError(f"found {self.count} processes, wanted at most {size}: one face of each batch per process")
         return slice(self.index * size // self.count, (self.index + 1) * size // self.count)
 
     def total(self, values: Tensor) -> Tensor:
@@ -47,14 +47,14 @@ class Processes:
         return reduce(values.to(self.device), reduction="sum")  # pyright: ignore[reportReturnType]
 
     def agree(self, value: float) -> float:
-        """The main process's `value`."""
+        """The `value` of the main process, in every process."""
         if self.count == 1:
             return value
         shared = torch.tensor(value if self.main else 0.0, dtype=torch.float64)
         return float(self.total(shared))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace every gradient by its sum over all processes, which have gradients for the same parameters."""
+        """Replace every gradient by its sum over all processes; all must have gradients of the same parameters."""
         if self.count == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -63,13 +63,13 @@ class Processes:
             gradient.copy_(part.view_as(gradient))
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have called this."""
         self.agree(0.0)
 
 
 @contextlib.contextmanager
 def launched() -> Iterator[Processes]:
-    """The processes that `accelerate launch` (or torchrun) started this one among; alone without."""
+    """The processes started by `accelerate launch` or torchrun, or this process alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
         return

@@ -1,7 +1,8 @@
-"""A new definition starts from what the model knows already: labels for nothing.
+"""Initialize the head of a new definition from landmarks that the model already predicts.
 
-A nose tip of 68 points and a nose tip of nine are the same place under two names. The faces that are labeled with the
-new definition show which known landmark lies where a new one is wanted, and the new head begins as that landmark.
+The nose tip of a 68-point definition and that of a nine-point definition are the same place under two names. The faces
+labeled with the new definition show which known landmark is nearest to each new one, and the new head starts as that
+landmark.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from mdmd.device import autocast
 from mdmd.loading.batches import FaceCache
 from mdmd.models.landmark_model import MDMD
 
-#: Faces looked at: medians of that many are settled, and a look costs a prediction.
+#: The most faces that are compared: each costs a prediction, and medians of this many are stable.
 ENOUGH_FACES = 64
 BATCH = 16
 
 
 def inherit(model: MDMD, faces: FaceCache, known: Collection[str]) -> dict[str, str]:
-    """Start the head of `faces` as the nearest landmarks of the best of the heads `known`; new landmark -> known one.
+    """Initialize the head of `faces` with the nearest landmarks of the best matching head among `known`.
 
-    Only landmarks of one semantic group are compared. Empty where there is no other known head.
+    Only landmarks of the same semantic group are compared. Returns the known landmark of each new one, by name; empty
+    if no other head is known.
     """
     distances = {name: distances_to(model, faces, name) for name in sorted(known) if name != faces.name}
     if not distances:
@@ -39,7 +41,7 @@ def inherit(model: MDMD, faces: FaceCache, known: Collection[str]) -> dict[str, 
 
 
 def distances_to(model: MDMD, faces: FaceCache, head: str) -> Float[Tensor, "N M"]:
-    """Median distance, in crop units, from each labeled landmark to what `head` predicts; NaN for one never labeled."""
+    """Median distance, in crop units, from each new landmark to each prediction of `head`; NaN if never labeled."""
     device = next(model.parameters()).device
     still = torch.Generator()
     model.eval()
@@ -54,7 +56,7 @@ def distances_to(model: MDMD, faces: FaceCache, head: str) -> Float[Tensor, "N M
 
 
 def nearest(distances: Float[Tensor, "N M"], new: Definition, known: Definition) -> list[int]:
-    """For each new landmark the nearest known one of its group, -1 where there is none."""
+    """For each new landmark the index of the nearest known one in its group, or -1 if there is none."""
     same_group = torch.tensor(new.groups)[:, None] == torch.tensor(known.groups)[None, :]
     allowed = distances.masked_fill(~same_group | distances.isnan(), torch.inf)
     closest = allowed.min(dim=1)

@@ -1,4 +1,4 @@
-"""Landmarks with too few labels to learn from."""
+"""Landmarks with too few labels to train on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-#: With fewer labels than this the spread of a landmark's errors cannot be told.
+#: With fewer labels, the spread of a landmark's errors cannot be estimated.
 FEWEST_LABELS = 3
 
 
 def label_counts(labeled: Bool[Tensor, "F N"], mirror: Sequence[int], *, mirrored: bool) -> Int[Tensor, " N"]:
-    """How many labels each landmark is learned from. Where faces are shown mirrored too, a label of a landmark is
-    one of its mirror partner (`mirror`, N indices) as well."""
+    """The number of labels that each landmark is trained on, from `labeled` (F, N).
+
+    If faces are also shown `mirrored`, a label also counts for the landmark's mirror partner (`mirror`, N indices).
+    """
     counts = labeled.sum(0)
     partner = torch.as_tensor(mirror)
     if not mirrored:
@@ -23,5 +25,5 @@ def label_counts(labeled: Bool[Tensor, "F N"], mirror: Sequence[int], *, mirrore
 
 
 def rarely_labeled(labeled: Bool[Tensor, "F N"], mirror: Sequence[int], *, mirrored: bool) -> Bool[Tensor, " N"]:
-    """Landmarks learned from fewer than FEWEST_LABELS labels, those without any included."""
+    """The landmarks (N,) with fewer than FEWEST_LABELS labels, including those with none."""
     return label_counts(labeled, mirror, mirrored=mirrored) < FEWEST_LABELS

@@ -1,4 +1,4 @@
-"""The optimisation: batches in, averaged weights out."""
+"""The training loop: from batches to averaged weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mdmd.training.step import Stepper, make_optimizer, moving_average, set_lear
 from mdmd.training.validation import Watch
 
 EVALUATIONS = 10
-#: So many steps in a row without a finite loss and gradient end a run.
+#: The number of consecutive steps without a finite loss and gradient that ends a run.
 PATIENCE = 20
 
 
@@ -44,12 +44,12 @@ def fit(
     began: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> MDMD:
-    """Optimise `model`, each batch from one set (see `order.draws` for `target_share`); returns the averaged weights.
+    """Train `model` on batches that each come from one set, and return the model with averaged weights.
 
-    The encoder's lowest `frozen_blocks` stay as they are; `stage` is what the log calls the run. Goes on where `state`
-    says that an earlier process was, and keeps it up to date. Ends early where `plan.stop` asks for it. `began`
-    is when the run began by `clock`, in seconds (default: now). Raises DataError when the loss stays
-    without a finite value.
+    `stage` is the run's name in the log, `target_share` is explained in `sampling.draw_set`, and the lowest
+    `frozen_blocks` of the encoder are not trained. The run resumes from `state` if an earlier process left one, and
+    saves its state there. It ends early if `plan.stop` asks for it. `began` is the time by `clock`, in seconds, at
+    which the run began (default: now). Raises DataError if PATIENCE steps in a row have no finite loss and gradient.
     """
     config, processes = plan.train, plan.processes
     model.train()
@@ -76,7 +76,7 @@ def fit(
     told = -math.inf
     while share < 1:
         draw, batch = next(batches)
-        # What a network draws itself (dropout) is a function of seed and step too.
+        # The network's own random numbers (dropout) depend on seed and step only, too.
         torch.manual_seed(mixed(plan.seed, 2, progress.step))
         set_learning_rate(optimizer, config.learning_rate * learning_rate_factor(share, config))
         value = take_step(batch, rare[draw.which], share)
@@ -84,13 +84,13 @@ def fit(
         if math.isfinite(value):
             average.update_parameters(model)
         else:
-            log.warn(f"step {progress.step} on {batch.name}: loss or gradient was {value}, the step was skipped")
+            log.warn(f"step {progress.step} on {batch.name}: the loss or gradient was {value}, so the step was skipped")
         if progress.skipped >= PATIENCE:
             if state is not None:
                 state.save(progress, model, average, optimizer)
             raise DataError(
-                f"step {progress.step}: {PATIENCE} steps in a row without a finite loss and gradient; the training "
-                f"stops, the weights of its last good step are {f'kept in {state.keep.file}' if state else 'lost'}"
+                f"step {progress.step}: {PATIENCE} steps in a row had no finite loss and gradient: training stops; "
+                f"the weights of its last good step are {f'kept in {state.keep.file}' if state else 'lost'}"
             )
 
         now = clock()
@@ -127,7 +127,7 @@ def _tell(
     closing: float,
     learning_rate: float,
 ) -> None:
-    """Log a step: `left` more of them, `seconds` each, and `closing` seconds after the last."""
+    """Log a step. `left` more steps follow, which take `seconds` each, and `closing` seconds of other work."""
     log.event(
         "step",
         stage=stage,

@@ -1,4 +1,4 @@
-"""What one run needs beside its data."""
+"""The settings of one training, without its data."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from mdmd.training.stop_file import StopFile
 
 @dataclass(frozen=True)
 class Plan:
-    """`weights` is a safetensors file, "none", "starter" (which `bases.starter` loads), or None for timm's own.
+    """The settings of one training.
 
-    `folds` 0 holds faces out to calibrate on; K learns from all faces, and then K times more, each time for the same
-    budget and without one fold, to calibrate on all faces too. `learn_share` of the faces that are not held out are
-    learned from, so that trainings from more and more faces are measured on the same ones. `keep` is where the run's
-    state is kept to go on from after a break (not in the middle of folds); None: nowhere. `stop` ends the schedule
-    early (None: nothing does); what is kept then are the averaged weights of that step, calibrated like any others.
-    `crops` is the folder where cut faces are kept for later runs, or None for one that lasts as long as this run.
-    `heldout` is the file that says what the model finds on the held-out faces (see `predicted_coco`), rewritten at each
-    evaluation; None: none.
+    - `weights`: a safetensors file, "none", "starter" (loaded by `base_cache.starter`), or None for timm's weights.
+    - `folds`: 0 holds out faces to calibrate on. K trains on all faces, then K more times for the same budget without
+      one fold each, to calibrate on all faces.
+    - `learn_share`: the share of the faces that are not held out to train on. Trainings with different shares are
+      evaluated on the same held-out faces.
+    - `keep`: where the state is saved from which an interrupted run resumes (not within folds); None for nowhere.
+    - `stop`: ends the training early, with the averaged weights of that step and the usual calibration; None for never.
+    - `crops`: the folder that keeps face crops for later runs; None for a temporary folder.
+    - `heldout`: a file for the predictions on the held-out faces (see `predicted_coco`), rewritten at each evaluation;
+      None for no file.
     """
 
     train: TrainConfig

@@ -1,8 +1,8 @@
-"""A starter of our own: the whole network learned from scratch on drawn faces and openly licensed photographs.
+"""Train the starter from scratch, on drawn faces and openly licensed photographs.
 
-Learning goes in rounds, each on newly drawn faces and with a schedule of its own that ends at a learning rate of zero
-(warm restarts, Loshchilov and Hutter 2017). So every round ends with a starter that can be used, a broken-off
-pretraining goes on at the round it was in, and the drawn faces never repeat and never fill the disk.
+Training has several rounds. Each round draws new faces and has its own schedule, which ends at a learning rate of zero
+(warm restarts, Loshchilov and Hutter 2017). Every round therefore leaves a usable starter, an interrupted pretraining
+resumes in its current round, and drawn faces never repeat and do not fill the disk.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import train
 
-#: ViT-Tiny with 9 of its 12 blocks and one decoder block: 5.9 M parameters, which is what fits SIZE_LIMIT.
+#: ViT-Tiny with 9 of its 12 blocks and one decoder block: 5.9 M parameters, the most that SIZE_LIMIT allows.
 STARTER_MODEL = ModelConfig(encoder="vit_tiny_patch16_224", encoder_depth=9, decoder_depth=1, image_size=160)
 STARTER_TRAIN = TrainConfig(
     layer_decay=1.0, warmup_share=0.1, average_decay=0.998, batch_size=32, augment="drawn", heldout_share=0.05
 )
-#: Bytes that the shipped weights may take.
+#: The largest size of the shipped weights, in bytes.
 SIZE_LIMIT = 12_000_000
-#: The name of the drawn faces' head; the tool's built-in source has it too.
+#: The head of the drawn faces; also the name of the labeler's built-in source.
 DRAWN = "drawn68"
 DRAWN_SIZE = 192
-#: Subsets of the 189-point set whose photographs are CC-BY 4.0 (Face Research Lab London, Canada); its 3DSK part
-#: is for educational use only and stays out.
+#: Subsets of the 189-point set whose photographs are CC-BY 4.0 (Face Research Lab London, Canada). Its 3DSK part is for
+#: educational use only and is not used.
 OPEN_SUBSETS = frozenset({"london", "canada"})
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """How many faces are drawn for a round, at which size in pixels, by how many processes."""
+    """The number of faces drawn for a round, their size in pixels, and the number of processes that draw them."""
 
     faces: int = 4000
     size: int = DRAWN_SIZE
@@ -51,13 +51,12 @@ class Drawing:
 
 
 def open_photos(photos: Dataset) -> Dataset:
-    """The images of `photos` whose subset is openly licensed, or that name no subset; DataError where none is left."""
+    """The images of `photos` with an openly licensed subset or none. Raises DataError if none is left."""
     kept = tuple(s for s in photos.samples if s.extra.get("subset") is None or s.extra["subset"] in OPEN_SUBSETS)
     if not kept:
         found = ", ".join(sorted({str(s.extra.get("subset")) for s in photos.samples}))
-        raise DataError(
-            f"{photos.name}: no openly licensed photograph (subsets {', '.join(sorted(OPEN_SUBSETS))}); found {found}"
-        )
+        wanted = " or ".join(sorted(OPEN_SUBSETS))
+        raise DataError(f"{photos.name}: no openly licensed photographs: found the subsets {found}, wanted {wanted}")
     return replace(photos, samples=kept)
 
 
@@ -71,15 +70,16 @@ def pretrain(
     drawing: Drawing,
     config: ModelConfig = STARTER_MODEL,
 ) -> Checkpoint:
-    """Learn for `rounds` rounds in all, `plan.budget` shared among them, the checkpoint of each kept in `out`/working.
+    """Train for `rounds` rounds, which share `plan.budget`, and write the starter to `out` after each (see `ship`).
 
-    Rounds that are there already are not learned again. Writes the starter to `out` (see `ship`) after every round, and
-    at once for the last round of an earlier process, which may have been killed before it could.
+    The checkpoint of the latest round is kept in `out`/working, and finished rounds are not repeated. The starter of
+    the last finished round is written again at the start, in case an earlier process was killed before it wrote it.
+    Raises DataError if `out`/working holds a network with another configuration.
     """
     working = out / "working"
     checkpoint = load(working) if (working / run_folder.MODEL).is_file() else None
     if checkpoint is not None and checkpoint.model.config != config:
-        raise DataError(f"{working} holds a network of another shape; choose another --out or remove it")
+        raise DataError(f"{working} holds a network with another configuration; choose another --out or remove it")
     if checkpoint is not None:
         _finish_round(checkpoint, out)
     done = 0 if checkpoint is None else checkpoint.history.rounds or 0
@@ -96,7 +96,7 @@ def pretrain(
         faces += drawing.faces
         checkpoint.history = replace(
             checkpoint.history,
-            base=None,  # the rounds before, which are counted
+            base=None,  # earlier rounds are counted in `rounds`
             rounds=k + 1,
             drawn_faces=faces,
             photographs=None if photos is None else photos.name,
@@ -109,7 +109,7 @@ def pretrain(
 
 
 def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
-    """Write the starter and delete what its last round was learned from."""
+    """Write the starter and delete the drawn faces of its last round."""
     ship(checkpoint, out)
     shutil.rmtree(_drawn_folder(out, checkpoint.history.rounds or 0), ignore_errors=True)
 
@@ -130,15 +130,15 @@ def _all_for_training(drawn: Dataset) -> Dataset:
 
 
 def ship(checkpoint: Checkpoint, folder: Path, *, limit: int = SIZE_LIMIT) -> None:
-    """Write the starter to `folder`: float16, the drawn faces' head alone, and its card.
+    """Write the starter to `folder` in float16, with only the head of the drawn faces, and its model card.
 
-    DataError where the weights take more than `limit` bytes.
+    Raises DataError if the weights exceed `limit` bytes.
     """
     model = only_head(checkpoint.model, DRAWN)
     size = 2 * sum(value.numel() for value in model.state_dict().values())
     if size > limit:
         raise DataError(
-            f"the starter has {size / 1e6:.1f} MB of weights in float16, at most {limit / 1e6:.1f} may ship"
+            f"found {size / 1e6:.1f} MB of weights in float16, wanted at most {limit / 1e6:.1f} MB for the starter"
         )
     calibrations = {DRAWN: checkpoint.calibration(DRAWN)}
     Checkpoint(model, DRAWN, calibrations, checkpoint.history).save(folder, dtype=torch.float16)
@@ -146,7 +146,7 @@ def ship(checkpoint: Checkpoint, folder: Path, *, limit: int = SIZE_LIMIT) -> No
 
 
 def only_head(model: MDMD, name: str) -> MDMD:
-    """`model` without its other heads."""
+    """A copy of `model` with only the head `name`."""
     state = {key: value for key, value in model.state_dict().items() if not key.startswith("heads.")}
     state |= {f"heads.0.{key}": value for key, value in model.head(name).state_dict().items()}
     small = build(model.config, {name: model.head_definition(name)})
@@ -157,26 +157,26 @@ def only_head(model: MDMD, name: str) -> MDMD:
 PHOTOGRAPHS = """
 - **Photographs**: {count} from the Face Research Lab London Set (DeBruine and Jones 2017,
   https://doi.org/10.6084/m9.figshare.5047666) and the Canada set of https://github.com/debruine/webmorphR.stim, both
-  CC-BY 4.0, with the 189-point template, learned by a second head that is not in the file."""
+  CC-BY 4.0, with the 189-point template, used to train a second head that is not in the file."""
 
 CARD = """# Starter
 
-A network to adapt from where no other weights are at hand.
+A network to adapt from if no other weights are available.
 
 - **Data**: {drawn_faces} faces with 68 exact landmarks, drawn by a program (`mdmd/synthetic/datasets.py`).{photographs}
-- **Not in it**: research-only data, and weights of others. Everything started from random numbers.
+- **Not used**: research-only data and weights of others. Training started from random weights.
 - **Network**: {encoder} with {blocks} blocks, decoder depth {decoder_depth}, {image_size} px, one head, float16.
 - **Recipe**: `mdmd pretrain`, {rounds} rounds, augmentation "{augment}".
-- **Measured**: NME {nme} % of the distance of the outer eye corners on {n} drawn faces kept aside.
-- **Limits**: the drawn faces' proportions were set with the mean face of 300W in view. Drawn faces are easier than
-  real ones, human-like, and mostly seen from the front. The starter is meant to be adapted; its own 68 points on
-  photographs are rough.
-- **Licence**: Apache-2.0 for the weights. An attribution above belongs to them.
+- **Measured**: NME {nme} % of the distance of the outer eye corners on {n} held-out drawn faces.
+- **Limits**: the proportions of the drawn faces were chosen close to the mean face of 300W. Drawn faces are easier than
+  real ones, human-like, and mostly seen from the front. The starter is meant to be adapted; its own 68 points are
+  imprecise on photographs.
+- **License**: Apache-2.0 for the weights. Keep the attributions above with them.
 """
 
 
 def card(checkpoint: Checkpoint) -> str:
-    """The model card, in Markdown, from what the checkpoint knows of itself."""
+    """The model card, in Markdown, from the checkpoint's history."""
     history, config = checkpoint.history, checkpoint.model.config
     photographs = history.photographs
     return CARD.format(

@@ -1,7 +1,7 @@
-"""A run's state on disk, so that a run whose process was killed goes on where it was.
+"""The saved state of a run, from which a new process resumes it.
 
-One safetensors file: weights, averaged weights and the optimiser's moments as tensors, the rest as JSON in its
-header. Nothing is pickled. The file is replaced whole, so there is always one good state.
+The state is one safetensors file: weights, averaged weights and the optimizer's moments are tensors, the rest is JSON
+in the header. Nothing is pickled. The file is replaced atomically, so it is always complete.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ FORMAT = "2"
 
 @dataclass
 class Progress:
-    """How far a run is. `seconds` are those it has taken, breaks left out; `skipped` counts the steps without a
-    finite loss since the last good one; `recent` is the smoothed loss of each set."""
+    """How far a run is.
+
+    `seconds` is its training time without interruptions, `skipped` the number of steps without a finite loss since the
+    last good one, and `recent` the smoothed loss of each set.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -40,7 +43,7 @@ class Progress:
     recent: dict[str, float] = field(default_factory=dict)
 
     def count(self, name: str, value: float) -> None:
-        """One more step: on set `name`, with the loss `value`; it was skipped if that is not finite."""
+        """Count a step on the set `name` with the loss `value`; the step was skipped if `value` is not finite."""
         self.step += 1
         self.skipped = 0 if math.isfinite(value) else self.skipped + 1
         if math.isfinite(value):
@@ -48,15 +51,16 @@ class Progress:
 
     @property
     def loss(self) -> float:
-        """The mean of the sets' smoothed losses."""
+        """The mean of the smoothed losses of all sets."""
         return sum(self.recent.values()) / max(len(self.recent), 1)
 
 
 @dataclass(frozen=True)
 class Keep:
-    """Where and how often the state is kept: `every` so many seconds, but at most the share `cost` of the run's time.
+    """Where and how often the state is saved: every `every` seconds, but for at most the share `cost` of the run's
+    time.
 
-    A state that this run cannot go on with is refused, or forgotten with a warning if `forget`.
+    A state from which this run cannot resume is an error; with `forget` it is ignored with a warning.
     """
 
     file: Path
@@ -66,10 +70,10 @@ class Keep:
 
 
 class RunState:
-    """The state of the run that `inputs` (name -> value or digest) make, as `keep` says.
+    """The saved state of a run, identified by `inputs` (name to value or digest).
 
-    `seconds_before` is the time that earlier processes have spent on it, once `restore` has found it.
-    `write(path, tensors, metadata)` puts a file in its place at once or raises OSError.
+    `seconds_before` is the training time of earlier processes, known after `restore`. `write(path, tensors, metadata)`
+    writes a file atomically or raises OSError.
     """
 
     def __init__(
@@ -92,30 +96,32 @@ class RunState:
         self._due = clock() + keep.every
 
     def restore(self, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
-        """Put the kept state into all three; None where there is none. DataError for a file of another run, or for
-        none of a run, but where `keep` says to forget it."""
+        """Load the saved state into all three and return its progress; None if there is no state.
+
+        A file that is damaged or belongs to another run raises DataError, or with `keep.forget` counts as no state.
+        """
         if not self.keep.file.is_file():
             return None
         try:
             with safe_open(self.keep.file, "pt") as file:
                 header = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
             if header["format"] != FORMAT:
-                raise ValueError(f"it has format {header['format']}, this version reads {FORMAT}")
+                raise ValueError(f"found format {header['format']}, wanted {FORMAT}")
             kept = json.loads(header["inputs"])
             progress = Progress(**json.loads(header["progress"]))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            return self._pass_over(f"holds no run to go on with ({error})", "--fresh starts over")
+            return self._pass_over(f"is not the state of a run ({error})", "use --fresh to start over")
         other = [name for name in self.inputs.keys() | kept.keys() if self.inputs.get(name) != kept.get(name)]
         if other:
             return self._pass_over(
-                f"is of a broken-off run with other {_listed(other)}",
-                "give it the same again to go on, or --fresh to start over",
+                f"is the state of an interrupted run with other {_listed(other)}",
+                "use the same to resume it, or --fresh to start over",
             )
         weights, averaged = _under("model.", tensors), _under("average.", tensors)
-        # Asked first: what does not fit would be loaded in part.
+        # Checked before loading, because a failed load would leave a part of the state in the model.
         if _shapes(weights) != _shapes(model.state_dict()) or _shapes(averaged) != _shapes(average.state_dict()):
-            return self._pass_over("does not fit this network", "--fresh starts over")
+            return self._pass_over("does not fit this network", "use --fresh to start over")
         model.load_state_dict(weights)
         average.load_state_dict(averaged)
         moments: dict[int, dict[str, Tensor]] = {}
@@ -127,20 +133,20 @@ class RunState:
         return progress
 
     def _pass_over(self, why: str, remedy: str) -> None:
-        """Forget the kept state with a warning where that is allowed; DataError where it is not."""
+        """Warn that the saved state is ignored if `keep.forget`, else raise DataError."""
         if not self.keep.forget:
             raise DataError(f"{self.keep.file} {why}: {remedy}")
         self.log.warn(f"{self.keep.file} {why}: this run starts over")
 
     def offer(self, progress: Progress, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Keep the state if it is time to."""
+        """Save the state if it is due."""
         if self._clock() >= self._due:
             self.save(progress, model, average, optimizer)
 
     def save(self, progress: Progress, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Keep the state now, if this is the main process.
+        """Save the state now, if this is the main process.
 
-        A full disk stops nothing: the last good state stays, and the log says so.
+        If the disk is full, the last state stays, the log gets a warning, and the run continues.
         """
         if not self._main:
             return
@@ -153,10 +159,10 @@ class RunState:
         try:
             self._write(self.keep.file, tensors, header)
         except OSError as error:
-            kept = "the last one stays" if self.keep.file.is_file() else "there is none yet"
+            kept = "the previous state is kept" if self.keep.file.is_file() else "there is no earlier state"
             self.log.warn(
-                f"the run's state of step {progress.step} could not be kept ({error.strerror or error}), {kept}; "
-                "training goes on"
+                f"the state at step {progress.step} could not be saved ({error.strerror or error}); {kept} "
+                "and the training continues"
             )
         taken = self._clock() - began
         self._due = self._clock() + max(self.keep.every, taken / self.keep.cost)
@@ -184,8 +190,11 @@ def inputs_of(
     seed: int,
     folds: int,
 ) -> dict[str, str]:
-    """What makes one run another: settings, training faces and labels, seed, starting weights, number of folds (which
-    says who is held out), and the kind of `budget` (its size may change: a broken-off run may be given more minutes).
+    """The inputs that identify a run, by name.
+
+    They are the settings, the training faces and labels, the seed, the initial weights, the number of folds (which
+    decides what faces are held out) and the kind of `budget`. The size of the budget does not count, so that an
+    interrupted run can be given more minutes.
     """
     weights = hashlib.sha256()
     for key, tensor in model.state_dict().items():
@@ -203,7 +212,7 @@ def inputs_of(
 
 
 def _digest(datasets: Sequence[Dataset]) -> str:
-    """Of the labeled training faces, for whose pictures' pixels the files' sizes stand in."""
+    """A digest of the labeled training faces; the size of an image file stands for its pixels."""
     digest = hashlib.sha256()
     for dataset in datasets:
         record: list[Any] = [dataset.name, dataset.definition.to_category()]

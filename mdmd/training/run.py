@@ -1,4 +1,4 @@
-"""One training in its folder: what was asked of it, its log, its plan, and the files it leaves."""
+"""One training in its folder: its options, its log, its plan and the files it writes."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.stop_file import StopFile
 
-#: Minutes that a training takes where neither minutes nor steps are given.
+#: The budget in minutes if neither minutes nor steps are given.
 MINUTES = 10.0
 
 
 class TrainingOptions(TypedDict, total=False):
     """Options that `mdmd.train` and `mdmd.adapt` share.
 
-    `preset` is "default", "paper" or "tiny"; `encoder` is the name of another timm encoder; `settings` changes single
+    `preset` is "default", "paper" or "tiny". `encoder` is the name of another timm encoder. `settings` change single
     settings of the preset ("model.groups=8", "train.loss=euclidean"). `weights` is a safetensors file with the
-    encoder's weights, "none", for `adapt` also "starter", or None for timm's download (and where that fails the
-    starter, for `adapt`). Training takes `minutes` (10 where neither is given) or a number of `steps`. `seed` is for
-    everything random.
+    encoder's weights, "none" for random weights, or None to download them through timm; `adapt` also takes "starter",
+    and uses the starter if the download fails. The budget is a number of `minutes` (10 by default) or of `steps`.
+    `seed` seeds everything random.
 
-    An interrupted run in the same folder is resumed unless `fresh`; its state is saved every `save_every` seconds.
-    `calibration` is "likelihood" or "conformal". A point counts as flagged when it is off by more than `tolerance` (a
-    share of the normalizer) with more than the probability `threshold` (None: chosen so that flags are expected to
-    catch 80 % of such points). `quiet` shows no progress bar.
+    An interrupted run in the same folder is resumed unless `fresh` is true; its state is saved every `save_every`
+    seconds. `calibration` is "likelihood" or "conformal". A point is flagged if its probability of an error above
+    `tolerance` (a share of the normalizer) exceeds `threshold` (None: chosen so that the flags are expected to catch
+    80 % of such points). `quiet` hides the progress bar.
     """
 
     preset: str
@@ -59,7 +59,7 @@ class TrainingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training in the folder `out`; the other fields are those of `TrainingOptions`."""
+    """A training in the folder `out`; the other fields are explained in `TrainingOptions`."""
 
     out: Path
     preset: str = "default"
@@ -77,14 +77,14 @@ class TrainingRun:
     quiet: bool = False
 
     def chosen(self) -> Preset:
-        """The preset with the encoder and the settings that were asked for."""
+        """The preset with the chosen encoder and settings."""
         return preset(self.preset, encoder=self.encoder, settings=self.settings)
 
     @contextlib.contextmanager
     def opened(self, warnings: Sequence[str]) -> Iterator[tuple[RunLog, Processes]]:
-        """The run's log, written by one process only, and the processes that train together.
+        """The run's log, which only the main process writes, and the processes that train together.
 
-        The log begins with `warnings` about the data, which the user has been told already.
+        The log starts with `warnings` about the data, which the user has already seen.
         """
         with launched() as processes:
             if processes.main:
@@ -97,7 +97,7 @@ class TrainingRun:
                 yield log, processes
 
     def clear(self) -> None:
-        """Make the folder, and remove what an earlier run or attempt left in it, but for a state to resume from."""
+        """Create the folder and remove the files of earlier runs, except a state from which this run can resume."""
         self.out.mkdir(parents=True, exist_ok=True)
         if self.fresh:
             (self.out / STATE).unlink(missing_ok=True)
@@ -109,7 +109,7 @@ class TrainingRun:
             (self.out / name).unlink(missing_ok=True)
 
     def plan(self, chosen: Preset, processes: Processes) -> Plan:
-        """How the run trains; DataError for a budget that is none."""
+        """The plan of the run. Raises DataError if the budget is not above 0."""
         minutes = MINUTES if self.minutes is None and self.steps is None else self.minutes
         return Plan(
             chosen.train,
@@ -126,7 +126,7 @@ class TrainingRun:
         )
 
     def leave(self, made: Checkpoint, chosen: Preset) -> None:
-        """Write the checkpoint and its numbers, and delete the state that the run could have resumed from."""
+        """Write the checkpoint and its metrics, and delete the saved state."""
         if not writes_files():
             return
         history = replace(made.history, preset=self.preset, train=to_json(chosen.train), seed=self.seed)

@@ -1,4 +1,4 @@
-"""What a run tells the world while it runs: one JSON object a line in log.jsonl, and a progress bar for a person."""
+"""The log of a run: one JSON object per line in log.jsonl, and a progress bar on the terminal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 
 class RunLog:
-    """Appends events to `file` (None: nowhere) and shows them on the terminal unless `quiet`.
+    """Appends events to `file` (None: to no file) and shows them on the terminal unless `quiet`.
 
-    An event is a line {"event": kind, "time": unix seconds, ...}; a reader sees whole lines only. Steps come in
-    `every` so many seconds. Where the disk is full, the run goes on without a log.
+    An event is a line {"event": kind, "time": unix seconds, ...}; readers only ever see complete lines. A step is
+    logged every `every` seconds. If the disk is full, the run continues without a log.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class RunLog:
         if kind == "warning":
             self._say(f"warning: {fields['message']}")
         elif kind == "eval":
-            self._say(f"  held-out NME {fields['nme']:.2f} % of {fields['faces']} faces at step {fields['step']}")
+            self._say(f"  held-out NME {fields['nme']:.2f} % on {fields['faces']} faces at step {fields['step']}")
         elif kind == "resume":
-            self._say(f"going on at step {fields['step']}, after {fields['seconds']:.0f} s of training")
+            self._say(f"resuming at step {fields['step']}, after {fields['seconds']:.0f} s of training")
         elif kind == "stopped":
-            self._say(f"stopped at step {fields['step']} of {fields['of']}, as asked")
+            self._say(f"stopped at step {fields['step']} of {fields['of']} on request")
         elif kind == "step" and not self._quiet:
             self._show(fields)
         elif kind in ("start", "done"):
@@ -59,17 +59,18 @@ class RunLog:
             except OSError as error:
                 self._stream.close()
                 self._stream = None
-                self.warn(f"the log ends here, {self._file}: {error.strerror or error}")
+                why = error.strerror or error
+                self.warn(f"{self._file} cannot be written ({why}): the run continues without a log")
 
     def warn(self, message: str, *, said: bool = False) -> None:
-        """Something the person should know that does not stop the run; `said` if the terminal has it already."""
+        """Log a warning, which does not stop the run; `said` if the terminal already shows it."""
         if said:
             self._write("warning", {"message": message})
         else:
             self.event("warning", message=message)
 
     def resume(self, stage: str, step: int, seconds: float) -> None:
-        """The run goes on at `step` after a break: what was told of later steps of `stage` is forgotten."""
+        """Log that the run resumes at `step`, and remove the events of later steps of `stage` from the log."""
         if self._stream is not None and self._file is not None:
             lines = self._file.read_bytes().splitlines(keepends=True)
             self._stream.truncate(0)
@@ -102,7 +103,7 @@ class RunLog:
 
 
 def _appending(file: Path) -> io.FileIO:
-    """`file`, unbuffered, to append whole lines to: half a line that a killed process left is cut off."""
+    """Open `file`, unbuffered, to append lines; an incomplete last line of a killed process is removed."""
     whole = file.read_bytes().rfind(b"\n") + 1 if file.is_file() else None
     if whole is not None:
         os.truncate(file, whole)

@@ -1,5 +1,7 @@
-"""Which faces each step learns from: a function of the seed and the step alone, so that a run can go on anywhere
-and whoever prepares batches ahead changes nothing."""
+"""Which faces each step trains on.
+
+This depends on the seed and the step only, so a run can resume at any step and batches can be prepared ahead.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from mdmd.loading.batches import epochs
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """One step's faces: `index` into set number `which`, and the generator for everything random about them."""
+    """The faces of one step: indices `index` into set number `which`, and the generator of their augmentation."""
 
     which: int
     index: list[int]
@@ -25,9 +27,9 @@ class Draw:
 def draws(
     counts: Sequence[int], batch_size: int, target_share: float | None, seed: int, *, start: int = 0
 ) -> Iterator[Draw]:
-    """The draws of steps `start`, `start` + 1, ... without end, from sets of `counts` faces.
+    """The draws of steps `start`, `start` + 1 and so on, without end, from sets of `counts` faces.
 
-    Every set goes through its faces in epochs of its own; see `draw_set` for `target_share`.
+    Every set has its own epochs. `target_share` is explained in `draw_set`.
     """
     streams = [epochs(count, batch_size, seeded(seed, 0, which)) for which, count in enumerate(counts)]
     for step in itertools.count():
@@ -39,7 +41,7 @@ def draws(
 
 
 def draw_set(count: int, target_share: float | None, generator: torch.Generator) -> int:
-    """Which set the next batch comes from: each alike, or the first (the target) with `target_share`."""
+    """The set of the next batch: uniformly random, or the first (the target) with probability `target_share`."""
     if target_share is None or count == 1:
         return int(torch.randint(count, (), generator=generator))
     if float(torch.rand((), generator=generator)) < target_share:
@@ -48,11 +50,11 @@ def draw_set(count: int, target_share: float | None, generator: torch.Generator)
 
 
 def seeded(seed: int, *keys: int) -> torch.Generator:
-    """A generator that depends on all the numbers given; different numbers give unrelated streams."""
+    """A generator seeded with all these numbers; different numbers give independent streams."""
     return torch.Generator().manual_seed(mixed(seed, *keys))
 
 
 def mixed(seed: int, *keys: int) -> int:
-    """One 64-bit seed from several numbers of any sign."""
+    """One 64-bit seed from several numbers, which may be negative."""
     words = [number % 2**64 for number in (seed, *keys)]
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0])

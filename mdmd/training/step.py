@@ -1,4 +1,4 @@
-"""One step: the loss of a batch, its gradients in pieces that fit into memory, and the optimiser."""
+"""One training step: the loss of a batch, gradients in parts that fit into memory, and the optimizer."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mdmd.models import losses
 from mdmd.models.landmark_model import MDMD, Laplacian
 from mdmd.training.distributed import Processes
 
-#: Width of the heatmaps' target, in cells.
+#: Standard deviation of a heatmap's target, in cells.
 HEATMAP_SIGMA = 1.0
 
 
 class Stepper:
-    """Takes steps of `optimizer` on batches, as many faces at once as memory allows.
+    """Takes optimizer steps on batches and adapts to the available memory.
 
-    `piece` is how many faces of a batch this process pushes through the network at once: where memory is too short
-    it is halved, for good, and gradients are added up instead, so that the batch stays what it was. `tell` hears of it.
+    `piece` is the number of faces that this process passes through the network at once. When memory runs out, it is
+    halved permanently and gradients are accumulated, so the batch size stays the same; `tell` receives a message.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Stepper:
         self.piece = part.stop - part.start
 
     def __call__(self, batch: Batch, rare: Tensor, share: float) -> float:
-        """The loss of `batch`, the same in every process; where it or a gradient is not finite, no step was taken.
+        """Take a step and return the loss of `batch`, which is the same in every process.
 
-        `rare` (N,) are the landmarks that have too few labels for a sigma. Raises MemoryError when there is not
-        enough memory for a single face.
+        If the loss or the gradient norm is not finite, that value is returned and no step is taken. `rare` (N,) marks
+        landmarks with too few labels to learn a sigma. Raises MemoryError if a single face does not fit into memory.
         """
         while True:
             value, short = self.processes.total(self._gradients(batch, rare, share)).tolist()
@@ -64,7 +64,7 @@ class Stepper:
         return value
 
     def _gradients(self, batch: Batch, rare: Tensor, share: float) -> Tensor:
-        """Add up this process's gradients; its part of the loss, and 1 where memory was too short (float64)."""
+        """Accumulate this process's gradients. Returns (2,) float64: its part of the loss, and 1 if memory ran out."""
         self.optimizer.zero_grad(set_to_none=True)
         members = self.model.groups_of(batch.name)
         weights = losses.group_weights(losses.group_counts(batch.labeled, members), members)
@@ -89,18 +89,18 @@ class Stepper:
     def _halve(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         if self.piece == 1:
-            raise MemoryError("not enough memory to learn from one face at a time")
+            raise MemoryError("not enough memory to train on one face at a time")
         self.piece = (self.piece + 1) // 2
         if self.processes.device.type == "cuda":
             torch.cuda.empty_cache()
         self.tell(
-            f"out of memory: from here on {self.piece} faces at once; "
-            f"their gradients are added up to batches of {self.config.batch_size} as before"
+            f"out of memory: from now on {self.piece} faces at a time; "
+            f"their gradients are accumulated, so the batch size stays {self.config.batch_size}"
         )
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory was too short, on a GPU or on a CPU."""
+    """Whether `error` means that a GPU or the CPU ran out of memory."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return any(sentence in str(error) for sentence in ("not enough memory", "can't allocate memory"))
@@ -115,17 +115,20 @@ def batch_loss(
     config: TrainConfig,
     share: float,
 ) -> Tensor:
-    """Equation 4 on the Laplacian likelihood; in the first part of a run, or throughout with the Euclidean loss, on the
-    distance (in twentieths of the crop), which does not reward small sigmas on memorised faces. A heatmap also gets
-    its cross-entropy.
+    """The loss of a batch: equation 4 of the paper, with the Laplacian likelihood.
 
-    `weights` (N,) are `loss.group_weights` of the whole batch, of which these faces may be a part. Landmarks in
-    `rare` (N,) learn their factor from the others' residuals: those of one or two faces are soon memorised.
+    In the first part of a run (`share` below `config.distance_share`), and throughout with the Euclidean loss, the
+    distance in twentieths of the crop is used instead: it does not reward small sigmas on memorized faces. A heatmap
+    head adds its cross-entropy.
+
+    `points` (B, N, 2) are in crop units, `labeled` (B, N); `weights` (N,) are `losses.group_weights` of the whole
+    batch, of which these faces may be a part. Landmarks in `rare` (N,) learn their factor from the residuals of the
+    others, because their own one or two labels are soon memorized.
     """
     rare = rare.to(points.device)
     factor = torch.where(rare[:, None], found.factor.detach(), found.factor)
     if config.loss == "euclidean" or share < config.distance_share:
-        # The factor still learns, on means it cannot pull: sigmas are right when the likelihood takes over.
+        # The factor is trained on detached means, so that sigmas are right when the likelihood takes over.
         values = 20 * losses.distance(found.mean, points)
         values = values + losses.laplacian_nll(found.mean.detach(), factor, points)
     else:
@@ -137,7 +140,7 @@ def batch_loss(
 
 
 def _borrowed(found: Laplacian, points: Tensor, labeled: Tensor, weights: Tensor, rare: Tensor) -> Tensor:
-    """The likelihood of the other landmarks' residuals under the factor of each rare one, weighed like one landmark."""
+    """The loss of each rare landmark's factor on the residuals of the other landmarks, weighted as one landmark."""
     factor = found.factor[:, rare, None].expand(-1, -1, len(rare), -1).flatten(0, 1)
     residual = (points - found.mean).detach()[:, None].expand(-1, int(rare.sum()), -1, -1).flatten(0, 1)
     values = losses.laplacian_nll(torch.zeros_like(residual), factor, residual).unflatten(0, (len(points), -1))
@@ -146,10 +149,10 @@ def _borrowed(found: Laplacian, points: Tensor, labeled: Tensor, weights: Tensor
 
 
 def make_optimizer(model: MDMD, config: TrainConfig, *, frozen_blocks: int = 0) -> torch.optim.Optimizer:
-    """Adam or AdamW; encoder blocks learn slower the deeper they lie, and norms and biases do not decay.
+    """Adam or AdamW with layer-wise learning rate decay in the encoder; norms and biases have no weight decay.
 
-    What lies before the encoder's blocks (patch embedding, position) and the lowest `frozen_blocks` of them do not
-    learn at all: nothing goes back through them, which is a good part of a step's cost. The last block always learns.
+    The patch embedding, the position embedding and the lowest `frozen_blocks` blocks are frozen, which saves their
+    backward pass. The last block is never frozen.
     """
     frozen_blocks = min(frozen_blocks, model.encoder.depth - 2)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -168,18 +171,18 @@ def make_optimizer(model: MDMD, config: TrainConfig, *, frozen_blocks: int = 0) 
     return kind(
         [{"params": p, "factor": factor, "weight_decay": decay} for (factor, decay), p in groups.items()],
         lr=config.learning_rate,
-        fused=True,  # on CPUs a third of the time of the other implementations
+        fused=True,  # on CPUs, three times as fast as the other implementations
     )
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """`rate` times each parameter group's own factor."""
+    """Set each parameter group's learning rate to `rate` times its factor."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
 
 
 def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential moving average that starts short, so that the first weights do not linger in short runs."""
+    """An exponential moving average with a short start, so that the first weights do not dominate short runs."""
 
     def update(average: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
         return average.lerp(new, 1 - min(decay, (1 + int(count)) / (10 + int(count))))

@@ -1,4 +1,4 @@
-"""A file by which anybody may ask a training to end early and keep what it has learned."""
+"""A file that asks a training to end early and keep its result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 class StopFile:
-    """Once `file` is there, the schedule ends at the next step. It is looked for every so many seconds.
+    """If `file` exists, the training ends at the next step. The file is checked every `every` seconds.
 
-    `at` is the step at which a training ended for it, and how many there would have been; None before that.
+    `at` is the step at which the training ended and the number of steps that it would have taken; None before.
     """
 
     def __init__(self, file: Path, *, every: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,7 +22,7 @@ class StopFile:
         self._due = -math.inf
 
     def asked(self) -> bool:
-        """Whether the file was there when it was last looked for."""
+        """Whether the file exists; False if it is not time for a check yet."""
         now = self._clock()
         if now < self._due:
             return False

@@ -1,4 +1,4 @@
-"""Learn several definitions at once (`train`), or a new one from few faces beside what is known (`adapt`)."""
+"""Train on several definitions at once (`train`), or adapt to a new one from few faces (`adapt`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from mdmd.training.resume import RunState, inputs_of
 from mdmd.training.run_log import RunLog
 from mdmd.training.validation import Watch
 
-#: Fewer faces than this cannot be split into faces to learn from and faces to measure on.
+#: The fewest faces that can be split into faces for training and held-out faces.
 FEWEST_FACES = 3
 
 
@@ -50,10 +50,11 @@ def train(
     start: Checkpoint | None = None,
     stage: str = "base",
 ) -> Checkpoint:
-    """A model with a head for each of `datasets`, from the encoder's weights; the first is the target.
+    """Train a model with a head for each of `datasets`; the first is the target.
 
-    Batches come from every set alike. With `start` it is that checkpoint's network that goes on learning, with its
-    heads of the same names. `stage` is what the log calls it.
+    Batches come from every set equally often. Training starts from the encoder's weights, or from the checkpoint
+    `start`, whose heads of the same names and definitions are kept. `stage` is the run's name in the log. Raises
+    DataError if a set has too few faces.
     """
     checkpoint = _begun(start, datasets[0].name, config, plan, log)
     known = _give_heads(checkpoint, datasets)
@@ -68,11 +69,12 @@ def adapt(
     plan: Plan,
     log: RunLog,
 ) -> Checkpoint:
-    """Learn `target` beside `sources`, from `base` where there is one, else from the encoder's weights."""
+    """Train on `target` together with `sources`, starting from `base` if given, else from the encoder's weights."""
     checkpoint = _begun(base, target.name, config, plan, log)
     datasets = (target, *sources)
     known = _give_heads(checkpoint, datasets, anew=target.name)
-    # Frozen, random numbers would stay random, and so would what learned blocks make of a new stem's.
+    # Blocks are frozen only if they are trained: random weights would stay random, and trained blocks cannot use the
+    # output of an untrained stem.
     learned = base is not None or (checkpoint.history.weights is not None and config.stem == "patch")
     run = _Run(
         datasets,
@@ -87,8 +89,11 @@ def adapt(
 
 
 def share_of_target(target: Dataset, config: TrainConfig, learn_share: float = 1.0) -> float | None:
-    """How often to draw the target: the more labeled points it has, the less the sources have to add. Of a target
-    that only `learn_share` of is learned from, that share of its points counts."""
+    """The share of batches that come from the target, or None for an equal share of all sets.
+
+    The more labeled points the target has, the fewer batches come from the sources. With `learn_share`, only that share
+    of its points counts.
+    """
     if config.target_share is None or config.full_source_points is None:
         return config.target_share
     points = sum(int(s.annotation.labeled.sum()) for s in target.split("train") if s.annotation is not None)
@@ -96,7 +101,7 @@ def share_of_target(target: Dataset, config: TrainConfig, learn_share: float = 1
 
 
 def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
-    """What a run begins with: `start` and all that is known of it, or a new network with the encoder's weights."""
+    """The checkpoint that a run starts from: `start` with its history, or a new network with the encoder's weights."""
     torch.manual_seed(plan.seed)
     if start is None:
         model = MDMD(config)
@@ -106,8 +111,10 @@ def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Pla
 
 
 def _give_heads(checkpoint: Checkpoint, datasets: Sequence[Dataset], *, anew: str | None = None) -> set[str]:
-    """Give `checkpoint` a new head for each set that it has none for or one of another definition, and for the set
-    `anew`; returns the names of the other heads, which have learned before (a replaced one as the `earlier`)."""
+    """Add a new head to `checkpoint` for each set without a head of its definition, and for the set `anew`.
+
+    Returns the names of all other heads, which are trained already. A replaced head is among them as `earlier(name)`.
+    """
     given = set()
     for dataset in datasets:
         if checkpoint.model.definitions.get(dataset.name) != dataset.definition or dataset.name == anew:
@@ -117,9 +124,9 @@ def _give_heads(checkpoint: Checkpoint, datasets: Sequence[Dataset], *, anew: st
 
 
 def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
-    """Load the encoder's weights as asked; returns what was loaded, None for random numbers."""
+    """Load the encoder's `weights` and return their name, or None for random weights."""
     if weights == "none":
-        log.warn("no pretrained weights, as asked: the encoder starts from random numbers")
+        log.warn("no pretrained weights, because weights are 'none': the encoder starts from random weights")
         return None
     if weights is None:
         return load_pretrained(model.encoder, log.warn)
@@ -128,7 +135,7 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
 
 
 def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkpoint:
-    """Learn what `run` says, with faces of the sets `held` held out to calibrate on."""
+    """Train as `run` says and calibrate the sets `held`, on held-out faces or by folds."""
     datasets, plan, log, stage = run.datasets, run.plan, run.log, run.stage
     began = time.monotonic()
     learned: dict[str, Sequence[Sample]] = {}
@@ -140,15 +147,15 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         learned[dataset.name] = some_of(rest, plan.learn_share, plan.seed) if dataset in held else rest
         if share > 0 and rest and not heldout[dataset.name]:
             log.warn(
-                f"{dataset.name}: no face could be held out, so no error is measured and ellipses are the network's own"
+                f"{dataset.name}: no face could be held out, so no error is measured and ellipses are not calibrated"
             )
     for dataset in datasets:
-        # What one set holds out, another may have as well, under other landmarks.
+        # Another set may contain the same image with other landmarks.
         others = [s for name, faces in heldout.items() if name != dataset.name for s in faces]
         learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
         if plan.folds and dataset in held:
-            folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number is said before the long part
+            folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number must raise before the training
     log.event(
         "start",
         stage=stage,
@@ -185,7 +192,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
             metrics = plain(numbers) | ({"folds": plan.folds} if plan.folds else {})
             watch.tell(checkpoint.model, found, faces, calibration.law, final=True)
     checkpoint.model.cpu()
-    # A calibration is of the model that it was measured on: a base's are not this one's.
+    # A calibration is only valid for the model that it was measured on, so those of the base are dropped.
     measured = {dataset.name for dataset in held}
     checkpoint.calibrations = {name: c for name, c in checkpoint.calibrations.items() if name in measured}
     stopped = None if plan.stop is None or plan.stop.at is None else Stopped(*plan.stop.at)
@@ -206,7 +213,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
 
 @dataclass(frozen=True)
 class _Run:
-    """What every fit of one run shares; `known` are the heads that have learned before. See `fit` for the last two."""
+    """The inputs that all fits of a run share. `known` names the trained heads; `fit` explains the last two."""
 
     datasets: Sequence[Dataset]
     known: Collection[str]
@@ -224,7 +231,7 @@ class _Run:
         state: RunState | None = None,
         began: float | None = None,
     ) -> MDMD:
-        """`model` after learning from `learned`, on the plan's device."""
+        """Train `model` on the faces `learned` of each set, on the plan's device."""
         with _caches(self.datasets, learned, model.config, self.plan, self.log) as caches:
             model.to(self.plan.processes.device)
             for cache in caches:
@@ -258,7 +265,8 @@ class _Run:
     def fold_learner(
         self, start: MDMD, dataset: Dataset, learned: Mapping[str, Sequence[Sample]]
     ) -> Callable[[Sequence[Sample]], Predict]:
-        """What `cross_fit` asks for: trains a copy of `start` on some faces of `dataset` beside the other sets."""
+        """The function that `cross_fit` needs: it trains a copy of `start` on some faces of `dataset` and the other
+        sets."""
 
         def learn(faces: Sequence[Sample]) -> Predict:
             self.log.event("fold", stage=self.stage, faces=len(faces), folds=self.plan.folds)
@@ -276,13 +284,13 @@ class _Run:
 def _calibrate(
     name: str, found: Sequence[Prediction], faces: Sequence[Sample], method: Method, log: RunLog
 ) -> Calibration:
-    """What `faces` say of the head `name`; `method` gives way, with a warning, to too few faces."""
+    """Calibrate the head `name` on `faces`; too few faces for `method` fall back to likelihood with a warning."""
     truth = [s.annotation for s in faces if s.annotation is not None]
     made = calibrate(found, truth, [s.box for s in faces], method)
     if made.method != method:
         log.warn(
-            f"{name}: {made.faces} held-out faces are too few for a conformal 90 % ellipse, which takes 9; "
-            "its covariances are calibrated by likelihood"
+            f"{name}: found {made.faces} held-out faces, wanted at least 9 for a conformal 90 % ellipse; "
+            "covariances are calibrated by likelihood instead"
         )
     return made
 
@@ -293,34 +301,34 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
     kind = "steps" if plan.budget.steps is not None else "minutes"
     settings = (model.config, plan.train)
     inputs = inputs_of(model, settings, datasets, stage=stage, budget=kind, seed=plan.seed, folds=plan.folds)
-    if plan.learn_share < 1:  # named only then: states of whole runs that were kept before there were shares go on
+    if plan.learn_share < 1:  # only then, so that states saved before this option existed can resume
         inputs["share of faces"] = str(plan.learn_share)
     return RunState(plan.keep, inputs, log, main=plan.processes.main)
 
 
 def enough_faces(dataset: Dataset) -> None:
-    """Raises DataError for a set with too few faces to learn from."""
+    """Raise DataError if `dataset` has fewer than FEWEST_FACES labeled training faces."""
     total = sum(s.annotation is not None for s in dataset.split("train"))
     if total < FEWEST_FACES:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
 
 
 def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
-    """Landmarks with too few labels to learn from, and how many; DataError for a set with too few faces."""
+    """Landmarks with too few labels and their numbers of labels. Raises DataError if there are too few faces."""
     enough_faces(dataset)
     if not faces:
-        raise DataError(f"{dataset.name}: all its pictures are held out in another set, so there is nothing to learn")
+        raise DataError(f"{dataset.name}: all its pictures are held out in another set, so none is left for training")
     labeled = torch.from_numpy(np.stack([s.annotation.labeled for s in faces if s.annotation is not None]))
     counts = label_counts(labeled, dataset.definition.mirror, mirrored=mirrored).tolist()
     few = {name: n for name, n in zip(dataset.definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
     never = [name for name, n in few.items() if n == 0]
     if never:
-        log.warn(f"{dataset.name}: no labels to learn {', '.join(never)} from; predictions of these mean nothing")
+        log.warn(f"{dataset.name}: found no labels of {', '.join(never)}; their predictions have no meaning")
     rarely = [f"{name} ({n})" for name, n in few.items() if n > 0]
     if rarely:
         log.warn(
-            f"{dataset.name}: fewer than {FEWEST_LABELS} labels to learn {', '.join(rarely)} from; "
-            "they take the uncertainty of the others"
+            f"{dataset.name}: found fewer than {FEWEST_LABELS} labels of {', '.join(rarely)}; "
+            "their uncertainty is taken from the other landmarks"
         )
     return few
 
@@ -342,26 +350,29 @@ def _caches(
 
 
 def without_pictures_of(samples: Sequence[Sample], others: Sequence[Sample]) -> Sequence[Sample]:
-    """`samples` but for those on pictures that one of `others` is on."""
+    """`samples` without those whose image also has one of `others`."""
     theirs = {sample.path.absolute() for sample in others}
     return [s for s in samples if s.path.absolute() not in theirs] if theirs else samples
 
 
 def some_of(samples: Sequence[Sample], share: float, seed: int) -> tuple[Sample, ...]:
-    """That share of `samples`, rounded up, but no fewer than FEWEST_FACES where there are so many; in their order.
+    """A random `share` of `samples`, rounded up, in their order, and at least FEWEST_FACES if there are that many.
 
-    Of one seed, those of a smaller share are among those of a larger one.
+    With the same seed, a larger share contains every smaller one.
     """
-    # A hair less: 0.07 of 100 faces are 7, though the product is a little more.
+    # 1e-9 less, because the product 0.07 * 100 is slightly more than 7.
     count = max(math.ceil(share * len(samples) - 1e-9), FEWEST_FACES)
     chosen = np.random.default_rng(seed).permutation(len(samples))[:count]
     return tuple(samples[k] for k in sorted(chosen))
 
 
 def fewer_faces(dataset: Dataset, count: int, seed: int) -> Dataset:
-    """`dataset` with `count` of its labeled training faces, chosen by `seed`; the rest of the splits stay."""
+    """`dataset` with `count` of its labeled training faces, chosen by `seed`; other splits are unchanged.
+
+    Raises DataError if there are fewer than `count`.
+    """
     training = [s for s in dataset.split("train") if s.annotation is not None]
     if not 1 <= count <= len(training):
-        raise DataError(f"{dataset.name}: asked for {count} training faces, there are {len(training)}")
+        raise DataError(f"{dataset.name}: found {len(training)} labeled training faces, wanted {count}")
     chosen = {id(training[k]) for k in np.random.default_rng(seed).permutation(len(training))[:count]}
     return replace(dataset, samples=tuple(s for s in dataset.samples if s.split != "train" or id(s) in chosen))

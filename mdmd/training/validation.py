@@ -1,4 +1,4 @@
-"""Held-out faces: what a model is measured on while it learns and calibrated on afterwards."""
+"""Evaluation on held-out faces during training, and their predictions for calibration afterwards."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ BATCH = 32
 
 
 class Watch:
-    """Held-out faces of one head, cut once, to measure a model on while and after it learns.
+    """The held-out faces of one head, cropped once, to evaluate a model during and after training.
 
-    What a report finds also goes to the file `out`, where one is named, for whoever wants to see it. `closing` is how
-    many seconds the `following` measurements after the last step will take, going by the last report;
-    0 before there was one.
+    Reports also write their predictions to the file `out`, if given. `closing` estimates, from the last report, the
+    seconds that the `following` evaluations after the last step will take; it is 0 before the first report.
     """
 
     def __init__(
@@ -50,20 +49,20 @@ class Watch:
         self.batches = list(views_ahead(faces, checkpoint.model.config, batch_size=BATCH))
 
     def predictions(self, model: MDMD, views: Sequence[View] | None = None) -> list[Prediction]:
-        """Of these faces, in image pixels, with the network's own covariances."""
+        """Predictions of these faces in image pixels, with uncalibrated covariances."""
         found: list[Prediction] = []
         for images, crops in self.batches:
             found += predict_crops(model, images, self.head, crops, views=views)
         return found
 
     def report(self, model: MDMD, step: int) -> None:
-        """Log the held-out NME of one look at each face: a report on the way must not take time from learning."""
+        """Log the held-out NME of a single view of each face, because a report takes time from training."""
         if not self.faces:
             return
         began = time.monotonic()
         found = self.predictions(model, VIEWS["single"])
         took = time.monotonic() - began
-        # One more report like this, and the measurements with every view.
+        # One more report like this one, and the following evaluations with every view.
         self.closing = took * (1 + self._following * len(VIEWS[model.config.views]))
         measured = evaluate(model.head_definition(self.head), found, self.faces, self.rule, LAPLACIAN)
         nme, low, high = (round(measured[key], 3) for key in ("nme", "nme_low", "nme_high"))
@@ -73,7 +72,7 @@ class Watch:
     def tell(
         self, model: MDMD, found: Sequence[Prediction], faces: Sequence[Sample], law: RadialLaw, **info: object
     ) -> None:
-        """Write what was `found` on `faces`; where that cannot be written, the log says so and all goes on."""
+        """Write the predictions `found` of `faces` to `out`; if that fails, log a warning and continue."""
         if self.out is None:
             return
         definition = model.head_definition(self.head)
@@ -81,4 +80,4 @@ class Watch:
         try:
             write_json(self.out, told, indent=None)
         except OSError as error:
-            self.log.warn(f"what the held-out faces look like could not be written: {error.strerror or error}")
+            self.log.warn(f"the predictions of the held-out faces could not be written: {error.strerror or error}")

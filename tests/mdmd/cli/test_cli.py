@@ -187,12 +187,12 @@ def test_nothing_is_measured_on_labels_that_were_accepted_without_a_look(run, dr
     assert main(words) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["n"] == len(tested) - 1 > 0
-    assert f"1 of {len(tested)} faces have labels accepted without a look and are left out" in told.err
+    assert f"1 of {len(tested)} faces have labels accepted without review and are left out" in told.err
     for face in tested:
         face["unseen"] = True
     file.write_text(json.dumps(record))
     assert main(words) == 2
-    assert "nothing is measured on those" in capsys.readouterr().err
+    assert "wanted reviewed labels to measure on" in capsys.readouterr().err
 
 
 def test_evaluate_finds_landmarks_by_name_or_says_that_it_goes_by_order(run, drawn, capsys):
@@ -225,7 +225,7 @@ def test_evaluate_finds_landmarks_by_name_or_says_that_it_goes_by_order(run, dra
     numbered = {**category, "keypoints": [f"point_{k}" for k in range(last + 1)]}
     found = measured(written("numbered", numbered, faces))
     assert json.loads(found.out) == json.loads(expected.out)
-    assert "numbered has other names than head 'objects': its landmarks are taken in their order" in found.err
+    assert "numbered has other landmark names than head 'objects': landmarks are matched by their order" in found.err
     file = written("other", {**turned, "keypoints": numbered["keypoints"]}, labels)
     assert main(["evaluate", str(run), "--data", str(file)]) == 2
     assert "other cannot be measured with head 'objects': it has other landmarks, 'point_0'" in capsys.readouterr().err
@@ -250,7 +250,7 @@ def test_a_seed_that_no_generator_takes_is_refused(command, seed, tmp_path, caps
     with pytest.raises(SystemExit) as stop:
         main([*command, "--seed", seed, "--out", str(tmp_path)])
     assert stop.value.code == 2
-    assert f"argument --seed: a whole number from 0 to 2^63 - 1 is wanted, found '{seed}'" in capsys.readouterr().err
+    assert f"argument --seed: found '{seed}', wanted a whole number from 0 to 2^63 - 1" in capsys.readouterr().err
 
 
 def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, capsys):
@@ -369,7 +369,7 @@ def test_a_refused_training_leaves_the_finished_one_in_its_folder(run, drawn, tm
 def test_a_base_of_another_network_than_the_presets_is_refused(run, drawn, tmp_path, capsys):
     words = ["adapt", "--target", str(drawn[1]), "--from", str(run), "--preset", "paper", "--steps", "1", "--quiet"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
-    assert "run has heatmap heads, --preset paper has regression heads: name another" in capsys.readouterr().err
+    assert "run has heatmap heads, --preset paper has regression heads: choose another" in capsys.readouterr().err
 
 
 def test_a_head_that_nobody_has_calibrated_is_told(run, drawn, capsys):
@@ -409,17 +409,20 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--weights", "absent.safetensors"], "no weights file"),
         (["adapt", "--target", "{objects}", "--weights", "{objects}"], "not a safetensors file"),
         (["adapt", "--target", "{objects}", "--encoder", "nonsense"], "encoder 'nonsense' cannot be made"),
-        (["adapt", "--target", "{objects}", "--train-faces", "999"], "asked for 999 training faces, there are 12"),
+        (["adapt", "--target", "{objects}", "--train-faces", "999"], "found 12 labeled training faces, wanted 999"),
         (["adapt", "--target", "{objects}", "--train-faces", "2"], "found 2 labeled training faces"),
         (["adapt", "--target", "{objects}", "--from", "nowhere"], "nowhere holds no model"),
-        (["adapt", "--target", "{objects}", "--from", "x", "--bases", "y"], "--from names one already: use one of the"),
+        (
+            ["adapt", "--target", "{objects}", "--from", "x", "--bases", "y"],
+            "--bases a folder to find one in",
+        ),
         (["adapt", "--target", "{objects}", "--set", "model.groups=9"], "groups must be 5 or 8 or 12, found 9"),
         (["adapt", "--target", "{objects}", "--tolerance", "0"], "--tolerance must be above 0"),
         (["adapt", "--target", "{objects}", "--minutes", "0"], "budget"),
         (["adapt", "--target", "{objects}", "--folds", "1"], "found 1 folds, wanted 2 to 12"),
         (["adapt", "--target", "{objects}", "--learn-share", "0"], "found --learn-share 0, wanted a share above 0"),
         (["adapt", "--target", "{objects}", "--learn-share", "1.01"], "found --learn-share 1.01, wanted a share"),
-        (["adapt", "--target", "{objects}", "--learn-share", "0.5", "--folds", "2"], "with --folds none are held out"),
+        (["adapt", "--target", "{objects}", "--learn-share", "0.5", "--folds", "2"], "but --folds holds none out"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):

@@ -304,8 +304,8 @@ def test_a_wrong_matlab_file_is_named(tmp_path: Path):
     cofw_mat(file, "Tr", [grey.astype(np.float32)])
     assert refusal().startswith(f"{file}, IsTr, face 1: found float32 (4, 6), wanted 8-bit pixels")
     for name, value, sentence in (
-        ("phisTr", np.zeros((86, 1)), "found (86, 1), wanted 87 numbers of each of 1 faces"),
-        ("bboxesTr", np.zeros((4, 2)), "found (4, 2), wanted 4 numbers of each of 1 faces"),
+        ("phisTr", np.zeros((86, 1)), "found (86, 1), wanted 87 numbers for each of 1 faces"),
+        ("bboxesTr", np.zeros((4, 2)), "found (4, 2), wanted 4 numbers for each of 1 faces"),
         ("phisTr", np.full((87, 1), np.nan), "face 1: found a number that is not finite"),
     ):
         with h5py.File(cofw_mat(file, "Tr", [grey]), "r+") as mat:
@@ -422,5 +422,5 @@ def test_pictures_that_are_not_as_the_file_describes_them_and_labels_far_away(tm
     assert sample.annotation is not None
     assert sample.annotation.labeled.tolist() == [True, True, False, True]
     assert warnings(found)[1] == (
-        "coco: 1 faces have labels far away from them, which are taken as not labeled: 2.png, face 2: nose"
+        "coco: 1 faces have labels far outside their box, which are treated as unlabeled: 2.png, face 2: nose"
     )

@@ -123,7 +123,7 @@ def test_what_was_unpacked_goes_with_its_dataset(sources: Sources, tmp_path: Pat
         (["add", "nowhere"], "no such file or folder: nowhere"),
         (["add", "{empty}"], "looks like none of coco, 300w"),
         (["add", "lapa", "{empty}"], "no face of lapa can be used in"),
-        (["add", "{pare}", "--name", "a/b"], "the name 'a/b' of a dataset must be letters, digits, - and _"),
+        (["add", "{pare}", "--name", "a/b"], "found the dataset name 'a/b', wanted letters, digits, - and _"),
         (["remove", "pare"], "there is no file and no added dataset 'pare'; added: none yet"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A table is run once: what is done is read, what is broken off is gone on with, what is missing is said."""
+"""A table runs once: finished runs are read, interrupted runs resume, and missing data is reported."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_what_is_done_is_not_run_again_and_what_was_killed_is(experiment: Experi
     with pytest.raises(KeyboardInterrupt):
         experiment.execute(killed, lambda _: None)
     states = [experiment.state(run) for run in experiment.runs()]
-    assert states == ["done", "done", "broken off", "to do", "to do", "to do", "to do"]
+    assert states == ["done", "done", "interrupted", "to do", "to do", "to do", "to do"]
     again = Pretend()
     experiment.execute(again, lambda _: None)
     assert again.trained == RUNS[2:]
@@ -168,11 +168,11 @@ def test_a_run_that_is_trained_but_not_measured_is_only_measured(experiment: Exp
 
 
 def test_a_failing_run_stops_with_its_folder(experiment: Experiment):
-    with pytest.raises(DataError, match=r"people-base-tiny-scratch/0 ended with code 1; the same command goes on"):
+    with pytest.raises(DataError, match=r"people-base-tiny-scratch/0 failed with exit code 1; the same command"):
         experiment.execute(lambda words: 1, lambda _: None)
     with pytest.raises(KeyboardInterrupt):
         experiment.execute(lambda words: 130, lambda _: None)
-    assert experiment.state(experiment.runs()[0]) == "broken off"
+    assert experiment.state(experiment.runs()[0]) == "interrupted"
 
 
 def test_runs_with_another_budget_are_not_mixed(experiment: Experiment):
@@ -180,7 +180,7 @@ def test_runs_with_another_budget_are_not_mixed(experiment: Experiment):
     longer = replace(experiment, budget=Budget(minutes=6))
     with pytest.raises(DataError, match="objects-alone-tiny-scratch/0 holds a run with another budget"):
         longer.execute(Pretend(), lambda _: None)
-    assert "other       objects-alone-tiny-scratch/0  with another budget" in forecast(longer)
+    assert "other        objects-alone-tiny-scratch/0  has another budget" in forecast(longer)
 
 
 def test_rows_without_data_are_left_out_and_said(experiment: Experiment):
@@ -189,7 +189,7 @@ def test_rows_without_data_are_left_out_and_said(experiment: Experiment):
     pretend = Pretend()
     some.execute(pretend, lambda _: None)
     assert pretend.trained == ["objects-alone-tiny-scratch/0"]
-    assert "  no data     cofw+lapa-mdmd-paper/0\n" in forecast(some)
+    assert "  no data      cofw+lapa-mdmd-paper/0\n" in forecast(some)
     assert f"  cofw: put a COCO file at {some.root}/cofw/annotations.json, or `mdmd sources add FOLDER" in forecast(
         some
     )
@@ -218,24 +218,24 @@ def test_only_some_rows_are_run(experiment: Experiment):
 def test_a_forecast_goes_by_the_budget_and_then_by_what_runs_took(experiment: Experiment):
     assert forecast(experiment).splitlines() == [
         "Drawn objects",
-        "  to do       people-base-tiny-scratch/0  about 20 min 00 s",
-        *[f"  to do       {name}  about 5 min 00 s" for name in RUNS[1:]],
+        "  to do        people-base-tiny-scratch/0  about 20 min 00 s",
+        *[f"  to do        {name}  about 5 min 00 s" for name in RUNS[1:]],
         "7 runs to go, about 50 min 00 s",
     ]
     steps = replace(experiment, budget=Budget(3), base_budget=Budget(3))
-    assert forecast(steps).endswith("7 runs to go, of unknown time (the budget is in steps)")
+    assert forecast(steps).endswith("7 runs to go, unknown time (the budget is in steps)")
     with pytest.raises(KeyboardInterrupt):
         experiment.execute(Pretend(dies_at=5), lambda _: None)
     alone = experiment.runs()[1]
     record = {**alone.record, "seconds": 4000.0}
     (alone.folder / "experiment.json").write_text(json.dumps(record))
     lines = forecast(experiment).splitlines()
-    assert lines[2] == "  done        objects-alone-tiny-scratch/0  took 1 h 07 min"
+    assert lines[2] == "  done         objects-alone-tiny-scratch/0  took 1 h 07 min"
     (alone.folder / "experiment.json").write_text("[1]")
-    with pytest.raises(DataError, match=r"experiment\.json is not readable as JSON: a JSON list, wanted an object"):
+    with pytest.raises(DataError, match=r"experiment\.json is not a JSON object: found a JSON list"):
         forecast(experiment)
     (alone.folder / "experiment.json").write_text(json.dumps(record))
-    assert lines[3] == "  broken off  objects+people-transfer-tiny-scratch/0  about 1 h 07 min"
+    assert lines[3] == "  interrupted  objects+people-transfer-tiny-scratch/0  about 1 h 07 min"
     assert lines[-1] == "5 runs to go, about 5 h 33 min"
 
 
@@ -328,7 +328,7 @@ def test_the_command_lists_and_refuses(drawn: Path, tmp_path: Path, capsys: pyte
     options = ["--data", str(drawn), "--out", str(tmp_path / "runs")]
     assert cli.main(["experiment", "table3", *options, "--seeds", "1", "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    assert "  no data     pare+300w-mdmd-paper/0\n" in shown
+    assert "  no data      pare+300w-mdmd-paper/0\n" in shown
     assert shown.endswith("0 runs to go\n")
     assert cli.main(["experiment", "table33", *options]) == 2
     assert "no table 'table33'; there are: table1, table2, " in capsys.readouterr().err

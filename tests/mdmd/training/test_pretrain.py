@@ -55,7 +55,7 @@ def test_only_openly_licensed_photographs_are_kept(photos: Dataset) -> None:
     kept = open_photos(photos)
     assert [s.extra.get("subset") for s in kept.samples] == ["london", "canada"] * 3 + [None]
     closed = replace(photos, samples=tuple(s for s in photos.samples if "3dsk" in s.extra.get("subset", "")))
-    with pytest.raises(DataError, match=r"no openly licensed photograph.*found 3dskf, 3dskm"):
+    with pytest.raises(DataError, match=r"no openly licensed photographs: found the subsets 3dskf, 3dskm"):
         open_photos(closed)
 
 
@@ -111,7 +111,7 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
         pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
     assert checkpoint.load(tmp_path).history.rounds == 2
     assert not (tmp_path / "drawn-2").exists()
-    with pytest.raises(DataError, match="another shape"), RunLog(None, quiet=True) as log:
+    with pytest.raises(DataError, match="another configuration"), RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=replace(TINY, image_size=48))
 
 
@@ -173,7 +173,7 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (["--encoder", "resnet50"], "has the encoder test_vit, --encoder says resnet50"),
+        (["--encoder", "resnet50"], "has the encoder test_vit, but --encoder is resnet50"),
         (["--set", "model.image_size=64"], "has image_size = 32, model.image_size asks for 64"),
     ],
 )
@@ -225,6 +225,6 @@ def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_pat
     assert 11_000_000 < size < SIZE_LIMIT
     whole = build(replace(STARTER_MODEL, encoder_depth=None), {DRAWN: faces})
     assert len(whole.encoder.backbone.blocks) == 12
-    with pytest.raises(DataError, match=r"14\.5 MB of weights in float16, at most 12\.0"):
+    with pytest.raises(DataError, match=r"14\.5 MB of weights in float16, wanted at most 12\.0"):
         ship(checkpoint.Checkpoint(whole, DRAWN, {}, history), tmp_path / "whole")
     assert not (tmp_path / "whole").exists()

@@ -122,13 +122,13 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(drawn, tmp_path):
 def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 6, log=BrokenOff)
-    with pytest.raises(DataError, match=r"broken-off run with other seed and starting weights: .*--fresh"):
+    with pytest.raises(DataError, match=r"interrupted run with other seed and starting weights: .*--fresh"):
         adapted(drawn, tmp_path, 6, seed=1)
-    with pytest.raises(DataError, match="broken-off run with other data"):
+    with pytest.raises(DataError, match="interrupted run with other data"):
         adapted(drawn, tmp_path, 6, relabeled="train")
     kept = (tmp_path / "resume.safetensors").read_bytes()
     (tmp_path / "resume.safetensors").write_bytes(kept[: len(kept) // 2])
-    with pytest.raises(DataError, match=r"holds no run to go on with .*--fresh starts over"):
+    with pytest.raises(DataError, match=r"is not the state of a run .*--fresh to start over"):
         adapted(drawn, tmp_path, 6)
     assert (tmp_path / "resume.safetensors").stat().st_size == len(kept) // 2
 
@@ -136,7 +136,7 @@ def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
 def test_who_was_learned_from_with_folds_is_not_held_out_without(drawn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 6, folds=2, log=BrokenOff)
-    with pytest.raises(DataError, match="broken-off run with other folds"):
+    with pytest.raises(DataError, match="interrupted run with other folds"):
         adapted(drawn, tmp_path, 6)
 
 
@@ -144,7 +144,7 @@ def test_a_run_from_a_share_of_the_faces_goes_on_with_that_share_only(drawn, tmp
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 6, share=0.5, log=BrokenOff)
     for other in (1.0, 0.75):
-        with pytest.raises(DataError, match="broken-off run with other share of faces: "):
+        with pytest.raises(DataError, match="interrupted run with other share of faces: "):
             adapted(drawn, tmp_path, 6, share=other)
     adapted(drawn, tmp_path, 6, share=0.5)
     assert [e["step"] for e in events(tmp_path, "resume")] == [2]
@@ -170,7 +170,7 @@ def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
 
     break_off()
     assert main([*run, "--seed", "1"]) == 2
-    assert "broken-off run with other seed" in capsys.readouterr().err
+    assert "interrupted run with other seed" in capsys.readouterr().err
     assert main(run) == 0
     assert [e["step"] for e in events(tmp_path, "resume")] == [2]
     assert events(tmp_path, "step")[-1]["step"] == 5
@@ -213,7 +213,7 @@ def without_weights(file):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda file: file.write_bytes(b"half a file"), "holds no run to go on with"),
+        (lambda file: file.write_bytes(b"half a file"), "is not the state of a run"),
         (without_weights, "does not fit this network"),
     ],
     ids=["half", "other"],
@@ -320,7 +320,8 @@ def test_a_full_disk_stops_no_training_and_takes_no_state(fitted, tmp_path):
         fitted(plan, log, write=write)
     told = [e["message"] for e in events(tmp_path, "warning")]
     assert told[0] == (
-        "the run's state of step 2 could not be kept (No space left on device), the last one stays; training goes on"
+        "the state at step 2 could not be saved (No space left on device); "
+        "the previous state is kept and the training continues"
     )
     assert load_file(keep.file)["optimizer.0.step"] == 1
 
@@ -346,7 +347,9 @@ def test_a_log_without_room_ends_and_says_so(capsys):
     with RunLog(Path("/dev/full")) as log:
         log.event("start", stage="base")
         log.event("start", stage="adapt")
-    assert capsys.readouterr().out == "warning: the log ends here, /dev/full: No space left on device\n"
+    assert capsys.readouterr().out == (
+        "warning: /dev/full cannot be written (No space left on device): the run continues without a log\n"
+    )
 
 
 def test_half_a_line_of_a_killed_process_is_cut_off(tmp_path):

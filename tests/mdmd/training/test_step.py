@@ -91,16 +91,16 @@ def test_short_memory_halves_what_is_learned_from_at_once_and_not_the_batch(refu
     assert found == pytest.approx(expected, rel=1e-6)
     for name, gradient in gradients(roomy).items():
         torch.testing.assert_close(gradients(crowded)[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
-    assert [message[:52] for message in told] == [
-        "out of memory: from here on 4 faces at once; their g",
-        "out of memory: from here on 2 faces at once; their g",
+    assert [message[:45] for message in told] == [
+        "out of memory: from now on 4 faces at a time;",
+        "out of memory: from now on 2 faces at a time;",
     ]
 
 
 def test_no_room_for_one_face_ends_the_run_and_other_errors_pass():
     model = a_model()
     model.room = 0
-    with pytest.raises(MemoryError, match="not enough memory to learn from one face at a time"):
+    with pytest.raises(MemoryError, match="not enough memory to train on one face at a time"):
         a_stepper(model)(a_batch(), NOBODY, 0.5)
     model.refusal = RuntimeError("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
@@ -151,7 +151,7 @@ def test_every_face_of_a_batch_is_somebodys():
     for count in (1, 2, 3, 5):
         parts = [Processes(k, count).part(8) for k in range(count)]
         assert [k for part in parts for k in range(part.start, part.stop)] == list(range(8))
-    with pytest.raises(DataError, match="9 processes cannot share batches of 8"):
+    with pytest.raises(DataError, match="found 9 processes, wanted at most 8"):
         Processes(0, 9).part(8)
 
 

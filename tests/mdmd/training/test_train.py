@@ -106,7 +106,7 @@ def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets,
 def test_too_few_faces_for_a_conformal_ellipse_are_said_and_the_likelihood_stands_in(sets, log, tmp_path):
     made = train([sets[1]], TINY, quick(calibration="conformal"), log)
     assert made.calibration("objects").method == "likelihood"
-    assert "too few for a conformal 90 % ellipse, which takes 9" in (tmp_path / "log.jsonl").read_text()
+    assert "wanted at least 9 for a conformal 90 % ellipse" in (tmp_path / "log.jsonl").read_text()
 
 
 def test_two_sets_of_one_definition_keep_a_head_each(sets, log):
@@ -324,7 +324,7 @@ def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
     blind = replace(objects, samples=tuple(map(without_nose, objects.samples)))
     made = train([blind], TINY, quick(), log)
     assert np.isfinite(made.history.heldout["nme"])
-    assert "no labels to learn nose_tip from" in (tmp_path / "log.jsonl").read_text()
+    assert "found no labels of nose_tip" in (tmp_path / "log.jsonl").read_text()
 
 
 @pytest.mark.slow
@@ -342,7 +342,7 @@ def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path
     plan = Plan(settings, Budget(steps=400), weights="none")
     made = train([once], replace(TINY, head="regression"), plan, log)
     assert made.history.rarely_labeled == {"nose_tip": 1}
-    assert "fewer than 3 labels to learn nose_tip (1) from" in (tmp_path / "log.jsonl").read_text()
+    assert "fewer than 3 labels of nose_tip (1)" in (tmp_path / "log.jsonl").read_text()
     test = objects.split("test")
     found = predict(made.model, test, made.target)
     sigmas = [np.linalg.det(p.covariance) ** 0.25 / face.box.w for p, face in zip(found, test, strict=True)]
@@ -470,7 +470,7 @@ def test_fewer_faces_leaves_other_splits(sets):
     few = fewer_faces(people, 4, seed=0)
     assert len(few.split("train")) == 4
     assert few.split("test") == people.split("test")
-    with pytest.raises(DataError, match="asked for 99 training faces, there are"):
+    with pytest.raises(DataError, match="found 10 labeled training faces, wanted 99"):
         fewer_faces(people, 99, seed=0)
 
 
