@@ -1,4 +1,4 @@
-"""What calibrating on few faces is worth: many draws of K test faces to calibrate on, measured on the others.
+"""Measure calibration on few faces: draw K test faces many times, calibrate on them and measure on the others.
 
 python benchmarks/calibration.py RUN T.json
 """
@@ -25,7 +25,7 @@ WITHIN = 0.04
 
 
 def calibration_by(way: str, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> Calibration:
-    """The calibration of `way`; "scale alone" is the Laplacian's, sqrt3 / 2 times the mean radius."""
+    """The calibration by `way`; "scale alone" is that of the Laplacian, sqrt(3) / 2 times the mean radius."""
     truth = [s.annotation for s in samples if isinstance(s.annotation, Annotation)]
     if way == "scale alone":
         return Calibration(float(np.sqrt(3) / 2 * np.nanmean(radii_of(predictions, truth))))
@@ -35,7 +35,7 @@ def calibration_by(way: str, predictions: Sequence[Prediction], samples: Sequenc
 def study(
     definition: Definition, predictions: Sequence[Prediction], samples: Sequence[Sample], count: int, draws: int
 ) -> dict[str, list[dict[str, float]]]:
-    """The measures of every draw of `count` faces, by way."""
+    """The metrics of every draw of `count` faces, by way of calibration."""
     rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for draw in range(draws):
         order = np.random.default_rng(draw).permutation(len(samples))

@@ -1,7 +1,7 @@
 """Make the finished training that ships with the demo: `OMP_NUM_THREADS=1 python benchmarks/demo_run.py`.
 
-It trains the demo project from the starter, as the live training of the demo does, and copies what the run left into
-labeler/demo/run, without the model and without what is particular to this machine.
+It trains the demo project from the starter, as the demo's live training does, and copies the files of the run to
+labeler/demo/run, without the model and without machine-specific files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHIPPED = (
     "predictions.json",
     "labeled.json",
 )
-#: Only of use on the machine that trained.
+#: Fields of run.json that are only useful on the machine that trained.
 LOCAL = ("commands", "pid", "process_started", "given")
 
 
@@ -41,7 +41,7 @@ def main() -> None:
         project = prepare_demo(workspace)
         run = start_training(project, source=None, weights=Path("starter"), steps=STEPS)
         if follow(project, run):
-            raise SystemExit(f"the training did not end: {run.folder}")
+            raise SystemExit(f"the training did not finish: {run.folder}")
         shutil.rmtree(SHIPPED_RUN, ignore_errors=True)
         SHIPPED_RUN.mkdir(parents=True)
         for name in SHIPPED:
@@ -54,7 +54,7 @@ def main() -> None:
         workspace.close()
         for file in sorted(SHIPPED_RUN.iterdir()):
             if str(Path(root)) in file.read_text(encoding="utf-8"):
-                raise SystemExit(f"{file} names a folder of this machine")
+                raise SystemExit(f"{file} contains the path of a folder on this machine")
             print(f"{file.name}: {file.stat().st_size / 1000:.0f} KB")
 
 

@@ -1,17 +1,17 @@
-"""What labels cost with and without a model, measured without people.
+"""The cost of labels with and without a model, for a simulated annotator.
 
-`python benchmarks/economy.py RUN --data FILE.json` lets a simulated annotator finish 100 faces that the model of RUN
-has not learned from, until no point is off by more than the tolerance as far as they have looked:
+`python benchmarks/economy.py RUN --data FILE.json` simulates the labeling of 100 faces that the model of RUN was not
+trained on. An error above the tolerance makes a point wrong. The ways of labeling are:
 
-- by hand: every point is placed, one click each;
-- all checked: every predicted point is looked at, and those that are off are corrected;
-- flags: only the points that the model flags (`mdmd/evaluation/evaluate.py`'s FlagRule) are looked at;
-- until 2 %: points are looked at in order of their probability of being off, until by the model's own probabilities at
-  most 2 % of all points are still off (what the review queue shows as what is left).
+- by hand: place every point with one click;
+- all checked: look at every predicted point and correct the wrong ones;
+- flags: look only at the points that the model flags (`FlagRule` in `mdmd/evaluation/evaluate.py`);
+- until 2 %: look at points in order of their probability of being wrong, until the model expects at most 2 % of all
+  points to be wrong (the review page shows the same estimate).
 
-A look counts as one action and a correction as another one. The annotator's hand is Gaussian: a placed or corrected
-point falls beside the truth by `--noise` of the normaliser in x and in y; an eye sees whether a point is off by more
-than the tolerance. Wrong points that nobody looked at stay in the data: their share is what the saving costs.
+A look is one action and a correction is another. Placed and corrected points have Gaussian errors with a standard
+deviation of `--noise` of the normalizer in x and in y. The annotator always recognizes a wrong point. Wrong points that
+were not looked at stay in the data; their share is the price of the saving.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEFT = 0.02
 
 @dataclass(frozen=True)
 class Pool:
-    """Errors (B, N) as shares of the normaliser and the model's probabilities of being off; NaN without a label."""
+    """Errors (B, N) in shares of the normalizer and the predicted probabilities of being off; NaN if not labeled."""
 
     errors: np.ndarray
     p_off: np.ndarray
@@ -45,7 +45,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Cost:
-    """Per face: looks and corrections; of all points: the share left wrong, and the mean error of unseen ones."""
+    """Looks and corrections per face, the share of all points left wrong, and the mean error of unseen points."""
 
     looks: float
     corrections: float
@@ -60,7 +60,7 @@ class Cost:
 
 
 def review(pool: Pool, seen: np.ndarray, tolerance: float, noise: float, generator: np.random.Generator) -> Cost:
-    """The annotator looks at the points `seen` (B, N) and corrects those that are off."""
+    """The cost if the annotator looks at the points `seen` (B, N) and corrects the wrong ones."""
     seen = seen & pool.labeled
     off = pool.errors > tolerance
     corrected = seen & off
@@ -78,12 +78,12 @@ def review(pool: Pool, seen: np.ndarray, tolerance: float, noise: float, generat
 
 
 def hand(shape: tuple[int, ...], noise: float, generator: np.random.Generator) -> np.ndarray:
-    """How far from the truth a placed point falls."""
+    """The errors of placed points, in shares of the normalizer."""
     return np.hypot(*generator.normal(0, noise, (2, *shape)))
 
 
 def until(pool: Pool, left: float) -> np.ndarray:
-    """The most doubtful points, as many as leave at most the share `left` of all points expected to be off."""
+    """The points to look at, most doubtful first, until the expected share of wrong points is at most `left`."""
     p_off = np.where(pool.labeled, pool.p_off, 0.0)
     order = np.argsort(-p_off, axis=None)
     expected = p_off.sum() - np.cumsum(p_off.flat[order])

@@ -1,10 +1,10 @@
-"""What the label checks find: slips planted in good labels, and alarms on the faces that were left as they are.
+"""Measure the label checks: planted errors that are found, and false alarms on unchanged faces.
 
     python benchmarks/label_checks.py SET.json ... [--faces 150 50 12] [--draws 10]
 
-A draw takes so many faces of a set and plants one kind of slip in a tenth of them. All faces of a set are drawn from,
-whatever their split, and are taken for good: an alarm on one of them counts as false even where the label is wrong.
-A set without edges whose landmarks are those of a shipped definition takes its edges: without them there is no order.
+A draw takes `--faces` faces of a set, of any split, and plants one kind of error in a tenth of them. All labels are
+assumed to be correct, so every alarm on an unchanged face counts as false. If a set has no edges but the landmarks of a
+shipped definition, it gets the edges of that definition, because checks of the order need them.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ Slip = Callable[[Definition, Points, np.random.Generator], Points]
 
 
 def swapped_pair(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """The two landmarks of one mirror pair, exchanged."""
+    """Swap the two landmarks of one mirror pair."""
     k = rng.choice([k for k, m in enumerate(definition.mirror) if k < m])
     return _exchanged(points, [k], [definition.mirror[k]])
 
 
 def swapped_eyes(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """All landmarks of the left eye exchanged with their partners."""
+    """Swap all landmarks of the left eye with their mirror partners."""
     eye = list(definition.members[5])
     return _exchanged(points, eye, [definition.mirror[k] for k in eye])
 
 
 def mirrored(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """Every landmark on its partner's place."""
+    """Swap every landmark with its mirror partner."""
     return points[list(definition.mirror)]
 
 
 def swapped_neighbours(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """Two landmarks of one group that follow each other, exchanged."""
+    """Swap two consecutive landmarks of one group."""
     k = rng.choice([k for k in range(len(points) - 1) if definition.groups[k] == definition.groups[k + 1]])
     return _exchanged(points, [k], [k + 1])
 
 
 def moved(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """One point moved by 15 % of the face in any direction."""
+    """Move one point by 15 % of the face in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     points = points.copy()
     points[rng.integers(len(points))] += 0.15 * face_sizes(points[None])[0] * np.array([np.cos(angle), np.sin(angle)])
@@ -57,7 +57,7 @@ def moved(definition: Definition, points: Points, rng: np.random.Generator) -> P
 
 
 def clicked_twice(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """A landmark on the place of the one before it."""
+    """Place a landmark on the one before it."""
     k = int(rng.integers(1, len(points)))
     points = points.copy()
     points[k] = points[k - 1]
@@ -65,7 +65,7 @@ def clicked_twice(definition: Definition, points: Points, rng: np.random.Generat
 
 
 def left_out(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
-    """One landmark left out: it and all after it stand on the place of the next; the last one has no label."""
+    """Leave out one landmark: it and all following ones are at the place of the next, and the last has no label."""
     k = int(rng.integers(len(points) // 2))
     return np.concatenate([points[:k], points[k + 1 :], [[np.nan, np.nan]]])
 
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def read(path: Path) -> tuple[Definition, list[LabeledFace]]:
-    """The labeled faces of a set, and its definition, with the edges of a shipped one with the same landmarks."""
+    """The definition and the labeled faces of a set. Missing edges come from a shipped definition if one fits."""
     data = read_coco(path)
     definition = data.definition
     for known in map(load_definition, shipped_definitions()):

@@ -1,4 +1,4 @@
-"""The label page in a real Chromium, for benchmarks that act on it."""
+"""The label page in a real Chromium, for benchmarks that use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READY = f"{PAGE}?.editor?.canvas?.scene?.image"
 
 @dataclass(frozen=True)
 class Site:
-    """A running labeler over `workspace`, and a browser."""
+    """A running labeler with `workspace`, and a browser."""
 
     workspace: Workspace
     url: str
@@ -34,7 +34,7 @@ class Site:
 
     @contextlib.contextmanager
     def page(self, project: Project) -> Iterator[Page]:
-        """The label page of `project` in a profile that has seen nothing, ready and at rest."""
+        """The label page of `project`, loaded and idle, in a fresh browser profile."""
         context = self.browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         context.request.get(f"{self.url}/?token={self.token}", max_redirects=0)
@@ -47,7 +47,7 @@ class Site:
 
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Site]:
-    """`labeler open` over an empty workspace under `folder`."""
+    """Run `labeler open` with an empty workspace under `folder`."""
     words = ["-m", "labeler.cli.main", "--projects", str(folder / "projects"), "open", "--port", "0", "--no-browser"]
     told = folder / "server.txt"
     with told.open("w") as output, sync_playwright() as playwright:
@@ -69,7 +69,7 @@ def serve(folder: Path) -> Iterator[Site]:
 
 
 def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where the picture's point (x, y) is on the screen."""
+    """The place of the image point (x, y) on the screen."""
     left, top = page.evaluate(
         f"([x, y]) => {{ const {{ canvas }} = {PAGE}.editor;"
         " const r = canvas.element.getBoundingClientRect(); const [a, b] = canvas.viewport.toScreen(x, y);"

@@ -1,16 +1,16 @@
-"""What labeling a face costs a person: clicks, keys and seconds, by where faces start from; prints a Markdown table.
+"""The cost of labeling a face in clicks, keys and seconds, by what the face starts from; prints a Markdown table.
 
     python benchmarks/labeling.py DATA.json [--faces 20] [--run RUN]
 
-An expert who knows the true places labels faces of DATA's test split on the label page, one after the other, with real
-mouse and key events in Chromium: from nothing, from the mean shape of the faces it has labeled before, and, with --run
-(a folder of `mdmd adapt`), from predictions. Its hand is off by HAND of the normaliser. Landmark after landmark it
-looks where the page expects it (a ghost): within TOLERANCE it takes the ghost by a key, else it clicks; as soon as all
-ghosts left are within TOLERANCE it takes them all at once.
+A script that knows the true places labels faces of DATA's test split on the label page, with real mouse and key events
+in Chromium: from nothing, from the mean shape of the faces labeled before, and with --run (a folder of `mdmd adapt`)
+from predictions. Its clicks have an error of HAND of the normalizer. For each landmark the script looks at the ghost,
+which is the place that the page expects. Within TOLERANCE it accepts the ghost with a key, else it clicks. When all
+remaining ghosts are within TOLERANCE, it accepts them all at once.
 
-Seconds are a model's, not a stopwatch's: LOOK for each landmark looked at; for a click Fitts's law over the true
-distance on the screen, MOVE + BIT * log2(distance / width + 1), the width of the target being twice TOLERANCE, and
-PRESS for the button; KEY for a key (Card, Moran and Newell 1980). What the page itself takes is measured by `ui.py`.
+Seconds are computed, not measured (Card, Moran and Newell 1980): LOOK for each landmark; for a click, Fitts's law with
+the true distance on the screen, MOVE + BIT * log2(distance / width + 1), where the width of the target is twice
+TOLERANCE, and PRESS for the button; KEY for a key. `ui.py` measures the response times of the page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STARTS = {"nothing": "", "mean shape": "mean", "prediction": "prediction"}
 
 @dataclass
 class Face:
-    """What one face has cost, and how far its labels are off, in shares of the normaliser."""
+    """The cost of one face and the errors of its labels, in shares of the normalizer."""
 
     clicks: int = 0
     keys: int = 0
@@ -55,7 +55,7 @@ class Face:
 
 
 class Expert:
-    """Labels the open face with a mouse and keys, knowing the truth."""
+    """A simulated expert, who knows the true places and labels the open face with mouse and keys."""
 
     def __init__(self, page: Page, random: np.random.Generator) -> None:
         self.page = page
@@ -91,7 +91,7 @@ class Expert:
         return cost
 
     def ghosts(self) -> dict[str, Any] | None:
-        """The landmarks that are open and where the page expects them, at rest; None when the face is done."""
+        """The unlabeled landmarks and their ghosts, when the page is idle; None if the face is complete."""
         self.page.wait_for_function(f"!{PAGE}.proposal.waiting && !{PAGE}.session.queue.length")
         return self.page.evaluate(
             f"""() => {{
@@ -103,12 +103,12 @@ class Expert:
         )
 
     def click(self, place: np.ndarray, tolerance: float) -> float:
-        """Click the picture's `place`; how long a person takes."""
+        """Click at the image point `place` and return the seconds that a person would need."""
         there = on_screen(self.page, float(place[0]), float(place[1]))
         edge = on_screen(self.page, float(place[0]) + tolerance, float(place[1]))
         width = 2 * (edge[0] - there[0])
         seconds = MOVE + BIT * math.log2(math.dist(self.pointer, there) / width + 1) + PRESS
-        self.page.keyboard.down("Shift")  # on top of another point, a click places with Shift
+        self.page.keyboard.down("Shift")  # on top of another point, only a click with Shift places a point
         self.page.mouse.click(*there)
         self.page.keyboard.up("Shift")
         self.pointer = there
@@ -119,7 +119,7 @@ class Expert:
 
 
 def predicted(project: Project, run: Path, folder: Path) -> None:
-    """Predict the project's faces with `run`, as pre-labeling does."""
+    """Predict the faces of the project with `run`, like pre-labeling."""
     waiting = project.unlabeled_faces()
     write_coco(folder / "faces.json", waiting, images=project.images)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=20)
     parser.add_argument("--run", type=Path)
     options = parser.parse_args()
-    print("| start from | faces | clicks a face | keys a face | seconds a face | off by, % of the normaliser |")
+    print("| start from | faces | clicks a face | keys a face | seconds a face | off by, % of the normalizer |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory(prefix="labeler-labeling-") as folder, serve(Path(folder)) as site:
         for start in STARTS:

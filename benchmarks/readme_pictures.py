@@ -1,8 +1,8 @@
 """The two pictures of README: `python benchmarks/readme_pictures.py docs` writes docs/label.png and docs/review.png.
 
-The pictures are the demo's, the labels the points they were drawn with. On the label page half of a face
-is labeled; the ghosts are the tool's, learned from the labeled faces and drawn along by the points that are placed. The
-review page shows the predictions that ship with the demo.
+They show the demo, whose labels are the points that its images were drawn with. On the label page, half of a face is
+labeled, and the tool shows ghosts, which it estimates from the labeled faces and the placed points. The review page
+shows the predictions that ship with the demo.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ def review_page(site: Site, out: Path) -> None:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")
-        page.keyboard.press("Shift+F")  # the whole face, and not only its most doubtful point
+        page.keyboard.press("Shift+F")  # show the whole face, not only its most doubtful point
         shoot(page, out)
 
 
 def shoot(page: Page, out: Path) -> None:
     page.wait_for_load_state("networkidle")
     page.screenshot(path=out)
-    # 256 colours, chosen so that the few pixels of the marks keep theirs: a quarter of the size.
+    # 256 colors make the file four times smaller; the palette keeps the colors of the small marks.
     few = Image.open(out).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
     few.save(out, optimize=True)
     print(f"{out}: {out.stat().st_size / 1000:.0f} KB")

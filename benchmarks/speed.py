@@ -1,13 +1,14 @@
-"""What training and prediction cost beside the bare encoder, as ratios measured side by side; print Markdown tables.
+"""Speed of training and prediction relative to the bare encoder; prints Markdown tables.
 
     OMP_NUM_THREADS=2 python benchmarks/speed.py --data DATA            # everything
     OMP_NUM_THREADS=1 python benchmarks/speed.py --only step profile    # on drawn faces
 
-DATA holds `stylised9/annotations.json` and `w300_helen_afw/annotations.json`; without it faces are drawn. Weights are
-random: speed does not depend on them. The bare encoder is timm's, at the same batch size, type and threads: as it
-comes, and with the plain attention that ours has (`choose_attention`). Each ratio is the median of rounds in which all
-run one after the other, with the smallest and the largest; by the clock, and by the process's own CPU time, which a
-busy machine disturbs less. A training step is one of an adaptation, whose lowest blocks are frozen, or one of a base.
+DATA contains `stylised9/annotations.json` and `w300_helen_afw/annotations.json`; without DATA, drawn faces are used.
+Weights are random, because speed does not depend on them. The bare encoder is timm's with the same batch size, type and
+threads, both as it is and with the plain attention that our encoder uses (`choose_attention`). Each ratio is the median
+over rounds, in which everything runs once, with the smallest and the largest. Ratios are given for wall-clock time and
+for CPU time, which other processes disturb less. A training step is one of an adaptation, whose lowest blocks are
+frozen, or one of a base.
 """
 
 from __future__ import annotations
@@ -64,21 +65,24 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds for one piece of work: by the clock, and of this process's processors."""
+    """Seconds of one call: wall-clock time and CPU time of this process."""
 
     clock: float
     processor: float
 
 
 def cost(work: Callable[[], object]) -> Cost:
-    """What `work` takes, once."""
+    """The cost of one call of `work`."""
     clock, processor = time.perf_counter(), time.process_time()
     work()
     return Cost(time.perf_counter() - clock, time.process_time() - processor)
 
 
 def compare(bares: Mapping[str, Callable[[], object]], work: Callable[[], object], *, rounds: int) -> dict[str, str]:
-    """Ratio of each of `bares` to `work` (1: as fast as that), each run once a round after one unmeasured."""
+    """The cost of each of `bares` divided by that of `work` (1: equally fast).
+
+    Each runs once per round, after one unmeasured call.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in (*bares, "whole")}
     for k in range(rounds + 1):
         for name, one in {**bares, "whole": work}.items():
@@ -96,7 +100,7 @@ def compare(bares: Mapping[str, Callable[[], object]], work: Callable[[], object
 
 
 def bare_encoders(config: ModelConfig) -> dict[str, nn.Module]:
-    """timm's encoder as it comes, and with the attention that ours has."""
+    """timm's encoder as it is, and with the attention of our encoder."""
     made = {}
     for name in ("timm's", "plain attention"):
         made[name] = timm.create_model(config.encoder, pretrained=False, num_classes=0, img_size=config.image_size)
@@ -106,7 +110,7 @@ def bare_encoders(config: ModelConfig) -> dict[str, nn.Module]:
 
 
 def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path, stage: str) -> dict[str, str]:
-    """`fit` itself on `dataset`, against forward and backward of the encoder."""
+    """A step of `fit` on `dataset`, compared with the encoder's forward and backward pass."""
     batch, config = TRAIN.batch_size, MODEL
     images = torch.rand(batch, 3, config.image_size, config.image_size)
     model = MDMD(config)
@@ -145,7 +149,7 @@ def training_step(dataset: Dataset, options: argparse.Namespace, folder: Path, s
 def prediction(
     dataset: Dataset, options: argparse.Namespace, folder: Path, views: Literal["single", "two"]
 ) -> dict[str, str]:
-    """`mdmd predict` from JPEG files to its JSON, the checkpoint's reading included, against the encoder's forward."""
+    """`mdmd predict` from JPEG files to JSON, with loading, compared with the encoder's forward pass."""
     samples = dataset.samples[: options.pictures]
     model = MDMD(replace(MODEL, views=views))
     model.add_head(dataset.name, dataset.definition)
@@ -171,7 +175,7 @@ def prediction(
 
 
 def memory(dataset: Dataset, count: int) -> dict[str, str]:
-    """The largest memory of a process that trains three steps of `count` faces: `dataset`'s, in ever other boxes."""
+    """The peak memory of a process that trains three steps on `count` faces: those of `dataset` in different boxes."""
     folder = dataset.samples[0].path.parent.parent
     command = [sys.executable, __file__, "--train-many", str(count), "--data", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -180,7 +184,7 @@ def memory(dataset: Dataset, count: int) -> dict[str, str]:
 
 
 def train_many(folder: Path, count: int) -> None:
-    """Train three steps of `count` faces in a fresh store; prints the largest memory before and after, in MB."""
+    """Train three steps on `count` faces with an empty crop store; prints the peak memory before and after, in MB."""
     dataset = read_coco(folder / "annotations.json", name="many")
     few = dataset.split("train")
     samples = []
@@ -202,7 +206,7 @@ def train_many(folder: Path, count: int) -> None:
 
 
 def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.DataFrame:
-    """Where a training step's processor time goes: each part alone, forward and backward, on real tensors; medians."""
+    """The CPU time of each part of a training step, forward and backward, measured separately; medians."""
     definition, count = dataset.definition, TRAIN.batch_size
     model = MDMD(MODEL)
     model.add_head(dataset.name, definition)
@@ -232,7 +236,7 @@ def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.D
             return work()
 
     def both_ways(part: str, work: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Forward and backward of one part; its output cut off from it, to be the next one's input."""
+        """Run one part forward and backward; returns its detached output, the input of the next part."""
         out = timed(f"{part}, forward", lambda: under_autocast(work))
         timed(f"{part}, backward", lambda: out.backward(torch.ones_like(out)))
         return out.detach().requires_grad_()
@@ -274,7 +278,7 @@ def profile(dataset: Dataset, options: argparse.Namespace, folder: Path) -> pd.D
 
 
 def sets(options: argparse.Namespace, folder: Path) -> list[Dataset]:
-    """The dense set and the small one: real where --data says so, else drawn."""
+    """The dense set and the small set: from --data if given, else drawn."""
     if options.data is not None:
         paths = [options.data / name / "annotations.json" for name in ("w300_helen_afw", "stylised9")]
     else:
@@ -296,7 +300,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=10, help="training steps in each round")
     parser.add_argument("--pictures", type=int, default=320, help="faces predicted in each round")
     parser.add_argument("--counts", type=int, nargs="+", default=[150, 15_000], help="faces for the memory test")
-    parser.add_argument("--train-many", type=int, help=argparse.SUPPRESS)  # the memory test's own process
+    parser.add_argument("--train-many", type=int, help=argparse.SUPPRESS)  # used by the process of the memory test
     options = parser.parse_args(words)
     if options.train_many is not None:
         return train_many(options.data, options.train_many)
@@ -308,7 +312,7 @@ def main(words: Sequence[str] | None = None) -> None:
         both = sets(options, folder)
         ratios = []
         for dataset in both:
-            own = folder / f"{dataset.name}-measured"  # drawn sets lie in folders of their names
+            own = folder / f"{dataset.name}-measured"  # drawn sets are in folders with their names
             own.mkdir()
             if "step" in options.only:
                 ratios += [training_step(dataset, options, own, stage) for stage in ("adapt", "base")]

@@ -1,10 +1,10 @@
-"""How quickly the label page answers, in a real Chromium; prints a Markdown table.
+"""Response times of the label page in a real Chromium; prints a Markdown table.
 
     python benchmarks/ui.py                 # an idle machine
-    python benchmarks/ui.py --training      # beside a training that was started as the tool does, with all cores
+    python benchmarks/ui.py --training      # while a training runs on all cores, as the tool starts it
 
-Pictures and labels are made up here. A time begins with the browser's own time stamp of the input and ends when the
-frame that shows its effect is drawn (or when the server's answer to the save has been handled).
+Images and labels are synthetic. A time starts with the browser's time stamp of the input and ends when the frame with
+its effect is drawn, or for a save, when the server's answer has been handled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ACTIONS = 100
 
 @dataclass(frozen=True)
 class Target:
-    """What was measured, and what is wanted of its 95th percentile (milliseconds)."""
+    """A measurement and the target of its 95th percentile, in milliseconds."""
 
     what: str
     times: Sequence[float]
@@ -54,14 +54,14 @@ class Target:
 
 @contextlib.contextmanager
 def probed(site: Site, project: Project) -> Iterator[Page]:
-    """The label page with `ui.js` in it."""
+    """The label page with `ui.js` loaded."""
     with site.page(project) as page:
         page.evaluate((HERE / "ui.js").read_text(encoding="utf-8"))
         yield page
 
 
 def landmarks(count: int) -> Definition:
-    """A definition with `count` landmarks, spread over the semantic groups."""
+    """A definition with `count` landmarks, distributed over the semantic groups."""
     flsg = {group: list(range(k, count, len(GROUPS))) for k, group in enumerate(GROUPS) if k < count}
     names = [f"point_{k:03d}" for k in range(count)]
     category = {"name": "face", "keypoints": names, "flsg": flsg, "flip_pairs": [], "skeleton": []}
@@ -70,7 +70,7 @@ def landmarks(count: int) -> Definition:
 
 
 def picture(seed: int, width: int, height: int) -> Image.Image:
-    """Something with edges and grain everywhere, as expensive to compress as a photograph."""
+    """An image with edges and grain everywhere, as expensive to compress as a photograph."""
     random = np.random.default_rng(seed)
     small = Image.fromarray(random.integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8))
     return small.resize((width, height), Image.Resampling.BICUBIC)
@@ -79,7 +79,7 @@ def picture(seed: int, width: int, height: int) -> Image.Image:
 def project(
     site: Site, name: str, points: int, sizes: Sequence[tuple[int, int]], *, suffix: str = "jpg", labeled: bool = False
 ) -> Project:
-    """A project with a picture for each of `sizes`; `labeled` gives all landmarks of the first a place."""
+    """A project with an image for each of `sizes`; with `labeled`, the first face is complete."""
     made = site.workspace.create(name, definition=landmarks(points))
     with tempfile.TemporaryDirectory() as folder:
         for k, (width, height) in enumerate(sizes):
@@ -98,7 +98,7 @@ def project(
 
 
 def clicks(site: Site) -> list[Target]:
-    """Landmarks placed one after the other on a face of 189."""
+    """Place the landmarks of a face with 189 points one after the other."""
     made = project(site, "clicks", 189, [(1600, 1200)])
     found = []
     with probed(site, made) as page:
@@ -114,7 +114,7 @@ def clicks(site: Site) -> list[Target]:
 
 
 def switches(site: Site) -> list[Target]:
-    """To the next picture, which was fetched ahead while the person looked at the one before."""
+    """Go to the next image, which was prefetched while the previous one was shown."""
     made = project(site, "switches", 9, [(3000, 2000)] * (ACTIONS + 6))
     found = []
     with probed(site, made) as page:
@@ -127,7 +127,7 @@ def switches(site: Site) -> list[Target]:
 
 
 def cold(site: Site, name: str, size: tuple[int, int], wanted: str, *, suffix: str = "jpg", rounds: int) -> Target:
-    """A picture that nobody has asked for: neither the browser nor the server has a copy for the screen."""
+    """Open an image for the first time: neither the browser nor the server has a scaled copy."""
     made = project(site, re.sub(r"\W+", "-", name), 9, [(640, 480)] * 6 + [size], suffix=suffix)
     times = []
     for _ in range(rounds):
@@ -140,7 +140,7 @@ def cold(site: Site, name: str, size: tuple[int, int], wanted: str, *, suffix: s
 
 
 def frames(site: Site) -> list[Target]:
-    """Time between drawings while one of 189 points is dragged, and while the picture is panned."""
+    """The time between frames while one of 189 points is dragged, and while the image is panned."""
     made = project(site, "frames", 189, [(2000, 1500)], labeled=True)
     found = []
     with probed(site, made) as page:
@@ -155,7 +155,7 @@ def frames(site: Site) -> list[Target]:
 
 
 def memory(site: Site) -> str:
-    """Resident memory of the page's process while 300 pictures pass, without what is garbage already."""
+    """The resident memory of the page's process, after garbage collection, while 300 images are shown."""
     made = project(site, "memory", 9, [(1600, 1200)] * 301)
     rows = []
     with probed(site, made) as page:
@@ -173,7 +173,7 @@ def memory(site: Site) -> str:
 
 
 def renderer(browser: Browser, page: Page) -> int:
-    """Id of the process that has shown the most: the only tab's."""
+    """The id of the tab's process: the renderer with the most memory."""
     session: CDPSession = browser.new_browser_cdp_session()
     told: dict[str, Any] = session.send("SystemInfo.getProcessInfo")
     page.bring_to_front()
@@ -181,7 +181,7 @@ def renderer(browser: Browser, page: Page) -> int:
 
 
 def resident(process: int) -> int:
-    """Megabytes of physical memory."""
+    """The physical memory of a process in megabytes."""
     status = Path(f"/proc/{process}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+)", status)
     assert found is not None
@@ -190,7 +190,7 @@ def resident(process: int) -> int:
 
 @contextlib.contextmanager
 def training(folder: Path) -> Iterator[None]:
-    """A training like one from the page, on drawn faces, with a thread for every core."""
+    """Run a training like one from the page, on drawn faces, with a thread for every core."""
     made = Workspace(folder / "other projects").create("training")
     made.import_coco(PAREIDOLIAS)
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
