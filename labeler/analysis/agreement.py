@@ -1,14 +1,14 @@
-"""How exactly a person labels, from faces that they have labeled twice without seeing the first labels. numpy only.
+"""The labeling error of a person, from faces labeled twice without seeing the first labels. numpy only.
 
-Let a label be the true place plus an error e of its own, with standard deviation s in each coordinate. Two labelings of
-a point then lie e2 - e1 apart: s is the root mean square of a coordinate's difference divided by sqrt 2, and for
-Gaussian errors their mean distance is s sqrt(pi).
+Let a label be the true point plus an independent error e with standard deviation s in each coordinate. Two labelings of
+a point then differ by e2 - e1, so s is the root mean square difference of a coordinate divided by sqrt 2. For Gaussian
+errors the mean distance of two labelings is s sqrt(pi).
 
-A model is measured against labels, so even a perfect one, which says the true place, pays the labels' own error: the
-mean of |e1|, s sqrt(pi / 2), which is 0.71 of the distance between two labelings. A model whose NME *is* that distance
-is as good as a second labeling by the same person. This is what a model is compared with (`floor`): it was measured
-and takes no law of errors. Between it and 0.71 of it a model can be better than one labeling, as a mean of many would
-be; below that it cannot get.
+A model is evaluated against labels, so even a perfect model has the error of the labels: the mean of |e1| is
+s sqrt(pi / 2), which is 0.71 times the mean distance of two labelings. A model whose NME equals that distance is as
+accurate as a second labeling by the same person. Models are compared with this distance (`floor`), because it is
+measured and assumes no error distribution. An NME between 0.71 times the floor and the floor means that the model is
+more accurate than one labeling, like a mean of many labelings. A lower NME is not possible.
 
 Hidden points count like visible ones, because a model's NME counts them too.
 """
@@ -28,9 +28,9 @@ from mdmd.data.records import Box
 from mdmd.evaluation import metrics
 from mdmd.evaluation.metrics import Measured
 
-#: With fewer faces labeled twice nothing is said: an interval over so few faces is none.
+#: Fewer pairs give no result, because the confidence interval would be meaningless.
 FEWEST = 5
-#: What is left of the distance between two labelings when one of the two makes no error.
+#: The error of a perfect model as a share of the distance between two labelings.
 PERFECT = 1 / math.sqrt(2)
 
 Places = Mapping[int, tuple[float, float]]
@@ -38,9 +38,9 @@ Places = Mapping[int, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Pair:
-    """A face with its first and its second labels: places in pixels by landmark id, of those that both have.
+    """The first and second labels of a face: places in pixels by landmark id, for the landmarks that both have.
 
-    `box` is the one that a model learns the face in and that is exported: around the labels where nobody has drawn one.
+    `box` is the box used for training and export: around the labels if none was drawn.
     """
 
     face: int
@@ -50,12 +50,12 @@ class Pair:
 
 
 class LandmarkNoise(NamedTuple):
-    """One landmark over `pairs` pairs of labels; NaN where there are none.
+    """The labeling error of one landmark over `pairs` pairs of labels; NaN without pairs.
 
-    In percent of the normalising distance: `distance`, the mean between the two, which a model's mean error is compared
-    with, and `sigma`, the standard deviation of one labeling in each coordinate. `oks` is the keypoint's sigma as COCO
-    defines it: the root mean square of the distance of one labeling from the true place, over the root of the face's
-    area.
+    `distance` is the mean distance of the two labels, which a model's mean error is compared with, and `sigma` the
+    standard deviation of one label in each coordinate. Both are in percent of the normalizing distance. `oks` is COCO's
+    keypoint sigma: the root mean square distance of one label from the true point, divided by the square root of the
+    face's area.
     """
 
     name: str
@@ -67,8 +67,11 @@ class LandmarkNoise(NamedTuple):
 
 @dataclass(frozen=True)
 class Noise:
-    """What `faces` faces labeled twice say; `floor` (the mean distance between the two labelings as an NME in percent)
-    is None and `landmarks` empty while they are too few."""
+    """The labeling error measured on `faces` faces labeled twice.
+
+    `floor` is the mean distance between the two labelings as an NME in percent. With too few faces, `floor` is None and
+    `landmarks` is empty.
+    """
 
     faces: int
     floor: Measured | None = None
@@ -76,7 +79,7 @@ class Noise:
 
     @property
     def sigmas(self) -> list[float] | None:
-        """COCO's sigma of each landmark; that of all where one has too few pairs, None while there is none."""
+        """COCO's sigma of each landmark, or of all together for one with too few pairs; None without pairs."""
         known = [(row.pairs, row.oks) for row in self.landmarks if row.pairs]
         squares = sum(pairs * oks**2 for pairs, oks in known)
         if not squares:
@@ -86,7 +89,7 @@ class Noise:
 
 
 def measure(definition: Definition, pairs: Sequence[Pair]) -> Noise:
-    """The noise of labels from faces labeled twice; landmarks that are not in `definition` do not count."""
+    """The labeling error from pairs of labelings; landmarks that are not in `definition` do not count."""
     pairs = [pair for pair in pairs if set(definition.ids) & pair.first.keys() & pair.second.keys()]
     if len(pairs) < FEWEST:
         return Noise(len(pairs))
@@ -112,24 +115,24 @@ def measure(definition: Definition, pairs: Sequence[Pair]) -> Noise:
 def _landmark(name: str, apart: np.ndarray, in_box: np.ndarray) -> LandmarkNoise:
     if not len(apart):
         return LandmarkNoise(name, 0, math.nan, math.nan, math.nan)
-    # |e2 - e1|^2 is the sum of two coordinates, each with the variance of two labelings.
+    # |e2 - e1|^2 is a sum over two coordinates, each with the variance of two labelings, so 4 sigma^2 is expected.
     sigma = math.sqrt(float((apart**2).mean()) / 4)
     oks = math.sqrt(float((in_box**2).mean()) / 2)
     return LandmarkNoise(name, len(apart), 100 * float(apart.mean()), 100 * sigma, oks)
 
 
 def advice(nme: Measured, floor: Measured) -> str:
-    """Whether more labels are worth it, for a model with this NME on held-out faces."""
+    """Whether more labels are worth it, for a model with this NME in percent on held-out faces."""
     if nme.value <= floor.high:
         return (
-            f"The model errs as you do (NME {nme.value:.1f} % against {_told(floor)} between your own two labelings): "
-            f"more labels of this kind will hardly better it; even a perfect model would be at about "
+            f"The model is as accurate as you (NME {nme.value:.1f} % against {_told(floor)} between your two "
+            f"labelings): more labels of this kind will hardly improve it, and even a perfect model would have about "
             f"{PERFECT * floor.value:.1f} %."
         )
-    both = f"The model errs by {_told(nme)}, your own two labelings by {_told(floor)}"
+    both = f"The model has an NME of {_told(nme)}, your two labelings differ by {_told(floor)}"
     if nme.low <= floor.high:
-        return f"{both}: whether it is as exact as you cannot be told from so few held-out faces."
-    return f"{both}: it is not as exact as you yet."
+        return f"{both}: the held-out faces are too few to tell whether it is as accurate as you."
+    return f"{both}: it is not as accurate as you yet."
 
 
 def _told(number: Measured) -> str:

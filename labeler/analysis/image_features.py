@@ -1,7 +1,7 @@
-"""What a face looks like as a short vector, for telling how alike pictures are. numpy and Pillow only, no model.
+"""A feature vector of a face's pixels, to compare pictures. numpy and Pillow only, no model.
 
-Three views of one square cutout around the face's box: brightness (16 x 16 places, light and contrast taken out), the
-directions of edges (8 of them at 4 x 4 places), and colour (two differences at 4 x 4 places).
+The vector has three parts, computed on a square cutout around the face's box: brightness on a 16 x 16 grid without mean
+and contrast, histograms of 8 edge directions on a 4 x 4 grid, and two color differences on a 4 x 4 grid.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ from mdmd.data.records import Box
 
 Array = NDArray[np.float32]
 
-#: Sides of the cutout, and how much wider than the longer side of the box it is.
+#: Side of the cutout in its own pixels, and in longer sides of the box.
 SIDE, WIDER = 32, 1.1
-#: Places along a side at which edges and colours are counted, and directions of edges.
+#: Grid cells along a side for edges and color, and number of edge directions.
 PLACES, DIRECTIONS = 4, 8
-#: Lengths of the three views. Their squares add up to 1, so that two vectors are at most 2 apart.
+#: Norms of the three parts. Their squares sum to 1, so two vectors are at most 2 apart.
 WEIGHTS = (math.sqrt(0.4), math.sqrt(0.4), math.sqrt(0.2))
-#: Shares of red, green and blue in brightness.
-GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-#: Numbers of a vector.
+#: Weights of red, green and blue in brightness.
+GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+#: Length of the vector.
 LENGTH = (SIDE // 2) ** 2 + PLACES**2 * DIRECTIONS + PLACES**2 * 2
 
 
 def cutout(copy: Path, box: Box, scale: float) -> Array:
-    """(SIDE, SIDE, 3) in 0 to 1: the square around `box` of a picture that `copy` shows `scale` times as large.
+    """The cutout (SIDE, SIDE, 3), values from 0 to 1: the square around `box` in the image file `copy`.
 
-    What lies outside of the picture continues its edge. Raises DataError.
+    `box` is in pixels of the original, and `copy` is the original scaled by `scale`. Outside of the image its edge is
+    repeated. Raises DataError if the file cannot be read.
     """
     wanted = max(box.w, box.h) * WIDER * scale
-    # Decoding a JPEG at an eighth of its size takes a fraction of the time; two pixels for one of the cutout's do.
+    # A JPEG decodes much faster at a reduced size; two of its pixels for each pixel of the cutout are enough.
     image, reduced = read_reduced(copy, wanted / (2 * SIDE))
     scale /= reduced
     side = wanted / reduced
@@ -51,33 +52,33 @@ def cutout(copy: Path, box: Box, scale: float) -> Array:
 
 
 def scaled(pixels: NDArray[np.uint8]) -> Array:
-    """Values 0 to 1 of bytes."""
+    """Bytes as values from 0 to 1."""
     return np.divide(pixels, 255, dtype=np.float32)
 
 
 def describe(pixels: Array) -> Array:
-    """The vector (LENGTH,) of a cutout."""
-    grey = pixels @ GREY
-    colour = _colour(pixels)
+    """The feature vector (LENGTH,) of a cutout (SIDE, SIDE, 3)."""
+    gray = pixels @ GRAY
+    color = _color(pixels)
     views = (
-        _unit(_brightness(grey)),
-        _unit(_edges(grey)),
-        colour / max(1.0, float(np.linalg.norm(colour))),  # What is grey stays grey.
+        _unit(_brightness(gray)),
+        _unit(_edges(gray)),
+        color / max(1.0, float(np.linalg.norm(color))),  # not normalized to length 1, so that gray pictures stay gray
     )
     return np.concatenate([weight * view for weight, view in zip(WEIGHTS, views, strict=True)]).astype(np.float32)
 
 
-def _brightness(grey: Array) -> Array:
-    small = grey.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3))
+def _brightness(gray: Array) -> Array:
+    small = gray.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3))
     return (small - small.mean()).ravel()
 
 
-def _edges(grey: Array) -> Array:
-    down, right = np.gradient(grey)
+def _edges(gray: Array) -> Array:
+    down, right = np.gradient(gray)
     strength, turn = np.hypot(right, down), np.arctan2(down, right) % np.pi * DIRECTIONS / np.pi
     row = np.arange(SIDE) * PLACES // SIDE
     place = (row[:, None] * PLACES + row) * DIRECTIONS
-    # A direction between two is shared by both, so that a small turn changes little.
+    # A direction between two bins is split between them, so that a small rotation changes little.
     low = np.floor(turn)
     counts = np.zeros(PLACES**2 * DIRECTIONS, dtype=np.float32)
     for step, share in ((0, 1 - (turn - low)), (1, turn - low)):
@@ -86,7 +87,7 @@ def _edges(grey: Array) -> Array:
     return np.sqrt(counts)
 
 
-def _colour(pixels: Array) -> Array:
+def _color(pixels: Array) -> Array:
     small = pixels.reshape(PLACES, SIDE // PLACES, PLACES, SIDE // PLACES, 3).mean(axis=(1, 3))
     red, green, blue = np.moveaxis(small, -1, 0)
     return np.concatenate([(red - green).ravel(), ((red + green) / 2 - blue).ravel()])

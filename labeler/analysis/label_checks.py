@@ -1,8 +1,7 @@
-"""What looks wrong in the labels of a project's faces: slips of the hand that a person wants to see while labeling.
+"""Checks for slips in labels: swapped sides, wrong order, points outside the box, duplicates, odd shapes.
 
-Numbers only: no database and no page. Every check is silent where it cannot know, and those that compare faces with
-each other are silent below ten of them. Thresholds are set on real labels (benchmarks/label_checks.py): about one
-false alarm in a hundred good faces.
+A check reports nothing if it lacks data, and checks that compare faces need at least ten of them. The thresholds were
+chosen on real labels (benchmarks/label_checks.py), for about one false alarm per hundred correct faces.
 """
 
 from __future__ import annotations
@@ -14,32 +13,32 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.analysis.model_disagreement import ModelWord, contradictions
+from labeler.analysis.model_disagreement import ModelPrediction, contradictions
 from labeler.analysis.outliers import FaceModel
 from mdmd.data.definition import GROUPS, Definition
 from mdmd.data.records import Box
 
 Array = NDArray[np.float64]
 
-#: Fewer labeled faces than this say nothing of what is usual.
+#: Minimum number of labeled faces to compare with.
 ENOUGH = 10
-#: A box's margin, in its sides, within which a point may lie outside.
+#: How far outside the box a point may be, in sides of the box.
 MARGIN = 0.25
-#: How far the two of a pair must stand on each other's side, in faces.
+#: How far a pair must be swapped across the face's axis to be reported, in face sizes.
 ACROSS = 0.04
-#: From this share of a face's pairs on it is the whole face that is mirrored.
+#: From this share of swapped pairs, the whole face is reported as mirrored.
 WHOLE = 0.75
-#: How much shorter a contour must get by walking a part of it the other way, in faces.
+#: How much shorter a contour must get when a part of it is reversed, in face sizes.
 DETOUR = 0.07
-#: Two points this near each other are one and the same: pixels, and share of the face.
+#: Maximum distance of two points that coincide: in pixels, and in face sizes.
 TOUCHING = (1.0, 0.001)
-#: Landmarks whose median distance is below this share of the face may well fall together.
+#: Pairs of landmarks with a smaller distance (10 % quantile, in face sizes) may coincide, like those of closed lips.
 NEAR = 0.05
-#: How many times odder than the oddest point of an ordinary face a point must be, and how far away, in faces.
+#: How many times odder than the oddest point of a median face a point must be, and how far off, in face sizes.
 ODD, ODD_DISTANCE = 2.15, 0.03
-#: From this share of a face's points on it is the face that is odd.
+#: From this share of odd points, the whole face is reported.
 MANY = 0.25
-#: More findings than this on one face are one: a landmark was left out, and all after it stand on the next one's place.
+#: More findings on one face are merged: probably a landmark was left out, which shifts all points after it.
 MOST = 3
 
 ABOVE = ("left_eye", "right_eye", "left_brow", "right_brow")
@@ -50,22 +49,22 @@ RIGHT = ("upper_right_contour", "lower_right_contour", "right_eye", "right_brow"
 
 @dataclass(frozen=True)
 class LabeledFace:
-    """A face's box and its points (N, 2) in pixels, in the definition's order; NaN where there is no label.
+    """A face's box and its points (N, 2) in pixels, in the definition's order; NaN without a label.
 
-    `word` is what the newest model says of it, None where it has not been asked.
+    `prediction` is the newest model's prediction for the face, or None.
     """
 
     id: int
     box: Box
     points: Array
-    word: ModelWord | None = None
+    prediction: ModelPrediction | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to look at: `kind` is "mirrored", "order", "outside", "duplicate", "shape" or "model".
+    """A suspicious label: `kind` is "mirrored", "order", "outside", "duplicate", "shape" or "model".
 
-    `landmarks` are stable ids, the one to look at first in front; `sentence` is for the person.
+    `landmarks` are stable ids, the most suspicious first. `sentence` is shown to the user.
     """
 
     face: int
@@ -75,18 +74,18 @@ class Finding:
 
 
 def check_labels(definition: Definition, faces: Sequence[LabeledFace]) -> list[Finding]:
-    """All findings, in the order of `faces`. A landmark that one check has explained is not named by a later one."""
+    """All findings, in the order of `faces`. Later checks do not report a landmark that is in an earlier finding."""
     labeled = [face for face in faces if np.isfinite(face.points).any()]
     if not labeled:
         return []
     points = np.stack([face.points for face in labeled])
     boxes = np.array([[face.box.x, face.box.y, face.box.w, face.box.h] for face in labeled])
     sizes = face_sizes(points)
-    words = [face.word for face in labeled]
+    predictions = [face.prediction for face in labeled]
     found: list[list[Finding]] = [[] for _ in labeled]
     for check in (_outside, _duplicates, _mirrored, _order, _odd_shapes, _contradicted):
         suspect = np.array([bool(hits) for hits in found])
-        for row, kind, members, sentence in check(definition, Labels(points, boxes, sizes, suspect, words)):
+        for row, kind, members, sentence in check(definition, Labels(points, boxes, sizes, suspect, predictions)):
             ids = tuple(definition.ids[k] for k in members)
             explained = {key for finding in found[row] for key in finding.landmarks}
             if not explained.intersection(ids):
@@ -95,7 +94,7 @@ def check_labels(definition: Definition, faces: Sequence[LabeledFace]) -> list[F
 
 
 def _gathered(found: list[Finding]) -> list[Finding]:
-    """Findings of one face, or, where they are too many to look at one by one, one for all of them."""
+    """The findings of one face, merged into one if there are more than `MOST`."""
     if len(found) <= MOST:
         return found
     landmarks = tuple(key for finding in found for key in finding.landmarks)
@@ -108,16 +107,17 @@ def _left_out(count: int) -> str:
 
 @dataclass(frozen=True)
 class Labels:
-    """What the checks look at: `points` (F, N, 2), `boxes` (F, 4), `sizes` (F,), and `suspect` (F,) faces so far.
+    """The input of the checks for F faces: `points` (F, N, 2), `boxes` (F, 4) and `sizes` (F,), all in pixels.
 
-    `words` are what a model says of each face, or None.
+    `suspect` (F,) marks faces with findings of earlier checks. `predictions` holds a model's prediction for each face,
+    or None.
     """
 
     points: Array
     boxes: Array
     sizes: Array
     suspect: NDArray[np.bool_]
-    words: Sequence[ModelWord | None]
+    predictions: Sequence[ModelPrediction | None]
 
 
 #: Row of a face, kind, landmark indices, sentence.
@@ -125,7 +125,7 @@ Hit = tuple[int, str, tuple[int, ...], str]
 
 
 def face_sizes(points: Array) -> Array:
-    """(F,) of (F, N, 2): the longer side of the rectangle around a face's points, at least a pixel."""
+    """The size (F,) of each face in pixels: the longer side of the bounding box of its points (F, N, 2)."""
     sides = np.nanmax(points, axis=1) - np.nanmin(points, axis=1)
     return np.maximum(sides.max(axis=1), 1.0)
 
@@ -150,9 +150,9 @@ def _duplicates(definition: Definition, labels: Labels) -> Iterator[Hit]:
             known = relative[np.isfinite(relative)]
             if len(known) < ENOUGH:
                 if b > a + 1:
-                    continue  # Only what a second click on the same place does: it labels the next landmark.
+                    continue  # Without data, report only a double click, which labels the next landmark.
             elif np.quantile(known, 0.1) < NEAR:
-                continue  # Closed lips.
+                continue  # such as closed lips
             for row in np.flatnonzero(near[:, column]):
                 names = definition.landmarks[b], definition.landmarks[a]
                 yield int(row), "duplicate", (b, a), f"{names[0]} lies on {names[1]}."
@@ -162,7 +162,7 @@ def _duplicates(definition: Definition, labels: Labels) -> Iterator[Hit]:
 
 
 def _mirrored(definition: Definition, labels: Labels) -> Iterator[Hit]:
-    """Pairs whose left one lies right of the other, seen along the face's own upright axis, which no swap changes."""
+    """Pairs whose left landmark lies right of the right one. Swaps do not change the upright axis used for this."""
     points, sizes = labels.points, labels.sizes
     pairs = [(k, m) for k, m in enumerate(definition.mirror) if k < m]
     down = _down(definition, points)
@@ -196,7 +196,7 @@ def _words(group: int) -> str:
 
 
 def _down(definition: Definition, points: Array) -> Array | None:
-    """(F, 2): unit vectors from the eyes to what lies below them, by the middles of pairs; NaN where unknown."""
+    """Unit vectors (F, 2) from the eyes down to nose, mouth and jaw, from the middles of pairs; NaN if unknown."""
     middles = (points + points[:, list(definition.mirror)]) / 2
     names = [GROUPS[group] for group in definition.groups]
     above, below = ([k for k, name in enumerate(names) if name in part] for part in (ABOVE, BELOW))
@@ -214,13 +214,13 @@ def _middle(points: Array) -> Array:
 
 
 def _expected_signs(definition: Definition, pairs: Sequence[tuple[int, int]], spans: Array) -> Array:
-    """(P,): 1 where the pair's first lies left on most faces, -1 where right. Names and groups count as three faces."""
+    """1 if the first landmark of a pair is usually left, else -1 (P,). Names and groups count as three faces."""
     votes = np.nansum(np.sign(spans), axis=0) + [3.0 * (_side(definition, m) - _side(definition, k)) for k, m in pairs]
     return np.sign(votes)
 
 
 def _side(definition: Definition, k: int) -> float:
-    """-0.5 for a landmark that is called left or stands in a left group, 0.5 for a right one, else 0."""
+    """-0.5 for a landmark with a left name or group, 0.5 for a right one, else 0."""
     words = definition.landmarks[k].lower().replace("-", "_").replace(" ", "_").split("_")
     group = GROUPS[definition.groups[k]]
     left, right = ("left" in words or group in LEFT), ("right" in words or group in RIGHT)
@@ -231,27 +231,28 @@ def _side(definition: Definition, k: int) -> float:
 
 
 def chains(edges: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """The contours that edges draw: walks through landmarks with at most two edges; a closed one ends where it begins.
+    """The contours formed by `edges`: paths through landmarks with at most two edges.
 
-    Only walks of at least four landmarks, for shorter ones cannot cross themselves.
+    A closed contour ends with its first landmark. Contours of fewer than four landmarks are left out, because they
+    cannot cross themselves.
     """
-    neighbours: dict[int, list[int]] = {}
+    neighbors: dict[int, list[int]] = {}
     for a, b in edges:
-        if a != b and b not in neighbours.get(a, []):
-            neighbours.setdefault(a, []).append(b)
-            neighbours.setdefault(b, []).append(a)
+        if a != b and b not in neighbors.get(a, []):
+            neighbors.setdefault(a, []).append(b)
+            neighbors.setdefault(b, []).append(a)
     seen: set[int] = set()
     found = []
-    # Open ends first, so that what is left over are closed contours.
-    for start in sorted(neighbours, key=lambda k: (len(neighbours[k]) != 1, k)):
-        if start in seen or len(neighbours[start]) > 2:
+    # Start at open ends, so that only closed contours remain.
+    for start in sorted(neighbors, key=lambda k: (len(neighbors[k]) != 1, k)):
+        if start in seen or len(neighbors[start]) > 2:
             continue
         walk = [start]
         seen.add(start)
-        while onward := [k for k in neighbours[walk[-1]] if k not in seen and len(neighbours[k]) <= 2]:
+        while onward := [k for k in neighbors[walk[-1]] if k not in seen and len(neighbors[k]) <= 2]:
             walk.append(onward[0])
             seen.add(onward[0])
-        if len(walk) > 2 and start in neighbours[walk[-1]]:
+        if len(walk) > 2 and start in neighbors[walk[-1]]:
             walk.append(start)
         if len(set(walk)) >= 4:
             found.append(walk)
@@ -259,13 +260,13 @@ def chains(edges: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def _order(definition: Definition, labels: Labels) -> Iterator[Hit]:
-    """Contours that cross themselves or run back: they get shorter when a part of them is walked the other way."""
+    """Contours that cross themselves or run back: reversing a part of them makes them shorter."""
     points, sizes = labels.points, labels.sizes
     for walk in chains(definition.edges):
         closed = walk[0] == walk[-1]
         places = points[:, walk]
         distances = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1) / sizes[:, None, None]
-        if not closed:  # Ends are free: a landmark at no distance of anything stands before and behind them.
+        if not closed:  # Free ends: add a landmark at distance 0 from all others at both ends.
             distances = np.pad(distances, ((0, 0), (1, 1), (1, 1)))
             distances[:, 0, :] = distances[:, -1, :] = distances[:, :, 0] = distances[:, :, -1] = 0
         first, last = np.triu_indices(distances.shape[1] - 2, 1)
@@ -286,7 +287,7 @@ def _order(definition: Definition, labels: Labels) -> Iterator[Hit]:
 
 
 def _odd_shapes(definition: Definition, labels: Labels) -> Iterator[Hit]:
-    """Points far from where the rest of their face says they are, and faces where many are."""
+    """Points far from where the rest of their face predicts them, and faces with many such points."""
     rows = np.flatnonzero(np.isfinite(labels.points[..., 0]).sum(axis=1) >= 4)
     points, among = labels.points[rows], ~labels.suspect[rows]
     if among.sum() < ENOUGH:
@@ -294,7 +295,7 @@ def _odd_shapes(definition: Definition, labels: Labels) -> Iterator[Hit]:
     model = FaceModel(points, among)
     usual = _odd_from(model) >= model.oddness().max(axis=1)
     if (among & usual).sum() >= ENOUGH:
-        model = FaceModel(points, among & usual)  # What looks wrong does not say what is usual.
+        model = FaceModel(points, among & usual)  # Fit again without odd faces.
     odd, limit = model.oddness(), _odd_from(model)
     odd[model.away < ODD_DISTANCE * face_sizes(model.mean[None])] = 0
     for i in np.flatnonzero(odd.max(axis=1) > limit):
@@ -307,9 +308,10 @@ def _odd_shapes(definition: Definition, labels: Labels) -> Iterator[Hit]:
 
 
 def _odd_from(model: FaceModel) -> float:
-    """Above this a point is odd: so many times as odd as the oddest point of the face in the middle.
+    """The threshold of oddness: a multiple of the median over the faces of their oddest point.
 
-    The oddest of few points varies more from face to face, and few faces know their spread less well.
+    It is higher for few landmarks, whose maximum varies more between faces, and for few faces, whose spread is less
+    certain.
     """
     oddest = model.oddness().max(axis=1)[model.among]
     return ODD * (1 + 1 / len(model.mean)) * (1 + 2 / len(oddest)) * float(np.median(oddest))
@@ -319,7 +321,8 @@ def _odd_from(model: FaceModel) -> float:
 
 
 def _contradicted(definition: Definition, labels: Labels) -> Iterator[Hit]:
-    for row, word in enumerate(labels.words):
-        if word is not None:
-            for members, sentence in contradictions(definition, labels.points[row], float(labels.sizes[row]), word):
+    for row, prediction in enumerate(labels.predictions):
+        if prediction is not None:
+            size = float(labels.sizes[row])
+            for members, sentence in contradictions(definition, labels.points[row], size, prediction):
                 yield row, "model", members, sentence

@@ -1,7 +1,7 @@
-"""Labels that a model strongly contradicts: how they are told apart from its own errors, and what is said of them.
+"""Labels that a model strongly contradicts. numpy only.
 
-A model that has learned from a label leans to it, and still a slip stands out:
-no other face says the same. numpy only.
+A label in the training set pulls the model's prediction towards it. A slip still stands out, because all other faces
+contradict it. Thresholds separate slips from the model's own errors.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from mdmd.evaluation.error_law import LAPLACIAN
 
 Array = NDArray[np.float64]
 
-#: A label contradicts the model when it lies this many times as far out as the 90 % ellipse's edge ...
+#: A label contradicts the model if its Mahalanobis distance is this many times the radius of the 90 % ellipse ...
 BEYOND = 2.2
-#: ... and this far away, as a share of the face. Both by measurement (benchmarks/RESULTS.md).
+#: ... and its distance is more than this, in face sizes. Both were measured (benchmarks/RESULTS.md).
 AWAY = 0.08
-#: From this share of a face's labels on it is the face that is named.
+#: Above this share of contradicted labels, the whole face is reported.
 MANY = 0.25
 
 
 @dataclass(frozen=True)
-class ModelWord:
-    """Where a model expects the landmarks of a face: `means` (N, 2), `covariances` (N, 2, 2) in pixels; NaN where it
-    is not asked. `radius90` is the Mahalanobis radius that holds 90 % of the points."""
+class ModelPrediction:
+    """A model's prediction for one face: `means` (N, 2) and `covariances` (N, 2, 2) in pixels.
+
+    Landmarks with NaN means are not checked. `radius90` is the Mahalanobis radius that contains 90 % of the points.
+    """
 
     means: Array
     covariances: Array
@@ -36,21 +38,21 @@ class ModelWord:
 
 
 def contradictions(
-    definition: Definition, points: Array, size: float, word: ModelWord
+    definition: Definition, points: Array, size: float, prediction: ModelPrediction
 ) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Landmarks (N, 2) that `word` contradicts on a face of this size, the worst first, each with a sentence."""
-    asked = np.isfinite(word.means[:, 0]) & np.isfinite(points[:, 0])
-    precision = np.zeros_like(word.covariances)
-    precision[asked] = np.linalg.inv(word.covariances[asked])
-    steps = np.where(asked[:, None, None], points[:, None] - word.means[None], np.nan)
-    # (N, N): how far, in radii, the label of one landmark is from where the model expects another.
+    """Yield the indices of contradicted labels and a sentence, worst first; `points` (N, 2) and `size` in pixels."""
+    asked = np.isfinite(prediction.means[:, 0]) & np.isfinite(points[:, 0])
+    precision = np.zeros_like(prediction.covariances)
+    precision[asked] = np.linalg.inv(prediction.covariances[asked])
+    steps = np.where(asked[:, None, None], points[:, None] - prediction.means[None], np.nan)
+    # (N, N): the Mahalanobis distance of each label from the prediction of each landmark.
     radii = np.sqrt(np.einsum("lni,nij,lnj->ln", steps, precision, steps))
     radii[:, ~asked] = np.nan
-    far = word.radius90 * BEYOND
-    away = np.linalg.norm(points - word.means, axis=-1) / size
+    far = prediction.radius90 * BEYOND
+    away = np.linalg.norm(points - prediction.means, axis=-1) / size
     wrong = [int(k) for k in np.argsort(-np.nan_to_num(away)) if radii[k, k] > far and away[k] > AWAY]
     if len(wrong) > max(3, MANY * asked.sum()):
-        yield tuple(wrong), f"The model would put {len(wrong)} landmarks elsewhere: is this the right face?"
+        yield tuple(wrong), f"The model predicts {len(wrong)} landmarks elsewhere: is this the right face?"
         return
     left = list(wrong)
     while left:
@@ -59,6 +61,9 @@ def contradictions(
         name = definition.landmarks[k]
         if other is not None:
             left.remove(other)
-            yield (k, other), f"{name} and {definition.landmarks[other]} look swapped: the model would exchange them."
+            yield (
+                (k, other),
+                f"{name} and {definition.landmarks[other]} look swapped: the model predicts them the other way round.",
+            )
         else:
-            yield (k,), f"The model would put {name} {100 * away[k]:.0f} % of the face away: is it right?"
+            yield (k,), f"The model predicts {name} {100 * away[k]:.0f} % of the face away: is the label right?"

@@ -1,8 +1,8 @@
-"""Near-duplicates: pictures of one moment, another size of a picture, or another crop of it. numpy only.
+"""Near-duplicates: pictures of the same moment, or the same picture in another size or crop. numpy only.
 
-Two cutouts are laid upon each other by the affine map, gain and offset that fit best, so that a box drawn a little
-differently, a slight turn or other light do not matter. Then what is between coarse and fine in them is compared: the
-coarse is alike in all portraits of one studio, the fine is the first to go when a picture is stored again.
+Two cutouts are registered by an affine map, gain and offset, so that a slightly different box, rotation or lighting
+does not matter. Then a middle frequency band is compared: low frequencies are similar in all portraits of one studio,
+and high frequencies are lost when a picture is compressed again.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.analysis.image_features import GREY
+from labeler.analysis.image_features import GRAY
 
 Array = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 
-#: From this correlation on two cutouts are near-duplicates (benchmarks/RESULTS.md: recall, and the false ones).
+#: Minimum correlation of near-duplicates (recall and false positives: benchmarks/RESULTS.md).
 ALIKE = 0.95
-#: How many of the faces that look most alike are compared, and how far apart their vectors may be.
+#: Number of nearest faces by feature vector that are compared, and maximum distance of their vectors.
 CLOSEST, FAR = 3, 0.75
-#: Steps of the fit, and the share of a cutout that must be left to compare.
+#: Steps of the registration, and minimum share of the cutouts that must overlap.
 STEPS, OVERLAP = 10, 0.6
 
 
 def near_duplicates(pixels: Pixels, vector: Array, others: Sequence[Pixels], vectors: Sequence[Array]) -> list[int]:
-    """Which of the cutouts `others` (S, S, 3), with their `vectors`, show the same picture or moment as `pixels`."""
+    """The indices of the cutouts `others` (S, S, 3), with feature vectors `vectors`, that nearly duplicate `pixels`."""
     distances = np.linalg.norm(np.array(vectors) - vector, axis=1)
     closest = [int(k) for k in np.argsort(distances)[:CLOSEST] if distances[k] < FAR]
     if not closest:
         return []
-    grey = [np.asarray(each, dtype=np.float32) @ GREY for each in (pixels, *(others[k] for k in closest))]
-    same = alike(np.array(grey[:1] * len(closest)), np.array(grey[1:])) >= ALIKE
+    gray = [np.asarray(each, dtype=np.float32) @ GRAY for each in (pixels, *(others[k] for k in closest))]
+    same = alike(np.array(gray[:1] * len(closest)), np.array(gray[1:])) >= ALIKE
     return [k for k, is_same in zip(closest, same, strict=True) if is_same]
 
 
 def alike(one: Array, other: Array) -> Array:
-    """(P,): the correlation, -1 to 1, of the grey cutouts (P, S, S) of `one` with those of `other`, laid upon them."""
+    """The correlations (P,), -1 to 1, of the gray cutouts `one` (P, S, S) with the registered cutouts `other`."""
     places, inside = _registered(one, other)
     weights = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)
     band = [_blurred(pictures, 1) - _blurred(pictures, 4) for pictures in (one, other)]
@@ -46,9 +46,9 @@ def alike(one: Array, other: Array) -> Array:
 
 
 def _registered(one: Array, other: Array) -> tuple[Array, Array]:
-    """Where each pixel of `one` lies in `other` (P, S * S, 2), rows and columns, and whether that is inside it.
+    """The row and column in `other` of each pixel of `one` (P, S * S, 2), and whether it is inside (P, S * S).
 
-    Of the steps of Lucas and Kanade (1981), from no motion at all, the one after which both correlate best.
+    The registration of Lucas and Kanade (1981), from the identity. The step with the highest correlation wins.
     """
     side = one.shape[-1]
     middle = (side - 1) / 2
@@ -69,7 +69,7 @@ def _registered(one: Array, other: Array) -> tuple[Array, Array]:
         correlation = np.where(inside.mean(axis=1) >= OVERLAP, _correlation(target, seen, weights), -1.0)
         better = correlation > best
         best[better], found[better], within[better] = correlation[better], places[better], inside[better]
-        # Unknowns: how the map changes (6), gain and offset (2). A little ridge keeps pictures without edges in place.
+        # Unknowns: change of the map (6), gain and offset (2). The ridge keeps pictures without edges solvable.
         motion = _sampled(slopes, places)[..., None] * grid[:, None]
         columns = np.concatenate([motion.reshape(*seen.shape, 6), seen[..., None], np.ones((*seen.shape, 1))], axis=-1)
         weighted = (columns * weights[..., None]).swapaxes(1, 2)
@@ -81,9 +81,9 @@ def _registered(one: Array, other: Array) -> tuple[Array, Array]:
 
 
 def _plain(pictures: Array) -> Array:
-    """Light and contrast taken out."""
-    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True)
-    return centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-3)
+    """The pictures with mean 0 and standard deviation 1."""
+    centered = pictures - pictures.mean(axis=(1, 2), keepdims=True)
+    return centered / np.maximum(centered.std(axis=(1, 2), keepdims=True), 1e-3)
 
 
 def _blurred(pictures: Array, times: int) -> Array:
@@ -95,7 +95,7 @@ def _blurred(pictures: Array, times: int) -> Array:
 
 
 def _sampled(pictures: Array, places: Array) -> Array:
-    """(P, M, C): the values of (P, S, S, C) at (P, M, 2) rows and columns, which may lie between pixels."""
+    """Bilinear samples (P, M, C) of `pictures` (P, S, S, C) at `places` (P, M, 2), rows and columns."""
     low = places.astype(int)
     row, column = (places - low)[..., :1], (places - low)[..., 1:]
     which, top, left = np.arange(len(pictures))[:, None], low[..., 0], low[..., 1]

@@ -1,18 +1,18 @@
-"""The shapes of labeled faces, and where landmarks are to be expected given those that are placed. numpy only.
+"""A shape model of labeled faces, which predicts the missing landmarks of a face from the known ones. numpy only.
 
-A face in its box is a mean shape that deviates and is then turned, scaled and shifted. With points of the plane:
+A face in its box is a mean shape plus a deviation, which is then rotated, scaled and translated. For landmark i:
 
     p_i = c (m_i + r_i) + t,      (c, t, r) ~ N((pose, 0), spread)
 
-`c` is a rotation times a scale and `t` a shift, both in units of the box; how they go with the deviations r is learned
-too. Given the c in front of r this is linear in (c, t, r), so that places and known points are jointly Gaussian and
-the expected rest is the textbook conditional mean.
-The box alone speaks where no point is known; one point moves the whole face with it; two and more turn and scale it,
-and a landmark's neighbours follow it closer than others as far as the labeled faces agree on that.
+`c` is rotation times scale and `t` a translation, both in units of the box. Their correlation with the deviations r is
+learned too. With the c that multiplies r fixed, this is linear in (c, t, r), so all points are jointly Gaussian and the
+missing ones are predicted by the conditional mean. Without known points, the box determines the pose. One known point
+moves the whole face, two or more rotate and scale it, and neighbors of a known landmark follow it more closely than
+others, as far as the labeled faces support that.
 
-With few faces their covariance says little. It is shrunk towards a smooth one, in which near landmarks deviate
-together, and which counts as much as `PRIOR_FACES` faces; so one face is enough to begin with, and the covariance has
-full rank however many landmarks there are.
+The covariance of few faces is unreliable. It is shrunk towards a smooth prior, in which near landmarks deviate together
+and which has the weight of `PRIOR_FACES` faces. So one labeled face is enough to start, and the covariance has full
+rank for any number of landmarks.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from mdmd.errors import DataError
 
 Array = NDArray[np.float64]
 
-#: The smooth covariance, in units of a shape's root mean square radius: how far landmarks deviate, over which
-#: distance they do so together, and what each deviates by itself (a hand that clicks).
+#: The prior covariance, in units of the shape's root mean square radius: standard deviation of landmarks, correlation
+#: length, and standard deviation of each landmark alone (the labeling error).
 DEVIATION, REACH, FLOOR = 0.12, 0.3, 0.02
-#: How much boxes and faces disagree before any were seen: turn and scale as a share, shifts in units of the box.
+#: Prior standard deviations of the pose: rotation and scale as a share, translation in units of the box.
 POSE_TURN, POSE_SHIFT = 0.25, 0.15
-#: What that counts for beside the labeled faces.
+#: Weight of the prior, in labeled faces.
 PRIOR_FACES = 8.0
-#: Over which distance errors of predictions go together, in the same units; found by correcting the worst predicted
-#: points of `stylised9` and looking at the others.
+#: Correlation length of prediction errors, in the same units; measured by correcting the worst predicted points of
+#: `stylised9`.
 ERROR_REACH = 1.0
-#: A face needs as many points to have a shape.
+#: Minimum number of points of a shape.
 FEWEST_POINTS = 2
-#: A shape whose root mean square radius is a smaller share of its box is a spot and has no scale.
+#: A shape with a smaller root mean square radius, in units of the box, has no scale: its points coincide.
 SPOT = 0.01
-#: Rounds of fitting poses to the mean and the mean to poses; linearisations of the turn.
+#: Rounds of fitting poses and mean in alternation; linearizations of the rotation.
 ALIGNMENTS, TURNS = 6, 3
-#: The squared Mahalanobis distance of a pose that one face in a hundred is beyond.
+#: The squared Mahalanobis distance of a pose that one face in a hundred exceeds.
 SURPRISE = 13.3
 
 Places = Mapping[int, tuple[float, float]]
@@ -52,11 +52,11 @@ Places = Mapping[int, tuple[float, float]]
 
 @dataclass(frozen=True, eq=False)
 class ShapeModel:
-    """What labeled faces say of a shape, over N landmarks `ids`.
+    """A Gaussian model of the shape and pose of N landmarks `ids`.
 
-    `mean` (N, 2) has its centre at 0 and a root mean square radius of 1. `pose` is the (cx, cy, tx, ty) that carries it
-    into a box, in units of `_unit`. `spread` (4 + 2N, 4 + 2N) is the covariance of a face's pose and of its deviations,
-    x and y of a landmark side by side, in units of the mean. `faces` is from how many labeled faces it was learned.
+    `mean` (N, 2) has its center at 0 and a root mean square radius of 1. `pose` (4,) is the (cx, cy, tx, ty) that maps
+    it into a box, in units of `_unit`. `spread` (4 + 2N, 4 + 2N) is the covariance of pose and deviations (x and y of a
+    landmark side by side), in units of the mean. `faces` is the number of labeled faces it was learned from.
     """
 
     ids: tuple[int, ...]
@@ -66,9 +66,9 @@ class ShapeModel:
     faces: int
 
     def conditional(self, known: Places, box: Box) -> dict[int, tuple[float, float]]:
-        """The expected places of all landmarks of the model that are not in `known`, in the pixels of `known`.
+        """The expected places in pixels of the model's landmarks that are not in `known`.
 
-        Landmarks that the model does not know are passed over.
+        Landmarks of `known` that are not in the model are ignored.
         """
         origin, unit = _unit(box)
         columns = [k for k, key in enumerate(self.ids) if key in known]
@@ -76,7 +76,7 @@ class ShapeModel:
         expected, pose, surprise = self._expected(columns, places, self.pose[:2], 0.0)
         for _ in range(TURNS):
             if np.hypot(*pose[:2]) < 0.2 * np.hypot(*self.pose[:2]):
-                break  # the known points lie on one spot: they tell no turn
+                break  # the known points coincide and determine no rotation
             expected, pose, surprise = self._expected(columns, places, pose[:2], surprise)
         expected = expected * unit + origin
         return {key: (float(x), float(y)) for key, (x, y) in zip(self.ids, expected, strict=True) if key not in known}
@@ -84,15 +84,16 @@ class ShapeModel:
     def _expected(
         self, columns: Sequence[int], places: Array, turn: Array, surprise: float
     ) -> tuple[Array, Array, float]:
-        """All places (N, 2) and the pose in units of the box, expected given `places` of the landmarks `columns`.
+        """The expected places (N, 2) and pose (4,) in units of the box, given `places` of the landmarks `columns`.
 
-        `turn` is the c in front of r: deviations turn with the face. Last comes the squared Mahalanobis distance of
-        the pose; where that was `surprise` far out, the law of poses is widened: its tails are no Gaussian's.
+        `turn` is the c that multiplies r, because deviations rotate with the face. The last result is the squared
+        Mahalanobis distance of the pose. If the previous one, `surprise`, was large, the pose's variance is increased:
+        real poses have heavier tails than a Gaussian.
         """
         rows = np.array([row for k in columns for row in (2 * k, 2 * k + 1)], dtype=int)
         basis, there = _basis(self.mean), _rotation(turn)
         wider = np.sqrt(max(1.0, surprise / SURPRISE))
-        # In the frame of the mean, where deviations are upright: everything divided by the turn.
+        # Divide everything by the rotation, to work in the frame of the mean.
         back = np.linalg.inv(np.kron(np.eye(2), there))
         spread = self.spread.copy()
         spread[:4] = wider * back @ spread[:4]
@@ -108,9 +109,9 @@ class ShapeModel:
         return shape @ there.T, pose, float(apart @ np.linalg.solve(self.spread[:4, :4], apart))
 
     def around(self, known: Places, box: Box) -> ShapeModel:
-        """This model with the face `known` in `box` in place of the mean, and that face's pose.
+        """This model with shape and pose of the face `known` in `box` as mean.
 
-        What `known` lacks is where the model expects it.
+        Landmarks missing in `known` are replaced by their expected places.
         """
         origin, unit = _unit(box)
         complete = {**self.conditional(known, box), **known}
@@ -120,10 +121,10 @@ class ShapeModel:
 
 
 def learn(faces: Iterable[tuple[Places, Box]], ids: Sequence[int]) -> ShapeModel:
-    """A model of the landmarks `ids` from labeled faces, each with the places of its labeled landmarks and its box.
+    """Learn a model of the landmarks `ids` from `faces`: places of the labeled landmarks and box, both in pixels.
 
-    Landmarks may be missing; one that no face has is not in the model. Faces with fewer than `FEWEST_POINTS` of the
-    landmarks say nothing of a shape and are passed over. Raises DataError when none is left.
+    Labels may be missing; a landmark without any label is not in the model. Faces with fewer than `FEWEST_POINTS`
+    landmarks are ignored. Raises DataError if no face is left.
     """
     pairs = [({key: face[key] for key in ids if key in face}, box) for face, box in faces]
     pairs = [(face, box) for face, box in pairs if len(face) >= FEWEST_POINTS]
@@ -143,27 +144,28 @@ def learn(faces: Iterable[tuple[Places, Box]], ids: Sequence[int]) -> ShapeModel
 def follow(
     predicted: Places, covariances: Mapping[int, tuple[float, float, float]], known: Places
 ) -> dict[int, tuple[float, float]]:
-    """Where predicted landmarks are to be expected once `known` ones were corrected.
+    """The expected places of the predicted landmarks that are not in `known`, after the correction of those that are.
 
-    A prediction is off by e_i ~ N(0, C_i), with C_i (sxx, sxy, syy) in `covariances`: the prior. How the errors of
-    different landmarks hang together no prediction says. Shapes do not say it either, for what the network has learned
-    of them is in its means; but who is wrong about one landmark is wrong about its neighbours in the same direction.
-    With symmetric square roots, e_i = C_i^(1/2) z_i, and E[z_i z_j'] is the unit matrix times
+    The error of a prediction is e_i ~ N(0, C_i), with C_i = (sxx, sxy, syy) in `covariances`. Predictions do not tell
+    the correlation of errors between landmarks. Shapes do not tell it either, because the means already contain what
+    the network has learned about shapes. But a model that is wrong about one landmark tends to be wrong about its
+    neighbors in the same direction. With symmetric square roots, e_i = C_i^(1/2) z_i, and E[z_i z_j'] is assumed to be
+    the unit matrix times
 
         rho_ij = exp(-distance_ij / ERROR_REACH),      distances in units of the shape's root mean square radius,
 
-    which is a covariance whose own blocks are the predicted ones. Corrections tell z of the corrected landmarks k, so
-    an untouched one is expected at p_u + C_u^(1/2) rho_uk rho_kk^-1 z_k: sure predictions stay, doubtful ones follow,
-    near ones further than distant ones. Without a correction all stay.
+    which is a covariance with the predicted blocks on its diagonal. Corrections determine z_k of a corrected landmark
+    k, so an uncorrected landmark u is expected at p_u + C_u^(1/2) rho_uk rho_kk^-1 z_k: certain predictions stay, and
+    uncertain ones follow the corrections nearby. Without corrections all stay.
     """
     keys = list(predicted)
     corrected = [k for k, key in enumerate(keys) if key in known]
     rest = [k for k, key in enumerate(keys) if key not in known]
     means = np.array([predicted[key] for key in keys], dtype=np.float64).reshape(-1, 2)
     roots = _roots(np.array([covariances[key] for key in keys], dtype=np.float64).reshape(-1, 3))
-    shape, _ = _normalised(means)
+    shape, _ = _normalized(means)
     distances = np.sqrt(((shape[:, None] - shape) ** 2).sum(axis=2))
-    # The little on the diagonal is each landmark's own: two on one spot are still two.
+    # The term on the diagonal keeps rho invertible if two landmarks coincide.
     rho = np.exp(-distances / ERROR_REACH) + 0.01 * np.eye(len(keys))
     off = np.array([known[keys[k]] for k in corrected], dtype=np.float64).reshape(-1, 2) - means[corrected]
     z = np.linalg.solve(roots[corrected], off[:, :, None])[:, :, 0]
@@ -173,22 +175,22 @@ def follow(
 
 
 def _align(places: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """Mean shape (N, 2), the pose of every face (F, 4) and the mean pose (4,), by turns; `places` (F, N, 2)."""
+    """The mean shape (N, 2), the pose of each face (F, 4) and the mean pose (4,) of `places` (F, N, 2)."""
     first = int(seen.sum(axis=1).argmax())
-    mean, middle = _normalised(places[first])
+    mean, middle = _normalized(places[first])
     poses = np.tile(middle, (len(places), 1))
     for _ in range(ALIGNMENTS):
         poses = _fit(mean, places, middle, _prior_spread(middle))
         sums, counts = np.where(seen[:, :, None], _upright(places, poses), 0.0).sum(axis=0), seen.sum(axis=0)
-        mean, change = _normalised(sums / counts[:, None])
-        # The same poses, told in units of the new mean.
+        mean, change = _normalized(sums / counts[:, None])
+        # The same poses in units of the new mean.
         poses = poses @ _compose(change).T
         middle = poses.mean(axis=0)
     return mean, poses, middle
 
 
 def _fit(mean: Array, places: Array, pose: Array, spread: Array) -> Array:
-    """The likeliest poses (F, 4) of `places` (F, N, 2) around `mean`, expected as (pose, spread); NaN is missing."""
+    """The most likely poses (F, 4) of `places` (F, N, 2; NaN if missing), with the prior N(pose, spread)."""
     basis = _basis(mean)
     known = (np.isfinite(places) & np.isfinite(mean)).reshape(len(places), -1)
     basis, values = np.nan_to_num(basis), np.where(known, places.reshape(len(places), -1), 0.0)
@@ -200,35 +202,35 @@ def _fit(mean: Array, places: Array, pose: Array, spread: Array) -> Array:
 
 
 def _basis(mean: Array) -> Array:
-    """(2N, 4): times a pose it gives the x and y of the mean's landmarks in that pose."""
+    """The matrix (2N, 4) that maps a pose to x and y of the mean's landmarks in that pose."""
     x, y, one, zero = mean[:, 0], mean[:, 1], np.ones(len(mean)), np.zeros(len(mean))
     return np.stack([np.stack([x, -y, one, zero], axis=1), np.stack([y, x, zero, one], axis=1)], axis=1).reshape(-1, 4)
 
 
 def _rotation(c: Array) -> Array:
-    """(2, 2): the rotation and scale that the first two numbers of a pose stand for."""
+    """The matrix (2, 2) of the rotation and scale of a pose."""
     return np.array([[c[0], -c[1]], [c[1], c[0]]])
 
 
 def _upright(places: Array, poses: Array) -> Array:
-    """`places` (F, N, 2) with `poses` (F, 4) taken back."""
+    """`places` (F, N, 2) with `poses` (F, 4) inverted."""
     flat = places - poses[:, None, 2:]
     x, y, a, b = flat[..., 0], flat[..., 1], poses[:, :1], poses[:, 1:2]
     return np.stack([a * x + b * y, a * y - b * x], axis=-1) / (a**2 + b**2)[..., None]
 
 
 def _compose(change: Array) -> Array:
-    """(4, 4): it takes a pose to that pose after `change`."""
+    """The matrix (4, 4) that maps a pose to that pose applied after `change`."""
     (cx, cy), (x, y) = change[:2], change[2:]
     return np.array([[cx, -cy, 0, 0], [cy, cx, 0, 0], [x, -y, 1, 0], [y, x, 0, 1]])
 
 
-def _normalised(places: Array) -> tuple[Array, Array]:
-    """`places` (N, 2), NaN where missing, at centre 0 and root mean square radius 1, and the pose that undoes that."""
-    centre = np.nanmean(places, axis=0)
-    radius = float(np.sqrt(np.nansum((places - centre) ** 2) / np.isfinite(places[:, 0]).sum()))
+def _normalized(places: Array) -> tuple[Array, Array]:
+    """`places` (N, 2; NaN if missing) with center 0 and root mean square radius 1, and the pose that inverts this."""
+    center = np.nanmean(places, axis=0)
+    radius = float(np.sqrt(np.nansum((places - center) ** 2) / np.isfinite(places[:, 0]).sum()))
     radius = 1.0 if radius < SPOT else radius
-    return (places - centre) / radius, np.array([radius, 0.0, *centre])
+    return (places - center) / radius, np.array([radius, 0.0, *center])
 
 
 def _prior_spread(pose: Array) -> Array:
@@ -237,7 +239,7 @@ def _prior_spread(pose: Array) -> Array:
 
 
 def _prior(mean: Array, pose: Array) -> Array:
-    """(4 + 2N, 4 + 2N): the spread before any face was seen."""
+    """The prior of `spread` (4 + 2N, 4 + 2N)."""
     square = ((mean[:, None] - mean) ** 2).sum(axis=2)
     kernel = DEVIATION**2 * np.exp(-square / (2 * REACH**2)) + FLOOR**2 * np.eye(len(mean))
     spread = np.zeros((4 + 2 * len(mean), 4 + 2 * len(mean)))
@@ -247,7 +249,7 @@ def _prior(mean: Array, pose: Array) -> Array:
 
 
 def _definite(covariance: Array, *, complete: bool) -> Array:
-    """The covariance itself, or, where missing points made some eigenvalues too small, with these raised."""
+    """The covariance, with small eigenvalues raised unless `complete`: missing points can make it indefinite."""
     if complete:
         return covariance
     values, vectors = np.linalg.eigh(covariance)
@@ -255,14 +257,14 @@ def _definite(covariance: Array, *, complete: bool) -> Array:
 
 
 def _roots(covariances: Array) -> Array:
-    """Symmetric square roots (K, 2, 2) of covariances (K, 3) in pixels; none is surer than a tenth of a pixel."""
+    """Symmetric square roots (K, 2, 2) of covariances (K, 3), with standard deviations of at least 0.1 pixels."""
     matrices = covariances[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
     values, vectors = np.linalg.eigh(matrices)
     return (vectors * np.sqrt(np.maximum(values, 0.01))[:, None, :]) @ vectors.transpose(0, 2, 1)
 
 
 def _unit(box: Box) -> tuple[Array, float]:
-    """The middle of a box and the length that its shapes are measured in."""
+    """The center (2,) of a box, and its unit of length: the square root of its area."""
     return np.array([box.x + box.w / 2, box.y + box.h / 2]), float(np.sqrt(box.w * box.h))
 
 

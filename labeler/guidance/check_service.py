@@ -1,4 +1,4 @@
-"""The label checks of one project, kept up to date: after an edit only the changed face is looked at again."""
+"""The label checks of one project. After an edit, only the changed face is read again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from labeler.analysis.label_checks import Finding, LabeledFace, check_labels
-from labeler.analysis.model_disagreement import ModelWord
+from labeler.analysis.model_disagreement import ModelPrediction
 from labeler.guidance.label_index import LabelIndex
-from labeler.guidance.model_opinions import ModelWords, newest_stamp, read_words
+from labeler.guidance.model_opinions import ModelPredictions, newest_stamp, read_predictions
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 
 
 class LabelChecks:
-    """Finds labels that look wrong, by themselves and by the predictions of the newest training under `runs`.
+    """Finds suspicious labels, by the other labels and by the predictions of the newest training under `runs`.
 
     Safe to share between threads.
     """
@@ -28,7 +28,7 @@ class LabelChecks:
         self._store = store
         self._index = index
         self._runs = runs
-        self._words = ModelWords()
+        self._predictions = ModelPredictions()
         self._lock = threading.Lock()
         self._stamp: object = None
         self._ids: tuple[int, ...] = ()
@@ -36,11 +36,11 @@ class LabelChecks:
         self._found: list[tuple[Finding, bool]] = []
 
     def findings(self) -> list[tuple[Finding, bool]]:
-        """Every finding in the pictures' order, and whether a person has said that it is right."""
+        """All findings in the order of the pictures, each with whether it was dismissed."""
         with self._lock:
             trained = newest_stamp(self._runs)
-            if trained != self._words.stamp:
-                self._words = read_words(self._runs)
+            if trained != self._predictions.stamp:
+                self._predictions = read_predictions(self._runs)
             stamp = (self._store.connection.stamp(), trained)
             if stamp != self._stamp:
                 self._found = self._check()
@@ -55,36 +55,36 @@ class LabelChecks:
         if definition.ids != self._ids:
             self._ids, self._faces = definition.ids, {}
         self._read()
-        faces = [self._with_word(face) for _, face in self._faces.values()]
-        said = self._store.said_right()
+        faces = [self._with_prediction(face) for _, face in self._faces.values()]
+        dismissed = self._store.said_right()
         return [
-            (finding, self._is_right(finding, said.get((finding.face, finding.kind), {})))
+            (finding, self._is_right(finding, dismissed.get((finding.face, finding.kind), {})))
             for finding in check_labels(definition, faces)
         ]
 
-    def _with_word(self, face: LabeledFace) -> LabeledFace:
-        """The face with what the model says of the labels that it was given and that still stand there.
+    def _with_prediction(self, face: LabeledFace) -> LabeledFace:
+        """The face with the model's prediction for the labels that are unchanged since the training.
 
-        What was moved or placed since a person has looked at since; other landmarks than the model's are not its own.
+        A label that was placed or moved since has been reviewed since. A model with other landmarks is ignored.
         """
-        if face.id not in self._words.faces or set(self._words.ids) != set(self._ids):
+        known = self._predictions
+        if face.id not in known.faces or set(known.ids) != set(self._ids):
             return face
-        order = [self._words.ids.index(key) for key in self._ids]
-        learned, word = self._words.faces[face.id]
+        order = [known.ids.index(key) for key in self._ids]
+        learned, found = known.faces[face.id]
         stays = np.abs(learned[order] - face.points).max(axis=1) < 1e-6
-        means = np.where(stays[:, None], word.means[order], np.nan)
-        return replace(face, word=ModelWord(means, word.covariances[order], word.radius90))
+        means = np.where(stays[:, None], found.means[order], np.nan)
+        return replace(face, prediction=ModelPrediction(means, found.covariances[order], found.radius90))
 
-    def _is_right(self, finding: Finding, said: Mapping[int, tuple[float, float]]) -> bool:
+    def _is_right(self, finding: Finding, dismissed: Mapping[int, tuple[float, float]]) -> bool:
         points = self._faces[finding.face][1].points
-        return all(key in said and said[key] == tuple(points[self._ids.index(key)]) for key in finding.landmarks)
+        return all(dismissed.get(key) == tuple(points[self._ids.index(key)]) for key in finding.landmarks)
 
     def _read(self) -> None:
-        """Bring `self._faces` up to date, in the pictures' order; skipped faces are not checked."""
+        """Update `self._faces`, in the order of the pictures, without skipped faces."""
         known, faces = self._faces, self._store.faces()
-        labels = (
-            self._index.labels()
-        )  # after the faces: labels that are newer than a revision are read again, never missed
+        # Read after the faces: labels newer than the known revision are read again next time, never missed.
+        labels = self._index.labels()
         self._faces = {}
         for face in faces:
             if face.skip is None:

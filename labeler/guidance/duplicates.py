@@ -1,4 +1,4 @@
-"""Near-duplicates among the faces of a project: pictures that are as good as labeled already."""
+"""Near-duplicates among the faces of a project, which need no labels of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeler.storage.store import Store
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A face without labels, and in one sentence which face it nearly repeats."""
+    """An unlabeled face, and a sentence that names the picture it nearly duplicates."""
 
     face: int
     reason: str
@@ -21,7 +21,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`done` of `of` faces were compared; `found` is empty until all are."""
+    """The near-duplicates `found`; empty until all faces are compared. So far `done` of `of` are."""
 
     done: int
     of: int
@@ -35,7 +35,7 @@ class DuplicateFinder:
         self._store, self._features, self._index = store, features, index
 
     def find(self) -> Duplicates:
-        """Answers at once; faces that were not compared yet are queued."""
+        """Return the present state at once. Faces that were not compared yet are queued."""
         pictures = {picture.id: picture for picture in self._store.images()}
         faces = {face.id: face for face in self._store.faces()}
         standings = [s for s in self._index.wanted_faces() if s.face in faces]
@@ -56,10 +56,11 @@ def duplicates(
     keys: Sequence[bytes],
     names: Mapping[int, str],
 ) -> tuple[Duplicate, ...]:
-    """The near-duplicates among faces; `alike` are the keys each face resembles, `names` the pictures' by id.
+    """The near-duplicates among faces.
 
-    Of a set of faces that resemble each other the labeled ones are kept, else the first. Faces of one picture never
-    count as duplicates: their boxes may both be the whole picture.
+    `keys` are the keys of the faces, `alike` the keys of the faces that each one resembles, and `names` the names of
+    the pictures by id. Among faces that resemble each other the labeled ones are kept, or else the first. Faces of the
+    same picture are never duplicates, because the box of each may be the whole picture.
     """
     places: dict[bytes, list[int]] = {}
     for k, key in enumerate(keys):

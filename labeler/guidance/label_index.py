@@ -1,4 +1,4 @@
-"""The labels of one project, where each face stands, and progress: read once for each revision of a face."""
+"""The labels, the status of each face and the progress of one project. A revision of a face is read only once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.errors import DataError
 
-#: From this many changed faces on, all labels are read in one query instead of one query a face.
+#: With more changed faces than this, all labels are read in one query instead of one query per face.
 MANY_FACES = 20
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Counts of a project. `points` are labels with coordinates; the `labeled_*` counts have at least one of them.
+    """Counts of a project.
 
-    `training_*` counts labeled pictures and faces whose split is "train". Skipped faces are counted in `skipped_faces`
-    and nowhere else.
+    `points` counts labels with coordinates. `labeled_*` counts pictures and faces with at least one of them, and
+    `training_*` counts those in the split "train". Skipped faces count in `skipped_faces` only.
     """
 
     pictures: int
@@ -39,9 +39,9 @@ class Progress:
 
 
 class LabelIndex:
-    """What the labels in `store` amount to now. Only faces that changed are read again. Safe to share between threads.
+    """Labels, status and progress by the revision of each face. Only changed faces are read again.
 
-    `name` is the project's, for messages.
+    `name` is the name of the project, for messages. Safe to share between threads.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -52,7 +52,7 @@ class LabelIndex:
 
     @property
     def definition(self) -> Definition | None:
-        """The newest definition; None before the first."""
+        """The newest definition; None if there is none yet."""
         version, known = self._definition
         if version != self._store.definitions.newest_version():
             # Every click asks twice, so the definition is parsed once for each version.
@@ -63,19 +63,19 @@ class LabelIndex:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The landmark ids of the newest definition; empty before the first."""
+        """The landmark ids of the newest definition; empty if there is none yet."""
         definition = self.definition
         return definition.ids if definition else ()
 
     def must_define(self) -> Definition:
-        """The newest definition; raises DataError before the first."""
+        """The newest definition; raises DataError if there is none yet."""
         definition = self.definition
         if definition is None:
             raise DataError(f"project {self._name!r} has no landmarks defined yet")
         return definition
 
     def must_know(self, ids: Iterable[int]) -> list[int]:
-        """`ids` as a list; raises DataError for an id that is not in the newest definition."""
+        """`ids` as a list; raises DataError if one is not in the newest definition."""
         wanted, defined = list(ids), self.ids
         unknown = [key for key in wanted if key not in defined]
         if unknown:
@@ -83,7 +83,7 @@ class LabelIndex:
         return wanted
 
     def labels(self) -> dict[int, dict[int, Point]]:
-        """Labels by face and landmark id, deleted landmarks included."""
+        """Labels by face and landmark id, including landmarks deleted from the definition."""
         revisions, known = self._labels
         faces = {face.id: face.revision for face in self._store.faces()}
         changed = {face for face, revision in faces.items() if revisions.get(face) != revision}
@@ -96,20 +96,20 @@ class LabelIndex:
         return labels
 
     def standings(self) -> list[Standing]:
-        """Where every face stands, in the pictures' order."""
+        """The status of every face, in the order of the pictures."""
         return list(self._standing_by_face().values())
 
     def wanted_faces(self) -> list[Standing]:
-        """Where the faces stand that are not skipped."""
+        """The status of every face that is not skipped."""
         return [face for face in self.standings() if face.state != "skipped"]
 
     def training_faces(self) -> list[Standing]:
-        """The faces that a training learns from: not skipped, at least one point, the picture's split is "train"."""
+        """The faces used for training: not skipped, at least one point, picture in the split "train"."""
         training = {picture.id for picture in self._store.images() if picture.split == "train"}
         return [face for face in self.wanted_faces() if face.visible and face.picture in training]
 
     def progress(self) -> Progress:
-        """Counts over all pictures and faces."""
+        """The counts over all pictures and faces."""
         faces, training = self.wanted_faces(), self.training_faces()
         labeled = [face for face in faces if face.visible]
         return Progress(
@@ -128,13 +128,13 @@ class LabelIndex:
         )
 
     def seconds_a_face(self) -> float | None:
-        """The median seconds to label a face by hand, over the newest complete faces; None while there are few."""
+        """The median seconds to label a face by hand, over the newest complete faces; None if there are too few."""
         complete = [face for face, found in self._standing_by_face().items() if found.state == "complete"]
         newest_first = sorted(complete, key=lambda face: face.revision, reverse=True)
         return timing.seconds_a_face(self._store, (face.id for face in newest_first))
 
     def seconds_a_look(self, annotator: str | None) -> float | None:
-        """The median seconds of one look (`progress.looks`) of this person in review; None while there are few."""
+        """The annotator's median seconds per look (`progress.looks`) in review; None if there are too few."""
         complete = {face.face for face in self.standings() if face.state == "complete"}
 
         def looks_of(face_id: int) -> int | None:
@@ -149,7 +149,7 @@ class LabelIndex:
         if stamp != now:
             ids = frozenset(self.ids)
             basis_now = (ids, self._store.predictions.collected_runs())
-            # A `Face` holds its revision: an unchanged face is found under its old key and not read again.
+            # A `Face` includes its revision, so the key of an unchanged face is still known.
             known = found if basis == basis_now else {}
             found = {face: known.get(face) or self._standing(face, ids) for face in self._store.faces()}
             self._standings = (now, basis_now, found)

@@ -1,4 +1,4 @@
-"""What the newest finished training says of the faces that it was given with labels, read from its folder."""
+"""The predictions of the newest finished training for its labeled faces, read from the run's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.analysis.model_disagreement import ModelWord
+from labeler.analysis.model_disagreement import ModelPrediction
 from mdmd import run_folder
 from mdmd.evaluation.error_law import LAPLACIAN
 
@@ -18,21 +18,21 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ModelWords:
-    """By face: the labels (N, 2) that a run has learned from, NaN where there were none, and what its model says.
+class ModelPredictions:
+    """By face, the labels (N, 2) in pixels of a run's training set, NaN without a label, and the model's prediction.
 
-    `ids` are the landmarks, in order; `stamp` is another one after another run.
+    `ids` are the landmark ids, in order. `stamp` changes with every finished run.
     """
 
     ids: tuple[int, ...] = ()
-    faces: dict[int, tuple[Array, ModelWord]] = field(default_factory=dict)
+    faces: dict[int, tuple[Array, ModelPrediction]] = field(default_factory=dict)
     stamp: object = None
 
 
 def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
-    """The newest finished training under `runs`, the file with its predictions of labeled faces, and that file's time.
+    """The newest finished training under `runs`, its file with predictions of labeled faces, and the file's time.
 
-    `labeled.json` has all faces, `heldout.json` those that it did not learn from. None where it has left neither.
+    `labeled.json` covers all faces, `heldout.json` the held-out ones only. None if there is no such file.
     """
     for folder in sorted((p for p in runs.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name), reverse=True):
         training = _json(folder / run_folder.RECORD).get("kind") == "train"  # a learning curve has a target.json too
@@ -49,27 +49,27 @@ def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
     return None
 
 
-def read_words(runs: Path) -> ModelWords:
-    """Raises nothing: a run whose files cannot be used says nothing."""
+def read_predictions(runs: Path) -> ModelPredictions:
+    """The predictions of the newest finished training; empty if its files cannot be used."""
     stamp = newest_stamp(runs)
     if stamp is None:
-        return ModelWords()
+        return ModelPredictions()
     folder, predicted, _ = stamp
     try:
-        target, words = _json(folder / run_folder.TARGET), _json(predicted)
+        target, found = _json(folder / run_folder.TARGET), _json(predicted)
         ids = tuple(target["categories"][0]["landmark_ids"])
-        if ids != tuple(words["categories"][0]["landmark_ids"]) or words["info"].get("final") is False:
-            return ModelWords(stamp=stamp)
-        radius90 = float(words["info"].get("radius90", LAPLACIAN.radius(0.9)))
+        if ids != tuple(found["categories"][0]["landmark_ids"]) or found["info"].get("final") is False:
+            return ModelPredictions(stamp=stamp)
+        radius90 = float(found["info"].get("radius90", LAPLACIAN.radius(0.9)))
         labels = {record["id"]: _places(record) for record in target["annotations"]}
         faces = {
-            record["id"]: (labels[record["id"]], _word(record, radius90))
-            for record in words["annotations"]
+            record["id"]: (labels[record["id"]], _prediction(record, radius90))
+            for record in found["annotations"]
             if record["id"] in labels
         }
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return ModelWords(stamp=stamp)
-    return ModelWords(ids, faces, stamp)
+        return ModelPredictions(stamp=stamp)
+    return ModelPredictions(ids, faces, stamp)
 
 
 def _places(record: dict[str, Any]) -> Array:
@@ -77,13 +77,13 @@ def _places(record: dict[str, Any]) -> Array:
     return np.where(table[:, 2:] > 0, table[:, :2], np.nan)
 
 
-def _word(record: dict[str, Any], radius90: float) -> ModelWord:
+def _prediction(record: dict[str, Any], radius90: float) -> ModelPrediction:
     sxx, sxy, syy = np.array(record["attributes"]["covariance"], dtype=float).T
     covariances = np.stack([np.stack([sxx, sxy], -1), np.stack([sxy, syy], -1)], -2)
     means = _places(record)
     if covariances.shape != (len(means), 2, 2) or not (np.linalg.det(covariances) > 0).all():
-        raise ValueError("covariances that are none")
-    return ModelWord(means, covariances, radius90)
+        raise ValueError("the covariances are not positive definite")
+    return ModelPrediction(means, covariances, radius90)
 
 
 def _json(path: Path) -> dict[str, Any]:

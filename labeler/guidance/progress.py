@@ -1,4 +1,4 @@
-"""How far each face is, in which order a person should look at them, and which need no look."""
+"""The status of each face, and the order of review."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Literal
 
 from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint
 
-#: What a face's doubt is measured by: the expected number of its wrong points, or its most doubtful point.
+#: Measures of a face's doubt: the expected number of wrong points, or the probability of the most doubtful point.
 Measure = Literal["expected", "worst"]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a face stands: `labeled` of `of` landmarks done by a person; what a model says of the others.
+    """The status of a face.
 
-    `visible` counts labels with coordinates, `unseen` those accepted without a look, `flagged` and `unreviewed`
-    predicted points that nobody has labeled. `expected_wrong` is how many of the unreviewed are expected to be off by
-    more than the tolerance: by linearity of expectation the sum of their probabilities. `worst` is the highest of them.
-    `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty", or "skipped": left out by a person,
-    for the reason `skip`. Nothing waits to be reviewed on a skipped face.
+    `labeled` of `of` landmarks have labels. `visible` counts labels with coordinates and `unseen` labels accepted
+    unseen. `unreviewed` counts predicted points without a label, and `flagged` the flagged ones among them.
+    `expected_wrong` is the expected number of unreviewed points that are off by more than the tolerance, which is the
+    sum of their probabilities; `worst` is the largest of these probabilities.
+
+    `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty" or "skipped" (for the reason `skip`).
+    A skipped face has no unreviewed points.
     """
 
     face: int
@@ -41,7 +43,7 @@ class Standing:
 def standing(
     face: Face, points: Mapping[int, Point], predictions: Mapping[int, PredictedPoint], ids: Collection[int]
 ) -> Standing:
-    """Where `face` stands in a definition with landmarks `ids`; labels of other landmarks do not count."""
+    """The status of `face` for the landmarks `ids`; labels of other landmarks do not count."""
     labels = {key: point for key, point in points.items() if key in ids}
     open_points = {key: point for key, point in predictions.items() if key in ids and key not in labels}
     if face.skip is not None:
@@ -70,7 +72,7 @@ def standing(
 
 
 def order_of_doubt(standings: Iterable[Standing]) -> list[Standing]:
-    """Faces with unreviewed predictions, the most points expected to be wrong first."""
+    """Faces with unreviewed predictions, by descending expected number of wrong points."""
     waiting = (s for s in standings if s.unreviewed)
     return sorted(waiting, key=lambda s: (-s.expected_wrong, -s.flagged, s.face))
 
@@ -82,5 +84,5 @@ def below(standings: Iterable[Standing], measure: Measure, limit: float) -> list
 
 
 def looks(flagged: int) -> int:
-    """How many looks a face with so many doubtful points takes: one for each of them and one for the face."""
+    """The number of looks, the unit of review effort: one for the face and one for each flagged point."""
     return flagged + 1

@@ -1,4 +1,4 @@
-"""Where the landmarks of a face may lie before a person has placed them; nothing here is a label or is stored."""
+"""Proposed places of landmarks that are not labeled yet. Proposals are not labels and are not stored."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Start = Literal["mean", "previous", "prediction"]
 
 @dataclass(frozen=True)
 class Proposal:
-    """Expected places in pixels by landmark id, and from how many labeled faces they were learned.
+    """Expected places in pixels by landmark id, learned from the labels of `faces` faces.
 
-    No labeled face speaks from the schema's reference picture, or from a prediction.
+    `faces` is 0 for a proposal from the reference picture or from a prediction.
     """
 
     places: dict[int, tuple[float, float]]
@@ -38,15 +38,15 @@ class Proposals:
         self._learned: tuple[object, ShapeModel | None] = (None, None)
 
     def propose(self, face_id: int, start: Start, known: Places) -> Proposal:
-        """Places of the landmarks of a face that are not in `known`, kept inside the picture.
+        """Places in pixels of the face's landmarks that are not in `known`, clipped to the picture.
 
-        "mean" starts from the mean shape, "previous" from the labeled face before this one in the order of the
-        pictures, "prediction" from the newest prediction; what is known turns, moves and bends each. Raises
-        ConflictError where there is nothing to start from yet.
+        "mean" starts from the mean shape, "previous" from the last labeled face before this one in the order of the
+        pictures, and "prediction" from the newest prediction. The known points then correct position, rotation, scale
+        and shape. Raises ConflictError if there is nothing to start from, and for a blind repeat.
         """
         face = self._store.face(face_id)
         if face.repeat_of is not None:
-            raise ConflictError("a face that is shown again blind is labeled without any start")
+            raise ConflictError("a blind repeat is labeled without a proposal")
         if start == "prediction":
             return Proposal(self._inside(face, self._from_prediction(face, known)), 0)
         model = self._model(face)
@@ -82,7 +82,7 @@ class Proposals:
         raise ConflictError("no face before this one is labeled: start from the mean shape, or place the points")
 
     def _model(self, face: Face) -> ShapeModel | None:
-        """What all other faces teach, learned again only when one of them or the definition has changed."""
+        """The model of all other faces, learned again only if one of them or the definition has changed."""
         definition = self._definition()
         others = [other for other in self._faces() if other.id != face.id]
         key = (definition.version, face.id, max((other.revision for other in others), default=0), len(others))
@@ -114,7 +114,7 @@ def _places(labels: Mapping[int, Point]) -> dict[int, tuple[float, float]]:
 
 
 def _of_reference(store: Store, definition: SavedDefinition) -> ShapeModel | None:
-    """A model of the one shape in which the landmarks stand on the schema's reference picture; None without one."""
+    """A model of the one shape on the definition's reference picture; None without such a picture."""
     reference = definition.reference
     points = {int(key): (x, y) for key, (x, y) in reference["points"].items()} if reference else {}
     if reference is None or len(points) < FEWEST_POINTS:

@@ -1,7 +1,7 @@
-"""Blind repeats: faces that a person labels again without seeing the first labels, to measure how exact they are.
+"""Blind repeats: faces labeled a second time without seeing the first labels, to measure the labeling error.
 
-Which face is repeated is not the person's choice, nor does it depend on what the face looks like: among those that may
-be, it is the one with the smallest hash. A repeat is a face record of its own (`Face.repeat_of`).
+To avoid bias, neither the annotator nor the look of a face decides which face is repeated: it is the eligible face with
+the smallest hash. A repeat is a face record of its own (`Face.repeat_of`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from labeler.storage.store import Store
 from mdmd.data.boxes import box_to_learn
 from mdmd.data.definition import Definition
 
-#: What the switch on the Project page stands for.
+#: The share that the switch on the Project page sets.
 ONE_IN_TEN = 0.1
-#: So many other faces the person must have labeled since: a hand remembers where it has just clicked, but not over the
-#: ninety clicks that ten faces of nine points take. With one in ten the first repeat is due after ten faces anyway.
+#: The number of other faces that the annotator must have labeled since. People remember where they just clicked, but
+#: not over the ninety clicks that ten faces of nine points take. With one in ten, the first repeat is due after ten
+#: faces anyway.
 BETWEEN = 10
-#: How labels come about that a person has put where they are, point by point.
+#: Sources of labels that were placed by hand, point by point.
 BY_HAND = frozenset({"placed", "dragged", "nudged", "corrected"})
 
 
@@ -36,25 +37,25 @@ class Repeats:
         self._store, self._index = store, index
 
     def due(self, share: float, annotator: str | None) -> bool:
-        """Whether this person should label a face again now, so that `share` of theirs are labeled twice."""
+        """Whether the annotator should label a face again now, so that `share` of their faces are labeled twice."""
         return self._next(share, annotator) is not None
 
     def begin(self, share: float, annotator: str | None) -> int:
-        """The repeat to label now, made if need be; its id. Raises ConflictError where none is due."""
+        """The id of the repeat to label now, created if needed. Raises ConflictError if none is due."""
         face = self._next(share, annotator)
         if face is None:
             raise ConflictError("no face is due to be labeled again")
         return self._store.add_repeat(face, annotator=annotator)
 
     def noise(self, definition: Definition) -> Noise:
-        """How exactly these landmarks are labeled (`labeler.analysis.agreement`)."""
+        """The labeling error of these landmarks (`labeler.analysis.agreement`)."""
         return measure(definition, self.pairs())
 
     def pairs(self) -> list[Pair]:
-        """The faces that the same person has labeled twice, with what was labeled by hand both times.
+        """The faces labeled twice by the same annotator, with the points that were labeled by hand both times.
 
-        A face that is skipped or gone is out, and so is a repeat that is skipped or not complete yet. Labels that
-        nobody has signed are taken for those of whoever labels with them: most projects have one person.
+        Skipped and deleted faces are left out, and so are skipped and incomplete repeats. Labels without an annotator
+        count as the other labels' annotator's, because most projects have one.
         """
         definition = self._index.definition
         if definition is None:
@@ -75,14 +76,14 @@ class Repeats:
             both = [key for key in first if key in second and _placed(first[key]) and _placed(second[key])]
             places = _places(first, [key for key in definition.ids if key in first])
             box = original.box
-            if len(places) > len(definition.ids) / 2:  # as `boxed_by_labels`
+            if len(places) > len(definition.ids) / 2:  # as in `boxed_by_labels`
                 picture = pictures[original.image_id]
                 box = box_to_learn(box, (picture.width, picture.height), np.array([*places.values()]))
             found.append(Pair(original.id, box, _places(first, both), _places(second, both)))
         return found
 
     def _next(self, share: float, annotator: str | None) -> int | None:
-        """The face to show again: one whose repeat was begun, or else the next one by its hash."""
+        """The face to repeat: one whose repeat was begun, or else the next one by hash; None if none is due."""
         if share <= 0:
             return None
         labels, names = self._index.labels(), self._store.annotators()
@@ -104,13 +105,13 @@ class Repeats:
         return self._choose([s for s in mine if s.face not in repeats], faces)
 
     def _choose(self, open_faces: list[Standing], labeled: Collection[int]) -> int | None:
-        """The one of `open_faces` with the smallest hash that was labeled before enough others of `labeled`."""
+        """The face with the smallest hash among those of `open_faces` labeled before at least `BETWEEN` others."""
         last = self._store.last_labeled()
         newest = sorted((last[face] for face in labeled), reverse=True)
         if len(newest) <= BETWEEN:
             return None
         saved = self._store.definitions.newest()
-        # The schema's reference picture is shown beside every face, with the places of its landmarks.
+        # The reference picture is shown beside every face with its points, so a repeat of it would not be blind.
         shown = saved.reference["picture"] if saved and saved.reference else None
         free = [s.face for s in open_faces if last[s.face] < newest[BETWEEN - 1] and s.picture != shown]
         return min(free, key=_hash, default=None)
@@ -119,13 +120,13 @@ class Repeats:
         return self._store.points(face.id).get(face.id, {})
 
     def _complete(self, second: Mapping[int, Point], first: Mapping[int, Point]) -> bool:
-        """Whether the repeat has a label for every landmark of today that the face has one for."""
+        """Whether the repeat has a label for each landmark of the newest definition that is labeled on the face."""
         definition = self._index.definition
         return definition is not None and all(key in second for key in definition.ids if key in first)
 
 
 def noise_words(share: float, noise: Noise) -> str:
-    """ "off", "3 of at least 5 repeats", or how far two labelings are apart over how many faces."""
+    """The state in words: "off", "3 of at least 5 repeats", or the distance between two labelings."""
     if noise.floor is not None:
         value, low, high = noise.floor
         return f"two labelings are {value:.1f} % apart ({low:.1f} to {high:.1f}) over {noise.faces} faces"

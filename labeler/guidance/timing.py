@@ -1,4 +1,4 @@
-"""How fast a person labels and reviews, from the times of what they did."""
+"""The pace of labeling and reviewing, from the times of the actions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from statistics import median
 
 from labeler.storage.store import Store
 
-#: Seconds after which a person has done something else between two actions.
+#: A gap between two actions longer than this, in seconds, is a break.
 LONGEST_PAUSE = 60.0
-#: So many of the newest faces say how fast it goes; fewer than `FEWEST` say nothing yet.
+#: The pace is the median over up to `NEWEST` faces, if there are at least `FEWEST`.
 NEWEST, FEWEST = 20, 3
-#: No hand is faster: a program placed these.
+#: Seconds per face; faster labels were placed by a program.
 FASTEST = 1.0
-#: One key accepts a good face.
+#: The same for review, where one key accepts a good face.
 FASTEST_REVIEW = 0.25
 
 
 def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
-    """The median time that persons spent on the newest faces of `complete` (ids, newest first).
+    """The median seconds of manual work on the newest of the faces `complete` (ids, newest first); None if too few.
 
-    None while few are done. Faces that were imported, or labeled by a program, do not count.
+    Imported faces and faces labeled by a program do not count.
     """
     times = (store.seconds_spent(face, longest_pause=LONGEST_PAUSE) for face in complete)
     newest = list(islice((seconds for seconds in times if seconds is not None and seconds >= FASTEST), NEWEST))
@@ -29,9 +29,9 @@ def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
 
 
 def seconds_a_look(store: Store, annotator: str | None, looks: Callable[[int], int | None]) -> float | None:
-    """The median time of a look over the newest faces that a person has reviewed; None while they are few.
+    """The annotator's median seconds per look over the newest reviewed faces; None if there are too few.
 
-    `looks` says how many a face takes (`ranking.looks`), None for one that is not done.
+    `looks` returns the number of looks of a face (`progress.looks`), or None if it is not complete.
     """
     times = store.seconds_reviewed(annotator, longest_pause=LONGEST_PAUSE)
     found = (seconds / count for face, seconds in times if seconds >= FASTEST_REVIEW and (count := looks(face)))

@@ -1,7 +1,7 @@
 """Image features of a project's faces and the near-duplicates among them, computed in the background.
 
-They are cached in one .npy file, by the digest of the picture's file and the box. A file that is missing or damaged is
-made again.
+They are cached in one .npy file by the digest of the picture's file and the box. A missing or damaged cache file is
+computed again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mdmd.errors import DataError
 from mdmd.files import replace_file
 
 Pixels = NDArray[np.uint8]
-#: Reads the cutout of a picture's face, values 0 to 1; raises DataError or OSError.
+#: Reads the cutout (SIDE, SIDE, 3) of a face with values from 0 to 1; raises DataError or OSError.
 Read = Callable[[Picture, Box], NDArray[np.float32]]
 
-#: Faces in the file, 31 MB; beyond that the oldest go.
+#: Maximum number of faces in the file (31 MB); the oldest are dropped.
 LIMIT = 10_000
-#: Seconds between two writings of the file while faces are left to compare.
+#: Seconds between two saves while faces are being computed.
 SAVE_EVERY = 20.0
 ROW = np.dtype([("key", "V16"), ("pixels", "u1", (SIDE, SIDE, 3)), ("duplicates", "V16", (CLOSEST,))])
 NO_FACE = bytes(16)
@@ -38,7 +38,7 @@ NO_FACE = bytes(16)
 
 @dataclass
 class Features:
-    """Pixels and vector of a cutout; `duplicates` are the keys of near-duplicates that were compared before it."""
+    """Pixels and vector of a cutout, and the keys of its near-duplicates among the faces computed before it."""
 
     pixels: Pixels
     vector: NDArray[np.float32]
@@ -46,13 +46,13 @@ class Features:
 
 
 def key_of(picture: Picture, box: Box) -> bytes:
-    """The key of a face: the bytes of its picture, and its box to a hundredth of a pixel."""
+    """The key of a face: a hash of its picture's digest and of its box to a hundredth of a pixel."""
     sides = " ".join(f"{side:.2f}" for side in (box.x, box.y, box.w, box.h))
     return blake2b(f"{picture.sha256} {sides}".encode(), digest_size=16).digest()
 
 
 class FeatureCache:
-    """Computes features of what `read` gives, in a thread of low priority; safe between threads."""
+    """Computes features of the cutouts from `read` in a thread of low priority. Safe to share between threads."""
 
     def __init__(self, file: Path, read: Read, *, limit: int = LIMIT) -> None:
         self._file, self._read, self._limit = file, read, limit
@@ -63,9 +63,9 @@ class FeatureCache:
         self._worker: threading.Thread | None = None
 
     def get(self, wanted: Mapping[bytes, tuple[Picture, Box]]) -> tuple[dict[bytes, Features], int]:
-        """The features of `wanted` (by their keys) that are ready, and how many faces are done; starts on the others.
+        """The available features of `wanted` by key, and how many faces are done. Starts computing the others.
 
-        A picture that cannot be read counts as done and has no features.
+        An unreadable picture counts as done and has no features.
         """
         with self._lock:
             known = self._known or {}
@@ -79,7 +79,7 @@ class FeatureCache:
 
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # On Linux this is the thread's alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # On Linux this applies to this thread only.
         known = self._load() if self._known is None else self._known
         with self._lock:
             self._known = known
@@ -102,7 +102,7 @@ class FeatureCache:
 
     def _compute(self, key: bytes, face: tuple[Picture, Box]) -> None:
         known = self._known
-        assert known is not None  # Only this thread adds to it.
+        assert known is not None  # set above, and only this thread adds to it
         try:
             pixels = np.round(self._read(*face) * 255).astype(np.uint8)
             features = _features(pixels)
@@ -134,7 +134,7 @@ class FeatureCache:
         }
 
     def _save(self) -> None:
-        """Beyond the limit, faces asked for now are kept first, then those computed last."""
+        """Save the file. Above the limit, requested faces are kept first, then the newest."""
         assert self._known is not None
         kept = sorted(self._known, key=lambda key: key in self._wanted)[-self._limit :]
         rows = np.zeros(len(kept), ROW)
@@ -152,7 +152,7 @@ class FeatureCache:
             self._file.parent.mkdir(exist_ok=True)
             replace_file(self._file, write)
         except OSError:
-            pass  # A full disk, or a project that is gone: the next start computes them again.
+            pass  # The disk is full or the project was removed; the next start computes the features again.
 
 
 def _features(pixels: Pixels, duplicates: frozenset[bytes] = frozenset()) -> Features:

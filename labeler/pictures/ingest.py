@@ -1,4 +1,4 @@
-"""Pictures on their way into a project: decoded once, kept upright and RGB under a safe name; copies for the screen."""
+"""Copy pictures into a project, upright, in RGB or gray and under a safe name, and make thumbnails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINIMUM_SIDE = 16
 
 @dataclass(frozen=True)
 class Ingested:
-    """A picture as it lies in the project: its file name, and its size upright."""
+    """A picture file in the project: its name, and its upright size in pixels."""
 
     file_name: str
     width: int
@@ -30,12 +30,12 @@ class Ingested:
 
 
 def shown_name(path: Path) -> str:
-    """The file's name as text; bytes that are none (names from old archives) are replaced."""
+    """The file's name as text. Bytes that are not UTF-8, as in names from old archives, are replaced."""
     return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes; raises DataError when it cannot be read."""
+    """The hex digest of a file; raises DataError if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -46,10 +46,10 @@ def sha256_of(path: Path) -> str:
 
 
 def ingest(source: Path, folder: Path) -> Ingested:
-    """Bring one picture into `folder`; raises DataError (a sentence without the name) when it is not usable.
+    """Copy one picture into `folder`; raises DataError (without the file's name) if it is not usable.
 
-    An upright RGB JPEG or PNG is kept byte for byte. Anything else is converted: what was stored with loss
-    becomes a JPEG of quality 95, the rest a PNG. Only the first frame of an animation is taken.
+    An upright RGB or gray JPEG or PNG is copied byte for byte. Other pictures are converted: lossy formats to JPEG with
+    quality 95, the rest to PNG. Only the first frame of an animation is used.
     """
     with _open(source) as image:
         kind = image.format or ""
@@ -68,10 +68,10 @@ def ingest(source: Path, folder: Path) -> Ingested:
     return Ingested(name, *shown.size)
 
 
-def write_screen_copy(source: Path, copy: Path, width: int) -> None:
-    """A JPEG of `source` at most `width` wide (never enlarged) at `copy`, whole or not at all; raises DataError."""
+def write_thumbnail(source: Path, copy: Path, width: int) -> None:
+    """Write a JPEG of `source` at most `width` pixels wide to `copy`, atomically; raises DataError."""
     with _open(source) as image:
-        # A gap of 1 lets JPEG decode at the next half, quarter or eighth above the size: a third of the time.
+        # With a gap of 1, JPEG decodes at the next half, quarter or eighth above the size, in a third of the time.
         size = (width, max(1, -(-image.height * width // image.width)))
         try:
             image.thumbnail(size, reducing_gap=1.0)
@@ -92,7 +92,7 @@ def _open(source: Path) -> Image.Image:
 
 
 def _frames(image: Image.Image) -> int:
-    """How many pictures the file holds; the small copies that a camera puts beside its picture do not count."""
+    """The number of frames in the file. The previews that a camera adds to its pictures (MPO) do not count."""
     try:
         return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -100,14 +100,14 @@ def _frames(image: Image.Image) -> int:
 
 
 def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
-    """Write a file under a free name like `name`, whole and without ever replacing one; returns the name."""
+    """Write a file atomically under a free name derived from `name`; returns the name. Never replaces a file."""
     with _written(folder, write) as temporary:
         taken = {path.name.casefold() for path in folder.iterdir()}
         for candidate in _names(_safe_stem(name), suffix):
             if candidate.casefold() in taken:
                 continue
             try:
-                # Reserves the name: this fails when another thread or process has just taken it.
+                # Reserve the name; this fails if another thread or process has just taken it.
                 (folder / candidate).touch(exist_ok=False)
             except FileExistsError:
                 continue
@@ -118,7 +118,7 @@ def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]
 
 @contextmanager
 def _written(folder: Path, write: Callable[[Path], object]) -> Iterator[Path]:
-    """A temporary file in `folder` that `write` has filled, gone afterwards; raises DataError when the disk refuses."""
+    """A temporary file in `folder`, filled by `write` and removed afterwards; raises DataError if writing fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
@@ -145,7 +145,7 @@ def _names(stem: str, suffix: str) -> Iterable[str]:
 
 
 def _safe_stem(name: str) -> str:
-    """The stem of `name` in any script, without what a file system, a URL or a COCO reader could trip over."""
+    """The stem of `name`, in any script, without characters that file systems, URLs or COCO readers may reject."""
     stem = unicodedata.normalize("NFC", Path(name).stem)
     kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " ._-()" else "_" for c in stem)
     kept = kept.strip(" .") or "picture"

@@ -1,4 +1,4 @@
-"""Pictures brought into a project: each file's bytes are recorded once, its picture lies under images/."""
+"""Add pictures to a project: the file goes under images/, its digest into the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeler.pictures.ingest import ingest, sha256_of, shown_name
-from labeler.pictures.integrity import Originals
+from labeler.pictures.integrity import OriginalFiles
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.images import pictures_in
@@ -18,7 +18,7 @@ from mdmd.errors import DataError
 
 @dataclass(frozen=True)
 class IngestReport:
-    """How many pictures were added, how many were there already, and (name, sentence) of each refused one."""
+    """The numbers of pictures that were added and that existed already, and (name, reason) of each refused one."""
 
     added: int
     already: int
@@ -26,14 +26,14 @@ class IngestReport:
 
 
 class Intake:
-    """Adds pictures to the project whose `store` and folder `images` these are. Safe to share between threads."""
+    """Adds pictures to a project's `store` and folder `images`. Safe to share between threads."""
 
-    def __init__(self, store: Store, images: Path, originals: Originals) -> None:
+    def __init__(self, store: Store, images: Path, originals: OriginalFiles) -> None:
         self._store, self._images, self._originals = store, images, originals
         self._adding = threading.Lock()
 
     def add_all(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and the pictures of folders; a refused file does not stop the others.
+        """Add files and all pictures in folders; a refused file does not stop the others.
 
         Raises DataError for a folder without pictures.
         """
@@ -53,7 +53,7 @@ class Intake:
     def add(
         self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
     ) -> tuple[Picture, bool]:
-        """Add one picture; returns it and whether it is new. A file with known bytes is not added again.
+        """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
 
         Raises DataError for a file that is not a usable picture.
         """
@@ -76,7 +76,7 @@ class Intake:
                 )
             except BaseException:
                 (self._images / stored.file_name).unlink()
-                known = self._store.image_by_hash(digest)  # another process may have been faster
+                known = self._store.image_by_hash(digest)  # another process may have just added it
                 if known:
                     return known, False
                 raise

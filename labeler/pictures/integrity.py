@@ -1,4 +1,4 @@
-"""The picture files of one project: where each lies, and whether it still is the picture that was added."""
+"""The picture files of one project, and whether they are still the files that were added."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mdmd.data.images import picture_size
 from mdmd.errors import DataError
 
 
-class Originals:
-    """Files under `folder`. Each is read through once, and again when it looks touched. Safe between threads."""
+class OriginalFiles:
+    """The files under `folder`. A file is hashed once, and again if its time or size changes. Thread-safe."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class Originals:
         self._seen: dict[int, tuple[tuple[int, int], str | None]] = {}
 
     def path(self, picture: Picture) -> Path:
-        """Where a picture's file lies; raises NotFoundError when it is gone, ConflictError when it is another one."""
+        """The path of a picture's file. Raises NotFoundError if it is missing, ConflictError if it has changed."""
         problem = self.problem(picture)
         path = self._folder / picture.file_name
         if problem:
@@ -31,7 +31,7 @@ class Originals:
         return path
 
     def problem(self, picture: Picture) -> str | None:
-        """Why a picture's file cannot be used, as a sentence for the person; None when it can."""
+        """Why a picture's file cannot be used, as a message for the user; None if it can."""
         path = self._folder / picture.file_name
         try:
             stat = path.stat()
@@ -46,7 +46,7 @@ class Originals:
         return known[1]
 
     def remember(self, picture: Picture) -> None:
-        """Record what a picture's file holds now."""
+        """Record the digest of a picture's file."""
         self._store.add_file_digest(picture.id, sha256_of(self._folder / picture.file_name))
 
     def _changed(self, picture: Picture, path: Path) -> str | None:
@@ -59,7 +59,7 @@ class Originals:
         if size != (picture.width, picture.height):
             return f"{said}it has {size[0]} x {size[1]} pixels instead of {picture.width} x {picture.height}; {way_out}"
         first = self._store.file_digest(picture.id)
-        if first is None:  # A project from before digests of stored files were kept.
+        if first is None:  # The project is older than the recording of digests.
             self._store.add_file_digest(picture.id, digest)
         elif first != digest:
             return f"{said}{way_out}"

@@ -1,4 +1,4 @@
-"""Copies of pictures at the sizes of the screen: made once, kept within a limit, and prepared before anybody asks."""
+"""Smaller copies of pictures for the screen, cached up to a limit and prepared in the background."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from queue import SimpleQueue
 
-from labeler.pictures.ingest import write_screen_copy
+from labeler.pictures.ingest import write_thumbnail
 from mdmd.errors import DataError
 
-#: Widths of the copies: for the canvas and for the grid of pictures.
+#: Widths in pixels, for the canvas and for the grid of pictures.
 WIDTHS = (1600, 240)
-#: Bytes of all copies of a project: some 3,000 pictures.
+#: Maximum bytes per project, enough for about 3,000 pictures.
 LIMIT = 1_000_000_000
 
 
-class ScreenCopies:
-    """The copies in `folder`; above `limit` bytes those unused for longest are dropped. Safe between threads."""
+class Thumbnails:
+    """The thumbnails in `folder`. Above `limit` bytes the least recently used are deleted. Thread-safe."""
 
     def __init__(self, folder: Path, *, limit: int = LIMIT) -> None:
         self.folder = folder
@@ -29,19 +29,19 @@ class ScreenCopies:
         self._worker: threading.Thread | None = None
 
     def get(self, source: Path, width: int) -> Path:
-        """A JPEG of `source` at most `width` wide; raises DataError where it cannot be made."""
+        """The path of a JPEG of `source` at most `width` pixels wide; raises DataError if it cannot be made."""
         copy = self._place(source, width)
         try:
-            os.utime(copy)  # used last now
+            os.utime(copy)  # mark as recently used
         except FileNotFoundError:
-            write_screen_copy(source, copy, width)
+            write_thumbnail(source, copy, width)
             self._drop(keep=copy)
         except OSError:
-            pass  # a folder that may only be read
+            pass  # the folder is read-only
         return copy
 
     def prepare(self, sources: Iterable[Path]) -> None:
-        """Make what is missing of these, one after the other in a thread that stands back for all others."""
+        """Make the missing thumbnails, one after the other, in a thread of low priority."""
         there = {entry.name for entry in os.scandir(self.folder)} if self.folder.is_dir() else set()
         for source in sources:
             missing = any(self._place(source, width).name not in there for width in WIDTHS)
@@ -49,21 +49,21 @@ class ScreenCopies:
                 self._queued.add(source)
                 self._waiting.put(source)
         if self._queued and self._worker is None:
-            self._worker = threading.Thread(target=self._work, name="screen copies", daemon=True)
+            self._worker = threading.Thread(target=self._work, name="thumbnails", daemon=True)
             self._worker.start()
 
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # On Linux this is the thread's alone.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # On Linux this applies to this thread only.
         while True:
             source = self._waiting.get()
             for width in WIDTHS:
                 try:
-                    # What does not fit would push out what was prepared before it.
+                    # Above the limit, a new thumbnail would evict one that was just prepared.
                     if not self._place(source, width).exists() and self._bytes() < self.limit:
                         self.get(source, width)
                 except (DataError, OSError):
-                    break  # Whoever asks for it is told why.
+                    break  # `get` reports the error when the picture is requested.
 
     def _place(self, source: Path, width: int) -> Path:
         return self.folder / f"{source.name}.{width}.jpg"

@@ -1,4 +1,4 @@
-"""A project's labels as the method's samples, and as COCO-keypoint files in both directions."""
+"""Convert a project's labels to `Sample`s, and write and read COCO-keypoint files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mdmd.files import write_json
 
 
 def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
-    """The faces with these ids as samples whose pictures lie in `images`; what is not in `definition` is left out."""
+    """The faces with these ids as samples with pictures in `images`; only landmarks of `definition` are included."""
     pictures = {picture.id: picture for picture in store.images()}
     points = store.points()
     return tuple(
@@ -65,12 +65,11 @@ def write_coco(
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
     noise: Noise | None = None,
 ) -> dict[str, Any]:
-    """Write `dataset` to `out`, whole or not at all, and return what was written. Raises DataError.
+    """Write `dataset` to `out` atomically and return the COCO record. Raises DataError if `out` cannot be written.
 
-    Where `noise` has measured them, the category carries the landmarks' `sigmas` and `info.sigmas` says from what.
-
-    The ids are the store's: annotation id = face id, image id = picture id. `info.image_folder` leads from
-    the file to `images`, so that the file can lie anywhere.
+    Annotation ids are face ids, and image ids are picture ids. `info.image_folder` is the relative path from the file
+    to `images`, so that `out` can be anywhere. If `noise` contains sigmas, the category gets them as `sigmas`, and
+    `info.sigmas` explains how they were measured. `attributes` are the annotations' attributes by face id.
     """
     if out.is_dir():
         raise DataError(f"{out} is a folder; name a file in it, such as {out / 'annotations.json'}")
@@ -100,10 +99,10 @@ def write_coco(
 
 
 def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
-    """Of each face: who labeled it, how many points came about how, and the covariance of accepted predictions.
+    """The attributes of each face: annotators, number of points by source, and covariances of accepted predictions.
 
-    Points of the source "accepted_unseen" are predictions that a person has accepted without looking at them.
-    `point_sources` has each landmark's; one with a source but without coordinates was said to be absent.
+    The source "accepted_unseen" marks predictions that were accepted without review. `point_sources` holds the source
+    of each landmark; a landmark with a source but without coordinates was labeled as absent.
     """
     points, predictions, annotators = store.points(), store.predictions.current(), store.annotators()
     ids = dataset.definition.ids
@@ -129,9 +128,10 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
 
 
 def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
-    """A COCO-keypoint file picture by picture, a picture without any face as one unlabeled sample. Raises DataError.
+    """The definition and the samples of a COCO-keypoint file, grouped by picture. Raises DataError.
 
-    What an export of the tool says of how labels came about (`provenance`) stands in `extra["point_sources"]`.
+    A picture without a face is one unlabeled sample. `extra["point_sources"]` holds the sources of the labels if the
+    file is an export of this tool (see `provenance`).
     """
     dataset = read_coco(path)
     coco = json.loads(path.read_text(encoding="utf-8"))
@@ -150,7 +150,7 @@ def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
 
 
 def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, ...]:
-    """The id in `own` of each landmark of `theirs`, by name; raises DataError unless both have the same names."""
+    """The id in `own` of each landmark of `theirs`, by name; raises DataError if the names differ."""
     ids = dict(zip(own.landmarks, own.ids, strict=True))
     extra, missing = sorted(set(theirs.landmarks) - set(ids)), sorted(set(ids) - set(theirs.landmarks))
     if extra or missing:
@@ -163,8 +163,10 @@ def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, 
 
 
 def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
-    """The labels of `sample` by landmark id; `ids` gives the id of each of its landmarks. All are "imported", but what
-    was accepted unseen stays that."""
+    """The labels of `sample` by landmark id; `ids` are the ids of its landmarks.
+
+    Their source is "imported", except that labels accepted unseen keep that source.
+    """
     sources = sample.extra.get("point_sources", [None] * len(ids))
     found = {
         key: Point(None, None, 0, "imported") for key, source in zip(ids, sources, strict=True) if source is not None
@@ -181,7 +183,7 @@ def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
 
 
 def _sources(record: Mapping[str, Any], n: int) -> list[str | None]:
-    """The `point_sources` of an annotation of n landmarks; nothing where it has none that are sound."""
+    """The `point_sources` of an annotation with n landmarks; all None if they are missing or malformed."""
     attributes = record.get("attributes")
     found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
     if isinstance(found, list) and len(found) == n and all(s is None or isinstance(s, str) for s in found):

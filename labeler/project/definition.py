@@ -1,7 +1,7 @@
-"""What a user may do to a landmark definition, and what that does to the labels.
+"""Edits of a landmark definition, and their effect on the labels.
 
-Labels hang on landmark ids alone, so a rename or a new order moves nothing. A landmark that is taken out
-keeps its labels in the store; they are back when its id is. An id is never given to another landmark.
+Labels belong to landmark ids, so renaming or reordering landmarks does not change them. The labels of a deleted
+landmark stay in the store and return with its id. An id is never reused for another landmark.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SIDE_WORD = re.compile(r"(?<![a-z])(left|right)(?![a-z])")
 
 
 class DefinitionError(DataError):
-    """A definition that cannot be saved; `problems` names every culprit."""
+    """The definition cannot be saved; `problems` lists all reasons."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(problem.text for problem in problems))
@@ -29,13 +29,13 @@ class DefinitionError(DataError):
 
 
 def template(name: str) -> dict[str, Any]:
-    """A shipped definition as a starting point: its landmarks have no ids of this project yet."""
+    """The COCO category of a shipped definition, without landmark ids, because these belong to a project."""
     category = load_definition(name).to_category()
     return {**category, "landmark_ids": [None] * len(category["keypoints"])}
 
 
 def templates() -> list[dict[str, Any]]:
-    """What there is to start from: name, title and number of landmarks."""
+    """Name, title and number of landmarks of each shipped definition."""
     found = []
     for name in shipped_definitions():
         definition = load_definition(name)
@@ -44,9 +44,9 @@ def templates() -> list[dict[str, Any]]:
 
 
 def problems(category: Mapping[str, Any], versions: Sequence[SavedDefinition]) -> list[Problem]:
-    """Everything that keeps `category` from becoming the next of `versions`; empty when nothing does.
+    """The reasons why `category` cannot be saved after `versions`; empty if it can.
 
-    `landmark_ids` may hold None for a new landmark, or be missing when all are new.
+    `landmark_ids` may contain None for new landmarks, and may be missing if all landmarks are new.
     """
     found = category_problems({key: value for key, value in category.items() if key != "landmark_ids"})
     names = category.get("keypoints")
@@ -75,9 +75,9 @@ def problems(category: Mapping[str, Any], versions: Sequence[SavedDefinition]) -
 
 
 def cautions(category: Mapping[str, Any]) -> list[Problem]:
-    """Where names, groups and mirror pairs of a sound `category` contradict each other about left and right.
+    """Contradictions about left and right between names, groups and mirror pairs of a valid `category`.
 
-    Nothing here keeps it from being saved: names are the user's own.
+    They do not prevent saving, because users may choose any names.
     """
     if category_problems({key: value for key, value in category.items() if key != "landmark_ids"}):
         return []
@@ -89,16 +89,16 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
     name, group, other = definition.landmarks[k], GROUPS[definition.groups[k]], definition.mirror[k]
     side, group_side = side_of(name), side_of(group)
     if side and group_side and side != group_side:
-        yield Problem(f"{name!r} is named {side} and stands in the group {_words(group)}", (k,))
+        yield Problem(f"{name!r} is named {side} but is in the group {_words(group)}", (k,))
     if other == k:
         if side or group_side:
             yield Problem(f"{name!r} is on the {side or group_side} and has no mirror partner", (k,))
         return
     partner = definition.landmarks[other]
     twin = mirrored_name(name)
-    # Names that end in their side name their twin; of left_brow_0 and right_brow_4 the numbers merely run on.
+    # Only names that end in a side word tell their partner: left_brow_0 may be paired with right_brow_4.
     if name.endswith(("_left", "_right")) and twin in definition.landmarks and twin != partner:
-        yield Problem(f"{name!r} is paired with {partner!r}, though there is {twin!r}", (k,))
+        yield Problem(f"{name!r} is paired with {partner!r}, although there is a landmark {twin!r}", (k,))
     if k > other:
         return
     if side and side == side_of(partner):
@@ -110,28 +110,28 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
 
 
 def _words(group: str) -> str:
-    """A group's name as the pages write it."""
+    """A group's name as shown on the pages."""
     return group.replace("_", " ")
 
 
 def side_of(name: str) -> str | None:
-    """ "left" or "right" when `name` holds that word and not the other one."""
+    """ "left" or "right" if `name` contains that word and not the other, else None."""
     found = set(_SIDE_WORD.findall(name.lower()))
     return found.pop() if len(found) == 1 else None
 
 
 def mirrored_name(name: str) -> str:
-    """`name` with its side words swapped; one without stays as it is."""
+    """`name` with "left" and "right" swapped."""
     return _SIDE_WORD.sub(lambda word: _OTHER_SIDE[word[1]], name)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What saving a category would do to the labels there are.
+    """The effect of saving a category on existing labels.
 
-    `labels` counts the labels of every landmark id that has any, of landmarks deleted earlier too; the others count
-    faces: `finished` are not complete now and would be, `unfinished` the other way round, `set_aside` would lose a
-    label from sight, and to `back` one would come back.
+    `labels` counts labels by landmark id, including deleted landmarks. The other fields count faces: `finished` would
+    become complete, `unfinished` would become incomplete, `set_aside` would have a label hidden, and `back` would have
+    a hidden label restored.
     """
 
     labels: dict[int, int]
@@ -142,7 +142,7 @@ class Effect:
 
 
 def effect(category: Mapping[str, Any], now: Collection[int], labeled: Sequence[Collection[int]]) -> Effect:
-    """The effect of `category` on faces that have labels of the landmark ids in `labeled`; `now` are today's ids."""
+    """The effect of saving `category`; `labeled` holds the labeled landmark ids of each face, `now` the current ids."""
     given = category.get("landmark_ids") or [None] * len(category["keypoints"])
     today, then = set(now), {key for key in given if key is not None}
     fresh = None in given
@@ -157,14 +157,14 @@ def effect(category: Mapping[str, Any], now: Collection[int], labeled: Sequence[
 
 
 def issued_ids(versions: Sequence[SavedDefinition]) -> set[int]:
-    """Every landmark id that any version has ever used."""
+    """All landmark ids used by any version."""
     return {key for version in versions for key in version.category["landmark_ids"]}
 
 
 def next_category(category: Mapping[str, Any], versions: Sequence[SavedDefinition]) -> dict[str, Any]:
-    """`category` as it can be saved after `versions`: new landmarks get ids that were never used.
+    """`category` completed for saving after `versions`: new landmarks get ids that were never used.
 
-    Raises DefinitionError.
+    Raises DefinitionError if it cannot be saved.
     """
     found = problems(category, versions)
     if found:
@@ -181,7 +181,11 @@ def next_category(category: Mapping[str, Any], versions: Sequence[SavedDefinitio
 def next_reference(
     reference: Mapping[str, Any] | None, given_ids: Sequence[int | None] | None, ids: Sequence[int]
 ) -> dict[str, Any] | None:
-    """The reference picture's points by landmark id. A new landmark's point goes by "#" and its place in the list."""
+    """The reference picture with its points by landmark id; None without one.
+
+    `given_ids` are the ids before saving, None for new landmarks, and `ids` those after. The key of a new landmark's
+    point is "#" and its index. Raises DefinitionError for a point of an unknown landmark.
+    """
     if reference is None:
         return None
     given = given_ids or [None] * len(ids)
@@ -192,6 +196,10 @@ def next_reference(
     unknown = sorted(set(named) - {str(key) for key in ids})
     if unknown:
         raise DefinitionError(
-            [Problem(f"the reference picture has a point for {unknown[0]!r}, which is no landmark here")]
+            [
+                Problem(
+                    f"the reference picture has a point for {unknown[0]!r}, which is not a landmark of this definition"
+                )
+            ]
         )
     return {"picture": reference["picture"], "points": named}

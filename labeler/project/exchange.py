@@ -1,4 +1,4 @@
-"""Labels in and out of a project: COCO files, the set that a training learns from, the faces to predict."""
+"""Import and export of COCO files, the training set, and the faces to predict."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from labeler.errors import ConflictError
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.intake import Intake
-from labeler.project import definition as schema
 from labeler.project.coco import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
+from labeler.project.definition import next_category
 from labeler.storage.history import Seen
 from labeler.storage.records import Face, Picture, Point
 from labeler.storage.store import Store
@@ -23,7 +23,7 @@ from mdmd.errors import DataError
 
 @dataclass(frozen=True)
 class ExportReport:
-    """Where a COCO file was written and how much is in it."""
+    """The path of an exported COCO file, and the numbers of images, faces and points in it."""
 
     path: Path
     images: int
@@ -33,7 +33,11 @@ class ExportReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Pictures added, faces and points that got labels, labeled pictures left alone, (name, sentence) of refusals."""
+    """The result of an import.
+
+    `added` counts new pictures, `faces` and `points` those that got labels, and `already` the pictures left unchanged
+    because they had labels. `refused` holds (name, reason) of refused pictures.
+    """
 
     added: int
     faces: int
@@ -43,7 +47,7 @@ class ImportReport:
 
 
 class Exchange:
-    """What goes in and out of the project `name`, whose pictures lie in `images`."""
+    """Import and export for the project `name` with pictures in `images`."""
 
     def __init__(
         self, name: str, store: Store, index: LabelIndex, repeats: Repeats, intake: Intake, images: Path
@@ -52,28 +56,28 @@ class Exchange:
         self._repeats, self._intake, self._images = repeats, intake, images
 
     def training_set(self) -> Dataset:
-        """Labels to learn from: faces with at least one labeled point, not skipped, of pictures in the split "train".
+        """The faces to train on: at least one labeled point, not skipped, picture in the split "train".
 
-        Predictions are never among them. A face without a drawn box gets the box around its labels. Raises DataError
-        before the first definition, as do `unlabeled_faces` and `labeled_set`.
+        Unreviewed predictions are not included. A face without a drawn box gets a box around its labels. Raises
+        DataError if there is no definition yet, as do `unlabeled_faces` and `labeled_set`.
         """
         return _boxed(self._dataset({face.face for face in self._index.training_faces()}))
 
     def unlabeled_faces(self) -> Dataset:
-        """Faces that are neither completely labeled nor skipped: what pre-labeling predicts."""
+        """The faces to pre-label: neither completely labeled nor skipped."""
         return self._dataset({face.face for face in self._index.wanted_faces() if face.state != "complete"})
 
     def labeled_set(self, *, only_complete: bool = False) -> Dataset:
-        """Faces of all splits, not skipped, with at least one label, or with all; boxes as in `training_set`."""
+        """The labeled faces of all splits, or only the complete ones, without skipped faces; boxes as in `training_set`."""
         labeled = [face for face in self._index.wanted_faces() if face.visible]
         return _boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
-        """Write the labels as a COCO-keypoint file, or only the faces with all landmarks labeled.
+        """Write the labeled faces as a COCO-keypoint file, or only the completely labeled ones.
 
-        Skipped faces are left out. A face without a drawn box gets the box around its labels, as in a training: the
-        area of the whole picture would make every error small in COCO's measure. Raises DataError when there is
-        nothing to write or `out` cannot be written; an old file then stays as it was.
+        Skipped faces are left out. A face without a drawn box gets a box around its labels, as in training, because the
+        area of the whole picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
+        export or `out` cannot be written; an existing file then stays unchanged.
         """
         dataset = self.labeled_set(only_complete=only_complete)
         if not dataset.samples:
@@ -90,18 +94,19 @@ class Exchange:
         return ExportReport(out, len(coco["images"]), len(coco["annotations"]), points)
 
     def import_coco(self, path: Path) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file. Its landmarks must be the project's, or become them.
+        """Add pictures and labels of a COCO-keypoint file.
 
-        A picture that has labels here already is left as it is; a picture outside the file's own folder is refused.
-        Raises DataError, changing nothing, when the file is not sound or has other landmarks than the project.
+        A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
+        pictures outside the file's folder are refused. Raises DataError, changing nothing, if the file is not valid or
+        its landmarks are not those of the project.
         """
         theirs, pictures = read_pictures(path)
         if self._index.definition is None:
-            self._store.definitions.save(schema.next_category(theirs.to_category(), ()), None, edited_from=0)
+            self._store.definitions.save(next_category(theirs.to_category(), ()), None, edited_from=0)
         ids = landmark_ids(theirs, self._index.must_define(), path.name)
         added = faces = points = already = 0
         refused = []
-        met: dict[int, int] = {}  # by picture: how many of its faces are this file's
+        met: dict[int, int] = {}  # number of faces taken from this file, by picture
         for samples in pictures:
             try:
                 self._check_place(samples[0].path, path)
@@ -125,13 +130,13 @@ class Exchange:
                     self._import_face(picture, present[k] if k < len(present) else None, sample, places, new=new)
                     faces += bool(places)
                     points += sum(place.v > 0 for place in places.values())
-            except ConflictError:  # the face was labeled in this very moment
+            except ConflictError:  # the face was labeled at the same time
                 already += 1
         return ImportReport(added, faces, points, already, refused)
 
     def _check_place(self, picture: Path, file: Path) -> None:
-        # A received file may point anywhere on this machine, by `info.image_folder` or a link, and an export would
-        # pass those pictures on. Pictures of other projects are allowed: the tool's own exports name them.
+        # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
+        # export would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
         allowed = (file.resolve().parent, self._images.resolve().parent.parent)
         if not any(picture.resolve().is_relative_to(place) for place in allowed):
             raise DataError(f"the picture lies outside the folder of {file.name}; copy it there to import it")
@@ -151,9 +156,9 @@ class Exchange:
     def _import_face(
         self, picture: Picture, face: Face | None, sample: Sample, labels: Mapping[int, Point], *, new: bool
     ) -> None:
-        """Write labels to `face`, or to a new face of `picture`; raises ConflictError when `face` has changed since.
+        """Write labels to `face`, or to a new face of `picture`; raises ConflictError if `face` has changed since.
 
-        On a picture that was here before, `face` also gets the file's box.
+        If the picture is not new, `face` also gets the file's box.
         """
         if face is None:
             face_id = self._store.add_face(picture.id, sample.box)
@@ -161,7 +166,7 @@ class Exchange:
                 self._store.edit_points(face_id, labels, source="imported")
         elif labels:
             action = self._store.edit_points(face.id, labels, source="imported", seen=Seen(face.revision))
-            if not new and sample.annotation is not None:  # without one the box is only the picture's edge
+            if not new and sample.annotation is not None:  # without labels the box is only the whole picture
                 self._store.edit_box(face.id, sample.box, seen=Seen(face.revision, [action]))
 
     def _dataset(self, faces: set[int]) -> Dataset:

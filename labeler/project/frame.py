@@ -1,4 +1,4 @@
-"""Labels as a pandas DataFrame, one row a point, and back."""
+"""Labels as a pandas DataFrame with one row per point, and back."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ NEEDED = ("face_id", "landmark_id", "x", "y", "visibility")
 
 
 def labels_frame(store: Store, index: LabelIndex) -> pd.DataFrame:
-    """Every label of a landmark in the newest definition, ordered by picture, face and landmark.
+    """All labels of landmarks in the newest definition, ordered by picture, face and landmark.
 
     Columns: `image_id`; `image`, the name of the added file; `file_name`, its name under images/; `face_id`;
     `landmark_id`; `landmark`, its name; `group`, its semantic group; `x` and `y` in pixels of the upright image, NaN
     where the landmark is absent; `visibility`: 0 absent, 1 hidden, 2 visible; `origin`, how the label came about
     (placed, dragged, imported, accepted, ...); `split`; `subject`; `skipped`: whether the face is left out of training
-    and export. A landmark that is not labeled yet has no row. Raises DataError before the first definition.
+    and export. A landmark that is not labeled yet has no row. Raises DataError if there is no definition yet.
     """
     import pandas as pd
 
@@ -71,11 +71,11 @@ def set_labels(store: Store, index: LabelIndex, frame: pd.DataFrame, *, annotato
     """Write the rows of `frame` whose place or visibility differs from the label; returns how many points changed.
 
     `frame` needs the columns `face_id`, `landmark_id`, `x`, `y` and `visibility` of `labels_frame`; others are
-    ignored. Each face is one transaction and one undo step, and what is written has the origin "imported". A label
-    without a row stays as it is.
+    ignored. Each face is one transaction and one undo step, and the labels get the origin "imported". Labels without a
+    row stay unchanged.
 
     Raises DataError, changing nothing, for a missing column, an unknown face or landmark, a bad number, or two rows for
-    one point; the message names the row. Raises ConflictError when a point is changed by another writer meanwhile.
+    one point; the message names the row. Raises ConflictError if another writer has changed a point in the meantime.
     """
     missing = [name for name in NEEDED if name not in frame.columns]
     if missing:

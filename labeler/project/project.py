@@ -1,4 +1,4 @@
-"""A project on disk: a folder with pictures, one label database and settings."""
+"""A project on disk: a folder with pictures, a label database and settings."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from labeler.guidance.proposals import Proposals
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.feature_cache import FeatureCache
 from labeler.pictures.intake import IngestReport, Intake
-from labeler.pictures.integrity import Originals
-from labeler.pictures.thumbnails import WIDTHS, ScreenCopies
+from labeler.pictures.integrity import OriginalFiles
+from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
 from labeler.storage.records import Picture
@@ -39,11 +39,12 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """A predicted point is flagged when it is off by more than `tolerance` with a probability above `threshold`.
+    """The settings of a project.
 
-    `tolerance` is a share of the definition's normalising distance. A `threshold` of None leaves the choice to the
-    model: so that the flags are expected to catch most of the wrong points. `repeats` is the share of the labeled
-    faces to be labeled a second time, blind.
+    A predicted point is flagged if it is off by more than `tolerance` with a probability above `threshold`. `tolerance`
+    is a share of the definition's normalizing distance. With a `threshold` of None, the model chooses it so that the
+    flags are expected to catch most of the wrong points. `repeats` is the share of labeled faces that are labeled a
+    second time, blind.
     """
 
     tolerance: float = 0.1
@@ -52,7 +53,7 @@ class Settings:
 
     @property
     def options(self) -> list[str]:
-        """These settings as options of `mdmd`."""
+        """The settings as command-line options of `mdmd`."""
         threshold = [] if self.threshold is None else ["--threshold", str(self.threshold)]
         return ["--tolerance", str(self.tolerance), *threshold]
 
@@ -79,8 +80,8 @@ class Project:
         self.name = folder.name
         self.folder = folder
         self.store = Store(folder / "labels.db")
-        self.originals = Originals(self.store, self.images)
-        self.copies = ScreenCopies(folder / "cache")
+        self.originals = OriginalFiles(self.store, self.images)
+        self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, self.originals)
         self.index = LabelIndex(self.store, self.name)
         self.proposals = Proposals(self.store, self.index)
@@ -91,11 +92,11 @@ class Project:
         self.duplicates = DuplicateFinder(self.store, features, self.index)
 
     def close(self) -> None:
-        """Close the database; the project cannot be used afterwards."""
+        """Close the database. The project cannot be used afterwards."""
         self.store.close()
 
     def change_settings(self, settings: Settings) -> None:
-        """Keep these settings, on the disk too; raises StorageError."""
+        """Change and save the settings. Raises StorageError, changing nothing, if they cannot be written."""
         try:
             write_json(self.folder / "project.json", {"name": self.name, "format": FORMAT, **asdict(settings)})
         except OSError as error:
@@ -112,57 +113,63 @@ class Project:
 
     @property
     def definition(self) -> Definition | None:
-        """The newest definition, or None while there is none."""
+        """The newest definition; None if there is none yet."""
         return self.index.definition
 
     def progress(self) -> Progress:
-        """How many pictures, faces and points there are, and how far they are labeled."""
+        """The numbers of pictures, faces and points, and how many of them are labeled."""
         return self.index.progress()
 
-    # What `intake` and `exchange` do, under the names that callers look for
+    # Shortcuts to `intake`, `exchange` and `frame`
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and the pictures of folders; raises DataError for a folder without pictures."""
+        """Add files and all pictures in folders; raises DataError for a folder without pictures."""
         return self.intake.add_all(paths)
 
     def add_picture(
         self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
     ) -> tuple[Picture, bool]:
-        """Add one picture with a face for each of `boxes`, or one that fills it; returns it and whether it is new."""
+        """Add one picture with a face for each of `boxes`, or one that fills the picture.
+
+        Returns the picture and whether it is new. Raises DataError for a file that is not a usable picture.
+        """
         return self.intake.add(path, split=split, subject=subject, boxes=boxes)
 
     def training_set(self) -> Dataset:
-        """Labels to learn from; raises DataError before the first definition."""
+        """The labeled faces to train on; raises DataError if there is no definition yet."""
         return self.exchange.training_set()
 
     def unlabeled_faces(self) -> Dataset:
-        """Faces that are neither completely labeled nor skipped; raises DataError before the first definition."""
+        """Faces that are neither completely labeled nor skipped; raises DataError if there is no definition yet."""
         return self.exchange.unlabeled_faces()
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
-        """Write the labels to `out` as COCO keypoints; raises DataError when there is nothing to write."""
+        """Write the labels to `out` as COCO keypoints; raises DataError without labels or if writing fails."""
         return self.exchange.export(out, only_complete=only_complete)
 
     def labels(self) -> pd.DataFrame:
-        """The labels as a table, one row a point; see `labeler.project.frame.labels_frame` for its columns."""
+        """The labels as a table with one row per point; see `labeler.project.frame.labels_frame` for its columns."""
         return labels_frame(self.store, self.index)
 
     def set_labels(self, frame: pd.DataFrame, *, annotator: str | None = None) -> int:
-        """Write changed rows of such a table back; returns how many points changed. Raises DataError naming the row."""
+        """Write the changed rows of such a table; returns the number of changed points.
+
+        Raises DataError, naming the row, and ConflictError if another writer has changed a point in the meantime.
+        """
         return set_labels(self.store, self.index, frame, annotator=annotator)
 
     def import_coco(self, path: Path) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file; raises DataError for a file that does not fit."""
+        """Add pictures and labels of a COCO-keypoint file; raises DataError if it is not valid or does not fit."""
         return self.exchange.import_coco(path)
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
-        """The pixels that near-duplicates are found by, from the screen copy where the picture is larger."""
+        """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""
         path, widest = self.images / picture.file_name, max(WIDTHS)
         if picture.width <= widest:
             return cutout(path, box, 1.0)
-        return cutout(self.copies.get(path, widest), box, widest / picture.width)
+        return cutout(self.thumbnails.get(path, widest), box, widest / picture.width)
 
 
 def open_project(path: Path | str) -> Project:
-    """The project in the folder `path`; raises DataError when the folder is not a project."""
+    """Open the project in the folder `path`; raises DataError if the folder is not a project."""
     return Project(Path(path).resolve())

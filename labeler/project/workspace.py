@@ -1,4 +1,4 @@
-"""All projects under one root: made whole or not at all, opened once."""
+"""All projects in one folder. Projects are created atomically, and each is opened once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from labeler.errors import NotFoundError
-from labeler.project import definition as schema
+from labeler.project.definition import next_category
 from labeler.project.project import FORMAT, Project, Settings
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
@@ -19,7 +19,7 @@ from mdmd.errors import DataError
 
 
 class Workspace:
-    """All projects under one root."""
+    """All projects in the folder `root`. Safe to share between threads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -27,13 +27,13 @@ class Workspace:
         self._open: dict[str, Project] = {}
 
     def names(self) -> list[str]:
-        """Names of the projects, sorted."""
+        """The names of the projects, sorted."""
         if not self.root.is_dir():
             return []
         return sorted(path.parent.name for path in self.root.glob("[!.]*/project.json"))
 
     def create(self, name: str, *, definition: Definition | None = None) -> Project:
-        """A new project, empty but for `definition`; raises DataError for an unusable or taken name."""
+        """Create a project without pictures; raises DataError for an invalid or taken name."""
         problem = name_problem(name)
         if problem:
             raise DataError(problem)
@@ -41,7 +41,7 @@ class Workspace:
             if name.casefold() in {path.name.casefold() for path in self._folders()}:
                 raise DataError(f"there is already a project named {name!r} in {self.root}")
             self.root.mkdir(parents=True, exist_ok=True)
-            # Made beside and moved into place: a project is there whole or not at all.
+            # Create the project in a temporary folder and rename it, so that no partial project remains.
             making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
             try:
                 making.chmod(0o755)
@@ -51,7 +51,7 @@ class Workspace:
                 (making / "project.json").write_text(text, encoding="utf-8")
                 store = Store(making / "labels.db")
                 if definition:
-                    store.definitions.save(schema.next_category(definition.to_category(), ()), None, edited_from=0)
+                    store.definitions.save(next_category(definition.to_category(), ()), None, edited_from=0)
                 store.close()
                 making.rename(self.root / name)
             except BaseException:
@@ -60,7 +60,7 @@ class Workspace:
         return self.open(name)
 
     def open(self, name: str) -> Project:
-        """The project of that name, the same object for everybody; raises NotFoundError when there is none."""
+        """The project of that name, the same object for all callers; raises NotFoundError if there is none."""
         with self._lock:
             folder = self.root / name
             if name_problem(name) or not (folder / "project.json").is_file():
@@ -68,20 +68,20 @@ class Workspace:
                 raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
             known = self._open.get(name)
             if known and not known.store.connection.is_file(folder / "labels.db"):
-                # Another folder has been put in its place: what the old one would still take, nobody would find.
+                # The folder was replaced: edits in the old database would be lost.
                 self._open.pop(name).store.close()
                 known = None
             return known or self._open.setdefault(name, Project(folder))
 
     def forget(self, name: str) -> None:
-        """Close a project's database, so that its folder can go."""
+        """Close a project's database, so that its folder can be removed."""
         with self._lock:
             project = self._open.pop(name, None)
             if project:
                 project.store.close()
 
     def close(self) -> None:
-        """Close every open project's database."""
+        """Close the databases of all open projects."""
         with self._lock:
             for project in self._open.values():
                 project.store.close()
@@ -92,7 +92,7 @@ class Workspace:
 
 
 def name_problem(name: str) -> str | None:
-    """Why `name` cannot be a project's name; None when it can."""
+    """Why `name` is not a valid project name; None if it is."""
     if not 1 <= len(name) <= 60:
         return f"a project's name has 1 to 60 characters, found {len(name)}"
     wrong = [c for c in name if not (c.isalnum() or unicodedata.category(c)[0] == "M" or c in " -_")]

@@ -89,7 +89,7 @@ def overview(actions: Whole) -> dict[str, Any]:
 @routes.get("/pictures")
 def pictures(actions: Whole) -> list[dict[str, Any]]:
     project = actions.project
-    project.copies.prepare(project.images / picture.file_name for picture in project.store.images())
+    project.thumbnails.prepare(project.images / picture.file_name for picture in project.store.images())
     return actions.pictures()
 
 
@@ -146,7 +146,7 @@ def image(
         return Response(status_code=304, headers=headers)
     path = project.originals.path(picture)
     if width is not None:
-        path = project.copies.get(path, width)
+        path = project.thumbnails.get(path, width)
     return FileResponse(path, media_type=_media_type(path), headers=headers)
 
 

@@ -79,7 +79,7 @@ def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_mov
     expect(page.locator(".strip .badge.check")).to_have_count(2)
     page.keyboard.press("q")
     card = page.locator(".check-card")
-    expect(card).to_contain_text("The model would put nose 33 % of the face away: is it right?")
+    expect(card).to_contain_text("The model predicts nose 33 % of the face away: is the label right?")
     assert (face_shown(page), page.evaluate(f"{root('label')}.editor.current")) == (first, "3")
     page.get_by_role("button", name="This is right").click()
     expect(card).to_contain_text("You confirmed it as right.")
@@ -87,7 +87,7 @@ def test_a_label_that_the_model_contradicts_opens_at_its_point_and_goes_when_mov
 
     page.keyboard.press("q")
     wait_for(lambda: face_shown(page) == second)
-    expect(card).to_contain_text("The model would put nose 31 % of the face away: is it right?")
+    expect(card).to_contain_text("The model predicts nose 31 % of the face away: is the label right?")
     drag(page, "label", (32, 41), (32, 31))
     saved(page)
     expect(card).to_be_hidden()

@@ -321,7 +321,7 @@ def test_rows_are_dragged_and_what_is_odd_stands_beside_the_row(page: Page, site
     names = "[...document.querySelectorAll('.table-rows input')].map((i) => i.value)"
     assert page.evaluate(names) == ["chin", "eye_left", "eye_right", "nose"]
     rows.nth(1).get_by_label("Group").select_option("6")
-    expect(rows.nth(1).locator(".finding")).to_have_text("'eye_left' is named left and stands in the group right eye")
+    expect(rows.nth(1).locator(".finding")).to_have_text("'eye_left' is named left but is in the group right eye")
     page.locator(".problems button").click()
     expect(rows.nth(1).get_by_label("Name")).to_be_focused()
     expect(page.locator(".schema-side").get_by_role("button", name="Save")).to_be_enabled()

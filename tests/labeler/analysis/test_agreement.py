@@ -91,19 +91,19 @@ def test_sigmas_are_there_for_every_landmark_and_never_zero():
     [
         (
             Measured(3.1, 2.8, 3.5),
-            "The model errs as you do (NME 3.1 % against 3.0 % (2.6 to 3.4) between your own two labelings): more "
-            "labels of this kind will hardly better it; even a perfect model would be at about 2.1 %.",
+            "The model is as accurate as you (NME 3.1 % against 3.0 % (2.6 to 3.4) between your two labelings): more "
+            "labels of this kind will hardly improve it, and even a perfect model would have about 2.1 %.",
         ),
-        (Measured(3.4, 2.4, 4.6), "The model errs as you do (NME 3.4 %"),
+        (Measured(3.4, 2.4, 4.6), "The model is as accurate as you (NME 3.4 %"),
         (
             Measured(3.6, 3.4, 3.9),
-            "The model errs by 3.6 % (3.4 to 3.9), your own two labelings by 3.0 % (2.6 to 3.4): whether it is as "
-            "exact as you cannot be told from so few held-out faces.",
+            "The model has an NME of 3.6 % (3.4 to 3.9), your two labelings differ by 3.0 % (2.6 to 3.4): the "
+            "held-out faces are too few to tell whether it is as accurate as you.",
         ),
         (
             Measured(5.2, 4.8, 5.6),
-            "The model errs by 5.2 % (4.8 to 5.6), your own two labelings by 3.0 % (2.6 to 3.4): it is not as exact as "
-            "you yet.",
+            "The model has an NME of 5.2 % (4.8 to 5.6), your two labelings differ by 3.0 % (2.6 to 3.4): it is not "
+            "as accurate as you yet.",
         ),
     ],
 )

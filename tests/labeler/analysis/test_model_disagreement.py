@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeler.analysis.model_disagreement import ModelWord, contradictions
+from labeler.analysis.model_disagreement import ModelPrediction, contradictions
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
@@ -21,10 +21,10 @@ from tests.builders import SMALL, make_project
 
 #: The landmarks of SMALL as a model would put them, on a face of 100 pixels; deviations of 2 pixels.
 MEANS = np.array([[20.0, 20.0], [80.0, 20.0], [50.0, 60.0], [50.0, 110.0]])
-WORD = ModelWord(MEANS, np.tile(np.eye(2) * 4.0, (4, 1, 1)))
+WORD = ModelPrediction(MEANS, np.tile(np.eye(2) * 4.0, (4, 1, 1)))
 
 
-def said(points: np.ndarray, word: ModelWord = WORD) -> list[tuple[tuple[int, ...], str]]:
+def said(points: np.ndarray, word: ModelPrediction = WORD) -> list[tuple[tuple[int, ...], str]]:
     return list(contradictions(SMALL, points, 100.0, word))
 
 
@@ -36,7 +36,7 @@ def moved(*steps: tuple[int, float, float]) -> np.ndarray:
 
 
 def test_a_label_far_from_where_the_model_puts_it_is_named_with_its_distance():
-    assert said(moved((2, 0, 18))) == [((2,), "The model would put nose 18 % of the face away: is it right?")]
+    assert said(moved((2, 0, 18))) == [((2,), "The model predicts nose 18 % of the face away: is the label right?")]
     assert said(MEANS) == []
 
 
@@ -44,20 +44,20 @@ def test_near_is_by_the_models_own_doubt_and_by_the_face():
     assert said(moved((2, 0, 7.9))) == []  # 4 deviations, but under 8 % of the face
     assert said(moved((2, 0, 9.5))) == []  # 4.75 deviations: within 2.2 times the 90 % ellipse
     assert len(said(moved((2, 0, 10.2)))) == 1
-    doubtful = ModelWord(MEANS, np.tile(np.eye(2) * 400.0, (4, 1, 1)))
+    doubtful = ModelPrediction(MEANS, np.tile(np.eye(2) * 400.0, (4, 1, 1)))
     assert said(moved((2, 0, 40)), doubtful) == []
-    calibrated = ModelWord(MEANS, WORD.covariances, radius90=1.8)
+    calibrated = ModelPrediction(MEANS, WORD.covariances, radius90=1.8)
     assert len(said(moved((2, 0, 9.5)), calibrated)) == 1
 
 
 def test_two_that_stand_on_each_others_place_look_swapped():
     points = MEANS[[2, 1, 0, 3]]
-    assert said(points) == [((0, 2), "eye_left and nose look swapped: the model would exchange them.")]
+    assert said(points) == [((0, 2), "eye_left and nose look swapped: the model predicts them the other way round.")]
 
 
 def test_many_on_one_face_are_one_finding_the_worst_first():
     points = moved((0, 20, 0), (1, 30, 0), (2, 40, 0), (3, 25, 0))
-    assert said(points) == [((2, 1, 3, 0), "The model would put 4 landmarks elsewhere: is this the right face?")]
+    assert said(points) == [((2, 1, 3, 0), "The model predicts 4 landmarks elsewhere: is this the right face?")]
 
 
 def test_what_has_no_label_or_no_word_is_not_asked():
@@ -65,7 +65,7 @@ def test_what_has_no_label_or_no_word_is_not_asked():
     points[1] = np.nan
     means = MEANS.copy()
     means[0] = np.nan
-    assert said(points, ModelWord(means, WORD.covariances)) == []
+    assert said(points, ModelPrediction(means, WORD.covariances)) == []
 
 
 # From a run
@@ -102,7 +102,7 @@ FOUND = {
     "face": 2,
     "kind": "model",
     "landmarks": (3,),
-    "sentence": "The model would put nose 33 % of the face away: is it right?",
+    "sentence": "The model predicts nose 33 % of the face away: is the label right?",
 }
 
 

@@ -143,7 +143,7 @@ def test_an_edit_of_a_repeat_touches_only_the_repeat_and_undo_ends_there(project
 def test_a_repeat_gets_no_start(project: Project):
     made = project.store.add_repeat(1)
     for start in ("mean", "previous", "prediction"):
-        with pytest.raises(ConflictError, match="without any start"):
+        with pytest.raises(ConflictError, match="labeled without a proposal"):
             project.proposals.propose(made, start, {})
 
 

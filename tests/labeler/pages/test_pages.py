@@ -82,11 +82,11 @@ def test_preflight_says_when_the_model_is_as_precise_as_the_person(tmp_path: Pat
         assert "two labelings" not in said()
         again = project.store.add_repeat(face)
         project.store.edit_points(again, {key: Point((p.x or 0) + 1, p.y, 2) for key, p in places[face].items()})
-    assert "your own two labelings by 44.7 % (44.7 to 44.7): it is not as exact as you yet." in said()
+    assert "your two labelings differ by 44.7 % (44.7 to 44.7): it is not as accurate as you yet." in said()
     train(2, 0.1)
-    assert "The model errs as you do (NME 6.3 % against 44.7 %" in said()
+    assert "The model is as accurate as you (NME 6.3 % against 44.7 %" in said()
     (project.runs / "002" / "heldout.json").write_text("{}")
-    assert "it is not as exact as you yet" in said(), "the newest measured training counts"
+    assert "it is not as accurate as you yet" in said(), "the newest measured training counts"
 
 
 def test_the_project_page_says_whether_blind_repeats_are_on(tmp_path: Path) -> None:

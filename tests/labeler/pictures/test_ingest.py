@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeler.pictures.ingest import MINIMUM_SIDE, ingest, write_screen_copy
+from labeler.pictures.ingest import MINIMUM_SIDE, ingest, write_thumbnail
 from mdmd.data.images import pictures_in
 from mdmd.errors import DataError
 from tests.builders import write_picture
@@ -256,11 +256,11 @@ def test_screen_copies_are_jpegs_no_wider_than_asked_and_never_enlarged(tmp_path
     wide = write_picture(tmp_path / "wide.jpg", size=(3000, 1500), color=(200, 10, 10))
     narrow = write_picture(tmp_path / "narrow.png", size=(100, 700))
     copy = tmp_path / "cache" / "copy.jpg"
-    write_screen_copy(wide, copy, 240)
+    write_thumbnail(wide, copy, 240)
     with Image.open(copy) as image:
         assert (image.format, image.size) == ("JPEG", (240, 120))
         assert image.getpixel((100, 50))[0] == pytest.approx(200, abs=4)
-    write_screen_copy(narrow, copy, 240)
+    write_thumbnail(narrow, copy, 240)
     with Image.open(copy) as image:
         assert image.size == (100, 700)
     assert [path.name for path in copy.parent.iterdir()] == ["copy.jpg"]
@@ -270,7 +270,7 @@ def test_a_damaged_picture_gives_no_screen_copy(tmp_path: Path):
     Image.effect_noise((900, 900), 90).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:9000])
     with pytest.raises(DataError, match="the picture is damaged or cut short"):
-        write_screen_copy(tmp_path / "a.jpg", tmp_path / "cache" / "a.jpg", 240)
+        write_thumbnail(tmp_path / "a.jpg", tmp_path / "cache" / "a.jpg", 240)
 
 
 def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
@@ -279,4 +279,4 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
     with pytest.raises(DataError, match="cannot write into"):
         ingest(source, tmp_path / "images")
     with pytest.raises(DataError, match="cannot write into"):
-        write_screen_copy(source, tmp_path / "images" / "copy.jpg", 240)
+        write_thumbnail(source, tmp_path / "images" / "copy.jpg", 240)

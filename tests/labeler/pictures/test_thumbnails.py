@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from labeler.pictures.thumbnails import ScreenCopies
+from labeler.pictures.thumbnails import Thumbnails
 from tests.builders import wait_for, write_picture
 
 
@@ -22,7 +22,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_copy_is_made_once(tmp_path: Path):
-    copies = ScreenCopies(tmp_path / "cache")
+    copies = Thumbnails(tmp_path / "cache")
     source = write_picture(tmp_path / "a.png", size=(400, 300))
     copy = copies.get(source, 240)
     made = copy.stat().st_ino
@@ -35,8 +35,8 @@ def test_a_copy_is_made_once(tmp_path: Path):
 
 def test_above_the_limit_what_was_unused_for_longest_goes(tmp_path: Path):
     sources = [noise(tmp_path / f"{k}.png") for k in range(4)]
-    one = ScreenCopies(tmp_path / "measured").get(sources[0], 240).stat().st_size
-    copies = ScreenCopies(tmp_path / "cache", limit=int(3.3 * one))
+    one = Thumbnails(tmp_path / "measured").get(sources[0], 240).stat().st_size
+    copies = Thumbnails(tmp_path / "cache", limit=int(3.3 * one))
     for age, source in enumerate(sources[:3]):
         copy = copies.get(source, 240)
         os.utime(copy, (1000 + age, 1000 + age))
@@ -46,7 +46,7 @@ def test_above_the_limit_what_was_unused_for_longest_goes(tmp_path: Path):
 
 
 def test_even_a_limit_below_one_copy_gives_that_copy(tmp_path: Path):
-    copies = ScreenCopies(tmp_path / "cache", limit=10)
+    copies = Thumbnails(tmp_path / "cache", limit=10)
     for k in range(2):
         assert copies.get(noise(tmp_path / f"{k}.png"), 240).is_file()
     assert names(tmp_path / "cache") == ["1.png.240.jpg"]
@@ -58,7 +58,7 @@ def prepared(folder: Path, count: int) -> list[str]:
 
 
 def test_missing_copies_are_prepared_and_a_damaged_picture_holds_nothing_up(tmp_path: Path):
-    copies = ScreenCopies(tmp_path / "cache")
+    copies = Thumbnails(tmp_path / "cache")
     (tmp_path / "b.png").write_text("no picture")
     sources = [noise(tmp_path / "a.png"), tmp_path / "b.png", noise(tmp_path / "c.png"), tmp_path / "gone.png"]
     copies.prepare(sources)
@@ -72,8 +72,8 @@ def test_missing_copies_are_prepared_and_a_damaged_picture_holds_nothing_up(tmp_
 
 def test_preparing_stops_at_the_limit(tmp_path: Path):
     sources = [noise(tmp_path / f"{k}.png") for k in range(3)]
-    one = ScreenCopies(tmp_path / "measured").get(sources[0], 1600).stat().st_size
-    copies = ScreenCopies(tmp_path / "cache", limit=one)
+    one = Thumbnails(tmp_path / "measured").get(sources[0], 1600).stat().st_size
+    copies = Thumbnails(tmp_path / "cache", limit=one)
     copies.prepare(sources)
     copies._waiting.put(tmp_path / "gone.png")  # taken up when the last picture is done
     wait_for(lambda: copies._waiting.qsize() == 0)

@@ -169,10 +169,10 @@ def test_a_pair_that_passes_over_its_namesake_is_told():
     names = ["nose_left", "nostril_right", "nose_right", "nostril_left"]
     category = {"keypoints": names, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}
     assert [(caution.text, caution.landmarks) for caution in schema.cautions(category)] == [
-        ("'nose_left' is paired with 'nostril_right', though there is 'nose_right'", (0,)),
-        ("'nostril_right' is paired with 'nose_left', though there is 'nostril_left'", (1,)),
-        ("'nose_right' is paired with 'nostril_left', though there is 'nose_left'", (2,)),
-        ("'nostril_left' is paired with 'nose_right', though there is 'nostril_right'", (3,)),
+        ("'nose_left' is paired with 'nostril_right', although there is a landmark 'nose_right'", (0,)),
+        ("'nostril_right' is paired with 'nose_left', although there is a landmark 'nostril_left'", (1,)),
+        ("'nose_right' is paired with 'nostril_left', although there is a landmark 'nose_left'", (2,)),
+        ("'nostril_left' is paired with 'nose_right', although there is a landmark 'nostril_right'", (3,)),
     ]
 
 

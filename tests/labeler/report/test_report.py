@@ -222,7 +222,7 @@ def test_the_noise_of_the_labels_is_shown_beside_the_errors_of_the_model(tmp_pat
     assert "your repeats" not in page
     repeat(project, 5, 0.6)  # 0.6 pixels are 3 %
     page = report_of(project, "001")
-    said = "The model errs by 5.0 % (5.0 to 5.0), your own two labelings by 3.0 % (3.0 to 3.0): it is not as exact"
+    said = "The model has an NME of 5.0 % (5.0 to 5.0), your two labelings differ by 3.0 % (3.0 to 3.0): it is not as"
     assert said in page
     assert "<th>mean error</th><th>your repeats</th>" in page
     assert '<td>nose</td><td class="number">20.0 %</td><td class="number">3.0 %</td>' in page
@@ -233,7 +233,7 @@ def test_the_noise_of_the_labels_is_shown_beside_the_errors_of_the_model(tmp_pat
         project.store.edit_points(
             project.store.add_repeat(face), {3: Point(60.0, 30.0, 2)}
         )  # 150 % off, of one in four
-    assert "The model errs as you do (NME 5.0 % against" in report_of(project, "001")
+    assert "The model is as accurate as you (NME 5.0 % against" in report_of(project, "001")
 
 
 def test_without_boxes_model_and_labels_are_measured_in_the_same_unit(tmp_path: Path):

@@ -180,7 +180,7 @@ def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
     assert merged.status_code == 200
     refused = client.post(f"{BASE}/faces/1/points", json=place(1, x=50.0, revision=old, annotator="ben"))
     assert refused.status_code == 409
-    assert "changed this point" in refused.json()["error"]
+    assert "this point has changed" in refused.json()["error"]
     assert refused.json()["view"] == client.get(f"{BASE}/faces/1").json()
     assert refused.json()["view"]["points"]["1"]["x"] == 5.0
 
