@@ -68,7 +68,7 @@ class Exchange:
         return self._dataset({face.face for face in self._index.wanted_faces() if face.state != "complete"})
 
     def labeled_set(self, *, only_complete: bool = False) -> Dataset:
-        """The labeled faces of all splits, or only the complete ones, without skipped faces; boxes as in `training_set`."""
+        """The labeled faces of all splits, or only the complete ones, not skipped; boxes as in `training_set`."""
         labeled = [face for face in self._index.wanted_faces() if face.visible]
         return _boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
 

@@ -143,7 +143,7 @@ def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = T
 @pytest.mark.parametrize(
     ("category", "said", "landmarks"),
     [
-        (pair_of(("eye_left", "right_eye"), ("eye_right", "left_eye")), "named left and stands in", [(0,), (1,)]),
+        (pair_of(("eye_left", "right_eye"), ("eye_right", "left_eye")), "named left but is in", [(0,), (1,)]),
         (pair_of(("eye_left", "left_eye"), ("lid_left", "right_eye")), "both are named left", [(0, 1), (1,)]),
         (pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")), "wanted right eye", [(0, 1)]),
         (pair_of(("nose_left", "nose"), ("nose_tip", "nose"), paired=False), "has no mirror partner", [(0,)]),
