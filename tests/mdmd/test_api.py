@@ -1,4 +1,4 @@
-"""The public API: names that cost nothing until they are used, and a model asked from Python."""
+"""The public API: lazy names, and models used from Python."""
 
 import json
 import subprocess
@@ -65,7 +65,7 @@ def test_a_model_predicts_paths_images_and_arrays_alike(model, objects):
     assert ((found.p_off > 0) & (found.p_off < 1)).all()
 
 
-def test_a_model_says_what_the_command_line_writes(model, run, objects, tmp_path):
+def test_a_model_predicts_what_the_command_line_writes(model, run, objects, tmp_path):
     written = mdmd.predict(run, faces=objects, out=tmp_path / "p.json")
     assert written == json.loads((tmp_path / "p.json").read_text())
     face, sample = written["annotations"][0], read_coco(objects).samples[0]
@@ -76,7 +76,7 @@ def test_a_model_says_what_the_command_line_writes(model, run, objects, tmp_path
     np.testing.assert_allclose(found.p_off[0], face["attributes"]["p_off"], atol=1e-3)
 
 
-def test_without_boxes_the_model_looks_for_the_face_as_the_command_does(model, run, objects):
+def test_without_boxes_the_model_finds_the_face_like_the_command(model, run, objects):
     path = read_coco(objects).samples[0].path
     [face] = mdmd.predict(run, [path], find_boxes=True)["annotations"]
     for given in (None, [None]):
@@ -124,7 +124,7 @@ ARRAY = np.zeros((40, 60, 3), dtype=np.uint8)
         (ARRAY, "face", "boxes: found 'face', wanted x, y, width, height"),
     ],
 )
-def test_what_cannot_be_predicted_is_one_sentence(model, images, boxes, sentence):
+def test_unusable_input_gives_one_sentence(model, images, boxes, sentence):
     with pytest.raises(mdmd.DataError) as caught:
         model.predict(images, boxes)
     assert sentence in str(caught.value)
@@ -147,7 +147,7 @@ def test_training_leaves_a_run_that_loads(objects, tmp_path):
     np.testing.assert_allclose(again.predict(image).means, made.predict(image).means, rtol=1e-5)
 
 
-def test_a_prediction_is_of_pictures_or_of_a_file(model, objects):
+def test_a_prediction_takes_images_or_a_file(model, objects):
     for words in ({}, {"pictures": [objects.parent / "images"], "faces": objects}):
         with pytest.raises(mdmd.DataError, match="either pictures"):
             mdmd.predict(model, **words)

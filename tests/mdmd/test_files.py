@@ -1,4 +1,4 @@
-"""A file is the old one or the new one."""
+"""Atomic writes: a file has its old or its new content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of a run's folder: what is written is read again, and what does not fit is refused by name."""
+"""Records of a run's folder: they round-trip, and invalid values are refused by name."""
 
 from __future__ import annotations
 
@@ -83,10 +83,13 @@ def test_only_whole_lines_of_the_log_are_events(tmp_path: Path):
 
 
 def test_no_other_module_spells_a_file_of_a_run():
-    """Quoted in code: docstrings and messages may name a file. Hub repositories have a model.safetensors too."""
+    """Only string constants count, because docstrings and messages may name a file.
+
+    Hub repositories also have a model.safetensors.
+    """
     root = Path(run_folder.__file__).parents[1]
     names = {value for key, value in vars(run_folder).items() if key.isupper() and isinstance(value, str)}
-    names -= {run_folder.CANCEL, run_folder.STOP}  # words that mean other things too
+    names -= {run_folder.CANCEL, run_folder.STOP}  # words with other meanings
     hub = {("mdmd/models/encoder.py", "model.safetensors"), ("labeler/pages/preflight.py", "model.safetensors")}
     spelled = {
         (path.relative_to(root).as_posix(), node.value)

@@ -1,4 +1,4 @@
-"""The command line of the method, as scripts rely on it."""
+"""The command line of the method, as scripts use it."""
 
 import argparse
 import json
@@ -54,7 +54,7 @@ def test_adapt_leaves_a_run_and_a_base_to_use_again(run, drawn, capsys):
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parsers of all commands under `parser`, those of groups left out."""
+    """The parsers of all commands under `parser`, without those of command groups."""
     groups = parser._subparsers._group_actions if parser._subparsers else []
     for action in groups:
         for made in action.choices.values():
@@ -80,7 +80,7 @@ def test_help_does_not_wait_for_torch():
     assert said.endswith("\nFalse\n")
 
 
-def test_a_share_of_the_target_is_learned_from_beside_the_same_base(run, drawn, tmp_path):
+def test_a_share_of_the_target_is_trained_with_the_same_base(run, drawn, tmp_path):
     people, objects = drawn
     arguments = ["--target", objects, "--source", people, "--bases", run.parent / "bases", "--learn-share", "0.25"]
     assert main(["adapt", *map(str, arguments), *QUICK, "--out", str(tmp_path)]) == 0
@@ -92,8 +92,8 @@ def test_a_share_of_the_target_is_learned_from_beside_the_same_base(run, drawn, 
     assert [face["id"] for face in told[0]] == [face["id"] for face in told[1]]
 
 
-def test_what_a_run_says_of_its_held_out_faces_can_be_recomputed_from_its_files(run, drawn):
-    """By other arithmetic than the tool's: JSON in, sums out."""
+def test_metrics_of_held_out_faces_can_be_recomputed_from_the_files_of_a_run(run, drawn):
+    """Recompute the metrics from the JSON files with independent code."""
     told, numbers = (json.loads((run / name).read_text()) for name in ("heldout.json", "metrics.json"))
     truth = {face["id"]: face for face in json.loads(drawn[1].read_text())["annotations"]}
     pair = told["categories"][0]["normalizer"]
@@ -168,7 +168,7 @@ def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
     assert found["box"]["nme"] * math.sqrt(width * height) == pytest.approx(found["definition"]["nme"] * eyes, rel=1e-4)
 
 
-def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
+def test_evaluate_uses_a_named_head(run, drawn, capsys):
     assert main(["evaluate", str(run), "--data", str(drawn[0]), "--head", "people"]) == 0
     assert main(["evaluate", str(run), "--data", str(drawn[0])]) == 2
     assert "people cannot be measured with head 'objects': it has 68 landmarks, wanted 9" in capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_evaluate_answers_with_a_named_head(run, drawn, capsys):
     assert "no labeled faces in split 'val'; its splits: test, train" in capsys.readouterr().err
 
 
-def test_nothing_is_measured_on_labels_that_were_accepted_without_a_look(run, drawn, capsys):
+def test_labels_accepted_without_review_are_not_measured(run, drawn, capsys):
     record = json.loads(drawn[1].read_text())
     splits = {image["id"]: image["split"] for image in record["images"]}
     tested = [face for face in record["annotations"] if splits[face["image_id"]] == "train"]
@@ -195,7 +195,7 @@ def test_nothing_is_measured_on_labels_that_were_accepted_without_a_look(run, dr
     assert "wanted reviewed labels to measure on" in capsys.readouterr().err
 
 
-def test_evaluate_finds_landmarks_by_name_or_says_that_it_goes_by_order(run, drawn, capsys):
+def test_evaluate_matches_landmarks_by_name_or_warns_that_it_uses_their_order(run, drawn, capsys):
     def measured(file):
         assert main(["evaluate", str(run), "--data", str(file)]) == 0
         return capsys.readouterr()
@@ -246,7 +246,7 @@ def test_photographs_of_a_pretraining_may_be_an_added_dataset(drawn, tmp_path, m
 
 @pytest.mark.parametrize("seed", ["-1", "1.5", "99999999999999999999"])
 @pytest.mark.parametrize("command", [["adapt", "--target", "t.json"], ["train", "--data", "t.json"], ["pretrain"]])
-def test_a_seed_that_no_generator_takes_is_refused(command, seed, tmp_path, capsys):
+def test_an_invalid_seed_is_refused(command, seed, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command, "--seed", seed, "--out", str(tmp_path)])
     assert stop.value.code == 2
@@ -274,7 +274,7 @@ def test_predict_writes_predictions_that_are_not_labels(run, drawn, tmp_path, ca
     assert "a model's prediction, not a label" in capsys.readouterr().err
 
 
-def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp_path):
+def test_faces_are_found_if_the_box_is_the_whole_image(run, drawn, tmp_path):
     coco = json.loads(drawn[1].read_text())
     sizes = {image["id"]: [image["width"], image["height"]] for image in coco["images"]}
     for face in coco["annotations"][1:]:
@@ -286,9 +286,9 @@ def test_faces_are_looked_for_where_the_box_is_the_whole_picture(run, drawn, tmp
         found = {face["id"]: face["bbox"] for face in json.loads((tmp_path / "p.json").read_text())["annotations"]}
         own, *whole = coco["annotations"]
         assert found[own["id"]] == own["bbox"]
-        # A model of few steps may see its points on a heap: such a face keeps its box.
+        # After few steps, predicted points may be degenerate: such a face keeps its box.
         assert any(found[face["id"]] != face["bbox"] for face in whole) == looked
-    # A model that does not say how its boxes lie around the points is shown what it was given.
+    # A model without a `box_scale` uses the given boxes.
     silent = tmp_path / "silent"
     shutil.copytree(run, silent)
     record = json.loads((silent / "model.json").read_text())
@@ -327,7 +327,7 @@ def test_faces_with_ids_from_zero_are_numbered_and_keep_their_own_predictions(ru
     assert [a["attributes"] for a in zero["annotations"]] == [a["attributes"] for a in plain["annotations"]]
 
 
-def test_pictures_are_named_by_their_place_under_the_folder_that_holds_them_all(run, drawn, tmp_path, monkeypatch):
+def test_images_are_named_by_their_path_under_the_common_folder(run, drawn, tmp_path, monkeypatch):
     images = drawn[1].parent / "images"
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -337,8 +337,8 @@ def test_pictures_are_named_by_their_place_under_the_folder_that_holds_them_all(
     assert names == sorted(file.name for file in images.iterdir())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
-def test_names_that_no_coco_file_can_hold_are_left_out_and_links_keep_theirs(run, drawn, tmp_path, capsys):
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
+def test_names_that_coco_cannot_hold_are_left_out_and_links_keep_their_names(run, drawn, tmp_path, capsys):
     face = sorted((drawn[1].parent / "images").iterdir())[0]
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -366,13 +366,13 @@ def test_a_refused_training_leaves_the_finished_one_in_its_folder(run, drawn, tm
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
 
 
-def test_a_base_of_another_network_than_the_presets_is_refused(run, drawn, tmp_path, capsys):
+def test_a_base_with_another_network_than_the_preset_is_refused(run, drawn, tmp_path, capsys):
     words = ["adapt", "--target", str(drawn[1]), "--from", str(run), "--preset", "paper", "--steps", "1", "--quiet"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
     assert "run has heatmap heads, --preset paper has regression heads: choose another" in capsys.readouterr().err
 
 
-def test_a_head_that_nobody_has_calibrated_is_told(run, drawn, capsys):
+def test_an_uncalibrated_head_gives_a_warning(run, drawn, capsys):
     people, objects = drawn
     assert main(["evaluate", str(run), "--data", str(people), "--head", "people"]) == 0
     said = "mdmd: warning: head 'people' was not calibrated on held-out faces: its ellipses and flags"
@@ -382,7 +382,7 @@ def test_a_head_that_nobody_has_calibrated_is_told(run, drawn, capsys):
 
 
 @pytest.mark.parametrize("spoiled", ["[]", "null", '{"format": 1}'])
-def test_a_model_without_its_description_is_one_sentence(run, drawn, tmp_path, spoiled, capsys):
+def test_a_model_without_its_description_gives_one_sentence(run, drawn, tmp_path, spoiled, capsys):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "model.json").write_text(spoiled)
     assert main(["evaluate", str(tmp_path / "run"), "--data", str(drawn[1])]) == 2
@@ -425,7 +425,7 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
         (["adapt", "--target", "{objects}", "--learn-share", "0.5", "--folds", "2"], "but --folds holds none out"),
     ],
 )
-def test_a_mistake_gets_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):
+def test_a_mistake_gives_one_sentence_and_code_2(arguments, sentence, drawn, tmp_path, capsys):
     filled = [a.format(objects=drawn[1]) for a in arguments]
     given = [] if "--minutes" in filled else ["--steps", "1"]
     weights = [] if "--weights" in filled else ["--weights", "none"]
@@ -453,7 +453,7 @@ def test_an_unreadable_picture_is_named(drawn, run, tmp_path, capsys):
     assert "no pictures in" in capsys.readouterr().err
 
 
-def test_a_png_named_jpg_simply_works(run, tmp_path):
+def test_a_png_named_jpg_works(run, tmp_path):
     Image.new("RGB", (50, 40), "orange").save(tmp_path / "odd.jpg", format="PNG")
     assert main(["predict", str(run), str(tmp_path / "odd.jpg"), "--out", str(tmp_path / "p.json")]) == 0
     found = json.loads((tmp_path / "p.json").read_text())

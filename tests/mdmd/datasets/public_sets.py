@@ -21,7 +21,7 @@ def face(count: int, at: float = 10.0) -> Array:
 
 
 def pts(path: Path, points: Array, *, header: bool = True, picture: str | None = ".jpg") -> Path:
-    """A `.pts` file as the iBUG group writes it, and a picture of 200 x 100 beside it."""
+    """A `.pts` file in the format of the iBUG group, and an image of 200 x 100 pixels beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [f"{x:.6f} {y:.6f}" for x, y in points]
     lines = ["version: 1", f"n_points:  {len(points)}", "{", *rows, "}"] if header else rows
@@ -91,7 +91,7 @@ def cofw_mat(file: Path, ending: str, images: Sequence[NDArray[np.uint8]]) -> Pa
 
 
 def cofw(root: Path) -> Path:
-    """A COFW of two training faces, one of them grey, and one test face; red, green, blue ramps 60 wide, 40 high."""
+    """A COFW of two training faces, one of them gray, and one test face; red, green, blue ramps 60 wide, 40 high."""
     y, x = np.mgrid[:40, :60].astype(np.uint8)
     color = np.stack([x, y, np.full_like(x, 200)], axis=2)
     cofw_mat(root / "COFW_train_color.mat", "Tr", [color, y])

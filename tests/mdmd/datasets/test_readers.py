@@ -1,4 +1,4 @@
-"""Public datasets in their true formats: every field of every face, and refusals that name file and line."""
+"""Public datasets in their real formats: all fields of all faces, and errors that name file and line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def reading(kind: str, root: Path, *, one_based: bool = False) -> Reading:
 
 
 def whole(kind: str, tmp_path: Path) -> tuple[Sample, ...]:
-    """The faces of a sound small dataset of this kind."""
+    """The faces of a valid small dataset of this kind."""
     found = reading(kind, WRITERS[kind](tmp_path / "data"))
     assert (found.missing, found.problems) == ((), ())
     assert found.dataset.definition == load_definition(kind)
@@ -70,7 +70,7 @@ def test_every_kind_has_a_definition_and_a_test():
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_kind_is_known_by_its_folder(kind: str, tmp_path: Path):
+def test_the_kind_is_detected_from_the_folder(kind: str, tmp_path: Path):
     assert detect(WRITERS[kind](tmp_path / "data")) == kind
 
 
@@ -89,7 +89,7 @@ def test_every_dataset_goes_to_coco_and_back_unchanged(kind: str, tmp_path: Path
             assert getattr(one, key) == getattr(other, key), key
 
 
-def test_what_is_no_dataset_is_refused(tmp_path: Path):
+def test_other_folders_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no such file or folder"):
         detect(tmp_path / "nowhere")
     with pytest.raises(DataError, match="looks like none of coco, 300w, wflw"):
@@ -189,7 +189,7 @@ def test_files_of_points_may_have_a_header_or_none(text: str, tmp_path: Path):
     assert read_points(tmp_path / "a.pts", 2, one_based=True).tolist() == [[0, 1], [2, 3]]
 
 
-def test_files_that_are_not_what_they_are_called_are_named(tmp_path: Path):
+def test_files_of_another_type_are_named(tmp_path: Path):
     (tmp_path / "a.pts").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(DataError, match=r"a\.pts is not a text file"):
         read_points(tmp_path / "a.pts", 2)
@@ -404,7 +404,7 @@ def test_a_coco_file_without_some_of_its_pictures(tmp_path: Path):
         assert (sample.file_name, sample.subsets) == ("2.png", ("ink",))
 
 
-def test_pictures_that_are_not_as_the_file_describes_them_and_labels_far_away(tmp_path: Path):
+def test_images_that_differ_from_the_file_and_labels_far_away_are_left_out(tmp_path: Path):
     images = [{"id": k, "file_name": f"{k}.png", "width": 64, "height": 48} for k in (1, 2, 3)]
     faces = [{"id": k, "image_id": k, "keypoints": [9, 9, 2, 30, 9, 2, 20, 20, 2, 20, 30, 2]} for k in (1, 2, 3)]
     faces[1]["keypoints"][6] = 1e30

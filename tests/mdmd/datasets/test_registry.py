@@ -1,4 +1,4 @@
-"""Datasets added by name: checked against the published counts, remembered, and taken by train, adapt and evaluate."""
+"""Datasets added by name: compared with published counts, listed, and used by train, adapt and evaluate."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_dataset_is_added_listed_and_removed(sources: Sources, tmp_path: Path,
     assert root.is_dir()
 
 
-def test_what_is_missing_or_unreadable_is_named_when_adding(sources: Sources, tmp_path: Path, capsys):
+def test_adding_names_missing_and_unreadable_files(sources: Sources, tmp_path: Path, capsys):
     root = w300(tmp_path / "data")
     (root / "ibug" / "image_092 _01.jpg").unlink()
     (root / "afw" / "1051618982_1.pts").write_text("1 2\n")
@@ -86,7 +86,7 @@ def test_what_is_missing_or_unreadable_is_named_when_adding(sources: Sources, tm
     )
 
 
-def test_the_optional_private_test_is_not_missed(sources: Sources, tmp_path: Path):
+def test_a_missing_private_test_set_is_no_warning(sources: Sources, tmp_path: Path):
     _, reading = sources.add(trainable_300w(tmp_path / "data"))
     assert [row.name for row in counts("300w", reading.dataset.samples)][-1] == "test/challenge"
     assert warnings(reading) == []
@@ -106,7 +106,7 @@ def test_subsets_of_wflw_are_counted(sources: Sources, tmp_path: Path):
     ]
 
 
-def test_what_was_unpacked_goes_with_its_dataset(sources: Sources, tmp_path: Path):
+def test_removing_a_dataset_removes_its_unpacked_images(sources: Sources, tmp_path: Path):
     sources.add(cofw(tmp_path / "data"))
     unpacked = tmp_path / "home" / "unpacked" / "cofw"
     assert len(list(unpacked.iterdir())) == 3
@@ -127,7 +127,9 @@ def test_what_was_unpacked_goes_with_its_dataset(sources: Sources, tmp_path: Pat
         (["remove", "pare"], "there is no file and no added dataset 'pare'; added: none yet"),
     ],
 )
-def test_a_mistake_gets_one_sentence_and_changes_nothing(arguments, sentence, sources: Sources, tmp_path: Path, capsys):
+def test_a_mistake_gives_one_sentence_and_changes_nothing(
+    arguments, sentence, sources: Sources, tmp_path: Path, capsys
+):
     (tmp_path / "empty").mkdir()
     pare(tmp_path / "pare")
     filled = [a.format(empty=tmp_path / "empty", pare=tmp_path / "pare") for a in arguments]
@@ -156,7 +158,7 @@ def test_a_damaged_list_or_a_moved_dataset_is_named(sources: Sources, tmp_path: 
         sources.all()
 
 
-def test_home_is_a_folder_of_the_users_unless_the_environment_names_another():
+def test_home_is_in_the_users_folder_unless_the_environment_names_another():
     assert default_home({}) == Path.home() / ".mdmd"
     assert default_home({"MDMD_HOME": "/data/mdmd"}) == Path("/data/mdmd")
 
@@ -164,11 +166,11 @@ def test_home_is_a_folder_of_the_users_unless_the_environment_names_another():
 # Names where files are wanted
 
 
-def test_names_are_taken_by_adapt_and_evaluate(sources: Sources, tmp_path: Path, capsys, monkeypatch):
+def test_adapt_and_evaluate_accept_names(sources: Sources, tmp_path: Path, capsys, monkeypatch):
     sources.add(trainable_300w(tmp_path / "data"))
     (tmp_path / "data" / "afw" / "7_1.jpg").unlink()
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "300w").mkdir()  # a folder of that name is no file
+    (tmp_path / "300w").mkdir()  # a folder with that name is not a file
     base = ["--bases", str(tmp_path / "bases"), "--base-minutes", "0.01"]
     assert main(["adapt", "--target", "300w", "--source", "300w", *base, *QUICK, "--out", "run"]) == 0
     said = capsys.readouterr().err
@@ -198,7 +200,7 @@ def test_a_file_wins_over_a_name(sources: Sources, tmp_path: Path, monkeypatch):
     assert len(sources.open(Path("wflw")).dataset.samples) == 1
 
 
-def test_the_key_of_a_base_follows_the_training_labels(sources: Sources, tmp_path: Path):
+def test_the_key_of_a_base_depends_on_the_training_labels(sources: Sources, tmp_path: Path):
     _, reading = sources.add(trainable_300w(tmp_path / "data"))
     data = reading.dataset
     key = labels_key(data)

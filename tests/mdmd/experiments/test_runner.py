@@ -59,7 +59,7 @@ def experiment(drawn: Path, tmp_path: Path) -> Experiment:
 
 
 class Pretend:
-    """Launches nothing: notes the commands, leaves NME 8, 9, ... for each evaluation, dies at command `dies_at`."""
+    """Records commands instead of running them, writes NME 8, 9 ... for evaluations, and fails at command `dies_at`."""
 
     def __init__(self, dies_at: int | None = None) -> None:
         self.commands: list[list[str]] = []
@@ -144,8 +144,8 @@ def test_settings_weights_and_encoders_reach_the_command(drawn: Path, tmp_path: 
     ]
 
 
-def test_what_is_done_is_not_run_again_and_what_was_killed_is(experiment: Experiment):
-    killed = Pretend(dies_at=5)  # base and its measurement, alone and its measurement, transfer
+def test_finished_runs_are_not_repeated_and_killed_ones_are(experiment: Experiment):
+    killed = Pretend(dies_at=5)  # base and its evaluation, alone and its evaluation, transfer
     with pytest.raises(KeyboardInterrupt):
         experiment.execute(killed, lambda _: None)
     states = [experiment.state(run) for run in experiment.runs()]
@@ -183,7 +183,7 @@ def test_runs_with_another_budget_are_not_mixed(experiment: Experiment):
     assert "other        objects-alone-tiny-scratch/0  has another budget" in forecast(longer)
 
 
-def test_rows_without_data_are_left_out_and_said(experiment: Experiment):
+def test_rows_without_data_are_left_out_and_reported(experiment: Experiment):
     rows = (Row("alone", ALONE), Row("absent", Training("cofw", "mdmd", ("lapa",))))
     some = replace(experiment, table=Table("", rows), seeds=1)
     pretend = Pretend()
@@ -215,7 +215,7 @@ def test_only_some_rows_are_run(experiment: Experiment):
         replace(experiment, seeds=0)
 
 
-def test_a_forecast_goes_by_the_budget_and_then_by_what_runs_took(experiment: Experiment):
+def test_a_forecast_uses_the_budget_and_then_the_times_of_finished_runs(experiment: Experiment):
     assert forecast(experiment).splitlines() == [
         "Drawn objects",
         "  to do        people-base-tiny-scratch/0  about 20 min 00 s",
@@ -269,7 +269,7 @@ def test_the_table_shows_ours_beside_the_papers(experiment: Experiment):
     }
 
 
-def test_a_table_shows_more_seeds_than_were_asked_for_and_none_that_are_not_done(experiment: Experiment):
+def test_a_table_shows_all_finished_seeds_and_no_others(experiment: Experiment):
     replace(experiment, only=("objects-alone*",)).execute(Pretend(), lambda _: None)
     lines = markdown(replace(experiment, seeds=1)).splitlines()
     assert lines[5].endswith("| 2 | 0.0 |")
@@ -283,7 +283,7 @@ def test_the_table_of_faces_has_no_columns_of_a_paper(drawn: Path, tmp_path: Pat
     assert len(faces.runs()) == 1 + 3 * 40
 
 
-def test_subsets_are_measured_apart(experiment: Experiment, drawn: Path):
+def test_subsets_are_evaluated_separately(experiment: Experiment, drawn: Path):
     row = Row("alone", ALONE, {"common": Numbers(2.91), WHOLE: Numbers(3.34)})
     pretend = Pretend()
     some = replace(experiment, table=Table("", (row,)), seeds=1)
@@ -297,7 +297,7 @@ def test_subsets_are_measured_apart(experiment: Experiment, drawn: Path):
     assert [line.split(" | ")[1:4] for line in lines[4:6]] == [["common", "2.91", "8.00"], ["all", "3.34", "8.00"]]
 
 
-def test_a_whole_small_table_is_trained_measured_and_gone_on_with(experiment: Experiment, tmp_path: Path):
+def test_a_small_table_is_trained_evaluated_and_resumed(experiment: Experiment, tmp_path: Path):
     small = replace(experiment, seeds=1, budget=Budget(2), base_budget=Budget(2))
     commands = 0
 
@@ -319,7 +319,7 @@ def test_a_whole_small_table_is_trained_measured_and_gone_on_with(experiment: Ex
     assert all(line.split(" | ")[-2] == "1" for line in markdown(small).splitlines()[4:8])
 
 
-def test_a_process_ends_with_the_code_of_its_command(capfd: pytest.CaptureFixture[str]):
+def test_launch_process_returns_the_exit_code(capfd: pytest.CaptureFixture[str]):
     assert launch_process(["adapt", "--out", "run"]) == 2  # refused before torch is loaded
     assert "required: --target" in capfd.readouterr().err
 

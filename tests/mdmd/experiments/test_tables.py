@@ -1,4 +1,4 @@
-"""The paper's numbers as data: whole, without misprints of our own, its contradictions known."""
+"""The paper's numbers as data: complete, copied correctly, with known contradictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mdmd.config import PRESETS
 from mdmd.data.definition import shipped_definitions
 from mdmd.experiments.tables import PAPER_TABLES, TABLES, WHOLE, Numbers, Row, Training
 
-#: Faces in the test splits of Section 4, appendix A and the datasets.
+#: Faces in the test splits, from Section 4, appendix A and the datasets.
 TEST_FACES = {"cofw": 507, "animweb": 33, "artface": 48, "cariface": 1560, "pare": 50}
 
 
@@ -43,7 +43,7 @@ def test_one_row_of_each_table_by_hand():
     assert numbers["table10", "300W then PARE"] == {WHOLE: Numbers(8.69, 24.0, 30.04)}
 
 
-def test_tables_agree_on_a_training_but_for_the_two_slips_of_the_paper():
+def test_tables_agree_on_a_training_except_for_two_errors_of_the_paper():
     printed: dict[tuple[Training, str, str], set[float]] = {}
     for _, row in rows():
         for subset, numbers in row.paper.items():
@@ -82,7 +82,7 @@ def test_settings_and_presets_are_known():
             assert {setting.partition("=")[0] for setting in row.training.settings} <= names
 
 
-def test_names_tell_all_trainings_apart():
+def test_names_of_trainings_are_unique():
     trainings = {row.training for table in TABLES.values() for row in table.rows}
     assert len({t.name for t in trainings}) == len(trainings)
     assert Training("pare").name == "pare-alone-paper"
@@ -92,7 +92,7 @@ def test_names_tell_all_trainings_apart():
     assert not any("/" in t.name for t in trainings)
 
 
-def test_a_base_is_learned_for_transfer_and_where_the_preset_starts_from_one():
+def test_transfer_and_presets_that_start_from_a_base_need_one():
     assert Training("pare").base is None
     assert Training("pare", "mdmd", ("300w",)).base is None
     base = Training("300w", "base", preset="default")
@@ -101,7 +101,7 @@ def test_a_base_is_learned_for_transfer_and_where_the_preset_starts_from_one():
     assert base.base is None
 
 
-def test_the_table_of_faces_has_each_way_to_learn_on_each_number_of_faces():
+def test_the_faces_table_has_each_way_of_training_for_each_number_of_faces():
     trainings = [row.training for row in TABLES["faces"].rows]
     assert len(trainings) == len(set(trainings)) == 2 * 4 * 5
     assert {t.faces for t in trainings} == {25, 50, 100, None}

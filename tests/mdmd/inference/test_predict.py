@@ -1,4 +1,4 @@
-"""From a picture to points in its pixels: every look at a face leads back to the same place."""
+"""Prediction in image pixels: all views of a face give the same places."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0
 
 
 class DotFinder(MDMD):
-    """Stands in for a network: says where the two bright dots are, the one further left first."""
+    """Replaces a network: predicts the places of the two bright dots, the left one first."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -45,7 +45,7 @@ class DotFinder(MDMD):
 
 @pytest.fixture
 def face(tmp_path) -> Sample:
-    """Two dots, the right one lower, in a box that is not in the picture's middle."""
+    """Two dots, the right one lower, in a box that is not in the middle of the image."""
     pixels = np.zeros((200, 240, 3), dtype=np.uint8)
     pixels[78:82, 88:92] = 255
     pixels[98:102, 138:142] = 255
@@ -73,7 +73,7 @@ def test_a_single_look_gives_its_covariance_in_image_pixels(face, view):
     np.testing.assert_allclose(found.covariance, [expected, expected], rtol=0.02)
 
 
-def test_fused_views_lean_on_the_surer_one_and_own_up_to_what_they_disagree_by():
+def test_fusion_weights_views_by_certainty_and_adds_their_disagreement():
     means = np.array([[[[0.0, 0.0]]], [[[1.0, 0.0]]]])
     covariances = np.array([[[np.diag([1.0, 4.0])]], [[np.diag([3.0, 4.0])]]])
     mean, covariance = fuse(means, covariances)
@@ -82,13 +82,13 @@ def test_fused_views_lean_on_the_surer_one_and_own_up_to_what_they_disagree_by()
     np.testing.assert_allclose(covariance, [[np.diag([1.5 + 0.3125, 4.0])]])
 
 
-def test_one_view_is_left_as_it_is():
+def test_fusing_one_view_changes_nothing():
     mean, covariance = fuse(np.full((1, 2, 3, 2), 0.3), np.broadcast_to(np.eye(2), (1, 2, 3, 2, 2)))
     np.testing.assert_allclose(mean, 0.3)
     np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), (2, 3, 2, 2)))
 
 
-def test_a_face_somewhere_in_a_picture_is_found_around_its_points(face):
+def test_the_box_of_a_face_anywhere_in_an_image_is_found(face):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
     whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
     found = find_boxes(model, [whole, face], "eyes", scale=2.0)
@@ -101,7 +101,7 @@ def test_a_face_somewhere_in_a_picture_is_found_around_its_points(face):
 
 
 class Misled(DotFinder):
-    """Finds the dots but where it sees the picture's bright edge, which makes it sure of a corner without any."""
+    """Finds the dots, but if it sees the bright edge of the image, it is certain of a wrong corner."""
 
     def forward(self, images: torch.Tensor, head: str) -> Laplacian:
         light = images[:, 0].clamp(min=0).mean(dim=(1, 2))
@@ -112,7 +112,7 @@ class Misled(DotFinder):
         return Laplacian(mean, found.factor * torch.where(edge, 0.1, torch.where(dark, 10.0, 1.0)))
 
 
-def test_of_the_boxes_where_looks_end_the_surest_is_taken(face):
+def test_the_most_certain_of_the_found_boxes_is_used(face):
     pixels = np.asarray(Image.open(face.path)).copy()
     pixels[:, :8] = 255
     Image.fromarray(pixels).save(face.path)
@@ -122,7 +122,7 @@ def test_of_the_boxes_where_looks_end_the_surest_is_taken(face):
     assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
 
 
-def test_points_on_a_heap_move_no_box(face):
+def test_degenerate_points_do_not_move_a_box(face):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
     heap = np.zeros((200, 240, 3), dtype=np.uint8)
     heap[78:82, 88:92] = 255
@@ -130,7 +130,7 @@ def test_points_on_a_heap_move_no_box(face):
     assert find_boxes(model, [face], "eyes", scale=1.3)[0].box == face.box
 
 
-def test_how_much_longer_boxes_are_than_points_is_told_by_faces_with_most_landmarks(face):
+def test_box_scale_uses_faces_with_most_landmarks_labeled(face):
     def labeled(visibility: list[int]) -> Sample:
         points = np.array([[90.0, 80.0], [140.0, 100.0], [100.0, 90.0]])
         return replace(face, annotation=Annotation(points, np.array(visibility)))

@@ -1,4 +1,4 @@
-"""The drawn faces: the same from the same seed, points exactly where things were painted; and the shipped pictures."""
+"""Drawn faces (reproducible from the seed, with exact points) and the shipped images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLAT = Look(
 
 
 def average_head(**view: float) -> Head:
-    """A head of average build, looking into the camera unless `view` says otherwise."""
+    """An average head, facing the camera unless `view` changes that."""
     identity = Identity.sample(np.random.default_rng(0), spread=0)
     straight = View(yaw=0, pitch=0, roll=0, distance=1200, scale=1.0, center=(128, 128))
     return Head(identity, CALM, replace(straight, **view))
@@ -41,7 +41,7 @@ def at(image: Image.Image, point: np.ndarray) -> np.ndarray:
     return np.asarray(image)[int(point[1]), int(point[0])].astype(float)
 
 
-def test_a_picture_is_a_function_of_its_seed():
+def test_an_image_depends_only_on_its_seed():
     image, points, box = draw_source(5)
     again, points_again, box_again = draw_source(5)
     assert image.tobytes() == again.tobytes()
@@ -207,8 +207,8 @@ def test_a_set_does_not_depend_on_how_many_processes_drew_it(tmp_path: Path):
         assert (one.parent / "images" / name).read_bytes() == (two.parent / "images" / name).read_bytes()
 
 
-def test_a_bend_moves_points_as_it_moves_the_picture():
-    """A white dot on black, bent: its centre of mass is where the bend says that its middle went."""
+def test_a_warp_moves_points_with_the_image():
+    """The center of mass of a warped white dot is where the warp moves its middle."""
     lost = []
     for seed in range(20):
         bend = Bend.sample(np.random.default_rng(seed))
@@ -222,10 +222,10 @@ def test_a_bend_moves_points_as_it_moves_the_picture():
         np.testing.assert_allclose(bend.source(bend.points(point[None])), point[None], atol=1e-7)
         assert np.abs(seen - expected).max() < 1.5, seed
         lost.append(np.hypot(*(expected - point * 400)))
-    assert max(lost) > 10  # a caricature does bend
+    assert max(lost) > 10  # a caricature changes the points
 
 
-def test_a_bend_keeps_the_border_and_a_flat_grid_keeps_everything():
+def test_a_warp_keeps_the_border_and_zero_offsets_keep_everything():
     bend = Bend.sample(np.random.default_rng(0))
     corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
     np.testing.assert_allclose(bend.points(corners), corners)
@@ -235,7 +235,7 @@ def test_a_bend_keeps_the_border_and_a_flat_grid_keeps_everything():
     np.testing.assert_array_equal(np.asarray(still.picture(image)), np.asarray(image))
 
 
-def test_curves_go_through_the_points_that_make_them():
+def test_curves_go_through_their_knots():
     knots = np.array([(0, 0), (3, 5), (7, 4), (9, 9)], float)
     np.testing.assert_allclose(smooth(knots)[::8], knots)
     np.testing.assert_allclose(smooth(knots, closed=True)[::8], knots)
@@ -257,7 +257,7 @@ def test_the_shipped_pictures_are_small_whole_and_labeled_inside_their_boxes():
         assert sample.annotation is not None
         points, box = sample.annotation.points, sample.box
         assert (sample.annotation.visibility == 2).all()
-        # The nine points with a margin of 0.3 of their longer side, which is how far a face reaches beyond them.
+        # A face extends beyond its nine points by about 0.3 of their longer side.
         margin = 0.3 * np.ptp(points, axis=0).max()
         np.testing.assert_allclose((box.x, box.y), points.min(axis=0) - margin, atol=0.01)
         np.testing.assert_allclose((box.x + box.w, box.y + box.h), points.max(axis=0) + margin, atol=0.01)

@@ -1,4 +1,4 @@
-"""Cross-fitting with a `learn` that only remembers whom it has seen."""
+"""Cross-fitting, with a `learn` that only records its faces."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def test_folds_are_even_and_chosen_by_the_seed():
 
 
 @pytest.mark.parametrize("folds", [-1, 1, 5])
-def test_a_number_of_folds_that_cannot_be_is_refused(folds: int):
+def test_impossible_numbers_of_folds_are_refused(folds: int):
     with pytest.raises(DataError, match=f"found {folds} folds, wanted 2 to 4"):
         folds_of(faces(8, of_a_group=2), folds, seed=0)

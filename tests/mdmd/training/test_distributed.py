@@ -1,4 +1,4 @@
-"""Several processes learn what one learns."""
+"""Several processes give the same result as one."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ def steps_of(run):
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns(tmp_path):
+def test_two_processes_give_the_result_of_one(tmp_path):
     data = write_pareidolias(tmp_path / "objects", 16)
     command = ["-m", "mdmd", "train", "--data", data, "--preset", "tiny", "--weights", "none"]
     command += ["--steps", STEPS, "--quiet", "--out"]
@@ -30,7 +30,7 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     assert count == 1
     count, together = steps_of(tmp_path / "two")
     assert count == 2
-    # Exact but for the order of sums; where the processor has bfloat16 a step rounds to three digits.
+    # Equal except for the order of sums; in bfloat16, a step is rounded to three digits.
     assert together == pytest.approx(alone, rel=2e-3)
     left = {p.name for p in (tmp_path / "two").iterdir()}
     assert left == {"log.jsonl", "metrics.json", "model.json", "model.safetensors"}

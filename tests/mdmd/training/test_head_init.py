@@ -1,4 +1,4 @@
-"""A new head begins as the known landmarks that lie where its labels are."""
+"""A new head is initialized with the known landmarks nearest to its labels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_landmark_that_was_never_labeled_has_no_counterpart():
     assert nearest(torch.full((3, 5), torch.nan), NEW, KNOWN) == [-1, -1, -1]
 
 
-def test_a_started_head_gives_what_its_counterparts_give():
+def test_an_initialized_head_predicts_like_its_counterparts():
     torch.manual_seed(0)
     known = PerGroup(16, KNOWN.members, 3)
     new = PerGroup(16, NEW.members, 3)
@@ -55,7 +55,7 @@ def model(request) -> MDMD:
     )
     made.add_head("stranger", replace(KNOWN, name="stranger"))
     made.add_head("known", KNOWN)
-    # Landmarks at places of their own, as after training: fresh heads point to the middle of every picture.
+    # Different places for the landmarks, as after training: new heads predict the middle of every image.
     with torch.no_grad():
         for name, offset in (("stranger", 0.9), ("known", 0.1)):
             places = torch.linspace(offset, offset + 0.05, 5)[:, None].expand(5, 2)
@@ -90,7 +90,7 @@ def test_inheriting_finds_the_landmarks_that_the_labels_name(model, tmp_path):
 
 @pytest.mark.parametrize("head", ["heatmap", "regression"])
 @pytest.mark.parametrize("tokens", ["group", "landmark", "both"])
-def test_a_started_head_gives_what_the_known_one_gives_whatever_it_reads(tokens, head):
+def test_an_initialized_head_predicts_like_the_known_head_with_all_tokens(tokens, head):
     """The same landmarks in another order."""
     torch.manual_seed(2)
     made = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, tokens=tokens, head=head)).eval()
@@ -106,7 +106,7 @@ def test_a_started_head_gives_what_the_known_one_gives_whatever_it_reads(tokens,
     torch.testing.assert_close(made(images, "new").factor, known.factor[:, like])
 
 
-def test_a_model_that_knows_nothing_else_leaves_the_head_as_it_is(model, tmp_path):
+def test_without_other_heads_the_head_is_unchanged(model, tmp_path):
     alone = MDMD(model.config)
     alone.add_head("new", NEW)
     file = tmp_path / "face.png"

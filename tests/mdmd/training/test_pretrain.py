@@ -1,4 +1,4 @@
-"""The starter: learned in rounds from scratch, small on disk, good to adapt from, without closed photographs."""
+"""The starter: trained from scratch in rounds, small on disk, used for adapting, with open photographs only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DRAWING = Drawing(faces=8, size=64)
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Stand-ins for photographs: drawn, of two subsets that are open and two that are not; the last names none."""
+    """Drawn images instead of photographs: two open subsets, two closed ones, and an image without a subset."""
     folder = tmp_path_factory.mktemp("photos")
     drawn = read_coco(write_source(folder / "frl", 12, seed=9, size=64))
     subsets = ["london", "canada", "3dskf", "3dskm"] * 3
@@ -76,7 +76,7 @@ def test_a_starter_is_float16_with_one_head_and_reads_as_float32(starter: Path) 
     assert torch.allclose(exact, rounded, atol=2e-3)
 
 
-def test_a_starter_says_how_it_came_to_be(starter: Path) -> None:
+def test_the_card_of_a_starter_describes_its_training(starter: Path) -> None:
     history = json.loads((starter / "model.json").read_text(encoding="utf-8"))["history"]
     assert history["rounds"] == 2
     assert history["drawn_faces"] == 16
@@ -90,7 +90,7 @@ def test_a_starter_says_how_it_came_to_be(starter: Path) -> None:
     assert not list(starter.glob("drawn-*")), "the drawn faces of a finished round stay on the disk"
 
 
-def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
+def test_an_interrupted_pretraining_resumes_in_its_round(tmp_path: Path) -> None:
     with RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=1, drawing=DRAWING, config=TINY)
         first = load_file(tmp_path / "working" / "model.safetensors")
@@ -99,12 +99,12 @@ def test_a_broken_off_pretraining_goes_on_at_its_round(tmp_path: Path) -> None:
         second = load_file(tmp_path / "working" / "model.safetensors")
         again = pretrain(tmp_path, None, PLAN, log, rounds=2, drawing=DRAWING, config=TINY)
     starts = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert len([e for e in starts if e["event"] == "start"]) == 1, "a finished round was learned again"
+    assert len([e for e in starts if e["event"] == "start"]) == 1, "a finished round was trained again"
     assert again.history.rounds == 2
     apart = max(float((first[k] - second[k]).abs().max()) for k in first)
-    assert 0 < apart < 0.1, "the second round goes on from the first, it does not begin anew"
+    assert 0 < apart < 0.1, "the second round must start from the first"
     assert "Photographs" not in (tmp_path / "README.md").read_text(encoding="utf-8")
-    for file in ("model.json", "model.safetensors", "README.md"):  # as if killed once the last round was kept
+    for file in ("model.json", "model.safetensors", "README.md"):  # as if killed after the last round was saved
         (tmp_path / file).unlink()
     (tmp_path / "drawn-2").mkdir()
     with RunLog(None, quiet=True) as log:
@@ -128,7 +128,7 @@ def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path
     assert made.history.base.rounds == 2
 
 
-def test_the_starter_is_taken_where_no_weights_can_be_had_or_when_asked_for(starter: Path, tmp_path: Path) -> None:
+def test_the_starter_is_used_without_pretrained_weights_or_on_request(starter: Path, tmp_path: Path) -> None:
     default, tiny = preset("default").model, preset("tiny").model
 
     def asked(folder: Path, config: ModelConfig, weights: str | None, reason: str | None) -> bool:
@@ -177,7 +177,7 @@ def test_adapt_from_the_starter_on_the_command_line(starter: Path, tmp_path: Pat
         (["--set", "model.image_size=64"], "has image_size = 32, model.image_size asks for 64"),
     ],
 )
-def test_a_starter_that_is_asked_for_is_not_made_another_network(
+def test_a_requested_starter_keeps_its_network(
     starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], said: str
 ) -> None:
     things = write_pareidolias(tmp_path / "things", 6)
@@ -189,7 +189,7 @@ def test_a_starter_that_is_asked_for_is_not_made_another_network(
     assert checkpoint.load(tmp_path / "run").model.config == replace(TINY, views="single")
 
 
-def test_a_set_is_learned_already_only_with_its_definition(starter: Path, tmp_path: Path) -> None:
+def test_a_head_with_another_definition_does_not_count_as_trained(starter: Path, tmp_path: Path) -> None:
     things = write_pareidolias(tmp_path / "things", 6)
     drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
     record = json.loads(drawn.read_text(encoding="utf-8"))
@@ -206,7 +206,7 @@ def test_the_shipped_starter_has_learned_the_built_in_source() -> None:
     assert checkpoint.load(STARTER).model.definitions[DRAWN] == load_definition("300w")
 
 
-def test_no_base_is_learned_from_what_the_starter_has_learned_already(starter: Path, tmp_path: Path) -> None:
+def test_no_base_is_trained_for_a_source_of_the_starter(starter: Path, tmp_path: Path) -> None:
     things = write_pareidolias(tmp_path / "things", 6)
     drawn = write_source(tmp_path / DRAWN, 6, seed=0, size=64)
     words = ["adapt", "--target", things, "--source", drawn, "--bases", tmp_path / "bases", "--weights", "starter"]

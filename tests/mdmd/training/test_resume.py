@@ -1,4 +1,4 @@
-"""A run that was broken off goes on where it was, and a full disk costs nothing that is already there."""
+"""An interrupted run resumes where it was, and a full disk does not damage existing files."""
 
 import errno
 import json
@@ -40,7 +40,7 @@ from tests.builders import write_pareidolias
 
 TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
 QUICK = replace(PRESETS["tiny"].train, batch_size=4)
-#: A run of STEPS steps on the drawn sets in the folder given; it keeps its state after every step.
+#: A script that runs STEPS steps on the drawn sets in the given folder and saves the state after every step.
 RUN = """
 import sys
 from pathlib import Path
@@ -51,8 +51,10 @@ STEPS = 12
 
 
 def adapted(drawn, out, steps, *, seed=0, folds=0, share=1.0, log=RunLog, relabeled=None):
-    """Adapt to the drawn objects beside the drawn people, every step logged and kept in `out`; with another label on
-    one object of the split `relabeled`."""
+    """Adapt to the drawn objects and people, with every step logged and saved in `out`.
+
+    One object of the split `relabeled` gets another label.
+    """
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
     keep = Keep(out / "resume.safetensors", every=0.0, cost=math.inf)
@@ -71,7 +73,7 @@ def with_a_label_moved(data, split):
 
 
 class BrokenOff(RunLog):
-    """A log that ends its run at step 3, after the state of step 2 was kept."""
+    """A log that ends its run at step 3, after the state of step 2 was saved."""
 
     def event(self, kind, **fields):
         super().event(kind, **fields)
@@ -93,12 +95,12 @@ def events(run, kind):
 
 
 def curve(run):
-    """What the log says of each step and each measurement but for times."""
+    """The events of steps and evaluations in the log, without times."""
     told = [*events(run, "step"), *events(run, "eval")]
     return [(e["step"], e.get("losses"), e.get("nme"), e.get("learning_rate")) for e in told]
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(drawn, tmp_path):
+def test_a_killed_run_resumes_with_the_same_result(drawn, tmp_path):
     whole = adapted(drawn, tmp_path / "whole", STEPS).model.state_dict()
     killed = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", RUN, str(drawn), str(killed)])
@@ -133,14 +135,14 @@ def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
     assert (tmp_path / "resume.safetensors").stat().st_size == len(kept) // 2
 
 
-def test_who_was_learned_from_with_folds_is_not_held_out_without(drawn, tmp_path):
+def test_a_state_with_folds_is_refused_without_folds(drawn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 6, folds=2, log=BrokenOff)
     with pytest.raises(DataError, match="interrupted run with other folds"):
         adapted(drawn, tmp_path, 6)
 
 
-def test_a_run_from_a_share_of_the_faces_goes_on_with_that_share_only(drawn, tmp_path):
+def test_a_run_on_a_share_of_the_faces_resumes_with_that_share_only(drawn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 6, share=0.5, log=BrokenOff)
     for other in (1.0, 0.75):
@@ -150,14 +152,14 @@ def test_a_run_from_a_share_of_the_faces_goes_on_with_that_share_only(drawn, tmp
     assert [e["step"] for e in events(tmp_path, "resume")] == [2]
 
 
-def test_another_label_on_a_test_face_stops_nothing(drawn, tmp_path):
+def test_a_changed_label_on_a_test_face_does_not_prevent_resuming(drawn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path, 4, log=BrokenOff)
     adapted(drawn, tmp_path, 4, relabeled="test")
     assert [e["step"] for e in events(tmp_path, "resume")] == [2]
 
 
-def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
+def test_the_command_resumes_or_starts_over(drawn, tmp_path, capsys):
     target = drawn / "objects" / "annotations.json"
     command = ["adapt", "--target", target, "--preset", "tiny", "--weights", "none", "--steps", "5", "--quiet"]
     run = [*map(str, command), "--out", str(tmp_path)]
@@ -185,7 +187,7 @@ def test_the_command_goes_on_or_starts_over(drawn, tmp_path, capsys):
     assert not keep.file.exists()
 
 
-def test_a_base_goes_on_too_and_one_begun_otherwise_is_begun_again(drawn, tmp_path):
+def test_a_base_resumes_and_one_with_other_inputs_starts_over(drawn, tmp_path):
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     plan = Plan(
         QUICK, Budget(steps=4), weights="none", keep=Keep(tmp_path / "run" / "unused", every=0.0, cost=math.inf)
@@ -205,7 +207,7 @@ def test_a_base_goes_on_too_and_one_begun_otherwise_is_begun_again(drawn, tmp_pa
 
 
 def without_weights(file):
-    """What another network would leave: none of this one's weights."""
+    """Write the state of another network, without the weights of this one."""
     with safe_open(file, "pt") as kept:
         checkpoint.write_tensors(file, {}, kept.metadata())
 
@@ -218,7 +220,7 @@ def without_weights(file):
     ],
     ids=["half", "other"],
 )
-def test_a_state_of_a_base_that_cannot_be_read_is_passed_over(drawn, tmp_path, damage, said):
+def test_an_unreadable_state_of_a_base_is_ignored(drawn, tmp_path, damage, said):
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     keep = Keep(tmp_path / "run" / "unused", every=0.0, cost=math.inf)
     plan = Plan(QUICK, Budget(steps=4), weights="none", keep=keep)
@@ -232,7 +234,7 @@ def test_a_state_of_a_base_that_cannot_be_read_is_passed_over(drawn, tmp_path, d
 
 
 class Overtaken(RunLog):
-    """A log of a run whose base another run puts into `place` first."""
+    """A log of a run whose base is written to `place` by another run first."""
 
     other = place = Path()
 
@@ -242,7 +244,7 @@ class Overtaken(RunLog):
             shutil.copytree(self.other, self.place)
 
 
-def test_of_two_runs_that_learn_one_base_both_go_on_with_the_first(drawn, tmp_path):
+def test_two_runs_that_train_one_base_both_use_the_first(drawn, tmp_path):
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     folder, plan = tmp_path / "bases" / "b", Plan(QUICK, Budget(steps=1), weights="none")
     with RunLog(None, quiet=True) as log:
@@ -254,7 +256,7 @@ def test_of_two_runs_that_learn_one_base_both_go_on_with_the_first(drawn, tmp_pa
     assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
 
 
-def test_a_base_is_found_again_however_faces_are_looked_at(drawn, tmp_path):
+def test_views_do_not_change_which_base_is_found(drawn, tmp_path):
     people = read_coco(drawn / "people" / "annotations.json", name="people")
     once = replace(TINY, views="single")
     folder = bases.base_folder(tmp_path, [people], TINY, "none")
@@ -269,7 +271,7 @@ def test_a_base_is_found_again_however_faces_are_looked_at(drawn, tmp_path):
 
 @pytest.fixture
 def fitted(drawn, tmp_path):
-    """Something to fit: a function of the plan, the state and the clock; two faces a batch."""
+    """A function that fits a model with a plan, a state and a clock, with two faces per batch."""
     objects = read_coco(drawn / "objects" / "annotations.json", name="objects")
     store = CropStore(tmp_path / "crops", warn=print)
     cache = FaceCache("objects", objects.definition, objects.split("train"), crop_scale=1.4, size=64, store=store)
@@ -284,12 +286,12 @@ def fitted(drawn, tmp_path):
     return run
 
 
-def test_minutes_count_on_after_a_break(fitted, tmp_path):
+def test_minutes_continue_after_an_interruption(fitted, tmp_path):
     keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
     plan = Plan(replace(QUICK, batch_size=2), Budget(minutes=1), keep=keep)
 
     def watch_at(start):
-        """Each look at the clock is four seconds after the last."""
+        """A clock that advances four seconds with every call."""
         ticks = iter(range(start, 10**6, 4))
         return lambda: float(next(ticks))
 
@@ -299,13 +301,13 @@ def test_minutes_count_on_after_a_break(fitted, tmp_path):
         fitted(plan, log, clock=watch_at(5000))
     (resumed,) = events(tmp_path, "resume")
     told = events(tmp_path, "step")
-    # Two steps of four seconds before the break, and the rest of sixty after it.
+    # Two steps of four seconds before the interruption, and the rest of sixty seconds after it.
     assert (resumed["step"], resumed["seconds"]) == (2, 8.0)
     assert told[-1]["step"] == 15
     assert told[-1]["learning_rate"] < 0.05 * max(e["learning_rate"] for e in told)
 
 
-def test_a_full_disk_stops_no_training_and_takes_no_state(fitted, tmp_path):
+def test_a_full_disk_does_not_stop_a_training_or_remove_its_state(fitted, tmp_path):
     keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
     plan = Plan(replace(QUICK, batch_size=2), Budget(steps=3), keep=keep)
     written = []
@@ -326,7 +328,7 @@ def test_a_full_disk_stops_no_training_and_takes_no_state(fitted, tmp_path):
     assert load_file(keep.file)["optimizer.0.step"] == 1
 
 
-def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path):
+def test_a_checkpoint_that_does_not_fit_on_the_disk_keeps_the_last_one(tmp_path):
     torch.manual_seed(0)
     made = checkpoint.Checkpoint(MDMD(TINY), "none", history=History(seed=1))
     made.save(tmp_path)
@@ -343,7 +345,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
-def test_a_log_without_room_ends_and_says_so(capsys):
+def test_a_log_on_a_full_disk_ends_with_a_warning(capsys):
     with RunLog(Path("/dev/full")) as log:
         log.event("start", stage="base")
         log.event("start", stage="adapt")
@@ -352,7 +354,7 @@ def test_a_log_without_room_ends_and_says_so(capsys):
     )
 
 
-def test_half_a_line_of_a_killed_process_is_cut_off(tmp_path):
+def test_an_incomplete_last_line_is_removed(tmp_path):
     (tmp_path / "log.jsonl").write_text('{"event": "start"}\n{"event": "st')
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
         log.event("done", stage="base")
@@ -378,5 +380,5 @@ def test_states_cost_at_most_their_share_of_the_time(tmp_path):
         while now[0] < 500:
             now[0] += 1.0
             state.offer(Progress(), *parts)
-    # First after a minute; three seconds of writing are 2 % of 150.
+    # First after a minute; then every 150 seconds, because three seconds of writing are 2 % of 150.
     assert saved == [63.0, 216.0, 369.0]

@@ -1,4 +1,4 @@
-"""One step: parts of a batch add up to it, memory that is too short, numbers that are none, rare landmarks, draws."""
+"""One step: parts of a batch, out of memory, values that are not finite, rare landmarks, draws."""
 
 import itertools
 from dataclasses import replace
@@ -27,14 +27,14 @@ from mdmd.training.step import Stepper, batch_loss, make_optimizer, out_of_memor
 from mdmd.training.validation import Watch
 from tests.builders import SMALL, write_picture
 
-#: With the paper's head, and in float64 below, so that sums in another order differ by rounding of the last digits.
+#: With the paper's head, and float64 below, so that another order of sums changes the last digits only.
 TINY = replace(PRESETS["tiny"].model, image_size=64, head="regression")
 SETTINGS = replace(PRESETS["tiny"].train, batch_size=8, optimizer="adam", learning_rate=1e-3)
 NOBODY = torch.zeros(4, dtype=torch.bool)
 
 
 def a_batch(seed=0):
-    """Eight faces of SMALL of which some landmarks, and all of one group in some faces, are not labeled."""
+    """Eight faces of SMALL with unlabeled landmarks; in some faces a whole group is not labeled."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(8, 3, 64, 64, generator=generator, dtype=torch.float64)
     points = torch.rand(8, 4, 2, generator=generator)
@@ -44,7 +44,7 @@ def a_batch(seed=0):
 
 
 class Crowded(MDMD):
-    """A network that has memory for `room` faces at once; `refusal` is how it says so."""
+    """A network with memory for `room` faces at once; beyond that it raises `refusal`."""
 
     room = 10**6
     refusal: BaseException = torch.OutOfMemoryError("CUDA out of memory")
@@ -82,7 +82,7 @@ def gradients(model):
     ],
     ids=["gpu", "windows", "linux", "python"],
 )
-def test_short_memory_halves_what_is_learned_from_at_once_and_not_the_batch(refusal):
+def test_out_of_memory_halves_the_piece_and_not_the_batch(refusal):
     roomy, crowded = a_model(), a_model()
     crowded.room, crowded.refusal = 3, refusal
     told = []
@@ -97,7 +97,7 @@ def test_short_memory_halves_what_is_learned_from_at_once_and_not_the_batch(refu
     ]
 
 
-def test_no_room_for_one_face_ends_the_run_and_other_errors_pass():
+def test_no_memory_for_one_face_ends_the_run_and_other_errors_propagate():
     model = a_model()
     model.room = 0
     with pytest.raises(MemoryError, match="not enough memory to train on one face at a time"):
@@ -109,7 +109,7 @@ def test_no_room_for_one_face_ends_the_run_and_other_errors_pass():
 
 
 class Apart(Processes):
-    """One of several processes that does not hear of the others: its gradients stay its own part."""
+    """One of several processes, without communication: its gradients stay its own part."""
 
     def total(self, values):
         return values
@@ -138,7 +138,7 @@ def test_the_parts_of_three_processes_add_up_to_the_whole_batch():
 
 
 @pytest.mark.parametrize("encoder", ["test_vit", "test_resnet"])
-def test_the_last_block_learns_however_many_are_frozen(encoder):
+def test_the_last_block_is_never_frozen(encoder):
     model = MDMD(replace(TINY, encoder=encoder))
     depth = model.encoder.depth
     for frozen, lowest in ((0, 0), (1, 2), (100, depth - 1)):
@@ -147,7 +147,7 @@ def test_the_last_block_learns_however_many_are_frozen(encoder):
         assert learning == set(range(lowest, depth + 1))
 
 
-def test_every_face_of_a_batch_is_somebodys():
+def test_the_parts_of_all_processes_cover_the_batch():
     for count in (1, 2, 3, 5):
         parts = [Processes(k, count).part(8) for k in range(count)]
         assert [k for part in parts for k in range(part.start, part.stop)] == list(range(8))
@@ -155,7 +155,7 @@ def test_every_face_of_a_batch_is_somebodys():
         Processes(0, 9).part(8)
 
 
-def test_labels_weigh_what_equation_4_says():
+def test_labels_are_weighted_by_equation_4():
     labeled = torch.tensor([[True, True, False], [True, False, False]])
     members = ((0, 1), (), (2,))
     counts = losses.group_counts(labeled, members)
@@ -167,7 +167,7 @@ def test_labels_weigh_what_equation_4_says():
 
 
 class Poisoned(MDMD):
-    """A finite loss whose gradient is not: the root of a weight that is zero."""
+    """A network with a finite loss and an infinite gradient: the root of a weight that is zero."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -178,7 +178,7 @@ class Poisoned(MDMD):
         return replace(found, mean=found.mean + self.poison.sqrt())
 
 
-def test_a_gradient_that_is_no_number_changes_no_weight():
+def test_a_gradient_that_is_not_finite_changes_no_weight():
     model = a_model(Poisoned)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     value = a_stepper(model)(a_batch(), NOBODY, 0.5)
@@ -187,7 +187,7 @@ def test_a_gradient_that_is_no_number_changes_no_weight():
 
 
 class Lost(MDMD):
-    """A network that finds nothing from picture number `good` on."""
+    """A network that predicts NaN from image number `good` on."""
 
     seen, good = 0, 4
 
@@ -226,7 +226,7 @@ def test_a_rare_landmark_learns_its_place_and_borrows_its_sigma(share):
     labeled, weights = torch.ones(2, 4, dtype=torch.bool), torch.full((4,), 1 / 8)
 
     def slopes(own, others):
-        """Gradients to mean and factor, the rare landmark off by `own` and the others by `others`."""
+        """Gradients of mean and factor, with an error of `own` for the rare landmark and `others` for the others."""
         mean = torch.full((2, 4, 2), 0.4, requires_grad=True)
         factor = torch.tensor([0.05, 0.0, 0.05]).repeat(2, 4, 1).requires_grad_()
         points = mean.detach() + torch.where(rare, own, others)[:, None] * torch.tensor([0.6, 0.8])
@@ -239,7 +239,7 @@ def test_a_rare_landmark_learns_its_place_and_borrows_its_sigma(share):
     _, missed = slopes(own=0.3, others=0.2)
     assert (mean[:, 2] != 0).all()
     torch.testing.assert_close(memorised[:, 2], missed[:, 2])
-    # By hand: off by 0.2 at sigma 0.05, d(log a + sqrt(3) r / a)/da = 1 / a - sqrt(3) x^2 / (a^2 r), here with
+    # By hand: an error of 0.2 at sigma 0.05, d(log a + sqrt(3) r / a)/da = 1 / a - sqrt(3) x^2 / (a^2 r), here with
     # x = 0.12; three known landmarks of weight 1 / 8, the whole as much as one landmark of four.
     by_hand = 1 / 0.05 - 3**0.5 * 0.12**2 / (0.05**2 * 0.2)
     torch.testing.assert_close(memorised[:, 2, 0], torch.full((2,), 3 / 8 / 4 * by_hand))
@@ -269,7 +269,7 @@ def test_draws_depend_on_seed_and_step_alone():
     assert sorted(first[:5]) == sorted(first[5:10]) == list(range(5))
 
 
-def test_plans_count_on_the_pace_without_the_first_step():
+def test_the_pace_does_not_include_the_first_step():
     pace = Pace(100.0)
     pace.step(130.0)
     assert pace.seconds == 30

@@ -1,4 +1,4 @@
-"""A training that is asked to end early leaves the averaged weights of that step, calibrated, and says so."""
+"""A training that is stopped early writes the averaged, calibrated weights of that step and records the stop."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def drawn(tmp_path_factory):
 
 
 class Asking(RunLog):
-    """A log whose reader asks for the end when it hears of step 3, in the file `stop` beside it."""
+    """A log that creates the file `stop` beside it at step 3."""
 
     def event(self, kind, **fields):
         super().event(kind, **fields)
@@ -46,7 +46,7 @@ class Asking(RunLog):
 
 
 class BrokenOff(RunLog):
-    """A log that ends its run at step 5, after the state of step 4 was kept."""
+    """A log that ends its run at step 5, after the state of step 4 was saved."""
 
     def event(self, kind, **fields):
         super().event(kind, **fields)
@@ -68,7 +68,7 @@ def adapted(drawn, out, log):
         return adapt(objects, [], None, TINY, plan, told)
 
 
-def test_what_is_kept_are_the_averaged_weights_of_the_step_it_stopped_at(drawn, tmp_path):
+def test_a_stopped_run_keeps_the_averaged_weights_of_its_last_step(drawn, tmp_path):
     made = adapted(drawn, tmp_path / "stopped", Asking)
     with pytest.raises(KeyboardInterrupt):
         adapted(drawn, tmp_path / "broken", BrokenOff)
@@ -83,7 +83,7 @@ def test_what_is_kept_are_the_averaged_weights_of_the_step_it_stopped_at(drawn, 
     assert [(e["step"], e["of"]) for e in log if e["event"] == "stopped"] == [(4, STEPS)]
 
 
-def test_the_file_is_looked_for_once_a_second(tmp_path):
+def test_the_stop_file_is_checked_once_a_second(tmp_path):
     now = [0.0]
     stop = StopFile(tmp_path / "stop", clock=lambda: now[0])
     assert not stop.asked()
@@ -100,7 +100,7 @@ def options(drawn, out):
     return ["adapt", *files, "--preset", "tiny", "--weights", "none", "--steps", "6", "--quiet", *small]
 
 
-def test_a_request_to_an_earlier_try_does_not_end_this_one(drawn, tmp_path):
+def test_a_stop_file_of_an_earlier_try_is_ignored(drawn, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
     (out / "stop").touch()
@@ -110,7 +110,7 @@ def test_a_request_to_an_earlier_try_does_not_end_this_one(drawn, tmp_path):
 
 
 @pytest.mark.parametrize(("more", "stopped"), [([], {"step": 1, "of": 6}), (["--folds", "2"], None)])
-def test_a_stopped_run_says_so_and_folds_learn_to_their_end(drawn, tmp_path, monkeypatch, more, stopped):
+def test_a_stopped_run_is_recorded_and_folds_ignore_the_stop_file(drawn, tmp_path, monkeypatch, more, stopped):
     cleared = TrainingRun.clear
 
     def asked_at_once(run):
@@ -123,7 +123,7 @@ def test_a_stopped_run_says_so_and_folds_learn_to_their_end(drawn, tmp_path, mon
     assert not (tmp_path / "run" / "resume.safetensors").exists()
 
 
-def test_learning_a_source_is_not_stopped(drawn, tmp_path, monkeypatch):
+def test_training_a_base_is_not_stopped(drawn, tmp_path, monkeypatch):
     plans = []
 
     def learned(folder, sources, config, plan, log, *, start):

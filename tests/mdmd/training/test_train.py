@@ -1,4 +1,4 @@
-"""Training on drawn faces: it learns, repeats with its seed, masks what is not labeled, and leaves a checkpoint."""
+"""Training on drawn faces: it learns, is reproducible, masks unlabeled points and writes a checkpoint."""
 
 import json
 import math
@@ -52,7 +52,7 @@ def log(tmp_path):
         yield log
 
 
-def test_a_run_repeats_with_its_seed_and_differs_with_another(sets, log):
+def test_a_run_is_reproducible_with_its_seed(sets, log):
     runs = [train([sets[1]], TINY, quick(seed=seed), log).model.state_dict() for seed in (3, 3, 4)]
     assert all(torch.equal(runs[0][k], runs[1][k]) for k in runs[0])
     assert any(not torch.equal(runs[0][k], runs[2][k]) for k in runs[0])
@@ -65,7 +65,7 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     made = adapt(objects, [people], checkpoint.load(tmp_path / "base"), TINY, quick(), log)
     assert list(made.model.definitions) == ["people", "objects"]
     assert made.target == "objects"
-    assert set(made.calibrations) == {"objects"}, "a base's calibration is of the base"
+    assert set(made.calibrations) == {"objects"}, "the calibration of a base is only valid for the base"
     assert made.history.faces["people"] > 0
     made.save(tmp_path / "run")
     again = checkpoint.load(tmp_path / "run")
@@ -79,7 +79,7 @@ def test_adapting_from_a_base_keeps_its_heads_and_adds_one(sets, log, tmp_path):
     assert made.calibration("nobody").scale == 1
 
 
-def test_a_checkpoint_from_when_a_scale_was_all_is_still_read(sets, log, tmp_path):
+def test_a_checkpoint_with_only_a_scale_as_calibration_can_be_read(sets, log, tmp_path):
     train([sets[1]], TINY, quick(), log).save(tmp_path)
     record = json.loads((tmp_path / "model.json").read_text())
     del record["calibrations"]
@@ -90,7 +90,7 @@ def test_a_checkpoint_from_when_a_scale_was_all_is_still_read(sets, log, tmp_pat
         checkpoint.load(tmp_path)
 
 
-def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets, log, tmp_path):
+def test_cross_fitting_trains_and_calibrates_on_every_face(sets, log, tmp_path):
     people, objects = sets
     few = fewer_faces(objects, 6, seed=0)
     made = adapt(few, [people], None, TINY, quick(folds=3), log)
@@ -99,17 +99,17 @@ def test_cross_fitting_learns_from_every_face_and_calibrates_on_every_face(sets,
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(e["faces"], e["folds"]) for e in events if e["event"] == "fold"] == [(4, 3)] * 3
     plain = adapt(replace(few, name="objects"), [people], None, TINY, quick(folds=2), log)
-    for key, value in made.model.state_dict().items():  # the folds leave the model itself alone
+    for key, value in made.model.state_dict().items():  # folds do not change the model itself
         assert torch.equal(value, plain.model.state_dict()[key])
 
 
-def test_too_few_faces_for_a_conformal_ellipse_are_said_and_the_likelihood_stands_in(sets, log, tmp_path):
+def test_too_few_faces_for_conformal_ellipses_fall_back_to_likelihood_with_a_warning(sets, log, tmp_path):
     made = train([sets[1]], TINY, quick(calibration="conformal"), log)
     assert made.calibration("objects").method == "likelihood"
     assert "wanted at least 9 for a conformal 90 % ellipse" in (tmp_path / "log.jsonl").read_text()
 
 
-def test_two_sets_of_one_definition_keep_a_head_each(sets, log):
+def test_two_sets_with_one_definition_have_a_head_each(sets, log):
     people, _ = sets
     twin = replace(people, name="twin")
     made = adapt(people, [twin], None, TINY, quick(), log)
@@ -125,7 +125,7 @@ def test_every_preset_trains(sets, log, name):
     assert np.isfinite(made.history.heldout["nme"])
 
 
-def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and_decoder(sets, log, tmp_path):
+def test_transfer_trains_on_the_target_alone_from_the_encoder_and_decoder_of_the_base(sets, log, tmp_path):
     people, objects = sets
     paper = PRESETS["paper"]
     config = replace(paper.model, encoder="test_vit", image_size=64)
@@ -138,7 +138,7 @@ def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and
     learned = made.model.state_dict()
     for name, before in start.items():
         moved = float((learned[name] - before).abs().max())
-        if name.startswith("heads.0."):  # the base's own head is neither used nor changed
+        if name.startswith("heads.0."):  # the head of the base is neither used nor changed
             assert moved == 0
         else:  # the first step of Adam moves a weight by the learning rate
             assert moved == pytest.approx(1e-4, rel=0.05), name
@@ -146,7 +146,7 @@ def test_transfer_from_a_base_learns_the_target_alone_from_the_bases_encoder_and
 
 
 def moved(before, after):
-    """Names of the weights that are not what they were."""
+    """The names of the weights that have changed."""
     return {name for name, value in before.items() if not torch.equal(value, after[name])}
 
 
@@ -154,7 +154,7 @@ def moved(before, after):
     ("start", "stem", "frozen"),
     [("none", "patch", 0), ("file", "patch", 3), ("file", "early_convolutions", 0), ("base", "patch", 3)],
 )
-def test_only_blocks_that_have_learned_are_frozen(sets, log, tmp_path, start, stem, frozen):
+def test_only_trained_blocks_are_frozen(sets, log, tmp_path, start, stem, frozen):
     people, objects = sets
     config = replace(TINY, stem=stem, encoder_depth=4)
     torch.manual_seed(7)
@@ -173,10 +173,10 @@ def test_only_blocks_that_have_learned_are_frozen(sets, log, tmp_path, start, st
     assert heights == (set(range(frozen + 1)) if frozen else set())
 
 
-def test_learning_updates_statistics_though_the_network_was_measured_before(sets, log):
+def test_batch_statistics_are_updated_after_an_evaluation(sets, log):
     people, objects = sets
     config = replace(TINY, encoder="test_resnet")
-    base = train([people], config, quick(1), log)  # measured on its held-out faces, and again to inherit from
+    base = train([people], config, quick(1), log)  # evaluated on its held-out faces, and again to initialize a head
     before = {name: value.clone() for name, value in base.model.state_dict().items() if "running_" in name}
     assert before
     assert moved(before, adapt(objects, [], base, config, quick(1), log).model.state_dict()) == before.keys()
@@ -187,7 +187,7 @@ def inherited(folder):
     return [e["head"] for e in events if e["event"] == "inherited"]
 
 
-def test_a_head_of_another_definition_is_new_and_one_that_learned_beside_a_target_is_not(sets, log, tmp_path):
+def test_a_head_with_another_definition_is_new_and_a_trained_source_head_is_kept(sets, log, tmp_path):
     people, objects = sets
     first = adapt(objects, [people], None, TINY, quick(), log)
     assert inherited(tmp_path) == []
@@ -202,7 +202,7 @@ def test_a_head_of_another_definition_is_new_and_one_that_learned_beside_a_targe
     assert set(third.calibrations) == {"people"}
 
 
-def test_a_head_of_the_same_name_is_begun_from_what_it_has_learned(sets, log, tmp_path):
+def test_a_new_head_of_the_same_name_starts_from_the_old_one(sets, log, tmp_path):
     people, objects = sets
     base = adapt(objects, [], None, TINY, quick(), log)
     again = adapt(objects, [replace(people, name="objects-2")], base, TINY, quick(), log)
@@ -218,7 +218,7 @@ def test_a_head_of_the_same_name_is_begun_from_what_it_has_learned(sets, log, tm
     assert torch.equal(renamed(torch.zeros(1, 3, 64, 64), "b").mean, before)
 
 
-def test_what_one_set_holds_out_no_other_set_teaches(sets, log, tmp_path):
+def test_images_held_out_in_one_set_are_not_used_in_another(sets, log, tmp_path):
     _, objects = sets
     adapt(objects, [replace(objects, name="same")], None, TINY, quick(), log)
     [start] = [
@@ -232,7 +232,7 @@ def test_what_one_set_holds_out_no_other_set_teaches(sets, log, tmp_path):
     assert without_pictures_of([first, second], [replace(second, box=first.box)]) == [first]
 
 
-def test_what_goes_on_from_a_checkpoint_remembers_where_that_came_from(sets, log):
+def test_the_history_contains_the_history_of_the_start(sets, log):
     people, objects = sets
     start = train([people], TINY, quick(1, seed=8), log)
     made = train([objects], TINY, quick(1), log, start=start)
@@ -240,7 +240,7 @@ def test_what_goes_on_from_a_checkpoint_remembers_where_that_came_from(sets, log
     assert made.history.base.seed == 8
 
 
-def test_a_regression_head_starts_at_the_mean_shape_as_wide_as_it_was_made(sets, log):
+def test_a_regression_head_starts_at_the_mean_shape_with_unchanged_spread(sets, log):
     _, objects = sets
     config = replace(TINY, head="regression")
     still = Plan(replace(QUICK, learning_rate=1e-12), Budget(steps=1), weights="none", seed=3)
@@ -253,7 +253,7 @@ def test_a_regression_head_starts_at_the_mean_shape_as_wide_as_it_was_made(sets,
 
 
 class Told(MDMD):
-    """A network that notes when it answers and when it goes to the CPU."""
+    """A network that records its forward passes and when it is moved to the CPU."""
 
     notes: ClassVar[list[str]] = []
 
@@ -267,7 +267,7 @@ class Told(MDMD):
 
 
 @pytest.mark.parametrize("folds", [0, 2])
-def test_a_network_stays_on_its_device_until_all_is_measured(sets, log, folds):
+def test_a_network_stays_on_its_device_until_the_last_evaluation(sets, log, folds):
     _, objects = sets
     torch.manual_seed(0)
     Told.notes.clear()
@@ -277,7 +277,7 @@ def test_a_network_stays_on_its_device_until_all_is_measured(sets, log, folds):
 
 
 class Sweeping(RunLog):
-    """A log that deletes all pictures once the learning begins."""
+    """A log that deletes all images when the training starts."""
 
     pictures: tuple[Path, ...] = ()
 
@@ -288,7 +288,7 @@ class Sweeping(RunLog):
                 picture.unlink(missing_ok=True)
 
 
-def test_held_out_faces_are_cut_once(tmp_path):
+def test_held_out_faces_are_cropped_once(tmp_path):
     objects = read_coco(write_pareidolias(tmp_path / "objects", 6))
     with Sweeping(None, quiet=True) as log:
         log.pictures = tuple(s.path for s in objects.samples)
@@ -328,7 +328,7 @@ def test_unlabeled_points_are_masked_and_named(sets, log, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path):
+def test_a_landmark_with_one_label_is_not_overconfident(log, tmp_path):
     objects = read_coco(write_pareidolias(tmp_path / "objects", 40))
     nose = objects.definition.landmarks.index("nose_tip")
     faces = []
@@ -347,12 +347,12 @@ def test_a_point_labeled_once_is_not_sure_of_itself_on_other_faces(log, tmp_path
     found = predict(made.model, test, made.target)
     sigmas = [np.linalg.det(p.covariance) ** 0.25 / face.box.w for p, face in zip(found, test, strict=True)]
     sigma = np.mean(sigmas, axis=0)
-    # Its own one residual alone, memorised, gives two thirds of the others' median.
+    # Trained on its one memorized residual alone, it would get two thirds of the median of the others.
     assert sigma[nose] > 0.8 * np.median(np.delete(sigma, nose))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_faces_are_refused_with_their_number(sets, log, count):
+def test_too_few_faces_are_refused(sets, log, count):
     _, objects = sets
     few = replace(objects, samples=objects.split("train")[:count])
     with pytest.raises(DataError, match=f"found {count} labeled training faces, training needs at least 3"):
@@ -373,17 +373,17 @@ def test_held_out_faces_never_split_a_group_and_never_come_from_test(sets):
     ("groups", "held"),
     [([39, 1], 1), ([20, 20], 20), ([35, 5], 5), ([10, 30], 10), ([33, 7], 0), ([40], 0), ([12, 12, 16], 12)],
 )
-def test_a_large_group_does_not_take_the_faces_to_learn_from(sets, groups, held):
+def test_a_large_group_leaves_faces_for_training(sets, groups, held):
     _, objects = sets
     face = objects.split("train")[0]
     faces = [replace(face, group=str(k)) for k, size in enumerate(groups) for _ in range(size)]
     for seed in range(5):
         learned, out = split_heldout(replace(objects, samples=tuple(faces)), 0.15, seed)
-        wanted = 7 if groups == [33, 7] else held  # the smaller group is just over the six that are wanted
+        wanted = 7 if groups == [33, 7] else held  # the smaller group is just larger than the six faces wanted
         assert (len(learned), len(out)) == (sum(groups) - wanted, wanted)
 
 
-def test_where_nothing_can_be_held_out_the_log_says_so(sets, log, tmp_path):
+def test_a_set_that_holds_out_no_face_gets_a_warning(sets, log, tmp_path):
     _, objects = sets
     one = replace(objects, samples=tuple(replace(s, group="one") for s in objects.samples))
     made = adapt(one, [], None, TINY, quick(), log)
@@ -420,13 +420,13 @@ def test_steps_are_drawn_with_the_targets_share():
     ("full", "expected"),
     [(None, 0.75), (108, 0.75), (10_000, 0.75), (54, 0.875), (27, 0.9375)],
 )
-def test_the_more_labeled_points_the_target_has_the_less_of_the_sources_it_sees(sets, full, expected):
+def test_more_labeled_points_of_the_target_lower_the_share_of_the_sources(sets, full, expected):
     target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
     assert share_of_target(target, replace(QUICK, target_share=0.75, full_source_points=full)) == expected
     assert share_of_target(target, replace(QUICK, target_share=None, full_source_points=full)) is None
 
 
-def test_a_share_of_the_points_draws_as_a_target_with_so_many(sets):
+def test_a_share_of_the_points_counts_as_a_smaller_target(sets):
     target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
     settings = replace(QUICK, target_share=0.75, full_source_points=27)
     assert share_of_target(target, settings) == 0.9375
@@ -443,13 +443,13 @@ def test_a_share_of_the_faces_is_rounded_up_and_the_smaller_is_within_the_larger
     assert share == 1 or chosen != [int(s.file_name) for s in some_of(faces, share, seed=4)]
 
 
-def test_a_share_of_a_hundred_faces_is_not_one_more(sets):
+def test_rounding_adds_no_face_to_a_share_of_a_hundred(sets):
     assert len(some_of(sets[0].samples[:1] * 100, 0.07, seed=0)) == 7
     assert some_of(sets[0].samples[:2], 0.5, seed=0) == sets[0].samples[:2]
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_training_from_a_share_of_the_faces_is_measured_on_the_same_ones(sets, log, tmp_path, beside):
+def test_a_training_on_a_share_of_the_faces_has_the_same_held_out_faces(sets, log, tmp_path, beside):
     people, objects = sets
     sources = [people] if beside else []
     learned, held = [], []
