@@ -151,7 +151,7 @@ def prediction(
 ) -> dict[str, str]:
     """`mdmd predict` from JPEG files to JSON, with loading, compared with the encoder's forward pass."""
     samples = dataset.samples[: options.pictures]
-    model = MDMD(replace(MODEL, views=views))
+    model = MDMD(MODEL.changed(views=views))
     model.add_head(dataset.name, dataset.definition)
     Checkpoint(model, dataset.name).save(folder / "run")
     pictures = {"image_folder": str(samples[0].path.parent.resolve())}

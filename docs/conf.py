@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_type_hints
+
+from pydantic import BaseModel
+from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -29,3 +34,17 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
+
+
+def plain_types(app, what, name, obj, options, signature, returned):
+    """The signature of a settings class with `int` instead of `Annotated[int, Gt(gt=0)]`."""
+    if not (isinstance(obj, type) and issubclass(obj, BaseModel)):
+        return None
+    hints = get_type_hints(obj)
+    found = inspect.signature(obj)
+    parameters = [p.replace(annotation=hints[p.name]) for p in found.parameters.values()]
+    return stringify_signature(found.replace(parameters=parameters), unqualified_typehints=True), returned
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", plain_types)

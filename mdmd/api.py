@@ -99,8 +99,7 @@ class Model:
         of boxes, or None, which lets the model find one face. `p_off` is the probability of an error above `tolerance`,
         a share of the definition's normalizer. Raises DataError for an image or a box that cannot be used.
         """
-        if not tolerance > 0:
-            raise DataError(f"found a tolerance of {tolerance:g}, wanted one above 0")
+        rule = FlagRule(tolerance)
         head, calibration = self.calibrated(head)
         pictures, several = image_list(images)
         given = boxes_of_images(boxes, len(pictures), several=several)
@@ -123,7 +122,8 @@ class Model:
         definition = self.checkpoint.model.head_definition(head)
         n = len(definition.landmarks)
         off = [
-            probabilities_off(definition, p, s, tolerance, calibration.law) for p, s in zip(found, samples, strict=True)
+            probabilities_off(definition, p, s, rule.tolerance, calibration.law)
+            for p, s in zip(found, samples, strict=True)
         ]
         return Predictions(
             means=np.array([p.points for p in found]).reshape(-1, n, 2),
@@ -301,8 +301,8 @@ def predict(
     """
     if bool(pictures) == (faces is not None):
         raise DataError("name either pictures (or folders of them), or a COCO file of faces")
-    model = model if isinstance(model, Model) else load(model)
     rule = FlagRule(tolerance, threshold)
+    model = model if isinstance(model, Model) else load(model)
     head, calibration = model.calibrated(head)
     unusable: dict[Path, str] = {}
     if faces is None:
@@ -358,6 +358,7 @@ def evaluate(
     the square root of the box's area with `normalizer="box"`. `model` is a `Model` or the folder of a run. Raises
     DataError if there is no face to measure on, or if the landmarks are not those of the head.
     """
+    rule = FlagRule(tolerance, threshold)
     model = model if isinstance(model, Model) else load(model)
     head = head or model.head
     definition = model.checkpoint.model.head_definition(head)
@@ -378,7 +379,7 @@ def evaluate(
     applied = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
     predictions = [Prediction(p.points[order], p.covariance[order]) for p in applied]
     measured = dataset.definition if normalizer == "definition" else replace(dataset.definition, normalizer=None)
-    return plain(measure(measured, predictions, samples, FlagRule(tolerance, threshold), calibration.law))
+    return plain(measure(measured, predictions, samples, rule, calibration.law))
 
 
 def _reviewed(samples: Sequence[Sample]) -> list[Sample]:

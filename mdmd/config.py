@@ -1,160 +1,151 @@
-"""What a model is and how it is trained: two frozen dataclasses, presets, JSON."""
+"""What a model is and how it is trained: two frozen pydantic models, presets, JSON."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from mdmd.errors import DataError
 
-#: The starter that comes with the package, where it does: a checkpoint that `mdmd pretrain` made.
+#: The starter checkpoint that is shipped with the package, made by `mdmd pretrain`.
 STARTER = Path(__file__).parent / "starter"
-#: Seconds between the states that a broken-off run can go on from, unless another number is given.
+#: Default seconds between two saved states of a run. An interrupted run resumes from the last one.
 SAVE_EVERY = 60.0
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
-#: 12 blocks of D = 768 on 14 x 14 patches, as printed; which pretrained weights the paper used is not.
+#: 12 blocks of D = 768 on 14 x 14 patches, as the paper prints. It does not say which pretrained weights it used.
 PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"
 
 
-def refuse_unless(sound: bool, sentence: str) -> None:
-    """DataError with `sentence` where a setting is not `sound`."""
-    if not sound:
-        raise DataError(sentence)
+def _not_a_float(value: object) -> object:
+    """`value`, because pydantic accepts 8.0 for a Literal 8 even in strict mode."""
+    if isinstance(value, float):
+        raise ValueError
+    return value
 
 
-def fits(value: object, kind: Any) -> bool:
-    """Whether a JSON value is of an annotated kind; a whole number is a number, and infinities are none."""
-    if get_origin(kind) is Literal:
-        return any(value == choice and type(value) is type(choice) for choice in get_args(kind))
-    if get_args(kind):
-        return any(fits(value, choice) for choice in get_args(kind))
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return type(value) is kind
+# The kinds of settings. A description completes the sentence "NAME must be ...".
+# Numbers keep the type they were given: 1 stays 1 in JSON, so that recorded settings still compare equal.
+Number = int | FiniteFloat
+Text = Annotated[str, Field(description="a text")]
+Switch = Annotated[bool, Field(description="true or false")]
+Count = Annotated[int, Field(gt=0, description="a whole number above 0")]
+Positive = Annotated[Number, Field(gt=0, description="a number above 0")]
+Share = Annotated[Number, Field(ge=0, le=1, description="a number between 0 and 1")]
+GroupCount = Annotated[Literal[5, 8, 12], BeforeValidator(_not_a_float), Field(description="5, 8 or 12")]
+ShareBelowOne = Annotated[Number, Field(ge=0, lt=1, description="a number from 0 to below 1")]
 
 
-def wanted(kind: Any) -> str:
-    """An annotated kind in words."""
-    if get_origin(kind) is Literal:
-        return " or ".join(str(choice) for choice in get_args(kind))
-    if get_args(kind):
-        return " or ".join(wanted(choice) for choice in get_args(kind))
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}.get(kind, "none")
+class Config(BaseModel):
+    """Settings that are checked when they are made: DataError for a value or a name that does not fit."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise DataError(self._sentence(error)) from None
+
+    @classmethod
+    def _sentence(cls, error: ValidationError) -> str:
+        """What is wrong with the first setting that does not fit, or which names are unknown."""
+        errors = error.errors()
+        unknown = [str(e["loc"][0]) for e in errors if e["type"] == "extra_forbidden"]
+        if unknown:
+            return f"unknown settings {', '.join(unknown)}; this version has: {', '.join(cls.model_fields)}"
+        first = errors[0]
+        name = str(first["loc"][0])
+        wanted = cls.model_fields[name].description or first.get("ctx", {})["expected"]  # a Literal lists its choices
+        return f"{name} must be {wanted}, found {first['input']!r}"
+
+    def changed(self, **settings: Any) -> Self:
+        """A copy with other `settings`, checked like a new one (`model_copy` would not check them)."""
+        return type(self)(**{**dict(self), **settings})
 
 
-def check_kinds(config: ModelConfig | TrainConfig) -> None:
-    """DataError for the first setting whose value is not of its kind."""
-    for name, kind in get_type_hints(type(config)).items():
-        value = getattr(config, name)
-        refuse_unless(fits(value, kind), f"{name} must be {wanted(kind)}, found {value!r}")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Config):
     """Everything that prediction needs to rebuild the network.
 
-    `head` is "regression" (the paper: means straight from the group tokens) or "heatmap" (group tokens
-    ask stride-4 features where each landmark is). `encoder_depth` is how many of the encoder's blocks there are (None:
-    all). `stem` stands before a transformer's blocks (`models/stems.py`).
-    `groups` is how finely landmarks are grouped (Table 7), and `tokens` what the decoder's queries are: groups,
-    a definition's landmarks (Table 5), or both (`models/groups.py`, `models/landmark_model.py`). `decoder_heads` None
-    means one for each 64 channels.
-    `crop_scale` is the crop's side in longer sides of the box. `sigma_floor` is the smallest standard
-    deviation in shares of the crop (half a pixel of 224).
+    - `encoder_depth`: how many of the encoder's blocks are used (None: all).
+    - `stem`: what turns an image into patches before a transformer's blocks (`models/stems.py`).
+    - `groups`: how many groups the landmarks are divided into (Table 7, `models/groups.py`).
+    - `tokens`: the decoder's queries: groups, the landmarks of a definition (Table 5), or both.
+    - `head`: "regression" computes means directly from the group tokens, as the paper does; "heatmap" compares the
+      tokens with features of stride 4 to find each landmark.
+    - `decoder_heads`: attention heads of the decoder (None: one for each 64 channels).
+    - `crop_scale`: side of the crop, as a multiple of the box's longer side.
+    - `views`: how many crops of a face a prediction combines.
+    - `sigma_floor`: smallest standard deviation, as a share of the crop (default: half a pixel of 224).
     """
 
-    encoder: str = DEFAULT_ENCODER
-    encoder_depth: int | None = None
-    image_size: int = 224
+    encoder: Text = DEFAULT_ENCODER
+    encoder_depth: Annotated[int | None, Field(description="a whole number or none")] = None
+    image_size: Count = 224
     stem: Literal["patch", "early_convolutions", "resnet50"] = "patch"
-    groups: Literal[5, 8, 12] = 12
+    groups: GroupCount = 12
     tokens: Literal["group", "landmark", "both"] = "group"
     head: Literal["regression", "heatmap"] = "heatmap"
-    decoder_depth: int = 3
-    decoder_heads: int | None = None
-    feedforward_residual: bool = True
+    decoder_depth: Count = 3
+    decoder_heads: Annotated[Count | None, Field(description="a whole number above 0 or none")] = None
+    feedforward_residual: Switch = True
     activation: Literal["relu", "gelu"] = "gelu"
-    pixel_channels: int = 64
-    crop_scale: float = 1.4
+    pixel_channels: Annotated[int, Field(gt=0, multiple_of=16, description="a multiple of 16 above 0")] = 64
+    crop_scale: Positive = 1.4
     views: Literal["single", "two"] = "two"
-    sigma_floor: float = 0.5 / 224
-
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        for name in ("image_size", "decoder_depth", "crop_scale"):
-            refuse_unless(getattr(self, name) > 0, f"{name} must be above 0, found {getattr(self, name)}")
-        heads = self.decoder_heads
-        refuse_unless(heads is None or heads > 0, f"decoder_heads must be above 0 or none, found {heads}")
-        widths = self.pixel_channels > 0 and self.pixel_channels % 16 == 0
-        refuse_unless(widths, f"pixel_channels must be a multiple of 16, found {self.pixel_channels}")
-        floor = self.sigma_floor
-        refuse_unless(0 < floor < 0.05, f"sigma_floor must be above 0 and below 0.05 of the crop, found {floor}")
+    sigma_floor: Annotated[Number, Field(gt=0, lt=0.05, description="above 0 and below 0.05 of the crop")] = 0.5 / 224
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a model is trained. Times are shares of the whole run, so that any budget ends its schedule.
+class TrainConfig(Config):
+    """How a model is trained. Times are shares of the whole run, so the schedule fits any budget.
 
-    `loss` "laplacian" is the likelihood of equation 4; "euclidean" (Table 5) lets the means follow the distance alone,
-    and the covariances the likelihood of means that they cannot move, so that there is still something to calibrate.
-    `distance_share` is the first part of the run in which the distance loss stands in for the likelihood;
-    `target_share` is how often an adaptation draws its batch from the target (None: sets are drawn uniformly); with
-    more labeled points than `full_source_points` the rest, the sources' share, falls in proportion (None: never);
-    `inherit` starts a new head as the known landmarks that lie where its labels are (`mdmd/training/head_init.py`);
-    `frozen_blocks` is how many of the encoder's lowest blocks an adaptation leaves as they are where they have learned
-    before, and with them the patch embedding and the position before the first (0: neither);
-    `layer_decay` multiplies the learning rate from each encoder block to the one below it.
+    - `loss`: "laplacian" is the likelihood of equation 4. With "euclidean" (Table 5) only the distance trains the
+      means, and the likelihood trains the covariances without moving the means, so that they can be calibrated.
+    - `layer_decay`: factor of the learning rate from each encoder block to the block below it.
+    - `distance_share`: first part of the run, in which the distance loss replaces the likelihood.
+    - `target_share`: how often an adaptation draws its batch from the target (None: every dataset equally often).
+    - `full_source_points`: if the target has more labeled points than this, the share of the sources falls in
+      proportion (None: never).
+    - `inherit`: whether a new head starts from known landmarks near its labels (`mdmd/training/head_init.py`).
+    - `frozen_blocks`: how many of the lowest encoder blocks an adaptation keeps fixed if they are already trained.
+      The patch embedding and the position embedding are fixed with them (0: nothing is).
     """
 
     loss: Literal["laplacian", "euclidean"] = "laplacian"
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = 1e-3
-    layer_decay: float = 0.65
-    weight_decay: float = 0.05
-    warmup_share: float = 0.05
+    learning_rate: Positive = 1e-3
+    layer_decay: Share = 0.65
+    weight_decay: Annotated[Number, Field(ge=0, description="a number of 0 or more")] = 0.05
+    warmup_share: ShareBelowOne = 0.05
     decay: Literal["linear", "cosine"] = "cosine"
-    distance_share: float = 0.2
-    target_share: float | None = 0.75
-    full_source_points: int | None = 225
-    inherit: bool = True
-    frozen_blocks: int = 6
-    clip_norm: float | None = 1.0
-    average_decay: float = 0.99
-    batch_size: int = 16
+    distance_share: Share = 0.2
+    target_share: Annotated[Share | None, Field(description="a number between 0 and 1, or none")] = 0.75
+    full_source_points: Annotated[Count | None, Field(description="a whole number above 0 or none")] = 225
+    inherit: Switch = True
+    frozen_blocks: Annotated[int, Field(ge=0, description="a whole number of 0 or more")] = 6
+    clip_norm: Annotated[Positive | None, Field(description="a number above 0 or none")] = 1.0
+    average_decay: ShareBelowOne = 0.99
+    batch_size: Count = 16
     augment: Literal["none", "moderate", "drawn", "paper"] = "drawn"
-    heldout_share: float = 0.15
-
-    def __post_init__(self) -> None:
-        check_kinds(self)
-        for name in ("layer_decay", "distance_share", "target_share", "heldout_share"):
-            value = getattr(self, name)
-            refuse_unless(value is None or 0 <= value <= 1, f"{name} must be between 0 and 1, found {value}")
-        for name in ("warmup_share", "average_decay"):
-            value = getattr(self, name)
-            refuse_unless(0 <= value < 1, f"{name} must be at least 0 and below 1, found {value}")
-        for name in ("learning_rate", "clip_norm", "batch_size", "full_source_points"):
-            value = getattr(self, name)
-            refuse_unless(value is None or value > 0, f"{name} must be above 0, found {value}")
-        for name in ("weight_decay", "frozen_blocks"):
-            refuse_unless(getattr(self, name) >= 0, f"{name} must not be below 0, found {getattr(self, name)}")
+    heldout_share: Share = 0.15
 
 
-#: So many held-out faces settle a calibration (benchmarks/RESULTS.md); the rest of a large set is better learned from.
+#: This many held-out faces are enough for a calibration (benchmarks/RESULTS.md). A large set trains on the rest.
 HELDOUT_MOST = 60
 
 
 def heldout_count(faces: int, share: float) -> int:
-    """How many of `faces` labeled training faces are held out at `share`, where at least two can be told apart."""
+    """How many of `faces` labeled training faces are held out at `share`. With fewer than two faces: none."""
     return max(1, min(round(share * faces), HELDOUT_MOST)) if faces > 1 and share > 0 else 0
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of configurations. `starts_from_base` is false where the encoder's weights are the only start."""
+    """A named pair of configurations. `starts_from_base` is false if training starts from the encoder's weights."""
 
     model: ModelConfig
     train: TrainConfig
@@ -195,69 +186,72 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset(name: str, *, encoder: str | None = None, settings: Sequence[str] = ()) -> Preset:
-    """The preset called `name`, with another encoder and other `settings` ("train.loss=euclidean") where given."""
+    """The preset called `name`, changed by `encoder` and `settings` ("train.loss=euclidean") if given."""
     if name not in PRESETS:
         raise DataError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
     chosen = PRESETS[name]
     if encoder is not None:
-        chosen = replace(chosen, model=replace(chosen.model, encoder=encoder))
+        chosen = replace(chosen, model=chosen.model.changed(encoder=encoder))
     for setting in settings:
         section, key, value = parse_setting(setting)
         if section == "model":
-            chosen = replace(chosen, model=replace(chosen.model, **{key: value}))
+            chosen = replace(chosen, model=chosen.model.changed(**{key: value}))
         else:
-            chosen = replace(chosen, train=replace(chosen.train, **{key: value}))
+            chosen = replace(chosen, train=chosen.train.changed(**{key: value}))
     return chosen
 
 
 def parse_setting(text: str) -> tuple[str, str, Any]:
-    """Section ("model" or "train"), name and value of "model.groups=8"; DataError says which names there are."""
+    """Section ("model" or "train"), name and value of "model.groups=8".
+
+    "none" is None if the setting can be None. DataError for an unknown name, with the names there are.
+    """
     path, equals, written = text.partition("=")
     section, _, key = path.strip().partition(".")
     kind = {"model": ModelConfig, "train": TrainConfig}.get(section)
     if kind is None or not equals:
         raise DataError(f"a setting reads model.NAME=VALUE or train.NAME=VALUE, found {text!r}")
-    names = [f.name for f in fields(kind)]
-    if key not in names:
-        raise DataError(f"no setting {section}.{key}; there are: {', '.join(names)}")
+    fields = kind.model_fields
+    if key not in fields:
+        raise DataError(f"no setting {section}.{key}; there are: {', '.join(fields)}")
     written = written.strip()
+    if written == "none" and type(None) in get_args(fields[key].annotation):
+        return section, key, None
     try:
-        value = None if written == "none" and not fits("none", get_type_hints(kind)[key]) else json.loads(written)
+        return section, key, json.loads(written)
     except json.JSONDecodeError:
-        value = written
-    return section, key, value
+        return section, key, written
 
 
 def network_of(config: ModelConfig) -> ModelConfig:
-    """`config` but for what is no matter of the network: how a face is looked at (`views`) is always the default."""
-    return replace(config, views=ModelConfig.views)
+    """`config` with the default `views`, which do not change the network, only how it is used."""
+    return config.changed(views=ModelConfig().views)
 
 
 def of_base(base: ModelConfig, settings: Sequence[str], *, where: str) -> ModelConfig:
-    """A trained model's configuration under `settings`; DataError where they ask it to be another network than it is
-    (see `network_of`)."""
+    """The configuration of a trained model, changed by `settings`.
+
+    DataError if they ask for another network than the trained one (see `network_of`).
+    """
     for section, key, value in map(parse_setting, settings):
         if section == "model" and key == "views":
-            base = replace(base, views=value)
+            base = base.changed(views=value)
         elif section == "model" and getattr(base, key) != value:
             raise DataError(f"{where} has {key} = {getattr(base, key)}, {section}.{key} asks for {value}")
     return base
 
 
-T = TypeVar("T", ModelConfig, TrainConfig)
+T = TypeVar("T", bound=Config)
 
 
 def from_json(kind: type[T], record: Mapping[str, Any], *, where: Path) -> T:
-    """A configuration from its JSON; DataError for keys this version does not know."""
-    unknown = set(record) - {f.name for f in fields(kind)}
-    if unknown:
-        raise DataError(f"{where}: unknown settings {', '.join(sorted(unknown))}: written by another version?")
+    """A configuration from its JSON, read from the file `where`. Settings that are missing get their defaults."""
     try:
         return kind(**record)
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
 
 
-def to_json(config: ModelConfig | TrainConfig) -> dict[str, Any]:
+def to_json(config: Config) -> dict[str, Any]:
     """The configuration as a JSON object."""
-    return json.loads(json.dumps(asdict(config)))
+    return config.model_dump(mode="json")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mdmd.config import PRESETS, SAVE_EVERY
-from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import RECALL, FlagRule
 
@@ -134,8 +133,6 @@ def add_flag_options(command: argparse.ArgumentParser) -> None:
 
 def flag_rule(options: argparse.Namespace) -> FlagRule:
     """The flag rule from the options. Raises DataError if a value is out of range."""
-    if not options.tolerance > 0 or not (options.threshold is None or 0 < options.threshold < 1):
-        raise DataError("--tolerance must be above 0 and --threshold between 0 and 1")
     return FlagRule(options.tolerance, options.threshold)
 
 

@@ -31,10 +31,17 @@ class FlagRule:
     """When to flag a point: the probability that its error exceeds `tolerance` is above `threshold`.
 
     `tolerance` is a share of the normalizing distance. If `threshold` is None, `threshold_for` chooses it.
+    DataError unless `tolerance` is above 0 and `threshold` between 0 and 1.
     """
 
     tolerance: float = WRONG
     threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise DataError(f"tolerance must be above 0, found {self.tolerance}")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise DataError(f"threshold must be between 0 and 1, found {self.threshold}")
 
     def threshold_for(self, p_off: np.ndarray) -> float:
         """The threshold for a set of faces whose points have the probabilities `p_off` (any shape).

@@ -58,7 +58,7 @@ def starter(
 
 def _looking(made: Checkpoint, config: ModelConfig) -> Checkpoint:
     """`made` with the views of `config`."""
-    made.model.config = replace(made.model.config, views=config.views)
+    made.model.config = made.model.config.changed(views=config.views)
     return made
 
 

@@ -76,6 +76,13 @@ class TrainingRun:
     threshold: float | None = None
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        self.rule()  # refuses wrong numbers before the folder is touched
+
+    def rule(self) -> FlagRule:
+        """Which points the run flags."""
+        return FlagRule(self.tolerance, self.threshold)
+
     def chosen(self) -> Preset:
         """The preset with the chosen encoder and settings."""
         return preset(self.preset, encoder=self.encoder, settings=self.settings)
@@ -116,7 +123,7 @@ class TrainingRun:
             Budget(self.steps, minutes),
             self.weights,
             self.seed,
-            FlagRule(self.tolerance, self.threshold),
+            self.rule(),
             self.calibration,
             keep=Keep(self.out / STATE, every=self.save_every),
             stop=StopFile(self.out / STOP),

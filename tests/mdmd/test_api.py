@@ -151,3 +151,17 @@ def test_a_prediction_takes_images_or_a_file(model, objects):
     for words in ({}, {"pictures": [objects.parent / "images"], "faces": objects}):
         with pytest.raises(mdmd.DataError, match="either pictures"):
             mdmd.predict(model, **words)
+
+
+def test_a_flag_rule_out_of_range_is_refused_before_any_work(model, run, objects):
+    picture = next((objects.parent / "images").iterdir())
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    for wrong in (
+        lambda: model.predict(picture, tolerance=0),
+        lambda: mdmd.predict(model, [picture], tolerance=0),
+        lambda: mdmd.evaluate(model, objects, tolerance=0),
+        lambda: mdmd.adapt(objects, run, tolerance=0, **QUICK),
+    ):
+        with pytest.raises(mdmd.DataError, match="tolerance must be above 0, found 0"):
+            wrong()
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before  # the finished run is untouched

@@ -96,6 +96,20 @@ def test_flags_of_calibrated_points_catch_what_they_promise():
     assert flagged.mean() < 0.5
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "threshold", "sentence"),
+    [
+        (0.0, None, "tolerance must be above 0, found 0.0"),
+        (float("nan"), None, "tolerance must be above 0, found nan"),
+        (0.1, 0.0, "threshold must be between 0 and 1, found 0.0"),
+        (0.1, 1.0, "threshold must be between 0 and 1, found 1.0"),
+    ],
+)
+def test_a_rule_out_of_range_is_refused(tolerance, threshold, sentence):
+    with pytest.raises(DataError, match=f"^{sentence}$"):
+        FlagRule(tolerance, threshold)
+
+
 def test_a_given_threshold_is_taken_as_it_is():
     assert FlagRule(0.05, 0.33).threshold_for(np.array([0.1, 0.9])) == 0.33
     sure, doubtful = face(0.0, sigma=0.1), face(4.0, sigma=4.0)

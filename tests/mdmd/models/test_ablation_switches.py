@@ -1,7 +1,5 @@
 """Every switch of the paper's tables: who hears which token, gradients everywhere, checkpoints that come back."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -48,7 +46,7 @@ def test_coarser_groups_join_whole_groups_and_leave_none_out():
     [(12, [4, 3, 3, 3, 4, 6, 6, 5, 5, 9, 12, 8]), (8, [17, 6, 6, 5, 5, 9, 12, 8]), (5, [17, 12, 10, 9, 20])],
 )
 def test_the_68_points_in_each_grouping(count, sizes):
-    model = build(replace(TINY, groups=count), {"people": load_definition("300w")})
+    model = build(TINY.changed(groups=count), {"people": load_definition("300w")})
     groups = model.groups_of("people")
     assert [len(members) for members in groups] == sizes
     assert sorted(k for members in groups for k in members) == list(range(68))
@@ -73,7 +71,7 @@ def moved_by(model, token, images, head="pare"):
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("groups", [5, 8, 12])
 def test_a_group_token_is_heard_by_its_landmarks_alone(groups, head):
-    model = build(replace(TINY, groups=groups, head=head), {"pare": PARE, "cofw": COFW}).eval()
+    model = build(TINY.changed(groups=groups, head=head), {"pare": PARE, "cofw": COFW}).eval()
     images = torch.rand(1, 3, 64, 64)
     for g, members in enumerate(model.groups_of("cofw")):
         assert moved_by(model, g, images, "cofw") == sorted(members)
@@ -81,13 +79,13 @@ def test_a_group_token_is_heard_by_its_landmarks_alone(groups, head):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_landmark_token_is_heard_by_its_landmark_alone(head):
-    model = build(replace(TINY, tokens="landmark", head=head), {"cofw": COFW, "pare": PARE}).eval()
+    model = build(TINY.changed(tokens="landmark", head=head), {"cofw": COFW, "pare": PARE}).eval()
     images = torch.rand(1, 3, 64, 64)
     assert [moved_by(model, k, images) for k in range(9)] == [[k] for k in range(9)]
 
 
 def test_with_both_a_landmark_hears_its_own_token_and_its_groups():
-    model = build(replace(TINY, tokens="both", groups=5), {"cofw": COFW, "pare": PARE}).eval()
+    model = build(TINY.changed(tokens="both", groups=5), {"cofw": COFW, "pare": PARE}).eval()
     images = torch.rand(1, 3, 64, 64)
     for g, members in enumerate(model.groups_of("pare")):
         assert moved_by(model, g, images) == sorted(members)
@@ -103,7 +101,7 @@ def test_landmarks_in_another_order_give_the_same_points_in_that_order(tokens):
         tuple(COFW.groups[k] for k in order),
         tuple(order.index(COFW.mirror[k]) for k in order),
     )
-    config = replace(TINY, tokens=tokens, head="regression", groups=8)
+    config = TINY.changed(tokens=tokens, head="regression", groups=8)
     first, second = build(config, {"x": COFW}).eval(), build(config, {"x": shuffled}).eval()
     second.encoder, second.decoder = first.encoder, first.decoder
     if tokens == "group":  # one network a group, whose outputs follow the definition's order
@@ -129,7 +127,7 @@ def test_landmarks_in_another_order_give_the_same_points_in_that_order(tokens):
 def test_gradients_reach_every_weight_but_those_of_other_heads(switch, head):
     switch = dict(switch)
     train = TrainConfig(loss=switch.pop("loss", "laplacian"), distance_share=0.0)
-    model = build(replace(TINY, head=head, **switch), {"pare": PARE, "cofw": COFW})
+    model = build(TINY.changed(head=head, **switch), {"pare": PARE, "cofw": COFW})
     for module in model.encoder.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # timm starts those at the end of a residual branch at zero
             torch.nn.init.ones_(module.weight)
@@ -147,7 +145,7 @@ def test_gradients_reach_every_weight_but_those_of_other_heads(switch, head):
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("switch", SWITCHES, ids=named)
 def test_a_checkpoint_comes_back_with_its_switches(switch, head, tmp_path):
-    model = build(replace(TINY, head=head, **switch), {"pare": PARE, "cofw": COFW}).eval()
+    model = build(TINY.changed(head=head, **switch), {"pare": PARE, "cofw": COFW}).eval()
     Checkpoint(model, "pare").save(tmp_path)
     again = checkpoint.load(tmp_path).model.eval()
     assert again.config == model.config
@@ -158,7 +156,7 @@ def test_a_checkpoint_comes_back_with_its_switches(switch, head, tmp_path):
 
 
 def test_a_head_that_is_made_anew_gets_new_queries():
-    model = build(replace(TINY, tokens="both"), {"x": COFW, "y": COFW})
+    model = build(TINY.changed(tokens="both"), {"x": COFW, "y": COFW})
     model.add_head("x", PARE)
     assert [q.num_embeddings for q in model.landmark_queries] == [9, 29]
     assert model(torch.rand(1, 3, 64, 64), "x").mean.shape == (1, 9, 2)
@@ -180,7 +178,7 @@ def test_the_euclidean_loss_is_the_distance_and_its_sigmas_cannot_pull_the_means
 
 
 def test_a_decoder_block_is_equations_1_to_3():
-    model = build(replace(PRESETS["paper"].model, encoder="test_vit", image_size=64), {"x": PARE})
+    model = build(PRESETS["paper"].model.changed(encoder="test_vit", image_size=64), {"x": PARE})
     assert len(model.decoder.blocks) == 3
     block, tokens = model.decoder.blocks[0], torch.randn(2, 17, 64)
     queries = torch.randn(2, 12, 64)
@@ -194,7 +192,7 @@ def test_a_decoder_block_is_equations_1_to_3():
 
 
 def test_heads_are_those_of_appendix_d1():
-    model = build(replace(PRESETS["paper"].model, encoder="test_vit", image_size=64), {"x": COFW})
+    model = build(PRESETS["paper"].model.changed(encoder="test_vit", image_size=64), {"x": COFW})
     head = model.head("x")
     for part, numbers in ((head.means, 2), (head.cholesky.numbers, 3)):
         shapes = [(net[1].weight.shape, net[3].weight.shape) for net in part.networks]

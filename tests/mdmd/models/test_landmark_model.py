@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +74,7 @@ def test_start_at_gives_each_landmark_its_own_value():
 
 @pytest.mark.parametrize(("channels", "groups"), [(16, 4), (32, 8), (48, 4), (64, 8), (80, 4), (112, 4)])
 def test_every_width_of_the_pixel_path_that_passes_its_check_works(channels, groups):
-    config = replace(TINY, pixel_channels=channels)
+    config = TINY.changed(pixel_channels=channels)
     path = PixelPath(24, config.pixel_channels)
     assert path(torch.rand(1, 3, 64, 64), torch.rand(1, 24, 4, 4)).shape == (1, channels, 16, 16)
     assert min(m.num_groups for m in path.modules() if isinstance(m, torch.nn.GroupNorm)) == groups
@@ -119,10 +118,10 @@ def test_factor_and_covariance_are_inverse():
 
 
 def test_decoder_heads_follow_the_encoder_or_are_refused():
-    model = build(replace(TINY, decoder_heads=None), {"masks": load_definition("pare")}).eval()
+    model = build(TINY.changed(decoder_heads=None), {"masks": load_definition("pare")}).eval()
     assert model(torch.rand(1, 3, 64, 64), "masks").mean.shape == (1, 9, 2)
     with pytest.raises(DataError, match="3 decoder heads do not divide the encoder's 64 channels"):
-        build(replace(TINY, decoder_heads=3), {})
+        build(TINY.changed(decoder_heads=3), {})
 
 
 def test_an_encoder_that_is_none_is_refused():

@@ -112,7 +112,7 @@ def test_an_interrupted_pretraining_resumes_in_its_round(tmp_path: Path) -> None
     assert checkpoint.load(tmp_path).history.rounds == 2
     assert not (tmp_path / "drawn-2").exists()
     with pytest.raises(DataError, match="another configuration"), RunLog(None, quiet=True) as log:
-        pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=replace(TINY, image_size=48))
+        pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=TINY.changed(image_size=48))
 
 
 def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_the_starter_is_used_without_pretrained_weights_or_on_request(starter: P
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
         assert asked(starter, default, None, "no connection")
         assert asked(starter, tiny, "starter", None)
-        once = bases.starter(starter, replace(default, views="single"), None, log, why_none=lambda _: "no connection")
+        once = bases.starter(starter, default.changed(views="single"), None, log, why_none=lambda _: "no connection")
         assert once is not None
-        assert once.model.config == replace(TINY, views="single")
+        assert once.model.config == TINY.changed(views="single")
         assert not asked(starter, default, None, None), "timm's own weights are better"
         assert not asked(starter, default, "none", "no connection")
         assert not asked(starter, default, "vit.safetensors", "no connection")
@@ -186,7 +186,7 @@ def test_a_requested_starter_keeps_its_network(
     assert main([*given, *option]) == 2
     assert f"{starter} {said}" in capsys.readouterr().err
     assert main([*given, "--set", "model.views=single", "--encoder", "test_vit"]) == 0
-    assert checkpoint.load(tmp_path / "run").model.config == replace(TINY, views="single")
+    assert checkpoint.load(tmp_path / "run").model.config == TINY.changed(views="single")
 
 
 def test_a_head_with_another_definition_does_not_count_as_trained(starter: Path, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_pat
     ship(checkpoint.Checkpoint(model, DRAWN, {}, history), tmp_path / "starter")
     size = sum(f.stat().st_size for f in (tmp_path / "starter").iterdir())
     assert 11_000_000 < size < SIZE_LIMIT
-    whole = build(replace(STARTER_MODEL, encoder_depth=None), {DRAWN: faces})
+    whole = build(STARTER_MODEL.changed(encoder_depth=None), {DRAWN: faces})
     assert len(whole.encoder.backbone.blocks) == 12
     with pytest.raises(DataError, match=r"14\.5 MB of weights in float16, wanted at most 12\.0"):
         ship(checkpoint.Checkpoint(whole, DRAWN, {}, history), tmp_path / "whole")

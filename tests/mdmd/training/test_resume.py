@@ -38,8 +38,8 @@ from mdmd.training.train import adapt
 from mdmd.training.validation import Watch
 from tests.builders import write_pareidolias
 
-TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
-QUICK = replace(PRESETS["tiny"].train, batch_size=4)
+TINY = PRESETS["tiny"].model.changed(image_size=64, pixel_channels=16)
+QUICK = PRESETS["tiny"].train.changed(batch_size=4)
 #: A script that runs STEPS steps on the drawn sets in the given folder and saves the state after every step.
 RUN = """
 import sys
@@ -258,10 +258,10 @@ def test_two_runs_that_train_one_base_both_use_the_first(drawn, tmp_path):
 
 def test_views_do_not_change_which_base_is_found(drawn, tmp_path):
     people = read_coco(drawn / "people" / "annotations.json", name="people")
-    once = replace(TINY, views="single")
+    once = TINY.changed(views="single")
     folder = bases.base_folder(tmp_path, [people], TINY, "none")
     assert bases.base_folder(tmp_path, [people], once, "none") == folder
-    assert bases.base_folder(tmp_path, [people], replace(TINY, groups=8), "none") != folder
+    assert bases.base_folder(tmp_path, [people], TINY.changed(groups=8), "none") != folder
     plan = Plan(QUICK, Budget(steps=1), weights="none")
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
         found = [bases.find_or_train(folder, [people], config, plan, log).model.config for config in (TINY, once)]

@@ -28,8 +28,8 @@ from mdmd.training.validation import Watch
 from tests.builders import SMALL, write_picture
 
 #: With the paper's head, and float64 below, so that another order of sums changes the last digits only.
-TINY = replace(PRESETS["tiny"].model, image_size=64, head="regression")
-SETTINGS = replace(PRESETS["tiny"].train, batch_size=8, optimizer="adam", learning_rate=1e-3)
+TINY = PRESETS["tiny"].model.changed(image_size=64, head="regression")
+SETTINGS = PRESETS["tiny"].train.changed(batch_size=8, optimizer="adam", learning_rate=1e-3)
 NOBODY = torch.zeros(4, dtype=torch.bool)
 
 
@@ -139,7 +139,7 @@ def test_the_parts_of_three_processes_add_up_to_the_whole_batch():
 
 @pytest.mark.parametrize("encoder", ["test_vit", "test_resnet"])
 def test_the_last_block_is_never_frozen(encoder):
-    model = MDMD(replace(TINY, encoder=encoder))
+    model = MDMD(TINY.changed(encoder=encoder))
     depth = model.encoder.depth
     for frozen, lowest in ((0, 0), (1, 2), (100, depth - 1)):
         make_optimizer(model, SETTINGS, frozen_blocks=frozen)

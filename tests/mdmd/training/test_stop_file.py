@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -23,8 +22,8 @@ from mdmd.training.stop_file import StopFile
 from mdmd.training.train import adapt
 from tests.builders import write_pareidolias
 
-TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
-QUICK = replace(PRESETS["tiny"].train, batch_size=4)
+TINY = PRESETS["tiny"].model.changed(image_size=64, pixel_channels=16)
+QUICK = PRESETS["tiny"].train.changed(batch_size=4)
 STEPS = 12
 
 

@@ -30,8 +30,8 @@ from mdmd.training.schedule import Budget, learning_rate_factor
 from mdmd.training.train import adapt, fewer_faces, share_of_target, some_of, start_encoder, train, without_pictures_of
 from tests.builders import write_pareidolias
 
-TINY = replace(PRESETS["tiny"].model, image_size=64, pixel_channels=16)
-QUICK = replace(PRESETS["tiny"].train, batch_size=8)
+TINY = PRESETS["tiny"].model.changed(image_size=64, pixel_channels=16)
+QUICK = PRESETS["tiny"].train.changed(batch_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,8 @@ def test_two_sets_with_one_definition_have_a_head_each(sets, log):
 
 @pytest.mark.parametrize("name", ["default", "paper", "tiny"])
 def test_every_preset_trains(sets, log, name):
-    model = replace(PRESETS[name].model, encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
-    settings = replace(PRESETS[name].train, batch_size=4)
+    model = PRESETS[name].model.changed(encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
+    settings = PRESETS[name].train.changed(batch_size=4)
     made = train([sets[1]], model, Plan(settings, Budget(steps=2), weights="none"), log)
     assert np.isfinite(made.history.heldout["nme"])
 
@@ -128,8 +128,8 @@ def test_every_preset_trains(sets, log, name):
 def test_transfer_trains_on_the_target_alone_from_the_encoder_and_decoder_of_the_base(sets, log, tmp_path):
     people, objects = sets
     paper = PRESETS["paper"]
-    config = replace(paper.model, encoder="test_vit", image_size=64)
-    plan = Plan(replace(paper.train, batch_size=4), Budget(steps=1), weights="none")
+    config = paper.model.changed(encoder="test_vit", image_size=64)
+    plan = Plan(paper.train.changed(batch_size=4), Budget(steps=1), weights="none")
     train([people], config, plan, log).save(tmp_path / "base")
     base, start = checkpoint.load(tmp_path / "base"), checkpoint.load(tmp_path / "base").model.state_dict()
     made = adapt(objects, [], base, config, plan, log)
@@ -156,13 +156,13 @@ def moved(before, after):
 )
 def test_only_trained_blocks_are_frozen(sets, log, tmp_path, start, stem, frozen):
     people, objects = sets
-    config = replace(TINY, stem=stem, encoder_depth=4)
+    config = TINY.changed(stem=stem, encoder_depth=4)
     torch.manual_seed(7)
     base = checkpoint.Checkpoint(build(config, {"people": people.definition}), "people") if start == "base" else None
     file = tmp_path / "weights.safetensors"
     save_file(Encoder("test_vit", 64).backbone.state_dict(), file)
     plan = quick(1)
-    plan = replace(plan, train=replace(plan.train, frozen_blocks=3), weights=str(file) if start == "file" else "none")
+    plan = replace(plan, train=plan.train.changed(frozen_blocks=3), weights=str(file) if start == "file" else "none")
     torch.manual_seed(plan.seed)
     model = base.model if base else MDMD(config)
     start_encoder(model, plan.weights, log)
@@ -175,7 +175,7 @@ def test_only_trained_blocks_are_frozen(sets, log, tmp_path, start, stem, frozen
 
 def test_batch_statistics_are_updated_after_an_evaluation(sets, log):
     people, objects = sets
-    config = replace(TINY, encoder="test_resnet")
+    config = TINY.changed(encoder="test_resnet")
     base = train([people], config, quick(1), log)  # evaluated on its held-out faces, and again to initialize a head
     before = {name: value.clone() for name, value in base.model.state_dict().items() if "running_" in name}
     assert before
@@ -210,7 +210,7 @@ def test_a_new_head_of_the_same_name_starts_from_the_old_one(sets, log, tmp_path
     assert list(again.model.definitions) == ["objects", "objects-2"]
     folds = adapt(objects, [], again, TINY, quick(folds=2), log)
     assert set(folds.model.definitions) == {"objects", "objects-2"}
-    renamed = build(replace(TINY, tokens="landmark"), {"a": people.definition, "b": objects.definition})
+    renamed = build(TINY.changed(tokens="landmark"), {"a": people.definition, "b": objects.definition})
     before = renamed(torch.zeros(1, 3, 64, 64), "b").mean
     renamed.rename_head("a", "c")
     renamed.drop_head("c")
@@ -242,7 +242,7 @@ def test_the_history_contains_the_history_of_the_start(sets, log):
 
 def test_a_regression_head_starts_at_the_mean_shape_with_unchanged_spread(sets, log):
     _, objects = sets
-    config = replace(TINY, head="regression")
+    config = TINY.changed(head="regression")
     still = Plan(replace(QUICK, learning_rate=1e-12), Budget(steps=1), weights="none", seed=3)
     torch.manual_seed(3)
     fresh = build(config, {"objects": objects.definition})
@@ -338,9 +338,9 @@ def test_a_landmark_with_one_label_is_not_overconfident(log, tmp_path):
         visibility[nose] *= k == 0
         faces.append(replace(face, annotation=Annotation(face.annotation.points, visibility)))
     once = replace(objects, samples=tuple(faces))
-    settings = replace(PRESETS["tiny"].train, heldout_share=0.0)
+    settings = PRESETS["tiny"].train.changed(heldout_share=0.0)
     plan = Plan(settings, Budget(steps=400), weights="none")
-    made = train([once], replace(TINY, head="regression"), plan, log)
+    made = train([once], TINY.changed(head="regression"), plan, log)
     assert made.history.rarely_labeled == {"nose_tip": 1}
     assert "fewer than 3 labels of nose_tip (1)" in (tmp_path / "log.jsonl").read_text()
     test = objects.split("test")
