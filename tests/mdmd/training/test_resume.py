@@ -288,7 +288,7 @@ def fitted(drawn, tmp_path):
 
 def test_minutes_continue_after_an_interruption(fitted, tmp_path):
     keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
-    plan = Plan(replace(QUICK, batch_size=2), Budget(minutes=1), keep=keep)
+    plan = Plan(QUICK.changed(batch_size=2), Budget(minutes=1), keep=keep)
 
     def watch_at(start):
         """A clock that advances four seconds with every call."""
@@ -309,7 +309,7 @@ def test_minutes_continue_after_an_interruption(fitted, tmp_path):
 
 def test_a_full_disk_does_not_stop_a_training_or_remove_its_state(fitted, tmp_path):
     keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
-    plan = Plan(replace(QUICK, batch_size=2), Budget(steps=3), keep=keep)
+    plan = Plan(QUICK.changed(batch_size=2), Budget(steps=3), keep=keep)
     written = []
 
     def write(path, tensors, metadata):

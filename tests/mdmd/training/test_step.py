@@ -120,7 +120,7 @@ class Apart(Processes):
 
 def test_the_parts_of_three_processes_add_up_to_the_whole_batch():
     whole = a_model()
-    settled = replace(SETTINGS, clip_norm=None)
+    settled = SETTINGS.changed(clip_norm=None)
     expected = a_stepper(whole)
     expected.config = settled
     value = expected(a_batch(), NOBODY, 0.5)
@@ -209,7 +209,7 @@ def test_a_run_without_finite_losses_stops_with_its_last_good_weights(tmp_path):
     store = CropStore(tmp_path / "crops", warn=print)
     cache = FaceCache("small", SMALL, [face] * 4, crop_scale=1.4, size=64, store=store)
     keep = Keep(tmp_path / "resume.safetensors")
-    plan = Plan(replace(SETTINGS, batch_size=2), Budget(steps=100), keep=keep)
+    plan = Plan(SETTINGS.changed(batch_size=2), Budget(steps=100), keep=keep)
     with RunLog(tmp_path / "log.jsonl", quiet=True) as log:
         watch = Watch(Checkpoint(model, "small"), (), log, "base")
         state = RunState(keep, {}, log)

@@ -243,7 +243,7 @@ def test_the_history_contains_the_history_of_the_start(sets, log):
 def test_a_regression_head_starts_at_the_mean_shape_with_unchanged_spread(sets, log):
     _, objects = sets
     config = TINY.changed(head="regression")
-    still = Plan(replace(QUICK, learning_rate=1e-12), Budget(steps=1), weights="none", seed=3)
+    still = Plan(QUICK.changed(learning_rate=1e-12), Budget(steps=1), weights="none", seed=3)
     torch.manual_seed(3)
     fresh = build(config, {"objects": objects.definition})
     made = train([objects], config, still, log).model
@@ -299,7 +299,7 @@ def test_held_out_faces_are_cropped_once(tmp_path):
 def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
     _, objects = sets
     face = replace(objects, samples=objects.split("train")[:3])
-    settings = replace(QUICK, augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
+    settings = QUICK.changed(augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
     made = train([face], TINY, Plan(settings, Budget(steps=150), weights="none"), log)
     made.model.eval()
     store = CropStore(tmp_path / "crops", warn=log.warn)
@@ -422,13 +422,13 @@ def test_steps_are_drawn_with_the_targets_share():
 )
 def test_more_labeled_points_of_the_target_lower_the_share_of_the_sources(sets, full, expected):
     target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
-    assert share_of_target(target, replace(QUICK, target_share=0.75, full_source_points=full)) == expected
-    assert share_of_target(target, replace(QUICK, target_share=None, full_source_points=full)) is None
+    assert share_of_target(target, QUICK.changed(target_share=0.75, full_source_points=full)) == expected
+    assert share_of_target(target, QUICK.changed(target_share=None, full_source_points=full)) is None
 
 
 def test_a_share_of_the_points_counts_as_a_smaller_target(sets):
     target = replace(sets[1], samples=tuple(replace(s, split="train") for s in sets[1].samples))  # 12 faces, 9 points
-    settings = replace(QUICK, target_share=0.75, full_source_points=27)
+    settings = QUICK.changed(target_share=0.75, full_source_points=27)
     assert share_of_target(target, settings) == 0.9375
     assert share_of_target(target, settings, 0.5) == 0.875
     assert share_of_target(target, settings, 0.25) == 0.75
