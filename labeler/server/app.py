@@ -1,4 +1,4 @@
-"""The whole tool as one web application: routes of the canvas, its files, the Gradio pages, and who may come in."""
+"""The web application: the routes of the canvas, static files, the Gradio pages, and access control."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
-# Gradio reads this when its Blocks are built, and would report them to its makers.
+# Turns off Gradio's usage reports. Gradio reads this when its Blocks are built.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
@@ -23,7 +23,7 @@ from labeler.server.security import FILES, FreshFiles, SameOrigin, TokenGate
 
 STATIC = Path(__file__).parent.parent / "static"
 HOSTS = ("127.0.0.1", "localhost")
-#: Pictures are uploaded one by one; a single one above this is refused.
+#: Maximum size of one uploaded picture.
 LARGEST_UPLOAD = "200mb"
 STYLES = "".join(
     f'<link rel="stylesheet" href="{FILES}/{name}.css">'
@@ -42,8 +42,8 @@ STYLES = "".join(
 def build_app(workspace: Workspace, *, token: str | None, sources: Sources | None = None) -> FastAPI:
     """The application for the projects of `workspace`.
 
-    Whoever opens it with `?token=` gets a cookie, all others a 401 with one sentence; with `token` None anybody
-    on this machine may use it. `sources` is by default all that this machine has for the workspace.
+    A request with `?token=` gets a cookie, and requests without either get status 401. With `token` None, all users of
+    this machine have access. `sources` defaults to all sources available to the workspace on this machine.
     """
     app = FastAPI(title="mdmd labeler", docs_url=None, redoc_url=None, openapi_url=None)
     install_errors(app)

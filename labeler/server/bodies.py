@@ -1,4 +1,4 @@
-"""The typed bodies of requests."""
+"""The typed request bodies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 from labeler.guidance.proposals import Start
 from labeler.storage.history import Seen
 
-#: More landmarks than any definition has; bodies with longer lists are refused before they cost anything.
+#: More landmarks than any definition has. Longer lists are refused before any work is done.
 MANY = 1000
 #: More faces than a project holds.
 MANY_FACES = 100_000
@@ -34,7 +34,7 @@ class Signed(BaseModel):
 
 
 class SeenBody(Signed):
-    """What an edit builds on: the `revision` of the face that was seen, and the sender's `own` actions since."""
+    """The state that an edit is based on: the `revision` of the face, and the sender's `own` actions since."""
 
     revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     own: Ids = Field(default_factory=list)
@@ -54,7 +54,7 @@ class IdsBody(SeenBody):
 
 
 class AcceptBody(SeenBody):
-    """`run` is the one whose predictions were on the screen."""
+    """`run` is the run whose predictions were shown."""
 
     ids: Ids | None = None
     run: Annotated[int, Field(ge=0, lt=2**53)] | None = None
@@ -79,7 +79,7 @@ class SeenFace(BaseModel):
 
 
 class UnseenBody(Signed):
-    """Faces to accept unseen, as the preview has listed them."""
+    """Faces to accept unseen, with `revision` and `basis` from the preview."""
 
     faces: Annotated[list[SeenFace], Field(min_length=1, max_length=MANY_FACES)]
     basis: tuple[int, int]
@@ -90,7 +90,7 @@ class BatchBody(Signed):
 
 
 class RightBody(Signed):
-    """A finding of the label checks that is right (or, with `right` false, not after all)."""
+    """A finding of the label checks to dismiss, or to restore if `right` is false."""
 
     kind: Literal["mirrored", "order", "outside", "duplicate", "shape", "model"]
     landmarks: Annotated[list[Key], Field(min_length=1, max_length=MANY)]
@@ -98,7 +98,7 @@ class RightBody(Signed):
 
 
 class CategoryBody(BaseModel):
-    """A COCO category; keys that a definition does not have are ignored, what is wrong with it is for `schema`."""
+    """A COCO category. Unknown keys are ignored, and `labeler.project.definition` checks the contents."""
 
     name: Name = "face"
     keypoints: Annotated[list[Name], Field(max_length=MANY)] = Field(default_factory=list)

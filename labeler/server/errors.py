@@ -1,4 +1,4 @@
-"""Refusals as answers: a status and a sentence."""
+"""Errors as HTTP responses with a status and a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mdmd.errors import DataError
 
 
 class EditConflictError(Exception):
-    """A refused edit, with the face as it is now."""
+    """An edit was refused because of a conflict; `view` is the current face."""
 
     def __init__(self, sentence: str, view: dict[str, Any]) -> None:
         super().__init__(sentence)
@@ -22,7 +22,7 @@ class EditConflictError(Exception):
 
 
 def install_errors(app: FastAPI) -> None:
-    """Make every refusal of the routes a status code and {"error": one sentence}."""
+    """Convert errors of the routes to a status code and {"error": message}."""
 
     def data_error(_: Request, error: Exception) -> JSONResponse:
         if isinstance(error, DefinitionError):

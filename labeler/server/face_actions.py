@@ -1,4 +1,4 @@
-"""What the pages do with a face: label, accept, box, skip, undo, propose. Answers are ready for JSON."""
+"""The actions on a face: label, accept, box, skip, undo, propose. Results are JSON-serializable."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mdmd.errors import DataError
 
 
 class FaceActions:
-    """The actions on the faces of one project. Every method that changes a face returns how it looks now."""
+    """The actions on the faces of one project. Methods that change a face return its new `view`."""
 
     def __init__(self, project: Project) -> None:
         self.project, self.store = project, project.store
 
     def view(self, face_id: int) -> dict[str, Any]:
-        """The face: its box, its labels and predictions by landmark id, and what can be undone."""
+        """The face: its picture, box, labels and predictions by landmark id, and whether undo and redo are possible."""
         face = self.store.face(face_id)
         picture = self.store.image(face.image_id)
         ids = self.project.index.ids
@@ -61,16 +61,17 @@ class FaceActions:
         seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
-        """Write points {"id", "x", "y", "v"} as one undo step; v 0 says the landmark is absent.
+        """Write points {"id", "x", "y", "v"}, in pixels, as one undo step; v 0 marks an absent landmark.
 
-        Raises DataError, and ConflictError when one of them was changed by an action that the writer has not `seen`.
+        Raises DataError for invalid points, and ConflictError if one of these landmarks was changed by an action that
+        the writer has not `seen`.
         """
         self.project.index.must_know(point["id"] for point in points)
         labels: dict[int, Point | None] = {}
         for point in points:
             key, v = point["id"], point["v"]
             if key in labels:
-                raise DataError(f"landmark {key} stands twice in one edit")
+                raise DataError(f"landmark {key} is twice in one edit, wanted once")
             if v and (point.get("x") is None or point.get("y") is None):
                 raise DataError(f"landmark {key} has visibility {v} but no x and y")
             labels[key] = Point(point["x"], point["y"], v, source) if v else Point(None, None, 0, source)
@@ -84,7 +85,7 @@ class FaceActions:
         seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
-        """Put landmarks back to "not labeled yet" as one undo step; those that are not labeled do not count.
+        """Remove the labels of landmarks as one undo step; landmarks without a label are ignored.
 
         Raises DataError and ConflictError like `set_points`.
         """
@@ -102,17 +103,17 @@ class FaceActions:
         seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
-        """Make predicted points labels as one undo step: those of `ids`, or all that are not labeled yet.
+        """Accept the predictions of the landmarks `ids`, or of all without a label, as one undo step.
 
-        Raises DataError, ConflictError where the predictions are not those of `run`, the ones that were looked at, and
-        for `ids` ConflictError like `set_points`.
+        Raises DataError if there is no prediction, and ConflictError if the newest predictions are not those of `run`,
+        which the user saw. With `ids`, also raises ConflictError like `set_points`.
         """
         face = self.store.face(face_id)
         newest, predictions = self.store.predictions.current(face.id).get(face.id, (None, {}))
         if run is not None and newest != run:
-            raise ConflictError("newer predictions of this face have come since you saw it; look at them first")
+            raise ConflictError("this face has newer predictions than you saw; check them first")
         if ids is None:
-            seen = ANYTHING  # what is not labeled now cannot be overwritten
+            seen = ANYTHING  # only landmarks without a label are written
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self.project.index.ids
             wanted = [key for key in predictions if key in defined and key not in labeled]
@@ -141,7 +142,7 @@ class FaceActions:
     def set_box(
         self, face_id: int, box: Sequence[float], *, seen: Seen = ANYTHING, annotator: str | None = None
     ) -> dict[str, Any]:
-        """Give a face another box (x, y, w, h); raises DataError, and ConflictError like `set_points`."""
+        """Change a face's box to (x, y, w, h) in pixels; raises DataError, and ConflictError like `set_points`."""
         wanted = self._box(self.store.face(face_id).image_id, box)
         self.store.edit_box(face_id, wanted, annotator=annotator, seen=seen)
         return self.view(face_id)
@@ -150,8 +151,10 @@ class FaceActions:
         return self.view(self.store.add_face(picture_id, self._box(picture_id, box), annotator=annotator))
 
     def delete_face(self, face_id: int, *, seen: Seen = ANYTHING) -> dict[str, Any]:
-        """Take a face away and return the first one left on its picture; raises ConflictError for the only one, and for
-        one that has changed since it was `seen`."""
+        """Delete a face and return the first remaining one of its picture.
+
+        Raises ConflictError for the only face of a picture, and if the face has changed since it was `seen`.
+        """
         picture = self.store.face(face_id).image_id
         self.store.delete_face(face_id, seen=seen)
         return self.view(self.store.faces(picture)[0].id)
@@ -159,9 +162,9 @@ class FaceActions:
     def set_skip(
         self, face_id: int, reason: str | None, *, seen: Seen = ANYTHING, annotator: str | None = None
     ) -> dict[str, Any]:
-        """Leave a face out of training, pre-labeling and export for `reason`, or take it in again (None).
+        """Leave a face out of training, pre-labeling and export for `reason`, or include it again (None).
 
-        Its labels stay. Raises DataError for a reason without words, and ConflictError like `set_points`.
+        Its labels are kept. Raises DataError for an empty reason, and ConflictError like `set_points`.
         """
         words = None if reason is None else reason.strip()
         if words == "":
@@ -170,7 +173,7 @@ class FaceActions:
         return self.view(face_id)
 
     def undo(self, face_id: int, *, seen: Seen = ANYTHING, annotator: str | None = None) -> dict[str, Any]:
-        """Take back the newest edit; raises ConflictError when there is none, or when the writer has not seen it."""
+        """Undo the newest edit; raises ConflictError if there is none, or if the writer has not seen it."""
         self.store.undo(face_id, annotator=annotator, seen=seen)
         return self.view(face_id)
 
@@ -179,30 +182,30 @@ class FaceActions:
         return self.view(face_id)
 
     def history(self, face_id: int) -> list[dict[str, Any]]:
-        """What was done to a face, newest first: see `Action`."""
+        """The actions on a face, newest first; see `Action`."""
         return [asdict(action) for action in self.store.history(face_id)]
 
     def proposal(
         self, face_id: int, start: Start, known: Mapping[int, tuple[float, float]] | None = None
     ) -> dict[str, Any]:
-        """Expected places of the landmarks that are not in `known`, and from how many faces they were learned.
+        """Expected places in pixels of the landmarks that are not in `known`; see `Proposals.propose`.
 
-        Changes nothing. Raises DataError, and ConflictError where there is nothing to start from yet.
+        Changes nothing. Raises DataError for an unknown landmark, and ConflictError if there is nothing to start from.
         """
         self.project.index.must_know(known or ())
         proposal = self.project.proposals.propose(face_id, start, known or {})
         return {"places": {str(key): list(place) for key, place in proposal.places.items()}, "faces": proposal.faces}
 
     def repeats(self, annotator: str | None) -> dict[str, Any]:
-        """Whether this person should label a face again now; which one it would be is not told."""
+        """Whether the annotator should label a face again now. The face is not told, so that it stays blind."""
         return {"due": self.project.repeats.due(self.project.settings.repeats, annotator)}
 
     def begin_repeat(self, annotator: str | None) -> dict[str, Any]:
-        """The face to label again, as the empty one that it is to be; raises ConflictError where none is due."""
+        """The blind repeat to label, without the first labels; raises ConflictError if none is due."""
         return self.view(self.project.repeats.begin(self.project.settings.repeats, annotator))
 
     def _box(self, picture_id: int, box: Sequence[float]) -> Box:
-        """A box cut to its picture; raises DataError when nothing of it is left."""
+        """The box clipped to its picture; raises DataError if less than a pixel is left."""
         picture = self.store.image(picture_id)
         x, y, w, h = box
         left, top = max(x, 0.0), max(y, 0.0)

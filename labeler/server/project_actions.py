@@ -1,4 +1,4 @@
-"""What the pages show and change of a whole project: progress, pictures, the definition. Answers are ready for JSON."""
+"""The actions on a whole project: progress, pictures, definition. Results are JSON-serializable."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 from labeler.errors import ConflictError
 from labeler.guidance.progress import Standing
-from labeler.project import definition as schema
+from labeler.project import definition as definitions
 from labeler.project.project import Project
 from mdmd.data.definition import GROUPS
 
 
 class ProjectActions:
-    """The overviews and the definition of one project."""
+    """The overview, the pictures and the definition of one project."""
 
     def __init__(self, project: Project) -> None:
         self.project, self.store = project, project.store
 
     def overview(self) -> dict[str, Any]:
-        """The project: how far it is, how long a face takes (None while few are done), settings, newest definition."""
+        """The project: progress, median seconds per face (None if too few are done), settings, newest definition."""
         return {
             "name": self.project.name,
             "progress": asdict(self.project.progress()),
@@ -30,7 +30,7 @@ class ProjectActions:
         }
 
     def pictures(self) -> list[dict[str, Any]]:
-        """All pictures in order of ingestion, each with how far its faces are."""
+        """All pictures in the order in which they were added, each with the status of its faces."""
         faces: dict[int, list[Standing]] = {}
         for face in self.project.index.standings():
             faces.setdefault(face.picture, []).append(face)
@@ -57,7 +57,7 @@ class ProjectActions:
         ]
 
     def open_landmarks(self) -> dict[str, list[int]]:
-        """Of every face, by id: how many landmarks of each of the 12 groups have no label yet."""
+        """By face id, the number of landmarks without a label in each of the 12 groups."""
         definition, labels = self.project.definition, self.project.index.labels()
         groups = dict(zip(definition.ids, definition.groups, strict=True)) if definition else {}
         found = {}
@@ -70,30 +70,30 @@ class ProjectActions:
         return found
 
     def definition(self) -> dict[str, Any]:
-        """The newest definition with its reference picture (None and version 0 before the first), and the templates."""
+        """The newest definition and its reference picture (None and version 0 if there is none), and the templates."""
         saved = self.store.definitions.newest()
         return {
             "category": saved.category if saved else None,
             "reference": saved.reference if saved else None,
             "version": saved.version if saved else 0,
-            "templates": schema.templates(),
+            "templates": definitions.templates(),
         }
 
     def check_definition(self, category: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-        """What keeps `category` from being saved, and what is merely odd; each with the landmarks it is about."""
+        """The problems that prevent saving `category`, and the cautions that do not, each with its landmarks."""
         return {
-            "problems": [problem._asdict() for problem in schema.problems(category, self.store.definitions.all())],
-            "cautions": [caution._asdict() for caution in schema.cautions(category)],
+            "problems": [problem._asdict() for problem in definitions.problems(category, self.store.definitions.all())],
+            "cautions": [caution._asdict() for caution in definitions.cautions(category)],
         }
 
     def definition_effect(self, category: Mapping[str, Any]) -> dict[str, Any]:
-        """What saving `category` would do to the labels there are (`schema.Effect`)."""
+        """The effect of saving `category` on existing labels; see `definitions.Effect`."""
         points = self.store.points()
         labeled = [points.get(face.id, {}) for face in self.store.faces()]
-        return asdict(schema.effect(category, self.project.index.ids, labeled))
+        return asdict(definitions.effect(category, self.project.index.ids, labeled))
 
     def definition_versions(self) -> list[dict[str, Any]]:
-        """Every version there has been, the newest first: number, time (seconds since 1970), category, reference."""
+        """All versions, newest first: number, time in Unix seconds, category, reference."""
         return [asdict(saved) for saved in reversed(self.store.definitions.all())]
 
     def save_definition(
@@ -101,7 +101,7 @@ class ProjectActions:
     ) -> dict[str, Any]:
         """Save a new version edited from `version`.
 
-        Raises DefinitionError, and ConflictError when `version` is not the newest.
+        Raises DefinitionError if it is not valid, and ConflictError if `version` is not the newest.
         """
         versions = self.store.definitions.all()
         newest = versions[-1].version if versions else 0
@@ -109,9 +109,9 @@ class ProjectActions:
             raise ConflictError(
                 f"the definition is at version {newest} by now, this edit started from version {version}"
             )
-        complete = schema.next_category(category, versions)
+        complete = definitions.next_category(category, versions)
         if reference is not None:
             self.store.image(reference["picture"])
-            reference = schema.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
+            reference = definitions.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
         self.store.definitions.save(complete, reference, edited_from=version)
         return self.definition()

@@ -1,4 +1,4 @@
-"""What the pages review: predictions, label checks, near-duplicates. Answers are ready for JSON."""
+"""The actions of the review: predictions, label checks, near-duplicates. Results are JSON-serializable."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mdmd.errors import DataError
 
 
 class ReviewActions:
-    """The review of one project."""
+    """The review actions of one project."""
 
     def __init__(self, project: Project) -> None:
         self.project, self.store = project, project.store
 
     def review_queue(self) -> list[dict[str, Any]]:
-        """Faces with unreviewed predictions, the most doubtful first."""
+        """Faces with unreviewed predictions, by descending expected number of wrong points."""
         names = {picture.id: picture.name for picture in self.store.images()}
         return [
             {
@@ -37,14 +37,14 @@ class ReviewActions:
         ]
 
     def review_pace(self, annotator: str | None) -> dict[str, Any]:
-        """The median seconds of one look of this person; None while they have reviewed few faces."""
+        """The annotator's median seconds per look; None if they have reviewed too few faces."""
         return {"seconds_a_look": self.project.index.seconds_a_look(annotator)}
 
     def preview_unseen(self, measure: Measure, limit: float, *, seed: int, sample: int) -> dict[str, Any]:
-        """The faces whose doubt is at most `limit`, what accepting them unseen would do, and some of them to look at.
+        """The faces whose doubt is at most `limit`, the effect of accepting them unseen, and a random `sample` of them.
 
-        The same `seed` gives the same sample of the same faces. `basis` and the revisions say what this was seen of;
-        `batch` is the last one that can be taken back, or None.
+        The same `seed` selects the same sample. `basis` and the revisions identify the state shown. `batch` is the last
+        batch that can be taken back, or None.
         """
         basis, faces = self._basis(), FaceActions(self.project)
         chosen = below(self.project.index.standings(), measure, limit)
@@ -63,13 +63,13 @@ class ReviewActions:
     def accept_unseen(
         self, revisions: Mapping[int, int], basis: Sequence[int], *, annotator: str | None = None
     ) -> dict[str, Any]:
-        """Make the predictions of these faces labels, as one batch; `revisions` and `basis` are those of the preview.
+        """Accept the predictions of faces unseen, as one batch; `revisions` and `basis` are those of the preview.
 
-        A face that has changed since, or does not wait for review any more, is left alone and counted in `left`. Raises
-        ConflictError when other predictions or landmarks have come since.
+        Faces that have changed or were reviewed since are not changed and are counted in `left`. Raises ConflictError
+        if there are new predictions or landmarks since.
         """
         if list(basis) != self._basis():
-            raise ConflictError("new predictions or landmarks have come since; look at the faces as they are now")
+            raise ConflictError("there are new predictions or landmarks since; check the faces as they are now")
         waiting = {s.face for s in order_of_doubt(self.project.index.standings())}
         points, predictions, ids = self.store.points(), self.store.predictions.current(), set(self.project.index.ids)
         edits = {
@@ -93,20 +93,20 @@ class ReviewActions:
         }
 
     def take_back(self, batch: int, *, annotator: str | None = None) -> dict[str, Any]:
-        """Undo a batch, but for what a person has changed since. Raises NotFoundError."""
+        """Take back a batch, except labels changed since. Raises NotFoundError for an unknown batch."""
         faces, points = self.store.take_back(batch, annotator=annotator)
         return {"faces": faces, "points": points}
 
     def _basis(self) -> list[int]:
-        """What the predictions of all faces depend on: the newest run that was brought in, and the definition."""
+        """What the predictions depend on: the newest collected run, and the version of the definition."""
         return [max(self.store.predictions.collected_runs(), default=0), self.store.definitions.newest_version()]
 
     def duplicates(self) -> dict[str, Any]:
-        """Which faces nearly repeat another one (`Duplicates`); empty until all pictures are compared."""
+        """The near-duplicates; see `Duplicates`."""
         return asdict(self.project.duplicates.find())
 
     def checks(self, face_id: int | None = None) -> dict[str, Any]:
-        """What looks wrong in the labels of a face, or of all: `open`, and `right` for what a person has dismissed."""
+        """The findings of the label checks for a face or for all faces: `open`, and `right` for dismissed ones."""
         if face_id is not None:
             self.store.face(face_id)
         found: dict[str, Any] = {"open": [], "right": []}
@@ -118,7 +118,7 @@ class ReviewActions:
     def say_right(
         self, face_id: int, kind: str, ids: Iterable[int], *, right: bool = True, annotator: str | None = None
     ) -> dict[str, Any]:
-        """Dismiss a finding while its points stay where they are, or (False) bring it back; returns `checks()`.
+        """Dismiss a finding until its points move, or (`right` False) restore it; returns `checks()`.
 
         Raises DataError for a landmark that is not labeled.
         """
@@ -127,7 +127,7 @@ class ReviewActions:
         for key in self.project.index.must_know(ids):
             point = points.get(key)
             if point is None or point.x is None or point.y is None:
-                raise DataError(f"landmark {key} of face {face_id} has no place that could be right")
+                raise DataError(f"landmark {key} of face {face_id} has no label that could be right")
             places[key] = (point.x, point.y)
         self.store.say_right(face_id, kind, places, right=right, annotator=annotator)
         return self.checks()

@@ -1,6 +1,6 @@
-"""The HTTP routes of the canvas: pictures and labels of a project, JSON in and JSON out.
+"""The HTTP routes of the canvas: pictures and labels of a project as JSON.
 
-Routes are plain functions, so that the framework runs their blocking work in its threads.
+Routes are not async, so that the framework runs their blocking work in threads.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from pydantic import Field, FiniteFloat
 from labeler.errors import ConflictError, NotFoundError
 from labeler.guidance.progress import Measure
 from labeler.pictures.thumbnails import WIDTHS
-from labeler.project import definition as schema
+from labeler.project import definition as definitions
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
@@ -46,7 +46,7 @@ from mdmd.errors import DataError
 
 
 def build_api(workspace: Workspace) -> APIRouter:
-    """All routes, under /api/projects/{project}. The app that includes them calls `install_errors` too."""
+    """All routes, under /api/projects/{project}. The app must also call `install_errors`."""
 
     async def provide(request: Request) -> None:
         request.state.workspace = workspace
@@ -261,9 +261,9 @@ def definition(actions: Whole) -> dict[str, Any]:
 
 @routes.get("/definition/templates/{name}")
 def template(project: Opened, name: str) -> dict[str, Any]:
-    if name not in {known["name"] for known in schema.templates()}:
+    if name not in {known["name"] for known in definitions.templates()}:
         raise NotFoundError(f"there is no template named {name!r}")
-    return schema.template(name)
+    return definitions.template(name)
 
 
 @routes.post("/definition/check")
@@ -289,7 +289,7 @@ def save(actions: Whole, body: DefinitionBody) -> dict[str, Any]:
 
 @contextmanager
 def _with_the_face(actions: FaceActions, face_id: int) -> Iterator[None]:
-    """Makes a conflict's answer carry the face as it is now."""
+    """Add the current face to the response of a conflict."""
     try:
         yield
     except ConflictError as error:

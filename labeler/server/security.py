@@ -1,4 +1,4 @@
-"""Who may ask the server what: the token, the origin, and what a browser may keep."""
+"""Access control: the token, the origin of requests, and security headers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-#: Where our scripts and styles are served; /static is Gradio's.
+#: The path of this tool's scripts and styles; /static is Gradio's.
 FILES = "/ui"
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 
 
 class TokenGate:
-    """Lets in requests whose cookie holds the token; trades `?token=` in an address for that cookie.
+    """Allows requests whose cookie contains the token, and sets that cookie for an address with `?token=`.
 
-    Plain ASGI and outermost but for the host check: pages, routes, files and uploads all pass here.
+    A plain ASGI middleware around everything except the host check, so that it covers pages, routes, files and uploads.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
         self.token = token
-        # Cookies are shared by all ports of a host: two labelers must not sign each other out.
+        # Cookies are shared by all ports of a host, so each labeler needs its own cookie name.
         self.cookie = "mdmd_" + hashlib.sha256(token.encode()).hexdigest()[:12]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class TokenGate:
 
 
 class SameOrigin:
-    """Refuses requests that change something when a browser says that another site's page made them."""
+    """Refuses requests that change something if, by the browser's headers, they come from another site."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -81,7 +81,7 @@ class SameOrigin:
 
 
 class FreshFiles:
-    """Makes browsers ask whether our own scripts have changed, and keeps other sites from framing the pages."""
+    """Makes browsers revalidate this tool's scripts, and forbids other sites to frame the pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

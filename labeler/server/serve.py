@@ -26,22 +26,22 @@ def serve(
 ) -> None:
     """Serve the projects in the folder `projects` on 127.0.0.1 until Ctrl-C, and open the browser.
 
-    `project` is the project to open at; without one the list of projects is shown. `port` is by default the first free
-    one from 7860, and 0 is any free one. The printed address holds a token, without which the server answers 401.
-    Raises NotFoundError for an unknown project and DataError for a port that cannot be used.
+    `project` is the project to open, by default the list of projects. `port` is by default the first free one from
+    7860, and 0 means any free port. The printed address contains a token, without which the server responds with status 401.
+    Raises NotFoundError for an unknown project, and DataError for a port that cannot be used.
     """
     workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
     if project is not None:
         workspace.open(project)
     listener = listen(port)
-    # Imported here because Gradio takes three seconds, and a refusal should not wait for it.
+    # Imported late, because importing Gradio takes three seconds and errors above should appear at once.
     from labeler.server.app import build_app
 
     token = secrets.token_urlsafe(24)
     query = urlencode({"token": token, **({"project": project} if project else {})})
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/?{query}"
     app = build_app(workspace, token=token)
-    print(f"open {address}\nCtrl-C ends it; a training that runs goes on", flush=True)
+    print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
     if browser:
         webbrowser.open(address)
     # The access log would print the token.
@@ -55,7 +55,7 @@ def listen(port: int | None) -> socket.socket:
     for candidate in ports:
         if not 0 <= candidate <= 65535:
             raise DataError(f"found the port {candidate}, wanted a number from 0 (any free one) to 65535")
-        # Named as TCP, or asyncio leaves Nagle's algorithm on, and a body can wait 40 ms behind its headers.
+        # asyncio disables Nagle's algorithm only if TCP is named; otherwise a body can wait 40 ms behind its headers.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -97,7 +97,7 @@ def test_what_is_right_stays_dismissed_while_its_points_stay(project: Project, t
 
 def test_saying_right_is_refused_where_there_is_nothing(project: Project):
     actions = ReviewActions(project)
-    with pytest.raises(DataError, match="landmark 4 of face 2 has no place that could be right"):
+    with pytest.raises(DataError, match="landmark 4 of face 2 has no label that could be right"):
         actions.say_right(2, "shape", [1, 4])
     with pytest.raises(DataError, match="there is no landmark 9"):
         actions.say_right(2, "shape", [9])

@@ -70,7 +70,7 @@ def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_sc
     shown = actions.view(1)["run"]
     leave_predictions(actions.project, 9, predictions_of(actions.project, [1]))
     collect_predictions(actions.project)
-    with pytest.raises(ConflictError, match="newer predictions of this face have come since you saw it"):
+    with pytest.raises(ConflictError, match="this face has newer predictions than you saw"):
         actions.accept(1, run=int(shown))
     assert actions.view(1)["points"] == {}
     assert len(actions.accept(1, run=9)["points"]) == 4
@@ -106,7 +106,7 @@ def test_clearing_puts_a_landmark_back_to_not_labeled(actions: FaceActions):
     [
         ([{"id": 99, "x": 1, "y": 1, "v": 2}], "no landmark 99"),
         ([{"id": 1, "x": 1, "y": None, "v": 2}], "landmark 1 has visibility 2 but no x and y"),
-        ([{"id": 1, "x": 1, "y": 1, "v": 2}] * 2, "landmark 1 stands twice"),
+        ([{"id": 1, "x": 1, "y": 1, "v": 2}] * 2, "landmark 1 is twice in one edit"),
     ],
 )
 def test_a_wrong_point_is_named_and_nothing_is_written(actions: FaceActions, points: list[dict], said: str):
