@@ -1,4 +1,4 @@
-"""Follow a run in the terminal, line by line."""
+"""Follow a run in the terminal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ WAITING = "waiting for another run to end"
 def follow(
     project: Project, run: Run, *, say: Callable[[str], None] = print, every: float = 5.0, cancels: bool = True
 ) -> int:
-    """Print what a run does until it ends, then bring in its predictions; returns an exit code.
+    """Print the progress of a run until it ends, then collect its predictions; returns an exit code.
 
-    Ctrl-C cancels the run, or, where it `cancels` nothing, only ends the watching.
+    Ctrl-C cancels the run, or only stops following it if `cancels` is False. `every` is the interval of progress lines
+    in seconds.
     """
     told: list[str] = []
     next_line = 0.0
@@ -39,7 +40,7 @@ def follow(
             time.sleep(0.2)
     except KeyboardInterrupt:
         if not cancels:
-            say(f"run {run.id} goes on; `labeler runs {project.name}` tells how far it is")
+            say(f"run {run.id} continues; `labeler runs {project.name}` shows its progress")
             return 130
         say("stopping ...")
         run = cancel_run(project, run.id, patience=15)
@@ -49,9 +50,9 @@ def follow(
         return 0
     say(f"run {run.id} was {run.state}" if run.error is None else f"run {run.id} {run.state}: {run.error}")
     if run.trained:
-        say(f"its model is complete: `labeler prelabel {project.name}` goes on with it")
+        say(f"its model is complete: `labeler prelabel {project.name}` predicts with it")
     if run.can_resume:
-        say(f"`labeler resume {project.name}` goes on with it")
+        say(f"`labeler resume {project.name}` continues it")
     return 130 if run.state == "cancelled" else 2 if run.exit_code == 2 else 1
 
 

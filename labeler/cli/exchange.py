@@ -1,4 +1,4 @@
-"""`labeler import` and `labeler export`: COCO files in and out."""
+"""`labeler import` and `labeler export`: read and write COCO files."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     if options.name not in workspace.names() and name_problem(options.name) is None:
         read_pictures(options.file)
         workspace.create(options.name)
-        print(f"made project {options.name!r}")
+        print(f"created project {options.name!r}")
     report = workspace.open(options.name).import_coco(options.file)
     print(
-        f"pictures: {report.added} brought in, {report.already} had labels here and were left as they were, "
+        f"pictures: {report.added} added, {report.already} unchanged because they have labels, "
         f"{len(report.refused)} refused; labeled: {report.faces} faces, {report.points} points"
     )
     print_refused(report.refused)

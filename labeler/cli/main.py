@@ -1,4 +1,4 @@
-"""The command line of the tool: puts the commands together and turns errors into exit codes."""
+"""The command line of the tool: all commands, and exit codes for errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mdmd.errors import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 failed, 2 a user's mistake, 130 interrupted."""
+    """Run one command; returns the exit code: 0 success, 1 failure, 2 invalid input, 130 interrupted."""
     options = parser().parse_args(arguments)
     workspace = Workspace(getattr(options, "projects", Path("projects")))
     try:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands and their options. `--projects` may stand before or after the command."""
+    """The parser of all commands. `--projects` can be given before or after the command."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--projects",

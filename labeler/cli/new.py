@@ -1,4 +1,4 @@
-"""`labeler new`: make a project."""
+"""`labeler new`: create a project."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def add_new(commands: Commands) -> None:
 
 
 def run_new(options: argparse.Namespace, workspace: Workspace) -> int:
-    """`labeler new`: everything is checked before anything is made."""
+    """`labeler new`. All input is checked before the project is created."""
     definition = read_definition(options.definition) if options.definition else None
     if options.pictures is not None:
         pictures_in(options.pictures)
     project = workspace.create(options.name, definition=definition)
-    print(f"made project {project.name!r} in {project.folder}")
+    print(f"created project {project.name!r} in {project.folder}")
     if options.pictures is not None:
         report = project.add_pictures([options.pictures])
-        told = f"{report.added} brought in, {report.already} the same as others, {len(report.refused)} refused"
+        told = f"{report.added} added, {report.already} duplicates, {len(report.refused)} refused"
         print(f"pictures: {told}")
         print_refused(report.refused)
     print(f'next: labeler open "{project.name}"')
@@ -47,7 +47,7 @@ def run_new(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def read_definition(text: str) -> Definition:
-    """The shipped definition named `text`, or the category in that JSON file; raises DataError."""
+    """The shipped definition named `text`, or the COCO category in the JSON file `text`; raises DataError."""
     if text in shipped_definitions():
         return load_definition(text)
     path = Path(text)

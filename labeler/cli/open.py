@@ -1,4 +1,4 @@
-"""`labeler open`, and `labeler` alone: serve the pages."""
+"""`labeler open`, and `labeler` without a command: serve the pages."""
 
 from __future__ import annotations
 

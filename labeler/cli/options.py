@@ -1,4 +1,4 @@
-"""What the commands share: how a command is added, and options that several have."""
+"""Code shared by the commands: adding a command, and common options."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Command = Callable[[argparse.Namespace, Workspace], int]
 
 
 class Commands:
-    """The commands of one parser; `shared` holds the options that each of them has."""
+    """The commands of one parser; `shared` holds the options common to all commands."""
 
     def __init__(self, top: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
         self._commands = top.add_subparsers(title="commands", metavar="COMMAND")
         self._shared = shared
 
     def add(self, name: str, run: Command, text: str, example: str) -> argparse.ArgumentParser:
-        """A command that `run` carries out; returns its parser, which takes its options."""
+        """Add a command that calls `run`; returns its parser, for its options."""
         made = self._commands.add_parser(
             name, parents=[self._shared], help=text, description=text, epilog=f"example: {example}"
         )
@@ -32,6 +32,6 @@ def add_name(command: argparse.ArgumentParser) -> None:
 
 
 def print_refused(refused: Sequence[tuple[str, str]]) -> None:
-    """Print (name, sentence) of each refused picture as a line of stderr."""
+    """Print (name, reason) of each refused picture to stderr, one per line."""
     for name, sentence in refused:
         print(f"refused {name}: {sentence}", file=sys.stderr)

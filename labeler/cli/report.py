@@ -1,4 +1,4 @@
-"""`labeler report`, `labeler curve` and `labeler repeats`: how good a training is, and how exact the labels are."""
+"""`labeler report`, `labeler curve` and `labeler repeats`: the accuracy of a training and of the labels."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_report(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def run_curve(options: argparse.Namespace, workspace: Workspace) -> int:
-    """`labeler curve`, and the report with its result."""
+    """`labeler curve`; also writes the report with the result."""
     project = workspace.open(options.name)
     training = _training(project, options.run_id)
     run = start_curve(project, training)
@@ -77,7 +77,7 @@ def run_repeats(options: argparse.Namespace, workspace: Workspace) -> int:
     share, noise = project.settings.repeats, project.repeats.noise(project.index.must_define())
     print(f"blind repeats: {noise_words(share, noise)}")
     if noise.landmarks:
-        print("per landmark, in % of the normalising distance: mean distance of two labelings, sigma of one")
+        print("per landmark, in % of the normalizing distance: mean distance of two labelings, sigma of one")
     width = max((len(row.name) for row in noise.landmarks), default=0)
     for row in noise.landmarks:
         values = f"{row.distance:7.2f} {row.sigma:7.2f}" if row.pairs else "      -       -"

@@ -1,4 +1,4 @@
-"""`labeler runs`, `labeler stop` and `labeler resume`: list runs, end one, continue one."""
+"""`labeler runs`, `labeler stop` and `labeler resume`: list, stop and resume runs."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def run_stop(options: argparse.Namespace, workspace: Workspace) -> int:
-    """`labeler stop`: the run that is under way, or with --cancel the waiting one where none is."""
+    """`labeler stop`: stop the active run, or cancel it with --cancel. A waiting run comes after a running one."""
     project = workspace.open(options.name)
     active = sorted((run for run in list_runs(project) if run.active), key=lambda run: run.state == "waiting")
     if not active:
-        raise DataError(f"nothing runs in project {project.name!r}")
+        raise DataError(f"project {project.name!r} has no active run")
     if options.cancel:
         run = cancel_run(project, active[0].id, patience=15)
         print(f"run {run.id} is {run.state}")
@@ -63,7 +63,7 @@ def run_resume(options: argparse.Namespace, workspace: Workspace) -> int:
     project = workspace.open(options.name)
     wanted = options.run_id or next((run.id for run in list_runs(project) if run.can_resume), None)
     if wanted is None:
-        raise DataError(f"project {project.name!r} has no run that could be resumed")
+        raise DataError(f"project {project.name!r} has no run that can be resumed")
     run = resume(project, wanted)
-    print(f"going on with run {run.id}: {run.folder}")
+    print(f"resuming run {run.id}: {run.folder}")
     return follow(project, run)

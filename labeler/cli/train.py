@@ -1,4 +1,4 @@
-"""`labeler train` and `labeler prelabel`: learn from the labels, predict the other faces."""
+"""`labeler train` and `labeler prelabel`: train on the labels and predict the other faces."""
 
 from __future__ import annotations
 

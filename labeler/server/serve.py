@@ -27,8 +27,8 @@ def serve(
     """Serve the projects in the folder `projects` on 127.0.0.1 until Ctrl-C, and open the browser.
 
     `project` is the project to open, by default the list of projects. `port` is by default the first free one from
-    7860, and 0 means any free port. The printed address contains a token, without which the server responds with status 401.
-    Raises NotFoundError for an unknown project, and DataError for a port that cannot be used.
+    7860, and 0 means any free port. The printed address contains a token, without which the server responds with
+    status 401. Raises NotFoundError for an unknown project, and DataError for a port that cannot be used.
     """
     workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
     if project is not None:

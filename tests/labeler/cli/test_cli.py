@@ -33,7 +33,7 @@ def test_new_makes_a_project_from_a_folder_and_a_definition(tmp_path: Path, caps
     (tmp_path / "in" / "b.jpg").write_text("text")
     assert labeler(tmp_path / "p", "new", "Äffchen", "--pictures", tmp_path / "in", "--definition", "pare") == 0
     told = capsys.readouterr()
-    assert "pictures: 1 brought in, 0 the same as others, 1 refused" in told.out
+    assert "pictures: 1 added, 0 duplicates, 1 refused" in told.out
     assert told.err == "refused b.jpg: this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture\n"
     project = Workspace(tmp_path / "p").open("Äffchen")
     assert project.definition is not None
@@ -78,8 +78,8 @@ def test_a_definition_may_come_from_a_file(tmp_path: Path, wrap):
         (["train", "three", "--source", "nope"], "no source named 'nope'; there are: drawn68"),
         (["train", "three", "--weights", "{tmp}/nope.safetensors"], "no such weights file"),
         (["train", "three", "--minutes", "0"], "found minutes 0"),
-        (["stop", "faces"], "nothing runs in project 'faces'"),
-        (["resume", "faces"], "no run that could be resumed"),
+        (["stop", "faces"], "project 'faces' has no active run"),
+        (["resume", "faces"], "no run that can be resumed"),
         (["resume", "faces", "--run", "004"], "has no run 004"),
         (["prelabel", "three"], "no trained model yet; train first"),
         (["prelabel", "three", "--run", "005"], "run 005 has left no model"),
@@ -120,7 +120,7 @@ def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Pat
     assert labeler(root, "export", "faces", "--out", tmp_path / "x.json") == 0
     assert labeler(root, "import", "copy", tmp_path / "x.json") == 0
     assert (
-        "pictures: 2 brought in, 0 had labels here and were left as they were, 0 refused; labeled: 2 faces, 8 points"
+        "pictures: 2 added, 0 unchanged because they have labels, 0 refused; labeled: 2 faces, 8 points"
         in capsys.readouterr().out
     )
     label_face(Workspace(root).open("copy"), 2, [1])
@@ -141,12 +141,12 @@ def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Pat
         (
             "(run / 'cancel').touch(); sys.exit(130)",
             130,
-            "run 001 was cancelled\n`labeler resume faces` goes on with it",
+            "run 001 was cancelled\n`labeler resume faces` continues it",
         ),
         (
             "[(run / n).write_text('{}') for n in ('model.safetensors', 'metrics.json')]; sys.exit(1)",
             1,
-            "run 001 failed: ended with exit code 1\nits model is complete: `labeler prelabel faces` goes on with it",
+            "run 001 failed: ended with exit code 1\nits model is complete: `labeler prelabel faces` predicts with it",
         ),
     ],
 )
@@ -201,7 +201,7 @@ def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancel
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130
-    said = "stopping ...\nrun 001 was cancelled\n" if cancels else "run 001 goes on; `labeler runs faces` tells how far"
+    said = "stopping ...\nrun 001 was cancelled\n" if cancels else "run 001 continues; `labeler runs faces` shows"
     assert rest.startswith(said)
     assert list_runs(project)[0].state == state
     if not cancels:
@@ -311,7 +311,7 @@ if not (run / "go").exists(): sys.exit(4)
         assert labeler(tmp_path / "projects", "stop", "faces") == 0
         assert resumed.result(60) == 0
     told = capsys.readouterr().out
-    assert "going on with run 001" in told
+    assert "resuming run 001" in told
     assert "stopped at step 8 of 90 in" in told
     python_run(project, "time.sleep(60)")
     assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0

@@ -321,7 +321,7 @@ def test_the_command_line_prints_the_table(project: Project, tmp_path: Path, cap
     # 2 pixels of sqrt(5), and a quarter of their square in each coordinate of one labeling
     assert said() == [
         "blind repeats: two labelings are 89.4 % apart (89.4 to 89.4) over 5 faces",
-        "per landmark, in % of the normalising distance: mean distance of two labelings, sigma of one",
+        "per landmark, in % of the normalizing distance: mean distance of two labelings, sigma of one",
         "eye_left      5 pairs   89.44   44.72",
         "eye_right     5 pairs   89.44   44.72",
         "nose          5 pairs   89.44   44.72",

@@ -112,7 +112,7 @@ def test_a_batch_is_previewed_accepted_unseen_and_taken_back_over_http(client: T
     assert client.get(f"{BASE}/faces/1").json()["points"] == {}
     assert client.get(f"{BASE}/review/pace?annotator=ana").json() == {"seconds_a_look": None}
     stale = client.post(f"{BASE}/review/unseen", json={**body, "basis": [0, 0]})
-    assert (stale.status_code, stale.json()["error"][:15]) == (409, "new predictions")
+    assert (stale.status_code, stale.json()["error"][:25]) == (409, "there are new predictions")
     for wrong in ("measure=worst&limit=-1", "measure=best&limit=1", "measure=worst", "measure=worst&limit=nan"):
         assert client.get(f"{BASE}/review/unseen?{wrong}").status_code == 422
     assert client.post(f"{BASE}/review/unseen", json={**body, "faces": []}).status_code == 422
