@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from mdmd.errors import DataError
 from mdmd.files import write_json
@@ -124,6 +124,10 @@ class Began:
 
     began_at: float
 
+    def write(self, folder: Path) -> None:
+        """Write began.json."""
+        write_json(folder / BEGAN, asdict(self))
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -131,6 +135,10 @@ class Ended:
 
     code: int
     ended_at: float = 0.0
+
+    def write(self, folder: Path) -> None:
+        """Write exit.json."""
+        write_json(folder / EXIT, asdict(self))
 
 
 @dataclass(frozen=True)
@@ -145,8 +153,7 @@ class Failure:
         write_json(folder / ERROR, asdict(self))
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(NamedTuple):
     """Where a training ended early: at `step` of `of`."""
 
     step: int
@@ -258,11 +265,10 @@ def read_model(folder: Path) -> Model | None:
 
 def read_stopped(metrics: Mapping[str, Any] | None) -> Stopped | None:
     """Where the training that measured `metrics` ended early; None if it did not."""
-    told = (metrics or {}).get("stopped")
-    try:
-        return typed(Stopped, told, Path(METRICS)) if isinstance(told, dict) else None
-    except DataError:
-        return None
+    match (metrics or {}).get("stopped"):
+        case {"step": int(step), "of": int(of)}:
+            return Stopped(step, of)
+    return None
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:

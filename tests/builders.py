@@ -16,11 +16,13 @@ from PIL import Image
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.commands import CommandsOf
 from labeler.runs.run import Run
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco, to_coco
 from mdmd.data.definition import Definition
 from mdmd.files import write_json
+from mdmd.run_folder import TARGET, Settings
 from mdmd.synthetic.datasets import PAREIDOLIAS
 
 #: Four landmarks: two eyes that mirror each other, a nose and a chin.
@@ -109,13 +111,19 @@ def label_alike(project: Project) -> Project:
 
 def python_run(project: Project, code: str, *, kind: str = "train") -> Run:
     """Start a run whose command is Python code; `run` in it is the run's folder as a Path."""
-    script = "import json, sys, time, os, signal\nfrom pathlib import Path\nrun = Path(sys.argv[1])\n" + code
     return jobs.start(
         project,
         kind,
-        lambda folder: [[sys.executable, "-c", script, str(folder)]],
-        {"target": project.unlabeled_faces() if kind == "prelabel" else project.training_set()},
+        Settings(),
+        {TARGET: project.unlabeled_faces() if kind == "prelabel" else project.training_set()},
+        commands=python_commands(code),
     )
+
+
+def python_commands(code: str) -> CommandsOf:
+    """One command that is Python code; `run` in it is the run's folder as a Path."""
+    script = "import json, sys, time, os, signal\nfrom pathlib import Path\nrun = Path(sys.argv[1])\n" + code
+    return lambda project, record, source: [[sys.executable, "-c", script, str(project.runs.resolve() / record.id)]]
 
 
 def predictions_of(project: Project, faces: Iterable[int], *, p_off: float = 0.1, run: str = "001") -> dict[str, Any]:
@@ -145,7 +153,6 @@ def leave_predictions(project: Project, number: int, predictions: Mapping[str, A
         "id": folder.name,
         "kind": "train",
         "created_at": 1000.0,
-        "commands": [],
         "pid": 1,
         "process_started": "long ago",
         "images": 1,

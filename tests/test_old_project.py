@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,12 @@ import pytest
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
-from labeler.runs.control import list_runs
+from labeler.runs import start as jobs
+from labeler.runs.collect import collect_predictions
+from labeler.runs.control import find_run, list_runs
 from labeler.runs.heldout import read_heldout
+from labeler.runs.learning_curve import parts_of
+from labeler.runs.manage import delete
 from mdmd.cli.main import main
 
 KEPT = Path(__file__).parent / "old_project"
@@ -60,3 +67,39 @@ def test_its_model_predicts_as_before(old: Project, tmp_path: Path) -> None:
     for one, other in zip(found, EXPECTED["predicted"], strict=True):
         np.testing.assert_allclose(one["bbox"], other["bbox"], atol=0.5)
         np.testing.assert_allclose(one["keypoints"], other["keypoints"], atol=0.5)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_copy_resumes_reports_and_deletes_in_its_own_folder(tmp_path: Path) -> None:
+    """Under another name in another projects folder, while the original lies where its run.json says it lay."""
+    with tarfile.open(KEPT / "project.tar.xz") as archive:
+        archive.extractall(tmp_path / "projects", filter="data")
+    original = tmp_path / "projects" / "old"
+    for record in original.glob("runs/*/run.json"):
+        record.write_text(record.read_text().replace("/tmp/before/projects", str(tmp_path / "projects")))
+    before = digests(tmp_path / "projects")
+    shutil.copytree(original, tmp_path / "elsewhere" / "copy")
+    copy = Workspace(tmp_path / "elsewhere").open("copy")
+    assert jobs.resume(copy, "003").active
+    end = time.monotonic() + 300
+    while (run := find_run(copy, "003")).active and time.monotonic() < end:
+        time.sleep(0.1)
+    assert (run.state, run.step, run.steps, run.error) == ("done", 12, 12, None)
+    assert "resume" in (run.folder / "log.jsonl").read_text()
+    assert collect_predictions(copy) == ["003"]
+    assert {number for number, _ in copy.store.predictions().values()} >= {3}
+    assert list(parts_of(list_runs(copy), "001")) == [25, 50, 75]
+    assert "Learning curve" in report_of(copy, "001")
+    assert "Held-out" in report_of(copy, "003") or "held-out" in report_of(copy, "003")
+    kept = json.loads((run.folder / "run.json").read_text())
+    assert str(tmp_path) not in json.dumps(kept)
+    assert delete(copy, "001") > 3_000_000
+    assert [run.id for run in list_runs(copy)] == ["003", "002"]
+    assert digests(tmp_path / "projects") == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -22,9 +21,12 @@ def list_runs(project: Project) -> list[Run]:
 
 
 def find_run(project: Project, run_id: str) -> Run:
-    """The run of that number; raises NotFoundError when there is none."""
+    """The run of that number; raises NotFoundError when there is none, DataError when its record cannot be used."""
     run = next((run for run in list_runs(project) if run.id == run_id), None)
     if run is None:
+        for folder in run_folders(project.folder):
+            if folder.name == run_id and (folder / run_folder.RECORD).is_file():
+                run_folder.read_record(folder)
         raise NotFoundError(f"project {project.name!r} has no run {run_id}")
     return run
 
@@ -70,9 +72,9 @@ def cancel_run(project: Project, run_id: str, *, patience: float = 3.0) -> Run:
     if not run.active:
         raise ConflictError(f"run {run_id} is not running: it is {run.state}")
     (run.folder / run_folder.CANCEL).touch()
-    record = json.loads((run.folder / run_folder.RECORD).read_text(encoding="utf-8"))
-    if record["pid"] is not None and process_started(record["pid"]) == record["process_started"]:
-        os.kill(record["pid"], signal.SIGTERM)
+    record = run_folder.read_record(run.folder)
+    if record.pid is not None and process_started(record.pid) == record.process_started:
+        os.kill(record.pid, signal.SIGTERM)
     until = time.monotonic() + patience
     while run.active and time.monotonic() < until:
         time.sleep(0.05)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
-from typing import Any
+
+from mdmd.run_folder import Failure
 
 #: A disk with fewer free bytes than this is full: not even a model fits.
 FULL = 20_000_000
@@ -30,12 +30,12 @@ KINDS = {
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
 
 
-def why_failed(code: int, told: Mapping[str, Any] | None, output: str, free: int) -> str:
+def why_failed(code: int, told: Failure | None, output: str, free: int) -> str:
     """The sentence for an exit `code` that is not 0 (below 0: a signal), by what error.json told, what was printed,
     and how many bytes the disk has left."""
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-    said = str((told or {}).get("error") or last.removeprefix("mdmd: error: "))
-    kind = (told or {}).get("kind") or next((kind for words, kind in KINDS.items() if words in said), None)
+    said = (told and told.error) or last.removeprefix("mdmd: error: ")
+    kind = (told and told.kind) or next((kind for words, kind in KINDS.items() if words in said), None)
     if told is None and code < 0:
         return _by_signal(-code)
     if told is None and code == 130:

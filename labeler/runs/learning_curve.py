@@ -6,33 +6,31 @@ training differ in nothing but how many faces they learned from.
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from labeler.errors import ConflictError
 from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.runs import start as jobs
+from labeler.runs.commands import NEVER, CommandsOf, commands_of, settings_of, source_of
 from labeler.runs.control import find_run, list_runs
 from labeler.runs.heldout import read_learned
 from labeler.runs.run import Run
+from labeler.runs.sources import Sources, machine_sources
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
-from mdmd.errors import DataError
 
 #: Percentages of the faces that the parts learn from; each names its part's folder.
 SHARES = (25, 50, 75)
 #: A training that learned from fewer faces has no curve: the smallest part would be less than a training takes.
 FEWEST_LEARNED = 100 // SHARES[0] * jobs.FEWEST_FACES
-#: A part is measured or not: nothing is kept to go on from in the middle of one.
-NEVER = 1e9
-#: Removes the file it is given: nobody needs a part's model once it has been measured.
-FORGET = "import os, sys; os.remove(sys.argv[1])"
 
 
-def start_curve(project: Project, run_id: str) -> Run:
+def start_curve(
+    project: Project, run_id: str, *, sources: Sources | None = None, commands: CommandsOf = commands_of
+) -> Run:
     """Measure the parts of the learning curve of a finished training that have not been measured yet.
 
     They learn from the training's own labels. Raises NotFoundError, ConflictError for a run that has no curve to
@@ -43,37 +41,19 @@ def start_curve(project: Project, run_id: str) -> Run:
     reason = why_not(training) or why_not_now(runs, training)
     if reason is not None:
         raise ConflictError(f"no learning curve of run {training.name}: {reason}")
-    missing = [share for share in SHARES if share not in parts_of(runs, training.id)]
-    adapt = _adapt_command(training)
-    target = read_coco(training.folder / run_folder.TARGET, name=project.name)
-    bases = project.folder.parent.resolve() / ".bases"
-
-    def commands(folder: Path) -> jobs.Commands:
-        made: list[list[str]] = []
-        for share in missing:
-            out = folder / str(share)
-            changed = {"--target": folder / run_folder.TARGET, "--out": out, "--save-every": NEVER}
-            changed |= {"--bases": bases} if "--bases" in adapt else {}
-            made.append([sys.executable, *_changed(adapt[1:], {**changed, "--learn-share": share / 100})])
-            made.append([sys.executable, "-c", FORGET, str(out / run_folder.WEIGHTS)])
-        return made
-
-    return jobs.start(
-        project,
-        "curve",
-        commands,
-        {"target": target},
-        source=training.source,
-        preset=training.preset,
-        encoder=training.encoder,
-        weights=training.weights,
-        minutes=training.minutes,
-        further={
-            "of": training.id,
-            "parts": [str(share) for share in missing],
-            "part_seconds": _part_seconds(training),
-        },
+    trained = settings_of(run_folder.read_record(training.folder), training.folder)
+    source = source_of(trained, sources or machine_sources(project.folder.parent))
+    measured = parts_of(runs, training.id)
+    settings = replace(
+        trained,
+        prelabel=False,
+        save_every=NEVER,
+        of=training.id,
+        parts=tuple(str(share) for share in SHARES if share not in measured),
+        part_seconds=_part_seconds(training),
     )
+    target = read_coco(training.folder / run_folder.TARGET, name=project.name)
+    return jobs.start(project, "curve", settings, {run_folder.TARGET: target}, source=source, commands=commands)
 
 
 def why_not(training: Run) -> str | None:
@@ -151,21 +131,3 @@ def _part_seconds(training: Run) -> float:
     """A part learns for as long as the training did, without learning the source and without predicting."""
     learned = read_learned(training.folder)
     return training.seconds if learned is None else learned.seconds
-
-
-def _adapt_command(training: Run) -> list[str]:
-    commands = json.loads((training.folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
-    adapt = next((command for command in commands if command[1:4] == ["-m", "mdmd", "adapt"]), None)
-    if adapt is None:
-        raise DataError(f"run {training.name} does not say with which command it was trained")
-    return adapt
-
-
-def _changed(command: Sequence[str], options: Mapping[str, object]) -> list[str]:
-    """`command` with these options in place of its own."""
-    kept = list(command)
-    for option in options:
-        while option in kept:
-            at = kept.index(option)
-            del kept[at : at + 2]
-    return [*kept, *(str(word) for pair in options.items() for word in pair)]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-from pathlib import Path
 
 from labeler.errors import ConflictError
 from labeler.project.project import Project
@@ -72,7 +70,7 @@ def delete(project: Project, run_id: str) -> int:
     if run.active:
         raise ConflictError(f"run {run.name} is {run.state}; cancel it before deleting it")
     for other in list_runs(project):
-        if other.active and str(run.folder.resolve()) in _words(other.folder):
+        if other.active and other.model == run.id:
             raise ConflictError(f"run {other.name} is using the model of run {run.name}; wait for it or cancel it")
         if other.active and other.of == run.id:
             raise ConflictError(f"run {other.name} is measuring the learning curve of run {run.name}; cancel it first")
@@ -84,11 +82,6 @@ def delete(project: Project, run_id: str) -> int:
     run.folder.replace(going)
     shutil.rmtree(going, ignore_errors=True)
     return size
-
-
-def _words(folder: Path) -> set[str]:
-    commands = json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
-    return {word for command in commands for word in command}
 
 
 def megabytes(size: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,6 +12,8 @@ from typing import Any
 
 from labeler.runs.failures import why_failed, why_interrupted
 from mdmd import run_folder
+from mdmd.errors import DataError
+from mdmd.run_folder import Ended, RunRecord, Settings, Stopped
 
 #: Seconds between a run's folder and its process in which the run counts as started.
 STARTING = 10.0
@@ -24,22 +25,18 @@ BROKEN = ("failed", "cancelled", "interrupted")
 NO_MODEL = "this training's model is not shipped, only its predictions and its report: train to get a model"
 #: What begins the line in output.txt from which on the output is of the newest try.
 RESUMED = "=== resumed"
-#: What run.json always says; a file that does not is none of ours.
-RECORD = frozenset(
-    ("id", "kind", "created_at", "images", "faces", "source", "preset", "minutes", "pid", "process_started")
-)
 
 
 @dataclass(frozen=True)
 class Run:
     """A training, prediction or learning curve. `state` is one of ACTIVE, COMPLETE and BROKEN.
 
-    `title` is the user's own name for it. `series` are the step events of the log and `evals` its held-out
-    measurements, in order; `stopped` is the step at which a training was ended early, and of how many; `error` is a
-    sentence; times are seconds, without those in a queue or between two tries. A learning curve is `of` a training and
-    has `parts`, folders in the run's own, of which `begun` have begun and `measured` are complete; what is said of
-    steps, losses and errors is then of the part that began last. `predicted` is how many faces are pre-labeled, and of
-    how many; `had_turn` is False while it waits in the queue, and stays so where it was cancelled there.
+    `title` is the name that the user gave it. `series` are the step events of the log and `evals` its held-out
+    measurements, in order; `stopped` says where a training was ended early; `error` is a sentence; times are seconds,
+    without those in a queue or between two tries. A learning curve is `of` a training and has `parts`, folders in the
+    run's own, of which `begun` have begun and `measured` are complete; steps, losses and errors are those of the part
+    that began last. `predicted` is how many faces are pre-labeled, and of how many; a run that does not train does it
+    with the model of the run `model`. `had_turn` is False while it waits in the queue, and where it is cancelled there.
     """
 
     id: str
@@ -64,12 +61,13 @@ class Run:
     series: list[dict[str, Any]]
     evals: list[dict[str, Any]]
     metrics: dict[str, Any] | None
-    stopped: tuple[int, int] | None
+    stopped: Stopped | None
     warnings: list[str]
     error: str | None
     exit_code: int | None
     seconds: float
     folder: Path
+    model: str | None
     of: str | None
     parts: tuple[str, ...]
     begun: int
@@ -119,85 +117,82 @@ class Run:
 
 def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     """The run in `folder`, or None for a folder without a readable run.json."""
-    record = _json(folder / run_folder.RECORD)
-    if record is None or not record.keys() >= RECORD:
+    try:
+        record = run_folder.read_record(folder)
+    except DataError:
         return None
+    asked = record.settings
     now = time.time() if now is None else now
-    ended = _json(folder / run_folder.EXIT)
-    began = _json(folder / run_folder.BEGAN)
-    metrics = _json(folder / run_folder.METRICS)
-    stopped = metrics.get("stopped") if metrics else None
-    parts = [folder / name for name in record.get("parts", [])]
+    ended = run_folder.read_ended(folder)
+    began = run_folder.read_began(folder)
+    metrics = run_folder.read_metrics(folder)
+    stopped = run_folder.read_stopped(metrics)
+    parts = [folder / name for name in asked.parts]
     begun = [part for part in parts if part.is_dir()]
     telling = begun[-1] if begun else folder  # where the command that runs, or ran last, says what it does
-    events = _events(telling / run_folder.LOG)
-    series = [event for event in events if event.get("event") == "step"]
+    events = run_folder.read_events(telling)
     state = _state(folder, record, ended, now)
     if state == "done" and stopped:
         state = "stopped"
     last = next((event for event in reversed(events) if event.get("event") in ("start", "step")), {})
-    finished = ended["ended_at"] if ended else now if state in ACTIVE else _last_sign(folder, telling, record)
-    started = began["began_at"] if began else finished if record.get("queued") else _tried_at(record)
+    finished = ended.ended_at if ended else now if state in ACTIVE else _last_sign(folder, telling, record)
+    started = began.began_at if began else finished if record.queued else record.tried_at
     return Run(
-        id=record["id"],
+        id=folder.name,
         title=read_title(folder),
-        kind=record["kind"],
+        kind=record.kind,
         state=state,
-        created_at=record["created_at"],
-        had_turn=began is not None or not record.get("queued"),
-        images=record["images"],
-        faces=record["faces"],
-        source=record["source"],
-        preset=record["preset"],
-        encoder=record.get("encoder"),
-        weights=record.get("weights"),
-        minutes=record["minutes"],
+        created_at=record.created_at,
+        had_turn=began is not None or not record.queued,
+        images=record.images,
+        faces=record.faces,
+        source=asked.source,
+        preset=asked.preset,
+        encoder=asked.encoder,
+        weights=asked.weights,
+        minutes=asked.minutes,
         stage=_stage(events),
         step=last.get("step"),
         steps=last.get("steps"),
-        eta_seconds=_eta(last, record, len(parts) - len(begun)) if state in ACTIVE else None,
+        eta_seconds=_eta(last, asked, len(parts) - len(begun)) if state in ACTIVE else None,
         images_per_second=last.get("images_per_second"),
         predicted=_predicted(events),
-        series=series,
+        series=[event for event in events if event.get("event") == "step"],
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
-        stopped=(stopped["step"], stopped["of"]) if stopped else None,
+        stopped=stopped,
         warnings=list(dict.fromkeys(str(e.get("message")) for e in events if e.get("event") == "warning")),
         error=_error(folder, telling, state, ended),
-        exit_code=ended["code"] if ended else None,
-        seconds=record.get("seconds_before", 0.0) + max(0.0, finished - started),
+        exit_code=ended.code if ended else None,
+        seconds=record.seconds_before + max(0.0, finished - started),
         folder=folder,
-        of=record.get("of"),
-        parts=tuple(part.name for part in parts),
+        model=asked.model,
+        of=asked.of,
+        parts=asked.parts,
         begun=len(begun),
         measured=sum((part / run_folder.METRICS).is_file() for part in parts),
     )
 
 
-def _state(folder: Path, record: dict[str, Any], ended: dict[str, Any] | None, now: float) -> str:
+def _state(folder: Path, record: RunRecord, ended: Ended | None, now: float) -> str:
     if ended is not None:
-        if ended["code"] == 0:
+        if ended.code == 0:
             return "done"
         return "cancelled" if (folder / run_folder.CANCEL).exists() else "failed"
-    if record["pid"] is None:
-        alive = now - _tried_at(record) < STARTING
+    if record.pid is None:
+        alive = now - record.tried_at < STARTING
     else:
-        known = record["process_started"]
-        alive = known is not None and process_started(record["pid"]) == known
+        known = record.process_started
+        alive = known is not None and process_started(record.pid) == known
     if alive:
         if any((folder / asked).exists() for asked in (run_folder.CANCEL, run_folder.STOP)):
             return "stopping"
-        return "waiting" if record.get("queued") and not (folder / run_folder.BEGAN).exists() else "running"
+        return "waiting" if record.queued and not (folder / run_folder.BEGAN).exists() else "running"
     # The process may have written exit.json and ended between the two looks.
-    ended = _json(folder / run_folder.EXIT)
+    ended = run_folder.read_ended(folder)
     if ended:
         return _state(folder, record, ended, now)
     return "cancelled" if (folder / run_folder.CANCEL).exists() else "interrupted"
-
-
-def _tried_at(record: dict[str, Any]) -> float:
-    """When the newest try was asked for."""
-    return record.get("resumed_at") or record["created_at"]
 
 
 def read_title(folder: Path) -> str | None:
@@ -253,48 +248,23 @@ def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
     return (newest["faces"], newest["of"]) if {"faces", "of"} <= newest.keys() else None
 
 
-def _eta(last: dict[str, Any], record: dict[str, Any], parts_to_come: int) -> float | None:
+def _eta(last: dict[str, Any], asked: Settings, parts_to_come: int) -> float | None:
     """Seconds that are left by the newest step, and by what each of the parts after it takes."""
     eta = last.get("eta_seconds")
-    return None if eta is None else eta + parts_to_come * record.get("part_seconds", 0.0)
+    return None if eta is None else eta + parts_to_come * asked.part_seconds
 
 
-def _error(folder: Path, telling: Path, state: str, ended: dict[str, Any] | None) -> str | None:
+def _error(folder: Path, telling: Path, state: str, ended: Ended | None) -> str | None:
     if state == "interrupted":
         return why_interrupted(shutil.disk_usage(folder).free)
     if state != "failed" or ended is None:
         return None
     before, mark, newest = output_of(folder).rpartition(RESUMED)
     output = newest.partition("\n")[2] if mark else before + newest
-    return why_failed(ended["code"], _json(telling / run_folder.ERROR), output, shutil.disk_usage(folder).free)
+    return why_failed(ended.code, run_folder.read_failure(telling), output, shutil.disk_usage(folder).free)
 
 
-def _last_sign(folder: Path, telling: Path, record: dict[str, Any]) -> float:
+def _last_sign(folder: Path, telling: Path, record: RunRecord) -> float:
     """When the run last wrote something."""
     written = [path.stat().st_mtime for path in (telling / run_folder.LOG, folder / run_folder.OUTPUT) if path.exists()]
-    return max([_tried_at(record), *written])
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """Whole lines of the log; the last one may still be being written."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    events = []
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    return max([record.tried_at, *written])

@@ -1,29 +1,41 @@
-"""Start, watch, stop and collect the processes that train and predict. The run's folder is the whole contract."""
+"""Start and resume the processes that train and predict. The run's folder is the whole contract."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
+from labeler.runs.commands import (
+    WEIGHTS_WORDS,
+    Commands,
+    CommandsOf,
+    check,
+    check_source,
+    commands_of,
+    settings_of,
+    source_of,
+    stored,
+)
 from labeler.runs.control import active_runs, find_run, list_runs, must_read, run_folders
 from labeler.runs.run import BROKEN, NO_MODEL, RESUMED, Run, process_started
-from labeler.runs.sources import DRAWN, Source
+from labeler.runs.sources import DRAWN, Source, machine_sources
 from mdmd import run_folder
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.run_folder import RunRecord, Settings
 
 try:
     import fcntl
@@ -34,8 +46,6 @@ except ImportError:  # Windows has no advisory locks of this kind; one process a
 FEWEST_FACES = 3
 #: Minutes for learning a source that has not been learned on this machine, unless another number is given.
 BASE_MINUTES = 20.0
-
-Commands = Sequence[Sequence[str]]
 
 
 def start_training(
@@ -60,50 +70,37 @@ def start_training(
     file is missing or a number makes no sense, and ConflictError while another run waits already.
     """
     target = project.training_set()
-    _check_training(target, source, weights)
-    _check_budget(minutes if steps is None else None, base_minutes, steps)
-    waiting = project.unlabeled_faces()
-    prelabeling, prelabel = prelabel, prelabel and bool(waiting.samples)
-    root = project.folder.parent.resolve()
-
-    def commands(folder: Path) -> Commands:
-        adapt = [*_MDMD, "adapt", "--target", folder / run_folder.TARGET, "--preset", preset, "--seed", seed, "--quiet"]
-        adapt += project.settings.options
-        if source is not None:
-            adapt += ["--source", source.given, "--bases", root / ".bases", "--base-minutes", base_minutes]
-        for option, value in (("--encoder", encoder), ("--weights", weights), ("--save-every", save_every)):
-            adapt += [] if value is None else [option, value]
-        adapt += ["--minutes", minutes] if steps is None else ["--steps", steps]
-        tasks = [[*adapt, "--out", folder]]
-        if source is not None and source.name == DRAWN and not source.path.is_file():
-            drawn = [
-                sys.executable,
-                "-m",
-                "labeler.runs.sources",
-                root,
-                source.name,
-                source.faces,
-                folder / run_folder.LOG,
-            ]
-            tasks.insert(0, drawn)
-        files = [(run_folder.FACES, run_folder.PREDICTIONS)] if prelabel else []
-        if prelabeling:  # What the model says of the labels themselves: see labeler/analysis/model_disagreement.py.
-            files.append((run_folder.TARGET, run_folder.LABELED))
-        if files:
-            tasks.append(_predict(project, folder, folder, files))
-        return [[str(word) for word in task] for task in tasks]
-
-    return start(
-        project,
-        "train",
-        commands,
-        {"target": target, **({"faces": waiting} if prelabel else {})},
+    count = len(target.samples)
+    if count < FEWEST_FACES:
+        raise DataError(
+            f"{count} labeled face{'' if count == 1 else 's'}; training needs at least {FEWEST_FACES}, "
+            "and 50 or more for a useful model"
+        )
+    root = project.folder.parent
+    elsewhere = source is not None and source.name != DRAWN and source.given != source.name
+    settings = Settings(
         source=source.name if source else None,
+        given=stored(Path(source.given), root) if source and elsewhere else None,
         preset=preset,
         encoder=encoder,
-        weights=None if weights is None else str(weights),
+        weights=_weights(weights, root),
         minutes=minutes if steps is None else None,
+        base_minutes=base_minutes,
+        steps=steps,
+        prelabel=prelabel,
+        seed=seed,
+        save_every=save_every,
+        tolerance=project.settings.tolerance,
+        threshold=project.settings.threshold,
     )
+    if minutes is None and steps is None:
+        raise DataError("training needs a number of minutes or of steps")
+    check(settings, project)
+    if source is not None:
+        check_source(source)
+    waiting = project.unlabeled_faces()
+    snapshots = {run_folder.TARGET: target, **({run_folder.FACES: waiting} if prelabel and waiting.samples else {})}
+    return start(project, "train", settings, snapshots, source=source)
 
 
 def start_prelabel(project: Project, run_id: str | None = None) -> Run:
@@ -126,103 +123,100 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     waiting = project.unlabeled_faces()
     if not waiting.samples:
         raise DataError(f"project {project.name!r} has no face left to pre-label: all are completely labeled")
-
-    files = [(run_folder.FACES, run_folder.PREDICTIONS)]
-
-    def commands(folder: Path) -> Commands:
-        return [[str(word) for word in _predict(project, chosen[0].folder.resolve(), folder, files)]]
-
-    return start(project, "prelabel", commands, {"faces": waiting}, source=chosen[0].source, preset=chosen[0].preset)
+    settings = Settings(
+        source=chosen[0].source,
+        preset=chosen[0].preset,
+        tolerance=project.settings.tolerance,
+        threshold=project.settings.threshold,
+        model=chosen[0].id,
+    )
+    return start(project, "prelabel", settings, {run_folder.FACES: waiting})
 
 
 def start(
     project: Project,
     kind: str,
-    commands: Callable[[Path], Commands],
+    settings: Settings,
     snapshots: Mapping[str, Dataset],
     *,
-    source: str | None = None,
-    preset: str | None = None,
-    encoder: str | None = None,
-    weights: str | None = None,
-    minutes: float | None = None,
-    further: Mapping[str, Any] | None = None,
+    source: Source | None = None,
+    commands: CommandsOf = commands_of,
 ) -> Run:
-    """A new run: its folder with `snapshots` (name -> NAME.json) and run.json, and a process for `commands(folder)`.
+    """A new run: its folder with `snapshots` (file name -> faces) and run.json, and a process for its `commands`.
 
-    The first snapshot is what the run counts its pictures and faces by; `further` facts stand in run.json. Raises
-    ConflictError while another run waits for its turn.
+    The first snapshot is what the run counts its pictures and faces by. Raises ConflictError while another run waits
+    for its turn, and DataError for settings that do not fit.
     """
     with _queue(project.folder.parent) as queued:
         folder = _new_folder(project)
         try:
             for name, dataset in snapshots.items():
-                write_coco(folder / f"{name}.json", dataset, images=project.images)
+                write_coco(folder / name, dataset, images=project.images)
             samples = next(iter(snapshots.values())).samples
-            record = {
-                "id": folder.name,
-                "kind": kind,
-                "created_at": time.time(),
-                "queued": queued,
-                "commands": [list(command) for command in commands(folder)],
-                "pid": None,
-                "process_started": None,
-                "images": len({sample.file_name for sample in samples}),
-                "faces": len(samples),
-                "source": source,
-                "preset": preset,
-                "encoder": encoder,
-                "weights": weights,
-                "minutes": minutes,
-                **(further or {}),
-            }
-            _launch(folder, record)
+            images = len({sample.file_name for sample in samples})
+            record = RunRecord(folder.name, kind, time.time(), images, len(samples), settings, queued=queued)
+            _launch(folder, record, commands(project, record, source))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
     return must_read(folder)
 
 
-def resume(project: Project, run_id: str) -> Run:
-    """Go on with a broken-off training where its last kept state is: the same commands on the same snapshot.
+def resume(project: Project, run_id: str, *, commands: CommandsOf = commands_of) -> Run:
+    """Continue an interrupted training from its last kept state, with the same settings on the same snapshot.
 
-    Raises NotFoundError, ConflictError for a run that cannot be resumed, and ConflictError while another run waits.
+    The commands are made anew, in the project's present folder; those that an older version recorded are not run.
+    Raises NotFoundError, DataError for settings that do not fit, ConflictError for a run that cannot be resumed, and
+    ConflictError while another run waits.
     """
     with _queue(project.folder.parent) as queued:
         run = find_run(project, run_id)
         if not run.can_resume:
             kept = "there is no state to go on from" if run.state in BROKEN and run.kind == "train" else run.state
             raise ConflictError(f"run {run.name} cannot be resumed: {kept}")
-        record = json.loads((run.folder / run_folder.RECORD).read_text(encoding="utf-8"))
-        again = {**record, "pid": None, "process_started": None, "queued": queued, "resumed_at": time.time()}
-        again["seconds_before"] = run.seconds
+        record = run_folder.read_record(run.folder)
+        again = replace(
+            record,
+            id=run.id,
+            settings=settings_of(record, run.folder),
+            commands=None,
+            pid=None,
+            process_started=None,
+            queued=queued,
+            resumed_at=time.time(),
+            seconds_before=run.seconds,
+        )
+        source = source_of(again.settings, machine_sources(project.folder.parent))
+        made = commands(project, again, source)
         with (run.folder / run_folder.OUTPUT).open("a", encoding="utf-8") as output:
             output.write(f"{RESUMED} {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        for left in run_folder.LEFT_BY_A_TRY:  # of the earlier try
+        for left in run_folder.LEFT_BY_A_TRY:
             (run.folder / left).unlink(missing_ok=True)
-        _launch(run.folder, again)
+        _launch(run.folder, again, made)
     return must_read(run.folder)
 
 
-def _launch(folder: Path, record: dict[str, Any]) -> None:
-    """Write `record` as run.json and start the process that does what it says."""
-    write_json(folder / run_folder.RECORD, record, indent=1)
+def _launch(folder: Path, record: RunRecord, commands: Commands) -> None:
+    """Write `record` and start the supervisor. It gets `commands` through a pipe: what it runs never lies in a file."""
+    record.write(folder)
     with (folder / run_folder.OUTPUT).open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
-        if not record["queued"]:
+        if not record.queued:
             _take(turn)
         passed = () if fcntl is None else (turn.fileno(),)
         child = subprocess.Popen(
             [sys.executable, "-m", "labeler.runs.supervisor", str(folder), *map(str, passed)],
             pass_fds=passed,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # Somebody has to ask for its exit code when it ends, or it stays a zombie for as long as this process is there.
+    if child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), child.stdin as pipe:  # its end is read from the folder
+            pipe.write(json.dumps(commands).encode())
+    # A process whose exit code is not asked for stays a zombie for as long as this process lives.
     threading.Thread(target=child.wait, name=f"wait for {child.pid}", daemon=True).start()
-    started = {"pid": child.pid, "process_started": process_started(child.pid)}
-    write_json(folder / run_folder.RECORD, {**record, **started}, indent=1)
+    replace(record, pid=child.pid, process_started=process_started(child.pid)).write(folder)
 
 
 def _take(turn: IO[bytes]) -> None:
@@ -241,34 +235,10 @@ def _take(turn: IO[bytes]) -> None:
         break
 
 
-_MDMD = (sys.executable, "-m", "mdmd")
-
-
-def _predict(project: Project, model: Path, folder: Path, files: Sequence[tuple[str, str]]) -> list[Any]:
-    """The command that predicts the faces of each first file into the second, in one process: loading takes seconds."""
-    named = [word for faces, out in files for word in ("--faces", folder / faces, "--out", folder / out)]
-    return [*_MDMD, "predict", model, *named, "--find-boxes", *project.settings.options]
-
-
-def _check_training(target: Dataset, source: Source | None, weights: Path | None) -> None:
-    count = len(target.samples)
-    if count < FEWEST_FACES:
-        raise DataError(
-            f"{count} labeled face{'' if count == 1 else 's'}; training needs at least {FEWEST_FACES}, "
-            "and 50 or more for a useful model"
-        )
-    if source is not None and source.name != DRAWN and not source.path.exists():
-        raise DataError(f"the source {source.name!r} is not where it was: there is no {source.path}")
-    if weights is not None and str(weights) not in ("none", "starter") and not weights.is_file():
-        raise DataError(f"no such weights file: {weights}")
-
-
-def _check_budget(minutes: float | None, base_minutes: float, steps: int | None) -> None:
-    if minutes is None and steps is None:
-        raise DataError("training needs a number of minutes or of steps")
-    for name, value in (("minutes", minutes), ("base minutes", base_minutes), ("steps", steps)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise DataError(f"found {name} {value}, wanted a number above 0")
+def _weights(weights: Path | None, root: Path) -> str | None:
+    if weights is None or str(weights) in WEIGHTS_WORDS:
+        return None if weights is None else str(weights)
+    return stored(weights, root)
 
 
 @contextmanager

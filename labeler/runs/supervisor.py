@@ -1,6 +1,7 @@
-"""Runs the commands of a run folder one after the other: `python -m labeler.runs.supervisor RUN_DIR [TURN]`.
+"""Runs the commands of a run one after the other: `python -m labeler.runs.supervisor RUN_DIR [TURN] < COMMANDS`.
 
-Standard library only. A process of its own in a session of its own, so that training outlives the page and the
+The commands come through the standard input, as JSON, from the process that made them; nothing in the folder says what
+is run. A process of its own in a session of its own, so that training outlives the page and the
 server, and its crash reaches neither. It first waits for its turn: the lock on the open file number TURN, which the
 system takes back from whoever dies. What it leaves is began.json and exit.json; the rest of the run's story is in what
 the commands write.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mdmd import run_folder
+from mdmd.run_folder import Began, Ended
 
 try:
     import fcntl
@@ -57,7 +59,7 @@ class Supervisor:
         """The first exit code that is not 0, or 0; STOPPED after a stop."""
         if not self._wait_for_turn():
             return STOPPED
-        write_json(self.folder / run_folder.BEGAN, {"began_at": time.time()})
+        Began(time.time()).write(self.folder)
         with (self.folder / run_folder.OUTPUT).open("ab") as output:
             for command in self.commands:
                 if self.stopped_at is not None:
@@ -127,24 +129,16 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def write_json(file: Path, record: dict[str, Any]) -> None:
-    """Write a small JSON file, whole or not at all."""
-    temporary = file.with_name(file.name + ".part")
-    temporary.write_text(json.dumps(record), encoding="utf-8")
-    temporary.replace(file)
-
-
-def main(folder: Path, turn: int | None, *, grace: float = GRACE) -> int:
-    """Run what run.json in `folder` says, after the run that holds the lock on the file `turn`, and write exit.json;
-    returns the exit code."""
-    commands = json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["commands"]
+def main(folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE) -> int:
+    """Run `commands`, after the run that holds the lock on the file `turn`, and write exit.json; returns the exit
+    code."""
     with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
         give_way()
         code = supervisor.run()
-        write_json(folder / run_folder.EXIT, {"code": code, "ended_at": time.time()})
+        Ended(code, time.time()).write(folder)
     if supervisor.stopped_at is not None and hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         # Workers that a killed command left behind; this process has nothing left to do either.
         os.killpg(os.getpid(), signal.SIGKILL)
@@ -152,4 +146,4 @@ def main(folder: Path, turn: int | None, *, grace: float = GRACE) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None, json.load(sys.stdin)))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labeler.cli import report as report_command
 from labeler.cli.main import main
 from labeler.errors import ConflictError, NotFoundError
 from labeler.pages.run_manager import curve_offer, run_choices
@@ -23,16 +24,18 @@ from labeler.project.project import Project
 from labeler.report.learning import learning_curve
 from labeler.report.reports import report_of
 from labeler.runs import manage as housekeeping
-from labeler.runs import start as jobs
+from labeler.runs.commands import Commands, commands_of
 from labeler.runs.control import cancel_run, find_run, list_runs, stop_and_keep
 from labeler.runs.heldout import read_heldout
 from labeler.runs.learning_curve import SHARES, how_to_measure, parts_of, start_curve, why_not
 from labeler.runs.run import Run, read_run
+from labeler.runs.sources import Source
 from mdmd.data.records import Prediction
 from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
+from mdmd.run_folder import RunRecord, read_record
 from tests.builders import label_alike, leave_predictions, make_project, predictions_of, python_run
 from tests.labeler.runs.test_start import over, wait
 
@@ -81,15 +84,14 @@ def leave(project: Project, folder: Path, faces: int, off: Mapping[int, float]) 
 def leave_training(
     project: Project, number: int = 1, *, faces: int = 80, off: Mapping[int, float] | None = None
 ) -> Run:
-    """A finished training whose command is that of a part."""
+    """A finished training, together with a source that is a file in the projects folder."""
     folder = leave_predictions(project, number, predictions_of(project, []))
     leave(project, folder, faces, off or dict.fromkeys(HELD, 4.0))
     write_coco(folder / "target.json", project.training_set(), images=project.images)
-    adapt = ["python", "-m", "mdmd", "adapt", "--target", str(folder / "target.json"), "--seed", "3"]
-    adapt += ["--source", "300w", "--bases", "/elsewhere/.bases", "--save-every", "5", "--steps", "9"]
     record = json.loads((folder / "run.json").read_text())
-    commands = [["draw"], [*adapt, "--out", str(folder)], ["predict"]]
-    write_json(folder / "run.json", {**record, "source": "300w", "preset": "tiny", "faces": 6, "commands": commands})
+    settings = {"source": "people", "given": "people.json", "seed": 3, "save_every": 5.0, "steps": 9}
+    write_json(folder / "run.json", {**record, **settings, "preset": "tiny", "faces": 6})
+    project.export(project.folder.parent / "people.json")
     (folder / "model.safetensors").touch()
     return find_run(project, folder.name)
 
@@ -107,46 +109,50 @@ def leave_curve(project: Project, number: int, parts: Mapping[int, tuple[int, Ma
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Parts run this script instead of a training; returns the folder that it looks into."""
+def stand_in(tmp_path: Path) -> Path:
+    """A folder with the script that parts run instead of a training, which looks into the folder."""
     script = tmp_path / "part" / "part.py"
     script.parent.mkdir()
     script.write_text(PART)
-    start = jobs.start
-
-    def started(project: Project, kind: str, commands, snapshots, **facts) -> Run:
-        def changed(folder: Path):
-            made = [list(command) for command in commands(folder)]
-            return [[c[0], str(script), *c[4:]] if c[2] == "mdmd" else c for c in made]
-
-        return start(project, kind, changed, snapshots, **facts)
-
-    monkeypatch.setattr(jobs, "start", started)
     return script.parent
 
 
-def test_the_commands_are_those_of_the_training_with_a_share(project: Project, monkeypatch: pytest.MonkeyPatch):
+def measure(project: Project, stand_in: Path) -> Run:
+    """Start the curve of training 001 with the script of `stand_in`."""
+
+    def changed(project: Project, record: RunRecord, source: Source | None) -> Commands:
+        made = [list(command) for command in commands_of(project, record, source)]
+        return [[c[0], str(stand_in / "part.py"), *c[4:]] if c[2] == "mdmd" else c for c in made]
+
+    return start_curve(project, "001", commands=changed)
+
+
+def test_the_commands_are_those_of_the_training_with_a_share(project: Project):
     leave_training(project)
-    given = {}
-    monkeypatch.setattr(
-        jobs, "_launch", lambda folder, record: (write_json(folder / "run.json", record), given.update(record))
-    )
-    run = start_curve(project, "001")
-    folder = run.folder
-    measure, clean = given["commands"][0::2], given["commands"][1::2]
-    for share, command in zip((25, 50, 75), measure, strict=True):
+    given: list[list[str]] = []
+
+    def noted(project: Project, record: RunRecord, source: Source | None) -> Commands:
+        given.extend(list(command) for command in commands_of(project, record, source))
+        return []
+
+    run = start_curve(project, "001", commands=noted)
+    wait(project, over)
+    folder = run.folder.resolve()
+    parts, clean = given[0::2], given[1::2]
+    for share, command in zip((25, 50, 75), parts, strict=True):
         assert command[1:4] == ["-m", "mdmd", "adapt"]
         options = dict(pairwise(command[4:]))
         assert options["--learn-share"] == str(share / 100)
         assert (options["--target"], options["--out"]) == (str(folder / "target.json"), str(folder / str(share)))
-        assert (options["--seed"], options["--steps"], options["--source"]) == ("3", "9", "300w")
+        people = (project.folder.parent / "people.json").resolve()
+        assert (options["--seed"], options["--steps"], options["--source"]) == ("3", "9", str(people))
         assert options["--bases"] == str((project.folder.parent / ".bases").resolve())
         assert float(options["--save-every"]) > 1e6
         assert (command.count("--out"), command.count("--save-every")) == (1, 1)
     weights = [str(folder / share / "model.safetensors") for share in ("25", "50", "75")]
     assert [(command[1], command[3]) for command in clean] == [("-c", file) for file in weights]
-    assert (run.kind, run.of, run.parts, run.faces, run.source) == ("curve", "001", ("25", "50", "75"), 6, "300w")
-    assert given["part_seconds"] == 120.0
+    assert (run.kind, run.of, run.parts, run.faces, run.source) == ("curve", "001", ("25", "50", "75"), 6, "people")
+    assert read_record(folder).settings.part_seconds == 120.0
     # The labels are the training's own to the last digit, whatever has been edited since.
     snapshots = [json.loads((project.runs / name / "target.json").read_text()) for name in ("001", run.id)]
     assert all(snapshots[0][key] == snapshots[1][key] for key in ("images", "annotations", "categories"))
@@ -155,7 +161,7 @@ def test_the_commands_are_those_of_the_training_with_a_share(project: Project, m
 def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path):
     leave_training(project)
     (stand_in / "hold").touch()
-    started = start_curve(project, "001")
+    started = measure(project, stand_in)
     run = wait(project, lambda run: run.step == 3)
     assert (run.state, run.what, run.begun) == ("running", "learning curve of training 001: 0 of 3", 1)
     assert run.eta_seconds == 4 + 2 * 120
@@ -181,7 +187,7 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
 def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_next(project: Project, stand_in: Path):
     leave_training(project)
     (stand_in / "fail").write_text("75")
-    start_curve(project, "001")
+    measure(project, stand_in)
     run = wait(project, over)
     assert (run.state, run.error, run.measured) == ("failed", "the picture a.png is gone", 2)
     assert list(parts_of(list_runs(project), "001")) == [25, 50]
@@ -191,7 +197,7 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     with_stop = replace(run, error="The disk is full. Make room.")
     assert "Failed: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop, None)
     (stand_in / "fail").unlink()
-    assert start_curve(project, "001").parts == ("75",)
+    assert measure(project, stand_in).parts == ("75",)
     wait(project, over)
     assert parts_of(list_runs(project), "001") == {
         share: project.runs / number / str(share) for share, number in ((25, "002"), (50, "002"), (75, "003"))
@@ -203,7 +209,7 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
 def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in: Path):
     leave_training(project)
     python_run(project, "while not (run / 'go').exists(): time.sleep(0.02)")
-    waiting = start_curve(project, "001")
+    waiting = measure(project, stand_in)
     assert waiting.state == "waiting"
     assert "It trains on the labels of training 001" in live_html(project, waiting, None)
     (stand_in / "hold").touch()
@@ -219,7 +225,7 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
 def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project, stand_in: Path):
     leave_training(project)
     (stand_in / "hold").touch()
-    start_curve(project, "001")
+    measure(project, stand_in)
     wait(project, lambda run: run.step == 3)
     with pytest.raises(ConflictError, match="run 002 is measuring the learning curve of run 001; cancel it first"):
         housekeeping.delete(project, "001")
@@ -363,7 +369,11 @@ def test_parts_that_are_missing_spoiled_or_of_other_faces_leave_the_report_whole
 
 
 def test_the_command_line_waits_and_ends_with_the_report(
-    project: Project, stand_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Project,
+    stand_in: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     command = ["--projects", str(tmp_path / "projects"), "curve", "faces"]
     assert main(command) == 2
@@ -371,6 +381,7 @@ def test_the_command_line_waits_and_ends_with_the_report(
     leave_training(project)
     assert main([*command, "009"]) == 2
     assert "has no run 009" in capsys.readouterr().err
+    monkeypatch.setattr(report_command, "start_curve", lambda project, run_id: measure(project, stand_in))
     assert main(command) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("measuring the learning curve of training 001 in 3 parts: ")

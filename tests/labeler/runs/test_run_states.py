@@ -21,8 +21,8 @@ from labeler.runs.collect import collect_predictions
 from labeler.runs.control import active_runs, cancel_run, find_run, list_runs, stop_and_keep
 from labeler.runs.run import Run, output_of
 from mdmd.errors import DataError
-from mdmd.run_folder import STATE
-from tests.builders import PATIENCE, leave_predictions, make_project, predictions_of, python_run
+from mdmd.run_folder import FACES, STATE, Settings, Stopped
+from tests.builders import PATIENCE, leave_predictions, make_project, predictions_of, python_commands, python_run
 from tests.labeler.runs.test_start import LOG, over, wait
 
 #: A training that has learned a step of the landmarks and goes on until the file `go` is there.
@@ -114,7 +114,7 @@ def test_a_waiting_run_can_be_cancelled_and_leaves_the_queue(project: Project, o
     (project.runs / "001" / "go").touch()
     become(other, "002", "done")
     assert not (other.runs / "001" / "ran").exists()
-    assert jobs.resume(other, "001").active
+    assert jobs.resume(other, "001", commands=python_commands("(run / 'ran').touch()")).active
     become(other, "001", "done")
     assert (other.runs / "001" / "ran").exists()
 
@@ -143,7 +143,7 @@ while not (run / "go").exists(): time.sleep(0.02)
         stop_and_keep(project, "001")
     (project.runs / "001" / "go").touch()
     run = wait(project, over)
-    assert (run.state, run.stopped, run.error, run.can_resume) == ("stopped", (8, 90), None, False)
+    assert (run.state, run.stopped, run.error, run.can_resume) == ("stopped", Stopped(8, 90), None, False)
 
 
 def test_predictions_of_a_stopped_run_come_in(project: Project) -> None:
@@ -174,11 +174,15 @@ def test_what_has_no_model_to_keep_is_not_stopped(
 
 
 def broken(project: Project) -> Run:
-    """A training that failed at step 7 with a state kept, and that ends well when `go` is there."""
-    python_run(
-        project,
-        LOG
-        + f"""
+    """A training that failed at step 7 with a state kept."""
+    python_run(project, BREAKS)
+    return wait(project, over)
+
+
+#: Fails at step 7 with a state kept, and ends well when the file `go` is there.
+BREAKS = (
+    LOG
+    + f"""
 event(event="step", stage="adapt", step=7, steps=90, loss=2.0)
 (run / "{STATE}").touch()
 (run / "stop").touch()
@@ -186,9 +190,8 @@ print("mdmd: error: lightning struck")
 if not (run / "go").exists(): sys.exit(1)
 while (run / "hold").exists(): time.sleep(0.02)
 if (run / "stop").exists(): (run / "stop").unlink()
-""",
-    )
-    return wait(project, over)
+"""
+)
 
 
 @pytest.mark.parametrize("stage", ["source", "base"])
@@ -197,7 +200,7 @@ def test_a_training_that_broke_off_before_its_own_landmarks_goes_on(project: Pro
     run = python_run(project, code)
     assert wait(project, over).can_resume
     (run.folder / "go").touch()
-    jobs.resume(project, run.id)
+    jobs.resume(project, run.id, commands=python_commands(code))
     assert wait(project, over).state == "done"
 
 
@@ -208,7 +211,7 @@ def test_a_resumed_run_is_told_by_its_newest_try(project: Project) -> None:
     (first.folder / "cancel").touch()
     (first.folder / "go").touch()
     (first.folder / "hold").touch()
-    again = jobs.resume(project, "001")
+    again = jobs.resume(project, "001", commands=python_commands(BREAKS))
     assert (again.id, again.state, again.error, again.exit_code) == ("001", "running", None, None)
     with pytest.raises(ConflictError, match="run 001 cannot be resumed: running"):
         jobs.resume(project, "001")
@@ -221,10 +224,7 @@ def test_a_resumed_run_is_told_by_its_newest_try(project: Project) -> None:
 
 def test_a_try_without_a_word_is_not_told_by_the_words_of_the_one_before(project: Project) -> None:
     broken(project)
-    record = json.loads((project.runs / "001" / "run.json").read_text())
-    record["commands"] = [[sys.executable, "-c", "import sys; sys.exit(3)"]]
-    (project.runs / "001" / "run.json").write_text(json.dumps(record))
-    jobs.resume(project, "001")
+    jobs.resume(project, "001", commands=python_commands("sys.exit(3)"))
     assert wait(project, over).error == "ended with exit code 3"
 
 
@@ -287,8 +287,9 @@ def test_a_run_that_is_active_or_in_use_is_not_deleted(project: Project) -> None
     jobs.start(
         project,
         "prelabel",
-        lambda _: [[sys.executable, "-c", "import time; time.sleep(60)", str(folder.resolve())]],
-        {"faces": project.unlabeled_faces()},
+        Settings(model="001"),
+        {FACES: project.unlabeled_faces()},
+        commands=python_commands("time.sleep(60)"),
     )
     with pytest.raises(ConflictError, match="run 002 is using the model of run 001"):
         housekeeping.delete(project, "001")

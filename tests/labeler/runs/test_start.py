@@ -22,12 +22,14 @@ from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs import supervisor
 from labeler.runs.collect import collect_predictions
+from labeler.runs.commands import Commands, commands_of
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.run import Run, process_started, read_run, started_by_ps
 from labeler.runs.sources import DRAWN, Source, Sources
 from mdmd.data.coco import read_coco
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.errors import DataError
+from mdmd.run_folder import TARGET, Settings, read_record
 from tests.builders import (
     CATEGORY,
     PATIENCE,
@@ -62,6 +64,12 @@ def wait(project: Project, until: Callable[[Run], bool], seconds: float = PATIEN
             return run
         time.sleep(0.05)
     raise AssertionError(f"the run stayed {list_runs(project)[0]}")
+
+
+def started(project: Project, commands: Commands) -> Run:
+    """A training of these commands."""
+    faces = {TARGET: project.training_set()}
+    return jobs.start(project, "train", Settings(), faces, commands=lambda *_: commands)
 
 
 def over(run: Run) -> bool:
@@ -155,14 +163,14 @@ def test_a_failed_run_says_why_in_one_sentence(project: Project, code: str, said
 
 def test_a_crash_ends_the_chain_and_reaches_nobody_else(project: Project):
     commands = [[sys.executable, "-c", "import os; os.abort()"], [sys.executable, "-c", "open('never', 'w')"]]
-    jobs.start(project, "train", lambda folder: commands, {"target": project.training_set()})
+    started(project, commands)
     assert wait(project, over).state == "failed"
     assert not Path("never").exists()
     assert project.progress().labeled_faces == 3
 
 
 def test_a_command_that_cannot_start_is_a_failed_run(project: Project):
-    jobs.start(project, "train", lambda folder: [["/nowhere/python"]], {"target": project.training_set()})
+    started(project, [["/nowhere/python"]])
     assert wait(project, over).error == "cannot start /nowhere/python: No such file or directory"
 
 
@@ -359,12 +367,12 @@ def test_training_refuses_what_is_missing_or_makes_no_sense(project: Project, tm
 
 
 def test_the_commands_of_a_training(project: Project):
-    run = jobs.start_training(
-        project, source=Sources(project.folder.parent).get(DRAWN), preset="tiny", weights=Path("none"), minutes=2
-    )
+    drawn = Sources(project.folder.parent).get(DRAWN)
+    run = jobs.start_training(project, source=drawn, preset="tiny", weights=Path("none"), minutes=2)
     cancel_run(project, run.id, patience=20)
     record = json.loads((run.folder / "run.json").read_text())
-    draw, adapt, predict = record["commands"]
+    assert str(project.folder.parent) not in json.dumps(record), "a folder that moves keeps no path of where it was"
+    draw, adapt, predict = commands_of(project, read_record(run.folder), drawn)
     assert draw[1:3] == ["-m", "labeler.runs.sources"]
     assert adapt[1:4] == ["-m", "mdmd", "adapt"]
     options = dict(pairwise(adapt[4:]))
@@ -416,7 +424,7 @@ def test_datasets_added_on_the_command_line_are_sources_too(project: Project, tm
         sources.get("x")
     run = jobs.start_training(project, source=sources.get("300w"), preset="tiny", weights=Path("none"), minutes=2)
     cancel_run(project, run.id, patience=20)
-    [adapt, *_] = json.loads((run.folder / "run.json").read_text())["commands"]
+    [adapt, *_] = commands_of(project, read_record(run.folder), sources.get("300w"))
     assert adapt[adapt.index("--source") + 1] == "300w"
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(DataError, match="the source '300w' is not where it was: there is no"):
