@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mdmd.errors import DataError
 from mdmd.files import write_json
@@ -153,7 +153,8 @@ class Failure:
         write_json(folder / ERROR, asdict(self))
 
 
-class Stopped(NamedTuple):
+@dataclass(frozen=True)
+class Stopped:
     """Where a training ended early: at `step` of `of`."""
 
     step: int

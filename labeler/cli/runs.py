@@ -36,7 +36,7 @@ def add_runs(commands: Commands) -> None:
 def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler runs`."""
     for run in list_runs(workspace.open(options.name)):
-        step = f" at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else ""
+        step = f" at step {run.stopped.step} of {run.stopped.of}" if run.stopped else ""
         said = f"{run.what}, {run.state}" if run.kind == "curve" else f"{run.kind} {run.state}{step}"
         parts = [run.name, said, megabytes(size_of(run))]
         parts += ["can be resumed"] if run.can_resume else []

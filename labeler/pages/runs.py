@@ -125,7 +125,7 @@ def _outcome(project: Project, run: Run) -> Outcome:
     if run.lacks_model:
         notes.append((f"{NO_MODEL[0].upper()}{NO_MODEL[1:]}.", "plain"))
     if run.stopped:
-        step, of = run.stopped
+        step, of = run.stopped.step, run.stopped.of
         kept = f"Stopped early at step {step:,} of {of:,}. The model is kept, with averaged weights and calibrated."
         notes.append((kept, "plain"))
     progress = project.progress()

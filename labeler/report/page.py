@@ -120,7 +120,7 @@ def _facts(run: Run) -> list[str]:
         *([f"encoder {run.encoder}"] if run.encoder else []),
         *([f"weights {Path(run.weights).name}"] if run.weights else []),
         _minutes(run),
-        *(["stopped early at step {:,} of {:,}".format(*run.stopped)] if run.stopped else []),
+        *([f"stopped early at step {run.stopped.step:,} of {run.stopped.of:,}"] if run.stopped else []),
     ]
 
 
