@@ -77,7 +77,7 @@ def _result_line(project: Project, run: Run) -> str:
     if run.kind == "curve":
         return f"done in {run.seconds:.0f} s: {run.what}"
     progress = project.progress()
-    step = f"stopped at step {run.stopped[0]} of {run.stopped[1]}" if run.stopped else "done"
+    step = f"stopped at step {run.stopped.step} of {run.stopped.of}" if run.stopped else "done"
     text = f"{step} in {run.seconds:.0f} s"
     if run.metrics and run.metrics.get("nme") is not None:
         text += f"; NME {run.metrics['nme']:.2f} % on {run.metrics['n']} held-out faces"
