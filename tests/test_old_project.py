@@ -94,7 +94,7 @@ def test_a_copy_resumes_reports_and_deletes_in_its_own_folder(tmp_path: Path) ->
     assert (run.state, run.step, run.steps, run.error) == ("done", 12, 12, None)
     assert "resume" in (run.folder / "log.jsonl").read_text()
     assert collect_predictions(copy) == ["003"]
-    assert {number for number, _ in copy.store.predictions().values()} >= {3}
+    assert {number for number, _ in copy.store.predictions.current().values()} >= {3}
     assert list(parts_of(list_runs(copy), "001")) == [25, 50, 75]
     assert "Learning curve" in report_of(copy, "001")
     assert "Held-out" in report_of(copy, "003") or "held-out" in report_of(copy, "003")
