@@ -83,27 +83,18 @@ def test_only_whole_lines_of_the_log_are_events(tmp_path: Path):
 
 
 def test_no_other_module_spells_a_file_of_a_run():
-<<<<<<< HEAD
     """Only string constants count, because docstrings and messages may name a file.
 
-    Hub repositories also have a model.safetensors.
+    Hub repositories also have a model.safetensors, and the report's template is called report.html.
     """
     root = Path(run_folder.__file__).parents[1]
     names = {value for key, value in vars(run_folder).items() if key.isupper() and isinstance(value, str)}
     names -= {run_folder.CANCEL, run_folder.STOP}  # words with other meanings
-    hub = {("mdmd/models/encoder.py", "model.safetensors"), ("labeler/pages/preflight.py", "model.safetensors")}
-=======
-    """Quoted in code: docstrings and messages may name a file. A hub repository has a model.safetensors too, and the
-    report's template is called report.html."""
-    root = Path(run_folder.__file__).parents[1]
-    names = {value for key, value in vars(run_folder).items() if key.isupper() and isinstance(value, str)}
-    names -= {run_folder.CANCEL, run_folder.STOP}  # words that mean other things too
     others = {
         ("mdmd/models/encoder.py", "model.safetensors"),
         ("labeler/pages/preflight.py", "model.safetensors"),
         ("labeler/report/page.py", "report.html"),
     }
->>>>>>> 9a5cbd9 (Stopped is read by its names; the report's template may be called report.html; changelog)
     spelled = {
         (path.relative_to(root).as_posix(), node.value)
         for package in ("mdmd", "labeler")
