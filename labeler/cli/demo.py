@@ -1,4 +1,4 @@
-"""`labeler demo`: opens the demo project, or with --headless trains, measures and exports it without a page."""
+"""`labeler demo`: open the demo project, or with --headless train, evaluate and export it without a page."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.errors import DataError
 
-#: Minutes of all training of the demo without a page.
+#: Total minutes of training with --headless.
 MINUTES = 3.0
-#: Shares of these minutes: the target alone, the source (which the starter knows already), the target with it.
+#: Shares of these minutes: the target alone, the source (not needed with the starter), the target with the source.
 ALONE, BASE, TOGETHER = 0.25, 0.5, 0.25
 ALONE_WORDS = "alone, from nothing"
 
 
 @dataclass
 class Demo:
-    """The whole demo in `workspace` without a page: `labeled` pictures with labels, `unlabeled` ones to measure on.
+    """The demo without a page, in `workspace`: `labeled` pictures to train on and `unlabeled` ones to evaluate on.
 
-    All its training together takes `minutes`.
+    The trainings take `minutes` in total.
     """
 
     workspace: Workspace
@@ -53,16 +53,16 @@ class Demo:
 
     @property
     def starts_from_starter(self) -> bool:
-        """Whether a starter comes with the tool; else a tiny network learns from nothing."""
+        """Whether the starter network is installed; without it, a tiny network is trained from random weights."""
         return (self.starter / run_folder.MODEL).is_file()
 
     @property
     def together_words(self) -> str:
-        """How the second training learns."""
+        """The second training in words."""
         return f"together with {DRAWN}" + (", from the starter" if self.starts_from_starter else "")
 
     def make(self) -> int:
-        """Train and measure unless that was done before; returns an exit code. Uses the demo project of the pages."""
+        """Train and evaluate the demo project unless that is done already; returns an exit code."""
         if not self.minutes > 0:
             raise DataError(f"found {self.minutes} minutes, wanted a number above 0")
         state = demo.demo_state(self.workspace)
@@ -101,11 +101,11 @@ class Demo:
         return 0
 
     def prepare(self) -> Project:
-        """The project with its pictures and labels, and nothing trained."""
+        """Create the project with pictures and labels, without a training."""
         return demo.prepare_demo(self.workspace, labeled=self.labeled, unlabeled=self.unlabeled)
 
     def tell(self, outcome: dict[str, Any]) -> None:
-        """Say what came out."""
+        """Print the results."""
         alone, together = outcome["alone"], outcome["together"]
         self.say(f"on the {together['n']} unlabeled faces (drawn, so their true points are known):")
         for words, found in ((ALONE_WORDS, alone), (self.together_words, together)):
