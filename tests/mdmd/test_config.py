@@ -10,7 +10,7 @@ from mdmd.config import PRESETS, ModelConfig, TrainConfig, from_json, of_base, p
 from mdmd.errors import DataError
 
 
-def test_preset_paper_is_what_the_paper_prints():
+def test_preset_paper_has_the_settings_of_the_paper():
     chosen = PRESETS["paper"]
     assert chosen.model.encoder.startswith("vit_base_patch16_224")  # 14 x 14 patches, D = 768
     printed = {"image_size": 224, "stem": "patch", "groups": 12, "tokens": "group", "head": "regression"}
@@ -24,7 +24,7 @@ def test_preset_paper_is_what_the_paper_prints():
     assert not chosen.starts_from_base
 
 
-def test_settings_change_what_they_name_and_nothing_else():
+def test_a_setting_changes_only_the_named_field():
     settings = ["model.groups=8", "model.tokens=both", "train.loss=euclidean", "train.learning_rate=3e-4"]
     chosen = preset("paper", settings=[*settings, "train.clip_norm=1", "model.decoder_heads=none"])
     assert (chosen.model.groups, chosen.model.tokens, chosen.model.decoder_heads) == (8, "both", None)
@@ -71,7 +71,7 @@ def test_settings_change_what_they_name_and_nothing_else():
         ),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_in_one_sentence(setting, sentence):
+def test_an_invalid_setting_is_refused_in_one_sentence(setting, sentence):
     with pytest.raises(DataError) as refused:
         preset("default", settings=[setting])
     assert str(refused.value).startswith(sentence)
@@ -96,7 +96,7 @@ def test_a_copy_is_checked_and_the_original_stays():
     assert first == TrainConfig()
 
 
-def test_a_trained_model_is_not_made_another_by_a_setting():
+def test_a_setting_cannot_change_a_trained_network():
     base = ModelConfig(groups=8)
     assert of_base(base, ["model.groups=8", "train.loss=euclidean"], where="base") == base
     assert of_base(base, ["model.views=single"], where="base") == base.changed(views="single")

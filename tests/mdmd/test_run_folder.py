@@ -54,7 +54,7 @@ def test_a_value_of_another_type_is_refused_by_its_key(tmp_path: Path, key: str,
         run_folder.read_record(tmp_path)
 
 
-def test_what_is_no_record_is_refused(tmp_path: Path):
+def test_other_json_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"run\.json cannot be read"):
         run_folder.read_record(tmp_path)
     for content, said in (("{", "cannot be read"), ("[1]", "wanted a JSON object"), ('{"id": "1"}', "not say 'kind'")):
@@ -82,7 +82,7 @@ def test_only_whole_lines_of_the_log_are_events(tmp_path: Path):
     assert run_folder.read_events(tmp_path) == [{"event": "warning"}]
 
 
-def test_no_other_module_spells_a_file_of_a_run():
+def test_no_other_module_contains_the_name_of_a_run_file():
     """Only string constants count, because docstrings and messages may name a file.
 
     Hub repositories also have a model.safetensors, and the report's template is called report.html.

@@ -1,4 +1,4 @@
-"""COCO-keypoint files: there and back without a change, as pycocotools insists on them, and refusals by record."""
+"""COCO-keypoint files: exact round trips, what pycocotools requires, and errors that name the record."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ SEVERAL = [
 ]
 
 
-# There and back
+# Round trips
 
 
 def test_reading_what_was_written_gives_everything_back(tmp_path: Path):
@@ -90,7 +90,7 @@ PICTURES = {"a.png": (3, "train"), "b/c.png": (1, "test"), "猿.jpg": (8, "val")
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from([*PICTURES]), boxes, labels), max_size=4))
-def test_any_faces_survive_the_way_through_a_file(faces: list[tuple[str, Box, list[tuple[float, float, int]]]]):
+def test_any_faces_round_trip_through_a_file(faces: list[tuple[str, Box, list[tuple[float, float, int]]]]):
     samples = []
     for name, box, rows in faces:
         table = np.array([(x, y, v) if v else (0, 0, 0) for x, y, v in rows])
@@ -109,10 +109,10 @@ def test_several_faces_share_one_image_record():
     assert [a["image_id"] for a in coco["annotations"]] == [4, 2, 4, 7]
 
 
-# What consumers insist on
+# What COCO tools require
 
 
-def test_the_letter_of_the_format():
+def test_the_exact_keys_and_values_of_the_format():
     coco = to_coco(SEVERAL, NINE, info={"description": "masks"})
     assert coco["info"] == {"description": "masks"}
     assert coco["categories"] == [NINE.to_category()]
@@ -139,7 +139,7 @@ def test_unlabeled_points_are_written_as_zeros_whatever_their_coordinates():
     assert unlabeled["keypoints"] == [0] * 27
 
 
-def test_ids_are_the_samples_own_when_they_can_be():
+def test_ids_of_samples_are_kept_if_they_are_sound():
     coco = to_coco(SEVERAL, NINE)
     assert [image["id"] for image in coco["images"]] == [4, 2, 7]
     assert [record["id"] for record in coco["annotations"]] == [9, 3, 1, 20]
@@ -239,7 +239,7 @@ def test_pycocotools_draws_it(loaded: Any):
 
 
 def foreign() -> dict[str, Any]:
-    """A sound file: two faces on one picture and one on another, as another tool might write it."""
+    """A valid file as another tool might write it: two faces on one image and one on another."""
     return {
         "images": [
             {"id": 0, "file_name": "a.png", "width": 200, "height": 160, "license": 2},
@@ -263,7 +263,7 @@ def foreign() -> dict[str, Any]:
     }
 
 
-def test_what_a_foreign_file_leaves_out_gets_a_default():
+def test_missing_keys_of_a_foreign_file_get_defaults():
     samples = from_coco(foreign(), folder=Path("x"), name="masks").samples
     assert [s.box for s in samples] == [
         Box(1, 2, 30, 40),
@@ -408,7 +408,7 @@ def test_every_refusal_names_the_record(spoil: Callable[[Any], Any], sentence: s
     assert "\n" not in str(refusal.value)
 
 
-def test_the_file_itself_may_be_missing_a_folder_or_no_json(tmp_path: Path):
+def test_a_missing_file_a_folder_and_invalid_json_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match=r"no such file: .*none\.json"):
         read_coco(tmp_path / "none.json")
     with pytest.raises(DataError, match="is a folder; name the COCO JSON file in it"):

@@ -1,4 +1,4 @@
-"""One reader for training, prediction and the tool: the same upright RGB pixels, the same refusals."""
+"""One reader for training, prediction and the tool: the same upright RGB pixels, the same errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_transparency_and_depth_are_read_as_the_tool_stores_them(tmp_path: Path,
     assert np.array_equal(np.asarray(read_picture(stored)), np.asarray(picture))
 
 
-def test_what_is_no_picture_is_one_sentence_with_its_path(tmp_path: Path):
+def test_a_file_that_is_not_an_image_gives_one_sentence_with_its_path(tmp_path: Path):
     (tmp_path / "letter.jpg").write_text("dear sir")
     Image.effect_noise((200, 200), 90).save(tmp_path / "short.jpg")
     (tmp_path / "short.jpg").write_bytes((tmp_path / "short.jpg").read_bytes()[:3000])

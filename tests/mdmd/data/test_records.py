@@ -1,4 +1,4 @@
-"""Definitions as users write them: what is read, what is refused and how the refusal names the culprit."""
+"""Definitions as users write them: what is accepted, what is refused, and errors that name the cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mdmd.errors import DataError
 
 
 def category(**changes: Any) -> dict[str, Any]:
-    """Two eyes and a nose, sound; `changes` replace keys."""
+    """A valid category with two eyes and a nose; `changes` replace keys."""
     return {
         "name": "mask",
         "keypoints": ["eye_left", "eye_right", "nose_tip"],
@@ -57,14 +57,14 @@ def test_a_category_needs_only_names_and_groups():
 
 
 @pytest.mark.parametrize("name", shipped_definitions())
-def test_shipped_definitions_survive_the_way_through_a_category(name: str):
+def test_shipped_definitions_round_trip_through_a_category(name: str):
     definition = load_definition(name)
     assert Definition.from_category(json.loads(json.dumps(definition.to_category()))) == definition
 
 
 @settings(max_examples=40)
 @given(st.data())
-def test_any_definition_survives_the_way_through_a_category(data: st.DataObject):
+def test_any_definition_round_trips_through_a_category(data: st.DataObject):
     n = data.draw(st.integers(1, 12))
     indices = st.integers(0, n - 1)
     order = data.draw(st.permutations(range(n)))
@@ -158,7 +158,7 @@ def test_a_faulty_category_is_refused_by_a_sentence_that_names_the_culprit(chang
 
 
 @pytest.mark.parametrize("nonsense", [None, 3, "face", ["keypoints"]])
-def test_a_category_that_is_no_object_is_refused(nonsense: Any):
+def test_a_category_that_is_not_an_object_is_refused(nonsense: Any):
     (problem,) = category_problems(nonsense)
     assert problem.text == f"found a JSON {type(nonsense).__name__}, wanted a category with 'keypoints' and 'flsg'"
 
@@ -170,7 +170,7 @@ def test_every_problem_is_named_at_once():
     assert [problem.landmarks for problem in problems] == [(0, 1), (0,), (1,), (), ()]
 
 
-def test_a_group_that_is_no_list_is_named():
+def test_a_group_that_is_not_a_list_is_named():
     lone = {"name": "face", "keypoints": ["tip"], "flsg": {"nose": 0}, "normalizer": "box"}
     assert [problem.text for problem in category_problems(lone)] == [
         "group 'nose' is 0, wanted a list of landmark indices",
@@ -186,7 +186,7 @@ json_values = st.recursive(
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(category(landmark_ids=0, definition_version=0), json_values)))
-def test_no_category_whatever_raises_anything_but_a_data_error(changes: dict[str, Any]):
+def test_any_invalid_category_raises_a_data_error(changes: dict[str, Any]):
     candidate = {**category(), **changes}
     if category_problems(candidate):
         with pytest.raises(DataError):

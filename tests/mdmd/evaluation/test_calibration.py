@@ -1,4 +1,4 @@
-"""Calibration: laws that are known are found again, and the conformal promise holds on exchangeable faces."""
+"""Calibration: known laws are recovered, and conformal coverage holds on exchangeable faces."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_wrong_scale_sharpness_and_tail_are_found_again(power: float, sharpnes
     assert np.mean(radii**2) / 2 == pytest.approx(1, abs=0.05)  # the covariance is the covariance
 
 
-def test_on_few_faces_the_networks_own_word_weighs_more():
+def test_on_few_faces_the_uncalibrated_covariance_has_more_weight():
     few, many = (calibrate(*faces(count, sharpness=1.5, power=1.4)) for count in (4, 400))
     assert abs(few.sharpness - 1) < abs(many.sharpness - 1)
     assert abs(few.power - 1) < abs(many.power - 1)
@@ -130,7 +130,7 @@ def test_the_conformal_radius_by_hand():
 
 
 def test_conformal_ellipses_hold_what_they_promise_whatever_the_law():
-    """Points of a face share a luck of their own, radii follow no Laplacian; the promise is for a new face's point."""
+    """Errors within a face are correlated and not Laplacian; coverage must hold for the points of a new face."""
     rng = np.random.default_rng(0)
     inside: dict[float, list[float]] = {0.5: [], 0.9: []}
     for _ in range(400):

@@ -110,7 +110,7 @@ def test_a_rule_out_of_range_is_refused(tolerance, threshold, sentence):
         FlagRule(tolerance, threshold)
 
 
-def test_a_given_threshold_is_taken_as_it_is():
+def test_a_given_threshold_is_not_changed():
     assert FlagRule(0.05, 0.33).threshold_for(np.array([0.1, 0.9])) == 0.33
     sure, doubtful = face(0.0, sigma=0.1), face(4.0, sigma=4.0)
     numbers = measured(sure, doubtful, rule=FlagRule(0.1, 0.5))
@@ -118,7 +118,7 @@ def test_a_given_threshold_is_taken_as_it_is():
     assert measured(sure, doubtful, rule=FlagRule(0.1, 0.99))["flag_rate"] == 0.0
 
 
-def test_landmarks_are_matched_by_name_and_by_place_where_all_names_are_others():
+def test_landmarks_are_matched_by_name_or_by_order_if_all_names_differ():
     order = [2, 0, 3, 1]
     mixed = Definition(
         "mixed",
@@ -134,7 +134,7 @@ def test_landmarks_are_matched_by_name_and_by_place_where_all_names_are_others()
     assert counterparts(renamed, SMALL) == [0, 1, 2, 3]
 
 
-def test_landmarks_that_are_others_are_refused_by_name():
+def test_other_landmarks_are_refused_by_name():
     first, second, *rest = SMALL.landmarks
     crossed = replace(SMALL, landmarks=(second, first, *rest[:-1], "point"))
     with pytest.raises(DataError, match=f"it has other landmarks, '{second}' for '{first}', '{first}' for '{second}'"):

@@ -144,7 +144,7 @@ def test_probability_off_keeps_its_stated_accuracy(ratio: float):
         assert probability_off(thin, np.array(tolerance)) == pytest.approx(exact, abs=1e-6)
 
 
-def test_probability_off_takes_batches_and_does_not_care_how_the_ellipse_is_turned():
+def test_probability_off_takes_batches_and_is_rotation_invariant():
     turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
     covariances = np.stack([COVARIANCE, turn @ COVARIANCE @ turn.T, 9 * COVARIANCE])[None].repeat(2, axis=0)
     tolerance = np.array([[2.0, 2.0, 6.0], [4.0, 4.0, 12.0]])
@@ -161,7 +161,7 @@ def test_probability_off_follows_the_law_it_is_given():
     assert probability_off(circle, np.array(5.0), law) < probability_off(circle, np.array(5.0))
 
 
-def test_negative_log_likelihood_is_minus_the_log_density_in_shares_of_the_normaliser():
+def test_negative_log_likelihood_is_minus_the_log_density_in_shares_of_the_normalizer():
     offset = np.array([[[1.5, -2.0], [0.0, 3.0]]])
     covariance = np.stack([COVARIANCE, 2 * np.eye(2)])[None]
     density = [[laplacian_density(offset[0, k], covariance[0, k]) for k in range(2)]]
@@ -221,7 +221,7 @@ def test_a_share_of_all_or_none_claims_no_certainty():
     assert measured_share(np.zeros(10), np.ones(10)) == pytest.approx((0, 0, 0.2775), abs=1e-4)
 
 
-def test_bootstrap_interval_has_the_width_of_the_standard_error_and_is_repeatable():
+def test_bootstrap_interval_has_the_width_of_the_standard_error_and_is_reproducible():
     values = np.random.default_rng(3).normal(5.0, 2.0, 400)
     low, high = bootstrap_interval(values)
     assert low < values.mean() < high

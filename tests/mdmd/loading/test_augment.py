@@ -1,4 +1,4 @@
-"""Points move with their pixels: a bright dot is found where `Warp.points` says it went."""
+"""Points move with their pixels: a bright dot is found at the place that `Warp.points` gives."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from mdmd.loading.augment import (
 
 
 def dotted(points, size):
-    """A black picture with a Gaussian dot of two pixels at each of `points` (crop units), one channel each."""
+    """A black picture with a Gaussian dot of two pixels at each of `points` (crop units), each in its own channel."""
     line = (torch.arange(size) + 0.5) / size
     along_x = torch.exp(-0.5 * ((line - points[:, :1]) * size / 2) ** 2)
     along_y = torch.exp(-0.5 * ((line - points[:, 1:]) * size / 2) ** 2)
@@ -60,7 +60,7 @@ def test_a_dot_lands_where_its_point_goes(strength, mirrored):
 
 
 @pytest.mark.parametrize("strength", ["none", "moderate", "paper"])
-def test_a_policy_that_bends_nothing_does_not_pay_for_it(strength, monkeypatch):
+def test_a_policy_without_warps_skips_them(strength, monkeypatch):
     def refuse(*given, **named):
         raise AssertionError("a field of zeros was looked up")
 
@@ -83,7 +83,7 @@ def test_a_mirrored_warp_swaps_the_sides():
 
 
 def points_under(**ranges):
-    """Four points at unit steps around the middle, under each of 50 random warps of one kind: (50, 4, 2), centred."""
+    """Four points at unit steps around the middle, under each of 50 random warps of one kind: (50, 4, 2), centered."""
     points = 0.5 + 0.1 * torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     generator = torch.Generator().manual_seed(5)
     warp = random_warp(50, WarpRange(**ranges), torch.zeros(50, dtype=torch.bool), zoom=1.0, generator=generator)
@@ -143,7 +143,7 @@ def test_the_paper_mirrors_no_face_and_every_policy_knows_its_operations():
 
 
 def assert_close(found, expected, *, within):
-    """Pictures that differ by no more than `within` grey levels, which rounding may take."""
+    """Assert that images differ by at most `within` gray levels, because of rounding."""
     assert (found.int() - expected.int()).abs().max() <= within
 
 
@@ -167,7 +167,7 @@ def test_operations_do_what_their_names_say(operations):
     halves = two_tones(100, 150)
     assert torch.equal(operations["invert"](halves, lowest), two_tones(155, 105))
     assert_close(operations["autocontrast"](halves, lowest), two_tones(0, 255), within=1)
-    ramp = torch.arange(100, 164, dtype=torch.uint8).expand(3, 64, 64)  # 64 greys, as many pixels of each
+    ramp = torch.arange(100, 164, dtype=torch.uint8).expand(3, 64, 64)  # 64 gray levels, equally frequent
     even = torch.linspace(0, 255, 64).to(torch.uint8).expand(3, 64, 64)
     assert_close(operations["equalize"](ramp, lowest), even, within=16)
     blurred = operations["blur"](halves, highest)[0, 8].int()
@@ -192,7 +192,7 @@ def test_the_ends_of_the_papers_ranges():
     assert turned.tolist() == pytest.approx([200, 95, 50], abs=2)
 
 
-def test_cutout_paints_one_rectangle_of_one_grey():
+def test_cutout_paints_one_rectangle_of_one_gray():
     picture = torch.full((3, 100, 100), 7, dtype=torch.uint8)
     out = OPERATIONS["cutout"](picture, highest)
     assert int((out != 7).sum()) == 3 * 40 * 40
@@ -200,14 +200,14 @@ def test_cutout_paints_one_rectangle_of_one_grey():
     assert int((PAPER_OPERATIONS["cutout"](picture, highest) != 7).sum()) == 3 * 18 * 18
 
 
-def test_gray_has_no_colour():
+def test_gray_has_no_color():
     picture = torch.tensor([100, 200, 50], dtype=torch.uint8).view(3, 1, 1).expand(3, 4, 4)
     expected = round(0.2989 * 100 + 0.587 * 200 + 0.114 * 50)
     assert_close(OPERATIONS["gray"](picture, lowest), torch.full((3, 4, 4), expected), within=1)
 
 
 @pytest.mark.parametrize("policy", ["moderate", "drawn", "paper"])
-def test_photometry_keeps_the_form_and_repeats_with_its_seed(policy):
+def test_photometry_keeps_the_shape_and_is_reproducible(policy):
     pictures = (torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255).to(torch.uint8)
     first, again = (random_photometry(pictures, policy, torch.Generator().manual_seed(9)) for _ in range(2))
     assert first.dtype == torch.uint8

@@ -1,4 +1,4 @@
-"""From files to batches: the crop store changes no pixel, is bounded and shared; what runs ahead changes nothing."""
+"""From files to batches: the crop store changes no pixel, is bounded and shared; prefetching changes nothing."""
 
 import os
 import resource
@@ -32,7 +32,7 @@ def told():
 
 @pytest.fixture
 def store(tmp_path, told):
-    """Opens the folder of crops as another run would."""
+    """Opens the folder of crops like another run."""
     return lambda limit=1_000_000: CropStore(tmp_path / "crops", limit=limit, warn=told.append)
 
 
@@ -72,7 +72,7 @@ def test_the_store_changes_no_pixel(faces, store, tmp_path, told):
     ]
 
 
-def test_a_later_run_reads_what_an_earlier_one_cut(faces, store, tmp_path):
+def test_a_later_run_reads_the_crops_of_an_earlier_one(faces, store, tmp_path):
     cache(faces, store()).fill()
     for name in stored(tmp_path):  # nobody cuts such faces: who shows them has read them
         (tmp_path / "crops" / name).write_bytes(bytes([51]) * FACE_BYTES)
@@ -97,7 +97,7 @@ def test_the_longest_unused_are_dropped_first_and_never_those_in_use(faces, stor
     run = store(limit)
     later = cache([faces[3], faces[4], faces[5]], run)
     later.fill()
-    # Face 3, the oldest, is in use; of the others 2 and 1 gave way, and no more than needed.
+    # Face 3, the oldest, is in use; of the others only 2 and 1 were removed, no more than needed.
     assert set(later._keys) < set(stored(tmp_path))
     assert set(stored(tmp_path)) - set(later._keys) == {cache(faces[:1], store(limit))._keys[0]}
     assert told == []
@@ -115,7 +115,7 @@ def test_a_set_larger_than_the_store_keeps_its_first_faces_and_says_so_once(face
     assert torch.equal(images(faces, store(2 * FACE_BYTES)), images(faces, store(0)))
 
 
-def test_a_disk_that_takes_nothing_is_told_and_trained_on_without(faces, tmp_path, told):
+def test_without_disk_space_training_continues_with_a_warning(faces, tmp_path, told):
     (tmp_path / "file").write_text("no folder")
     blocked = CropStore(tmp_path / "file" / "crops", warn=told.append)
     whole = cache(faces, blocked)
@@ -125,7 +125,7 @@ def test_a_disk_that_takes_nothing_is_told_and_trained_on_without(faces, tmp_pat
     assert "cannot be written (Not a directory): further faces are cut anew" in told[0]
 
 
-def test_what_killed_runs_leave_is_not_read_and_cleared(faces, store, tmp_path):
+def test_files_of_killed_runs_are_not_read_and_are_removed(faces, store, tmp_path):
     expected = images(faces, store())
     files = [tmp_path / "crops" / name for name in stored(tmp_path)]
     files[0].write_bytes(b"half")
@@ -139,7 +139,7 @@ def test_what_killed_runs_leave_is_not_read_and_cleared(faces, store, tmp_path):
     assert young.exists()
 
 
-def test_a_store_that_is_emptied_under_a_run_is_cut_again(faces, store, tmp_path):
+def test_crops_deleted_during_a_run_are_made_again(faces, store, tmp_path):
     running = cache(faces, store())
     running.fill()
     expected = running.batch(range(6), "none", torch.Generator()).images
@@ -197,7 +197,7 @@ def test_a_picture_that_is_gone_is_named(faces, store):
         cache(faces, store()).fill()
 
 
-# Running ahead
+# Prefetching
 
 
 def test_batches_made_ahead_are_the_same_batches(faces, store):
@@ -231,7 +231,7 @@ def test_results_keep_their_order_whatever_finishes_first_and_no_more_than_depth
     assert list(stream) == list(range(1, 10))
 
 
-def test_an_error_comes_when_its_turn_does():
+def test_an_error_is_raised_in_order():
     def fail():
         raise DataError("the third")
 

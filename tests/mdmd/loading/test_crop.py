@@ -1,4 +1,4 @@
-"""Crops there and back, each with an absolute partner; mirrored faces."""
+"""Crops and their inverses, each with an absolute value; mirrored faces."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from mdmd.data.records import Box
 from mdmd.loading.crop import Crop, face_crop, mirror_covariance, mirror_points
 
 
-def test_a_crop_is_centred_on_the_box_and_scaled_to_its_longer_side():
+def test_a_crop_is_centered_on_the_box_and_scaled_to_its_longer_side():
     crop = face_crop(Box(10, 20, 40, 80), scale=1.5, size=240)
     assert crop == Crop(x=30 - 60, y=60 - 60, side=120, size=240)
     assert crop.to_crop(np.array([30.0, 60.0])) == pytest.approx([120, 120])

@@ -1,4 +1,4 @@
-"""Styles redraw a picture and leave everything where it is."""
+"""Styles redraw an image without moving anything."""
 
 import time
 
@@ -28,7 +28,7 @@ def drawn(size: int = 96) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_a_style_keeps_the_format_and_repeats_with_its_dice(name: str) -> None:
+def test_a_style_keeps_the_format_and_is_reproducible(name: str) -> None:
     picture = drawn()
     before = picture.clone()
     first, second = (STYLES[name](picture, dice(1)) for _ in range(2))
@@ -47,7 +47,7 @@ def test_a_style_changes_the_picture_and_shows_something(name: str) -> None:
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("name", STYLES)
-def test_a_picture_of_one_colour_is_no_trouble(name: str, value: int) -> None:
+def test_an_image_of_one_color_is_stylized_without_errors(name: str, value: int) -> None:
     found = STYLES[name](torch.full((3, 32, 32), value, dtype=torch.uint8), dice(3))
     assert found.shape == (3, 32, 32)
 
@@ -55,7 +55,7 @@ def test_a_picture_of_one_colour_is_no_trouble(name: str, value: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", ["pencil", "ink", "cartoon", "relief"])
 def test_lines_lie_where_the_edge_is(name: str, seed: int) -> None:
-    """Whatever the dice, the steepest column of the result is at the edge of the picture."""
+    """For any random numbers, the steepest column of the result is at the edge in the image."""
     bright = stylize.gray(STYLES[name](step_picture(), dice(seed)))
     steep = (bright[:, 1:] - bright[:, :-1]).abs().mean(0)
     assert 27 <= int(steep.argmax()) <= 36
@@ -92,7 +92,7 @@ def test_halftone_prints_more_ink_where_it_is_darker() -> None:
         assert bright[:, :28].mean() < bright[:, 36:].mean() - 0.1
 
 
-def test_paint_swallows_a_dot_or_a_hole_and_keeps_a_wall() -> None:
+def test_paint_removes_a_dot_or_a_hole_and_keeps_a_wall() -> None:
     picture = step_picture()
     picture[:, 16, 16] = 255
     picture[:, 16, 48] = 0
@@ -102,7 +102,7 @@ def test_paint_swallows_a_dot_or_a_hole_and_keeps_a_wall() -> None:
         assert torch.equal(found[:, 40:, 10:54], step_picture()[:, 40:, 10:54])
 
 
-def test_every_style_comes_up() -> None:
+def test_every_style_occurs() -> None:
     dice_now = dice(7)
     picture = drawn(32)
     seen = set()

@@ -1,4 +1,4 @@
-"""Every switch of the paper's tables: who hears which token, gradients everywhere, checkpoints that come back."""
+"""Every switch of the paper's tables: which tokens affect which landmarks, gradients, and checkpoints."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_the_68_points_in_each_grouping(count, sizes):
 
 
 def moved_by(model, token, images, head="pare"):
-    """Landmarks of `head` whose mean moves when what query `token` found changes."""
+    """The landmarks of `head` whose mean moves if the output of query `token` changes."""
     before = model(images, head).mean
 
     def nudge(module, inputs, found):
@@ -70,7 +70,7 @@ def moved_by(model, token, images, head="pare"):
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("groups", [5, 8, 12])
-def test_a_group_token_is_heard_by_its_landmarks_alone(groups, head):
+def test_a_group_token_affects_its_landmarks_only(groups, head):
     model = build(TINY.changed(groups=groups, head=head), {"pare": PARE, "cofw": COFW}).eval()
     images = torch.rand(1, 3, 64, 64)
     for g, members in enumerate(model.groups_of("cofw")):
@@ -78,13 +78,13 @@ def test_a_group_token_is_heard_by_its_landmarks_alone(groups, head):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_landmark_token_is_heard_by_its_landmark_alone(head):
+def test_a_landmark_token_affects_its_landmark_only(head):
     model = build(TINY.changed(tokens="landmark", head=head), {"cofw": COFW, "pare": PARE}).eval()
     images = torch.rand(1, 3, 64, 64)
     assert [moved_by(model, k, images) for k in range(9)] == [[k] for k in range(9)]
 
 
-def test_with_both_a_landmark_hears_its_own_token_and_its_groups():
+def test_with_both_tokens_a_landmark_depends_on_its_own_and_its_groups():
     model = build(TINY.changed(tokens="both", groups=5), {"cofw": COFW, "pare": PARE}).eval()
     images = torch.rand(1, 3, 64, 64)
     for g, members in enumerate(model.groups_of("pare")):
@@ -144,7 +144,7 @@ def test_gradients_reach_every_weight_but_those_of_other_heads(switch, head):
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("switch", SWITCHES, ids=named)
-def test_a_checkpoint_comes_back_with_its_switches(switch, head, tmp_path):
+def test_a_checkpoint_keeps_its_switches(switch, head, tmp_path):
     model = build(TINY.changed(head=head, **switch), {"pare": PARE, "cofw": COFW}).eval()
     Checkpoint(model, "pare").save(tmp_path)
     again = checkpoint.load(tmp_path).model.eval()
@@ -155,7 +155,7 @@ def test_a_checkpoint_comes_back_with_its_switches(switch, head, tmp_path):
         assert torch.equal(again(images, name).factor, model(images, name).factor)
 
 
-def test_a_head_that_is_made_anew_gets_new_queries():
+def test_a_new_head_gets_new_queries():
     model = build(TINY.changed(tokens="both"), {"x": COFW, "y": COFW})
     model.add_head("x", PARE)
     assert [q.num_embeddings for q in model.landmark_queries] == [9, 29]

@@ -1,4 +1,4 @@
-"""model.json keeps its keys, and how a model came to be is read back as it was written."""
+"""model.json keeps its keys, and the history of a model round-trips."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_history_of_the_shipped_starter_loses_nothing() -> None:
         ({"base": {"seed": 0.5}}, "found seed '0.5', wanted a whole number or null"),
     ],
 )
-def test_a_history_of_another_kind_is_one_sentence(history: object, said: str, tmp_path: Path) -> None:
+def test_a_history_of_another_kind_gives_one_sentence(history: object, said: str, tmp_path: Path) -> None:
     checkpoint.Checkpoint(MDMD(PRESETS["tiny"].model), "objects").save(tmp_path)
     record = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     (tmp_path / "model.json").write_text(json.dumps({**record, "history": history}), encoding="utf-8")

@@ -134,6 +134,6 @@ def test_weights_of_a_convolutional_network_come_from_a_file(tmp_path):
         ("test_convnext", 16, "patch", "'test_convnext' cannot read images of 16 pixels"),
     ],
 )
-def test_what_does_not_go_together_is_refused(name, size, stem, sentence):
+def test_incompatible_settings_are_refused(name, size, stem, sentence):
     with pytest.raises(DataError, match=sentence):
         Encoder(name, size, stem)

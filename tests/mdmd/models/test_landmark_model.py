@@ -29,7 +29,7 @@ REGRESSION = ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, hea
 
 
 @pytest.mark.parametrize("config", [TINY, REGRESSION])
-def test_each_head_speaks_its_own_definition(config):
+def test_each_head_predicts_its_own_definition(config):
     torch.manual_seed(0)
     model = build(config, {"people": load_definition("300w"), "masks": load_definition("pare")}).eval()
     images = torch.rand(2, 3, 64, 64)
@@ -41,7 +41,7 @@ def test_each_head_speaks_its_own_definition(config):
         model.head_definition("cats")
 
 
-def test_a_landmark_hears_its_own_group_only():
+def test_a_landmark_depends_on_its_group_only():
     torch.manual_seed(0)
     definition = load_definition("cofw")
     head = PerGroup(64, definition.members, 2)
@@ -124,7 +124,7 @@ def test_decoder_heads_follow_the_encoder_or_are_refused():
         build(TINY.changed(decoder_heads=3), {})
 
 
-def test_an_encoder_that_is_none_is_refused():
+def test_an_unknown_encoder_is_refused():
     with pytest.raises(DataError, match="'no_such_net' cannot be made"):
         Encoder("no_such_net", 64)
     with pytest.raises(DataError, match=r"'swin_tiny_patch4_window7_224' is neither"):
@@ -166,8 +166,8 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
         load_weights(encoder, tmp_path / "wide.safetensors", pytest.fail)
 
 
-def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
-    """In a process of its own, with a hub that nobody answers for and an empty cache."""
+def test_without_a_connection_training_continues_with_a_warning(tmp_path):
+    """In a separate process, with an unreachable hub and an empty cache."""
     program = (
         "from mdmd.models.encoder import Encoder, load_pretrained\n"
         "encoder = Encoder('vit_tiny_patch16_224.augreg_in21k_ft_in1k', 64)\n"
@@ -183,7 +183,7 @@ def test_without_a_connection_training_goes_on_and_says_what_is_lost(tmp_path):
     assert "random numbers" in done.stdout
 
 
-def test_a_model_that_was_never_pretrained_says_so():
+def test_an_encoder_without_pretrained_weights_gives_a_warning():
     warnings = []
     assert load_pretrained(Encoder("test_vit4", 64), warnings.append) is None
     assert warnings == [

@@ -67,6 +67,6 @@ def test_equation_4_is_a_mean_of_group_means_over_groups_with_labels():
     assert float(found) == pytest.approx(((1 + 3 + 5) / 3 + (10 + 20) / 2) / 2)
 
 
-def test_a_batch_without_any_label_weighs_nothing():
+def test_a_batch_without_labels_has_weight_zero():
     nothing = torch.zeros(2, 3, dtype=torch.bool)
     assert group_weights(group_counts(nothing, ((0, 1, 2),)), ((0, 1, 2),)).tolist() == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""The hook of conftest.py really checks the shapes written in signatures."""
+"""The hook in conftest.py checks the shapes in signatures."""
 
 import pytest
 import torch
