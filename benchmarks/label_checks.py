@@ -42,7 +42,7 @@ def mirrored(definition: Definition, points: Points, rng: np.random.Generator) -
     return points[list(definition.mirror)]
 
 
-def swapped_neighbours(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
+def swapped_neighbors(definition: Definition, points: Points, rng: np.random.Generator) -> Points:
     """Swap two consecutive landmarks of one group."""
     k = rng.choice([k for k in range(len(points) - 1) if definition.groups[k] == definition.groups[k + 1]])
     return _exchanged(points, [k], [k + 1])
@@ -80,7 +80,7 @@ SLIPS: dict[str, Slip] = {
     "face mirrored": mirrored,
     "eyes swapped": swapped_eyes,
     "pair swapped": swapped_pair,
-    "neighbours swapped": swapped_neighbours,
+    "neighbors swapped": swapped_neighbors,
     "moved by 15 %": moved,
     "clicked twice": clicked_twice,
     "one left out": left_out,

@@ -264,17 +264,17 @@ def test_a_wrong_line_of_wflw_is_named(change: Callable[[list[str]], list[str]],
 
 
 def test_cofw_from_matlab(tmp_path: Path):
-    first, grey, test = whole("cofw", tmp_path)
-    assert [s.split for s in (first, grey, test)] == ["train", "train", "test"]
+    first, gray, test = whole("cofw", tmp_path)
+    assert [s.split for s in (first, gray, test)] == ["train", "train", "test"]
     assert (first.file_name, first.path.parent) == ("COFW_train_color_0001.png", tmp_path / "unpacked")
     assert (first.width, first.height) == (60, 40)
-    np.testing.assert_array_equal(points(grey), face(29, 11))
-    assert grey.box == Box(1, 2, 40, 30)
-    assert grey.annotation is not None
-    assert grey.annotation.visibility.tolist() == [1] + [2] * 28
+    np.testing.assert_array_equal(points(gray), face(29, 11))
+    assert gray.box == Box(1, 2, 40, 30)
+    assert gray.annotation is not None
+    assert gray.annotation.visibility.tolist() == [1] + [2] * 28
     with Image.open(first.path) as picture:
         assert picture.getpixel((50, 7)) == (50, 7, 200)
-    with Image.open(grey.path) as picture:
+    with Image.open(gray.path) as picture:
         assert (picture.size, picture.getpixel((50, 7))) == ((60, 40), 7)
 
 
@@ -289,7 +289,7 @@ def test_cofw_is_unpacked_once(tmp_path: Path):
 
 def test_a_wrong_matlab_file_is_named(tmp_path: Path):
     root, file = tmp_path / "data", tmp_path / "data" / "COFW_train_color.mat"
-    grey = np.zeros((4, 6), dtype=np.uint8)
+    gray = np.zeros((4, 6), dtype=np.uint8)
 
     def refusal() -> str:
         with pytest.raises(DataError) as refused:
@@ -299,16 +299,16 @@ def test_a_wrong_matlab_file_is_named(tmp_path: Path):
     root.mkdir()
     file.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
     assert refusal() == f"{file} is not a MATLAB 7.3 (HDF5) file, as COFW's color version is"
-    cofw_mat(file, "T", [grey])
+    cofw_mat(file, "T", [gray])
     assert refusal() == f"{file}: no variable IsTr; it has: #refs#, IsT, bboxesT, phisT"
-    cofw_mat(file, "Tr", [grey.astype(np.float32)])
+    cofw_mat(file, "Tr", [gray.astype(np.float32)])
     assert refusal().startswith(f"{file}, IsTr, face 1: found float32 (4, 6), wanted 8-bit pixels")
     for name, value, sentence in (
         ("phisTr", np.zeros((86, 1)), "found (86, 1), wanted 87 numbers for each of 1 faces"),
         ("bboxesTr", np.zeros((4, 2)), "found (4, 2), wanted 4 numbers for each of 1 faces"),
         ("phisTr", np.full((87, 1), np.nan), "face 1: found a number that is not finite"),
     ):
-        with h5py.File(cofw_mat(file, "Tr", [grey]), "r+") as mat:
+        with h5py.File(cofw_mat(file, "Tr", [gray]), "r+") as mat:
             del mat[name]
             mat[name] = value
         assert f"{file}, {name}" in refusal()

@@ -93,9 +93,9 @@ def test_moments_of_a_heatmap_are_those_of_its_cells():
     mean, covariance = heatmap_moments(weights.log().clamp_min(-1e4))
     places = np.array([[2.5 / 8, 1.5 / 4], [6.5 / 8, 3.5 / 4]])
     share = np.array([0.25, 0.75])
-    centre = share @ places
-    np.testing.assert_allclose(mean[0, 0], centre, atol=1e-6)
-    np.testing.assert_allclose(covariance[0, 0], ((places - centre).T * share) @ (places - centre), atol=1e-6)
+    center = share @ places
+    np.testing.assert_allclose(mean[0, 0], center, atol=1e-6)
+    np.testing.assert_allclose(covariance[0, 0], ((places - center).T * share) @ (places - center), atol=1e-6)
 
 
 def test_a_heatmap_keeps_full_precision_where_the_rest_runs_in_bfloat16():

@@ -235,14 +235,14 @@ def test_a_rare_landmark_learns_its_place_and_borrows_its_sigma(share):
         assert factor.grad is not None
         return mean.grad, factor.grad
 
-    mean, memorised = slopes(own=0.001, others=0.2)
+    mean, memorized = slopes(own=0.001, others=0.2)
     _, missed = slopes(own=0.3, others=0.2)
     assert (mean[:, 2] != 0).all()
-    torch.testing.assert_close(memorised[:, 2], missed[:, 2])
+    torch.testing.assert_close(memorized[:, 2], missed[:, 2])
     # By hand: an error of 0.2 at sigma 0.05, d(log a + sqrt(3) r / a)/da = 1 / a - sqrt(3) x^2 / (a^2 r), here with
     # x = 0.12; three known landmarks of weight 1 / 8, the whole as much as one landmark of four.
     by_hand = 1 / 0.05 - 3**0.5 * 0.12**2 / (0.05**2 * 0.2)
-    torch.testing.assert_close(memorised[:, 2, 0], torch.full((2,), 3 / 8 / 4 * by_hand))
+    torch.testing.assert_close(memorized[:, 2, 0], torch.full((2,), 3 / 8 / 4 * by_hand))
     _, sure = slopes(own=0.3, others=0.001)
     assert (sure[:, 2, [0, 2]] > 0).all()
 
