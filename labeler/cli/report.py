@@ -65,7 +65,7 @@ def run_curve(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _training(project: Project, run_id: str | None) -> str:
-    done = [run.id for run in list_runs(project) if run.kind == "train" and run.metrics]
+    done = [run.id for run in list_runs(project) if run.kind == "train" and (run.has_model or run.metrics)]
     if run_id is None and not done:
         raise DataError(f"project {project.name!r} has no finished training to report on; train first")
     return run_id or done[0]
