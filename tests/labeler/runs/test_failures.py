@@ -11,6 +11,7 @@ import pytest
 
 from labeler.pages.runs import live_html
 from labeler.project.project import Project
+from labeler.runs import commands
 from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
@@ -106,7 +107,7 @@ def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predict
 
 
 def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", SMALL_DISK))
+    monkeypatch.setattr(commands, "_MDMD", (sys.executable, "-c", SMALL_DISK))
     run = train(project)
     assert run.error == (
         f"{run.folder.resolve() / 'model.safetensors'}: File too large: make room (deleting old runs makes some)"
@@ -116,7 +117,7 @@ def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc on this system")
 @pytest.mark.parametrize(("program", "said"), [(TOO_MUCH, "out of memory"), (TOO_LITTLE, "failed to map segment")])
 def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, program: str, said: str) -> None:
-    monkeypatch.setattr(jobs, "_MDMD", (sys.executable, "-c", program))
+    monkeypatch.setattr(commands, "_MDMD", (sys.executable, "-c", program))
     run = train(project)
     assert run.error is not None
     assert said in run.error
