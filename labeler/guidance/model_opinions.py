@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from labeler.analysis.model_disagreement import ModelPrediction
 from mdmd import run_folder
+from mdmd.data.coco import read_coco
+from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN
+from mdmd.evaluation.predictions import read_predicted
 
 Array = NDArray[np.float64]
 
@@ -56,34 +59,23 @@ def read_predictions(runs: Path) -> ModelPredictions:
         return ModelPredictions()
     folder, predicted, _ = stamp
     try:
-        target, found = _json(folder / run_folder.TARGET), _json(predicted)
-        ids = tuple(target["categories"][0]["landmark_ids"])
-        if ids != tuple(found["categories"][0]["landmark_ids"]) or found["info"].get("final") is False:
-            return ModelPredictions(stamp=stamp)
-        radius90 = float(found["info"].get("radius90", LAPLACIAN.radius(0.9)))
-        labels = {record["id"]: _places(record) for record in target["annotations"]}
-        faces = {
-            record["id"]: (labels[record["id"]], _prediction(record, radius90))
-            for record in found["annotations"]
-            if record["id"] in labels
-        }
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        target, found = read_coco(folder / run_folder.TARGET), read_predicted(predicted)
+    except DataError:
         return ModelPredictions(stamp=stamp)
-    return ModelPredictions(ids, faces, stamp)
-
-
-def _places(record: dict[str, Any]) -> Array:
-    table = np.array(record["keypoints"], dtype=float).reshape(-1, 3)
-    return np.where(table[:, 2:] > 0, table[:, :2], np.nan)
-
-
-def _prediction(record: dict[str, Any], radius90: float) -> ModelPrediction:
-    sxx, sxy, syy = np.array(record["attributes"]["covariance"], dtype=float).T
-    covariances = np.stack([np.stack([sxx, sxy], -1), np.stack([sxy, syy], -1)], -2)
-    means = _places(record)
-    if covariances.shape != (len(means), 2, 2) or not (np.linalg.det(covariances) > 0).all():
-        raise ValueError("the covariances are not positive definite")
-    return ModelPrediction(means, covariances, radius90)
+    positive = bool((np.linalg.det(found.covariance) > 0).all())
+    if found.landmark_ids != target.definition.ids or not found.final or not positive:
+        return ModelPredictions(stamp=stamp)
+    radius90 = LAPLACIAN.radius(0.9) if found.radius90 is None else found.radius90
+    labels = {sample.face_id: sample.annotation for sample in target.samples if sample.annotation is not None}
+    faces = {
+        face: (
+            np.where(labels[face].labeled[:, None], labels[face].points, np.nan),
+            ModelPrediction(found.points[k], found.covariance[k], radius90),
+        )
+        for k, face in enumerate(found.face_ids)
+        if face in labels
+    }
+    return ModelPredictions(found.landmark_ids, faces, stamp)
 
 
 def _json(path: Path) -> dict[str, Any]:

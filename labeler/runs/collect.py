@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from labeler.project.project import Project
 from labeler.runs.control import must_read, run_folders
-from labeler.runs.predictions import read_predictions
 from labeler.runs.run import COMPLETE
+from labeler.storage.records import PredictedPoint
 from mdmd import run_folder
 from mdmd.errors import DataError
+from mdmd.evaluation.predictions import PredictedFaces, read_predicted
 
 
 def collect_predictions(project: Project) -> list[str]:
@@ -22,11 +25,25 @@ def collect_predictions(project: Project) -> list[str]:
         if not left or int(folder.name) in known or must_read(folder).state not in COMPLETE:
             continue
         try:
-            faces = {face.id for face in project.store.faces()}
-            predictions, radius = read_predictions(folder / run_folder.PREDICTIONS, faces)
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            found = read_predicted(folder / run_folder.PREDICTIONS)
+        except DataError as error:
             project.store.predictions.add(int(folder.name), {})
-            raise DataError(f"the predictions of run {folder.name} cannot be used: {error!r}") from None
-        if project.store.predictions.add(int(folder.name), predictions, radius90=radius):
+            raise DataError(f"the predictions of run {folder.name} cannot be used: {error}") from None
+        faces = {face.id for face in project.store.faces()}
+        if project.store.predictions.add(int(folder.name), points_of(found, faces), radius90=found.radius90):
             brought.append(folder.name)
     return brought
+
+
+def points_of(found: PredictedFaces, faces: Collection[int]) -> dict[int, dict[int, PredictedPoint]]:
+    """The predicted points by face and landmark id, of the faces with ids in `faces` only."""
+    covariances = found.covariance[..., (0, 0, 1), (0, 1, 1)].tolist()
+    columns = (found.points.tolist(), covariances, found.p_off.tolist(), found.flagged.tolist())
+    return {
+        face: {
+            key: PredictedPoint(x, y, (sxx, sxy, syy), p_off, flagged)
+            for key, (x, y), (sxx, sxy, syy), p_off, flagged in zip(found.landmark_ids, *rows, strict=True)
+        }
+        for face, *rows in zip(found.face_ids, *columns, strict=True)
+        if face in faces
+    }

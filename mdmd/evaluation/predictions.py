@@ -1,17 +1,22 @@
-"""Predictions as COCO JSON: what `mdmd predict` writes, and what a training says of its held-out faces. numpy only."""
+"""Write and read predictions as COCO JSON: those of `mdmd predict`, and of a training's held-out faces. numpy only."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdmd.data.coco import PREDICTED, ids_are_sound, to_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Prediction, Sample
-from mdmd.evaluation.error_law import RadialLaw
+from mdmd.errors import DataError
+from mdmd.evaluation.error_law import Array, RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, probabilities_off
 
 
@@ -56,3 +61,90 @@ def predicted_coco(
         **info,
     }
     return to_coco(labels, definition, info=told, attributes=extras)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedFaces:
+    """The predictions in a file that `predicted_coco` made: F faces with N landmarks.
+
+    `face_ids` has F and `landmark_ids` N numbers. `points` (F, N, 2) and `covariance` (F, N, 2, 2) are in pixels,
+    `p_off` and `flagged` (F, N). The rest is from the file's `info`: `law` and `radius90`, the standard deviations that
+    the 90 % ellipse reaches, are None if the file does not tell them; `final` is False while a training runs, and then
+    covariances are not calibrated; `step` is the training step, None after calibration.
+    """
+
+    face_ids: tuple[int, ...]
+    landmark_ids: tuple[int, ...]
+    points: Array
+    covariance: Array
+    p_off: Array
+    flagged: NDArray[np.bool_]
+    law: RadialLaw | None
+    radius90: float | None
+    final: bool
+    step: int | None
+
+
+def read_predicted(path: Path) -> PredictedFaces:
+    """Read a file that `predicted_coco` made. Raises DataError, which names the file, the face and the landmark."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    try:
+        info = told.get("info", {})
+        landmark_ids = tuple(int(key) for key in told["categories"][0]["landmark_ids"])
+        records = [(record["id"], record) for record in told["annotations"]]
+        final, step = info.get("final", True) is True, info.get("step")
+        power, radius90 = (_above_zero(info, key, path) for key in ("power", "radius90"))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{path} does not hold predictions: wanted a category with landmark_ids, and annotations with ids"
+        ) from None
+    n = len(landmark_ids)
+    faces = [_face(record, landmark_ids, f"{path}, face {face_id}") for face_id, record in records]
+    points, covariance, p_off, flagged = zip(*faces, strict=True) if faces else ((), (), (), ())
+    return PredictedFaces(
+        face_ids=tuple(face_id for face_id, _ in records),
+        landmark_ids=landmark_ids,
+        points=np.array(points).reshape(-1, n, 2),
+        covariance=np.array(covariance).reshape(-1, n, 2, 2),
+        p_off=np.array(p_off).reshape(-1, n),
+        flagged=np.array(flagged, dtype=bool).reshape(-1, n),
+        law=None if power is None else RadialLaw(power),
+        radius90=radius90,
+        final=final,
+        step=step if isinstance(step, int) else None,
+    )
+
+
+def _above_zero(info: Mapping[str, Any], key: str, path: Path) -> float | None:
+    value = info.get(key)
+    if value is not None and not 0 < float(value) < math.inf:
+        raise DataError(f"{path}: found {key} {value}, wanted a number above 0")
+    return None if value is None else float(value)
+
+
+def _face(
+    record: Mapping[str, Any], landmark_ids: Sequence[int], where: str
+) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """Points (N, 2), covariances (N, 2, 2), probabilities (N,) and flags (N,) of one annotation."""
+    n = len(landmark_ids)
+    try:
+        extra = record["attributes"]
+        points = np.array(record["keypoints"], dtype=np.float64).reshape(n, 3)[:, :2]
+        covariance = np.array(extra["covariance"], dtype=np.float64).reshape(n, 3)
+        p_off = np.array(extra["p_off"], dtype=np.float64).reshape(n)
+        flagged = np.array(extra["flagged"], dtype=bool).reshape(n)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: wanted keypoints, covariance, p_off and flagged of {n} landmarks; found {error!r}"
+        ) from None
+    numbers = np.column_stack([points, covariance, p_off])
+    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+    if len(bad):
+        found = numbers[bad[0]].tolist()
+        raise DataError(f"{where}, landmark {landmark_ids[bad[0]]}: found {found}, wanted six finite numbers")
+    return points, covariance[:, (0, 1, 1, 2)].reshape(n, 2, 2), p_off, flagged

@@ -267,7 +267,7 @@ def test_a_run_without_a_report_is_an_error_that_says_why(project: Project):
     with pytest.raises(DataError, match="face 99 is not among the labeled faces"):
         report_of(project, "002")
     (folder / "heldout.json").write_text("{}")
-    with pytest.raises(DataError, match="is not what a training writes"):
+    with pytest.raises(DataError, match="does not hold predictions"):
         report_of(project, "002")
 
 
