@@ -46,6 +46,8 @@ HELDOUT = "heldout.json"  # predictions of the held-out faces
 PREDICTIONS = "predictions.json"  # predictions of FACES
 LABELED = "labeled.json"  # predictions of TARGET
 
+#: The kind of a `Failure` that a complete run has because its predictions cannot be used.
+UNUSABLE = "predictions"
 #: The tool's report of a training.
 REPORT = "report.html"
 #: What is left of an earlier try when a run is resumed.

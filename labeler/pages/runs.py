@@ -32,15 +32,14 @@ def shown_run(runs: Sequence[Run]) -> Run | None:
     return next(iter([*under_way, *(run for run in runs if run.had_turn), *runs]), None)
 
 
-def live_html(project: Project, run: Run | None, problem: str | None) -> Markup:
-    """A run: stage and progress, or its result and the next step. `problem` is shown above it."""
+def live_html(project: Project, run: Run | None) -> Markup:
+    """A run: stage and progress, or its result and the next step."""
     if run is None:
-        return render("run.html", run=None, problem=problem)
+        return render("run.html", run=None)
     return render(
         "run.html",
         project=project.name,
         run=run,
-        problem=problem,
         kind={"train": "Training", "curve": "Learning curve"}.get(run.kind, "Pre-labeling"),
         progress=_progress(run) if run.active else None,
         outcome=Outcome() if run.active else _outcome(project, run),

@@ -24,7 +24,7 @@ from labeler.pages.run_manager import RunManager, run_choices
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs.collect import collect_predictions
+from labeler.runs.collect import uncollected
 from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
 from labeler.runs.run import Run
 from labeler.runs.sources import DRAWN, Source, Sources
@@ -55,10 +55,11 @@ class TrainHandlers:
         project = open_project(self.workspace, request)
         if project is None:
             return gr.Timer(active=False), *(gr.skip(),) * 7
-        problem = collected(project)
         runs = list_runs(project)
-        idle = not any(run.active for run in runs)
-        states, numbers = fingerprint(runs, problem, left=idle and project.progress().unlabeled_faces > 0)
+        idle = not any(run.active for run in runs) and not uncollected(project)
+        collected = len(project.store.predictions.collected_runs())
+        left = idle and project.index.progress().unlabeled_faces > 0
+        states, numbers = fingerprint(runs, collected, left=left)
         timer = gr.Timer(active=not idle)
         shown = shown_run(runs)
         newest = heldout_revision(shown)
@@ -66,7 +67,7 @@ class TrainHandlers:
         if numbers == seen:
             return timer, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), newest, faces
         keep = gr.update(visible=shown is not None and why_not_stop(shown) is None)
-        return timer, numbers, live_html(project, shown, problem), charts_html(shown), keep, states, newest, faces
+        return timer, numbers, live_html(project, shown), charts_html(shown), keep, states, newest, faces
 
     def settle(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
         """All that depends on the states of the runs and not on their progress: buttons, menus, other runs.
@@ -281,22 +282,14 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     changed.then(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 
-def collected(project: Project) -> str | None:
-    """Collect the predictions of finished runs; returns what is wrong with those that cannot be used."""
-    try:
-        collect_predictions(project)
-    except DataError as error:
-        return str(error)
-    return None
-
-
-def fingerprint(runs: list[Run], problem: str | None, *, left: bool) -> tuple[str, str]:
-    """Two fingerprints: of the states and titles of the runs and whether faces are `left` to pre-label, and of all that
-    the page shows."""
+def fingerprint(runs: list[Run], collected: int, *, left: bool) -> tuple[str, str]:
+    """Two fingerprints: one of the states and titles of the runs, the number of runs with `collected` predictions and
+    whether faces are `left` to pre-label; and one of everything that the page shows."""
     states = ",".join([f"{run.name} {run.state}" for run in runs] + (["left"] if left else [])) or "none"
+    states += f";{collected}"
     shown = shown_run(runs)
     numbers = f"{len(shown.series)}.{len(shown.evals)}.{shown.stage}.{int(shown.seconds)}" if shown else ""
-    return states, f"{states};{numbers};{problem or ''}"
+    return states, f"{states};{numbers}"
 
 
 def newest_training(project: Project | None) -> Run | None:

@@ -73,6 +73,11 @@ class Workspace:
                 known = None
             return known or self._open.setdefault(name, Project(folder))
 
+    def opened(self) -> list[str]:
+        """Names of the projects that are open."""
+        with self._lock:
+            return list(self._open)
+
     def forget(self, name: str) -> None:
         """Close a project's database, so that its folder can be removed."""
         with self._lock:

@@ -1,38 +1,79 @@
-"""Predictions of finished runs, brought into the store."""
+"""Collect the predictions of finished runs into the store."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
 from labeler.project.project import Project
+from labeler.project.workspace import Workspace
 from labeler.runs.control import must_read, run_folders
 from labeler.runs.run import COMPLETE
 from labeler.storage.records import PredictedPoint
 from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import PredictedFaces, read_predicted
+from mdmd.run_folder import Failure
+
+logger = logging.getLogger("labeler")
+
+
+def collect_finished(workspace: Workspace, since: float) -> None:
+    """Collect the predictions of all projects that are open in `workspace`, and of those with a run that has ended
+    since the Unix time `since`. Predictions that cannot be used are noted in their run, other errors are logged."""
+    recent = {
+        ended.parents[2].name
+        for ended in workspace.root.glob(f"[!.]*/runs/[0-9]*/{run_folder.EXIT}")
+        if _changed_at(ended) >= since
+    }
+    for name in sorted(recent | set(workspace.opened())):
+        try:
+            collect_predictions(workspace.open(name))
+        except DataError as error:
+            logger.warning("%s: %s", name, error)
+
+
+def _changed_at(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # the run was deleted just now
+        return 0.0
 
 
 def collect_predictions(project: Project) -> list[str]:
-    """Bring the predictions of finished runs into the store, each run's once; returns the ids of those brought in now.
+    """Add the predictions of finished runs to the store, once for each run; returns the ids of the runs added now.
 
-    Raises DataError, once, for a run whose predictions cannot be used.
+    Predictions that cannot be used are noted in their run (`Run.warnings`), raise DataError, and are not tried again.
     """
-    known = project.store.predictions.collected_runs()
     brought = []
-    for folder in run_folders(project.folder):
-        left = (folder / run_folder.PREDICTIONS).is_file() and (folder / run_folder.EXIT).is_file()
-        if not left or int(folder.name) in known or must_read(folder).state not in COMPLETE:
-            continue
+    for folder in uncollected(project):
         try:
             found = read_predicted(folder / run_folder.PREDICTIONS)
         except DataError as error:
+            problem = f"the predictions of run {folder.name} cannot be used: {error}"
+            with suppress(OSError):
+                Failure(problem, run_folder.UNUSABLE).write(folder)
             project.store.predictions.add(int(folder.name), {})
-            raise DataError(f"the predictions of run {folder.name} cannot be used: {error}") from None
+            raise DataError(problem) from None
         faces = {face.id for face in project.store.faces()}
         if project.store.predictions.add(int(folder.name), points_of(found, faces), radius90=found.radius90):
             brought.append(folder.name)
     return brought
+
+
+def uncollected(project: Project) -> list[Path]:
+    """The folders of complete runs whose predictions are not in the store yet."""
+    known = project.store.predictions.collected_runs()
+    return [
+        folder
+        for folder in run_folders(project.folder)
+        if int(folder.name) not in known
+        and (folder / run_folder.PREDICTIONS).is_file()
+        and (folder / run_folder.EXIT).is_file()
+        and must_read(folder).state in COMPLETE
+    ]
 
 
 def points_of(found: PredictedFaces, faces: Collection[int]) -> dict[int, dict[int, PredictedPoint]]:

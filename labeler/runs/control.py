@@ -103,13 +103,13 @@ def must_read(folder: Path) -> Run:
 
 
 def read_cached(folder: Path) -> Run | None:
-    ended = _stamp(folder / run_folder.EXIT)
-    return _read_finished(folder, (ended, _stamp(folder / run_folder.TITLE))) if ended else read_run(folder)
+    stamps = [_stamp(folder / name) for name in (run_folder.EXIT, run_folder.TITLE, run_folder.ERROR)]
+    return _read_finished(folder, tuple(stamps)) if stamps[0] else read_run(folder)
 
 
 @lru_cache(maxsize=256)
 def _read_finished(folder: Path, stamps: tuple[object, ...]) -> Run | None:
-    """A finished run changes in nothing but its title; its log may be long and is asked for every second."""
+    """A finished run changes only by its title and its error; its log may be long and is read every second."""
     return read_run(folder)
 
 

@@ -161,7 +161,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
         stopped=stopped,
-        warnings=list(dict.fromkeys(str(e.get("message")) for e in events if e.get("event") == "warning")),
+        warnings=_warnings(folder, events),
         error=_error(folder, telling, state, ended),
         exit_code=ended.code if ended else None,
         seconds=record.seconds_before + max(0.0, finished - started),
@@ -232,6 +232,14 @@ def started_by_ps(pid: int) -> str | None:
     found = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
     state, _, started = found.stdout.strip().partition(" ")
     return None if found.returncode or not state or state[0] in "ZX" else " ".join(started.split())
+
+
+def _warnings(folder: Path, events: list[dict[str, Any]]) -> list[str]:
+    """The warnings in the log, each once, and why the run's predictions cannot be used."""
+    said = [str(event.get("message")) for event in events if event.get("event") == "warning"]
+    failure = run_folder.read_failure(folder)
+    unusable = [failure.error] if failure is not None and failure.kind == run_folder.UNUSABLE else []
+    return list(dict.fromkeys(said + unusable))
 
 
 def _stage(events: list[dict[str, Any]]) -> str | None:

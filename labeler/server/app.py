@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
@@ -16,6 +21,7 @@ import gradio as gr
 
 from labeler.pages.layout import build_pages, theme
 from labeler.project.workspace import Workspace
+from labeler.runs.collect import collect_finished
 from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
 from labeler.server.routes import build_api
@@ -39,13 +45,22 @@ STYLES = "".join(
 )
 
 
-def build_app(workspace: Workspace, *, token: str | None, sources: Sources | None = None) -> FastAPI:
+def build_app(
+    workspace: Workspace, *, token: str | None, sources: Sources | None = None, collect_seconds: float = 1.0
+) -> FastAPI:
     """The application for the projects of `workspace`.
 
     A request with `?token=` gets a cookie, and requests without either get status 401. With `token` None, all users of
-    this machine have access. `sources` defaults to all sources available to the workspace on this machine.
+    this machine have access. `sources` defaults to all sources available to the workspace on this machine. While the
+    application runs, it collects the predictions of finished runs every `collect_seconds`, even if no page is open.
     """
-    app = FastAPI(title="mdmd labeler", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="mdmd labeler",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lambda app: _collecting(workspace, collect_seconds),
+    )
     install_errors(app)
     app.include_router(build_api(workspace))
     app.mount(FILES, StaticFiles(directory=STATIC), name="files")
@@ -71,3 +86,22 @@ def build_app(workspace: Workspace, *, token: str | None, sources: Sources | Non
         head=STYLES,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+
+
+@asynccontextmanager
+async def _collecting(workspace: Workspace, seconds: float) -> AsyncIterator[None]:
+    """Collect the predictions of finished runs every so many `seconds`."""
+    since = time.time()
+
+    async def repeat() -> None:
+        while True:
+            await to_thread.run_sync(collect_finished, workspace, since)
+            await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

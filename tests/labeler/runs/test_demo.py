@@ -56,9 +56,7 @@ def test_what_was_predicted_is_near_the_points_that_were_drawn(tmp_path: Path):
 def test_the_pages_say_that_the_model_is_not_shipped(tmp_path: Path):
     project = open_demo(Workspace(tmp_path), minutes=None)
     (run,) = list_runs(project)
-    assert "model is not shipped, only its predictions and its report: train to get a model." in live_html(
-        project, run, None
-    )
+    assert "model is not shipped, only its predictions and its report: train to get a model." in live_html(project, run)
     for run_id in (None, SHIPPED_ID):
         with pytest.raises(DataError, match="model is not shipped"):
             jobs.start_prelabel(project, run_id)

@@ -81,7 +81,7 @@ def test_a_picture_that_is_gone(project: Project) -> None:
         "put the files back, or skip their faces on the Label page"
     )
     assert run.trained
-    page = live_html(project, run, None)
+    page = live_html(project, run)
     assert "The model was complete before that and is kept" in page
     assert "Open the report" in page
 

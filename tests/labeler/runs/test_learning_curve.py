@@ -169,7 +169,7 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
         start_curve(project, "001")
     with pytest.raises(ConflictError, match="learn for equally long; it can be cancelled"):
         stop_and_keep(project, started.id)
-    page = live_html(project, run, None)
+    page = live_html(project, run)
     assert "Training 001 on 25 % of its faces: part 1 of 3" in page
     assert 'style="width: 11.1%"' in page  # a third of one of three parts
     (stand_in / "go").touch()
@@ -177,7 +177,7 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
     assert (done.state, done.what) == ("done", "learning curve of training 001: 3 of 3")
     assert list(parts_of(list_runs(project), "001")) == [25, 50, 75]
     assert list(done.folder.rglob("*.safetensors")) == []
-    assert "the report of training 001 shows the curve" in live_html(project, done, None)
+    assert "the report of training 001 shows the curve" in live_html(project, done)
     with pytest.raises(ConflictError, match=f"stands in the report; delete run {started.id} to measure it again"):
         start_curve(project, "001")
     [(label, _), _] = run_choices(list_runs(project))
@@ -193,9 +193,9 @@ def test_complete_parts_count_when_a_later_one_fails_and_the_rest_is_measured_ne
     assert list(parts_of(list_runs(project), "001")) == [25, 50]
     assert (
         "Failed: the picture a.png is gone. 2 of 3 parts are measured and kept; measure again to add the others."
-    ) in live_html(project, run, None)
+    ) in live_html(project, run)
     with_stop = replace(run, error="The disk is full. Make room.")
-    assert "Failed: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop, None)
+    assert "Failed: The disk is full. Make room. 2 of 3 parts" in live_html(project, with_stop)
     (stand_in / "fail").unlink()
     assert measure(project, stand_in).parts == ("75",)
     wait(project, over)
@@ -211,13 +211,13 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
     python_run(project, "while not (run / 'go').exists(): time.sleep(0.02)")
     waiting = measure(project, stand_in)
     assert waiting.state == "waiting"
-    assert "It trains on the labels of training 001" in live_html(project, waiting, None)
+    assert "It trains on the labels of training 001" in live_html(project, waiting)
     (stand_in / "hold").touch()
     (project.runs / "002" / "go").touch()
     run = wait(project, lambda run: run.step == 3)
     cancelled = cancel_run(project, run.id, patience=20)
     assert (cancelled.state, cancelled.measured, cancelled.can_resume) == ("cancelled", 0, False)
-    page = live_html(project, cancelled, None)
+    page = live_html(project, cancelled)
     assert "Cancelled. 0 of 3 parts" in page
     assert "learning curve of training 001: 0 of 3" in runs_html(project, [cancelled], None)
 
@@ -233,7 +233,7 @@ def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project
     run = wait(project, over)
     assert (run.state, run.measured) == ("done", 3)
     housekeeping.delete(project, "001")
-    page = live_html(project, run, None)
+    page = live_html(project, run)
     assert "Training 001 has been deleted, and its report with it" in page
     assert "href" not in page
     with pytest.raises(NotFoundError):

@@ -1,0 +1,54 @@
+"""The running application collects the predictions of finished runs; no page is open in these tests."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from labeler.runs.collect import uncollected
+from labeler.runs.control import find_run
+from tests.builders import leave_predictions, make_project, predictions_of, wait_for
+from tests.labeler.server.test_app import client
+
+pytestmark = pytest.mark.filterwarnings("ignore::Warning")
+serving = contextmanager(client)
+
+
+def test_a_run_that_ends_is_collected(tmp_path: Path):
+    project = make_project(tmp_path, "faces", pictures=2)
+    with serving(tmp_path, None):
+        leave_predictions(project, 1, predictions_of(project, [2]))
+        assert wait_for(project.store.predictions.current).keys() == {2}
+        assert uncollected(project) == []
+
+
+def test_unusable_predictions_are_noted_in_their_run_and_stop_nothing(tmp_path: Path):
+    project = make_project(tmp_path, "faces", pictures=2)
+    spoiled = predictions_of(project, [1])
+    spoiled["annotations"][0]["attributes"]["p_off"][2] = float("nan")
+    with serving(tmp_path, None):
+        leave_predictions(project, 1, spoiled)
+        [said] = wait_for(lambda: find_run(project, "001").warnings)
+        assert said.startswith("the predictions of run 001 cannot be used: ")
+        assert "face 1, landmark 3" in said
+        leave_predictions(project, 2, predictions_of(project, [2]))
+        assert wait_for(project.store.predictions.current).keys() == {2}
+    assert find_run(project, "001").state == "done"
+
+
+def test_runs_that_ended_earlier_are_collected_once_their_project_is_open(tmp_path: Path):
+    for name in ("faces", "others"):
+        project = make_project(tmp_path, name, pictures=1)
+        ended = leave_predictions(project, 1, predictions_of(project, [1])) / "exit.json"
+        os.utime(ended, (1000, 1000))
+        project.store.close()
+    opened, closed = (tmp_path / "projects" / name / "labels.db" for name in ("faces", "others"))
+    untouched = closed.read_bytes()
+    with serving(tmp_path, None) as browser:
+        assert browser.get("/api/projects/faces").status_code == 200
+        wait_for(lambda: browser.get("/api/projects/faces").json()["progress"]["predicted_faces"] == 1)
+    assert opened.is_file()
+    assert closed.read_bytes() == untouched
