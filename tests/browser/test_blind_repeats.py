@@ -156,7 +156,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     page.goto("about:blank")
     page.goto(f"{site.url}/?project=wrens#project")
     expect(page.get_by_label("Repeat one face in ten blind")).to_be_checked()
-    expect(page.locator(".repeats-said")).to_contain_text("two labelings are 5.0 % apart")
+    expect(page.locator(".repeats-said")).to_contain_text("Two labelings are 5.0 % apart")
 
 
 def test_a_repeat_that_was_left_is_offered_again_as_it_was(page: Page, site: Site) -> None:

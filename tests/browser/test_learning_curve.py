@@ -41,7 +41,7 @@ def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: S
     expect(report.get_by_role("heading", name="Learning curve")).to_be_visible()
     section = report.locator("section", has=report.get_by_role("heading", name="Learning curve"))
     expect(section.locator("tbody .number")).to_have_text(["4", "7", "10", "13"])
-    expect(section.locator(".lead")).to_contain_text("25 more faces to learn from")
+    expect(section.locator(".lead")).to_contain_text("25 more training faces")
     report.close()
     curve = find_run(project, "002")
     assert (curve.state, curve.measured) == ("done", 3)

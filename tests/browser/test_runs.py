@@ -76,7 +76,8 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     expect(stop).to_be_hidden()
     done = find_run(project, run.id)
     assert done.stopped is not None
-    assert 0 < done.stopped[0] < done.stopped[1] == 100_000
+    assert done.stopped is not None
+    assert 0 < done.stopped.step < done.stopped.of == 100_000
     assert sorted(project.store.predictions.current()) == [7, 8]
     assert project.store.points() == labels
 

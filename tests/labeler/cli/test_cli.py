@@ -19,9 +19,10 @@ from labeler.cli.console import follow
 from labeler.cli.main import main, parser
 from labeler.project.workspace import Workspace
 from labeler.runs.control import cancel_run, find_run, list_runs
+from labeler.runs.start import resume
 from labeler.server.serve import listen
 from mdmd.data.coco import read_coco
-from tests.builders import CATEGORY, label_face, make_project, python_run, wait_for, write_picture
+from tests.builders import CATEGORY, label_face, make_project, python_commands, python_run, wait_for, write_picture
 
 
 def labeler(root: Path, *words: object) -> int:
@@ -288,31 +289,28 @@ def test_an_answer_never_waits_for_the_one_before_to_be_confirmed():
 def test_runs_are_listed_stopped_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     project = make_project(tmp_path, labeled=3)
     step = {"event": "step", "stage": "adapt", "step": 7, "steps": 90, "loss": 2.0, "time": 1.0}
-    python_run(
-        project,
-        f"""
+    code = f"""
 (run / "log.jsonl").write_text({json.dumps(step)!r} + "\\n")
 (run / "resume.safetensors").touch()
 while not (run / "stop").exists(): time.sleep(0.02)
 if not (run / "go").exists(): sys.exit(4)
 (run / "metrics.json").write_text('{{"nme": 8, "n": 3, "stopped": {{"step": 8, "of": 90}}}}')
-""",
-    )
+"""
+    python_run(project, code)
     folder = project.runs / "001"
     wait_for(lambda: (folder / "resume.safetensors").exists())
     assert labeler(tmp_path / "projects", "stop", "faces") == 1
     assert "run 001 failed: ended with exit code 4" in capsys.readouterr().out
     assert labeler(tmp_path / "projects", "runs", "faces") == 0
     assert capsys.readouterr().out == "001, train failed, 0.0 MB, can be resumed, ended with exit code 4\n"
+    # Its settings name no budget; a run that has one is resumed by the command in tests/test_old_project.py.
+    assert labeler(tmp_path / "projects", "resume", "faces") == 2
+    assert "training needs a number of minutes or of steps" in capsys.readouterr().err
     (folder / "go").touch()
-    with ThreadPoolExecutor(1) as pool:
-        resumed = pool.submit(labeler, tmp_path / "projects", "resume", "faces")
-        wait_for(lambda: find_run(project, "001").state == "running")
-        assert labeler(tmp_path / "projects", "stop", "faces") == 0
-        assert resumed.result(60) == 0
-    told = capsys.readouterr().out
-    assert "resuming run 001" in told
-    assert "stopped at step 8 of 90 in" in told
+    resume(project, "001", commands=python_commands(code))
+    wait_for(lambda: find_run(project, "001").step == 7)
+    assert labeler(tmp_path / "projects", "stop", "faces") == 0
+    assert "stopped at step 8 of 90 in" in capsys.readouterr().out
     python_run(project, "time.sleep(60)")
     assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0
     assert capsys.readouterr().out == "run 002 is cancelled\n"

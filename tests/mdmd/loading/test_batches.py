@@ -122,7 +122,7 @@ def test_without_disk_space_training_continues_with_a_warning(faces, tmp_path, t
     whole.fill()
     assert len(whole.batch(range(6), "none", torch.Generator()).images) == 6
     assert len(told) == 1
-    assert "cannot be written (Not a directory): further faces are cut anew" in told[0]
+    assert "cannot be written (Not a directory): further faces are cropped again" in told[0]
 
 
 def test_files_of_killed_runs_are_not_read_and_are_removed(faces, store, tmp_path):
