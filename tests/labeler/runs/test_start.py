@@ -180,7 +180,8 @@ def test_cancelling_stops_the_process_and_what_it_has_started(project: Project):
         """
 import subprocess
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-(run / "pids").write_text(f"{os.getpid()} {worker.pid}")
+(run / "pids.part").write_text(f"{os.getpid()} {worker.pid}")
+(run / "pids.part").replace(run / "pids")
 time.sleep(60)
 """,
     )
