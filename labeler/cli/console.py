@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs
@@ -80,7 +81,8 @@ def _result_line(project: Project, run: Run) -> str:
     step = f"stopped at step {run.stopped.step} of {run.stopped.of}" if run.stopped else "done"
     text = f"{step} in {run.seconds:.0f} s"
     if run.metrics and run.metrics.get("nme") is not None:
-        text += f"; NME {run.metrics['nme']:.2f} % on {run.metrics['n']} held-out faces"
+        text += f"; NME {run.metrics['nme']:.2f} % on {plural(run.metrics['n'], 'held-out face')}"
     if progress.predicted_faces:
-        text += f"; {progress.predicted_faces} faces pre-labeled, {progress.flagged_points} points flagged"
+        faces, points = plural(progress.predicted_faces, "face"), plural(progress.flagged_points, "point")
+        text += f"; {faces} pre-labeled, {points} flagged"
     return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -17,22 +16,24 @@ from mdmd.errors import DataError
 from mdmd.evaluation.predictions import PredictedFaces, read_predicted
 from mdmd.run_folder import Failure
 
-logger = logging.getLogger("labeler")
 
+def collect_finished(workspace: Workspace, since: float) -> dict[str, str]:
+    """Collect for all projects that are open in `workspace` or had a run end after the Unix time `since`.
 
-def collect_finished(workspace: Workspace, since: float) -> None:
-    """Collect the predictions of all projects that are open in `workspace`, and of those with a run that has ended
-    since the Unix time `since`. Predictions that cannot be used are noted in their run, other errors are logged."""
+    Returns the error of each project whose predictions could not be collected; the others are not affected.
+    """
     recent = {
         ended.parents[2].name
         for ended in workspace.root.glob(f"[!.]*/runs/[0-9]*/{run_folder.EXIT}")
         if _changed_at(ended) >= since
     }
+    problems = {}
     for name in sorted(recent | set(workspace.opened())):
         try:
             collect_predictions(workspace.open(name))
-        except DataError as error:
-            logger.warning("%s: %s", name, error)
+        except (DataError, OSError) as error:
+            problems[name] = str(error)
+    return problems
 
 
 def _changed_at(file: Path) -> float:

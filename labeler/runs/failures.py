@@ -16,7 +16,7 @@ REMEDIES = {
     "weights": "name another file under Advanced, or none",
     "picture": "put the files back, or skip their faces on the Label page",
 }
-#: What the system says, where nobody could say it in error.json.
+#: Words of the system, for a run that could not write error.json.
 KINDS = {
     "No space left on device": "disk",
     "File too large": "disk",

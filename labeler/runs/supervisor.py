@@ -3,7 +3,7 @@
 The commands come through the standard input, as JSON, from the process that made them; nothing in the folder says what
 is run. A process of its own in a session of its own, so that training outlives the page and the
 server, and its crash reaches neither. It first waits for its turn: the lock on the open file number TURN, which the
-system takes back from whoever dies. What it leaves is began.json and exit.json; the rest of the run's story is in what
+system releases when its holder dies. What it leaves is began.json and exit.json; the rest of the run's story is in what
 the commands write.
 """
 

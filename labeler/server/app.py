@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ from labeler.server.errors import install_errors
 from labeler.server.routes import build_api
 from labeler.server.security import FILES, FreshFiles, SameOrigin, TokenGate
 
+logger = logging.getLogger("labeler")
 STATIC = Path(__file__).parent.parent / "static"
 HOSTS = ("127.0.0.1", "localhost")
 #: Maximum size of one uploaded picture.
@@ -90,12 +92,17 @@ def build_app(
 
 @asynccontextmanager
 async def _collecting(workspace: Workspace, seconds: float) -> AsyncIterator[None]:
-    """Collect the predictions of finished runs every so many `seconds`."""
+    """Collect the predictions of finished runs every so many `seconds`. An error is logged once, until it changes."""
     since = time.time()
 
     async def repeat() -> None:
+        logged: dict[str, str] = {}
         while True:
-            await to_thread.run_sync(collect_finished, workspace, since)
+            problems = await to_thread.run_sync(collect_finished, workspace, since)
+            for name, problem in problems.items():
+                if logged.get(name) != problem:
+                    logger.warning("project %s: %s", name, problem)
+            logged = problems
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(repeat())

@@ -52,3 +52,18 @@ def test_runs_that_ended_earlier_are_collected_once_their_project_is_open(tmp_pa
         wait_for(lambda: browser.get("/api/projects/faces").json()["progress"]["predicted_faces"] == 1)
     assert opened.is_file()
     assert closed.read_bytes() == untouched
+
+
+def test_a_project_that_cannot_be_opened_is_told_once_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    broken, sound = (make_project(tmp_path, name, pictures=1) for name in ("broken", "sound"))
+    predictions = predictions_of(broken, [1])
+    broken.store.close()
+    (broken.folder / "labels.db").write_bytes(b"no database" * 100)
+    with serving(tmp_path, None):
+        leave_predictions(broken, 1, predictions)
+        wait_for(lambda: "project broken: " in caplog.text)
+        leave_predictions(sound, 1, predictions_of(sound, [1]))
+        assert wait_for(sound.store.predictions.current).keys() == {1}
+    assert caplog.text.count("project broken: ") == 1
