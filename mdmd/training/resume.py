@@ -25,7 +25,9 @@ from mdmd.errors import DataError
 from mdmd.models.checkpoint import write_tensors
 from mdmd.training.run_log import RunLog
 
-FORMAT = "2"
+FORMAT = "3"
+#: The format before, whose starting weights are not compared: their digest was another one on another processor.
+OLD_FORMAT = "2"
 
 
 @dataclass
@@ -106,9 +108,11 @@ class RunState:
             with safe_open(self.keep.file, "pt") as file:
                 header = file.metadata() or {}
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-            if header["format"] != FORMAT:
+            if header["format"] not in (FORMAT, OLD_FORMAT):
                 raise ValueError(f"found format {header['format']}, wanted {FORMAT}")
             kept = json.loads(header["inputs"])
+            if header["format"] == OLD_FORMAT:
+                kept["starting weights"] = self.inputs["starting weights"]
             progress = Progress(**json.loads(header["progress"]))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             return self._pass_over(f"is not the state of a run ({error})", "use --fresh to start over")
@@ -196,17 +200,15 @@ def inputs_of(
     decides what faces are held out) and the kind of `budget`. The size of the budget does not count, so that an
     interrupted run can be given more minutes.
     """
-    weights = hashlib.sha256()
-    for key, tensor in model.state_dict().items():
-        weights.update(key.encode())
-        weights.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    # Norms to four digits: the last bits of random weights depend on the processor, and a run may resume on another.
+    norms = {key: f"{tensor.detach().cpu().double().norm().item():.4g}" for key, tensor in model.state_dict().items()}
     return {
         "stage": stage,
         "settings": json.dumps([to_json(config) for config in settings], sort_keys=True),
         "data": _digest(datasets),
         "seed": str(seed),
         "folds": str(folds),
-        "starting weights": weights.hexdigest(),
+        "starting weights": hashlib.sha256(json.dumps(norms).encode()).hexdigest(),
         "kind of budget": budget,
     }
 

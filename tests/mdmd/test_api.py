@@ -68,12 +68,14 @@ def test_a_model_predicts_paths_images_and_arrays_alike(model, objects):
 def test_a_model_predicts_what_the_command_line_writes(model, run, objects, tmp_path):
     written = mdmd.predict(run, faces=objects, out=tmp_path / "p.json")
     assert written == json.loads((tmp_path / "p.json").read_text())
-    face, sample = written["annotations"][0], read_coco(objects).samples[0]
-    found = model.predict(sample.path, sample.box)
-    np.testing.assert_allclose(found.means[0], np.reshape(face["keypoints"], (-1, 3))[:, :2], atol=1e-3)
-    own = found.covariances[0][:, (0, 0, 1), (0, 1, 1)]
-    np.testing.assert_allclose(own, face["attributes"]["covariance"], rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(found.p_off[0], face["attributes"]["p_off"], atol=1e-3)
+    samples = read_coco(objects).samples
+    found = model.predict([sample.path for sample in samples], [[sample.box] for sample in samples])
+    assert len(found.means) == len(written["annotations"]) == len(samples)
+    for row, face in enumerate(written["annotations"]):
+        np.testing.assert_allclose(found.means[row], np.reshape(face["keypoints"], (-1, 3))[:, :2], atol=1e-3)
+        own = found.covariances[row][:, (0, 0, 1), (0, 1, 1)]
+        np.testing.assert_allclose(own, face["attributes"]["covariance"], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(found.p_off[row], face["attributes"]["p_off"], atol=1e-3)
 
 
 def test_without_boxes_the_model_finds_the_face_like_the_command(model, run, objects):
