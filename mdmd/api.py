@@ -387,11 +387,9 @@ def _reviewed(samples: Sequence[Sample]) -> list[Sample]:
     kept = [sample for sample in samples if not sample.unseen]
     left_out = len(samples) - len(kept)
     if not kept:
-        raise DataError(
-            f"all {left_out:,} faces have labels accepted without review, wanted reviewed labels to measure on"
-        )
+        raise DataError(f"all {left_out:,} faces have labels accepted unseen, wanted reviewed labels to measure on")
     if left_out:
-        logger.warning(f"{left_out:,} of {len(samples):,} faces have labels accepted without review and are left out")
+        logger.warning(f"{left_out:,} of {len(samples):,} faces have labels accepted unseen and are left out")
     return kept
 
 

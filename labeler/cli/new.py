@@ -17,11 +17,11 @@ def add_new(commands: Commands) -> None:
     new = commands.add(
         "new",
         run_new,
-        "Make a project, with pictures and a landmark definition if you have them already.",
+        "Create a project, with pictures and a landmark definition if you have them already.",
         "labeler new monkeys --pictures ~/monkeys --definition pare",
     )
     add_name(new)
-    new.add_argument("--pictures", type=Path, metavar="FOLDER", help="bring in the pictures of this folder")
+    new.add_argument("--pictures", type=Path, metavar="FOLDER", help="add the pictures in this folder")
     new.add_argument(
         "--definition",
         metavar="D",

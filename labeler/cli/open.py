@@ -18,7 +18,7 @@ def add_open(commands: Commands) -> None:
     show = commands.add(
         "open",
         run_open,
-        "Open a project in the browser, or the list of projects without NAME; Ctrl-C ends it.",
+        "Open a project in the browser, or the list of projects without NAME; Ctrl-C stops the server.",
         "labeler open monkeys --port 7860",
     )
     show.add_argument("name", nargs="?", metavar="NAME", help="the project to open at (default: the list of projects)")

@@ -20,21 +20,23 @@ def add_report(commands: Commands) -> None:
     tell = commands.add(
         "report",
         run_report,
-        "Write how good a training is on its held-out faces, as one HTML file.",
+        "Write a report of a training as one HTML file: its accuracy on held-out faces.",
         "labeler report monkeys --out monkeys.html",
     )
     add_name(tell)
-    tell.add_argument("--run", dest="run_id", metavar="ID", help="the training (default: the newest that is done)")
+    tell.add_argument("--run", dest="run_id", metavar="ID", help="the training (default: the newest finished one)")
     tell.add_argument("--against", metavar="ID", help="the training to compare with (default: the one before)")
-    tell.add_argument("--out", type=Path, metavar="FILE.html", help="(default: report.html in the run's folder)")
+    tell.add_argument(
+        "--out", type=Path, metavar="FILE.html", help="the file to write (default: report.html in the run's folder)"
+    )
     bend = commands.add(
         "curve",
         run_curve,
-        "Measure what more labels would bring: train again on parts of a training's faces, and add it to its report.",
+        "Measure how the error of a training falls with more labels, and add that to its report.",
         "labeler curve monkeys 003",
     )
     add_name(bend)
-    bend.add_argument("run_id", nargs="?", metavar="RUN", help="the training (default: the newest that is done)")
+    bend.add_argument("run_id", nargs="?", metavar="RUN", help="the training (default: the newest finished one)")
     add_name(
         commands.add(
             "repeats",

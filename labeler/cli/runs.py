@@ -18,11 +18,13 @@ def add_runs(commands: Commands) -> None:
     end = commands.add(
         "stop",
         run_stop,
-        "End a project's training now and keep its model; with --cancel, end its run and keep none.",
+        "Stop the training of a project now and keep its model; with --cancel, keep none.",
         "labeler stop monkeys",
     )
     add_name(end)
-    end.add_argument("--cancel", action="store_true", help="keep no model; also ends pre-labeling and waiting")
+    end.add_argument(
+        "--cancel", action="store_true", help="do not keep a model; also ends a pre-labeling or a waiting run"
+    )
     go_on = commands.add(
         "resume",
         run_resume,
@@ -30,7 +32,7 @@ def add_runs(commands: Commands) -> None:
         "labeler resume monkeys",
     )
     add_name(go_on)
-    go_on.add_argument("--run", dest="run_id", metavar="ID", help="which run (default: the newest that can be resumed)")
+    go_on.add_argument("--run", dest="run_id", metavar="ID", help="the run (default: the newest that can be resumed)")
 
 
 def run_runs(options: argparse.Namespace, workspace: Workspace) -> int:

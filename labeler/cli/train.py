@@ -24,18 +24,20 @@ def add_train(commands: Commands) -> None:
     learn.add_argument(
         "--source",
         metavar="S",
-        help=f"learn together with this set: {DRAWN} (drawn faces, made on first use), a registered one, "
+        help=f"dataset to train together with: {DRAWN} (drawn faces, made on first use), a registered one, "
         "or a COCO JSON file (default: alone)",
     )
     budget = learn.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long (default 10)")
-    budget.add_argument("--steps", type=int, metavar="N", help="how many batches instead")
+    budget.add_argument(
+        "--minutes", type=float, default=10.0, metavar="M", help="training time in minutes (default 10)"
+    )
+    budget.add_argument("--steps", type=int, metavar="N", help="training steps instead of minutes")
     learn.add_argument(
         "--base-minutes",
         type=float,
         default=start.BASE_MINUTES,
         metavar="M",
-        help=f"how long to learn a source that is new to this machine (default {start.BASE_MINUTES:g})",
+        help=f"minutes to train on a source that is new on this machine (default {start.BASE_MINUTES:g})",
     )
     learn.add_argument("--encoder", metavar="E", help="any timm vision transformer (default: the preset's)")
     learn.add_argument(
@@ -45,8 +47,8 @@ def add_train(commands: Commands) -> None:
         help="the encoder's weights as safetensors, 'starter' or 'none' (default: download, else the starter)",
     )
     learn.add_argument("--preset", default="default", choices=("default", "paper", "tiny"), help="(default: default)")
-    learn.add_argument("--seed", type=int, default=0, metavar="N", help="for everything random (default 0)")
-    learn.add_argument("--no-prelabel", action="store_true", help="do not predict the faces left afterwards")
+    learn.add_argument("--seed", type=int, default=0, metavar="N", help="the random seed (default 0)")
+    learn.add_argument("--no-prelabel", action="store_true", help="do not predict the other faces afterwards")
     find = commands.add(
         "prelabel",
         run_prelabel,

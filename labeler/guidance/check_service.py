@@ -12,7 +12,7 @@ import numpy as np
 from labeler.analysis.label_checks import Finding, LabeledFace, check_labels
 from labeler.analysis.model_disagreement import ModelPrediction
 from labeler.guidance.label_index import LabelIndex
-from labeler.guidance.model_opinions import ModelPredictions, newest_stamp, read_predictions
+from labeler.guidance.model_predictions import ModelPredictions, newest_stamp, read_predictions
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition

@@ -169,13 +169,13 @@ def source_sentence(source: Source | None) -> tuple[str, bool]:
     return f"The data set {source.name} is missing: there is no file {source.path}.", True
 
 
-def room_sentences(memory: int | None, disk: int, *, known: bool) -> tuple[str, list[str]]:
+def room_sentences(memory: int, disk: int, *, known: bool) -> tuple[str, list[str]]:
     """Free memory and disk beside what a run takes (if `known`), and a warning for each that is too small."""
-    free = f"{megabytes(memory)} of memory and {megabytes(disk)} of disk" if memory else f"{megabytes(disk)} of disk"
+    free = f"{megabytes(memory)} of memory and {megabytes(disk)} of disk"
     if not known:
         return f"Free: {free}; what a run with this encoder takes is not known.", []
     short = []
-    if memory is not None and memory < DEFAULT_MEMORY:
+    if memory < DEFAULT_MEMORY:
         short.append(
             f"Only {megabytes(memory)} of memory are free, a run takes about {megabytes(DEFAULT_MEMORY)}: close "
             "other programs."

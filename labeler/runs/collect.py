@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs.control import must_read, run_folders
+from labeler.runs.control import existing_run, run_folders
 from labeler.runs.run import COMPLETE
 from labeler.storage.records import PredictedPoint
 from mdmd import run_folder
@@ -18,7 +18,7 @@ from mdmd.run_folder import Failure
 
 
 def collect_finished(workspace: Workspace, since: float) -> dict[str, str]:
-    """Collect for all projects that are open in `workspace` or had a run end after the Unix time `since`.
+    """Collect for all projects that are open in `workspace` or had a run that ended after the Unix time `since`.
 
     Returns the error of each project whose predictions could not be collected; the others are not affected.
     """
@@ -44,11 +44,11 @@ def _changed_at(file: Path) -> float:
 
 
 def collect_predictions(project: Project) -> list[str]:
-    """Add the predictions of finished runs to the store, once for each run; returns the ids of the runs added now.
+    """Add the predictions of finished runs to the store, once for each run; returns the ids of the new ones.
 
-    Predictions that cannot be used are noted in their run (`Run.warnings`), raise DataError, and are not tried again.
+    Raises DataError for predictions that cannot be used. They are noted in their run (`Run.warnings`), once.
     """
-    brought = []
+    added = []
     for folder in uncollected(project):
         try:
             found = read_predicted(folder / run_folder.PREDICTIONS)
@@ -60,12 +60,12 @@ def collect_predictions(project: Project) -> list[str]:
             raise DataError(problem) from None
         faces = {face.id for face in project.store.faces()}
         if project.store.predictions.add(int(folder.name), points_of(found, faces), radius90=found.radius90):
-            brought.append(folder.name)
-    return brought
+            added.append(folder.name)
+    return added
 
 
 def uncollected(project: Project) -> list[Path]:
-    """The folders of complete runs whose predictions are not in the store yet."""
+    """The folders of complete runs with predictions that are not in the store yet."""
     known = project.store.predictions.collected_runs()
     return [
         folder
@@ -73,7 +73,7 @@ def uncollected(project: Project) -> list[Path]:
         if int(folder.name) not in known
         and (folder / run_folder.PREDICTIONS).is_file()
         and (folder / run_folder.EXIT).is_file()
-        and must_read(folder).state in COMPLETE
+        and existing_run(folder).state in COMPLETE
     ]
 
 

@@ -1,7 +1,7 @@
 """The commands of a run, made from its settings whenever it starts or resumes.
 
-A folder that was received from another person may hold anything. So commands are never read from it: settings are, and
-each is checked before it becomes a word of a command.
+A folder that came from another person may hold anything. Commands are therefore never read from it. Settings are, and
+each one is checked before it becomes an argument.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from mdmd.config import PRESETS
 from mdmd.errors import DataError
 from mdmd.run_folder import RunRecord, Settings
 
-#: Seconds between kept states of a part of a learning curve: none is ever kept, a part is measured or not.
+#: Seconds between kept states in a learning curve, so that none is kept: an interrupted part starts over.
 NEVER = 1e9
-#: Weights that are no file.
+#: Values of --weights that are not a file.
 WEIGHTS_WORDS = ("none", "starter")
 
 Commands = Sequence[Sequence[str]]
-#: Makes the commands of a run of a project, which learns from a source or from none.
+#: Makes the commands of a run. The source is None for a training without one.
 CommandsOf = Callable[[Project, RunRecord, Source | None], Commands]
 
 _MDMD = (sys.executable, "-m", "mdmd")
-#: Removes the file it is given: a part's model is of no use once it has been measured.
+#: Removes a part's model, which is not used after it was measured.
 _REMOVE = "import os, sys; os.remove(sys.argv[1])"
-#: Names of encoders in timm. Its names with a colon download a model from anywhere.
+#: Names of encoders in timm. A name with a colon would download a model from anywhere.
 _ENCODER = re.compile(r"\w[\w.]*")
 _NUMBER = re.compile(r"\d{1,9}")
 _SHARE = re.compile(r"[1-9]\d?")
 
 
 def commands_of(project: Project, record: RunRecord, source: Source | None) -> Commands:
-    """The commands of the run `record`, with paths in the project's present folder.
+    """The commands of the run `record`, with paths in the folder where the project lies now.
 
-    Raises DataError for settings that do not fit.
+    Raises DataError for invalid settings.
     """
     folder, settings = (project.runs / record.id).resolve(), record.settings
     check(settings, project)
@@ -59,9 +59,9 @@ def commands_of(project: Project, record: RunRecord, source: Source | None) -> C
 
 
 def settings_of(record: RunRecord, folder: Path) -> Settings:
-    """The settings of a run, also of one that version 0.1.0 started and of which only the commands tell.
+    """The settings of a run. Version 0.1.0 recorded commands instead; their options are read, never executed.
 
-    Raises DataError for recorded commands that no training of that version has.
+    Raises DataError for recorded commands that version 0.1.0 does not write.
     """
     if record.commands is None:
         return record.settings
@@ -71,7 +71,7 @@ def settings_of(record: RunRecord, folder: Path) -> Settings:
     for command in record.commands if isinstance(record.commands, list) else [record.commands]:
         match command:
             case [_, "-m", "labeler.sources" | "labeler.runs.sources", *_]:
-                continue  # the source is drawn again where it is missing
+                continue  # a missing source is drawn again anyway
             case [_, "-m", "mdmd.cli" | "mdmd", "adapt", *words] if adapt is None:
                 adapt = words
             case [_, "-m", "mdmd.cli" | "mdmd", "predict", *_]:
@@ -79,11 +79,11 @@ def settings_of(record: RunRecord, folder: Path) -> Settings:
             case _:
                 raise _unknown(file, command)
     if adapt is None:
-        raise DataError(f"{file} does not say how the run was trained; train again")
+        raise DataError(f"{file} holds no training command, so the run cannot be resumed; start a new training")
     return replace(record.settings, **_options(file, adapt), prelabel=prelabel)
 
 
-#: Options of recorded trainings -> the setting, and what reads its value.
+#: Options of recorded trainings -> the setting and the function that reads its value.
 _RECORDED: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--source": ("given", str),
     "--preset": ("preset", str),
@@ -97,7 +97,7 @@ _RECORDED: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "--tolerance": ("tolerance", float),
     "--threshold": ("threshold", float),
 }
-#: Options whose values are paths of the folder as it lay then.
+#: Recorded options that are not read: their paths may have moved.
 _PLACES = ("--target", "--out", "--bases")
 
 
@@ -119,12 +119,14 @@ def _options(file: Path, words: Sequence[Any]) -> dict[str, Any]:
 
 def _unknown(file: Path, command: Any) -> DataError:
     words = " ".join(map(str, command)) if isinstance(command, list) else str(command)
-    return DataError(f"{file} records {words[:80]!r}, which no training of this tool has: nothing of it is run")
+    return DataError(f"{file} records the command {words[:80]!r}, which is not one of this tool's; nothing was run")
 
 
 def source_of(settings: Settings, sources: Sources) -> Source | None:
-    """The source in the settings: the one of its name in the list, else the file that they lead to. Raises DataError
-    where there is neither."""
+    """The source in the settings: the registered one of that name, else the file they name; None for no source.
+
+    Raises DataError if there is neither.
+    """
     if settings.source is None and settings.given is None:
         return None
     name = settings.source or str(settings.given)
@@ -133,31 +135,31 @@ def source_of(settings: Settings, sources: Sources) -> Source | None:
     except DataError as error:
         file = None if settings.given is None else located(settings.given, sources.root, "source")
         if file is None or not file.is_file():
-            raise DataError(f"{error}; add it to the list again" + (f", or put it at {file}" if file else "")) from None
+            raise DataError(f"{error}; add it again" + (f", or put its file at {file}" if file else "")) from None
         return Source(name, file, 0, 0, [], str(file.resolve()))
 
 
 def stored(path: Path, root: Path) -> str:
-    """`path` as a record keeps it: relative where it lies in the projects root, so that both can move."""
+    """`path` as a record keeps it: relative to the projects root if it lies there, so that the root can be moved."""
     whole = path.resolve()
     return whole.relative_to(root.resolve()).as_posix() if whole.is_relative_to(root.resolve()) else str(whole)
 
 
 def located(kept: str, root: Path, what: str) -> Path:
-    """The path that a record keeps as `stored`. Raises DataError for one that climbs out of the projects root."""
+    """The path that `stored` made `kept` of. Raises DataError for a relative path that leaves the projects root."""
     if ".." in Path(kept).parts:
         raise DataError(f"found the {what} {kept!r}, which leads out of the projects folder; wanted a path in it")
     return root.resolve() / kept
 
 
 def check_source(source: Source) -> None:
-    """Raises DataError where the source is gone; the built-in one is drawn when it is needed."""
+    """Raise DataError if the file of the source is missing. The built-in source is drawn when it is needed."""
     if source.name != DRAWN and not source.path.exists():
         raise DataError(f"the source {source.name!r} is not where it was: there is no {source.path}")
 
 
 def check(settings: Settings, project: Project) -> None:
-    """Raises DataError for a setting that no training can have, with what was found and wanted."""
+    """Raise DataError for the first invalid setting, with what was found and what was wanted."""
     if settings.preset is not None and settings.preset not in PRESETS:
         raise DataError(f"found the preset {settings.preset!r}, wanted one of {', '.join(PRESETS)}")
     if settings.encoder is not None and not _ENCODER.fullmatch(settings.encoder):
@@ -196,7 +198,7 @@ def _training(project: Project, folder: Path, settings: Settings, source: Source
         made.insert(0, _words(sys.executable, "-m", "labeler.runs.sources", root, DRAWN, source.faces, log))
     if settings.prelabel:
         files = [(run_folder.FACES, run_folder.PREDICTIONS)] if (folder / run_folder.FACES).is_file() else []
-        # What the model says of the labels themselves: see labeler/analysis/model_disagreement.py.
+        # Predictions of the labeled faces too: see labeler/analysis/model_disagreement.py.
         files.append((run_folder.TARGET, run_folder.LABELED))
         made.append(_predict(folder, folder, files, settings))
     return made
@@ -240,7 +242,7 @@ def _adapt(project: Project, folder: Path, out: Path, settings: Settings, source
 
 
 def _predict(model: Path, folder: Path, files: Sequence[tuple[str, str]], settings: Settings) -> list[str]:
-    """The command that predicts the faces of each first file into the second, in one process: loading takes seconds."""
+    """The command that predicts the faces in each first file and writes the second, loading the model only once."""
     named = [word for faces, out in files for word in ("--faces", folder / faces, "--out", folder / out)]
     return _words(*_MDMD, "predict", model, *named, "--find-boxes", *_flags(settings))
 

@@ -23,22 +23,22 @@ from mdmd.files import write_json
 from mdmd.synthetic.datasets import PAREIDOLIAS
 
 NAME = "demo"
-#: How many of the shipped pictures have labels in the project; the others wait for predictions.
+#: How many of the shipped pictures get their labels in the project, and how many get predictions only.
 LABELED = 60
 UNLABELED = 60
-#: A finished training on these labels: its predictions and numbers, not its model. benchmarks/demo_run.py makes it.
+#: A finished training on these labels, made by benchmarks/demo_run.py; its model is left out.
 SHIPPED_RUN = Path(__file__).parent.parent / "demo" / "run"
 SHIPPED_ID = "001"
-#: Minutes of the training that starts with the demo: the shortest of those on the Train page.
+#: Minutes of the training that starts with the demo: the shortest choice of the Train page.
 MINUTES = 5.0
 #: In the project's folder: how far the demo is, "making", "ready" or "done" (measured by `labeler demo --headless`).
 STATE_FILE = "demo.json"
 
 
 def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Project:
-    """The demo project, made where it is missing: with the shipped training, and another that starts for `minutes`.
+    """The demo project. The first call makes it, with the shipped training, and starts one of `minutes`.
 
-    With `minutes` None no training starts. Raises DataError where another project has the demo's name.
+    With `minutes` None no training starts. Raises DataError if another project has the demo's name.
     """
     if demo_state(workspace) in ("ready", "done"):
         return workspace.open(NAME)
@@ -47,16 +47,16 @@ def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Proje
     collect_predictions(project)
     set_state(project, "ready")
     if minutes is not None:
-        # While two runs of other projects are under way none can start; the demo is complete without it.
+        # With two other runs active none can start. The demo works without it.
         with contextlib.suppress(ConflictError):
             jobs.start_training(project, source=None, weights=Path("starter"), minutes=minutes)
     return project
 
 
 def demo_state(workspace: Workspace, name: str = NAME) -> str | None:
-    """How far the demo is: "making", "ready" or "done"; None where there is none.
+    """How far the demo is: "making", "ready" or "done"; None without a demo.
 
-    Raises DataError for a project of that name that is not the demo.
+    Raises DataError if a project of that name is not the demo.
     """
     folder = workspace.root / name
     if not folder.exists():
@@ -71,16 +71,16 @@ def demo_state(workspace: Workspace, name: str = NAME) -> str | None:
 
 
 def set_state(project: Project, state: str, **outcome: object) -> None:
-    """Write how far the demo is, and with "done" what came out."""
+    """Write how far the demo is, and the `outcome` with "done"."""
     write_json(project.folder / STATE_FILE, {"state": state, **outcome}, indent=1)
 
 
 def prepare_demo(
     workspace: Workspace, name: str = NAME, *, labeled: int = LABELED, unlabeled: int = UNLABELED
 ) -> Project:
-    """A new project with shipped pictures: `labeled` of them with their labels, then `unlabeled` with a box only.
+    """Make a project of shipped pictures: `labeled` with their labels, then `unlabeled` with a face box only.
 
-    Replaces a demo whose making was interrupted.
+    Replaces a demo that was interrupted while it was made.
     """
     _clear(workspace, name)
     shipped = read_coco(PAREIDOLIAS)
@@ -100,7 +100,7 @@ def prepare_demo(
 
 
 def true_points(project: Project) -> Dataset:
-    """The faces of the demo that have no complete labels, with the points they were drawn with, as split "test"."""
+    """The faces of the demo without complete labels, with their true points, as split "test"."""
     drawn = {sample.file_name: sample.annotation for sample in read_coco(PAREIDOLIAS).samples}
     names = {picture.id: picture.name for picture in project.store.images()}
     waiting = project.unlabeled_faces()

@@ -1,4 +1,4 @@
-"""What can be known of this machine without asking torch, which the tool never loads."""
+"""Facts about this machine. torch is not asked, because the tool does not load it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-#: Peak memory and room on the disk of a run of the default preset on a CPU, in bytes: its resident memory with 189
-#: landmarks and 300W as the source, and weights, kept state (twice while it is replaced) and the base's.
+import psutil
+
+#: Bytes that a run of the default preset needs on a CPU. Memory: the resident peak with 189 landmarks and 300W.
+#: Disk: the model, the kept state (two while one replaces the other) and the base.
 DEFAULT_MEMORY, DEFAULT_DISK = 1_800_000_000, 500_000_000
 
 
 def device_sentence(
     environment: Mapping[str, str] = os.environ, *, proc: Path = Path("/proc"), torch: str | None = None
 ) -> str:
-    """What training will run on, as far as the system says. `torch` is its version (default: the installed one)."""
+    """What training will run on, in a sentence. `torch` is the version of PyTorch, by default the installed one."""
     cores = os.cpu_count() or 1
     cpu = f"the CPU, {cores} core{'' if cores == 1 else 's'}"
     driver = (proc / "driver" / "nvidia" / "version").exists() or shutil.which("nvidia-smi") is not None
@@ -36,15 +38,11 @@ def _torch_version() -> str:
         return ""
 
 
-def free_memory(*, proc: Path = Path("/proc")) -> int | None:
-    """Bytes that programs can still take; None where the system does not say."""
-    try:
-        lines = (proc / "meminfo").read_text(encoding="utf-8").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return None
+def free_memory() -> int:
+    """Bytes that programs can still take without swapping."""
+    return psutil.virtual_memory().available
 
 
 def free_disk(folder: Path) -> int:
-    """Bytes left where `folder` is."""
+    """Free bytes on the disk of `folder`."""
     return shutil.disk_usage(folder).free

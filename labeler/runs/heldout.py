@@ -25,11 +25,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """B held-out faces with N landmarks: their labels in `samples`, and the model's predictions.
+    """The labels of B held-out faces with N landmarks in `samples`, and the model's predictions of them.
 
-    `points` (B, N, 2) and `covariance` (B, N, 2, 2) in pixels, `p_off` and `flagged` (B, N); `law` says how far
-    ellipses reach. `final` is False while the run learns: then covariances are not calibrated yet. `step` is None
-    after calibration.
+    `points` (B, N, 2) and `covariance` (B, N, 2, 2) are in pixels, `p_off` and `flagged` (B, N). `law` gives the radius
+    of the ellipses. While the run trains, `final` is False, the covariances are not calibrated, and `step` is the step
+    of the predictions; after calibration `step` is None.
     """
 
     definition: Definition
@@ -44,7 +44,7 @@ class HeldOut:
 
     @property
     def truth(self) -> Array:
-        """Labeled points (B, N, 2); values of unlabeled points have no meaning."""
+        """Labeled points (B, N, 2) in pixels; the values of unlabeled points have no meaning."""
         return np.stack([annotation.points for annotation in self._annotations])
 
     @property
@@ -74,14 +74,14 @@ class HeldOut:
 
 
 class Learned(NamedTuple):
-    """The number of target faces that a training has learned from, and its seconds."""
+    """The number of the user's faces that a training learned from, and its seconds."""
 
     faces: int
     seconds: float
 
 
 def read_learned(folder: Path) -> Learned | None:
-    """What the training in `folder` has learned from; None if its model.json does not tell."""
+    """What the training in `folder` learned from; None if its model.json does not say."""
     model = run_folder.read_model(folder)
     if model is None or model.history.seconds is None or model.target not in model.history.faces:
         return None
@@ -89,10 +89,10 @@ def read_learned(folder: Path) -> Learned | None:
 
 
 def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:
-    """The predictions of the run in `folder` for its held-out faces; None if there are none yet.
+    """The predictions of the run in `folder` for its held-out faces; None without any yet.
 
-    `target` is the file with the labels, by default target.json in the folder. Raises DataError if a file cannot be
-    used or the two do not belong together.
+    `target` is the file with the labels, by default target.json in the folder. Raises DataError for a damaged file and
+    for predictions of other faces or landmarks than those of `target`.
     """
     path = folder / run_folder.HELDOUT
     if not path.is_file():
@@ -106,9 +106,7 @@ def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:
     if strangers:
         raise DataError(f"{path}: face {strangers[0]} is not among the labeled faces of {run_folder.TARGET}")
     if found.landmark_ids != dataset.definition.ids or found.law is None:
-        raise DataError(
-            f"{path} was not written by a training of {run_folder.TARGET}: it has other landmarks or no power"
-        )
+        raise DataError(f"{path} does not belong to {run_folder.TARGET}: its landmarks differ, or it has no error law")
     return HeldOut(
         dataset.definition,
         tuple(labeled[face] for face in found.face_ids),

@@ -1,7 +1,7 @@
-"""The learning curve of a training: the same again from a quarter, a half and three quarters of the faces.
+"""The learning curve of a training: the same training with a quarter, a half and three quarters of the faces.
 
-A run of its own, with a part a share: all measured on the faces that the training held out, so that the parts and the
-training differ in nothing but how many faces they learned from.
+It is a run of its own with a part for each share. All parts are measured on the faces that the training held out, so
+that they differ from it only in the number of faces they learned from.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from labeler.runs.sources import Sources, machine_sources
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
 
-#: Percentages of the faces that the parts learn from; each names its part's folder.
+#: Percentages of the faces that the parts train on; each is the name of its part's folder.
 SHARES = (25, 50, 75)
-#: A training that learned from fewer faces has no curve: the smallest part would be less than a training takes.
+#: A training on fewer faces has no curve: the smallest part would have too few.
 FEWEST_LEARNED = 100 // SHARES[0] * jobs.FEWEST_FACES
 
 
 def start_curve(
     project: Project, run_id: str, *, sources: Sources | None = None, commands: CommandsOf = commands_of
 ) -> Run:
-    """Measure the parts of the learning curve of a finished training that have not been measured yet.
+    """Start a run that measures the missing parts of the learning curve of a finished training.
 
-    They learn from the training's own labels. Raises NotFoundError, ConflictError for a run that has no curve to
-    measure, with the reason, or while another run waits already, and DataError where its files are gone.
+    They train on the labels that the training used. Raises NotFoundError, ConflictError with the reason if the run has
+    no curve to measure or while another run is waiting, and DataError if files of the run are missing.
     """
     runs = list_runs(project)
     training = find_run(project, run_id)
@@ -57,40 +57,42 @@ def start_curve(
 
 
 def why_not(training: Run) -> str | None:
-    """Why no learning curve of `training` can be measured; None where one can."""
+    """Why `training` can have no learning curve; None if it can."""
     if training.kind != "train":
-        return "it is no training"
+        return "it is not a training"
     if training.state == "stopped":
-        return "it was stopped early, and parts that learn to their end are not comparable with it"
+        return "it was stopped early, and parts that train to their end are not comparable with it"
     if training.state != "done":
-        return f"only a training that has come to its end has one, and this one is {training.state}"
+        return f"only a finished training has one, and this one is {training.state}"
     if not isinstance((training.metrics or {}).get("nme"), int | float):
-        return "it held no faces out to measure on"
+        return "it held out no faces to measure on"
     learned = read_learned(training.folder)
     if learned is None:
         return "its folder does not say how many faces it learned from"
     if learned.faces < FEWEST_LEARNED:
         return (
-            f"it learned from {learned.faces} faces, and a curve takes {FEWEST_LEARNED}: a training takes at least "
-            f"{jobs.FEWEST_FACES}, and the smallest part is a quarter"
+            f"it learned from {learned.faces} faces, and a curve needs {FEWEST_LEARNED}: the smallest part is a "
+            f"quarter, and a training needs at least {jobs.FEWEST_FACES}"
         )
     return None
 
 
 def why_not_now(runs: Sequence[Run], training: Run) -> str | None:
-    """Why there is nothing to measure of the curve of `training` at present; None where there is."""
+    """Why no part of the curve of `training` can be measured now; None if one can."""
     active = under_way(runs, training)
     if active is not None:
-        return f"it is being measured, run {active.name} is {active.state}"
+        return f"run {active.name}, which measures it, is {active.state}"
     if len(parts_of(runs, training.id)) == len(SHARES):
         own = " and ".join(run.name for run in runs if run.of == training.id)
-        return f"it is measured and stands in the report; delete run {own} to measure it again"
+        return f"it is in the report already; delete run {own} to measure it again"
     return None
 
 
 def parts_of(runs: Sequence[Run], training_id: str) -> dict[int, Path]:
-    """The complete parts of the curve of a training, share -> folder; the newest of each, also of runs that broke off
-    later. `runs` are the project's, newest first."""
+    """The complete parts of the curve of a training, share -> folder, of each the newest.
+
+    `runs` are all runs of the project, newest first. Complete parts of a run that failed later count.
+    """
     found: dict[int, Path] = {}
     for run in runs:
         if run.of == training_id:
@@ -100,22 +102,22 @@ def parts_of(runs: Sequence[Run], training_id: str) -> dict[int, Path]:
 
 
 def cost_seconds(runs: Sequence[Run], training: Run) -> float:
-    """How long measuring the parts that are missing will take, about."""
+    """About how many seconds the missing parts will take."""
     return _part_seconds(training) * (len(SHARES) - len(parts_of(runs, training.id)))
 
 
 def cost_words(runs: Sequence[Run], training: Run) -> str:
-    """ "about 6 minutes"."""
+    """`cost_seconds` in words, such as "about 6 minutes"."""
     return f"about {plural(max(1, round(cost_seconds(runs, training) / 60)), 'minute')}"
 
 
 def how_to_measure(runs: Sequence[Run], training: Run) -> str:
-    """What a report without a curve says of one."""
+    """The sentence in a report that has no learning curve."""
     reason = why_not(training)
     if reason is not None:
-        return f"None can be measured: {reason}."
+        return f"There is none: {reason}."
     if under_way(runs, training) is not None:
-        return "It is being measured, and stands here when its parts are done."
+        return "It is being measured and will appear here."
     return (
         "What would more labels buy? On the Train page, under the runs, “Measure the learning curve” trains again from "
         f"a quarter, a half and three quarters of these faces: {cost_words(runs, training)}."
@@ -123,11 +125,11 @@ def how_to_measure(runs: Sequence[Run], training: Run) -> str:
 
 
 def under_way(runs: Sequence[Run], training: Run) -> Run | None:
-    """The run that measures the curve of `training` now."""
+    """The active run that measures the curve of `training`; None without one."""
     return next((run for run in runs if run.active and run.of == training.id), None)
 
 
 def _part_seconds(training: Run) -> float:
-    """A part learns for as long as the training did, without learning the source and without predicting."""
+    """Seconds of one part: those of the training, without the source and the predictions."""
     learned = read_learned(training.folder)
     return training.seconds if learned is None else learned.seconds

@@ -1,4 +1,4 @@
-"""Past runs: what they are called, how much room they take, and deleting them."""
+"""Name past runs, measure their size and delete them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_TITLE = 80
 
 
 def rename(project: Project, run_id: str, title: str) -> Run:
-    """Give a run a title of the user's own, or take it away (an empty one). Raises NotFoundError and DataError."""
+    """Give a run a title; an empty one removes it. Raises NotFoundError, and DataError for a title that is too long."""
     run = find_run(project, run_id)
     line = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     if len(line) > LONGEST_TITLE:
@@ -29,7 +29,7 @@ def rename(project: Project, run_id: str, title: str) -> Run:
 
 
 def size_of(run: Run) -> int:
-    """Bytes on the disk."""
+    """Bytes of all files in the run's folder."""
     total = 0
     for folder, _, names in os.walk(run.folder):
         for name in names:
@@ -41,30 +41,30 @@ def size_of(run: Run) -> int:
 
 
 def consequences(project: Project, run: Run) -> list[str]:
-    """What deleting `run` takes away and what it leaves, in sentences."""
-    said = [f"{megabytes(size_of(run))} are freed; labels are not touched."]
+    """What deleting `run` would remove and what it would keep, in sentences."""
+    said = [f"This frees {megabytes(size_of(run))}. Labels are not changed."]
     if run.kind == "curve":
-        said.append(f"The learning curve goes out of the report of training {run.of}.")
+        said.append(f"The report of training {run.of} loses its learning curve.")
     if run.can_resume:
-        said.append("It could be resumed: that ends.")
+        said.append("It could be resumed now, and no longer after that.")
     if run.has_model:
         others = [other for other in list_runs(project) if other.has_model and other.id != run.id and not other.active]
         newest = not any(int(other.id) > int(run.id) for other in others)
         if not others:
-            said.append("Its model is the only one: pre-labeling again takes a new training.")
+            said.append("Its model is the only one: pre-labeling again would need a new training.")
         elif newest:
             said.append(f"Its model is the newest: pre-labeling again would use that of run {others[0].name}.")
     shown = sum(number == int(run.id) for number, _ in project.store.predictions.current().values())
     if shown:
         faces = "1 face" if shown == 1 else f"{shown:,} faces"
-        said.append(f"Its predictions are the current ones of {faces} and stay, to be reviewed as before.")
+        said.append(f"Its predictions of {faces} are kept for review.")
     return said
 
 
 def delete(project: Project, run_id: str) -> int:
-    """Delete a run's folder for good; returns the bytes that were freed. Its predictions and all labels stay.
+    """Delete a run's folder; returns the bytes that were freed. Its predictions and all labels are kept.
 
-    Raises NotFoundError, and ConflictError for a run that is active, or that an active one predicts with or measures.
+    Raises NotFoundError, and ConflictError if the run is active or is used by an active one.
     """
     run = find_run(project, run_id)
     if run.active:
@@ -74,10 +74,10 @@ def delete(project: Project, run_id: str) -> int:
             raise ConflictError(f"run {other.name} is using the model of run {run.name}; wait for it or cancel it")
         if other.active and other.of == run.id:
             raise ConflictError(f"run {other.name} is measuring the learning curve of run {run.name}; cancel it first")
-    with contextlib.suppress(DataError):  # predictions that cannot be used keep no run from going
+    with contextlib.suppress(DataError):  # a run with unusable predictions can be deleted too
         collect_predictions(project)
     size = size_of(run)
-    # Out of sight at once: half a folder is never taken for a run.
+    # Renamed first, so that a half deleted folder is never read as a run.
     going = run.folder.with_name(f".deleting-{run.id}")
     run.folder.replace(going)
     shutil.rmtree(going, ignore_errors=True)

@@ -1,42 +1,45 @@
-"""What a run's folder says: its state, its progress, its result. Reads files and nothing else."""
+"""The state, progress and result of a run, read from its folder and its process."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labeler.runs.failures import why_failed, why_interrupted
+from labeler.runs.processes import process_started
 from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.run_folder import Ended, RunRecord, Settings, Stopped
 
-#: Seconds between a run's folder and its process in which the run counts as started.
+#: For so many seconds a run whose process has no number yet counts as started.
 STARTING = 10.0
-#: States of a run whose process is there, of one that left what it was to leave, and of one that broke off.
+#: States of a run: its process lives; it finished with a result; it ended without one.
 ACTIVE = ("waiting", "running", "stopping")
 COMPLETE = ("done", "stopped")
 BROKEN = ("failed", "cancelled", "interrupted")
-#: What is said of a finished training without a model in its folder, as the demo ships one.
-NO_MODEL = "this training's model is not shipped, only its predictions and its report: train to get a model"
-#: What begins the line in output.txt from which on the output is of the newest try.
+#: The message about a finished training without a model, such as the one that ships with the demo.
+NO_MODEL = "this training ships without its model, only with its predictions and report; train to get a model"
+#: The start of the line in output.txt after which the output of a resumed run follows.
 RESUMED = "=== resumed"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training, prediction or learning curve. `state` is one of ACTIVE, COMPLETE and BROKEN.
+    """A training, a pre-labeling or a learning curve. `state` is one of ACTIVE, COMPLETE and BROKEN.
 
-    `title` is the name that the user gave it. `series` are the step events of the log and `evals` its held-out
-    measurements, in order; `stopped` says where a training was ended early; `error` is a sentence; times are seconds,
-    without those in a queue or between two tries. A learning curve is `of` a training and has `parts`, folders in the
-    run's own, of which `begun` have begun and `measured` are complete; steps, losses and errors are those of the part
-    that began last. `predicted` is how many faces are pre-labeled, and of how many; a run that does not train does it
-    with the model of the run `model`. `had_turn` is False while it waits in the queue, and where it is cancelled there.
+    - `title` is the name that the user gave it.
+    - `series` are the step events of its log and `evals` its held-out measurements, in order.
+    - `predicted` is the number of faces that are pre-labeled and the number that will be. A run of kind "prelabel" uses
+      the model of the run `model`.
+    - `stopped` says where a training was ended early. `error` is a sentence.
+    - `seconds` leaves out the time in the queue and between an interruption and the resume.
+    - `had_turn` is False while the run waits in the queue, and for a run that was cancelled there.
+    - A learning curve belongs to the training `of`. Its `parts` are folders in its own; `begun` of them started and
+      `measured` are complete. Its steps, series and evals are those of the part that started last.
     """
 
     id: str
@@ -75,42 +78,42 @@ class Run:
 
     @property
     def what(self) -> str:
-        """What kind of run it is, in words; of a learning curve also how far it is."""
+        """The kind of run in words, for a learning curve with its progress."""
         if self.kind != "curve":
             return self.kind
         return f"learning curve of training {self.of}: {self.measured} of {len(self.parts)}"
 
     @property
     def has_model(self) -> bool:
-        """Whether it left a model to predict with."""
+        """Whether its folder has a model to predict with."""
         return (self.folder / run_folder.WEIGHTS).is_file()
 
     @property
     def trained(self) -> bool:
-        """Whether its training is complete, whatever became of the run after that."""
+        """Whether its training is complete, even if the run failed after that."""
         return self.kind == "train" and self.has_model and self.metrics is not None
 
     @property
     def lacks_model(self) -> bool:
-        """Whether it is a finished training without a model in its folder, as the demo ships one."""
+        """Whether it is a finished training without a model, such as the one that ships with the demo."""
         return self.kind == "train" and self.state in COMPLETE and not self.has_model
 
     @property
     def active(self) -> bool:
-        """Whether its process is there."""
+        """Whether it is waiting, running or stopping."""
         return self.state in ACTIVE
 
     @property
     def name(self) -> str:
-        """Its number, and its title where it has one."""
+        """Its number, with its title in brackets if it has one."""
         return f"{self.id} ({self.title})" if self.title else self.id
 
     @property
     def can_resume(self) -> bool:
-        """Whether the same commands would go on where they were broken off, or begin if they never did."""
+        """Whether it can continue from its last kept state, or start where it never did."""
         if self.kind != "train" or self.state not in BROKEN:
             return False
-        # A source is drawn anew; its state is kept beside its base, whichever run was learning it.
+        # While it trains on the source no state is in the run's folder: it is kept with the base.
         never_began = self.stage is None and self.state != "failed"
         return (self.folder / run_folder.STATE).is_file() or self.stage in ("source", "base") or never_began
 
@@ -129,13 +132,13 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
     stopped = run_folder.read_stopped(metrics)
     parts = [folder / name for name in asked.parts]
     begun = [part for part in parts if part.is_dir()]
-    telling = begun[-1] if begun else folder  # where the command that runs, or ran last, says what it does
-    events = run_folder.read_events(telling)
+    newest = begun[-1] if begun else folder  # where the newest command writes its log and its error
+    events = run_folder.read_events(newest)
     state = _state(folder, record, ended, now)
     if state == "done" and stopped:
         state = "stopped"
     last = next((event for event in reversed(events) if event.get("event") in ("start", "step")), {})
-    finished = ended.ended_at if ended else now if state in ACTIVE else _last_sign(folder, telling, record)
+    finished = ended.ended_at if ended else now if state in ACTIVE else _last_written(folder, newest, record)
     started = began.began_at if began else finished if record.queued else record.tried_at
     return Run(
         id=folder.name,
@@ -162,7 +165,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         metrics=metrics,
         stopped=stopped,
         warnings=_warnings(folder, events),
-        error=_error(folder, telling, state, ended),
+        error=_error(folder, newest, state, ended),
         exit_code=ended.code if ended else None,
         seconds=record.seconds_before + max(0.0, finished - started),
         folder=folder,
@@ -188,7 +191,7 @@ def _state(folder: Path, record: RunRecord, ended: Ended | None, now: float) -> 
         if any((folder / asked).exists() for asked in (run_folder.CANCEL, run_folder.STOP)):
             return "stopping"
         return "waiting" if record.queued and not (folder / run_folder.BEGAN).exists() else "running"
-    # The process may have written exit.json and ended between the two looks.
+    # The process may have written exit.json and ended after the first reading.
     ended = run_folder.read_ended(folder)
     if ended:
         return _state(folder, record, ended, now)
@@ -196,7 +199,7 @@ def _state(folder: Path, record: RunRecord, ended: Ended | None, now: float) -> 
 
 
 def read_title(folder: Path) -> str | None:
-    """The user's own name for the run in `folder`."""
+    """The name that the user gave the run in `folder`; None without one."""
     try:
         return (folder / run_folder.TITLE).read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError):
@@ -204,7 +207,7 @@ def read_title(folder: Path) -> str | None:
 
 
 def output_of(folder: Path, lines: int = 200) -> str:
-    """The last `lines` lines of what the run's processes have printed; progress that overwrote itself is left out."""
+    """The last `lines` lines that the run's processes printed; of a progress bar its last state only."""
     try:
         with (folder / run_folder.OUTPUT).open("rb") as output:
             output.seek(max(0, output.seek(0, os.SEEK_END) - 200 * lines))
@@ -215,31 +218,12 @@ def output_of(folder: Path, lines: int = 200) -> str:
     return "\n".join(shown[-lines:]).strip("\n")
 
 
-def process_started(pid: int) -> str | None:
-    """What tells a live process from a later one with the same id; None when there is none (a zombie is none)."""
-    try:
-        # The name in brackets may hold anything; state and start time are the 3rd and 22nd field.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:
-        return None if Path("/proc/self/stat").exists() else started_by_ps(pid)
-    return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
-
-
-def started_by_ps(pid: int) -> str | None:
-    """`process_started` for systems without /proc, such as macOS; to the second, as `ps` has it."""
-    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    found = subprocess.run(asked, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
-    state, _, started = found.stdout.strip().partition(" ")
-    return None if found.returncode or not state or state[0] in "ZX" else " ".join(started.split())
-
-
 def _warnings(folder: Path, events: list[dict[str, Any]]) -> list[str]:
-    """The warnings in the log, each once, and why the run's predictions cannot be used."""
-    said = [str(event.get("message")) for event in events if event.get("event") == "warning"]
+    """The warnings in the log, each once, and the reason if the predictions cannot be used."""
+    found = [str(event.get("message")) for event in events if event.get("event") == "warning"]
     failure = run_folder.read_failure(folder)
     unusable = [failure.error] if failure is not None and failure.kind == run_folder.UNUSABLE else []
-    return list(dict.fromkeys(said + unusable))
+    return list(dict.fromkeys(found + unusable))
 
 
 def _stage(events: list[dict[str, Any]]) -> str | None:
@@ -257,22 +241,22 @@ def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
 
 
 def _eta(last: dict[str, Any], asked: Settings, parts_to_come: int) -> float | None:
-    """Seconds that are left by the newest step, and by what each of the parts after it takes."""
+    """Seconds left: of the part that runs, and of all parts after it."""
     eta = last.get("eta_seconds")
     return None if eta is None else eta + parts_to_come * asked.part_seconds
 
 
-def _error(folder: Path, telling: Path, state: str, ended: Ended | None) -> str | None:
+def _error(folder: Path, newest: Path, state: str, ended: Ended | None) -> str | None:
     if state == "interrupted":
         return why_interrupted(shutil.disk_usage(folder).free)
     if state != "failed" or ended is None:
         return None
-    before, mark, newest = output_of(folder).rpartition(RESUMED)
-    output = newest.partition("\n")[2] if mark else before + newest
-    return why_failed(ended.code, run_folder.read_failure(telling), output, shutil.disk_usage(folder).free)
+    before, resumed, after = output_of(folder).rpartition(RESUMED)
+    output = after.partition("\n")[2] if resumed else before + after
+    return why_failed(ended.code, run_folder.read_failure(newest), output, shutil.disk_usage(folder).free)
 
 
-def _last_sign(folder: Path, telling: Path, record: RunRecord) -> float:
-    """When the run last wrote something."""
-    written = [path.stat().st_mtime for path in (telling / run_folder.LOG, folder / run_folder.OUTPUT) if path.exists()]
+def _last_written(folder: Path, newest: Path, record: RunRecord) -> float:
+    """When the run last wrote to its log or its output."""
+    written = [path.stat().st_mtime for path in (newest / run_folder.LOG, folder / run_folder.OUTPUT) if path.exists()]
     return max([record.tried_at, *written])

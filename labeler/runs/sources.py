@@ -1,4 +1,4 @@
-"""Large sets to train together with: those a user has registered, and one that is drawn by the tool itself."""
+"""Large datasets to train together with: those that the user registered, and one that the tool draws."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ DRAWN_FACES = 1200
 
 @dataclass(frozen=True)
 class Source:
-    """A co-training set: where it is, its size, and the base checkpoints that were learned from it on this machine.
+    """A dataset to train together with: its COCO file, its size, and the bases trained on it on this machine.
 
-    `given` is what `mdmd adapt --source` is called with: its COCO file, or the name under which `mdmd sources` knows
-    it. The file of the built-in one is not there before `Sources.make`.
+    `given` is the value for `mdmd adapt --source`: the path of its COCO file or the name in `mdmd sources`. The file of
+    the built-in source exists only after `Sources.make`.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Source:
 
 
 class Sources:
-    """The co-training sources of a projects root, and the datasets `added` with `mdmd sources add`."""
+    """The sources of a projects root, and the datasets `added` with `mdmd sources add`."""
 
     def __init__(self, root: Path, *, drawn_faces: int = DRAWN_FACES, added: AddedSources | None = None) -> None:
         self.root = root
@@ -53,12 +53,12 @@ class Sources:
         self.added = added
 
     def all(self) -> list[Source]:
-        """The built-in source, then the others by name; of two with one name the one registered here."""
+        """The built-in source, then the others by name. A source of this root hides an added one of the same name."""
         names = {path.parent.name for path in self.folder.glob("*/source.json")} | set(self._added())
         return [self.get(name) for name in (DRAWN, *sorted(names - {DRAWN}))]
 
     def get(self, name: str) -> Source:
-        """The source of that name; raises DataError when there is none."""
+        """The source of that name; raises DataError without one."""
         if name == DRAWN:
             landmarks = len(load_definition("300w").landmarks)
             path = self.folder / DRAWN / "annotations.json"
@@ -76,7 +76,7 @@ class Sources:
         raise DataError(f"there is no source named {name!r}; there are: {', '.join([DRAWN, *sorted(known - {DRAWN})])}")
 
     def add(self, path: Path, name: str | None = None) -> Source:
-        """Register a COCO-keypoint file under `name` (by default its own); raises DataError when it is not usable."""
+        """Register a COCO-keypoint file under `name`, by default its own. Raises DataError for an unusable file."""
         dataset = read_coco(path)
         name = name or dataset.name
         problem = name_problem(name)
@@ -96,7 +96,7 @@ class Sources:
         return self.get(name)
 
     def make(self, name: str) -> Path:
-        """The COCO file of a source; the built-in one is drawn first where that has not been done. Raises DataError."""
+        """The COCO file of a source; the built-in source is drawn first if it is missing. Raises DataError."""
         source = self.get(name)
         if name != DRAWN or source.path.is_file():
             return source.path
@@ -122,7 +122,7 @@ class Sources:
         return json.loads((self.folder / name / "source.json").read_text(encoding="utf-8"))
 
     def _added(self) -> dict[str, Added]:
-        """Datasets known to `mdmd sources`; none when its list is damaged, which `mdmd sources list` then tells."""
+        """The datasets of `mdmd sources`; none if its list is damaged, which `mdmd sources list` reports."""
         try:
             return {one.name: one for one in self.added.all()} if self.added else {}
         except DataError:
@@ -132,18 +132,18 @@ class Sources:
         return Source(name, path, faces, landmarks, self._bases(default_name(path)), str(path.resolve()))
 
     def _bases(self, data: str) -> list[str]:
-        """Bases begin with the data's name."""
+        """The bases trained on the dataset `data`: their names begin with its name."""
         found = (self.root / ".bases").glob("*/model.json")
         return sorted(base.parent.name for base in found if base.parent.name.startswith(f"{data}-"))
 
 
 def machine_sources(root: Path) -> Sources:
-    """All sources for the projects in `root`, with those that this machine's user added with `mdmd sources`."""
+    """All sources for the projects in `root`, with those that the user added with `mdmd sources`."""
     return Sources(root, added=AddedSources(default_home(os.environ)))
 
 
 def main(root: Path, name: str, faces: int, log: Path) -> None:
-    """Make a source as the first step of a run, telling its log."""
+    """Make a source as the first step of a run, and write the start to the run's `log`."""
     with log.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"event": "start", "time": time.time(), "stage": "source"}) + "\n")
     Sources(root, drawn_faces=faces).make(name)

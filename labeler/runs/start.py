@@ -1,4 +1,4 @@
-"""Start and resume the processes that train and predict. The run's folder is the whole contract."""
+"""Start and resume the processes that train and predict. All they share with the server is the run's folder."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ from labeler.runs.commands import (
     source_of,
     stored,
 )
-from labeler.runs.control import active_runs, find_run, list_runs, must_read, run_folders
-from labeler.runs.run import BROKEN, NO_MODEL, RESUMED, Run, process_started
+from labeler.runs.control import active_runs, existing_run, find_run, list_runs, run_folders
+from labeler.runs.processes import process_started
+from labeler.runs.run import BROKEN, NO_MODEL, RESUMED, Run
 from labeler.runs.sources import DRAWN, Source, machine_sources
 from mdmd import run_folder
 from mdmd.data.records import Dataset
@@ -42,9 +43,9 @@ try:
 except ImportError:  # Windows has no advisory locks of this kind; one process at a time starts runs there.
     fcntl = None
 
-#: Training refuses fewer labeled faces than this.
+#: Fewest labeled faces that a training takes.
 FEWEST_FACES = 3
-#: Minutes for learning a source that has not been learned on this machine, unless another number is given.
+#: Default minutes for training on a source that was not trained on before on this machine.
 BASE_MINUTES = 20.0
 
 
@@ -62,12 +63,12 @@ def start_training(
     seed: int = 0,
     save_every: float | None = None,
 ) -> Run:
-    """Train on the project's labeled faces together with `source`, then predict the faces left (`prelabel`).
+    """Train on the project's labeled faces together with `source`, then predict the other faces if `prelabel`.
 
-    `steps` takes the place of `minutes`; `base_minutes` is what learning the source may take where it has not been
-    learned yet; `save_every` so many seconds a state is kept to resume from. While another run is active under the same
-    projects root this one waits, with the labels of now. Raises DataError when there is too little to learn from, a
-    file is missing or a number makes no sense, and ConflictError while another run waits already.
+    `steps` replaces `minutes`. `base_minutes` limits the training on the source, which is done once on a machine. Every
+    `save_every` seconds a state is kept from which the training can resume. While another run is active under the same
+    projects root the new one waits; it trains on the labels of the moment of this call. Raises DataError if there are
+    too few labels, a file is missing or a number is invalid, and ConflictError if another run is waiting already.
     """
     target = project.training_set()
     count = len(target.samples)
@@ -104,10 +105,10 @@ def start_training(
 
 
 def start_prelabel(project: Project, run_id: str | None = None) -> Run:
-    """Predict the faces that are not completely labeled with the model of a run (by default the newest one).
+    """Predict the faces that are not completely labeled with the model of a run, by default the newest with one.
 
-    Raises DataError when there is no model or nothing to predict, ConflictError while another run of the project is
-    active that pre-labels by itself, or one of another project waits already.
+    Raises DataError if there is no model or no face to predict, and ConflictError while another run of the project is
+    active, which pre-labels at its end, or a run of another project is waiting.
     """
     known = list_runs(project)
     active = next((run for run in known if run.active and run.kind != "curve"), None)
@@ -118,7 +119,7 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
     if not chosen:
         if any(run.lacks_model for run in known if run_id in (None, run.id)):
             raise DataError(f"project {project.name!r}: {NO_MODEL}")
-        wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has left no model"
+        wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has no model"
         raise DataError(f"project {project.name!r}: {wanted}; train first")
     waiting = project.unlabeled_faces()
     if not waiting.samples:
@@ -142,10 +143,10 @@ def start(
     source: Source | None = None,
     commands: CommandsOf = commands_of,
 ) -> Run:
-    """A new run: its folder with `snapshots` (file name -> faces) and run.json, and a process for its `commands`.
+    """Start a run: make its folder with `snapshots` (file name -> faces) and run.json, and run its `commands`.
 
-    The first snapshot is what the run counts its pictures and faces by. Raises ConflictError while another run waits
-    for its turn, and DataError for settings that do not fit.
+    The run's numbers of pictures and faces are those of the first snapshot. Raises ConflictError while another run is
+    waiting, and DataError for invalid settings.
     """
     with _queue(project.folder.parent) as queued:
         folder = _new_folder(project)
@@ -159,15 +160,14 @@ def start(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-    return must_read(folder)
+    return existing_run(folder)
 
 
 def resume(project: Project, run_id: str, *, commands: CommandsOf = commands_of) -> Run:
-    """Continue an interrupted training from its last kept state, with the same settings on the same snapshot.
+    """Continue an interrupted training from its last kept state, with the same settings and labels.
 
-    The commands are made anew, in the project's present folder; those that an older version recorded are not run.
-    Raises NotFoundError, DataError for settings that do not fit, ConflictError for a run that cannot be resumed, and
-    ConflictError while another run waits.
+    The commands are made from the settings, in the folder where the project lies now. Raises NotFoundError, DataError
+    for invalid settings, and ConflictError for a run that cannot be resumed or while another run is waiting.
     """
     with _queue(project.folder.parent) as queued:
         run = find_run(project, run_id)
@@ -193,11 +193,11 @@ def resume(project: Project, run_id: str, *, commands: CommandsOf = commands_of)
         for left in run_folder.LEFT_BY_A_TRY:
             (run.folder / left).unlink(missing_ok=True)
         _launch(run.folder, again, made)
-    return must_read(run.folder)
+    return existing_run(run.folder)
 
 
 def _launch(folder: Path, record: RunRecord, commands: Commands) -> None:
-    """Write `record` and start the supervisor. It gets `commands` through a pipe: what it runs never lies in a file."""
+    """Write `record` and start the supervisor. It gets `commands` through a pipe: no file decides what is run."""
     record.write(folder)
     with (folder / run_folder.OUTPUT).open("ab") as output, (folder.parents[2] / ".turn.lock").open("ab") as turn:
         if not record.queued:
@@ -212,17 +212,17 @@ def _launch(folder: Path, record: RunRecord, commands: Commands) -> None:
             start_new_session=True,
         )
     if child.stdin is not None:
-        with contextlib.suppress(BrokenPipeError), child.stdin as pipe:  # its end is read from the folder
+        with contextlib.suppress(BrokenPipeError), child.stdin as pipe:  # broken if it has ended: its folder says why
             pipe.write(json.dumps(commands).encode())
-    # A process whose exit code is not asked for stays a zombie for as long as this process lives.
+    # Without a wait the process would stay a zombie until the server ends.
     threading.Thread(target=child.wait, name=f"wait for {child.pid}", daemon=True).start()
     replace(record, pid=child.pid, process_started=process_started(child.pid)).write(folder)
 
 
 def _take(turn: IO[bytes]) -> None:
-    """Take the turn for the process that gets `turn` from here: a run that is started later must not be before it.
+    """Take the lock for the process that inherits `turn`, so that no run that starts later gets it first.
 
-    A run that has just ended may hold it for a moment longer; where that is long, the new one waits for it itself.
+    A run that has just ended may hold it a moment longer. After two seconds the new process waits for it by itself.
     """
     until = time.monotonic() + 2
     while fcntl is not None:
@@ -243,8 +243,10 @@ def _weights(weights: Path | None, root: Path) -> str | None:
 
 @contextmanager
 def _queue(root: Path) -> Iterator[bool]:
-    """Hold the right to start a run under `root`; says whether it has to wait for another one's end. Raises
-    ConflictError while one waits already."""
+    """Hold the lock for starting runs under `root`; yields whether another run is active, so that a new one waits.
+
+    Raises ConflictError if a run is waiting already.
+    """
     with (root / ".runs.lock").open("a") as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -261,7 +263,7 @@ def _queue(root: Path) -> Iterator[bool]:
 
 def _new_folder(project: Project) -> Path:
     project.runs.mkdir(exist_ok=True)
-    # A run whose folder is gone keeps its number: its predictions stand in the store under it.
+    # The number of a deleted run is not used again: its predictions are in the store under it.
     newest = max(
         [0, *(int(folder.name) for folder in run_folders(project.folder)), *project.store.predictions.collected_runs()]
     )

@@ -1,16 +1,14 @@
 """Runs the commands of a run one after the other: `python -m labeler.runs.supervisor RUN_DIR [TURN] < COMMANDS`.
 
-The commands come through the standard input, as JSON, from the process that made them; nothing in the folder says what
-is run. A process of its own in a session of its own, so that training outlives the page and the
-server, and its crash reaches neither. It first waits for its turn: the lock on the open file number TURN, which the
-system releases when its holder dies. What it leaves is began.json and exit.json; the rest of the run's story is in what
-the commands write.
+The commands come as JSON through the standard input, from the process that made them; nothing in the folder decides
+what is run. The supervisor has a session of its own, so that a training outlives the page and the server, and its crash
+reaches neither. It first waits for its turn: for the lock on the open file number TURN, which the system releases when
+its holder ends. It writes began.json and exit.json; all other files come from the commands.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -20,6 +18,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from labeler.runs.processes import end_with_parent, kill_own_group, lower_priority
 from mdmd import run_folder
 from mdmd.run_folder import Began, Ended
 
@@ -32,12 +31,10 @@ except ImportError:  # Windows has no advisory locks of this kind; no run is que
 GRACE = 10.0
 #: Exit code of a run that was stopped, as shells have it for SIGINT.
 STOPPED = 130
-#: Linux: the signal a process gets when its parent dies.
-PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
-    """Runs `commands` with their output in output.txt of `folder`, at low priority, once it holds the lock `turn`."""
+    """Runs `commands` once it holds the lock `turn`; their output goes to output.txt in `folder`."""
 
     def __init__(
         self, folder: Path, commands: list[list[str]], *, turn: IO[bytes] | None = None, grace: float = GRACE
@@ -47,16 +44,16 @@ class Supervisor:
         self.commands = commands
         self.grace = grace
         self.stopped_at: float | None = None
-        # One core stays with the person: threads that wait for each other on a busy core stall the training too.
+        # Leave one core to the user. Threads that wait for a busy core would slow the training down as well.
         threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1))}
         self.environment = {**threads, **os.environ}
 
     def stop(self, signum: int, frame: Any) -> None:
-        """Signal handler: no further command, and the one that runs has `grace` seconds to end."""
+        """Signal handler: start no further command, and give the running one `grace` seconds to end."""
         self.stopped_at = self.stopped_at or time.monotonic()
 
     def run(self) -> int:
-        """The first exit code that is not 0, or 0; STOPPED after a stop."""
+        """Run the commands; returns the first exit code other than 0, else 0, and STOPPED after a stop."""
         if not self._wait_for_turn():
             return STOPPED
         Began(time.time()).write(self.folder)
@@ -70,7 +67,7 @@ class Supervisor:
         return 0
 
     def _wait_for_turn(self) -> bool:
-        """True once no other run is under way; False after a stop."""
+        """Returns True as soon as no other run is active, False after a stop."""
         while self.stopped_at is None:
             if self.turn is None or fcntl is None:
                 return True
@@ -90,8 +87,8 @@ class Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
-                # Nobody would stop or collect a command without its supervisor. Where it lives on all the same, it
-                # keeps the turn.
+                # Without its supervisor a command could not be stopped. On systems where it lives on, it keeps the
+                # lock, so that the next run waits.
                 preexec_fn=end_with_parent if sys.platform == "linux" else None,
                 pass_fds=() if self.turn is None else (self.turn.fileno(),),
             )
@@ -113,35 +110,17 @@ class Supervisor:
                 child.kill()
 
 
-def give_way() -> None:
-    """Low priority for this process and what it starts."""
-    if hasattr(os, "nice"):
-        os.nice(10)
-    # Linux may weigh whole sessions against each other, and inside of one only their processes: this session gives way.
-    session = Path("/proc/self/autogroup")
-    if session.exists() and os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError):
-            session.write_text("10")
-
-
-def end_with_parent() -> None:
-    """In a child, before its command: end when the supervisor does, even by kill -9."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main(folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE) -> int:
-    """Run `commands`, after the run that holds the lock on the file `turn`, and write exit.json; returns the exit
-    code."""
+    """Wait for the lock on the file `turn`, run `commands` and write exit.json; returns the exit code."""
     with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
-        give_way()
+        lower_priority()
         code = supervisor.run()
         Ended(code, time.time()).write(folder)
-    if supervisor.stopped_at is not None and hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        # Workers that a killed command left behind; this process has nothing left to do either.
-        os.killpg(os.getpid(), signal.SIGKILL)
+    if supervisor.stopped_at is not None:
+        kill_own_group()  # a command that was killed may have left workers behind
     return code
 
 

@@ -154,7 +154,7 @@ def test_the_view_moves_there_visibly(page: Page, site: Site) -> None:
     assert len(seen) > 2
     assert seen == sorted(seen, reverse=True)
     page.keyboard.press("b")
-    page.keyboard.press("+")  # whoever takes the view has it
+    page.keyboard.press("+")  # a change of the view by the user stays
     assert page.evaluate(f"{animation}.moving") is False
     canvas(page, "review").wait_for()
 
@@ -248,7 +248,7 @@ def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page
     assert min(page.evaluate(colors)) > 50  # a picture and its points
     assert project.store.points() == {}
 
-    project.store.edit_points(rest[1], {1: Point(9, 9, 2)})  # somebody else, meanwhile
+    project.store.edit_points(rest[1], {1: Point(9, 9, 2)})  # another person, meanwhile
     accept.click()
     toast = page.locator(".mount-review .toast")
     expect(toast).to_contain_text("2 faces accepted unseen. 1 face changed meanwhile and left alone.")

@@ -223,7 +223,7 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
     assert result["wanted"] == [{"id": 1, "x": 11, "y": 1, "v": 2}]
     assert result["arrived"] is None
     assert result["older"] is None  # the server has an older value of ours: no conflict
-    assert result["foreign"] == 8  # somebody else's: the server is to check
+    assert result["foreign"] == 8  # of another person: the server must check it
     assert result["cleared"] is None
     assert result["box"] is None
 

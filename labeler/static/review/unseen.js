@@ -67,7 +67,7 @@ export class Unseen {
       "div.dialog-body.unseen",
       {},
       el("p.soft", {
-        text: "Their predictions become labels without a look at them. History and export mark them, and you can take them back.",
+        text: "Their predictions become labels without review. History and export mark them, and you can take them back.",
       }),
       fields.expected.row,
       fields.worst.row,

@@ -83,7 +83,7 @@ def test_a_definition_may_come_from_a_file(tmp_path: Path, wrap):
         (["resume", "faces"], "no run that can be resumed"),
         (["resume", "faces", "--run", "004"], "has no run 004"),
         (["prelabel", "three"], "no trained model yet; train first"),
-        (["prelabel", "three", "--run", "005"], "run 005 has left no model"),
+        (["prelabel", "three", "--run", "005"], "run 005 has no model"),
         (["demo", "--headless", "--minutes", "0"], "wanted a number above 0"),
     ],
 )

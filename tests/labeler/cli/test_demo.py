@@ -1,4 +1,4 @@
-"""The demo: made once, never over somebody's work, and it says what came out."""
+"""The demo: made once, never over another project, and it reports its result."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from labeler.cli.demo import Demo
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
 from labeler.runs.control import list_runs
 from labeler.runs.demo import true_points
+from labeler.runs.processes import process_started
 from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
 from tests.builders import make_project, python_run
@@ -82,7 +82,7 @@ def test_a_half_made_demo_is_made_again_and_its_run_stopped(tmp_path: Path):
     assert again.progress().pictures == 9
     assert len(list(again.images.iterdir())) == 9
     assert list_runs(again) == []
-    assert jobs.process_started(pid) is None
+    assert process_started(pid) is None
 
 
 def test_somebodys_own_project_of_that_name_is_left_alone(tmp_path: Path):

@@ -364,7 +364,7 @@ def test_the_routes_say_only_that_one_is_due(project: Project, tmp_path: Path):
     opened = workspace.open("faces")
     opened.change_settings(Settings(repeats=ONE_IN_TEN))
     assert client.get(f"{base}/repeats").json() == {"due": True}
-    assert client.get(f"{base}/repeats", params={"annotator": "ana"}).json() == {"due": True}  # nobody has signed
+    assert client.get(f"{base}/repeats", params={"annotator": "ana"}).json() == {"due": True}  # without a signature
     view = client.post(f"{base}/repeats", json={"annotator": "ana"}).json()
     assert (view["points"], view["predictions"], view["repeat"], view["can_undo"]) == ({}, {}, True, False)
     history = client.get(f"{base}/faces/{view['face']}/history").json()

@@ -81,7 +81,7 @@ def test_a_planted_command_is_refused_and_nothing_of_it_runs(project: Project, t
     mark = tmp_path / "mark"
     folder = plant(project, commands=json.loads(json.dumps(commands).replace("MARK", str(mark))))
     before = (folder / "run.json").read_bytes()
-    with pytest.raises(DataError, match="which no training of this tool has: nothing of it is run"):
+    with pytest.raises(DataError, match="which is not one of this tool's; nothing was run"):
         jobs.resume(project, "001")
     assert not mark.exists()
     assert list_runs(project)[0].state == "interrupted"
@@ -104,8 +104,8 @@ def test_the_supervisor_runs_nothing_that_lies_in_the_folder(project: Project, t
         ({"weights": "../../w.safetensors"}, "weights file .* leads out of the projects folder"),
         ({"weights": "/nowhere/w.safetensors"}, "no such weights file: /nowhere/w.safetensors"),
         ({"source": "x", "given": "../x.json"}, "source '../x.json', which leads out of the projects folder"),
-        ({"source": "x", "given": "/nowhere/x.json"}, "no source named 'x'.*put it at /nowhere/x.json"),
-        ({"source": "x"}, "no source named 'x'.*add it to the list again"),
+        ({"source": "x", "given": "/nowhere/x.json"}, "no source named 'x'.*put its file at /nowhere/x.json"),
+        ({"source": "x"}, "no source named 'x'.*add it again"),
         ({"source": "../x", "given": None}, r"no source named '\.\./x'"),
         ({"steps": 0}, "found steps 0, wanted a number above 0"),
         ({"steps": None}, "needs a number of minutes or of steps"),

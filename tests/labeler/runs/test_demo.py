@@ -15,7 +15,7 @@ from labeler.report.reports import write_report
 from labeler.runs import start as jobs
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.demo import LABELED, SHIPPED_ID, SHIPPED_RUN, UNLABELED, demo_state, open_demo, true_points
-from labeler.runs.run import process_started
+from labeler.runs.processes import process_started
 from mdmd.errors import DataError
 from mdmd.synthetic.datasets import PAREIDOLIAS
 from tests.builders import make_project
@@ -56,9 +56,10 @@ def test_what_was_predicted_is_near_the_points_that_were_drawn(tmp_path: Path):
 def test_the_pages_say_that_the_model_is_not_shipped(tmp_path: Path):
     project = open_demo(Workspace(tmp_path), minutes=None)
     (run,) = list_runs(project)
-    assert "model is not shipped, only its predictions and its report: train to get a model." in live_html(project, run)
+    shown = "training ships without its model, only with its predictions and report; train to get a model."
+    assert shown in live_html(project, run)
     for run_id in (None, SHIPPED_ID):
-        with pytest.raises(DataError, match="model is not shipped"):
+        with pytest.raises(DataError, match="ships without its model"):
             jobs.start_prelabel(project, run_id)
 
 

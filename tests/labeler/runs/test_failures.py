@@ -128,9 +128,9 @@ def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, pr
     ("code", "said"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "its process was killed (signal 9), by the system most often because"),
-        ("os.kill(os.getpid(), signal.SIGTERM)", "its process was ended by SIGTERM, by the system or another program"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "its process was ended with SIGTERM by the system or another program"),
         ("os.abort()", "its process crashed (SIGABRT); try without the GPU"),
-        ("sys.exit(130)", "its process was told to end, by the system or another program"),
+        ("sys.exit(130)", "its process was asked to end by the system or another program"),
         ("bytearray(1 << 60)", "MemoryError: close other programs, or choose a smaller encoder"),
         ("print('one'); sys.exit(5)", "one"),
     ],

@@ -165,9 +165,9 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
     run = wait(project, lambda run: run.step == 3)
     assert (run.state, run.what, run.begun) == ("running", "learning curve of training 001: 0 of 3", 1)
     assert run.eta_seconds == 4 + 2 * 120
-    with pytest.raises(ConflictError, match=f"it is being measured, run {started.id} is running"):
+    with pytest.raises(ConflictError, match=f"run {started.id}, which measures it, is running"):
         start_curve(project, "001")
-    with pytest.raises(ConflictError, match="learn for equally long; it can be cancelled"):
+    with pytest.raises(ConflictError, match="train equally long; cancel it instead"):
         stop_and_keep(project, started.id)
     page = live_html(project, run)
     assert "Training 001 on 25 % of its faces: part 1 of 3" in page
@@ -178,7 +178,7 @@ def test_parts_run_in_turn_and_leave_no_weights(project: Project, stand_in: Path
     assert list(parts_of(list_runs(project), "001")) == [25, 50, 75]
     assert list(done.folder.rglob("*.safetensors")) == []
     assert "the report of training 001 shows the curve" in live_html(project, done)
-    with pytest.raises(ConflictError, match=f"stands in the report; delete run {started.id} to measure it again"):
+    with pytest.raises(ConflictError, match=f"in the report already; delete run {started.id} to measure it again"):
         start_curve(project, "001")
     [(label, _), _] = run_choices(list_runs(project))
     assert label.startswith("002 · learning curve of training 001: 3 of 3 · done · ")
@@ -239,14 +239,14 @@ def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project
     with pytest.raises(NotFoundError):
         start_curve(project, "001")
     told = housekeeping.consequences(project, run)
-    assert "The learning curve goes out of the report of training 001." in told
+    assert "The report of training 001 loses its learning curve." in told
     assert housekeeping.delete(project, run.id) > 0
 
 
 def test_what_has_no_curve_says_why(project: Project):
     assert why_not(leave_training(project)) is None
     assert why_not(leave_training(project, 2, faces=12)) is None
-    reason = "it learned from 11 faces, and a curve takes 12: a training takes at least 3, and the smallest part is a"
+    reason = "it learned from 11 faces, and a curve needs 12: the smallest part is a quarter, and a training needs at"
     assert str(why_not(leave_training(project, 3, faces=11))).startswith(reason)
     for number, metrics, code in (
         (4, {"rarely_labeled": {}}, 0),
@@ -258,10 +258,10 @@ def test_what_has_no_curve_says_why(project: Project):
         write_json(folder / "exit.json", {"code": code, "ended_at": 1060.0})
     leave_curve(project, 7, {})
     said = {
-        4: "it held no faces out to measure on",
+        4: "it held out no faces to measure on",
         5: "it was stopped early",
-        6: "only a training that has come to its end has one, and this one is failed",
-        7: "it is no training",
+        6: "only a finished training has one, and this one is failed",
+        7: "it is not a training",
     }
     for number, words in said.items():
         run = read_run(project.runs / f"{number:03d}")
@@ -282,7 +282,7 @@ def test_the_page_offers_a_curve_with_its_cost(project: Project):
     assert curve_offer(list_runs(project), training)[1]["value"] == "Measure the learning curve, about 2 minutes"
     assert "about 2 minutes" in how_to_measure(list_runs(project), training)
     few, hidden = curve_offer([], leave_training(project, 3, faces=5))
-    assert "it learned from 5 faces, and a curve takes 12" in str(few)
+    assert "it learned from 5 faces, and a curve needs 12" in str(few)
     assert hidden["visible"] is False
 
 
@@ -351,7 +351,7 @@ def test_a_curve_that_is_not_measured_is_told_of_on_the_server_only(project: Pro
     assert "Learning curve" not in report_of(project, "001")
     assert "“Measure the learning curve” trains again" in report_of(project, "001", linked=True)
     leave_training(project, 2, faces=5)
-    assert "None can be measured: it learned from 5 faces" in report_of(project, "002", linked=True)
+    assert "There is none: it learned from 5 faces" in report_of(project, "002", linked=True)
 
 
 def test_parts_that_are_missing_spoiled_or_of_other_faces_leave_the_report_whole(project: Project):

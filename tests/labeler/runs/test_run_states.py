@@ -156,10 +156,15 @@ def test_predictions_of_a_stopped_run_come_in(project: Project) -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "until", "said"),
     [
-        ('event(event="start", stage="base", minutes=20)', "train", "base", "it has not begun to learn your landmarks"),
-        ('event(event="start", stage="adapt", steps=9)', "train", "adapt", "it has not learned a step"),
-        ('event(event="predicted", faces=1, of=5)', "train", "predict", "it has learned already"),
-        ('event(event="predicted", faces=1, of=5)', "prelabel", "predict", "it is pre-labeling and learns nothing"),
+        (
+            'event(event="start", stage="base", minutes=20)',
+            "train",
+            "base",
+            "it has not started to train on your landmarks",
+        ),
+        ('event(event="start", stage="adapt", steps=9)', "train", "adapt", "it has not trained a step"),
+        ('event(event="predicted", faces=1, of=5)', "train", "predict", "its training is over already"),
+        ('event(event="predicted", faces=1, of=5)', "prelabel", "predict", "it is pre-labeling, not training"),
     ],
 )
 def test_what_has_no_model_to_keep_is_not_stopped(
@@ -263,9 +268,9 @@ def test_deleting_a_run_frees_its_folder_and_touches_no_label(project: Project) 
     run = find_run(project, "002")
     assert 3_000_000 < housekeeping.size_of(run) < 3_010_000
     assert housekeeping.consequences(project, run) == [
-        "3.0 MB are freed; labels are not touched.",
-        "Its model is the only one: pre-labeling again takes a new training.",
-        "Its predictions are the current ones of 1 face and stay, to be reviewed as before.",
+        "This frees 3.0 MB. Labels are not changed.",
+        "Its model is the only one: pre-labeling again would need a new training.",
+        "Its predictions of 1 face are kept for review.",
     ]
     assert housekeeping.delete(project, "002") > 3_000_000
     assert [run.id for run in list_runs(project)] == ["001"]

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from labeler.runs import supervisor
 from labeler.runs.collect import collect_predictions
 from labeler.runs.commands import Commands, commands_of
 from labeler.runs.control import cancel_run, list_runs
-from labeler.runs.run import Run, process_started, read_run, started_by_ps
+from labeler.runs.processes import BOOT_ID, ask_to_end, process_started
+from labeler.runs.run import Run, read_run
 from labeler.runs.sources import DRAWN, Source, Sources
 from mdmd.data.coco import read_coco
 from mdmd.datasets.registry import Sources as AddedSources
@@ -261,17 +263,21 @@ def test_a_later_process_with_the_same_id_is_not_the_run(project: Project, tmp_p
     assert (starting.state, later.state) == ("running", "interrupted")
 
 
-@pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps")
-def test_without_proc_ps_tells_a_process_from_a_later_one():
+@pytest.mark.parametrize("boot_id", [BOOT_ID, Path("no such file")])
+def test_a_process_is_told_from_a_later_one_with_its_number(boot_id: Path):
+    told, ask = partial(process_started, boot_id=boot_id), partial(ask_to_end, boot_id=boot_id)
     first = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    started = started_by_ps(first.pid)
+    started = told(first.pid)
     assert started
-    assert started_by_ps(first.pid) == started
-    assert started != started_by_ps(1)
-    first.kill()
-    wait_for(lambda: started_by_ps(first.pid) is None)  # a zombie, which its parent has not collected
+    assert told(first.pid) == started
+    assert started != told(1)
+    ask(first.pid, told(1))  # not the process that was meant
+    assert told(first.pid) == started
+    ask(first.pid, started)
+    wait_for(lambda: told(first.pid) is None)  # a zombie, which its parent has not collected
     first.communicate()
-    assert started_by_ps(first.pid) is None
+    assert first.returncode == -signal.SIGTERM
+    ask(first.pid, started)
 
 
 def test_a_zombie_is_dead():

@@ -187,7 +187,7 @@ def test_labels_accepted_without_review_are_not_measured(run, drawn, capsys):
     assert main(words) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["n"] == len(tested) - 1 > 0
-    assert f"1 of {len(tested)} faces have labels accepted without review and are left out" in told.err
+    assert f"1 of {len(tested)} faces have labels accepted unseen and are left out" in told.err
     for face in tested:
         face["unseen"] = True
     file.write_text(json.dumps(record))

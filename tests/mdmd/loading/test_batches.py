@@ -74,7 +74,7 @@ def test_the_store_changes_no_pixel(faces, store, tmp_path, told):
 
 def test_a_later_run_reads_the_crops_of_an_earlier_one(faces, store, tmp_path):
     cache(faces, store()).fill()
-    for name in stored(tmp_path):  # nobody cuts such faces: who shows them has read them
+    for name in stored(tmp_path):  # such faces are not cut: the caller has read them already
         (tmp_path / "crops" / name).write_bytes(bytes([51]) * FACE_BYTES)
     torch.testing.assert_close(images(faces, store()), torch.full((6, 3, 16, 16), 0.2))
 

@@ -30,7 +30,7 @@ from tests.builders import SMALL, write_picture
 #: With the paper's head, and float64 below, so that another order of sums changes the last digits only.
 TINY = PRESETS["tiny"].model.changed(image_size=64, head="regression")
 SETTINGS = PRESETS["tiny"].train.changed(batch_size=8, optimizer="adam", learning_rate=1e-3)
-NOBODY = torch.zeros(4, dtype=torch.bool)
+NO_FACE = torch.zeros(4, dtype=torch.bool)
 
 
 def a_batch(seed=0):
@@ -86,8 +86,8 @@ def test_out_of_memory_halves_the_piece_and_not_the_batch(refusal):
     roomy, crowded = a_model(), a_model()
     crowded.room, crowded.refusal = 3, refusal
     told = []
-    expected = a_stepper(roomy)(a_batch(), NOBODY, 0.5)
-    found = a_stepper(crowded, told)(a_batch(), NOBODY, 0.5)
+    expected = a_stepper(roomy)(a_batch(), NO_FACE, 0.5)
+    found = a_stepper(crowded, told)(a_batch(), NO_FACE, 0.5)
     assert found == pytest.approx(expected, rel=1e-6)
     for name, gradient in gradients(roomy).items():
         torch.testing.assert_close(gradients(crowded)[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
@@ -101,10 +101,10 @@ def test_no_memory_for_one_face_ends_the_run_and_other_errors_propagate():
     model = a_model()
     model.room = 0
     with pytest.raises(MemoryError, match="not enough memory to train on one face at a time"):
-        a_stepper(model)(a_batch(), NOBODY, 0.5)
+        a_stepper(model)(a_batch(), NO_FACE, 0.5)
     model.refusal = RuntimeError("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        a_stepper(model)(a_batch(), NOBODY, 0.5)
+        a_stepper(model)(a_batch(), NO_FACE, 0.5)
     assert not out_of_memory(ValueError("not enough values"))
 
 
@@ -123,14 +123,14 @@ def test_the_parts_of_three_processes_add_up_to_the_whole_batch():
     settled = SETTINGS.changed(clip_norm=None)
     expected = a_stepper(whole)
     expected.config = settled
-    value = expected(a_batch(), NOBODY, 0.5)
+    value = expected(a_batch(), NO_FACE, 0.5)
     total = dict.fromkeys(gradients(whole), 0.0)
     parts = 0.0
     for index in range(3):
         model = a_model()
         stepper = a_stepper(model, processes=Apart(index, 3, torch.device("cpu")))
         stepper.config = settled
-        parts += stepper(a_batch(), NOBODY, 0.5)
+        parts += stepper(a_batch(), NO_FACE, 0.5)
         total = {name: total[name] + gradient for name, gradient in gradients(model).items()}
     assert parts == pytest.approx(value, rel=1e-6)
     for name, gradient in gradients(whole).items():
@@ -181,7 +181,7 @@ class Poisoned(MDMD):
 def test_a_gradient_that_is_not_finite_changes_no_weight():
     model = a_model(Poisoned)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    value = a_stepper(model)(a_batch(), NOBODY, 0.5)
+    value = a_stepper(model)(a_batch(), NO_FACE, 0.5)
     assert not torch.isfinite(torch.tensor(value))
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
 
