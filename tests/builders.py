@@ -48,11 +48,16 @@ PATIENCE = 120
 PATIENCE_WITH_TRAINING = 900
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
-    """Waits until `condition()` is true and returns it."""
+def wait_for(
+    condition: Callable[[], Any],
+    *,
+    seconds: float = PATIENCE,
+    otherwise: Callable[[], str] = lambda: "waited in vain",
+) -> Any:
+    """Waits until `condition()` is true and returns it; `otherwise()` is said where it stays false."""
     until = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < until, "waited in vain"
+        assert time.monotonic() < until, otherwise()
         time.sleep(0.02)
     return value
 

@@ -13,7 +13,7 @@ from labeler.guidance.label_index import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
 from labeler.pages.request import ANNOUNCE, QUIETLY, errors_as_messages, open_project, wanted_project
-from labeler.pictures.intake import IngestReport
+from labeler.pictures.add import IngestReport
 from labeler.project.definition import templates
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace

@@ -9,7 +9,7 @@ from pathlib import Path
 from labeler.errors import ConflictError
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
-from labeler.pictures.intake import Intake
+from labeler.pictures.add import Intake
 from labeler.project.coco import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
 from labeler.project.definition import next_category
 from labeler.storage.history import Seen

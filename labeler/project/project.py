@@ -18,8 +18,8 @@ from labeler.guidance.duplicates import DuplicateFinder
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.repeats import Repeats
+from labeler.pictures.add import IngestReport, Intake
 from labeler.pictures.feature_cache import FeatureCache
-from labeler.pictures.intake import IngestReport, Intake
 from labeler.pictures.integrity import OriginalFiles
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport

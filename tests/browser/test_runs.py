@@ -205,9 +205,9 @@ def test_name_log_and_delete_a_run(page: Page, site: Site) -> None:
     assert page.title() != "hacked"
     page.get_by_role("button", name="Log, name, resume or delete a run").click()
     page.get_by_role("button", name="Delete this run").click()
-    asked = page.locator(".cautions").filter(has_text="freed")
+    asked = page.locator(".cautions").filter(has_text="frees")
     expect(asked).to_contain_text("This frees 2.0 MB. Labels are not changed.")
-    expect(asked).to_contain_text("current ones of 2 faces and stay")
+    expect(asked).to_contain_text("Its predictions of 2 faces are kept for review.")
     page.get_by_role("button", name="Keep it").click()
     expect(asked).to_be_hidden()
     assert folder.exists()

@@ -3,7 +3,7 @@
 import { toast } from "../shell/dom.js";
 import { choose } from "../shell/popover.js";
 
-/** @import { FacePage } from "./commands.js" */
+/** @import { FacePage } from "./face_commands.js" */
 /** @import { Session } from "../shell/session.js" */
 
 const REASONS = ["not a face", "too blurred", "duplicate", "cannot tell"];

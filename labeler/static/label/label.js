@@ -2,14 +2,6 @@
 
 import { Checks } from "./checks.js";
 import { Duplicates } from "./duplicates.js";
-import {
-  helpCommand,
-  historyCommands,
-  landmarkCommands,
-  landmarkSteps,
-  stepCommands,
-  viewCommands,
-} from "../face/commands.js";
 import { el, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { summary } from "../face/face.js";
@@ -18,7 +10,8 @@ import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { remember } from "../shell/memory.js";
 import { GroupPass } from "./group_pass.js";
-import { Proposal, startCommands, startMenu } from "./proposal.js";
+import { labelCommands } from "./label_commands.js";
+import { Proposal, startMenu } from "./proposal.js";
 import {
   emptyState,
   facesOf,
@@ -35,7 +28,7 @@ import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
 
-/** @import { Box, Command, Definition, FaceItem, LoadedReference, Tone } from "../shell/types.js" */
+/** @import { Box, Definition, FaceItem, LoadedReference, Tone } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
 export class LabelPage {
@@ -89,7 +82,7 @@ export class LabelPage {
     this.skipping = new Skipping(this, () => this.head.element);
     this.checks = new Checks(this, { onChange: () => this.showMarks() });
     this.duplicates = new Duplicates(this, { onChange: () => this.showMarks() });
-    this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
+    this.shortcuts = new Shortcuts(root, labelCommands(this), { canvas: this.editor.canvas.element });
     const toolbar = this.shortcuts.toolbar();
     toolbar.querySelector("[data-group=start]")?.prepend(startMenu(this.proposal, this.editor.canvas.element));
     root.append(toolbar);
@@ -305,42 +298,5 @@ export class LabelPage {
     else if (this.groupPass.running) this.groupPass.leave();
     else if (this.history.isOpen) this.history.toggle();
     else this.list.focus();
-  }
-
-  /** @returns {Command[]} */
-  commands() {
-    const { editor } = this;
-    return [
-      ...stepCommands(this, "picture", { back: ["A"] }),
-      ...this.picker.commands(),
-      this.repeats.command(),
-      ...historyCommands(this, { undo: () => this.groupPass.undo(), canUndo: () => this.groupPass.canUndo }),
-      ...landmarkSteps("landmark", (direction) => editor.step(direction)),
-      ...landmarkCommands(this),
-      ...startCommands(this),
-      { keys: ["K"], title: "Pass: label one group over all pictures", run: () => this.groupPass.toggle() },
-      ...viewCommands(this),
-      {
-        keys: ["X"],
-        title: "The face's box",
-        icon: "box",
-        group: "box",
-        run: () => this.setMode(this.mode === "box" ? "place" : "box"),
-        active: () => this.mode === "box",
-      },
-      {
-        keys: ["Shift+X"],
-        title: "Add another face of this picture",
-        icon: "addFace",
-        group: "box",
-        run: () => this.setMode(this.mode === "face" ? "place" : "face"),
-        active: () => this.mode === "face",
-      },
-      ...this.skipping.commands(),
-      ...this.history.commands(),
-      this.checks.command(),
-      { keys: ["Escape"], title: "Leave what is open, or go to the list of landmarks", run: () => this.leave() },
-      helpCommand(this),
-    ];
   }
 }

@@ -1,16 +1,9 @@
 // The review page: faces with predictions in order of doubt. Doubtful points stand out, and one key accepts a point.
 
-import {
-  helpCommand,
-  historyCommands,
-  landmarkCommands,
-  landmarkSteps,
-  stepCommands,
-  viewCommands,
-} from "../face/commands.js";
 import { Budget, looksOf } from "./budget.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
+import { reviewCommands } from "./review_commands.js";
 import { ReviewViewpoint } from "./review_viewpoint.js";
 import { expectedWrong, flaggedIds, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
@@ -29,7 +22,7 @@ import { Skipping } from "../face/skip.js";
 import { goToTab } from "../shell/tabs.js";
 import { Unseen } from "./unseen.js";
 
-/** @import { Command, Definition, FaceView, QueueEntry, ReviewItem } from "../shell/types.js" */
+/** @import { Definition, FaceView, QueueEntry, ReviewItem } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
 const NO_PREDICTIONS = {
@@ -95,7 +88,7 @@ export class ReviewPage {
     this.budget = new Budget(left, session, this.strip, { leave });
     this.unseen = new Unseen(this);
     this.skipping = new Skipping(this, () => this.head);
-    this.shortcuts = new Shortcuts(root, this.commands(), { canvas: this.editor.canvas.element });
+    this.shortcuts = new Shortcuts(root, reviewCommands(this), { canvas: this.editor.canvas.element });
     root.append(this.shortcuts.toolbar());
     this.listen();
   }
@@ -342,42 +335,6 @@ export class ReviewPage {
   leave() {
     if (this.editor.selection.scope) this.editor.selection.scope = null;
     else this.list.focus();
-  }
-
-  /** @returns {Command[]} */
-  commands() {
-    const { editor } = this;
-    return [
-      ...stepCommands(this, "face"),
-      {
-        keys: ["A"],
-        title: "Accept the point",
-        icon: "accept",
-        text: "Accept",
-        group: "accept",
-        run: () => this.acceptPoint(),
-      },
-      {
-        keys: ["Shift+A"],
-        title: "Accept the whole face and go on",
-        icon: "acceptAll",
-        text: "Accept face",
-        group: "accept",
-        run: () => this.acceptFace(),
-      },
-      this.unseen.command(),
-      this.budget.command(),
-      ...historyCommands(this, {
-        undo: () => this.undo(),
-        canUndo: () => this.trail.length || editor.view?.can_undo,
-      }),
-      ...landmarkSteps("doubtful point", (direction) => this.stepDoubt(direction)),
-      ...landmarkCommands(this),
-      ...viewCommands(this),
-      ...this.skipping.commands(),
-      { keys: ["Escape"], title: "Leave the frame, or go to the list of landmarks", run: () => this.leave() },
-      helpCommand(this),
-    ];
   }
 }
 

@@ -1,7 +1,7 @@
 // The schema page: the landmarks of the definition, shown on a reference picture. Changes are a draft until they are saved.
 
 import { LandmarkCanvas } from "../canvas/canvas.js";
-import { helpCommand } from "../face/commands.js";
+import { helpCommand } from "../face/face_commands.js";
 import { linesOf } from "./connect.js";
 import { el, toast } from "../shell/dom.js";
 import * as drafts from "./draft.js";

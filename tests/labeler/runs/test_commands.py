@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from labeler.runs.control import list_runs
 from labeler.runs.sources import DRAWN, Sources
 from mdmd.errors import DataError
 from mdmd.run_folder import STATE, TARGET, RunRecord, Settings, read_record
-from tests.builders import make_project
+from tests.builders import make_project, wait_for
 
 #: The commands of a training with a source, as version 0.1.0 recorded them.
 ADAPT = "python3 -m mdmd.cli adapt --target /old/p/runs/001/target.json --preset tiny --seed 4 --quiet --tolerance 0.1"
@@ -170,8 +169,6 @@ def test_a_training_whose_record_is_sound_goes_on(project: Project):
         return []
 
     jobs.resume(project, "001", commands=noted)
-    end = time.monotonic() + 60
-    while list_runs(project)[0].active and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for(lambda: not list_runs(project)[0].active)
     assert (list_runs(project)[0].state, given[0].settings.steps) == ("done", 2)
     assert not (folder / TARGET).exists()

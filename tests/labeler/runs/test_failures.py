@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
 from labeler.runs.failures import FULL, why_failed, why_interrupted
 from labeler.runs.run import Run
-from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for
 
 #: `mdmd` with a file size limit, which is what a process can know of a disk that is full ...
 SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit(main())".format(
@@ -46,11 +45,8 @@ def project(tmp_path: Path) -> Project:
 
 def over(project: Project) -> Run:
     """The newest run, when it has ended."""
-    end = time.monotonic() + PATIENCE_WITH_TRAINING
-    while (run := list_runs(project)[0]).active:
-        assert time.monotonic() < end, f"the run stayed {run.state}"
-        time.sleep(0.05)
-    return run
+    wait_for(lambda: not list_runs(project)[0].active, seconds=PATIENCE_WITH_TRAINING)
+    return list_runs(project)[0]
 
 
 def train(project: Project, **options: object) -> Run:
@@ -127,7 +123,7 @@ def test_too_little_memory(project: Project, monkeypatch: pytest.MonkeyPatch, pr
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", "its process was killed (signal 9), by the system most often because"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "its process was killed (signal 9), most often by the system because"),
         ("os.kill(os.getpid(), signal.SIGTERM)", "its process was ended with SIGTERM by the system or another program"),
         ("os.abort()", "its process crashed (SIGABRT); try without the GPU"),
         ("sys.exit(130)", "its process was asked to end by the system or another program"),

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,15 @@ from labeler.runs.control import active_runs, cancel_run, find_run, list_runs, s
 from labeler.runs.run import Run, output_of
 from mdmd.errors import DataError
 from mdmd.run_folder import FACES, STATE, Settings, Stopped
-from tests.builders import PATIENCE, leave_predictions, make_project, predictions_of, python_commands, python_run
+from tests.builders import (
+    PATIENCE,
+    leave_predictions,
+    make_project,
+    predictions_of,
+    python_commands,
+    python_run,
+    wait_for,
+)
 from tests.labeler.runs.test_start import LOG, over, wait
 
 #: A training that has learned a step of the landmarks and goes on until the file `go` is there.
@@ -48,11 +55,12 @@ def other(project: Project) -> Project:
 
 def become(project: Project, run_id: str, state: str, seconds: float = PATIENCE) -> Run:
     """The run as soon as it is in that state."""
-    end = time.monotonic() + seconds
-    while (run := find_run(project, run_id)).state != state:
-        assert time.monotonic() < end, f"run {run_id} stayed {run.state}: {run.error}"
-        time.sleep(0.02)
-    return run
+    wait_for(
+        lambda: find_run(project, run_id).state == state,
+        seconds=seconds,
+        otherwise=lambda: f"run {run_id} stayed {find_run(project, run_id)}",
+    )
+    return find_run(project, run_id)
 
 
 def learning(run: Run) -> bool:

@@ -59,13 +59,8 @@ def project(tmp_path: Path) -> Project:
 
 def wait(project: Project, until: Callable[[Run], bool], seconds: float = PATIENCE) -> Run:
     """The newest run as soon as `until` holds of it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        run = list_runs(project)[0]
-        if until(run):
-            return run
-        time.sleep(0.05)
-    raise AssertionError(f"the run stayed {list_runs(project)[0]}")
+    stayed = lambda: f"the run stayed {list_runs(project)[0]}"  # noqa: E731
+    return wait_for(lambda: next(filter(until, list_runs(project)[:1]), None), seconds=seconds, otherwise=stayed)
 
 
 def started(project: Project, commands: Commands) -> Run:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
 from mdmd.training.validation import Watch
-from tests.builders import write_pareidolias
+from tests.builders import wait_for, write_pareidolias
 
 TINY = PRESETS["tiny"].model.changed(image_size=64, pixel_channels=16)
 QUICK = PRESETS["tiny"].train.changed(batch_size=4)
@@ -104,11 +103,9 @@ def test_a_killed_run_resumes_with_the_same_result(drawn, tmp_path):
     whole = adapted(drawn, tmp_path / "whole", STEPS).model.state_dict()
     killed = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", RUN, str(drawn), str(killed)])
-    until = time.monotonic() + 600
-    while not (killed / "log.jsonl").exists() or len(events(killed, "step")) < 4:
-        assert child.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: child.poll() is not None or (killed / "log.jsonl").exists(), seconds=600)
+    wait_for(lambda: child.poll() is not None or len(events(killed, "step")) >= 4, seconds=600)
+    assert child.poll() is None
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
 
