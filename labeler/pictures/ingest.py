@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from PIL import Image
 
 from mdmd.data.images import decode, open_picture, orientation, upright
 from mdmd.errors import DataError
+from mdmd.files import written
 
 MINIMUM_SIDE = 16
 
@@ -78,7 +78,7 @@ def write_thumbnail(source: Path, copy: Path, width: int) -> None:
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise DataError(f"the picture is damaged or cut short ({error})") from None
         small = image if image.mode == "RGB" else image.convert("RGB")
-        with _written(copy.parent, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
+        with _written(copy.parent, copy.name, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
             temporary.replace(copy)
 
 
@@ -101,7 +101,7 @@ def _frames(image: Image.Image) -> int:
 
 def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
     """Write a file atomically under a free name derived from `name`; returns the name. Never replaces a file."""
-    with _written(folder, write) as temporary:
+    with _written(folder, "new", write) as temporary:
         taken = {path.name.casefold() for path in folder.iterdir()}
         for candidate in _names(_safe_stem(name), suffix):
             if candidate.casefold() in taken:
@@ -117,23 +117,14 @@ def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]
 
 
 @contextmanager
-def _written(folder: Path, write: Callable[[Path], object]) -> Iterator[Path]:
-    """A temporary file in `folder`, filled by `write` and removed afterwards; raises DataError if writing fails."""
+def _written(folder: Path, name: str, write: Callable[[Path], object]) -> Iterator[Path]:
+    """`written` in a folder that need not exist yet; raises DataError if writing fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
-    except OSError as error:
-        raise DataError(f"cannot write into {folder}: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        temporary.chmod(0o644)
-        write(temporary)
-        yield temporary
+        with written(folder, name, write) as temporary:
+            yield temporary
     except OSError as error:
         raise DataError(f"cannot write into {folder}: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _names(stem: str, suffix: str) -> Iterable[str]:

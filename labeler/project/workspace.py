@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 import threading
 import unicodedata
 from dataclasses import asdict
@@ -16,6 +13,7 @@ from labeler.project.project import FORMAT, Project, Settings
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.errors import DataError
+from mdmd.files import new_folder, write_json
 
 
 class Workspace:
@@ -41,22 +39,13 @@ class Workspace:
             if name.casefold() in {path.name.casefold() for path in self._folders()}:
                 raise DataError(f"there is already a project named {name!r} in {self.root}")
             self.root.mkdir(parents=True, exist_ok=True)
-            # Create the project in a temporary folder and rename it, so that no partial project remains.
-            making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
-            try:
-                making.chmod(0o755)
+            with new_folder(self.root / name) as making:
                 (making / "images").mkdir()
-                description = {"name": name, "format": FORMAT, **asdict(Settings())}
-                text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-                (making / "project.json").write_text(text, encoding="utf-8")
+                write_json(making / "project.json", {"name": name, "format": FORMAT, **asdict(Settings())})
                 store = Store(making / "labels.db")
                 if definition:
                     store.definitions.save(next_category(definition.to_category(), ()), None, edited_from=0)
                 store.close()
-                making.rename(self.root / name)
-            except BaseException:
-                shutil.rmtree(making, ignore_errors=True)
-                raise
         return self.open(name)
 
     def open(self, name: str) -> Project:

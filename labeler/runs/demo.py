@@ -19,7 +19,7 @@ from labeler.runs.control import cancel_run, list_runs
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import copy_folder, write_json
 from mdmd.synthetic.datasets import PAREIDOLIAS
 
 NAME = "demo"
@@ -43,7 +43,7 @@ def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Proje
     if demo_state(workspace) in ("ready", "done"):
         return workspace.open(NAME)
     project = prepare_demo(workspace)
-    shutil.copytree(SHIPPED_RUN, project.runs / SHIPPED_ID)
+    copy_folder(SHIPPED_RUN, project.runs / SHIPPED_ID)
     collect_predictions(project)
     set_state(project, "ready")
     if minutes is not None:
@@ -91,7 +91,7 @@ def prepare_demo(
         images = Path(folder) / "images"
         images.mkdir()
         for sample in samples:
-            shutil.copy(sample.path, images / sample.file_name)
+            shutil.copyfile(sample.path, images / sample.file_name)
         write_coco(Path(folder) / "labels.json", Dataset("labels", shipped.definition, samples), images=images)
         project.import_coco(Path(folder) / "labels.json")
     for sample in shipped.samples[labeled : labeled + unlabeled]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from mdmd.datasets.registry import Source as Added
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.datasets.registry import default_home
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import new_folder, write_json
 from mdmd.synthetic.datasets import write_source
 
 #: The built-in source and how many faces are drawn for it.
@@ -101,21 +99,10 @@ class Sources:
         if name != DRAWN or source.path.is_file():
             return source.path
         self.folder.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder))
-        try:
+        record = {"name": DRAWN, "data": "annotations.json", "faces": self.drawn_faces, "landmarks": source.landmarks}
+        with new_folder(self.folder / DRAWN) as making:
             write_source(making, self.drawn_faces, seed=0)
-            record = {
-                "name": DRAWN,
-                "data": "annotations.json",
-                "faces": self.drawn_faces,
-                "landmarks": source.landmarks,
-            }
             write_json(making / "source.json", record, indent=1)
-            making.chmod(0o755)
-            making.replace(self.folder / DRAWN)
-        except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
-            raise
         return source.path
 
     def _record(self, name: str) -> dict[str, Any]:

@@ -26,7 +26,11 @@ class Connection:
         self._lock = threading.RLock()
         # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
         try:
+            if not path.exists():
+                path.touch()  # SQLite makes files of 0644 at most; -wal and -shm get the mode of this file
             connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        except OSError as error:
+            raise _cannot_be_opened(path, error.strerror) from None
         except sqlite3.OperationalError as error:
             raise _cannot_be_opened(path, error) from None
         try:
@@ -98,5 +102,5 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _cannot_be_opened(path: Path, error: sqlite3.OperationalError) -> StorageError:
+def _cannot_be_opened(path: Path, error: object) -> StorageError:
     return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")

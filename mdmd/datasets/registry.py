@@ -17,6 +17,7 @@ from mdmd.data.coco import default_name
 from mdmd.data.records import Dataset, Sample
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
 from mdmd.errors import DataError
+from mdmd.files import write_json
 
 #: A data set as the public functions take it: a `Dataset`, a COCO file, or the name of an added dataset.
 Data = Dataset | Path | str
@@ -125,9 +126,7 @@ class Sources:
 
     def _write(self, records: Mapping[str, Any]) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps(records, indent=1), encoding="utf-8")
-        part.replace(self.file)
+        write_json(self.file, records)
 
 
 def default_home(environment: Mapping[str, str]) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mdmd.files import PARTIAL, written
+
 LIMIT = 4_000_000_000
-PARTIAL = ".partial"
 #: A partial file older than this, in seconds, was left by a run that was killed.
 ABANDONED = 3600.0
 
@@ -74,14 +74,8 @@ class CropStore:
 
     def _put(self, key: str, pixels: NDArray[np.uint8]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=self.folder, suffix=PARTIAL)
-        try:
-            with open(handle, "wb") as file:
-                file.write(np.ascontiguousarray(pixels).data)
-            os.replace(partial, self.folder / key)
-        except OSError:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        with written(self.folder, key, lambda partial: partial.write_bytes(np.ascontiguousarray(pixels).data)) as file:
+            os.replace(file, self.folder / key)
 
     def _make_room(self, size: int) -> bool:
         while self._droppable and self._bytes + size > self.limit:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from mdmd import run_folder
 from mdmd.config import PRESETS, ModelConfig, network_of, to_json
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
+from mdmd.files import new_folder
 from mdmd.models.checkpoint import Checkpoint, load
 from mdmd.models.encoder import why_no_pretrained
 from mdmd.training.plan import Plan
@@ -128,14 +127,11 @@ def _train(
     folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
-        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")  # hidden, so not taken for a base
-        shutil.rmtree(partial, ignore_errors=True)
-        checkpoint.save(partial)
         try:
-            os.replace(partial, folder)
+            with new_folder(folder) as partial:
+                checkpoint.save(partial)
         except OSError:
-            if not (folder / run_folder.MODEL).is_file():
+            if not (folder / run_folder.MODEL).is_file():  # else another run finished first
                 raise
-            shutil.rmtree(partial)  # another run finished first
         state.unlink(missing_ok=True)
     plan.processes.wait()
