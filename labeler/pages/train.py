@@ -275,7 +275,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     )
     for event in clicks:
         event.then(on.refresh, None, watched, **QUIETLY)
-    preset.change(lambda name: gr.update(placeholder=PRESETS[name].model.encoder), preset, encoder, **QUIETLY)
+    preset.change(_encoder_of, preset, encoder, **QUIETLY)
     add_source.click(on.register, source_path, [source, source_path])
     changed = states.change(on.settle, manager.chosen, settled, **QUIETLY)
     changed.then(*manager.refresh, **QUIETLY)
@@ -315,3 +315,8 @@ def source_choices(sources: Sources) -> list[tuple[str, str]]:
 
 def find_source(sources: Sources, name: str | None) -> Source | None:
     return next((known for known in sources.all() if known.name == name), None) if name else None
+
+
+def _encoder_of(preset: str | None) -> object:
+    """The preset's encoder as the hint in the empty field."""
+    return gr.update(placeholder=PRESETS.get(preset or "", PRESETS["default"]).model.encoder)

@@ -25,14 +25,17 @@ from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_finished
 from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
+from labeler.server.gradio_door import UPLOAD, GradioDoor
 from labeler.server.routes import build_api
-from labeler.server.security import FILES, FreshFiles, SameOrigin, TokenGate
+from labeler.server.security import FILES, FreshFiles, LimitedBody, SameOrigin, TokenGate
 
 logger = logging.getLogger("labeler")
 STATIC = Path(__file__).parent.parent / "static"
 HOSTS = ("127.0.0.1", "localhost")
 #: Maximum size of one uploaded picture.
 LARGEST_UPLOAD = "200mb"
+#: Maximum bytes of another request: the batch of all faces of a large project has three million.
+LARGEST_BODY = 8_000_000
 STYLES = "".join(
     f'<link rel="stylesheet" href="{FILES}/{name}.css">'
     for name in (
@@ -48,13 +51,19 @@ STYLES = "".join(
 
 
 def build_app(
-    workspace: Workspace, *, token: str | None, sources: Sources | None = None, collect_seconds: float = 1.0
+    workspace: Workspace,
+    *,
+    token: str | None,
+    uploads: Path,
+    sources: Sources | None = None,
+    collect_seconds: float = 1.0,
 ) -> FastAPI:
     """The application for the projects of `workspace`.
 
-    A request with `?token=` gets a cookie, and requests without either get status 401. With `token` None, all users of
-    this machine have access. `sources` defaults to all sources available to the workspace on this machine. While the
-    application runs, it collects the predictions of finished runs every `collect_seconds`, even if no page is open.
+    The address `/?token=` starts a session with a cookie, and requests without one get status 401. With `token` None,
+    all users of this machine have access. Gradio keeps uploaded files in the folder `uploads`. `sources` defaults to
+    all sources available to the workspace on this machine. While the application runs, it collects the predictions of
+    finished runs every `collect_seconds`, even if no page is open.
     """
     app = FastAPI(
         title="mdmd labeler",
@@ -66,12 +75,15 @@ def build_app(
     install_errors(app)
     app.include_router(build_api(workspace))
     app.mount(FILES, StaticFiles(directory=STATIC), name="files")
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Blocks are built
+    pages = build_pages(workspace, sources or machine_sources(workspace.root))
+    app.add_middleware(GradioDoor, handlers=_handlers(pages), uploads=uploads, own=("/api/", FILES + "/"))
+    app.add_middleware(LimitedBody, limit=LARGEST_BODY, uploads=UPLOAD)
     app.add_middleware(FreshFiles)
     app.add_middleware(SameOrigin)
     if token is not None:
         app.add_middleware(TokenGate, token=token)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
-    pages = build_pages(workspace, sources or machine_sources(workspace.root))
     return gr.mount_gradio_app(
         app,
         pages,
@@ -88,6 +100,15 @@ def build_app(
         head=STYLES,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+
+
+def _handlers(pages: gr.Blocks) -> dict[int, list[str]]:
+    """The handlers of the pages that run here and not in the browser, with the kinds of their inputs."""
+    return {
+        index: [type(component).__name__ for component in function.inputs]
+        for index, function in pages.fns.items()
+        if function.fn is not None
+    }
 
 
 @asynccontextmanager

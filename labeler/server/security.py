@@ -1,83 +1,154 @@
-"""Access control: the token, the origin of requests, and security headers."""
+"""Access control: the token and its sessions, the origin of requests, their size, and security headers."""
 
 from __future__ import annotations
 
-import hashlib
+import html
 import secrets
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: The path of this tool's scripts and styles; /static is Gradio's.
 FILES = "/ui"
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 
 
 class TokenGate:
-    """Allows requests whose cookie contains the token, and sets that cookie for an address with `?token=`.
+    """Allows requests with the cookie of a session. The address `/?token=` starts a session, as often as it is opened.
 
-    A plain ASGI middleware around everything except the host check, so that it covers pages, routes, files and uploads.
+    Sessions are random and kept in memory, so that token and cookies are worth nothing after the server has ended. A
+    plain ASGI middleware around everything except the host check, so that it covers pages, routes, files and uploads.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
         self.token = token
-        # Cookies are shared by all ports of a host, so each labeler needs its own cookie name.
-        self.cookie = "mdmd_" + hashlib.sha256(token.encode()).hexdigest()[:12]
+        self.sessions: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or self._signed_in(Headers(scope=scope)):
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
-        elif scope["type"] == "http":
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # nothing here uses websockets
+        elif self._has_token(scope):
             await self._welcome(scope)(scope, receive, send)
+        elif self._signed_in(scope):
+            await self.app(scope, receive, send)
+        elif scope["path"].startswith("/api/"):
+            await JSONResponse({"error": LOCKED}, status_code=401)(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008})
+            await PlainTextResponse(LOCKED, status_code=401)(scope, receive, send)
 
-    def _signed_in(self, headers: Headers) -> bool:
-        held = cookie_parser(headers.get("cookie", "")).get(self.cookie)
-        return held is not None and self._same(held)
+    def _has_token(self, scope: Scope) -> bool:
+        offered = [value for key, value in _query(scope) if key == "token"]
+        return (
+            (scope["method"], scope["path"]) == ("GET", "/")
+            and len(offered) == 1
+            and secrets.compare_digest(offered[0].encode(), self.token.encode())
+        )
 
-    def _same(self, candidate: str) -> bool:
-        return secrets.compare_digest(candidate.encode(), self.token.encode())
+    def _signed_in(self, scope: Scope) -> bool:
+        return cookie_parser(Headers(scope=scope).get("cookie", "")).get(_cookie(scope)) in self.sessions
 
     def _welcome(self, scope: Scope) -> ASGIApp:
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        offered = next((value for key, value in query if key == "token"), None)
-        if scope["method"] != "GET" or offered is None or not self._same(offered):
-            if scope["path"].startswith("/api/"):
-                return JSONResponse({"error": LOCKED}, status_code=401)
-            return PlainTextResponse(LOCKED, status_code=401)
-        rest = urlencode([(key, value) for key, value in query if key != "token"])
-        answer = RedirectResponse("/" + ("?" + rest if rest else ""), status_code=303)
-        answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
+        """A page that sets the cookie and opens the same address without the token.
+
+        A redirect would not do: a browser that comes from the launcher's file counts it as another site's, and sends
+        no strict cookie along.
+        """
+        rest = urlencode([(key, value) for key, value in _query(scope) if key != "token"])
+        place = html.escape("/" + ("?" + rest if rest else ""))
+        answer = HTMLResponse(
+            f'<!doctype html><title>mdmd labeler</title><meta http-equiv="refresh" content="0; url={place}">',
+            headers={"Cache-Control": "no-store"},
+        )
+        session = secrets.token_urlsafe(24)
+        self.sessions.add(session)
+        answer.set_cookie(_cookie(scope), session, httponly=True, samesite="strict", path="/")
         return answer
 
 
+def _query(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _cookie(scope: Scope) -> str:
+    """The name of the session's cookie. Browsers send a host's cookies to all its ports, so each port has its own."""
+    return f"mdmd_{scope['server'][1]}"
+
+
 class SameOrigin:
-    """Refuses requests that change something if, by the browser's headers, they come from another site."""
+    """Refuses requests that, by the browser's headers, come from a page of another origin, another port included.
+
+    Only opening a page is allowed, because links lead here. The answers tell no other origin that it may read them.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS and self._is_foreign(Headers(scope=scope)):
+        async def send_without_sharing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name in [name for name in headers if name.startswith("access-control-")]:
+                    del headers[name]
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            await send(message)
+
+        if scope["type"] == "http" and _is_foreign(scope["method"], Headers(scope=scope)):
             refusal = JSONResponse({"error": "this request comes from another site's page"}, status_code=403)
             await refusal(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, send_without_sharing)
 
-    @staticmethod
-    def _is_foreign(headers: Headers) -> bool:
-        origin = headers.get("origin")
-        own = {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}
-        return (origin is not None and origin not in own) or headers.get("sec-fetch-site") in (
-            "cross-site",
-            "same-site",
-        )
+
+def _is_foreign(method: str, headers: Headers) -> bool:
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None and origin not in {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}:
+        return True
+    opens_page = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    return site in ("cross-site", "same-site") and not opens_page
+
+
+class LimitedBody:
+    """Refuses requests with a body of more than `limit` bytes before all of it is read, except uploads of files."""
+
+    def __init__(self, app: ASGIApp, limit: int, uploads: str) -> None:
+        self.app = app
+        self.limit = limit
+        self.uploads = uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].rstrip("/") == self.uploads:
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "0")
+        body, more = b"", True
+        too_long = not length.isdecimal() or int(length) > self.limit
+        while more and not too_long:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            too_long = len(body) > self.limit
+        if too_long:
+            said = f"the request has more than {self.limit / 1e6:g} MB, which no page of this tool sends"
+            await JSONResponse({"error": said}, status_code=413)(scope, receive, send)
+            return
+        given = False
+
+        async def receive_again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, receive_again, send)
 
 
 class FreshFiles:

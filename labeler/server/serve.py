@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import socket
+import sys
+import threading
 import webbrowser
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlencode
 
 import uvicorn
 
 from labeler.project.workspace import Workspace
+from labeler.server.server_folder import launcher, server_folder
 from mdmd.errors import DataError
 
 FIRST_PORT = 7860
@@ -34,19 +40,30 @@ def serve(
     if project is not None:
         workspace.open(project)
     listener = listen(port)
-    # Imported late, because importing Gradio takes three seconds and errors above should appear at once.
-    from labeler.server.app import build_app
+    found_port = listener.getsockname()[1]
+    with server_folder(workspace.root, found_port) as folder:
+        uploads = folder / "uploads"
+        os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Gradio is imported
+        # Imported late, because importing Gradio takes three seconds and errors above should appear at once.
+        from labeler.server.app import build_app
 
-    token = secrets.token_urlsafe(24)
-    query = urlencode({"token": token, **({"project": project} if project else {})})
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/?{query}"
-    app = build_app(workspace, token=token)
-    print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
-    if browser:
-        webbrowser.open(address)
-    # The access log would print the token.
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    server.run(sockets=[listener])
+        token = secrets.token_urlsafe(24)
+        query = urlencode({"token": token, **({"project": project} if project else {})})
+        address = f"http://127.0.0.1:{found_port}/?{query}"
+        app = build_app(workspace, token=token, uploads=uploads)
+        print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
+        if browser:
+            webbrowser.open(launcher(folder, address).as_uri())
+        # uvicorn raises the signal again when it has ended. By default SIGTERM would then leave the folder behind.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)
+        # The access log would print the token.
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server.run(sockets=[listener])
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signum)
 
 
 def listen(port: int | None) -> socket.socket:

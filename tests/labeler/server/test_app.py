@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
-from labeler.project.workspace import Workspace
 from labeler.report.page import STYLES as REPORT_STYLES
-from labeler.server.app import STATIC, STYLES, build_app
-from tests.builders import make_project
+from labeler.server.app import LARGEST_BODY, STATIC, STYLES
+from labeler.server.security import LimitedBody
+from tests.labeler.server.conftest import HOME, TOKEN, application
 
-TOKEN = "correct-horse-battery"
-HOME = "http://127.0.0.1:8000"
 # Gradio's own dependencies are not ours to keep quiet.
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")
-
-
-@pytest.fixture
-def locked(tmp_path: Path) -> Iterator[TestClient]:
-    project = make_project(tmp_path, "faces", pictures=1)
-    project.store.close()
-    yield from client(tmp_path, TOKEN)
-
-
-@pytest.fixture
-def free(tmp_path: Path) -> Iterator[TestClient]:
-    make_project(tmp_path, "faces", pictures=1).store.close()
-    yield from client(tmp_path, None)
-
-
-def client(folder: Path, token: str | None) -> Iterator[TestClient]:
-    workspace = Workspace(folder / "projects")
-
-    async def build() -> FastAPI:
-        return build_app(workspace, token=token)
-
-    # Outside of a running event loop Gradio opens loops of its own and never closes them. A thread, because a
-    # browser test may have left one running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        app = pool.submit(asyncio.run, build()).result()
-    with TestClient(app, base_url=HOME, follow_redirects=False) as test_client:
-        yield test_client
-    workspace.close()
 
 
 EVERYWHERE = [
@@ -77,8 +45,9 @@ def test_posts_and_uploads_are_locked_too(locked: TestClient) -> None:
 
 def test_the_token_becomes_a_cookie_and_leaves_the_address(locked: TestClient) -> None:
     answer = locked.get("/", params={"token": TOKEN, "project": "my faces"})
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/?project=my+faces"
+    assert answer.status_code == 200
+    assert 'http-equiv="refresh" content="0; url=/?project=my+faces"' in answer.text
+    assert TOKEN not in answer.text + str(answer.headers)
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
@@ -92,15 +61,36 @@ def test_a_cookie_of_another_program_on_this_host_locks_nobody_out(locked: TestC
     assert locked.get("/", headers={"Cookie": f'prefs={{"theme": "dark"}}; {cookie}'}).status_code == 200
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[TestClient]:
-    yield from client(tmp_path / "other", "another-token")
+def session_of(client: TestClient, home: str = HOME) -> tuple[str, str]:
+    """Name and value of the cookie that the token is exchanged for."""
+    name, _, value = client.get(f"{home}/", params={"token": TOKEN}).headers["set-cookie"].split(";")[0].partition("=")
+    return name, value
 
 
-def test_two_labelers_on_one_host_do_not_share_a_cookie(locked: TestClient, other: TestClient) -> None:
-    first = locked.get("/", params={"token": TOKEN}).headers["set-cookie"].split("=")[0]
-    second = other.get("/", params={"token": "another-token"}).headers["set-cookie"].split("=")[0]
+def test_every_browser_gets_a_session_of_its_own_that_no_other_server_takes(locked: TestClient, folder: Path) -> None:
+    (name, first), (_, second) = session_of(locked), session_of(locked)
+    assert len({TOKEN, first, second}) == 3
+    for value, status in ((first, 200), (second, 200), (TOKEN, 401), ("", 401)):
+        locked.cookies.clear()
+        assert locked.get("/", headers={"Cookie": f"{name}={value}"}).status_code == status
+    with application(folder, TOKEN) as again:  # even with the same token
+        assert again.get("/", headers={"Cookie": f"{name}={first}"}).status_code == 401
+
+
+def test_two_labelers_on_one_host_do_not_share_a_cookie(locked: TestClient) -> None:
+    first, _ = session_of(locked)
+    second, _ = session_of(locked, "http://127.0.0.1:8001")
     assert first != second
+
+
+def test_an_address_with_the_token_never_reaches_a_page_that_could_pass_it_on(locked: TestClient) -> None:
+    session_of(locked)  # signed in
+    again = locked.get("/", params={"token": TOKEN, "project": "<faces>"})
+    assert 'url=/?project=%3Cfaces%3E"' in again.text
+    assert locked.get("/config", params={"token": TOKEN}).status_code == 200  # as for all who are signed in
+    locked.cookies.clear()
+    for path in ("/config", "/api/projects/faces", "/ui/boot.js"):
+        assert locked.get(path, params={"token": TOKEN}).status_code == 401
 
 
 def test_without_a_token_anybody_on_this_machine_comes_in(free: TestClient) -> None:
@@ -118,15 +108,57 @@ def test_other_hosts_and_other_sites_are_refused(free: TestClient) -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ):
+        assert free.get("/config", headers=headers).status_code == 403
+        assert free.get("/api/projects/faces/pictures/1/image", headers=headers).status_code == 403
+        assert free.options("/config", headers=headers).status_code == 403
         assert free.post(undo, json={}, headers=headers).status_code == 403
         assert free.post("/gradio_api/upload", headers=headers).status_code == 403
     assert free.post(undo, json={}, headers={"Origin": HOME}).status_code == 409  # let in; there is nothing to undo
 
 
+def test_a_link_of_another_site_may_open_the_page(free: TestClient) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert free.get("/", headers=headers).status_code == 200
+    assert free.post("/gradio_api/run/predict", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/api/projects/faces", "/ui/boot.js"])
+def test_no_answer_is_shared_with_another_origin(free: TestClient, path: str) -> None:
+    for origin in (HOME, "http://127.0.0.1:9999"):
+        answer = free.get(path, headers={"Origin": origin, "Host": "127.0.0.1:8000"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert free.get(path).headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/api/projects/faces/faces/1/undo", "/gradio_api/run/predict"])
+def test_a_body_that_no_page_sends_is_refused(free: TestClient, path: str) -> None:
+    answer = free.post(path, content=b" " * (LARGEST_BODY + 1))
+    assert (answer.status_code, "8 MB" in answer.json()["error"]) == (413, True)
+
+
+@pytest.mark.parametrize("length", [[], [(b"content-length", b"2")], [(b"content-length", b"-1")]])
+def test_an_endless_body_is_not_read_to_its_end(length: list[tuple[bytes, bytes]]) -> None:
+    read, sent = [], []
+
+    async def receive() -> Message:
+        read.append(1)
+        return {"type": "http.request", "body": b" " * 10, "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def unreached(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "path": "/api/x", "headers": length}
+    asyncio.run(LimitedBody(unreached, limit=95, uploads="/gradio_api/upload")(scope, receive, send))
+    assert sent[0]["status"] == 413
+    assert len(read) <= 10
+
+
 def test_no_documentation_pages_and_no_monitoring(free: TestClient) -> None:
-    for path in ("/docs", "/redoc", "/openapi.json"):
+    for path in ("/docs", "/redoc", "/openapi.json", "/monitoring"):
         assert free.get(path).status_code == 404
-    assert free.get("/monitoring").status_code == 403
 
 
 def test_our_files_are_fresh_and_typed(free: TestClient) -> None:
