@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from mdmd.errors import DataError
+from mdmd.files import parse_json
 
 #: The starter checkpoint that is shipped with the package, made by `mdmd pretrain`.
 STARTER = Path(__file__).parent / "starter"
@@ -218,8 +218,8 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     if written == "none" and type(None) in get_args(fields[key].annotation):
         return section, key, None
     try:
-        return section, key, json.loads(written)
-    except json.JSONDecodeError:
+        return section, key, parse_json(written, text, constants=True)
+    except DataError:
         return section, key, written
 
 

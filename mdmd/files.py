@@ -1,6 +1,8 @@
-"""Atomic writes: after a crash a file holds its old or its new content, never a part of it.
+"""Write files atomically, and read JSON.
 
-Files and folders get the permissions that the user's umask leaves, wherever their content came from.
+After a crash a file holds its old or its new content, never a part of it. Files and folders get the permissions that
+the user's umask leaves, wherever their content came from. All JSON is read here, because Python's own reader ends with
+other errors than ValueError, or reads what the code after it cannot work with.
 """
 
 from __future__ import annotations
@@ -13,10 +15,20 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from mdmd.errors import DataError
 
 #: How the name of a file or folder ends that is being written.
 PARTIAL = ".partial"
+#: JSON may nest this many objects and lists; comparing or printing deeper ones would exceed Python's stack.
+DEEPEST = 100
+TOO_DEEP = f"it nests more than {DEEPEST} lists and objects in each other"
+#: A whole number in JSON may have this many digits; it can then be made a float, or text.
+DIGITS = 100
+#: Bytes of JSON that are read: a record of one thing, and a set of faces.
+LARGEST_RECORD = 50_000_000
+LARGEST_SET = 4_000_000_000
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -88,6 +100,67 @@ def write_json(path: Path, record: Any, *, indent: int | None = 1, for_others: b
     """
     content = json.dumps(record, indent=indent, ensure_ascii=for_others)
     replace_file(path, lambda partial: partial.write_text(content, encoding="utf-8"))
+
+
+def read_json(path: Path, *, most: int = LARGEST_RECORD, constants: bool = False) -> Any:
+    """The JSON in the file `path`, of at most `most` bytes. Raises DataError, as `parse_json` does, with the path."""
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise DataError(f"{path} cannot be read: it has {size:,} bytes, wanted at most {most:,}")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"no such file: {path}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    return parse_json(content, f"{path} cannot be read", constants=constants)
+
+
+def parse_json(content: str | bytes, problem: str, *, constants: bool = False) -> Any:
+    """The JSON in `content`, UTF-8 with or without a byte order mark.
+
+    Raises DataError for what is not JSON, for more than DEEPEST levels and for whole numbers of more than DIGITS
+    digits; it begins with `problem`. NaN and Infinity, which are not JSON, are read as numbers if `constants`: where
+    each number is checked afterwards, its record can be named.
+    """
+
+    def constant(name: str) -> float:
+        if not constants:
+            refuse(f"it holds {name}, which is not a number")
+        return float(name)
+
+    def whole(digits: str) -> int:
+        if len(digits) > DIGITS:
+            refuse(f"it holds a number of {len(digits):,} digits, wanted at most {DIGITS}")
+        return int(digits)
+
+    def refuse(why: str) -> NoReturn:
+        raise DataError(f"{problem}: {why}") from None
+
+    try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        found = json.loads(text, parse_int=whole, parse_constant=constant)
+    except UnicodeDecodeError as error:
+        refuse(f"byte {error.start} is not UTF-8 text")
+    except json.JSONDecodeError as error:
+        refuse(f"it is not JSON (line {error.lineno}, column {error.colno}: {error.msg})")
+    except RecursionError:
+        refuse(TOO_DEEP)
+    return found if _is_shallow(found) else refuse(TOO_DEEP)
+
+
+def _is_shallow(found: Any) -> bool:
+    """Whether `found` has at most DEEPEST levels."""
+    level, depth = [found] if isinstance(found, dict | list) else [], 0
+    while level and depth < DEEPEST:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return not level
 
 
 def writes_files() -> bool:

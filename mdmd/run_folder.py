@@ -7,7 +7,6 @@ tool's folders.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -16,7 +15,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import parse_json, read_json, write_json
 
 T = TypeVar("T")
 
@@ -228,10 +227,7 @@ class Model:
 def read_record(folder: Path) -> RunRecord:
     """run.json in `folder`. Raises DataError that names the file and the key that cannot be used."""
     file = folder / RECORD
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from None
+    told = read_json(file, constants=True)
     if not isinstance(told, dict):
         raise DataError(f"{file} does not describe a run: wanted a JSON object")
     return typed(RunRecord, {**told, "settings": typed(Settings, told, file)}, file)
@@ -283,8 +279,8 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     events = []
     for line in lines:
         try:
-            event = json.loads(line)
-        except ValueError:
+            event = parse_json(line, "the event cannot be read", constants=True)
+        except DataError:
             continue
         if isinstance(event, dict):
             events.append(event)
@@ -294,8 +290,8 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 def read_object(file: Path) -> dict[str, Any] | None:
     """A JSON object; None where the file is missing, not complete or holds something else."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(file, constants=True)
+    except DataError:
         return None
     return found if isinstance(found, dict) else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from labeler.server.serve import serve
 from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.errors import DataError
+from mdmd.files import read_json
 
 #: Total minutes of training with --headless.
 MINUTES = 3.0
@@ -68,7 +68,7 @@ class Demo:
         state = demo.demo_state(self.workspace)
         if state == "done":
             self.say(f"the demo is there already: {self.folder}")
-            self.tell(json.loads((self.folder / demo.STATE_FILE).read_text(encoding="utf-8")))
+            self.tell(read_json(self.folder / demo.STATE_FILE))
             return 0
         started = time.monotonic()
         project = self.workspace.open(demo.NAME) if state == "ready" else self.prepare()
@@ -130,7 +130,7 @@ class Demo:
         )
         if done.returncode:
             raise DataError(f"the demo's model could not be measured: {done.stderr.strip().splitlines()[-1:]}")
-        return json.loads(out.read_text(encoding="utf-8"))
+        return read_json(out)
 
 
 def add_demo(commands: Commands) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from labeler.cli.options import Commands, add_name, print_refused
@@ -11,6 +10,7 @@ from labeler.project.workspace import Workspace
 from mdmd.data.definition import Definition, load_definition, shipped_definitions
 from mdmd.data.images import pictures_in
 from mdmd.errors import DataError
+from mdmd.files import LARGEST_SET, read_json
 
 
 def add_new(commands: Commands) -> None:
@@ -53,12 +53,7 @@ def read_definition(text: str) -> Definition:
     path = Path(text)
     if path.suffix != ".json":
         raise DataError(f"no definition named {text!r}; there are: {', '.join(shipped_definitions())}, or a .json file")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"no such file: {path}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as JSON: {error}") from None
+    record = read_json(path, most=LARGEST_SET, constants=True)  # it may be a whole COCO file
     if isinstance(record, dict) and isinstance(record.get("categories"), list) and len(record["categories"]) == 1:
         record = record["categories"][0]
     if not isinstance(record, dict):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +35,12 @@ def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
 
     `labeled.json` covers all faces, `heldout.json` the held-out ones only. None if there is no such file.
     """
-    for folder in sorted((p for p in runs.glob("[0-9]*") if p.name.isdigit()), key=lambda p: int(p.name), reverse=True):
-        training = _json(folder / run_folder.RECORD).get("kind") == "train"  # a learning curve has a target.json too
-        if (
-            not training
-            or not (folder / run_folder.TARGET).is_file()
-            or _json(folder / run_folder.EXIT).get("code") != 0
-        ):
+    for folder in sorted(
+        (p for p in runs.glob("[0-9]*") if p.name.isdecimal()), key=lambda p: int(p.name), reverse=True
+    ):
+        record, ended = run_folder.read_object(folder / run_folder.RECORD), run_folder.read_ended(folder)
+        training = record is not None and record.get("kind") == "train"  # a learning curve has a target.json too
+        if not training or not (folder / run_folder.TARGET).is_file() or ended is None or ended.code != 0:
             continue
         for name in (run_folder.LABELED, run_folder.HELDOUT):
             if (folder / name).is_file():
@@ -76,11 +73,3 @@ def read_predictions(runs: Path) -> ModelPredictions:
         if face in labels
     }
     return ModelPredictions(found.landmark_ids, faces, stamp)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 from labeler.analysis.agreement import Noise
 from labeler.storage.records import ACCEPTED, UNSEEN, Face, Picture, Point
 from labeler.storage.store import Store
-from mdmd.data.coco import from_coco, read_coco, to_coco
+from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Dataset, Sample
 from mdmd.errors import DataError
@@ -133,8 +132,8 @@ def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
     A picture without a face is one unlabeled sample. `extra["point_sources"]` holds the sources of the labels if the
     file is an export of this tool (see `provenance`).
     """
-    dataset = read_coco(path)
-    coco = json.loads(path.read_text(encoding="utf-8"))
+    coco = read_coco_json(path)
+    dataset = from_coco(coco, folder=path.parent, name=default_name(path), where=path.name)
     n = len(dataset.definition.landmarks)
     told = [
         replace(s, extra={"point_sources": _sources(r, n)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +62,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         try:
-            record = json.loads((folder / "project.json").read_text(encoding="utf-8"))
+            record = read_json(folder / "project.json")
             form, threshold = record["format"], record["threshold"]
             repeats = float(record.get("repeats", 0.0))
             if not 0 <= repeats <= 1:
@@ -71,8 +70,9 @@ class Project:
             self.settings = Settings(
                 float(record["tolerance"]), None if threshold is None else float(threshold), repeats
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{folder / 'project.json'} is not a project's description: {error!r}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            why = error if isinstance(error, DataError) else repr(error)
+            raise DataError(f"{folder / 'project.json'} is not a project's description: {why}") from None
         if form != FORMAT:
             raise DataError(f"{folder} has the project format {form!r}, this labeler knows {FORMAT}: update it")
         if not (folder / "labels.db").is_file():

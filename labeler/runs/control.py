@@ -92,7 +92,7 @@ def active_runs(root: Path) -> list[tuple[str, Run]]:
 
 def run_folders(project: Path) -> list[Path]:
     """The folders of all runs in the project folder `project`, in no order."""
-    return [path for path in (project / "runs").glob("[0-9]*") if path.name.isdigit() and path.is_dir()]
+    return [path for path in (project / "runs").glob("[0-9]*") if path.name.isdecimal() and path.is_dir()]
 
 
 def existing_run(folder: Path) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -19,7 +18,7 @@ from labeler.runs.control import cancel_run, list_runs
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
-from mdmd.files import copy_folder, write_json
+from mdmd.files import copy_folder, read_json, write_json
 from mdmd.synthetic.datasets import PAREIDOLIAS
 
 NAME = "demo"
@@ -62,8 +61,8 @@ def demo_state(workspace: Workspace, name: str = NAME) -> str | None:
     if not folder.exists():
         return None
     try:
-        return json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))["state"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(folder / STATE_FILE)["state"]
+    except (DataError, KeyError, TypeError):
         raise DataError(
             f"there is a project named {name!r} in {workspace.root} that is not the demo; "
             "choose another folder with --projects"

@@ -8,7 +8,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labeler.project.workspace import name_problem
 from mdmd.data.coco import default_name, read_coco
@@ -18,6 +17,7 @@ from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.datasets.registry import default_home
 from mdmd.errors import DataError
 from mdmd.files import new_folder, write_json
+from mdmd.run_folder import read_object, typed
 from mdmd.synthetic.datasets import write_source
 
 #: The built-in source and how many faces are drawn for it.
@@ -41,6 +41,15 @@ class Source:
     given: str
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """source.json: `data` leads to the COCO file; `faces` counts those to learn from."""
+
+    data: str
+    faces: int
+    landmarks: int
+
+
 class Sources:
     """The sources of a projects root, and the datasets `added` with `mdmd sources add`."""
 
@@ -60,12 +69,12 @@ class Sources:
         if name == DRAWN:
             landmarks = len(load_definition("300w").landmarks)
             path = self.folder / DRAWN / "annotations.json"
-            faces = self._record(DRAWN)["faces"] if path.is_file() else self.drawn_faces
+            faces = self._record(DRAWN).faces if path.is_file() else self.drawn_faces
             return self._source(DRAWN, path, faces, landmarks)
         try:
             record = self._record(name)
-            return self._source(name, Path(record["data"]), int(record["faces"]), int(record["landmarks"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return self._source(name, Path(record.data), record.faces, record.landmarks)
+        except DataError:
             added = self._added()
         if name in added:
             one = added[name]
@@ -105,8 +114,9 @@ class Sources:
             write_json(making / "source.json", record, indent=1)
         return source.path
 
-    def _record(self, name: str) -> dict[str, Any]:
-        return json.loads((self.folder / name / "source.json").read_text(encoding="utf-8"))
+    def _record(self, name: str) -> Recorded:
+        file = self.folder / name / "source.json"
+        return typed(Recorded, read_object(file) or {}, file)
 
     def _added(self) -> dict[str, Added]:
         """The datasets of `mdmd sources`; none if its list is damaged, which `mdmd sources list` reports."""

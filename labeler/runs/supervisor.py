@@ -9,7 +9,6 @@ its holder ends. It writes began.json and exit.json; all other files come from t
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 from labeler.runs.processes import end_with_parent, kill_own_group, lower_priority
 from mdmd import run_folder
+from mdmd.files import parse_json
 from mdmd.run_folder import Began, Ended
 
 try:
@@ -125,4 +125,8 @@ def main(folder: Path, turn: int | None, commands: list[list[str]], *, grace: fl
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None, json.load(sys.stdin)))
+    sys.exit(
+        main(
+            Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None, parse_json(sys.stdin.read(), "commands")
+        )
+    )

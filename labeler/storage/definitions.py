@@ -9,6 +9,7 @@ from typing import Any
 from labeler.errors import ConflictError
 from labeler.storage.connection import Connection
 from labeler.storage.records import SavedDefinition
+from mdmd.files import parse_json
 
 
 class Definitions:
@@ -32,8 +33,10 @@ class Definitions:
         return [
             SavedDefinition(
                 row["version"],
-                json.loads(row["category"]),
-                json.loads(row["reference"]) if row["reference"] else None,
+                parse_json(row["category"], f"definition {row['version']} cannot be read"),
+                parse_json(row["reference"], f"reference {row['version']} cannot be read")
+                if row["reference"]
+                else None,
                 row["at"],
             )
             for row in rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -16,7 +15,7 @@ from mdmd.data.boxes import box_of_points
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Dataset, Sample
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import LARGEST_SET, read_json, write_json
 
 #: Lone surrogates: valid in a JSON string, but not in a file name.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,15 +31,14 @@ def read_coco(path: Path, *, name: str | None = None) -> Dataset:
     Images are searched beside the file, then in `images/` beside it, then in the folder that `info.image_folder` names
     relative to it. `name` defaults to `default_name(path)`. Raises DataError, which names the record.
     """
-    try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"no such file: {path}") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder; name the COCO JSON file in it (annotations.json?)") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is not readable as JSON: {error}") from None
-    return from_coco(coco, folder=path.parent, name=name or default_name(path), where=path.name)
+    return from_coco(read_coco_json(path), folder=path.parent, name=name or default_name(path), where=path.name)
+
+
+def read_coco_json(path: Path) -> Any:
+    """The JSON of a COCO file, its numbers not checked yet. Raises DataError."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the COCO JSON file in it (annotations.json?)")
+    return read_json(path, most=LARGEST_SET, constants=True)
 
 
 def default_name(path: Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mdmd.errors import DataError
+from mdmd.files import read_json
 
 #: The 12 facial landmark semantic groups (FLSG) of the paper, in the order of its appendix.
 GROUPS: tuple[str, ...] = (
@@ -243,7 +243,7 @@ def load_definition(name: str) -> Definition:
     if name not in shipped_definitions():
         raise DataError(f"no definition named {name!r}; there are: {', '.join(shipped_definitions())}")
     path = DEFINITIONS_DIR / f"{name}.json"
-    return Definition.from_category(json.loads(path.read_text(encoding="utf-8")), where=path.name)
+    return Definition.from_category(read_json(path), where=path.name)
 
 
 def shipped_definitions() -> list[str]:

@@ -41,7 +41,7 @@ def read_points(path: Path, count: int, *, one_based: bool = False) -> Points:
         key, colon, value = (part.strip() for part in text.partition(":"))
         if text in ("", "{", "}") or (colon and key == "version"):
             continue
-        if not points and ((colon and key == "n_points") or (text.isdigit() and not colon)):
+        if not points and ((colon and key == "n_points") or (text.isdecimal() and not colon)):
             if (value if colon else text) != str(count):
                 raise DataError(f"{where}: found {text!r}, wanted {count} points")
             continue
@@ -67,10 +67,11 @@ def read_array(path: Path, *shape: int) -> NDArray[np.float64]:
     """The array of a `.npy` file with this shape and finite numbers, else DataError. Nothing is unpickled."""
     wanted = " x ".join(map(str, shape))
     try:
-        found = np.load(path, allow_pickle=False)
+        # Mapped, not read: the header may tell of more numbers than the file has or the memory holds.
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"no such file: {path}") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
         raise DataError(f"{path} is not a NumPy array of {wanted} numbers: {error}") from None
     if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype.kind not in "iuf":
         raise DataError(f"{path}: found {_array_text(found)}, wanted {wanted} numbers")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -17,7 +16,8 @@ from mdmd.data.coco import default_name
 from mdmd.data.records import Dataset, Sample
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
 from mdmd.errors import DataError
-from mdmd.files import write_json
+from mdmd.files import read_json, write_json
+from mdmd.run_folder import typed
 
 #: A data set as the public functions take it: a `Dataset`, a COCO file, or the name of an added dataset.
 Data = Dataset | Path | str
@@ -31,7 +31,7 @@ class Source:
     kind: str
     path: Path
     one_based: bool
-    faces: Mapping[str, int]
+    faces: dict[str, int]
     landmarks: int
 
 
@@ -106,12 +106,12 @@ class Sources:
         return self.home / "unpacked" / name
 
     def _records(self) -> dict[str, Any]:
-        try:
-            records = json.loads(self.file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not self.file.exists():
             return {}
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.file} is not readable: {error}; delete it to start a new list") from None
+        try:
+            records = read_json(self.file)
+        except DataError as error:
+            raise DataError(f"{error}; delete it to start a new list") from None
         if not isinstance(records, dict):
             raise DataError(
                 f"{self.file}: found a JSON {type(records).__name__}, wanted an object; delete it to start a new list"
@@ -120,8 +120,8 @@ class Sources:
 
     def _source(self, name: str, record: Any) -> Source:
         try:
-            return Source(**{**record, "name": name, "path": Path(record["path"])})
-        except (TypeError, KeyError):
+            return typed(Source, {**record, "name": name, "path": Path(record["path"])}, self.file)
+        except (DataError, TypeError, KeyError):
             raise DataError(f"{self.file}: the record of {name!r} is damaged; add the dataset again") from None
 
     def _write(self, records: Mapping[str, Any]) -> None:

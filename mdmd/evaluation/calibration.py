@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mdmd.data.records import Annotation, Box, Prediction
+from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN, SQRT3, Array, RadialLaw
 from mdmd.evaluation.metrics import mahalanobis
 
@@ -47,6 +48,12 @@ class Calibration:
     power: float = 1.0
     faces: int = 0
     method: Method = "likelihood"
+
+    def __post_init__(self) -> None:
+        for key in ("scale", "sharpness", "typical", "power"):
+            value = getattr(self, key)
+            if not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise DataError(f"found {key} {value!r}, wanted a number above 0")
 
     @property
     def law(self) -> RadialLaw:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from mdmd.data.records import Annotation, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import Array, RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, probabilities_off
+from mdmd.files import LARGEST_SET, read_json
 
 
 def predicted_coco(
@@ -87,17 +87,14 @@ class PredictedFaces:
 
 def read_predicted(path: Path) -> PredictedFaces:
     """Read a file that `predicted_coco` made. Raises DataError, which names the file, the face and the landmark."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    told = read_json(path, most=LARGEST_SET, constants=True)
     try:
         info = told.get("info", {})
         landmark_ids = tuple(int(key) for key in told["categories"][0]["landmark_ids"])
         records = [(record["id"], record) for record in told["annotations"]]
         final, step = info.get("final", True) is True, info.get("step")
         power, radius90 = (_above_zero(info, key, path) for key in ("power", "radius90"))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from mdmd.experiments.runner import Experiment, Run, read_json
+from mdmd.experiments.runner import Experiment, Run, read_result
 from mdmd.experiments.tables import Numbers
 
 #: Metrics of `mdmd evaluate` that the paper prints, and those that it does not print; shares unless in percent.
@@ -68,7 +68,7 @@ def markdown(experiment: Experiment) -> str:
         runs = experiment.finished(row.training)
         minutes = mean(run.seconds / 60 for run in runs)
         for subset in row.subsets:
-            found = [read_json(run.measurement(row, subset)) for run in runs]
+            found = [read_result(run.measurement(row, subset)) for run in runs]
             cells = measured(found, row.paper.get(subset), compared=compared, calibrated=table.calibrated)
             lines.append([row.label, subset or "all", *cells, str(len(runs)), shown(minutes, 1)])
     text = [table.title, "", *("| " + " | ".join(cells) + " |" for cells in lines)]

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from mdmd.errors import DataError
 from mdmd.experiments.tables import WHOLE, Row, Table, Training
-from mdmd.files import write_json
+from mdmd.files import parse_json, read_json, write_json
 from mdmd.training.schedule import Budget
 
 #: Runs an `mdmd` command, given as a list of arguments, and returns its exit code.
@@ -74,7 +74,7 @@ class Run:
     @property
     def record(self) -> dict[str, Any]:
         """`choices`, the `seconds` of all attempts and whether the run is `trained`; empty before the first attempt."""
-        return read_json(self.folder / RECORD) or {}
+        return read_result(self.folder / RECORD) or {}
 
     @property
     def seconds(self) -> float:
@@ -155,7 +155,7 @@ class Experiment:
             "weights": None if self.weights is None else Path(self.weights).name,
             "settings": self.settings,
         }
-        return json.loads(json.dumps(chosen))
+        return parse_json(json.dumps(chosen), "choices")
 
     def state(self, run: Run) -> State:
         """The state of the run; "other" if its folder holds a run with other choices."""
@@ -227,7 +227,7 @@ class Experiment:
                 continue
             self._train(run, launch)
             self._measure(run, launch)
-            nme = ", ".join(f"{read_json(file)['nme']:.2f} %" for file in self.measurements(run))
+            nme = ", ".join(f"{read_result(file)['nme']:.2f} %" for file in self.measurements(run))
             say(f"[{number}/{len(runs)}] {run.name}: NME {nme} after {run.seconds / 60:.1f} minutes")
 
     def wanted(self) -> list[str]:
@@ -256,17 +256,17 @@ class Experiment:
                 check(launch(["evaluate", str(run.folder), "--data", data, *options, "--json", str(file)]), run)
 
 
-def read_json(path: Path) -> Any:
+def read_result(path: Path) -> Any:
     """The JSON object at `path`, or None if there is no file. Raises DataError if it is not a JSON object."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError(f"found a JSON {type(found).__name__}")
-        return found
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except ValueError as error:
-        raise DataError(f"{path} is not a JSON object: {error}; delete its folder to run it again") from None
+    try:
+        found = read_json(path, constants=True)
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: found a JSON {type(found).__name__}, wanted an object")
+        return found
+    except DataError as error:
+        raise DataError(f"{error}; delete its folder to run it again") from None
 
 
 def check(code: int, run: Run) -> None:

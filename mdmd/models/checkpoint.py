@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -19,13 +18,19 @@ from mdmd.config import ModelConfig, from_json, to_json
 from mdmd.data.definition import Definition
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
-from mdmd.files import replace_file, write_json
+from mdmd.files import read_json, replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build
 from mdmd.run_folder import MODEL, WEIGHTS, History
 
 FORMAT = 1
 #: What model.json always has.
-RECORD = frozenset(("format", "target", "model", "heads", "history"))
+RECORD = (
+    ("format", int, "a whole number"),
+    ("target", str, "the name of a head"),
+    ("model", dict, "an object"),
+    ("heads", dict, "an object"),
+    ("history", dict, "an object"),
+)
 
 
 @dataclass
@@ -81,16 +86,18 @@ def load(folder: Path) -> Checkpoint:
     if not (folder / MODEL).is_file():
         raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
     try:
-        record = json.loads((folder / MODEL).read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not record.keys() >= RECORD:
-            raise DataError(f"{folder / MODEL} does not describe a model; wanted the keys {', '.join(sorted(RECORD))}")
+        record = read_json(folder / MODEL, constants=True)
+        keys = sorted(key for key, _, _ in RECORD)
+        if not isinstance(record, dict) or not record.keys() >= set(keys):
+            raise DataError(f"{folder / MODEL} does not describe a model; wanted the keys {', '.join(keys)}")
         state = load_file(folder / WEIGHTS)
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise DataError(f"the model in {folder} is not readable: {error}") from None
     if record.get("format") != FORMAT:
         raise DataError(f"the model in {folder} has format {record.get('format')!r}; this version reads {FORMAT}")
-    if not isinstance(record["history"], dict):
-        raise DataError(f"{folder / MODEL}: history is {record['history']!r}, wanted an object")
+    for key, kind, words in RECORD:
+        if not isinstance(record[key], kind):
+            raise DataError(f"{folder / MODEL}: {key} is {str(record[key])[:60]}, wanted {words}")
     history = History.from_json(record["history"], folder / MODEL)
     config = from_json(ModelConfig, record["model"], where=folder / MODEL)
     definitions = {name: Definition.from_category(c, where=f"head {name}") for name, c in record["heads"].items()}
@@ -101,8 +108,8 @@ def load(folder: Path) -> Checkpoint:
         raise DataError(f"model.safetensors in {folder} does not fit its model.json: {error}") from None
     try:
         calibrations = _calibrations(record)
-    except TypeError as error:
-        raise DataError(f"{folder / MODEL}: {error}: written by another version?") from None
+    except (DataError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{folder / MODEL}: calibrations: {error}: written by another version?") from None
     return Checkpoint(model, record["target"], calibrations, history)
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from mdmd.config import SAVE_EVERY, ModelConfig, TrainConfig, to_json
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
+from mdmd.files import parse_json
 from mdmd.models.checkpoint import write_tensors
 from mdmd.training.run_log import RunLog
 
@@ -110,10 +111,10 @@ class RunState:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
             if header["format"] not in (FORMAT, OLD_FORMAT):
                 raise ValueError(f"found format {header['format']}, wanted {FORMAT}")
-            kept = json.loads(header["inputs"])
+            kept = parse_json(header["inputs"], "inputs")
             if header["format"] == OLD_FORMAT:
                 kept["starting weights"] = self.inputs["starting weights"]
-            progress = Progress(**json.loads(header["progress"]))
+            progress = Progress(**parse_json(header["progress"], "progress", constants=True))
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             return self._pass_over(f"is not the state of a run ({error})", "use --fresh to start over")
         other = [name for name in self.inputs.keys() | kept.keys() if self.inputs.get(name) != kept.get(name)]

@@ -12,6 +12,9 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from mdmd.errors import DataError
+from mdmd.files import parse_json
+
 
 class RunLog:
     """Appends events to `file` (None: to no file) and shows them on the terminal unless `quiet`.
@@ -111,5 +114,10 @@ def _appending(file: Path) -> io.FileIO:
 
 
 def _is_later(line: bytes, stage: str, step: int) -> bool:
-    event = json.loads(line)
-    return event.get("stage") == stage and event["event"] in ("step", "eval") and event["step"] > step
+    try:
+        match parse_json(line, "the event cannot be read", constants=True):
+            case {"stage": str(of), "event": "step" | "eval", "step": int(at)}:
+                return of == stage and at > step
+    except DataError:
+        pass
+    return False

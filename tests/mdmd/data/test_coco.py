@@ -414,10 +414,10 @@ def test_a_missing_file_a_folder_and_invalid_json_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="is a folder; name the COCO JSON file in it"):
         read_coco(tmp_path)
     (tmp_path / "half.json").write_text('{"images": [')
-    with pytest.raises(DataError, match=r"half\.json is not readable as JSON: .*line 1"):
+    with pytest.raises(DataError, match=r"half\.json cannot be read: it is not JSON \(line 1"):
         read_coco(tmp_path / "half.json")
     (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(DataError, match=r"photo\.json is not readable as JSON"):
+    with pytest.raises(DataError, match=r"photo\.json cannot be read: byte 0 is not UTF-8"):
         read_coco(tmp_path / "photo.json")
 
 

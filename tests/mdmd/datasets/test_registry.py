@@ -154,7 +154,9 @@ def test_a_damaged_list_or_a_moved_dataset_is_named(sources: Sources, tmp_path: 
     with pytest.raises(DataError, match="found a JSON list, wanted an object"):
         sources.all()
     sources.file.write_text("{")
-    with pytest.raises(DataError, match=r"sources\.json is not readable"):
+    with pytest.raises(
+        DataError, match=r"sources\.json cannot be read: it is not JSON .*; delete it to start a new list"
+    ):
         sources.all()
 
 

@@ -232,7 +232,7 @@ def test_a_forecast_uses_the_budget_and_then_the_times_of_finished_runs(experime
     lines = forecast(experiment).splitlines()
     assert lines[2] == "  done         objects-alone-tiny-scratch/0  took 1 h 07 min"
     (alone.folder / "experiment.json").write_text("[1]")
-    with pytest.raises(DataError, match=r"experiment\.json is not a JSON object: found a JSON list"):
+    with pytest.raises(DataError, match=r"experiment\.json: found a JSON list, wanted an object"):
         forecast(experiment)
     (alone.folder / "experiment.json").write_text(json.dumps(record))
     assert lines[3] == "  interrupted  objects+people-transfer-tiny-scratch/0  about 1 h 07 min"
