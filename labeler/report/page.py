@@ -121,6 +121,7 @@ def _facts(run: Run) -> list[str]:
         *([f"weights {Path(run.weights).name}"] if run.weights else []),
         _minutes(run),
         *([f"stopped early at step {run.stopped.step:,} of {run.stopped.of:,}"] if run.stopped else []),
+        *(["model not shipped"] if run.lacks_model else []),
     ]
 
 

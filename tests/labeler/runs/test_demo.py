@@ -11,7 +11,7 @@ import pytest
 
 from labeler.pages.runs import live_html
 from labeler.project.workspace import Workspace
-from labeler.report.reports import write_report
+from labeler.report.reports import report_of, write_report
 from labeler.runs import start as jobs
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.demo import LABELED, SHIPPED_ID, SHIPPED_RUN, UNLABELED, demo_state, open_demo, true_points
@@ -58,6 +58,7 @@ def test_the_pages_say_that_the_model_is_not_shipped(tmp_path: Path):
     (run,) = list_runs(project)
     shown = "training ships without its model, only with its predictions and report; train to get a model."
     assert shown in live_html(project, run)
+    assert "model not shipped" in report_of(project, SHIPPED_ID)
     for run_id in (None, SHIPPED_ID):
         with pytest.raises(DataError, match="ships without its model"):
             jobs.start_prelabel(project, run_id)
