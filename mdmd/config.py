@@ -134,6 +134,9 @@ class TrainConfig(Config):
     heldout_share: Share = 0.15
 
 
+#: The share of faces that each `augment` mirrors. Appendix D.2 of the paper names no mirroring.
+MIRRORED: Mapping[str, float] = {"none": 0.0, "moderate": 0.5, "drawn": 0.5, "paper": 0.0}
+
 #: This many held-out faces are enough for a calibration (benchmarks/RESULTS.md). A large set trains on the rest.
 HELDOUT_MOST = 60
 

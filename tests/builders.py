@@ -37,6 +37,9 @@ CATEGORY: dict[str, Any] = {
     "normalizer": [0, 1],
 }
 SMALL = Definition.from_category(CATEGORY)
+#: The same landmarks without a word on mirroring, and two that lie on the midline.
+UNPAIRED = replace(SMALL, name="unpaired", mirror=(0, 1, 2, 3))
+MIDLINE = Definition("midline", ("nose", "chin"), groups=(9, 2), mirror=(0, 1), symmetric=True)
 
 #: Places of its landmarks whose errors are easy to say: the eyes are 20 pixels apart, a pixel is 5 %.
 PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}

@@ -19,7 +19,7 @@ from labeler.runs.manage import megabytes
 from labeler.runs.sources import DRAWN, Source
 from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
 from mdmd import run_folder
-from mdmd.config import DEFAULT_ENCODER, PAPER_ENCODER, PRESETS, STARTER, heldout_count
+from mdmd.config import DEFAULT_ENCODER, MIRRORED, PAPER_ENCODER, PRESETS, STARTER, heldout_count
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 
@@ -80,6 +80,12 @@ def preflight_html(
         few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < min(FEW_LABELS, faces)]
         if few:
             warnings.append(f"With few labels, so less accurate: {', '.join(few)}.")
+    augment = PRESETS.get(preset, PRESETS["default"]).train.augment
+    if MIRRORED[augment] > 0 and not project.definition.can_be_mirrored:
+        warnings.append(
+            f"{project.definition.name!r} has no mirror pairs, so pictures are not mirrored and training has less to "
+            "learn from: name pairs on the Schema page, or declare there that every landmark lies on the middle line."
+        )
     if unseen:
         facts.append(f"{plural(unseen, 'face')} with points accepted unseen: used for training, never for measuring.")
     precision = precision_sentence(project)

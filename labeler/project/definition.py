@@ -92,7 +92,9 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
         yield Problem(f"{name!r} is named {side} but is in the group {_words(group)}", (k,))
     if other == k:
         if side or group_side:
-            yield Problem(f"{name!r} is on the {side or group_side} and has no mirror partner", (k,))
+            why = "the definition says that every landmark lies on the middle line"
+            found = f", but {why}" if definition.symmetric else " and has no mirror partner"
+            yield Problem(f"{name!r} is on the {side or group_side}{found}", (k,))
         return
     partner = definition.landmarks[other]
     twin = mirrored_name(name)

@@ -104,6 +104,7 @@ class CategoryBody(BaseModel):
     keypoints: Annotated[list[Name], Field(max_length=MANY)] = Field(default_factory=list)
     flsg: dict[Name, Indices] = Field(default_factory=dict)
     flip_pairs: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
+    symmetric: bool = False
     skeleton: Annotated[list[Indices], Field(max_length=MANY)] = Field(default_factory=list)
     normalizer: Literal["box"] | Annotated[list[Index | Indices], Field(max_length=2)] | None = None
     landmark_ids: Annotated[list[Key | None], Field(max_length=MANY)] | None = None

@@ -32,7 +32,8 @@ DEFINITIONS_DIR = Path(__file__).parent.parent / "definitions"
 class Definition:
     """A landmark definition: N named landmarks, each in one of the 12 groups.
 
-    `mirror[k]` is the landmark that k becomes in a mirrored picture (k itself on the midline).
+    `mirror[k]` is the landmark that k becomes in a mirrored picture (k itself on the midline). `symmetric` declares
+    that all landmarks of a definition without mirror pairs lie on the midline, so that it can be mirrored all the same.
     `normalizer` is two lists of landmark indices whose means span the normalizing distance
     (one index each: inter-ocular; several: inter-pupil); None normalizes by the box.
     `ids` never change and are never used twice, so that labels survive a rename or a new order.
@@ -46,6 +47,7 @@ class Definition:
     normalizer: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     ids: tuple[int, ...] = ()
     version: int = 1
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -56,13 +58,22 @@ class Definition:
         """Landmark indices of each of the 12 groups, in order; empty tuples for empty groups."""
         return tuple(tuple(k for k, g in enumerate(self.groups) if g == group) for group in range(len(GROUPS)))
 
+    @property
+    def can_be_mirrored(self) -> bool:
+        """Whether the landmarks of a mirrored picture are known. Training and prediction mirror nothing otherwise.
+
+        Without pairs, a landmark named left eye would be shown on the other eye.
+        """
+        return self.symmetric or any(k != partner for k, partner in enumerate(self.mirror))
+
     @classmethod
     def from_category(cls, category: Mapping[str, Any], *, where: str = "definition") -> Definition:
         """Read a COCO category with our extra keys; raises DataError naming every culprit.
 
         Keys: `keypoints` (names), `flsg` (group name -> 0-based indices), and optionally `flip_pairs`
         (0-based pairs), `skeleton` (1-based pairs), `normalizer` (a 0-based pair, a pair of lists, or
-        "box"), `landmark_ids`, `definition_version`.
+        "box"), `symmetric` (true: no pairs, every landmark is its own mirror image), `landmark_ids`,
+        `definition_version`.
         """
         problems = category_problems(category)
         if problems:
@@ -87,6 +98,7 @@ class Definition:
             else (_as_indices(normalizer[0]), _as_indices(normalizer[1])),
             ids=tuple(category.get("landmark_ids") or ()),
             version=int(category.get("definition_version") or 1),
+            symmetric=bool(category.get("symmetric")),
         )
 
     def to_category(self) -> dict[str, Any]:
@@ -106,6 +118,8 @@ class Definition:
             "skeleton": [[a + 1, b + 1] for a, b in self.edges],
             "flsg": {GROUPS[g]: list(m) for g, m in enumerate(self.members) if m},
             "flip_pairs": [[k, m] for k, m in enumerate(self.mirror) if k < m],
+            # Only if true: digests of definitions from before this key existed stay the same.
+            **({"symmetric": True} if self.symmetric else {}),
             "normalizer": normalizer,
             "definition_version": self.version,
             "landmark_ids": list(self.ids),
@@ -148,6 +162,7 @@ def category_problems(category: Any) -> list[Problem]:
         *_name_problems(names),
         *_group_problems(names, category.get("flsg")),
         *_mirror_problems(names, category.get("flip_pairs") or ()),
+        *_symmetry_problems(category.get("symmetric"), category.get("flip_pairs") or ()),
         *(
             Problem(f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)")
             for edge in category.get("skeleton") or ()
@@ -225,6 +240,17 @@ def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[Problem
                 both = f"{_label(names, partner[k])} and {_label(names, other)}"
                 problems.append(Problem(f"{_label(names, k)} has two mirror partners, {both}", (k,)))
     return problems
+
+
+def _symmetry_problems(symmetric: Any, pairs: Sequence[Any]) -> list[Problem]:
+    if not isinstance(symmetric, bool | None):
+        return [Problem(f"'symmetric' is {symmetric!r}, wanted true or false")]
+    if symmetric and pairs:
+        found = "a mirror pair" if len(pairs) == 1 else f"{len(pairs)} mirror pairs"
+        return [
+            Problem(f"'symmetric' is true beside {found}: it is for definitions without pairs, leave out one of both")
+        ]
+    return []
 
 
 def _normalizer_problems(normalizer: Any, n: int) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,10 @@ from mdmd.models.landmark_model import MDMD
 
 @dataclass(frozen=True)
 class View:
-    """A view of a face: a crop `zoom` times as wide as the usual one, mirrored or not."""
+    """A view of a face: a crop `zoom` times as wide as the usual one, mirrored or not.
+
+    A head whose definition cannot be mirrored sees the same crop, not mirrored.
+    """
 
     zoom: float = 1.0
     mirrored: bool = False
@@ -71,8 +74,10 @@ def predict_crops(
     configured = VIEWS[model.config.views]
     views = configured if views is None else views
     broadest = max(view.zoom for view in configured)
-    mirror = model.head_definition(head).mirror
-    found = [_look(model, images, head, view, view.zoom / broadest, mirror) for view in views]
+    definition = model.head_definition(head)
+    if not definition.can_be_mirrored:
+        views = [replace(view, mirrored=False) for view in views]
+    found = [_look(model, images, head, view, view.zoom / broadest, definition.mirror) for view in views]
     means, covariances = fuse(np.stack([m for m, _ in found]), np.stack([c for _, c in found]))
     return [
         Prediction(crop.to_image(mean * crop.size), crop.covariance_to_image(covariance * crop.size**2))

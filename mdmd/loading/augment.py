@@ -17,6 +17,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as photo
 
+from mdmd.config import MIRRORED
+from mdmd.data.definition import Definition
 from mdmd.loading.stylize import Draw, Picture, stylized
 
 #: The displacement field's cells, each way. With five, displacements of up to 0.03 change the field by less than its
@@ -27,9 +29,8 @@ BEND_ITERATIONS = 20
 
 @dataclass(frozen=True)
 class WarpRange:
-    """Largest random deviations: degrees, shares of the crop, and factors; `mirror` is the share of mirrored faces."""
+    """Largest random deviations: degrees, shares of the crop, and factors. `config.MIRRORED` has the mirrored share."""
 
-    mirror: float = 0.0
     rotation: float = 0.0
     scale: float = 0.0
     shift: float = 0.0
@@ -41,14 +42,17 @@ class WarpRange:
 
 WARPS = {
     "none": WarpRange(),
-    "moderate": WarpRange(mirror=0.5, rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
-    "drawn": WarpRange(
-        mirror=0.5, rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015, bend=0.03
-    ),
+    "moderate": WarpRange(rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015),
+    "drawn": WarpRange(rotation=30.0, scale=0.25, shift=0.08, shear=10.0, stretch=0.1, wave=0.015, bend=0.03),
     # D.2 names the operations and prints no range. Shear is AutoAugment's 0.3; rotation is more than its 30 degrees,
-    # for "additional rotations"; scale, translation and waves are ours. It names no mirroring.
+    # for "additional rotations"; scale, translation and waves are ours.
     "paper": WarpRange(rotation=45.0, scale=0.3, shift=0.12, shear=math.degrees(math.atan(0.3)), wave=0.03),
 }
+
+
+def mirrored_share(augment: str, definition: Definition) -> float:
+    """The share of a set's faces that training with `augment` mirrors; 0 if its `definition` cannot be mirrored."""
+    return MIRRORED[augment] if definition.can_be_mirrored else 0.0
 
 
 @dataclass(frozen=True, eq=False)

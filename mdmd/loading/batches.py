@@ -17,7 +17,7 @@ from torch import Tensor
 from mdmd.config import heldout_count
 from mdmd.data.definition import Definition
 from mdmd.data.records import Dataset, Sample
-from mdmd.loading.augment import WARPS, random_photometry, random_warp, warp_pictures
+from mdmd.loading.augment import WARPS, mirrored_share, random_photometry, random_warp, warp_pictures
 from mdmd.loading.crop import face_crop
 from mdmd.loading.crop_cache import CropStore
 from mdmd.loading.crops import MARGIN, _key, face_pixels
@@ -101,7 +101,7 @@ class FaceCache:
         chosen = torch.as_tensor(index)
         pictures = torch.from_numpy(np.stack([self._pixels(k) for k in index]))
         points, labeled = self.points[chosen], self.labeled[chosen]
-        mirrored = torch.rand(len(chosen), generator=generator) < WARPS[augment].mirror
+        mirrored = torch.rand(len(chosen), generator=generator) < mirrored_share(augment, self.definition)
         warp = random_warp(len(chosen), WARPS[augment], mirrored, zoom=MARGIN, generator=generator)
         mirror = torch.tensor(self.definition.mirror)
         points = torch.where(mirrored[:, None, None], points[:, mirror], points)

@@ -83,6 +83,8 @@ def base_folder(
 def labels_key(dataset: Dataset) -> bytes:
     """A hash of the definition and of every labeled training face, whatever file they came from."""
     digest = hashlib.sha256(json.dumps(dataset.definition.to_category(), sort_keys=True).encode())
+    if not dataset.definition.can_be_mirrored:
+        digest.update(b"not mirrored")  # version 0.1.0 mirrored such faces: its bases are not used again
     for s in dataset.split("train"):
         if s.annotation is not None:
             digest.update(json.dumps([s.file_name, s.group, s.box.x, s.box.y, s.box.w, s.box.h]).encode())

@@ -12,7 +12,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from mdmd.errors import DataError
-from mdmd.loading.augment import WARPS
+from mdmd.loading.augment import mirrored_share
 from mdmd.loading.batches import Batch, FaceCache
 from mdmd.loading.crops import ahead, batches_ahead
 from mdmd.models.landmark_model import MDMD
@@ -65,7 +65,10 @@ def fit(
         began -= kept.seconds
         log.resume(stage, kept.step, kept.seconds)
 
-    rare = [rarely_labeled(c.labeled, c.definition.mirror, mirrored=WARPS[config.augment].mirror > 0) for c in caches]
+    rare = [
+        rarely_labeled(c.labeled, c.definition.mirror, mirrored=mirrored_share(config.augment, c.definition) > 0)
+        for c in caches
+    ]
     order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
     share = plan.budget.share(progress.step, progress.seconds)
 

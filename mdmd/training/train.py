@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mdmd.config import ModelConfig, TrainConfig
+from mdmd.config import MIRRORED, ModelConfig, TrainConfig
 from mdmd.data.boxes import box_scale
 from mdmd.data.records import Dataset, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration, Method, calibrate
 from mdmd.evaluation.evaluate import evaluate, plain
-from mdmd.loading.augment import WARPS
+from mdmd.loading.augment import mirrored_share
 from mdmd.loading.batches import FaceCache, split_heldout
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models.checkpoint import Checkpoint, earlier
@@ -153,7 +153,7 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
         # Another set may contain the same image with other landmarks.
         others = [s for name, faces in heldout.items() if name != dataset.name for s in faces]
         learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
-        few[dataset.name] = _check(dataset, learned[dataset.name], log, mirrored=WARPS[plan.train.augment].mirror > 0)
+        few[dataset.name] = _check(dataset, learned[dataset.name], log, augment=plan.train.augment)
         if plan.folds and dataset in held:
             folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number must raise before the training
     log.event(
@@ -313,14 +313,21 @@ def enough_faces(dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
 
 
-def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, mirrored: bool) -> dict[str, int]:
+def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, augment: str) -> dict[str, int]:
     """Landmarks with too few labels and their numbers of labels. Raises DataError if there are too few faces."""
     enough_faces(dataset)
     if not faces:
         raise DataError(f"{dataset.name}: all its pictures are held out in another set, so none is left for training")
+    definition = dataset.definition
+    if MIRRORED[augment] > 0 and not definition.can_be_mirrored:
+        log.warn(
+            f"{dataset.name}: found no mirror pairs, so its images are not mirrored and there is less to learn from; "
+            "name pairs or, if every landmark lies on the midline, declare it symmetric (on the Schema page, or as "
+            "flip_pairs or symmetric in its file)"
+        )
     labeled = torch.from_numpy(np.stack([s.annotation.labeled for s in faces if s.annotation is not None]))
-    counts = label_counts(labeled, dataset.definition.mirror, mirrored=mirrored).tolist()
-    few = {name: n for name, n in zip(dataset.definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
+    counts = label_counts(labeled, definition.mirror, mirrored=mirrored_share(augment, definition) > 0).tolist()
+    few = {name: n for name, n in zip(definition.landmarks, counts, strict=True) if n < FEWEST_LABELS}
     never = [name for name, n in few.items() if n == 0]
     if never:
         log.warn(f"{dataset.name}: found no labels of {', '.join(never)}; their predictions have no meaning")

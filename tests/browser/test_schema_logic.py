@@ -183,6 +183,29 @@ def test_landmarks_of_the_same_name_keep_their_ids(call: Call):
     assert (edges, normalizer) == ([["new1", "new0"]], [["new1"], ["new0"]])
 
 
+def test_a_definition_is_symmetric_until_a_pair_is_made(call: Call):
+    category = {"name": "x", "keypoints": ["a", "b", "c"], "flsg": {"nose": [0, 1, 2]}, "symmetric": True}
+    said = (
+        "async (m, category) => { const { toCategory } = await import('/shell/definition.js');"
+        " const whole = m.draftOf(category), paired = m.setMirror(whole, 'new0', 'new1');"
+        " const apart = m.setMirror(paired, 'new0', null), again = m.setSymmetric(apart, true);"
+        " const drafts = [whole, m.setMirror(whole, 'new0', null), paired, apart, again];"
+        " return drafts.map((draft) => 'symmetric' in toCategory(draft)); }"
+    )
+    assert call("schema/draft.js", said, category) == [True, True, False, False, True]
+    assert call("schema/draft.js", said, {**category, "symmetric": False}) == [False, False, False, False, True]
+    assert call("schema/draft.js", said, {**category, "flip_pairs": [[1, 2]]})[0] is False
+
+
+def test_a_draft_left_by_an_older_page_is_completed(call: Call):
+    kept = (
+        "(m, draft) => { const storage = { getItem: () => JSON.stringify({ draft, version: 3 }) };"
+        " return new m.DraftHistory('key', storage).kept(); }"
+    )
+    old = draft({"1": "a"}, places={}, category={}, picture=7)
+    assert call("schema/draft_history.js", kept, old) == {"draft": {**old, "symmetric": False}, "version": 3}
+
+
 def test_a_landmark_is_put_anywhere_in_the_order(call: Call):
     move = "(m, id, index) => m.moveTo({landmarks: ['a', 'b', 'c'].map((id) => ({id}))}, id, index)"
     for key, index, expected in (("a", 2, "bca"), ("c", 0, "cab"), ("b", 1, "abc"), ("b", 9, "acb"), ("b", -4, "bac")):
@@ -222,6 +245,7 @@ def test_every_kind_of_change_is_told_by_itself(call: Call):
         ({**before, "edges": [["1", "3"]]}, ["edges", ["+ a – c"], []]),
         ({**before, "normalizer": [["1"], ["2", "3"]]}, ["normalizer", ["the face's box → a to b + c"], []]),
         ({**before, "name": "mask"}, ["title", ["face → mask"], []]),
+        ({**before, "symmetric": True}, ["symmetric", ["+ every landmark lies on it"], []]),
     ):
         assert changes(call, before, after) == [expected]
     grouped = draft({"1": "a", "2": "b", "3": "c"})

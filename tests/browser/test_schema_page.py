@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from labeler.server.face_actions import FaceActions
 from labeler.storage.records import Point
 from mdmd.data.definition import Definition
 from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_canvas, root, wait_for
-from tests.builders import SMALL
+from tests.builders import MIDLINE, SMALL
 
 pytestmark = pytest.mark.browser
 
@@ -210,6 +211,36 @@ def test_edges_pairs_and_the_normalizer_are_dragged_from_point_to_point(page: Pa
     page.keyboard.press("Escape")
     page.keyboard.press("Control+z")
     assert page.evaluate(mirrors) == [None, None, None, None]
+
+
+def test_a_definition_without_pairs_is_declared_symmetric(page: Page, site: Site) -> None:
+    project = site.project("dunlins", definition=replace(MIDLINE, symmetric=False))
+    ready(page, site, "dunlins")
+    canvas(page, "schema").focus()
+    page.keyboard.press("m")
+    declare = page.get_by_label("Every landmark lies on the middle line")
+    panel = page.get_by_label("Mirror pairs", exact=True)
+    expect(panel).to_contain_text("Without pairs, training does not mirror pictures and has less to learn from.")
+    declare.check()
+    expect(panel).to_contain_text("Training mirrors pictures, and every landmark keeps its name.")
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+z")
+    expect(declare).not_to_be_checked()
+    declare.check()
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("+ every landmark lies on it")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".save-state")).to_have_text("Saved, version 2")
+    assert project.definition is not None
+    assert project.definition.symmetric
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    assert Definition.from_category(json.loads(download.value.path().read_text())) == project.definition
+    partner = page.locator(".table-rows li").nth(0).get_by_label("Mirror partner")
+    partner.focus()
+    partner.select_option(label="chin")
+    expect(declare).to_be_hidden()
 
 
 def test_a_definition_without_a_mouse(page: Page, site: Site) -> None:

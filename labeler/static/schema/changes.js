@@ -12,8 +12,8 @@ const SHOWN = 8;
  */
 
 /**
- * @typedef {"added" | "restored" | "deleted" | "renamed" | "regrouped" | "reordered" | "pairs" | "edges" | "normalizer" |
- *   "title"} Kind
+ * @typedef {"added" | "restored" | "deleted" | "renamed" | "regrouped" | "reordered" | "pairs" | "symmetric" | "edges" |
+ *   "normalizer" | "title"} Kind
  */
 
 /**
@@ -62,6 +62,10 @@ export function changesBetween(before, after, earlier = new Set()) {
   /** @param {string} id */
   const nameOf = (id) => (now.get(id) ?? old.get(id))?.name ?? id;
   addSets(found, "pairs", "Mirror pairs", pairsOf(before).filter(kept), pairsOf(after).filter(kept), nameOf, " ↔ ");
+  if (before.symmetric !== after.symmetric) {
+    const item = `${after.symmetric ? "+" : "−"} every landmark lies on it`;
+    found.push({ kind: "symmetric", title: "Middle line", items: [item], landmarks: [] });
+  }
   addSets(found, "edges", "Edges", before.edges.filter(kept), after.edges.filter(kept), nameOf, " – ");
   const [was, is] = [before, after].map(({ normalizer }) => normalizerWords(normalizer, nameOf));
   if (was !== is) found.push({ kind: "normalizer", title: "Normalizer", items: [`${was} → ${is}`], landmarks: [] });
@@ -110,7 +114,8 @@ export function consequence({ kind, landmarks }, effect) {
     renamed: `${stay}, under the new name.`,
     regrouped: `${stay}; the next training learns the new group.`,
     reordered: `${stay}; labeling and exports follow the new order.`,
-    pairs: "Labels stay; the next training mirrors pictures with these pairs.",
+    pairs: "Labels stay; the next training mirrors pictures with the new pairs, and without pairs not at all.",
+    symmetric: "Labels stay; without pairs, the next training mirrors pictures only if every landmark lies on the middle line.",
     edges: "Labels stay; edges are drawn only.",
     normalizer: "Labels stay; new errors are measured in this length and do not compare with the old ones.",
     title: "Labels stay.",

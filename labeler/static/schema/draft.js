@@ -8,7 +8,7 @@ const OPPOSITE = { left: "right", right: "left" };
 
 /** @returns {Draft} */
 export function emptyDraft() {
-  return { name: "face", landmarks: [], edges: [], normalizer: null, category: {}, places: {}, picture: null };
+  return { name: "face", landmarks: [], edges: [], normalizer: null, symmetric: false, category: {}, places: {}, picture: null };
 }
 
 /**
@@ -157,7 +157,8 @@ function pairByName(draft, id) {
 }
 
 /**
- * Pairs `id` with `other` (null: on the midline). Former partners of both have no partner then.
+ * Pairs `id` with `other` (null: on the midline). Former partners of both have no partner then. With a pair, the
+ * definition is not symmetric in itself.
  * @param {Draft} draft
  * @param {string} id
  * @param {string | null} other
@@ -170,7 +171,17 @@ export function setMirror(draft, id, other) {
     if (landmark.id === other) return { ...landmark, mirror: id };
     return landmark.mirror !== null && involved.has(landmark.mirror) ? { ...landmark, mirror: null } : landmark;
   });
-  return { ...draft, landmarks };
+  return { ...draft, landmarks, symmetric: draft.symmetric && other === null };
+}
+
+/**
+ * Declares that every landmark lies on the middle line, or takes that back.
+ * @param {Draft} draft
+ * @param {boolean} symmetric
+ * @returns {Draft}
+ */
+export function setSymmetric(draft, symmetric) {
+  return { ...draft, symmetric };
 }
 
 /**

@@ -73,7 +73,9 @@ export class DraftHistory {
   kept() {
     try {
       const kept = JSON.parse(this.storage.getItem(this.key) ?? "null");
-      return kept?.draft?.landmarks && kept.draft.places && kept.draft.edges ? kept : null;
+      if (!kept?.draft?.landmarks || !kept.draft.places || !kept.draft.edges) return null;
+      // A draft from before an update of the tool lacks what the update added.
+      return { ...kept, draft: { ...emptyDraft(), ...kept.draft } };
     } catch {
       return null;
     }

@@ -1,7 +1,8 @@
-// Mirror pairs that the symmetry of the points proposes, to be accepted one by one or together, and a button that mirrors the picture.
+// Mirror pairs that the symmetry of the points proposes, to be accepted one by one or together; a button that mirrors the
+// picture; and, without pairs, whether every landmark lies on the middle line.
 
 import { el } from "../shell/dom.js";
-import { emptyDraft, setMirror } from "./draft.js";
+import { emptyDraft, setMirror, setSymmetric } from "./draft.js";
 import { symmetryOf } from "./symmetry.js";
 
 /** @import { Draft, Landmark } from "../shell/types.js" */
@@ -42,8 +43,13 @@ export class PairsPanel {
     this.mirrored = el("button.plain.small", { type: "button", text: "Mirrored picture", onclick: () => on.mirrored() });
     this.all = el("button.plain.small", { type: "button", onclick: () => this.acceptAll() });
     this.list = el("ul", { "aria-label": "Proposed mirror pairs" });
+    this.symmetric = el("input", { type: "checkbox" });
+    this.symmetric.addEventListener("change", () => on.change(setSymmetric(this.draft, this.symmetric.checked)));
+    this.means = el("p");
+    const declare = el("label", {}, this.symmetric, "Every landmark lies on the middle line");
+    this.unpaired = el("div.unpaired", {}, declare, this.means);
     const head = el("div.panel-head", {}, this.summary, this.mirrored, this.all);
-    this.element = el("section.pairs-panel", { hidden: true, "aria-label": "Mirror pairs" }, head, this.list);
+    this.element = el("section.pairs-panel", { hidden: true, "aria-label": "Mirror pairs" }, head, this.list, this.unpaired);
   }
 
   /**
@@ -67,6 +73,11 @@ export class PairsPanel {
     this.all.disabled = !free.length;
     const names = new Map(draft.landmarks.map(({ id, name }) => [id, name]));
     this.list.replaceChildren(...this.proposals.map((proposal) => this.row(proposal, names)));
+    this.unpaired.hidden = paired > 0 || !draft.landmarks.length;
+    this.symmetric.checked = draft.symmetric;
+    this.means.textContent = draft.symmetric
+      ? "Training mirrors pictures, and every landmark keeps its name."
+      : "Without pairs, training does not mirror pictures and has less to learn from.";
   }
 
   /** The proposals that separate no other pair. */

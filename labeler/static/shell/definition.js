@@ -64,7 +64,9 @@ export function fromCategory(category) {
   }
   /** @type {[string, string][]} */
   const edges = (category.skeleton ?? []).map(([a, b]) => [landmarks[a - 1].id, landmarks[b - 1].id]);
-  return { name: category.name, landmarks, edges, normalizer: normalizerIds(category.normalizer, landmarks), category };
+  const normalizer = normalizerIds(category.normalizer, landmarks);
+  const symmetric = Boolean(category.symmetric) && !category.flip_pairs?.length;
+  return { name: category.name, landmarks, edges, normalizer, symmetric, category };
 }
 
 /**
@@ -99,13 +101,15 @@ export function toCategory(definition) {
   /** @type {Category["normalizer"]} */
   let normalizer = "box";
   if (ends?.every((end) => end.length)) normalizer = ends.every((end) => end.length === 1) ? ends.flat() : ends;
+  const { symmetric: _, ...rest } = definition.category;
   return {
-    ...definition.category,
+    ...rest,
     name: definition.name,
     keypoints: definition.landmarks.map((landmark) => landmark.name),
     landmark_ids: definition.landmarks.map((landmark) => (landmark.id.startsWith("new") ? null : Number(landmark.id))),
     flsg,
     flip_pairs: pairs,
+    ...(definition.symmetric ? { symmetric: true } : {}),
     skeleton: definition.edges.map(([a, b]) => [place(a) + 1, place(b) + 1]),
     normalizer,
   };

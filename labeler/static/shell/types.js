@@ -19,6 +19,7 @@
  * @property {number} [definition_version]
  * @property {Record<string, number[]>} [flsg]
  * @property {[number, number][]} [flip_pairs]
+ * @property {boolean} [symmetric]
  * @property {[number, number][]} [skeleton]
  * @property {"box" | (number | number[])[]} [normalizer]
  */
@@ -29,12 +30,14 @@
  */
 
 /**
- * `normalizer`: two sets of landmarks whose means span the normalizing length; null: the box of the face.
+ * `normalizer`: two sets of landmarks whose means span the normalizing length; null: the box of the face. `symmetric`:
+ * there are no pairs, because every landmark lies on the middle line.
  * @typedef {object} Definition
  * @property {string} name
  * @property {Landmark[]} landmarks
  * @property {[string, string][]} edges
  * @property {string[][] | null} normalizer
+ * @property {boolean} symmetric
  * @property {Partial<Category>} category
  */
 

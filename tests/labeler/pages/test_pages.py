@@ -43,7 +43,16 @@ from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
-from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of
+from tests.builders import (
+    CATEGORY,
+    MIDLINE,
+    SMALL,
+    UNPAIRED,
+    label_face,
+    leave_predictions,
+    make_project,
+    predictions_of,
+)
 
 
 def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
@@ -139,6 +148,18 @@ def test_preflight_counts_labels_and_names_landmarks_with_few(tmp_path: Path) ->
     assert "about 1 of them held out for measuring and calibration" in said
     assert "Runs on " in said
     assert "what a run with this encoder takes is not known" in said
+
+
+def test_preflight_says_that_pictures_without_mirror_pairs_are_not_mirrored(tmp_path: Path) -> None:
+    def said(definition: Definition, preset: str = "default") -> bool:
+        project = make_project(tmp_path / f"{definition.name}-{preset}", labeled=3, definition=definition)
+        words = "has no mirror pairs, so pictures are not mirrored and training has less to learn from: name pairs"
+        return words in preflight_html(project, None, "test_vit", "", preset, 10)
+
+    assert said(UNPAIRED)
+    assert not said(UNPAIRED, "paper"), "its augmentation mirrors nothing"
+    assert not said(SMALL)
+    assert not said(MIDLINE)
 
 
 def test_preflight_says_whether_the_source_is_there(tmp_path: Path) -> None:

@@ -162,6 +162,16 @@ def test_contradictions_of_left_and_right_are_told_and_keep_nothing_from_being_s
     assert schema.problems(category, ()) == []
 
 
+def test_a_definition_that_says_that_it_is_symmetric_has_no_sides():
+    category = pair_of(("eye_left", "left_eye"), ("nose", "nose"), paired=False)
+    (caution,) = schema.cautions({**category, "symmetric": True})
+    assert caution.text == (
+        "'eye_left' is on the left, but the definition says that every landmark lies on the middle line"
+    )
+    (problem,) = schema.problems({**category, "flip_pairs": [[0, 1]], "symmetric": True}, ())
+    assert problem.text.startswith("'symmetric' is true beside a mirror pair")
+
+
 def test_a_pair_that_passes_over_its_namesake_is_told():
     numbered = ["left_nostril_0", "right_nostril_1", "right_nostril_0", "left_nostril_1"]
     category = {"keypoints": numbered, "flsg": {"nose": [0, 1, 2, 3]}, "flip_pairs": [[0, 1], [2, 3]]}

@@ -21,7 +21,16 @@ from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box
 from mdmd.errors import DataError
-from tests.builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
+from tests.builders import (
+    CATEGORY,
+    MIDLINE,
+    SMALL,
+    label_face,
+    leave_predictions,
+    make_project,
+    predictions_of,
+    write_picture,
+)
 
 
 @pytest.mark.parametrize("name", ["monkeys", "Äffchen 1", "顔-2", "हिन्दी", "a" * 60])
@@ -308,6 +317,16 @@ def test_an_export_imports_into_an_empty_project_and_a_second_time_changes_nothi
     again = other.import_coco(tmp_path / "x.json")
     assert (again.added, again.faces, again.already) == (0, 0, 1)
     assert other.store.points() == before
+
+
+def test_a_symmetric_definition_stays_so_in_training_sets_exports_and_imports(tmp_path: Path):
+    project = make_project(tmp_path, labeled=1, definition=MIDLINE)
+    assert project.training_set().definition.symmetric
+    project.export(tmp_path / "x.json")
+    other = Workspace(tmp_path / "projects").create("other")
+    other.import_coco(tmp_path / "x.json")
+    assert other.definition is not None
+    assert other.definition.symmetric
 
 
 def test_what_a_person_said_of_points_comes_back_with_an_export(tmp_path: Path):

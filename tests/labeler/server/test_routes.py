@@ -366,6 +366,14 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     assert saved["reference"] == {"picture": 1, "points": {"5": [1, 2]}}
 
 
+def test_a_definition_is_saved_as_symmetric(client: TestClient):
+    midline = {"keypoints": ["nose", "chin"], "flsg": {"nose": [0], "jaw": [1]}, "symmetric": True}
+    client.put(f"{BASE}/definition", json={"category": midline, "version": 1})
+    assert client.get(f"{BASE}/definition").json()["category"]["symmetric"] is True
+    client.put(f"{BASE}/definition", json={"category": {**midline, "symmetric": False}, "version": 2})
+    assert "symmetric" not in client.get(f"{BASE}/definition").json()["category"]
+
+
 def test_the_effect_and_the_versions_of_a_definition(client: TestClient):
     client.post(f"{BASE}/faces/2/points", json=place(3))
     without_nose = {**CATEGORY, "keypoints": ["eye_left", "eye_right", "chin"], "landmark_ids": [1, 2, 4]}

@@ -48,6 +48,21 @@ def test_a_category_becomes_a_definition():
     assert len(definition.members) == 12
 
 
+def test_a_definition_can_be_mirrored_with_pairs_or_if_it_says_that_it_is_symmetric():
+    assert Definition.from_category(category()).can_be_mirrored
+    assert not Definition.from_category(category(flip_pairs=[])).can_be_mirrored
+    assert not Definition.from_category(category(flip_pairs=[], symmetric=None)).can_be_mirrored
+    symmetric = Definition.from_category(category(flip_pairs=[], symmetric=True))
+    assert (symmetric.can_be_mirrored, symmetric.mirror) == (True, (0, 1, 2))
+    assert Definition.from_category(symmetric.to_category()) == symmetric
+    assert all(load_definition(name).can_be_mirrored for name in shipped_definitions())
+
+
+def test_a_category_has_the_key_symmetric_only_where_it_is_true():
+    for changes in ({}, {"flip_pairs": []}, {"symmetric": False}):
+        assert "symmetric" not in Definition.from_category(category(**changes)).to_category()
+
+
 def test_a_category_needs_only_names_and_groups():
     definition = Definition.from_category({"keypoints": ["tip"], "flsg": {"nose": [0]}})
     assert definition == Definition("face", ("tip",), (GROUPS.index("nose"),), (0,), ids=(1,))
@@ -144,6 +159,8 @@ CULPRITS = {
     "too few ids": ({"landmark_ids": [1, 2]}, "'landmark_ids' must be 3 different whole numbers"),
     "ids that are lists": ({"landmark_ids": [[1], [2], [3]]}, "'landmark_ids' must be 3 different whole numbers"),
     "ids that are no list": ({"landmark_ids": 3}, "'landmark_ids' must be a list"),
+    "a symmetry that is a word": ({"symmetric": "yes"}, "'symmetric' is 'yes', wanted true or false"),
+    "a symmetry beside pairs": ({"symmetric": True}, "'symmetric' is true beside a mirror pair"),
     "a version that is a word": ({"definition_version": "two"}, "'definition_version' is 'two'"),
 }
 
@@ -178,6 +195,7 @@ def test_a_group_that_is_not_a_list_is_named():
     ]
 
 
+OPTIONAL = {"landmark_ids": 0, "definition_version": 0, "symmetric": 0}
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 5) | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*GROUPS[:3], "x"]), inner, max_size=3),
@@ -185,7 +203,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(category(landmark_ids=0, definition_version=0), json_values)))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(category(**OPTIONAL), json_values)))
 def test_any_invalid_category_raises_a_data_error(changes: dict[str, Any]):
     candidate = {**category(), **changes}
     if category_problems(candidate):

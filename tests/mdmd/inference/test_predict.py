@@ -20,12 +20,16 @@ from mdmd.models.landmark_model import MDMD, Laplacian
 EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))
 
 
+UNPAIRED = replace(EYES, mirror=(0, 1))
+SYMMETRIC = replace(UNPAIRED, symmetric=True)
+
+
 class DotFinder(MDMD):
     """Replaces a network: predicts the places of the two bright dots, the left one first."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.definitions["eyes"] = EYES
+        self.definitions |= {"eyes": EYES, "unpaired": UNPAIRED, "symmetric": SYMMETRIC}
 
     def forward(self, images: torch.Tensor, head: str) -> Laplacian:
         size = images.shape[-1]
@@ -71,6 +75,26 @@ def test_a_single_look_gives_its_covariance_in_image_pixels(face, view):
     mixed = -1 if view.mirrored else 1
     expected = np.array([[0.0004, mixed * 0.0002], [mixed * 0.0002, 0.001]]) * side**2
     np.testing.assert_allclose(found.covariance, [expected, expected], rtol=0.02)
+
+
+def test_only_a_head_that_can_be_mirrored_has_a_mirrored_view(face):
+    model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2, views="two"))
+    images, crops = next(views_ahead([face], model.config, batch_size=1))
+
+    def found(head, views=None):
+        return predict_crops(model, images, head, crops, views=views)[0]
+
+    eyes = [[90.0, 80.0], [140.0, 100.0]]
+    for views in (None, VIEWS["two"][:1], VIEWS["two"][1:]):
+        np.testing.assert_allclose(found("eyes", views).points, eyes, atol=0.15)
+        np.testing.assert_allclose(found("unpaired", views).points, eyes, atol=0.15)
+    # In the mirrored view, this network predicts the dot on the other side for each landmark.
+    np.testing.assert_allclose(found("symmetric", VIEWS["two"][:1]).points, eyes[::-1], atol=0.15)
+    # The two crops still differ in width, and their covariances in size.
+    narrow, wide, both = (found("unpaired", views).covariance for views in (VIEWS["two"][:1], VIEWS["two"][1:], None))
+    assert (narrow[:, 0, 0] < both[:, 0, 0]).all()
+    assert (both[:, 0, 0] < wide[:, 0, 0]).all()
+    assert (both[:, 0, 1] > 0).all()
 
 
 def test_fusion_weights_views_by_certainty_and_adds_their_disagreement():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mdmd.config import MIRRORED
 from mdmd.loading.augment import (
     OPERATIONS,
     PAPER_OPERATIONS,
@@ -10,10 +11,12 @@ from mdmd.loading.augment import (
     WARPS,
     Warp,
     WarpRange,
+    mirrored_share,
     random_photometry,
     random_warp,
     warp_pictures,
 )
+from tests.builders import MIDLINE, SMALL, UNPAIRED
 
 
 def dotted(points, size):
@@ -134,12 +137,18 @@ def test_a_wave_bends_one_axis_along_the_other(which, axis):
 
 
 def test_the_paper_mirrors_no_face_and_every_policy_knows_its_operations():
-    assert [WARPS[name].mirror for name in ("none", "moderate", "drawn", "paper")] == [0.0, 0.5, 0.5, 0.0]
-    assert WARPS.keys() == PHOTOMETRY.keys()
+    assert MIRRORED == {"none": 0.0, "moderate": 0.5, "drawn": 0.5, "paper": 0.0}
+    assert WARPS.keys() == PHOTOMETRY.keys() == MIRRORED.keys()
     paper = WARPS["paper"]
     assert all(x > 0 for x in (paper.rotation, paper.wave, paper.shear, paper.scale, paper.shift))
     tone = {"equalize", "jitter", "solarize", "autocontrast", "posterize", "invert"}
     assert PAPER_OPERATIONS.keys() == tone | {"blur", "sharpness", "cutout"}
+
+
+@pytest.mark.parametrize("policy", WARPS)
+def test_every_policy_mirrors_only_definitions_that_can_be_mirrored(policy):
+    assert mirrored_share(policy, SMALL) == mirrored_share(policy, MIDLINE) == MIRRORED[policy]
+    assert mirrored_share(policy, UNPAIRED) == 0
 
 
 def assert_close(found, expected, *, within):

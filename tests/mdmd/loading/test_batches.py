@@ -19,7 +19,7 @@ from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop import Crop
 from mdmd.loading.crop_cache import ABANDONED, CropStore
 from mdmd.loading.crops import ahead, crops_ahead, cut, face_pixels
-from tests.builders import SMALL
+from tests.builders import MIDLINE, SMALL, UNPAIRED
 
 SIDE = 24  # of a cached crop: 1.5 times the network's 16
 FACE_BYTES = 3 * SIDE * SIDE
@@ -48,8 +48,8 @@ def faces(tmp_path):
     return [face(k) for k in range(6)]
 
 
-def cache(faces, store):
-    return FaceCache("small", SMALL, faces, crop_scale=1.4, size=16, store=store)
+def cache(faces, store, definition=SMALL):
+    return FaceCache("small", definition, faces, crop_scale=1.4, size=16, store=store)
 
 
 def images(faces, store, index=(0, 1, 2, 3, 4, 5)):
@@ -160,6 +160,31 @@ def test_a_mirrored_face_has_its_left_and_right_labels_exchanged(faces, store):
     assert labels == {(True, False, True, True), (False, True, True, True)}
     x = torch.where(batch.labeled[40:, 0], batch.points[40:, 0, 0], batch.points[40:, 1, 0])
     assert ((x < batch.points[40:, 2, 0]) == batch.labeled[40:, 0]).all()  # of the nose, on the side it is called by
+
+
+@pytest.mark.parametrize("policy", ["moderate", "drawn"])
+def test_a_face_without_mirror_pairs_is_never_mirrored(faces, store, policy):
+    found = {}
+    for definition in (SMALL, UNPAIRED):
+        generator = torch.Generator().manual_seed(0)
+        found[definition.name] = cache(faces, store(), definition).batch([0] * 40, policy, generator)
+    paired, unpaired = found["small"], found["unpaired"]
+    assert (unpaired.points[:, 0, 0] < unpaired.points[:, 1, 0]).all(), "the left eye is on the left"
+    alike = [torch.equal(*both) for both in zip(paired.points, unpaired.points, strict=True)]
+    assert 10 < sum(alike) < 30
+    # Pairs decide what is mirrored and nothing else: the other faces are the same to the pixel.
+    assert torch.equal(paired.images[alike], unpaired.images[alike])
+
+
+def test_a_face_is_mirrored_without_pairs_if_its_definition_is_symmetric(faces, store):
+    midline = Annotation(np.array([[10.0, 20.0], [10.0, 30.0]]), np.full(2, 2))  # far left of the box's middle
+    definition = MIDLINE
+    for symmetric, sides in ((True, {True, False}), (False, {True})):
+        definition = replace(definition, symmetric=symmetric)
+        generator = torch.Generator().manual_seed(0)
+        one = replace(faces[0], annotation=midline, box=Box(6, 6, 40, 20))
+        batch = cache([one], store(), definition).batch([0] * 40, "moderate", generator)
+        assert {bool(x < 0.5) for x in batch.points.mean(dim=1)[:, 0]} == sides
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """An interrupted run resumes where it was, and a full disk does not damage existing files."""
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from mdmd.cli.main import main
 from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
+from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.loading.batches import FaceCache
 from mdmd.loading.crop_cache import CropStore
@@ -35,7 +37,7 @@ from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
 from mdmd.training.validation import Watch
-from tests.builders import wait_for, write_pareidolias
+from tests.builders import SMALL, UNPAIRED, wait_for, write_pareidolias
 
 TINY = PRESETS["tiny"].model.changed(image_size=64, pixel_channels=16)
 QUICK = PRESETS["tiny"].train.changed(batch_size=4)
@@ -282,6 +284,17 @@ def test_views_do_not_change_which_base_is_found(drawn, tmp_path):
         found = [bases.find_or_train(folder, [people], config, plan, log).model.config for config in (TINY, once)]
     assert found == [TINY, once]
     assert len(events(tmp_path, "start")) == 1
+
+
+def test_a_base_from_when_faces_without_mirror_pairs_were_mirrored_is_not_used_again():
+    def of_version_0_1_0(definition):  # for a set without faces
+        return hashlib.sha256(json.dumps(definition.to_category(), sort_keys=True).encode()).digest()
+
+    for definition, known in ((SMALL, True), (UNPAIRED, False)):
+        assert (bases.labels_key(Dataset("set", definition, ())) == of_version_0_1_0(definition)) is known
+    symmetric = replace(UNPAIRED, symmetric=True)
+    keys = {bases.labels_key(Dataset("set", definition, ())) for definition in (SMALL, UNPAIRED, symmetric)}
+    assert len(keys) == 3
 
 
 @pytest.fixture

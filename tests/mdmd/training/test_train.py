@@ -117,6 +117,23 @@ def test_two_sets_with_one_definition_have_a_head_each(sets, log):
     assert not torch.equal(made.model(images, "people").mean, made.model(images, "twin").mean)
 
 
+@pytest.mark.parametrize("augment", ["moderate", "paper"])
+def test_a_training_warns_of_the_sets_that_it_does_not_mirror(sets, log, tmp_path, augment):
+    people, objects = sets
+    unpaired = replace(objects.definition, mirror=tuple(range(len(objects.definition.landmarks))))
+    bare = replace(objects, name="bare", definition=unpaired)
+    midline = replace(objects, name="midline", definition=replace(unpaired, symmetric=True))
+    plan = Plan(QUICK.changed(augment=augment), Budget(steps=2), weights="none")
+    made = train([bare, people, midline], TINY, plan, log)
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    told = [event["message"] for event in events if "mirror" in event.get("message", "")]
+    assert [words.split(":")[0] for words in told] == (["bare"] if augment == "moderate" else [])
+    assert all("found no mirror pairs, so its images are not mirrored" in words for words in told)
+    made.save(tmp_path / "run")
+    heads = checkpoint.load(tmp_path / "run").model.definitions
+    assert heads == {"bare": bare.definition, "people": people.definition, "midline": midline.definition}
+
+
 @pytest.mark.parametrize("name", ["default", "paper", "tiny"])
 def test_every_preset_trains(sets, log, name):
     model = PRESETS[name].model.changed(encoder="test_vit", image_size=64, decoder_heads=2, pixel_channels=16)
