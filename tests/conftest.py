@@ -8,9 +8,16 @@ os.environ["MDMD_HOME"] = (
 )
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 import tests.typecheck  # noqa: F401  (the hook below looks it up as an attribute)
+
+# No example fails because it is slow. The same examples in every run: a found fault becomes a test of its own.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 # Shapes written in the signatures of tensor code are checked at every call that a test makes.
 TENSOR_MODULES = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # Gradio's own dependencies are not ours to keep quiet.
@@ -215,7 +215,7 @@ def test_no_call_that_can_be_thought_of_fails(free: TestClient, folder: Path) ->
     outside = lambda: {path for path in folder.rglob("*") if not {"uploads", "projects"} & set(path.parts)}  # noqa: E731
     before = outside()
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150)
     @given(
         st.sampled_from(sorted(known)) | st.integers() | JSON,
         st.lists(JSON, max_size=5) | JSON,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeler.server.routes import routes
@@ -40,7 +40,7 @@ def requests() -> list[tuple[str, str, list[str]]]:
 
 @pytest.mark.parametrize(("method", "path", "fields"), requests())
 def test_no_request_is_a_fault(free: TestClient, method: str, path: str, fields: list[str]) -> None:
-    @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25)
     @given(st.data())
     def fuzz(data: st.DataObject) -> None:
         place = re.sub(r"\{[^}]*\}", lambda part: data.draw(NAMES), path)
