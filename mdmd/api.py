@@ -18,6 +18,7 @@ from PIL import Image
 from mdmd.config import STARTER, Preset, of_base
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError
+from mdmd.data.picture_files import Skipped, any_wanted, skipped_sentences
 from mdmd.data.records import Box, Dataset, Prediction, Sample
 from mdmd.datasets.registry import Data, read_set, read_sets
 from mdmd.device import compute_device
@@ -297,16 +298,45 @@ def predict(
 
     The input is either `pictures` (image files and folders, one face per image) or the faces of the COCO file `faces`.
     With `find_boxes`, the model finds the face if its box is the whole image. `model` is a `Model` or the folder of a
-    run. Images that cannot be used are left out with a warning. Raises DataError if none is left.
+    run. Images that cannot be used, and files in folders that are not images, are left out with a warning. Raises
+    DataError if none is left.
     """
+    coco, _ = predict_all(
+        model,
+        pictures,
+        faces=faces,
+        out=out,
+        find_boxes=find_boxes,
+        head=head,
+        tolerance=tolerance,
+        threshold=threshold,
+    )
+    return coco
+
+
+def predict_all(
+    model: Model | Path | str,
+    pictures: Sequence[Path | str] = (),
+    *,
+    faces: Path | str | None = None,
+    out: Path | str | None = None,
+    find_boxes: bool = False,
+    head: str | None = None,
+    tolerance: float = FlagRule.tolerance,
+    threshold: float | None = None,
+) -> tuple[dict[str, Any], bool]:
+    """`predict`, and whether no image was left out that a user would expect to be used."""
     if bool(pictures) == (faces is not None):
         raise DataError("name either pictures (or folders of them), or a COCO file of faces")
     rule = FlagRule(tolerance, threshold)
     model = model if isinstance(model, Model) else load(model)
     head, calibration = model.calibrated(head)
     unusable: dict[Path, str] = {}
+    skipped: tuple[Skipped, ...] = ()
     if faces is None:
-        samples = whole_pictures([Path(path) for path in pictures], unusable)
+        samples, skipped = whole_pictures([Path(path) for path in pictures], unusable)
+        for sentence in skipped_sentences(skipped):
+            logger.warning(f"skipped {sentence}")
     else:
         samples = faces_of_file(Path(faces), unusable)
     if find_boxes:
@@ -328,7 +358,7 @@ def predict(
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=model.name, head=head)
     if out is not None:
         write_json(Path(out), coco, indent=None, for_others=True)
-    return coco
+    return coco, not unusable and not any_wanted(skipped)
 
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:

@@ -21,7 +21,10 @@ from mdmd.errors import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 success, 1 failure, 2 invalid input, 130 interrupted."""
+    """Run one command; returns the exit code.
+
+    0 success, 1 failure or not everything came in, 2 invalid input and nothing done, 130 interrupted.
+    """
     options = parser().parse_args(arguments)
     workspace = Workspace(getattr(options, "projects", Path("projects")))
     try:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from labeler.project.workspace import Workspace
+from mdmd.data.picture_files import Skipped, skipped_sentences
 
 Command = Callable[[argparse.Namespace, Workspace], int]
 
@@ -18,10 +19,14 @@ class Commands:
         self._commands = top.add_subparsers(title="commands", metavar="COMMAND")
         self._shared = shared
 
-    def add(self, name: str, run: Command, text: str, example: str) -> argparse.ArgumentParser:
-        """Add a command that calls `run`; returns its parser, for its options."""
+    def add(self, name: str, run: Command, text: str, example: str, *, codes: str = "") -> argparse.ArgumentParser:
+        """Add a command that calls `run`; returns its parser, for its options. `codes` explains its exit codes."""
         made = self._commands.add_parser(
-            name, parents=[self._shared], help=text, description=text, epilog=f"example: {example}"
+            name,
+            parents=[self._shared],
+            help=text,
+            description=f"{text} {codes}".strip(),
+            epilog=f"example: {example}",
         )
         made.set_defaults(run=run)
         return made
@@ -35,3 +40,9 @@ def print_refused(refused: Sequence[tuple[str, str]]) -> None:
     """Print (name, reason) of each refused picture to stderr, one per line."""
     for name, sentence in refused:
         print(f"refused {name}: {sentence}", file=sys.stderr)
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Print what was passed over to stderr, one kind per line."""
+    for sentence in skipped_sentences(skipped):
+        print(f"skipped {sentence}", file=sys.stderr)

@@ -31,7 +31,9 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             f"{plural(written.images, 'picture')} written."
         )
         path = written.path.resolve()
-        html = render("exported.html", sentence=sentence, path=path)
+        if written.left_out:
+            sentence += f" Faces left out: {written.left_out}."
+        html = render("exported.html", sentence=sentence, problems=written.problems, path=path)
         return html, gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
     pages.load(show, None, checks, **QUIETLY)

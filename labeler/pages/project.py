@@ -79,16 +79,16 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     def make(name: str | None, template: str | None, files: list[str] | None, folder: str | None) -> tuple[str, str]:
         chosen = (name or "").strip()
         paths = picture_paths(files, folder)
-        project = workspace.create(chosen, definition=load_definition(template) if template else None)
+        definition = load_definition(template) if template else None
         if not paths:
+            workspace.create(chosen, definition=definition)
             return "", project_address(chosen)
-        try:
+        with workspace.making(chosen, definition=definition) as project:
             taken = project.add_pictures(paths)
-        except DataError as error:
-            return render("created_project.html", name=chosen, problem=error, report=""), ""
-        if taken.refused:
-            return render("created_project.html", name=chosen, problem=None, report=added_html(taken)), ""
-        return "", project_address(chosen)
+        advised = any(each.kind.advice for each in taken.skipped)
+        if taken.complete and not taken.nothing and not advised:
+            return "", project_address(chosen)
+        return render("created_project.html", name=None if taken.nothing else chosen, report=added_html(taken)), ""
 
     @errors_as_messages
     def grow(files: list[str] | None, folder: str | None, request: gr.Request) -> tuple[object, ...]:
@@ -212,10 +212,19 @@ def projects_html(workspace: Workspace, current: Project | None) -> Markup:
 
 
 def added_html(taken: IngestReport) -> Markup:
-    """How many pictures were added, and which were refused and why."""
+    """How many pictures were added, which were refused and why, and what was passed over."""
     parts = [f"{plural(taken.added, 'picture')} added"]
     if taken.already:
-        parts.append(f"{taken.already} were here already")
+        parts.append(f"{taken.already:,} {'was' if taken.already == 1 else 'were'} here already")
     if taken.refused:
         parts.append(f"{len(taken.refused)} refused")
-    return render("added_pictures.html", sentence=", ".join(parts) + ".", refused=taken.refused)
+    if skipped := sum(len(each.names) for each in taken.skipped if each.kind.advice):
+        parts.append(f"{skipped:,} skipped")
+    return render(
+        "added_pictures.html",
+        sentence=", ".join(parts) + ".",
+        complete=taken.complete and not taken.nothing,
+        refused=taken.refused,
+        skipped=[(each.words, each.kind.advice) for each in taken.skipped if each.kind.advice],
+        others=", ".join(each.words for each in taken.skipped if not each.kind.advice),
+    )

@@ -7,22 +7,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.pictures.ingest import ingest, sha256_of, shown_name
+from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
 from labeler.pictures.integrity import OriginalFiles
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
-from mdmd.data.images import pictures_in
+from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
 from mdmd.data.records import Box
 from mdmd.errors import DataError
 
 
 @dataclass(frozen=True)
 class IngestReport:
-    """The numbers of pictures that were added and that existed already, and (name, reason) of each refused one."""
+    """The result of adding pictures.
+
+    `added` counts new pictures and `already` those that existed. `refused` holds (name, reason) of each refused
+    picture, and `skipped` what was passed over, by kind.
+    """
 
     added: int
     already: int
     refused: list[tuple[str, str]]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no picture came in."""
+        return self.added == self.already == 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything came in that a user would expect to."""
+        return not self.refused and not any_wanted(self.skipped)
 
 
 class Intake:
@@ -33,22 +48,23 @@ class Intake:
         self._adding = threading.Lock()
 
     def add_all(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and all pictures in folders; a refused file does not stop the others.
-
-        Raises DataError for a folder without pictures.
-        """
-        files = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
+        """Add files and all pictures in folders; a refused file does not stop the others."""
+        found = find_pictures(paths)
         added = already = 0
         refused = []
-        for file in files:
+        left_out: dict[Kind, list[str]] = {}
+        for file in found.pictures:
             try:
-                _, new = self.add(file)
+                _, stored = self._add(file)
             except DataError as error:
                 refused.append((shown_name(file), str(error)))
-            else:
-                added += new
-                already += not new
-        return IngestReport(added, already, refused)
+                continue
+            added += stored is not None
+            already += stored is None
+            if stored and stored.left_out:
+                left_out.setdefault(stored.left_out, []).append(shown_name(file))
+        frames = (Skipped(kind, tuple(names)) for kind, names in left_out.items())
+        return IngestReport(added, already, refused, (*frames, *found.skipped))
 
     def add(
         self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
@@ -57,11 +73,18 @@ class Intake:
 
         Raises DataError for a file that is not a usable picture.
         """
+        picture, stored = self._add(path, split=split, subject=subject, boxes=boxes)
+        return picture, stored is not None
+
+    def _add(
+        self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
+    ) -> tuple[Picture, Ingested | None]:
+        """Like `add`, but with what was stored, or None for a picture that is not new."""
         with self._adding:
             digest = sha256_of(path)
             known = self._store.image_by_hash(digest)
             if known:
-                return known, False
+                return known, None
             stored = ingest(path, self._images)
             try:
                 picture = self._store.add_image(
@@ -78,7 +101,7 @@ class Intake:
                 (self._images / stored.file_name).unlink()
                 known = self._store.image_by_hash(digest)  # another process may have just added it
                 if known:
-                    return known, False
+                    return known, None
                 raise
             self._originals.remember(picture)
-        return picture, True
+        return picture, stored

@@ -13,20 +13,35 @@ from pathlib import Path
 
 from PIL import Image
 
-from mdmd.data.images import decode, open_picture, orientation, upright
+from mdmd.data.images import DAMAGED, decode, open_picture, orientation, upright
+from mdmd.data.picture_files import Kind
 from mdmd.errors import DataError
 from mdmd.files import written
 
 MINIMUM_SIDE = 16
 
+#: What does not come in of a file with several pictures in it. The pages of a TIFF are pictures in their own right.
+FRAMES = Kind(
+    "the later frames of {} animation",
+    "the later frames of {} animations",
+    "only the first frame came in; save others as pictures of their own to add them",
+)
+PAGES = Kind(
+    "the later pages of {} TIFF",
+    "the later pages of {} TIFFs",
+    "only the first page came in; save the others as pictures of their own to add them",
+    wanted=True,
+)
+
 
 @dataclass(frozen=True)
 class Ingested:
-    """A picture file in the project: its name, and its upright size in pixels."""
+    """A picture file in the project: its name, its upright size in pixels, and what was left out of the given file."""
 
     file_name: str
     width: int
     height: int
+    left_out: Kind | None
 
 
 def shown_name(path: Path) -> str:
@@ -54,18 +69,19 @@ def ingest(source: Path, folder: Path) -> Ingested:
     with _open(source) as image:
         kind = image.format or ""
         decode(image)
-        simple = orientation(image) == 1 and _frames(image) == 1 and "transparency" not in image.info
+        several = _frames(image) > 1
+        simple = orientation(image) == 1 and not several and "transparency" not in image.info
         if simple and image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG"):
             name = _write(
                 folder, source.name, ".png" if kind == "PNG" else ".jpg", lambda t: shutil.copyfile(source, t)
             )
-            return Ingested(name, *image.size)
+            return Ingested(name, *image.size, None)
         shown = upright(image)
-    if kind in ("JPEG", "MPO", "WEBP"):
+    if kind in ("JPEG", "MPO", "WEBP", "AVIF"):
         name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0))
     else:
         name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3))
-    return Ingested(name, *shown.size)
+    return Ingested(name, *shown.size, (PAGES if kind == "TIFF" else FRAMES) if several else None)
 
 
 def write_thumbnail(source: Path, copy: Path, width: int) -> None:
@@ -75,7 +91,7 @@ def write_thumbnail(source: Path, copy: Path, width: int) -> None:
         size = (width, max(1, -(-image.height * width // image.width)))
         try:
             image.thumbnail(size, reducing_gap=1.0)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             raise DataError(f"the picture is damaged or cut short ({error})") from None
         small = image if image.mode == "RGB" else image.convert("RGB")
         with _written(copy.parent, copy.name, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
@@ -95,7 +111,7 @@ def _frames(image: Image.Image) -> int:
     """The number of frames in the file. The previews that a camera adds to its pictures (MPO) do not count."""
     try:
         return getattr(image, "n_frames", 1) if image.format != "MPO" else 1
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise DataError(f"the picture is damaged or cut short ({error})") from None
 
 

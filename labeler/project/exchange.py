@@ -17,33 +17,79 @@ from labeler.storage.records import Face, Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels
 from mdmd.data.images import open_picture, upright_size
+from mdmd.data.picture_files import NAMED
 from mdmd.data.records import Dataset, Sample
 from mdmd.errors import DataError
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """The path of an exported COCO file, and the numbers of images, faces and points in it."""
+    """The result of an export: the path of the COCO file, and the numbers of images, faces and points in it.
+
+    `unlabeled`, `skipped` and `incomplete` count the faces that are left out as they should be, the latter with
+    `only_complete`. `absent` counts completely labeled faces that are left out because every landmark is labeled as
+    absent. `missing` names the pictures whose faces are in the file, but which are no longer in the project's folder.
+    """
 
     path: Path
     images: int
     faces: int
     points: int
+    unlabeled: int
+    skipped: int
+    incomplete: int
+    absent: int
+    missing: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is in the file that a user would expect to be."""
+        return not self.problems
+
+    @property
+    def left_out(self) -> str:
+        """How many faces are left out as they should be: "3 without labels, 1 skipped"; empty if none are."""
+        counts = ((self.unlabeled, "without labels"), (self.incomplete, "incomplete"), (self.skipped, "skipped"))
+        return ", ".join(f"{count:,} {why}" for count, why in counts if count)
+
+    @property
+    def problems(self) -> list[str]:
+        """What a user would not expect of the file, as sentences."""
+        said = []
+        if self.absent:
+            said.append(
+                f"complete faces that are left out, because every landmark is labeled as absent: {self.absent:,}; "
+                "label a point on them, or skip them"
+            )
+        if self.missing:
+            named = ", ".join(self.missing[:NAMED]) + (" ..." if len(self.missing) > NAMED else "")
+            said.append(
+                f"pictures that the file names but that are missing from the project: {len(self.missing):,} ({named}); "
+                "put them back into images/"
+            )
+        return said
 
 
 @dataclass(frozen=True)
 class ImportReport:
     """The result of an import.
 
-    `added` counts new pictures, `faces` and `points` those that got labels, and `already` the pictures left unchanged
-    because they had labels. `refused` holds (name, reason) of refused pictures.
+    `taken` counts the pictures of the file that are in the project now and `added` the new ones among them, `faces` and
+    `points` those that got labels, and `already` the pictures left unchanged because they had labels. `refused` holds
+    (name, reason) of refused pictures.
     """
 
+    taken: int
     added: int
     faces: int
     points: int
     already: int
     refused: list[tuple[str, str]]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no picture of the file is in the project."""
+        return self.taken == 0
 
 
 class Exchange:
@@ -90,21 +136,33 @@ class Exchange:
             attributes=provenance(self._store, dataset),
             noise=self._repeats.noise(dataset.definition),
         )
-        points = sum(record["num_keypoints"] for record in coco["annotations"])
-        return ExportReport(out, len(coco["images"]), len(coco["annotations"]), points)
+        standings, wanted = self._index.standings(), self._index.wanted_faces()
+        unlabeled = sum(not face.visible and face.state != "complete" for face in wanted)
+        absent = sum(not face.visible and face.state == "complete" for face in wanted)
+        files = {sample.path for sample in dataset.samples}
+        return ExportReport(
+            out,
+            images=len(coco["images"]),
+            faces=len(coco["annotations"]),
+            points=sum(record["num_keypoints"] for record in coco["annotations"]),
+            unlabeled=unlabeled,
+            skipped=len(standings) - len(wanted),
+            incomplete=sum(face.visible > 0 and face.state != "complete" for face in wanted) if only_complete else 0,
+            absent=absent,
+            missing=tuple(sorted(path.name for path in files if not path.is_file())),
+        )
 
     def import_coco(self, path: Path) -> ImportReport:
         """Add pictures and labels of a COCO-keypoint file.
 
         A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
-        pictures outside the file's folder are refused. Raises DataError, changing nothing, if the file is not valid or
-        its landmarks are not those of the project.
+        pictures outside the file's folder are refused; if all are, nothing is changed. Raises DataError, changing
+        nothing, if the file is not valid or its landmarks are not those of the project.
         """
         theirs, pictures = read_pictures(path)
-        if self._index.definition is None:
-            self._store.definitions.save(next_category(theirs.to_category(), ()), None, edited_from=0)
-        ids = landmark_ids(theirs, self._index.must_define(), path.name)
-        added = faces = points = already = 0
+        own = self._index.definition
+        ids = None if own is None else landmark_ids(theirs, own, path.name)
+        taken = added = faces = points = already = 0
         refused = []
         met: dict[int, int] = {}  # number of faces taken from this file, by picture
         for samples in pictures:
@@ -114,6 +172,10 @@ class Exchange:
             except DataError as error:
                 refused.append((samples[0].file_name, str(error)))
                 continue
+            if ids is None:  # a file of which no picture came in leaves no definition
+                self._store.definitions.save(next_category(theirs.to_category(), ()), None, edited_from=0)
+                ids = landmark_ids(theirs, self._index.must_define(), path.name)
+            taken += 1
             added += new
             present = self._store.faces(picture.id)
             if picture.id not in met and any(self._store.points(face.id) for face in present):
@@ -132,7 +194,7 @@ class Exchange:
                     points += sum(place.v > 0 for place in places.values())
             except ConflictError:  # the face was labeled at the same time
                 already += 1
-        return ImportReport(added, faces, points, already, refused)
+        return ImportReport(taken, added, faces, points, already, refused)
 
     def _check_place(self, picture: Path, file: Path) -> None:
         # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an

@@ -123,7 +123,7 @@ class Project:
     # Shortcuts to `intake`, `exchange` and `frame`
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and all pictures in folders; raises DataError for a folder without pictures."""
+        """Add files and all pictures in folders; the report says what did not come in."""
         return self.intake.add_all(paths)
 
     def add_picture(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,6 +50,17 @@ class Workspace:
                     store.definitions.save(next_category(definition.to_category(), ()), None, edited_from=0)
                 store.close()
         return self.open(name)
+
+    @contextmanager
+    def making(self, name: str, *, definition: Definition | None = None) -> Iterator[Project]:
+        """A new project for the block to add pictures to. If there are none at its end, the project is removed."""
+        project = self.create(name, definition=definition)
+        try:
+            yield project
+        finally:
+            if not project.store.images():
+                self.forget(name)
+                shutil.rmtree(project.folder)
 
     def open(self, name: str) -> Project:
         """The project of that name, the same object for all callers; raises NotFoundError if there is none."""

@@ -244,7 +244,8 @@ def _adapt(project: Project, folder: Path, out: Path, settings: Settings, source
 def _predict(model: Path, folder: Path, files: Sequence[tuple[str, str]], settings: Settings) -> list[str]:
     """The command that predicts the faces in each first file and writes the second, loading the model only once."""
     named = [word for faces, out in files for word in ("--faces", folder / faces, "--out", folder / out)]
-    return _words(*_MDMD, "predict", model, *named, "--find-boxes", *_flags(settings))
+    # A picture that is gone is a warning of the run, not its failure.
+    return _words(*_MDMD, "predict", model, *named, "--find-boxes", "--allow-missing", *_flags(settings))
 
 
 def _flags(settings: Settings) -> list[str]:

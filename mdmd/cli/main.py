@@ -22,12 +22,12 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed, 2 unusable input, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed or not all done, 2 unusable input, 130 interrupted."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _warnings_on_stderr():
-            options.run(options)
+            code = options.run(options)
     except DataError as error:
         return _refuse(options, str(error), error.kind, code=2)
     except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not out_of_memory(error):
             raise
         return _refuse(options, "out of memory", "memory", code=1)
-    return 0
+    return code or 0
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,10 +25,18 @@ DATA_HELP = (
 
 
 def add_command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], None], text: str
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    text: str,
+    *,
+    codes: str = "",
 ) -> argparse.ArgumentParser:
-    """Add the command `name`, which calls `run`; `text` is its description in all help texts."""
-    command = commands.add_parser(name, help=text, description=text)
+    """Add the command `name`, which calls `run`; `text` is its description in all help texts.
+
+    `run` returns an exit code, or None for 0; `codes` explains them.
+    """
+    command = commands.add_parser(name, help=text, description=f"{text} {codes}".strip())
     command.set_defaults(run=run)
     return command
 

@@ -16,6 +16,8 @@ def add_to(commands: Commands) -> None:
         "predict",
         run,
         "Predict landmarks on images; writes COCO-keypoint JSON with covariances and flags.",
+        codes="Exits with 0 if all pictures were predicted; with 1 if some were left out, which a warning names, or it "
+        "failed; with 2 if nothing was predicted.",
     )
     command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     command.add_argument(
@@ -23,7 +25,7 @@ def add_to(commands: Commands) -> None:
         type=Path,
         nargs="*",
         metavar="IMAGE_OR_FOLDER",
-        help="images; each is taken as the box of one face",
+        help="images; each is taken as the box of one face; of an animation, the first frame",
     )
     command.add_argument(
         "--faces",
@@ -39,11 +41,16 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument("--head", help="the head to use (default: the target's)")
     command.add_argument("--out", type=Path, action="append", required=True, metavar="P.json", help="the file to write")
+    command.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="exit with 0 although pictures were left out (default: 1), if some could be read",
+    )
     add_flag_options(command)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Predict and write each of the files; the model is loaded once."""
+def run(options: argparse.Namespace) -> int:
+    """Predict and write each of the files; the model is loaded once. Returns 1 if pictures were left out."""
     from mdmd import api
 
     rule = flag_rule(options)
@@ -55,8 +62,9 @@ def run(options: argparse.Namespace) -> None:
     model = api.load(options.model)
     for out in options.out:
         out.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
+    all_used = True
     for faces, out in zip(given, options.out, strict=True):
-        coco = api.predict(
+        coco, used = api.predict_all(
             model,
             options.pictures,
             faces=faces,
@@ -66,5 +74,7 @@ def run(options: argparse.Namespace) -> None:
             tolerance=rule.tolerance,
             threshold=rule.threshold,
         )
+        all_used = all_used and used
         flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
         print(f"{len(coco['annotations'])} faces predicted, {flagged} points flagged: {out}")
+    return 0 if all_used or options.allow_missing else 1

@@ -6,6 +6,7 @@ Training, prediction and the tool all read images here, so they see the same pix
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +14,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mdmd.data.picture_files import BY_SUFFIX, HEIC, Kind
 from mdmd.errors import DataError
 
 #: Formats that Pillow may decode here. SVG is left out on purpose: it can carry scripts.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
+#: What a HEIC file says after its first 8 bytes, whatever its name. Phones send such files as .jpg.
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 PIXEL_CAP = 300_000_000
 #: The EXIF tag of the orientation, and its values that swap width and height.
 ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)
+
+#: What Pillow raises for files that are damaged or that it does not know.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
 # Pillow's own limit only warns up to twice its value, and warnings cannot be caught per thread. `open_picture` compares
 # the size in the header with PIXEL_CAP before it decodes anything.
@@ -32,20 +38,6 @@ class PictureError(DataError):
     """A picture that is missing or cannot be read."""
 
     kind = "picture"
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Files under `folder` with the suffix of an image, sorted. Raises DataError if there are none."""
-    if not folder.is_dir():
-        raise DataError(f"no such folder: {folder}" if not folder.exists() else f"{folder} is a file, not a folder")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-    if not found:
-        raise DataError(f"no pictures in {folder}: wanted files ending in {', '.join(SUFFIXES)}")
-    return found
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -87,13 +79,18 @@ def _named(path: Path) -> Iterator[None]:
 
 def open_picture(path: Path) -> Image.Image:
     """Open the image at `path` and read its header only. Raises DataError without the path in its message."""
+    kind = BY_SUFFIX.get(path.suffix.lower())
+    if kind is not None and os.path.exists(path):
+        raise DataError(_instead(kind))
     try:
         image = Image.open(path, formats=FORMATS)
     except FileNotFoundError:
         raise DataError("there is no such file") from None
-    except UnidentifiedImageError:
-        raise DataError("this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGED as error:
+        if _is_heic(path):
+            raise DataError(_instead(HEIC)) from None
+        if isinstance(error, UnidentifiedImageError):
+            raise DataError("this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture") from None
         raise DataError(f"the picture cannot be read ({error})") from None
     width, height = image.size
     if width * height > PIXEL_CAP:
@@ -102,11 +99,24 @@ def open_picture(path: Path) -> Image.Image:
     return image
 
 
+def _instead(kind: Kind) -> str:
+    return f"this is {kind.one.format('a')}: {kind.advice}"
+
+
+def _is_heic(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(12)
+    except OSError:
+        return False
+    return start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS
+
+
 def decode(image: Image.Image) -> None:
     """Decode all pixels of an opened image. Raises DataError without the path in its message."""
     try:
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise DataError(f"the picture is damaged or cut short ({error})") from None
     except MemoryError:
         raise DataError(f"the picture of {image.width} x {image.height} pixels does not fit into memory") from None

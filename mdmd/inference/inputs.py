@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mdmd.data.coco import check_file_name, read_coco
-from mdmd.data.images import decode, picture_size, pictures_in, read_picture, upright
+from mdmd.data.images import decode, picture_size, read_picture, upright
+from mdmd.data.picture_files import Skipped, find_pictures, none_found, skipped_sentences
 from mdmd.data.records import Box, Sample
 from mdmd.datasets.readers import picture_problem
 from mdmd.errors import DataError
@@ -31,15 +32,22 @@ def faces_of_file(file: Path, unusable: MutableMapping[Path, str]) -> list[Sampl
     return [s for s in samples if s.path not in unusable]
 
 
-def whole_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -> list[Sample]:
+def whole_pictures(
+    paths: Sequence[Path], unusable: MutableMapping[Path, str]
+) -> tuple[list[Sample], tuple[Skipped, ...]]:
     """One face, with the whole image as its box, for each image among `paths` (files and folders).
 
-    File names are relative to the folder that contains all images. Files that are not images, or whose name a COCO file
-    cannot hold, are added to `unusable` with the reason.
+    Also returns what was passed over, by kind. File names are relative to the folder that contains all images. Files
+    that are not images, or whose name a COCO file cannot hold, are added to `unusable` with the reason. Raises
+    DataError if there are no images.
     """
     samples = []
-    given = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
-    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in given))  # links keep their names
+    found = find_pictures(paths)
+    if not found.pictures:
+        raise DataError(
+            "; ".join([none_found(paths), *(f"found {sentence}" for sentence in skipped_sentences(found.skipped))])
+        )
+    files = list(dict.fromkeys(Path(os.path.abspath(file)) for file in found.pictures))  # links keep their names
     root = os.path.commonpath([file.parent for file in files])
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -50,7 +58,7 @@ def whole_pictures(paths: Sequence[Path], unusable: MutableMapping[Path, str]) -
             unusable[file] = str(error).encode(errors="replace").decode()
             continue
         samples.append(Sample(file, name, width, height, whole(width, height)))
-    return samples
+    return samples, found.skipped
 
 
 def whole(width: int, height: int) -> Box:

@@ -241,6 +241,39 @@ def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
     assert coco["annotations"][0]["keypoints"][0:3] == [150, 110, 2]
 
 
+def test_pictures_that_did_not_come_in_are_named_and_leave_no_empty_project(page: Page, site: Site) -> None:
+    folder = site.folder / "from a phone"
+    folder.mkdir()
+    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "DSC_3.NEF", "clip.mov", "damaged.jpg", "notes.txt", ".DS_Store"):
+        (folder / name).write_text("not read")
+
+    def create() -> None:
+        page.get_by_label("Name").first.fill("lemurs")
+        page.get_by_label("or a folder on this machine").last.fill(str(folder))
+        page.get_by_role("button", name="Create project").click()
+
+    page.goto(site.url)
+    create()
+    expect(page.get_by_text("No project was created, because no picture came in.")).to_be_visible()
+    said = page.locator("ul.refused li")
+    expect(said.filter(has_text="2 HEIC pictures (IMG_1.HEIC, IMG_2.HEIC)")).to_contain_text("convert to JPEG")
+    expect(said.filter(has_text="damaged.jpg")).to_contain_text("this is not a JPEG")
+    assert not (site.workspace.root / "lemurs").exists()
+
+    site.pictures("lemurs", 1).joinpath("lemurs-0.png").rename(folder / "lemur.png")
+    create()
+    page.get_by_role("link", name="Open lemurs").click()
+    page.wait_for_url("**/?project=lemurs*")
+    canvas(page, "schema").wait_for()
+    page.locator("#tab-project-button").click()
+    page.get_by_label("or a folder on this machine").first.fill(str(folder))
+    page.get_by_role("button", name="Add pictures").click()
+    expect(page.get_by_text("0 pictures added, 1 was here already, 1 refused, 4 skipped.")).to_be_visible()
+    expect(said.filter(has_text="1 camera RAW file (DSC_3.NEF)")).to_contain_text("develop to JPEG")
+    expect(said.last).to_have_text("Also passed over: 1 .txt file, 1 hidden file or folder")
+    assert site.workspace.open("lemurs").progress().pictures == 1
+
+
 def test_names_of_users_stay_text(page: Page, site: Site) -> None:
     name = "<img src=x onerror=document.title='hacked'>${document.title='hacked'}"
     project = site.workspace.create("geese")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from labeler.project.workspace import Workspace
 from labeler.runs.control import cancel_run, find_run, list_runs
 from labeler.runs.start import resume
 from labeler.server.serve import listen
+from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
 from tests.builders import CATEGORY, label_face, make_project, python_commands, python_run, wait_for, write_picture
 
@@ -32,13 +34,50 @@ def labeler(root: Path, *words: object) -> int:
 def test_new_makes_a_project_from_a_folder_and_a_definition(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     write_picture(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "b.jpg").write_text("text")
-    assert labeler(tmp_path / "p", "new", "Äffchen", "--pictures", tmp_path / "in", "--definition", "pare") == 0
+    assert labeler(tmp_path / "p", "new", "Äffchen", "--pictures", tmp_path / "in", "--definition", "pare") == 1
     told = capsys.readouterr()
     assert "pictures: 1 added, 0 duplicates, 1 refused" in told.out
-    assert told.err == "refused b.jpg: this is not a JPEG, PNG, WebP, BMP, TIFF or GIF picture\n"
+    assert told.err == "refused b.jpg: this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture\n"
     project = Workspace(tmp_path / "p").open("Äffchen")
     assert project.definition is not None
     assert (len(project.store.images()), len(project.definition.landmarks)) == (1, 9)
+
+
+def test_new_says_what_it_passed_over_by_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = write_picture(tmp_path / "in" / "a.png").parent
+    for name in ("notes.txt", "more.txt", ".DS_Store"):
+        (folder / name).write_text("text")
+    assert labeler(tmp_path / "p", "new", "plain", "--pictures", folder) == 0
+    assert capsys.readouterr().err == "skipped 2 .txt files, 1 hidden file or folder\n"
+    for name in ("1.HEIC", "2.heic", "3.NEF"):
+        (folder / name).write_text("text")
+    assert labeler(tmp_path / "p", "new", "phone", "--pictures", folder) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "skipped 2 HEIC pictures (1.HEIC, 2.heic)",
+        "skipped 1 camera RAW file (3.NEF)",
+        "skipped 2 .txt files, 1 hidden file or folder",
+    ]
+    assert "convert to JPEG" in lines[0]
+    assert len(Workspace(tmp_path / "p").open("phone").store.images()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.jpg", "refused; no project was created"), ("a.heic", "no pictures in"), ("a.txt", "no pictures in")],
+)
+def test_new_leaves_no_project_if_no_picture_came_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text("text")
+    assert labeler(tmp_path / "p", "new", "monkeys", "--pictures", tmp_path / "in") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert said in last
+    assert last.endswith("no project was created")
+    assert list((tmp_path / "p").iterdir()) == []
+    write_picture(tmp_path / "in" / "good.png")
+    assert labeler(tmp_path / "p", "new", "monkeys", "--pictures", tmp_path / "in") in (0, 1)
 
 
 def test_projects_may_stand_before_or_after_the_command(tmp_path: Path):
@@ -63,6 +102,7 @@ def test_a_definition_may_come_from_a_file(tmp_path: Path, wrap):
         (["new", "faces"], "already a project named 'faces'"),
         (["new", "x", "--pictures", "{tmp}/empty"], "no pictures in"),
         (["new", "x", "--pictures", "{tmp}/nowhere"], "no such folder"),
+        (["new", "x", "--pictures", "{tmp}/list.json"], "is a file, not a folder"),
         (["new", "x", "--definition", "nope"], "no definition named 'nope'; there are: 300w"),
         (["new", "x", "--definition", "{tmp}/nope.json"], "no such file"),
         (["new", "x", "--definition", "{tmp}/list.json"], "found a JSON list"),
@@ -131,6 +171,54 @@ def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Pat
     assert len(second.samples) == 2
     assert [s.annotation is not None for s in second.samples] == [True, True]
     assert project.progress().labeled_faces == 2
+
+
+def test_an_import_exits_with_1_if_something_and_with_2_if_everything_was_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    make_project(tmp_path, labeled=2)
+    make_project(tmp_path, "empty", pictures=0, definition=None)
+    root, file = tmp_path / "projects", tmp_path / "set" / "x.json"
+    assert labeler(root, "export", "faces", "--out", file) == 0
+    pictures = tmp_path / "set" / "images"
+    shutil.copytree(root / "faces" / "images", pictures)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "info": {}}))
+    (pictures / "faces-0.png").unlink()
+    assert labeler(root, "import", "some", file) == 1
+    told = capsys.readouterr()
+    assert "pictures: 1 added, 0 unchanged because they have labels, 1 refused" in told.out
+    assert told.err == "refused faces-0.png: there is no such file\n"
+    assert labeler(root, "import", "some", file) == 1, "what is there already came in before"
+    (pictures / "faces-1.png").unlink()
+    capsys.readouterr()
+    for name, left in (("none", "no project was created"), ("empty", "nothing was changed")):
+        assert labeler(root, "import", name, file) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.splitlines()[-1] == f"labeler: error: all pictures of {file} were refused; {left}"
+    assert sorted(path.name for path in root.iterdir()) == ["empty", "faces", "some"]
+    assert Workspace(root).open("empty").definition is None
+
+
+def test_an_export_exits_with_1_if_it_is_not_what_the_labels_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    project = make_project(tmp_path, pictures=5, labeled=2)
+    faces = [face.id for face in project.store.faces()]
+    label_face(project, faces[2], [1])
+    project.store.set_skip(faces[3], "no face")
+    words = ("export", "faces", "--out", tmp_path / "x.json")
+    assert labeler(tmp_path / "projects", *words) == 0
+    told = capsys.readouterr()
+    assert told.out.endswith("\nfaces left out: 1 without labels, 1 skipped\n")
+    assert told.err == ""
+    assert labeler(tmp_path / "projects", *words, "--only-complete") == 0
+    assert "faces left out: 1 without labels, 1 incomplete, 1 skipped\n" in capsys.readouterr().out
+    project.store.edit_points(faces[4], {key: Point(None, None, 0) for key in (1, 2, 3, 4)})
+    (project.images / "faces-0.png").unlink()
+    assert labeler(tmp_path / "projects", *words) == 1
+    absent, missing = capsys.readouterr().err.splitlines()
+    assert absent.startswith("complete faces that are left out, because every landmark is labeled as absent: 1;")
+    assert missing.startswith("pictures that the file names but that are missing from the project: 1 (faces-0.png);")
+    assert len(read_coco(tmp_path / "x.json").samples) == 3
 
 
 @pytest.mark.parametrize(

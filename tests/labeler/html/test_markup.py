@@ -30,7 +30,7 @@ def test_a_template_escapes_text_once_and_markup_not_at_all() -> None:
 
 
 def test_a_macro_escapes_text_once() -> None:
-    page = render("exported.html", sentence=HOSTILE, path="a")
+    page = render("exported.html", sentence=HOSTILE, problems=[], path="a")
     assert ElementTree.fromstring(f"<div>{page}</div>").find("p").text == HOSTILE
 
 

@@ -23,7 +23,7 @@ from labeler.pages.preflight import (
     source_sentence,
     weights_sentence,
 )
-from labeler.pages.project import next_step, overview_html, picture_paths, projects_html, repeats_html
+from labeler.pages.project import added_html, next_step, overview_html, picture_paths, projects_html, repeats_html
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.pages.train import NOTHING_SEEN, TrainHandlers
 from labeler.project.coco import write_coco
@@ -52,6 +52,7 @@ from tests.builders import (
     leave_predictions,
     make_project,
     predictions_of,
+    write_picture,
 )
 
 
@@ -105,6 +106,24 @@ def test_the_project_page_says_whether_blind_repeats_are_on(tmp_path: Path) -> N
     assert "repeats-said" not in repeats_html(project)
     project.change_settings(replace(project.settings, repeats=ONE_IN_TEN))
     assert "<b>0 of at least 5 repeats.</b>" in repeats_html(project)
+
+
+def test_the_project_page_names_pictures_that_did_not_come_in(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=0)
+    folder = write_picture(tmp_path / "in" / "a.png").parent
+    (folder / "notes.txt").write_text("text")
+    said = added_html(project.add_pictures([folder]))
+    assert 'class="note good"' in said
+    assert "Also passed over: 1 .txt file" in said
+    for name in ("1.heic", "<b>.heic", "clip.mov", "bad.jpg"):
+        (folder / name).write_text("text")
+    said = added_html(project.add_pictures([folder]))
+    assert 'class="note warning"' in said
+    assert "0 pictures added, 1 was here already, 1 refused, 3 skipped." in said
+    assert "<b>2 HEIC pictures (1.heic, &lt;b&gt;.heic)</b> this format is not read here; convert to JPEG" in said
+    assert "<b>1 video (clip.mov)</b> videos are not read here" in said
+    assert "<b>bad.jpg</b> this is not a JPEG" in said
+    assert "Also passed over: 1 .txt file" in said
 
 
 def test_preflight_says_the_time_of_source_and_landmarks(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeler.pictures.ingest import MINIMUM_SIDE, ingest, write_thumbnail
-from mdmd.data.images import pictures_in
+from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, PAGES, ingest, write_thumbnail
 from mdmd.errors import DataError
 from tests.builders import write_picture
 
@@ -132,13 +131,27 @@ def test_gray_cmyk_bilevel_and_bmp_come_in(tmp_path: Path):
     assert stored(images, tmp_path / "old.bmp").getpixel((3, 3)) == (1, 2, 3)
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
-def test_only_the_first_frame_of_an_animation_is_taken(tmp_path: Path, suffix: str):
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".avif", ".tiff"])
+def test_only_the_first_frame_of_an_animation_is_taken_and_the_others_are_told(tmp_path: Path, suffix: str):
     source = tmp_path / f"moving{suffix}"
     first, second = Image.new("RGB", (32, 32), "red"), Image.new("RGB", (32, 32), "blue")
     first.save(source, save_all=True, append_images=[second], duration=100)
     image = stored(tmp_path / "images", source)
     assert image.getpixel((5, 5))[0] > 240
+    assert ingest(source, tmp_path / "again").left_out == (PAGES if suffix == ".tiff" else FRAMES)
+    first.save(source)
+    assert ingest(source, tmp_path / "alone").left_out is None
+
+
+def test_an_avif_comes_in_upright_as_a_jpeg(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned to the right
+    two_halves().save(tmp_path / "photo.AVIF", "AVIF", exif=exif)
+    assert ingest(tmp_path / "photo.AVIF", tmp_path / "images").file_name == "photo.jpg"
+    image = stored(tmp_path / "images", tmp_path / "photo.AVIF")
+    assert image.size == (40, 60)
+    assert image.getpixel((20, 5))[0] > 200
+    assert image.getpixel((20, 55))[2] > 200
 
 
 def test_the_stored_name_tells_the_truth_about_the_format(tmp_path: Path):
@@ -210,6 +223,15 @@ def spoiled(folder: Path) -> dict[str, tuple[Path, str]]:
     short_png.write_bytes(short_png.read_bytes()[:9000])
     drawing = folder / "drawing.svg"
     drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><script>1</script></svg>')
+    raw = folder / "raw.NEF"  # RAW files are TIFFs whose first page is a small preview
+    Image.new("RGB", (160, 120)).save(raw, "TIFF")
+    phone = folder / "phone.jpg"
+    phone.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    broken = folder / "broken.avif"
+    Image.effect_noise((200, 200), 90).save(broken)
+    whole = broken.read_bytes()
+    start = whole.index(b"mdat") + 4
+    broken.write_bytes(whole[:start] + bytes(len(whole) - start))
     bomb = folder / "bomb.png"
     Image.new("1", (20_000, 16_000)).save(bomb)
     return {
@@ -217,7 +239,10 @@ def spoiled(folder: Path) -> dict[str, tuple[Path, str]]:
         "empty": (empty, "not a JPEG, PNG"),
         "short jpeg": (short, "damaged or cut short"),
         "short png": (short_png, "damaged or cut short"),
-        "svg": (drawing, "not a JPEG, PNG"),
+        "svg": (drawing, "this is a drawing in SVG: .*save as PNG"),
+        "raw": (raw, "this is a camera RAW file: .*develop to JPEG"),
+        "heic named jpg": (phone, "this is a HEIC picture: .*convert to JPEG"),
+        "broken avif": (broken, "damaged or cut short"),
         "one pixel": (write_picture(folder / "one.png", size=(1, 1)), f"1 x 1 pixels, wanted at least {MINIMUM_SIDE}"),
         "thin": (write_picture(folder / "thin.png", size=(900, 15)), "900 x 15 pixels"),
         "huge": (bomb, "more than 300 megapixels"),
@@ -235,21 +260,6 @@ def test_what_is_not_usable_is_refused_with_one_sentence_and_leaves_nothing(tmp_
                 ingest(path, images)
             assert "\n" not in str(refusal.value)
     assert list(images.iterdir()) == []
-
-
-def test_a_folder_gives_its_pictures_and_one_without_any_is_a_sentence(tmp_path: Path):
-    write_picture(tmp_path / "a" / "2.PNG")
-    write_picture(tmp_path / "a" / "deep" / "1.jpeg")
-    write_picture(tmp_path / "a" / ".hidden.png")
-    (tmp_path / "a" / "notes.txt").write_text("x")
-    assert [path.name for path in pictures_in(tmp_path / "a")] == ["2.PNG", "1.jpeg"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no pictures in .*empty"):
-        pictures_in(tmp_path / "empty")
-    with pytest.raises(DataError, match="no such folder"):
-        pictures_in(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="is a file, not a folder"):
-        pictures_in(tmp_path / "a" / "notes.txt")
 
 
 def test_screen_copies_are_jpegs_no_wider_than_asked_and_never_enlarged(tmp_path: Path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from labeler.errors import NotFoundError, StorageError
 from labeler.project.project import Settings
@@ -137,6 +138,26 @@ def test_bad_pictures_keep_no_good_one_out(tmp_path: Path):
     assert [name for name, _ in report.refused] == ["m.jpg"]
     assert [picture.name for picture in project.store.images()] == ["a.png", "z.png"]
     assert sorted(path.name for path in project.images.iterdir()) == ["a.png", "z.png"]
+
+
+def test_the_report_of_adding_pictures_says_what_did_not_come_in(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    write_picture(tmp_path / "in" / "a.jfif")
+    (tmp_path / "in" / "notes.txt").write_text("text")
+    report = project.add_pictures([tmp_path / "in"])
+    assert (report.added, report.complete, report.nothing) == (1, True, False)
+    assert [each.words for each in report.skipped] == ["1 .txt file"]
+    frames = [Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
+    for name, complete in (("moving.gif", True), ("pages.tif", False)):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        report = project.add_pictures([tmp_path / name])
+        assert (report.added, report.complete) == (1, complete)
+        assert [each.names for each in report.skipped] == [(name,)]
+    (tmp_path / "b.heic").write_text("heic")
+    report = project.add_pictures([tmp_path / "b.heic"])
+    assert (report.complete, report.nothing) == (False, True)
+    (tmp_path / "empty").mkdir()
+    assert project.add_pictures([tmp_path / "empty"]).nothing
 
 
 def test_the_same_bytes_come_in_once_whatever_they_are_called(tmp_path: Path):
@@ -475,6 +496,23 @@ def test_an_import_takes_what_is_sound_and_names_what_is_not(tmp_path: Path):
         1: {1: Point(1, 2, 2, "imported"), 2: Point(3, 4, 1, "imported"), 4: Point(7, 8, 2, "imported")}
     }
     assert [(p.name, p.split) for p in project.store.images()] == [("a.png", "train"), ("bare.png", "test")]
+
+
+def test_an_import_of_which_nothing_came_in_leaves_the_project_as_it_was(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0, definition=None)
+    path = coco_file(tmp_path / "set")
+    shutil.rmtree(tmp_path / "set" / "images")
+    report = project.import_coco(path)
+    assert (report.nothing, len(report.refused)) == (True, 4)
+    assert project.definition is None
+    assert project.store.images() == []
+
+
+def test_pictures_without_labels_may_be_imported_again(tmp_path: Path):
+    project = make_project(tmp_path, pictures=0)
+    path = coco_file(tmp_path / "set", annotations=[])
+    reports = [project.import_coco(path) for _ in range(2)]
+    assert [(report.added, report.taken, report.nothing) for report in reports] == [(2, 2, False), (0, 2, False)]
 
 
 @pytest.mark.parametrize("way", ["absolute folder", "folder above", "linked picture", "linked folder"])

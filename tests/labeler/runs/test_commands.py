@@ -127,9 +127,9 @@ def test_a_prelabeling_uses_the_model_of_a_run_of_its_own_project(project: Proje
     with pytest.raises(DataError, match="found model '/elsewhere', wanted the number of a run"):
         check(Settings(model="/elsewhere"), project)
     record = RunRecord("002", "prelabel", 1.0, 1, 1, Settings(model="001", tolerance=0.1))
-    [[*_, command, model, faces, _, out, _, boxes, _, _]] = commands_of(project, record, None)
+    [[*_, command, model, faces, _, out, _, boxes, missing, _, _]] = commands_of(project, record, None)
     assert (command, model) == ("predict", str(project.runs.resolve() / "001"))
-    assert (faces, out, boxes) == ("--faces", "--out", "--find-boxes")
+    assert (faces, out, boxes, missing) == ("--faces", "--out", "--find-boxes", "--allow-missing")
 
 
 def test_paths_in_the_projects_folder_move_with_it(tmp_path: Path):

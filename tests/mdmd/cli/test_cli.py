@@ -347,11 +347,12 @@ def test_names_that_coco_cannot_hold_are_left_out_and_links_keep_their_names(run
     for name in ("mona.png", "lisa.png"):
         (folder / name).symlink_to(face)
     out = tmp_path / "p.json"
-    assert main(["predict", str(run), str(folder), str(folder / "mona.png"), "--out", str(out)]) == 0
+    assert main(["predict", str(run), str(folder), str(folder / "mona.png"), "--out", str(out)]) == 1
     said = capsys.readouterr().err
+    assert "skipped 2 symbolic links (lisa.png, mona.png): " in said
     assert "2 pictures are left out: " in said
     assert "must be a path that is relative" in said
-    assert [image["file_name"] for image in json.loads(out.read_text())["images"]] == ["lisa.png", "mona.png"]
+    assert [image["file_name"] for image in json.loads(out.read_text())["images"]] == ["mona.png"]
 
 
 def test_a_refused_training_leaves_the_finished_one_in_its_folder(run, drawn, tmp_path, capsys):
@@ -443,14 +444,30 @@ def test_an_unreadable_picture_is_named(drawn, run, tmp_path, capsys):
     assert main(["predict", str(run), str(tmp_path / "letter.jpg"), "--out", str(tmp_path / "p.json")]) == 2
     assert "letter.jpg cannot be used: this is not a JPEG, PNG" in capsys.readouterr().err
     shutil.copy(next(file for file in (drawn[1].parent / "images").iterdir()), tmp_path / "face.png")
-    assert main(["predict", str(run), str(tmp_path), "--out", str(tmp_path / "new" / "p.json")]) == 0
+    arguments = ["predict", str(run), str(tmp_path), "--out", str(tmp_path / "new" / "p.json")]
+    assert main(arguments) == 1
     assert "mdmd: warning: 1 picture is left out: picture " in capsys.readouterr().err
+    assert main([*arguments, "--allow-missing"]) == 0
     found = json.loads((tmp_path / "new" / "p.json").read_text())
     assert [image["file_name"] for image in found["images"]] == ["face.png"]
     assert len(found["annotations"]) == 1
     (tmp_path / "empty").mkdir()
     assert main(["predict", str(run), str(tmp_path / "empty"), "--out", str(tmp_path / "p.json")]) == 2
     assert "no pictures in" in capsys.readouterr().err
+
+
+def test_predict_names_the_files_of_a_folder_that_it_cannot_read(run, tmp_path, capsys):
+    Image.new("RGB", (50, 40), "orange").save(tmp_path / "face.jfif", format="JPEG")
+    (tmp_path / "notes.txt").write_text("dear sir")
+    arguments = ["predict", str(run), str(tmp_path), "--out", str(tmp_path / "new" / "p.json")]
+    assert main(arguments) == 0
+    assert "mdmd: warning: skipped 1 .txt file\n" in capsys.readouterr().err
+    (tmp_path / "IMG.HEIC").write_text("heic")
+    assert main(arguments) == 1
+    assert "mdmd: warning: skipped 1 HEIC picture (IMG.HEIC): this format is not read here;" in capsys.readouterr().err
+    (tmp_path / "face.jfif").unlink()
+    assert main(arguments) == 2
+    assert "found 1 HEIC picture (IMG.HEIC): this format is not read here;" in capsys.readouterr().err
 
 
 def test_a_png_named_jpg_works(run, tmp_path):

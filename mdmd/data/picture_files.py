@@ -1,0 +1,270 @@
+"""Find the pictures among files and folders, and say by kind what was passed over and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The endings of files that are read here (see `mdmd.data.images.FORMATS`).
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".png",
+    ".apng",
+    ".webp",
+    ".avif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".gif",
+)
+#: The most files that a sentence about a kind names.
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that does not come in.
+
+    `one` and `many` name it, with {} for the number. `advice` says what to do; it is empty for files that nobody means
+    to add. `wanted` says whether a user would expect such a file to come in.
+    """
+
+    one: str
+    many: str
+    advice: str = ""
+    wanted: bool = False
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The files and folders of one kind that were passed over, by their names below the folder that was searched."""
+
+    kind: Kind
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """ "12 .txt files"; where there is something to do also which: "2 HEIC pictures (a.heic, b.heic)"."""
+        n = len(self.names)
+        words = (self.kind.one if n == 1 else self.kind.many).format(f"{n:,}")
+        if not self.kind.advice:
+            return words
+        more = f" and {n - NAMED:,} more" if n > NAMED else ""
+        return f"{words} ({', '.join(self.names[:NAMED])}{more})"
+
+
+@dataclass(frozen=True)
+class PicturesFound:
+    """The pictures among files and folders, and what was passed over, by kind."""
+
+    pictures: tuple[Path, ...]
+    skipped: tuple[Skipped, ...]
+
+
+HEIC = Kind(
+    "{} HEIC picture",
+    "{} HEIC pictures",
+    "this format is not read here; convert to JPEG, for example with: mogrify -format jpg *.HEIC (ImageMagick)",
+    wanted=True,
+)
+RAW = Kind(
+    "{} camera RAW file",
+    "{} camera RAW files",
+    "RAW files are not read here; develop to JPEG, for example with: darktable-cli PHOTO.NEF PHOTO.jpg",
+    wanted=True,
+)
+SVG = Kind(
+    "{} drawing in SVG",
+    "{} drawings in SVG",
+    "drawings are not read here; save as PNG, for example with: rsvg-convert -w 1000 DRAWING.svg -o DRAWING.png",
+    wanted=True,
+)
+OTHER_FORMAT = Kind(
+    "{} picture in another format",
+    "{} pictures in other formats",
+    "these formats are not read here; save as PNG or JPEG, for example with: mogrify -format png FILE (ImageMagick)",
+    wanted=True,
+)
+VIDEO = Kind(
+    "{} video",
+    "{} videos",
+    "videos are not read here; save frames as pictures to add them, for example with: ffmpeg -i CLIP.mp4 -r 1 %04d.png",
+)
+PDF = Kind(
+    "{} PDF document",
+    "{} PDF documents",
+    "documents are not read here; save their pictures to add them, for example with: pdfimages -all BOOK.pdf picture",
+)
+EMPTY = Kind("{} empty file", "{} empty files", "there is nothing in it; copy or download it again", wanted=True)
+LINK_AWAY = Kind(
+    "{} symbolic link",
+    "{} symbolic links",
+    "links out of the folder are not followed; copy the files into it",
+    wanted=True,
+)
+LINK = Kind("{} link within the folder", "{} links within the folder")
+UNREADABLE = Kind(
+    "{} folder that cannot be opened",
+    "{} folders that cannot be opened",
+    "allow reading, or move the pictures elsewhere",
+    wanted=True,
+)
+SPECIAL = Kind(
+    "{} pipe or device", "{} pipes or devices", "only files are read; copy the picture to a file", wanted=True
+)
+HIDDEN = Kind("{} hidden file or folder", "{} hidden files or folders")
+
+#: Endings that say that a file is not read here. Pillow would take the small preview in a RAW file for the picture.
+BY_SUFFIX = {
+    f".{suffix}": kind
+    for kind, suffixes in (
+        (HEIC, "heic heif hif heics heifs"),
+        (
+            RAW,
+            "cr2 cr3 crw nef nrw arw srf sr2 dng raf orf rw2 rwl raw pef srw x3f 3fr fff iiq erf mrw kdc dcr mos mef",
+        ),
+        (SVG, "svg svgz"),
+        (
+            OTHER_FORMAT,
+            "psd psb xcf kra jp2 j2k jpf jpx jxl jxr tga pcx ppm pgm pbm pnm exr hdr ico icns dds qoi eps ai wmf emf",
+        ),
+        (VIDEO, "mp4 mov m4v avi mkv webm mts m2ts 3gp wmv flv mpg mpeg ogv"),
+        (PDF, "pdf"),
+    )
+    for suffix in suffixes.split()
+}
+#: Folders that systems make: previews of a Synology, what macOS adds to archives, bins, what a disk check found.
+SYSTEM_FOLDERS = ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+
+
+def find_pictures(paths: Iterable[Path]) -> PicturesFound:
+    """The pictures among `paths` and in the folders among them, those of a folder sorted.
+
+    A folder is searched with its subfolders, but without hidden ones, those of systems and symbolic links. A path that
+    is given itself counts as a picture whatever its ending, unless the ending is that of another kind.
+    """
+    search = _Search()
+    for path in paths:
+        if os.path.isdir(path):
+            search.folder(path)
+        else:
+            search.file(path)
+    return search.found()
+
+
+def skipped_sentences(skipped: Sequence[Skipped]) -> list[str]:
+    """What was passed over, as one sentence for each kind with advice, and one for all others."""
+    advised = [f"{each.words}: {each.kind.advice}" for each in skipped if each.kind.advice]
+    others = [each.words for each in skipped if not each.kind.advice]
+    return [*advised, *([", ".join(others)] if others else [])]
+
+
+def any_wanted(skipped: Iterable[Skipped]) -> bool:
+    """Whether a user would expect some of what was passed over to come in."""
+    return any(each.kind.wanted for each in skipped)
+
+
+def none_found(paths: Iterable[Path]) -> str:
+    """That there are no pictures in `paths`, as a message."""
+    return f"no pictures in {', '.join(map(str, paths))}: wanted files ending in {', '.join(SUFFIXES)}"
+
+
+class _Search:
+    def __init__(self) -> None:
+        self._pictures: list[Path] = []
+        self._skipped: dict[Kind, list[str]] = {}
+
+    def found(self) -> PicturesFound:
+        skipped = [Skipped(kind, tuple(sorted(names))) for kind, names in self._skipped.items()]
+        skipped.sort(key=lambda s: (not s.kind.wanted, not s.kind.advice, -len(s.names), s.kind.many))
+        return PicturesFound(tuple(self._pictures), tuple(skipped))
+
+    def file(self, path: Path) -> None:
+        kind = BY_SUFFIX.get(path.suffix.lower()) or (_content_kind(path) if os.path.exists(path) else None)
+        if kind is None:
+            self._pictures.append(path)
+        else:
+            self._skip(kind, path, path.parent)
+
+    def folder(self, top: Path) -> None:
+        pictures = []
+        real = top.resolve()
+
+        def cannot_open(error: OSError) -> None:
+            place = Path(os.fsdecode(error.filename))
+            self._skip(UNREADABLE, place, top if place != top else top.parent)
+
+        for place, folders, files in os.walk(top, onerror=cannot_open):
+            folders.sort()
+            for name in tuple(folders):
+                kind = _folder_kind(Path(place, name), real)
+                if kind is not None:
+                    folders.remove(name)
+                    self._skip(kind, Path(place, name), top)
+            for path in (Path(place, name) for name in sorted(files)):
+                kind = _file_kind(path, real)
+                if kind is None:
+                    pictures.append(path)
+                else:
+                    self._skip(kind, path, top)
+        self._pictures += sorted(pictures)
+
+    def _skip(self, kind: Kind, path: Path, top: Path) -> None:
+        name = os.fsencode(path.relative_to(top).as_posix()).decode("utf-8", "replace")
+        shown = "".join(c if c.isprintable() else "\ufffd" for c in name)
+        self._skipped.setdefault(kind, []).append(shown)
+
+
+def _folder_kind(path: Path, top: Path) -> Kind | None:
+    """Why the folder `path` below `top` is not searched; None if it is."""
+    kind = _kind_of_folder_name(path.name)
+    return kind or (_link_kind(path, top) if os.path.islink(path) else None)
+
+
+def _kind_of_folder_name(name: str) -> Kind | None:
+    if name in SYSTEM_FOLDERS:
+        return Kind(f"{{}} {name} folder", f"{{}} {name} folders")
+    return HIDDEN if name.startswith(".") else None
+
+
+def _file_kind(path: Path, top: Path) -> Kind | None:
+    """Why the file `path` below `top` is not a picture to read; None if it is one, by its ending."""
+    suffix = path.suffix.lower()
+    if path.name.startswith("."):
+        return HIDDEN
+    if suffix not in SUFFIXES:
+        return BY_SUFFIX.get(suffix) or _kind_of_suffix(suffix)
+    return _link_kind(path, top) if os.path.islink(path) else _content_kind(path)
+
+
+def _kind_of_suffix(suffix: str) -> Kind:
+    if not suffix:
+        return Kind("{} file without an ending", "{} files without an ending")
+    if not suffix[1:].isalnum() or len(suffix) > 10:
+        return Kind("{} other file", "{} other files")
+    return Kind(f"{{}} {suffix} file", f"{{}} {suffix} files")
+
+
+def _link_kind(path: Path, top: Path) -> Kind:
+    """The kind of a symbolic link. Within the folder, what it points to is found by its own name."""
+    target = Path(os.path.realpath(path))
+    if not os.path.exists(target) or not target.is_relative_to(top):
+        return LINK_AWAY
+    return LINK_AWAY if any(map(_kind_of_folder_name, target.relative_to(top).parts)) else LINK
+
+
+def _content_kind(path: Path) -> Kind | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # reading it will say what is wrong
+    if not stat.S_ISREG(found.st_mode):
+        return SPECIAL
+    return None if found.st_size else EMPTY
