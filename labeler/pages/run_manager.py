@@ -12,8 +12,8 @@ from labeler.pages.runs import log_html
 from labeler.project.workspace import Workspace
 from labeler.runs.control import find_run, list_runs
 from labeler.runs.learning_curve import cost_words, start_curve, why_not, why_not_now
-from labeler.runs.manage import LONGEST_TITLE, consequences, delete, megabytes, rename, size_of
-from labeler.runs.run import Run
+from labeler.runs.manage import consequences, delete, megabytes, rename, size_of
+from labeler.runs.run import LONGEST_TITLE, Run
 from labeler.runs.start import resume
 
 

@@ -12,7 +12,9 @@ from labeler.pictures.integrity import OriginalFiles
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
+from mdmd.data.places import box_problem
 from mdmd.data.records import Box
+from mdmd.data.text import text_problem
 from mdmd.errors import DataError
 
 
@@ -71,8 +73,15 @@ class Intake:
     ) -> tuple[Picture, bool]:
         """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
 
-        Raises DataError for a file that is not a usable picture.
+        Raises DataError for a file that is not a usable picture, and for boxes and names that nobody means.
         """
+        boxes = list(boxes)
+        for box in boxes:
+            if problem := box_problem(box):
+                raise DataError(f"the box {box} {problem}")
+        for what, name in (("split", split), ("subject", subject)):
+            if name is not None and (problem := text_problem(name)):
+                raise DataError(f"the {what} {problem}")
         picture, stored = self._add(path, split=split, subject=subject, boxes=boxes)
         return picture, stored is not None
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mdmd.data.images import DAMAGED, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
+from mdmd.data.text import cleaned
 from mdmd.errors import DataError
 from mdmd.files import written
 
@@ -45,8 +46,9 @@ class Ingested:
 
 
 def shown_name(path: Path) -> str:
-    """The file's name as text. Bytes that are not UTF-8, as in names from old archives, are replaced."""
-    return os.fsencode(path.name).decode("utf-8", "replace")
+    """The file's name as text. Bytes that are not UTF-8, as in names from old archives, and characters that no name
+    may hold are replaced."""
+    return cleaned(os.fsencode(path.name).decode("utf-8", "replace"), "\ufffd")
 
 
 def sha256_of(path: Path) -> str:

@@ -10,6 +10,8 @@ from labeler.storage.history import Seen
 from labeler.storage.records import Point
 from labeler.storage.store import Store
 from mdmd.data.definition import GROUPS
+from mdmd.data.places import PLACE, is_place
+from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def set_labels(store: Store, index: LabelIndex, frame: pd.DataFrame, *, annotato
     Raises DataError, changing nothing, for a missing column, an unknown face or landmark, a bad number, or two rows for
     one point; the message names the row. Raises ConflictError if another writer has changed a point in the meantime.
     """
+    if annotator is not None and (problem := text_problem(annotator)):
+        raise DataError(f"the annotator {problem}")
     missing = [name for name in NEEDED if name not in frame.columns]
     if missing:
         raise DataError(f"the table has no column {missing[0]!r}; wanted {', '.join(NEEDED)}")
@@ -107,8 +111,8 @@ def _read_row(row: Any, values: list[Any]) -> tuple[int, int, Point]:
     for name, value in zip(NEEDED, values, strict=True):
         try:
             numbers.append(float(value))
-        except (TypeError, ValueError):
-            raise DataError(f"row {row}: found {value!r} as {name}, wanted a number") from None
+        except (OverflowError, TypeError, ValueError):
+            raise DataError(f"row {row}: found {shown(value)} as {name}, wanted a number") from None
     face_id, landmark_id, x, y, visibility = numbers
     for name, number in (("face_id", face_id), ("landmark_id", landmark_id)):
         if not number.is_integer():
@@ -119,6 +123,6 @@ def _read_row(row: Any, values: list[Any]) -> tuple[int, int, Point]:
         if not (math.isnan(x) and math.isnan(y)):
             raise DataError(f"row {row}: found the place ({x}, {y}) of an absent landmark, wanted x and y empty")
         return int(face_id), int(landmark_id), Point(None, None, 0, "imported")
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise DataError(f"row {row}: found the place ({x}, {y}), wanted x and y in pixels")
+    if not is_place([x, y]):
+        raise DataError(f"row {row}: found the place ({x}, {y}), wanted {PLACE}")
     return int(face_id), int(landmark_id), Point(x, y, int(visibility), "imported")

@@ -50,6 +50,14 @@ class Settings:
     threshold: float | None = None
     repeats: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance <= 1:
+            raise DataError(f"tolerance is {self.tolerance}, wanted a share above 0 and up to 1")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise DataError(f"threshold is {self.threshold}, wanted a probability from 0 to 1")
+        if not 0 <= self.repeats <= 1:
+            raise DataError(f"repeats is {self.repeats}, wanted a share from 0 to 1")
+
     @property
     def options(self) -> list[str]:
         """The settings as command-line options of `mdmd`."""
@@ -65,8 +73,6 @@ class Project:
             record = read_json(folder / "project.json")
             form, threshold = record["format"], record["threshold"]
             repeats = float(record.get("repeats", 0.0))
-            if not 0 <= repeats <= 1:
-                raise ValueError(f"repeats is {repeats}, wanted a share from 0 to 1")
             self.settings = Settings(
                 float(record["tolerance"]), None if threshold is None else float(threshold), repeats
             )

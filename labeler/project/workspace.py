@@ -15,6 +15,7 @@ from labeler.project.definition import next_category
 from labeler.project.project import FORMAT, Project, Settings
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
+from mdmd.data.text import shown
 from mdmd.errors import DataError
 from mdmd.files import new_folder, write_json
 
@@ -68,7 +69,7 @@ class Workspace:
             folder = self.root / name
             if name_problem(name) or not (folder / "project.json").is_file():
                 there = ", ".join(self.names()) or "none yet"
-                raise NotFoundError(f"there is no project named {name!r} in {self.root} (there are: {there})")
+                raise NotFoundError(f"there is no project named {shown(name)} in {self.root} (there are: {there})")
             known = self._open.get(name)
             if known and not known.store.connection.is_file(folder / "labels.db"):
                 # The folder was replaced: edits in the old database would be lost.

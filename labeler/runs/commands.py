@@ -178,8 +178,8 @@ def check(settings: Settings, project: Project) -> None:
     for name, value in above_zero:
         if value is not None and not (math.isfinite(value) and value > 0):
             raise DataError(f"found {name} {value}, wanted a number above 0")
-    if settings.seed < 0:
-        raise DataError(f"found seed {settings.seed}, wanted 0 or more")
+    if not 0 <= settings.seed < 2**63:
+        raise DataError(f"found seed {settings.seed}, wanted a whole number from 0 to 2^63 - 1")
     if settings.threshold is not None and not 0 < settings.threshold < 1:
         raise DataError(f"found threshold {settings.threshold}, wanted a number between 0 and 1")
     for name, value in (("model", settings.model), ("of", settings.of)):

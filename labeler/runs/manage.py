@@ -10,18 +10,17 @@ from labeler.errors import ConflictError
 from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import find_run, list_runs
-from labeler.runs.run import Run
+from labeler.runs.run import LONGEST_TITLE, Run
 from mdmd import run_folder
+from mdmd.data.text import cleaned
 from mdmd.errors import DataError
 from mdmd.files import replace_file
-
-LONGEST_TITLE = 80
 
 
 def rename(project: Project, run_id: str, title: str) -> Run:
     """Give a run a title; an empty one removes it. Raises NotFoundError, and DataError for a title that is too long."""
     run = find_run(project, run_id)
-    line = " ".join("".join(c if c.isprintable() else " " for c in title).split())
+    line = " ".join(cleaned(title).split())
     if len(line) > LONGEST_TITLE:
         raise DataError(f"a run's title has at most {LONGEST_TITLE} characters, found {len(line)}")
     replace_file(run.folder / run_folder.TITLE, lambda partial: partial.write_text(line, encoding="utf-8"))

@@ -12,6 +12,7 @@ from typing import Any
 from labeler.runs.failures import why_failed, why_interrupted
 from labeler.runs.processes import process_started
 from mdmd import run_folder
+from mdmd.data.text import cleaned
 from mdmd.errors import DataError
 from mdmd.run_folder import Ended, RunRecord, Settings, Stopped
 
@@ -25,6 +26,8 @@ BROKEN = ("failed", "cancelled", "interrupted")
 NO_MODEL = "this training ships without its model, only with its predictions and report; train to get a model"
 #: The start of the line in output.txt after which the output of a resumed run follows.
 RESUMED = "=== resumed"
+#: Characters of the name that a user gives a run.
+LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,8 @@ def _state(folder: Path, record: RunRecord, ended: Ended | None, now: float) -> 
 def read_title(folder: Path) -> str | None:
     """The name that the user gave the run in `folder`; None without one."""
     try:
-        return (folder / run_folder.TITLE).read_text(encoding="utf-8").strip() or None
+        title = (folder / run_folder.TITLE).read_text(encoding="utf-8")
+        return cleaned(title).strip()[:LONGEST_TITLE] or None  # a received run may hold anything
     except (OSError, ValueError):
         return None
 

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat
+from pydantic_core import PydanticCustomError
 
 from labeler.guidance.proposals import Start
 from labeler.storage.history import Seen
+from mdmd.data.definition import LARGEST_ID, MOST_LANDMARKS
+from mdmd.data.places import FARTHEST
+from mdmd.data.text import text_problem
 
-#: More landmarks than any definition has. Longer lists are refused before any work is done.
-MANY = 1000
+
+def _readable(text: str) -> str:
+    problem = text_problem(text)
+    if problem:
+        raise PydanticCustomError("name", "{problem}", {"problem": problem})
+    return text
+
+
+#: Longer lists than a definition has landmarks are refused before any work is done.
+MANY = MOST_LANDMARKS
 #: More faces than a project holds.
 MANY_FACES = 100_000
-Name = Annotated[str, Field(max_length=500)]
-Annotator = Annotated[str, Field(min_length=1, max_length=100)] | None
-Key = Annotated[int, Field(ge=1, lt=2**53)]
+Name = Annotated[str, AfterValidator(_readable)]
+Annotator = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_readable)] | None
+Key = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Index = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-Pixel = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
+Pixel = Annotated[FiniteFloat, Field(ge=-FARTHEST, le=FARTHEST)]
 Ids = Annotated[list[Key], Field(max_length=MANY)]
 Indices = Annotated[list[Index], Field(max_length=MANY)]
 
@@ -61,7 +73,7 @@ class AcceptBody(SeenBody):
 
 
 class BoxBody(SeenBody):
-    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    box: tuple[Pixel, Pixel, Pixel, Pixel]
 
 
 class ProposalBody(BaseModel):
@@ -70,7 +82,7 @@ class ProposalBody(BaseModel):
 
 
 class SkipBody(SeenBody):
-    reason: Annotated[str, Field(max_length=200)] | None
+    reason: Annotated[str, Field(max_length=200), AfterValidator(_readable)] | None
 
 
 class SeenFace(BaseModel):

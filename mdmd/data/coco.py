@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -12,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from mdmd.data.boxes import box_of_points
-from mdmd.data.definition import Definition
+from mdmd.data.definition import LARGEST_ID, Definition
+from mdmd.data.places import FARTHEST, PLACE, box_problem, is_place
 from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import LARGEST_SET, read_json, write_json
 
-#: Lone surrogates: valid in a JSON string, but not in a file name.
-SURROGATE = re.compile("[\ud800-\udfff]")
 #: The largest box that is accepted, in sizes of its image.
-FARTHEST = 100
+LARGEST_BOX = 100
 #: `attributes.source` of an annotation that a model predicted and no person has reviewed.
 PREDICTED = "predicted"
 
@@ -80,8 +78,13 @@ def _folder_of(sample: Sample) -> Path:
     return path.parents[len(parts) - 1].resolve()
 
 
-def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO") -> Dataset:
-    """The Dataset of a parsed COCO-keypoint file whose images are under `folder` (see `read_coco`)."""
+def from_coco(
+    coco: Mapping[str, Any], *, folder: Path, name: str, where: str = "COCO", farthest: float = FARTHEST
+) -> Dataset:
+    """The Dataset of a parsed COCO-keypoint file whose images are under `folder` (see `read_coco`).
+
+    A label farther than `farthest` pixels from the corner of its image is refused.
+    """
     if not isinstance(coco, Mapping):
         raise DataError(f"{where}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
     for key in ("images", "annotations", "categories"):
@@ -93,8 +96,9 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
     n = len(definition.landmarks)
     info = coco.get("info")
     image_folder = info.get("image_folder") if isinstance(info, Mapping) else None
-    if not isinstance(image_folder, str | None):
-        raise DataError(f"{where}, info: image_folder is {image_folder!r}, wanted the path of a folder")
+    problem = None if image_folder is None else path_problem(image_folder)
+    if problem:
+        raise DataError(f"{where}, info: image_folder {problem}")
 
     images: dict[float, Mapping[str, Any]] = {}
     paths: dict[float, Path] = {}
@@ -103,13 +107,12 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
         for key in ("id", "file_name", "width", "height"):
             if key not in record:
                 raise DataError(f"{label}: no '{key}'")
-        for key, least in (("id", 0), ("width", 1), ("height", 1)):
-            _check_whole(record[key], key, least, label)
+        for key, least, most in (("id", 0, LARGEST_ID), ("width", 1, FARTHEST), ("height", 1, FARTHEST)):
+            _check_whole(record[key], key, label, least=least, most=most)
         if record["id"] in images:
             raise DataError(f"{label}: the id stands twice")
         for key in ("split", "group"):
-            if not isinstance(record.get(key), str | int | None) or SURROGATE.search(str(record.get(key))):
-                raise DataError(f"{label}: {key} is {record[key]!r}, wanted a name")
+            _check_name(record.get(key), key, label)
         images[record["id"]] = record
         paths[record["id"]] = _picture(folder, record["file_name"], image_folder, label)
 
@@ -118,18 +121,19 @@ def from_coco(coco: Mapping[str, Any], *, folder: Path, name: str, where: str = 
     for position, record in enumerate(coco["annotations"]):
         label = _record_label(record, f"{where}, annotation", position)
         if "id" in record:
-            _check_whole(record["id"], "id", 0, label)
+            _check_whole(record["id"], "id", label)
             if record["id"] in face_ids:
                 raise DataError(f"{label}: the id stands twice")
             face_ids.add(record["id"])
         image_id = record.get("image_id")
         image = images.get(image_id) if isinstance(image_id, int | float) else None
         if image is None:
-            raise DataError(f"{label}: image {image_id!r} is not in the file")
+            raise DataError(f"{label}: image {shown(image_id)} is not in the file")
+        _check_name(record.get("split"), "split", label)
         attributes = record.get("attributes")
         if isinstance(attributes, Mapping) and attributes.get("source") == PREDICTED:
             raise DataError(f"{label}: this is a model's prediction, not a label; review it before using it as one")
-        annotation = _annotation(record.get("keypoints"), n, label)
+        annotation = _annotation(record.get("keypoints"), n, label, farthest)
         samples.append(
             Sample(
                 path=paths[image["id"]],
@@ -158,13 +162,21 @@ def _record_label(record: Any, what: str, position: int) -> str:
     """How an error names a record: by its id, or by its position (from 0) if it has no id."""
     if not isinstance(record, Mapping):
         raise DataError(f"{what} number {position}: found a JSON {type(record).__name__}, wanted an object")
-    return f"{what} {record['id']!r}" if "id" in record else f"{what} number {position} (it has no id)"
+    return f"{what} {shown(record['id'])}" if "id" in record else f"{what} number {position} (it has no id)"
 
 
-def _check_whole(value: Any, key: str, least: int, label: str) -> None:
+def _check_whole(value: Any, key: str, label: str, *, least: int = 0, most: float = LARGEST_ID) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not least <= value < 2**53 or value != int(value):
-        raise DataError(f"{label}: {key} is {value!r}, wanted a whole number of at least {least}")
+    if not number or not least <= value <= most or value != int(value):
+        high = f" and at most {most:,.0f}" if number and value > most else ""
+        raise DataError(f"{label}: {key} is {shown(value)}, wanted a whole number of at least {least}{high}")
+
+
+def _check_name(value: Any, key: str, label: str) -> None:
+    """Raise DataError if `value` is neither None nor a name; names of other tools may be whole numbers."""
+    problem = None if value is None or isinstance(value, int) else text_problem(value)
+    if problem:
+        raise DataError(f"{label}: {key} {problem}")
 
 
 def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str) -> Path:
@@ -176,28 +188,35 @@ def _picture(folder: Path, file_name: Any, image_folder: str | None, label: str)
 def check_file_name(file_name: Any, label: str) -> None:
     """Raise DataError, beginning with `label`, if `file_name` cannot be the name of an image in a COCO file."""
     # PureWindowsPath understands both kinds of slashes and drive letters, so the check is the same on every system.
-    sound = isinstance(file_name, str) and "\0" not in file_name and not SURROGATE.search(file_name)
-    relative = PureWindowsPath(file_name) if sound else PureWindowsPath()
+    problem = path_problem(file_name)
+    if problem:
+        raise DataError(f"{label}: file_name {problem}")
+    relative = PureWindowsPath(file_name)
     if not relative.parts or relative.anchor or ".." in relative.parts:
-        raise DataError(f"{label}: file_name {file_name!r} must be a path that is relative and without '..'")
+        raise DataError(f"{label}: file_name {shown(file_name)} must be a path that is relative and without '..'")
 
 
 def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
     """Further facts kept with the face: `style` and `subset` of its image, `subsets` of its own."""
     extra: dict[str, Any] = {key: image[key] for key in ("style", "subset") if key in image}
+    for key, name in extra.items():
+        _check_name(name, key, label)
     subsets = record.get("subsets")
     if subsets is not None:
-        if not isinstance(subsets, list) or not all(isinstance(name, str) for name in subsets):
-            raise DataError(f"{label}: subsets is {subsets!r}, wanted a list of names")
+        if not isinstance(subsets, list):
+            raise DataError(f"{label}: subsets is {shown(subsets)}, wanted a list of names")
+        for name in subsets:
+            if problem := text_problem(name):
+                raise DataError(f"{label}: one of subsets {problem}")
         extra["subsets"] = subsets
     return extra
 
 
-def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
+def _annotation(keypoints: Any, n: int, label: str, farthest: float) -> Annotation | None:
     if keypoints is None:
         return None
     if not isinstance(keypoints, list) or len(keypoints) != 3 * n:
-        found = len(keypoints) if isinstance(keypoints, list) else repr(keypoints)
+        found = len(keypoints) if isinstance(keypoints, list) else shown(keypoints)
         raise DataError(f"{label}: found {found} keypoint numbers, wanted {3 * n} (x, y, v of {n} landmarks)")
     unlabeled = [v == 0 for v in keypoints[2::3] for _ in "xyv"]
     if not all(
@@ -212,8 +231,9 @@ def _annotation(keypoints: Any, n: int, label: str) -> Annotation | None:
     if len(bad):
         raise DataError(f"{label}: landmark {bad[0]} has visibility {table[bad[0], 2]:g}, wanted 0, 1 or 2")
     table[table[:, 2] == 0] = 0  # coordinates of an unlabeled point have no meaning
-    if not np.isfinite(table).all():
-        raise DataError(f"{label}: keypoints hold a number that is not finite")
+    if not is_place(table, farthest=farthest):
+        [k, *_] = (k for k, place in enumerate(table) if not is_place(place, farthest=farthest))
+        raise DataError(f"{label}: landmark {k} is at ({table[k, 0]:g}, {table[k, 1]:g}), wanted {PLACE}")
     return Annotation(table[:, :2].copy(), table[:, 2].astype(np.int64)) if table[:, 2].any() else None
 
 
@@ -222,18 +242,18 @@ def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], lab
         try:
             x, y, w, h = (float(v) for v in (bbox if not isinstance(bbox, str) else ()))
         except (TypeError, ValueError, OverflowError):
-            raise DataError(f"{label}: bbox {bbox!r} is not x, y, width, height") from None
-        if not all(map(math.isfinite, (x, y, w, h))) or w <= 0 or h <= 0:
-            raise DataError(f"{label}: bbox {bbox!r} must be finite with width and height above 0")
-        if max(w, h, abs(x), abs(y)) > FARTHEST * max(image["width"], image["height"]):
+            raise DataError(f"{label}: bbox {shown(bbox)} is not x, y, width, height") from None
+        if problem := box_problem(Box(x, y, w, h)):
+            raise DataError(f"{label}: bbox {shown(bbox)} {problem}")
+        if max(w, h, abs(x), abs(y)) > LARGEST_BOX * max(image["width"], image["height"]):
             raise DataError(
-                f"{label}: bbox {bbox!r} is more than {FARTHEST} times as large as its image of "
+                f"{label}: bbox {bbox!r} is more than {LARGEST_BOX} times as large as its image of "
                 f"{image['width']} x {image['height']} pixels"
             )
         return Box(x, y, w, h)
     if annotation is not None:
         tight = box_of_points(annotation.points[annotation.labeled])
-        if tight.w > 0 and tight.h > 0:
+        if box_problem(tight) is None:
             return tight
     return Box(0.0, 0.0, float(image["width"]), float(image["height"]))
 
@@ -278,8 +298,8 @@ def to_coco(
         )
         keypoints = _keypoints(sample, definition)
         box = [float(side) for side in (sample.box.x, sample.box.y, sample.box.w, sample.box.h)]
-        if not all(map(math.isfinite, box)) or box[2] <= 0 or box[3] <= 0:
-            raise DataError(f"{_face_label(sample)}: box {box} must be finite with width and height above 0")
+        if problem := box_problem(sample.box):
+            raise DataError(f"{_face_label(sample)}: box {box} {problem}")
         record: dict[str, Any] = {
             "id": sample.face_id if keeps_ids else len(annotations) + 1,
             "image_id": image["id"],
@@ -332,8 +352,8 @@ def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
         raise DataError(f"{_face_label(sample)}: found {len(points)} points, wanted the {n} of {definition.name!r}")
     row: list[float | int] = []
     for name, (x, y), v in zip(definition.landmarks, points.tolist(), visibility.tolist(), strict=True):
-        if v > 0 and not (math.isfinite(x) and math.isfinite(y)):
-            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), wanted finite coordinates")
+        if v > 0 and not is_place([x, y]):
+            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), wanted {PLACE}")
         row += [x, y, v] if v > 0 else [0, 0, 0]
     return row
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import read_json
 
@@ -25,6 +26,10 @@ GROUPS: tuple[str, ...] = (
     "top_mouth",
     "bottom_mouth",
 )
+#: Landmarks of one definition. No published one has half as many.
+MOST_LANDMARKS = 1000
+#: The largest id that JavaScript, which reads ids too, can tell from the next one.
+LARGEST_ID = 2**53 - 1
 DEFINITIONS_DIR = Path(__file__).parent.parent / "definitions"
 
 
@@ -144,6 +149,8 @@ def category_problems(category: Any) -> list[Problem]:
     names = category.get("keypoints")
     if not isinstance(names, list | tuple) or len(names) < 1:
         return [Problem("no landmarks: 'keypoints' must list at least one name")]
+    if len(names) > MOST_LANDMARKS:
+        return [Problem(f"found {len(names):,} landmarks, wanted at most {MOST_LANDMARKS}")]
     problems = [
         Problem(f"{key!r} must be a list")
         for key in ("flip_pairs", "skeleton", "landmark_ids")
@@ -153,18 +160,21 @@ def category_problems(category: Any) -> list[Problem]:
         return problems
     n = len(names)
     ids = category.get("landmark_ids")
-    if ids is not None and (len(ids) != n or not all(map(_is_whole, ids)) or len(set(ids)) != n):
-        problems.append(Problem(f"'landmark_ids' must be {n} different whole numbers"))
+    if ids is not None and (len(ids) != n or not all(map(_is_id, ids)) or len(set(ids)) != n):
+        problems.append(Problem(f"'landmark_ids' must be {n} different whole numbers from 1 to {LARGEST_ID}"))
     version = category.get("definition_version")
-    if version is not None and not _is_whole(version):
-        problems.append(Problem(f"'definition_version' is {version!r}, wanted a whole number"))
+    if version is not None and not (_is_id(version) or version == 0):
+        problems.append(Problem(f"'definition_version' is {shown(version)}, wanted a whole number"))
+    named = category.get("name")
+    if named and (said := text_problem(named)):
+        problems.append(Problem(f"'name' {said}"))
     return [
         *_name_problems(names),
         *_group_problems(names, category.get("flsg")),
         *_mirror_problems(names, category.get("flip_pairs") or ()),
         *_symmetry_problems(category.get("symmetric"), category.get("flip_pairs") or ()),
         *(
-            Problem(f"edge {edge!r} is not two landmark numbers between 1 and {n} (COCO counts from 1)")
+            Problem(f"edge {shown(edge)} is not two landmark numbers between 1 and {n} (COCO counts from 1)")
             for edge in category.get("skeleton") or ()
             if not _is_index_pair(edge, range(1, n + 1))
         ),
@@ -177,6 +187,10 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_id(value: Any) -> bool:
+    return _is_whole(value) and 1 <= value <= LARGEST_ID
+
+
 def _is_index_pair(pair: Any, allowed: range) -> bool:
     return isinstance(pair, list | tuple) and len(pair) == 2 and all(_is_whole(k) and k in allowed for k in pair)
 
@@ -184,7 +198,7 @@ def _is_index_pair(pair: Any, allowed: range) -> bool:
 def _label(names: Sequence[Any], k: Any) -> str:
     if _is_whole(k) and 0 <= k < len(names):
         return f"landmark {names[k]!r} (index {k})"
-    return f"landmark {k!r} (there are {len(names)}, from 0)"
+    return f"landmark {shown(k)} (there are {len(names)}, from 0)"
 
 
 def _name_problems(names: Sequence[Any]) -> list[Problem]:
@@ -193,6 +207,8 @@ def _name_problems(names: Sequence[Any]) -> list[Problem]:
     for k, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             problems.append(Problem(f"the landmark with index {k} has no name", (k,)))
+        elif said := text_problem(name):
+            problems.append(Problem(f"the name of the landmark with index {k} {said}", (k,)))
         elif name in seen:
             problems.append(Problem(f"two landmarks are named {name!r}", (seen[name], k)))
         else:
@@ -207,10 +223,10 @@ def _group_problems(names: Sequence[Any], flsg: Any) -> list[Problem]:
     group_of: dict[int, str] = {}
     for group, indices in flsg.items():
         if group not in GROUPS:
-            problems.append(Problem(f"group {group!r} is not one of the 12: {', '.join(GROUPS)}"))
+            problems.append(Problem(f"group {shown(group)} is not one of the 12: {', '.join(GROUPS)}"))
             continue
         if not isinstance(indices, list | tuple):
-            problems.append(Problem(f"group {group!r} is {indices!r}, wanted a list of landmark indices"))
+            problems.append(Problem(f"group {group!r} is {shown(indices)}, wanted a list of landmark indices"))
             continue
         for k in indices:
             if not _is_whole(k) or k not in range(len(names)):
@@ -228,7 +244,9 @@ def _mirror_problems(names: Sequence[Any], pairs: Iterable[Any]) -> list[Problem
     partner: dict[int, int] = {}
     for pair in pairs:
         if not _is_index_pair(pair, range(len(names))):
-            problems.append(Problem(f"mirror pair {pair!r} is not two landmark indices between 0 and {len(names) - 1}"))
+            problems.append(
+                Problem(f"mirror pair {shown(pair)} is not two landmark indices between 0 and {len(names) - 1}")
+            )
             continue
         a, b = pair
         if a == b:
@@ -261,7 +279,9 @@ def _normalizer_problems(normalizer: Any, n: int) -> list[Problem]:
     indices = all(_is_whole(k) and 0 <= k < n for part in parts for k in part)
     if len(parts) == 2 and all(parts) and indices and set(parts[0]) != set(parts[1]):
         return []
-    return [Problem(f"normalizer {normalizer!r} is neither two different landmarks between 0 and {n - 1} nor 'box'")]
+    return [
+        Problem(f"normalizer {shown(normalizer)} is neither two different landmarks between 0 and {n - 1} nor 'box'")
+    ]
 
 
 def load_definition(name: str) -> Definition:

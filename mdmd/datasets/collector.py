@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdmd.data.boxes import box_of_points
+from mdmd.data.coco import check_file_name
 from mdmd.data.definition import Definition
 from mdmd.data.images import picture_size
+from mdmd.data.places import PLACE, box_problem, is_place
 from mdmd.data.records import Annotation, Box, Points, Sample
 from mdmd.datasets.landmark_files import read_points
 from mdmd.errors import DataError
@@ -71,8 +72,14 @@ class Collector:
             raise DataError(f"found the picture {picture}, wanted one in {home}")
         file_name = picture.relative_to(home).as_posix()
         box = box or box_of_points(points)
-        if not all(map(math.isfinite, (box.x, box.y, box.w, box.h))) or box.w <= 0 or box.h <= 0:
-            raise DataError(f"{file_name}: found a box of {box.w:g} x {box.h:g} pixels, wanted one with an area")
+        check_file_name(file_name, "the picture")
+        far = [tuple(place) for place in points.tolist() if not is_place(place)]
+        if far:
+            raise DataError(f"{file_name}: found a landmark at {far[0]}, wanted {PLACE}")
+        if problem := box_problem(box):
+            raise DataError(
+                f"{file_name}: found a box of {box.w:g} x {box.h:g} pixels at ({box.x:g}, {box.y:g}); it {problem}"
+            )
         if not picture.is_file():
             self.missing[file_name] = None
             return

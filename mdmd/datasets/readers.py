@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mdmd.data.coco import read_coco
+from mdmd.data.coco import from_coco, read_coco_json
 from mdmd.data.definition import Definition, load_definition
 from mdmd.data.images import picture_size
 from mdmd.data.records import Annotation, Box, Dataset, Sample
@@ -270,14 +271,17 @@ def read_pare(found: Collector) -> None:
 
 def _mapped(line: str) -> tuple[str, int]:
     words = line.split()
-    if len(words) != 2 or not words[1].isdecimal() or int(words[1]) >= PARE_FACES:
+    if len(words) != 2 or not words[1].isdecimal() or len(words[1]) > 9 or int(words[1]) >= PARE_FACES:
         raise DataError(f"found {line.strip()!r}, wanted 'filename label_id' with a label from 0 to {PARE_FACES - 1}")
     return words[0], int(words[1])
 
 
 def _read_coco(path: Path, name: str) -> Reading:
     """Read a COCO-keypoint file without the faces whose image is missing or does not match the file."""
-    dataset = read_coco(path / "annotations.json" if path.is_dir() else path, name=name)
+    file = path / "annotations.json" if path.is_dir() else path
+    # Labels that are far away are left out below, however far.
+    largest = sys.float_info.max
+    dataset = from_coco(read_coco_json(file), folder=file.parent, name=name, where=file.name, farthest=largest)
     missing = dict.fromkeys(s.file_name for s in dataset.samples if not s.path.is_file())
     first = {s.file_name: s for s in dataset.samples if s.file_name not in missing}
     problems = {name: said for name, sample in first.items() if (said := picture_problem(sample))}

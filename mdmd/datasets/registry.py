@@ -14,6 +14,7 @@ from typing import Any
 
 from mdmd.data.coco import default_name
 from mdmd.data.records import Dataset, Sample
+from mdmd.data.text import shown
 from mdmd.datasets.readers import COCO, PUBLISHED, Reading, detect, read
 from mdmd.errors import DataError
 from mdmd.files import read_json, write_json
@@ -80,10 +81,8 @@ class Sources:
         if one_based and kind == COCO:
             raise DataError("--one-based is for text files that count from 1; COCO files count from 0")
         name = name or (default_name(path) if kind == COCO else kind)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            raise DataError(
-                f"found the dataset name {name!r}, wanted letters, digits, - and _ only; choose another name"
-            )
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+            raise DataError(f"found the dataset name {shown(name)}, wanted at most 100 letters, digits, - and _")
         records = self._records()
         shutil.rmtree(self._unpacked(name), ignore_errors=True)
         reading = self._read(kind, path, name, one_based=one_based)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from mdmd.data.coco import PREDICTED, ids_are_sound, to_coco
 from mdmd.data.definition import Definition
+from mdmd.data.places import PLACE, is_place
 from mdmd.data.records import Annotation, Prediction, Sample
+from mdmd.data.text import shown
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import Array, RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, probabilities_off
@@ -100,6 +102,9 @@ def read_predicted(path: Path) -> PredictedFaces:
         raise DataError(
             f"{path} does not hold predictions: wanted a category with landmark_ids, and annotations with ids"
         ) from None
+    odd = next((face_id for face_id, _ in records if type(face_id) is not int), None)
+    if odd is not None:
+        raise DataError(f"{path}: found the face {shown(odd)}, wanted a whole number")
     n = len(landmark_ids)
     faces = [_face(record, landmark_ids, f"{path}, face {face_id}") for face_id, record in records]
     points, covariance, p_off, flagged = zip(*faces, strict=True) if faces else ((), (), (), ())
@@ -135,13 +140,13 @@ def _face(
         covariance = np.array(extra["covariance"], dtype=np.float64).reshape(n, 3)
         p_off = np.array(extra["p_off"], dtype=np.float64).reshape(n)
         flagged = np.array(extra["flagged"], dtype=bool).reshape(n)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise DataError(
             f"{where}: wanted keypoints, covariance, p_off and flagged of {n} landmarks; found {error!r}"
         ) from None
-    numbers = np.column_stack([points, covariance, p_off])
-    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
-    if len(bad):
-        found = numbers[bad[0]].tolist()
-        raise DataError(f"{where}, landmark {landmark_ids[bad[0]]}: found {found}, wanted six finite numbers")
+    for key, place, spread, off in zip(landmark_ids, points, covariance, p_off, strict=True):
+        # A standard deviation is a length too.
+        if not (is_place(place) and is_place(np.sqrt(np.abs(spread))) and 0 <= off <= 1):
+            found = [*place.tolist(), *spread.tolist(), float(off)]
+            raise DataError(f"{where}, landmark {key}: found {found}, wanted {PLACE}, a covariance and a probability")
     return points, covariance[:, (0, 1, 1, 2)].reshape(n, 2, 2), p_off, flagged

@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from mdmd.data.boxes import box_of_points, normalizing_distance
 from mdmd.data.definition import GROUPS, Definition, category_problems, load_definition, shipped_definitions
 from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.data.text import text_problem
 from mdmd.errors import DataError
+
+#: Names in any script.
+NAMES = st.text(min_size=1, max_size=50).filter(lambda name: text_problem(name) is None)
 
 
 def category(**changes: Any) -> dict[str, Any]:
@@ -90,10 +94,8 @@ def test_any_definition_round_trips_through_a_category(data: st.DataObject):
     ends = st.lists(indices, min_size=1, max_size=3, unique=True).map(lambda end: tuple(sorted(end)))
     pair = st.tuples(ends, ends).filter(lambda two: two[0] != two[1])
     definition = Definition(
-        name=data.draw(st.text(min_size=1)),
-        landmarks=tuple(
-            data.draw(st.lists(st.text(min_size=1).filter(str.strip), min_size=n, max_size=n, unique=True))
-        ),
+        name=data.draw(NAMES),
+        landmarks=tuple(data.draw(st.lists(NAMES.filter(str.strip), min_size=n, max_size=n, unique=True))),
         groups=tuple(data.draw(st.lists(st.integers(0, 11), min_size=n, max_size=n))),
         mirror=tuple(mirror),
         edges=tuple(data.draw(st.lists(st.tuples(indices, indices), max_size=5))),

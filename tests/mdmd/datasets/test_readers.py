@@ -246,7 +246,10 @@ def test_wflw_that_counts_from_one_is_shifted(tmp_path: Path):
         (lambda words: [*words[:203], "2", *words[204:]], "found the flags 1 0 0 2 0 0, wanted six of 0 or 1"),
         (lambda words: [*words[:206], "/etc/a.jpg"], "found the picture /etc/a.jpg, wanted one in"),
         (lambda words: [*words[:206], "../../a.jpg"], "wanted one in"),
-        (lambda words: [*words[:198], "10", *words[199:]], "found a box of 0 x 40 pixels, wanted one with an area"),
+        (
+            lambda words: [*words[:198], "10", *words[199:]],
+            "found a box of 0 x 40 pixels at",
+        ),
     ],
 )
 def test_a_wrong_line_of_wflw_is_named(change: Callable[[list[str]], list[str]], sentence: str, tmp_path: Path):

@@ -123,7 +123,10 @@ def test_removing_a_dataset_removes_its_unpacked_images(sources: Sources, tmp_pa
         (["add", "nowhere"], "no such file or folder: nowhere"),
         (["add", "{empty}"], "looks like none of coco, 300w"),
         (["add", "lapa", "{empty}"], "no face of lapa can be used in"),
-        (["add", "{pare}", "--name", "a/b"], "found the dataset name 'a/b', wanted letters, digits, - and _"),
+        (
+            ["add", "{pare}", "--name", "a/b"],
+            "found the dataset name 'a/b', wanted at most 100 letters, digits, - and _",
+        ),
         (["remove", "pare"], "there is no file and no added dataset 'pare'; added: none yet"),
     ],
 )
