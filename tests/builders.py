@@ -47,7 +47,7 @@ PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}
 
 #: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
 PATIENCE = 120
-#: The same for a real training, which gives way to everything else.
+#: The same for a real training.
 PATIENCE_WITH_TRAINING = 900
 
 

@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Beside a process that keeps all cores busy, a training that gives way would hardly get on.
+os.environ["LABELER_PRIORITY"] = "normal"
 os.environ["MDMD_HOME"] = (
     "/nonexistent"  # the datasets that this machine's user has added are none of the tests' business
 )

@@ -29,6 +29,8 @@ except ImportError:  # Windows has no advisory locks of this kind; no run is que
 
 #: Seconds a command has to end after it was asked to.
 GRACE = 10.0
+#: The environment variable that, set to "normal", keeps runs from giving way to other programs.
+PRIORITY = "LABELER_PRIORITY"
 #: Exit code of a run that was stopped, as shells have it for SIGINT.
 STOPPED = 130
 
@@ -110,13 +112,19 @@ class Supervisor:
                 child.kill()
 
 
-def main(folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE) -> int:
-    """Wait for the lock on the file `turn`, run `commands` and write exit.json; returns the exit code."""
+def main(
+    folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE, gives_way: bool = True
+) -> int:
+    """Wait for the lock on the file `turn`, run `commands` and write exit.json; returns the exit code.
+
+    With `gives_way` the commands have a low priority.
+    """
     with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
-        lower_priority()
+        if gives_way:
+            lower_priority()
         code = supervisor.run()
         Ended(code, time.time()).write(folder)
     if supervisor.stopped_at is not None:
@@ -125,8 +133,11 @@ def main(folder: Path, turn: int | None, commands: list[list[str]], *, grace: fl
 
 
 if __name__ == "__main__":
-    sys.exit(
-        main(
-            Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None, parse_json(sys.stdin.read(), "commands")
-        )
+    file, *turn_number = sys.argv[1:]
+    code = main(
+        Path(file),
+        int(turn_number[0]) if turn_number else None,
+        parse_json(sys.stdin.read(), "commands"),
+        gives_way=os.environ.get(PRIORITY) != "normal",
     )
+    sys.exit(code)

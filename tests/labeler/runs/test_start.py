@@ -126,10 +126,16 @@ def test_snapshots_are_written_with_store_ids_before_the_process_starts(project:
 
 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="no autogroups on this system")
-def test_a_run_gives_way_to_other_sessions(project: Project):
+@pytest.mark.parametrize(("priority", "lower"), [(None, 10), ("normal", 0)])
+def test_a_run_gives_way_to_other_sessions_unless_told_not_to(
+    project: Project, monkeypatch: pytest.MonkeyPatch, priority: str | None, lower: int
+):
+    monkeypatch.delenv("LABELER_PRIORITY")
+    if priority is not None:
+        monkeypatch.setenv("LABELER_PRIORITY", priority)
     python_run(project, 'print(open("/proc/self/autogroup").read().strip(), os.nice(0))')
     run = wait(project, over)
-    assert (run.folder / "output.txt").read_text().split()[1:] == ["nice", "10", str(min(os.nice(0) + 10, 19))]
+    assert (run.folder / "output.txt").read_text().split()[1:] == ["nice", str(lower), str(min(os.nice(0) + lower, 19))]
 
 
 def test_a_snapshot_says_which_version_of_the_definition_it_was_made_of(project: Project):
