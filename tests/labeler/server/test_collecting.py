@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,14 @@ import pytest
 from labeler.runs.collect import uncollected
 from labeler.runs.control import find_run
 from tests.builders import leave_predictions, make_project, predictions_of, wait_for
-from tests.labeler.server.test_app import client
+from tests.labeler.server.conftest import application
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")
-serving = contextmanager(client)
 
 
 def test_a_run_that_ends_is_collected(tmp_path: Path):
     project = make_project(tmp_path, "faces", pictures=2)
-    with serving(tmp_path, None):
+    with application(tmp_path, None):
         leave_predictions(project, 1, predictions_of(project, [2]))
         assert wait_for(project.store.predictions.current).keys() == {2}
         assert uncollected(project) == []
@@ -29,7 +27,7 @@ def test_unusable_predictions_are_noted_in_their_run_and_stop_nothing(tmp_path: 
     project = make_project(tmp_path, "faces", pictures=2)
     spoiled = predictions_of(project, [1])
     spoiled["annotations"][0]["attributes"]["p_off"][2] = float("nan")
-    with serving(tmp_path, None):
+    with application(tmp_path, None):
         leave_predictions(project, 1, spoiled)
         [said] = wait_for(lambda: find_run(project, "001").warnings)
         assert said.startswith("the predictions of run 001 cannot be used: ")
@@ -47,7 +45,7 @@ def test_runs_that_ended_earlier_are_collected_once_their_project_is_open(tmp_pa
         project.store.close()
     opened, closed = (tmp_path / "projects" / name / "labels.db" for name in ("faces", "others"))
     untouched = closed.read_bytes()
-    with serving(tmp_path, None) as browser:
+    with application(tmp_path, None) as browser:
         assert browser.get("/api/projects/faces").status_code == 200
         wait_for(lambda: browser.get("/api/projects/faces").json()["progress"]["predicted_faces"] == 1)
     assert opened.is_file()
@@ -61,7 +59,7 @@ def test_a_project_that_cannot_be_opened_is_told_once_and_stops_nothing(
     predictions = predictions_of(broken, [1])
     broken.store.close()
     (broken.folder / "labels.db").write_bytes(b"no database" * 100)
-    with serving(tmp_path, None):
+    with application(tmp_path, None):
         leave_predictions(broken, 1, predictions)
         wait_for(lambda: "project broken: " in caplog.text)
         leave_predictions(sound, 1, predictions_of(sound, [1]))
