@@ -45,6 +45,17 @@ HELDOUT = "heldout.json"  # predictions of the held-out faces
 PREDICTIONS = "predictions.json"  # predictions of FACES
 LABELED = "labeled.json"  # predictions of TARGET
 
+#: The numbers that an event of each kind in the log has.
+EVENTS = {
+    "step": {"step"},
+    "eval": {"step", "nme"},
+    "predicted": {"faces", "of"},
+}
+#: The names of numbers, of numbers that may be null, and of texts in events of any kind.
+NUMBERS = {"time", "step", "of", "faces", "loss", "low", "high", "learning_rate", "images_per_second"}
+MAYBE = {"steps", "minutes", "seconds", "eta_seconds", "nme"}
+TEXTS = {"stage", "message", "device", "encoder", "weights"}
+
 #: The kind of a `Failure` that a complete run has because its predictions cannot be used.
 UNUSABLE = "predictions"
 #: The tool's report of a training.
@@ -249,8 +260,13 @@ def read_failure(folder: Path) -> Failure | None:
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """metrics.json in `folder`: numbers by name; None where it is missing or not complete."""
-    return read_object(folder / METRICS)
+    """metrics.json in `folder`: numbers by name, and objects; None where it is missing or not complete."""
+    found = read_object(folder / METRICS)
+    return (
+        None
+        if found is None
+        else {key: v for key, v in found.items() if v is None or isinstance(v, dict) or _is_number(v)}
+    )
 
 
 def read_model(folder: Path) -> Model | None:
@@ -271,7 +287,10 @@ def read_stopped(metrics: Mapping[str, Any] | None) -> Stopped | None:
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """The events in log.jsonl, in order. Only whole lines count: the last one may still be being written."""
+    """The events in log.jsonl, in order, without those that have not what `EVENTS` says.
+
+    Only whole lines count: the last one may still be being written.
+    """
     try:
         lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -282,9 +301,28 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
             event = parse_json(line, "the event cannot be read", constants=True)
         except DataError:
             continue
-        if isinstance(event, dict):
+        if isinstance(event, dict) and _is_event(event):
             events.append(event)
     return events
+
+
+def _is_event(event: dict[str, Any]) -> bool:
+    """Whether the pages can show `event`: a log may have come with a project from elsewhere."""
+    kind = event.get("event")
+    return (
+        isinstance(kind, str)
+        and event.keys() >= EVENTS.get(kind, set())
+        and all(_is_number(event[key]) for key in NUMBERS & event.keys())
+        and all(event[key] is None or _is_number(event[key]) for key in MAYBE & event.keys())
+        and all(_is_number(event[key]) for key in EVENTS.get(kind, set()))
+        and all(isinstance(event[key], str) for key in TEXTS & event.keys() if event[key] is not None)
+        and isinstance(event.get("losses", {}), dict)
+        and all(map(_is_number, event.get("losses", {}).values()))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_object(file: Path) -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ def _stage(run: Run) -> str:
 def _progress_line(run: Run) -> str:
     step = run.series[-1]
     parts = [f"  step {step['step']}" + (f" of {step['steps']}" if step.get("steps") else "")]
-    parts.append(f"loss {step['loss']:.3f}")
+    parts += [f"loss {step['loss']:.3f}"] if "loss" in step else []
     if run.evals:
         parts.append(f"held-out NME {run.evals[-1]['nme']:.2f} %")
     if run.eta_seconds is not None:

@@ -192,7 +192,7 @@ def charts_html(run: Run | None) -> Markup:
     if not losses:
         losses = [("loss", *_pairs([(event["step"], event["loss"]) for event in steps if "loss" in event]))]
     evals = [event for event in run.evals if event.get("stage") in (None, stage)]
-    ranged = [event for event in evals if "low" in event]
+    ranged = [event for event in evals if {"low", "high"} <= event.keys()]
     at, low, high = ([event[key] for event in ranged] for key in ("step", "low", "high"))
     band = (at, low, high) if ranged else None
     rates = [(event["step"], 1000 * event["learning_rate"]) for event in steps if "learning_rate" in event]

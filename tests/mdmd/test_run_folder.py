@@ -82,6 +82,36 @@ def test_only_whole_lines_of_the_log_are_events(tmp_path: Path):
     assert run_folder.read_events(tmp_path) == [{"event": "warning"}]
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": 1},
+        {"event": "step", "steps": 9, "loss": 0.5},
+        {"event": "step", "step": 1, "loss": None},
+        {"event": "step", "step": "1", "steps": 9, "loss": 0.5, "time": 0},
+        {"event": "step", "step": None, "steps": 9, "loss": 0.5, "time": 0},
+        {"event": "step", "step": 1, "steps": 9, "loss": 0.5, "time": 0, "eta_seconds": "soon"},
+        {"event": "step", "step": 1, "steps": 9, "loss": 0.5, "time": 0, "losses": {"a": "x"}},
+        {"event": "step", "step": 1, "steps": 9, "loss": 0.5, "time": 0, "losses": [1]},
+        {"event": "eval", "step": 1, "nme": [4], "time": 0},
+        {"event": "predicted", "faces": 1, "of": {}},
+        {"event": "start", "stage": ["adapt"]},
+        {"event": "warning", "message": 5},
+    ],
+)
+def test_an_event_that_no_page_could_show_is_passed_over(tmp_path: Path, event: dict[str, object]):
+    sound = {"event": "step", "step": 1, "steps": 9, "loss": 0.5, "time": 0, "losses": {"a": 0.5}, "eta_seconds": None}
+    (tmp_path / "log.jsonl").write_text(f"{json.dumps(event)}\n{json.dumps(sound)}\n")
+    assert run_folder.read_events(tmp_path) == [sound]
+
+
+def test_metrics_of_another_type_are_passed_over(tmp_path: Path):
+    (tmp_path / "metrics.json").write_text(
+        '{"nme": "4", "n": 3, "auc": null, "stopped": {"step": 3, "of": 9}, "x": [1]}'
+    )
+    assert run_folder.read_metrics(tmp_path) == {"n": 3, "auc": None, "stopped": {"step": 3, "of": 9}}
+
+
 def test_no_other_module_contains_the_name_of_a_run_file():
     """Only string constants count, because docstrings and messages may name a file.
 
