@@ -6,6 +6,7 @@ Warnings, such as a missing image, go to the logger "mdmd". Input that cannot be
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +34,7 @@ from mdmd.inference.inputs import ImageLike, boxes_of_images, faces_of_file, ima
 from mdmd.inference.predict import predict as predict_samples
 from mdmd.models import checkpoint
 from mdmd.models.landmark_model import MDMD
-from mdmd.run_folder import LOG
+from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
 from mdmd.training.plan import Plan
 from mdmd.training.run import TrainingOptions, TrainingRun
@@ -42,11 +43,14 @@ from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt as learn_target
 from mdmd.training.train import enough_faces, fewer_faces
 from mdmd.training.train import train as learn_sets
+from mdmd.transfer.carried_labels import FEWEST_MEASURED, CarriedLabels
 
 logger = logging.getLogger("mdmd")
 
 #: The most images that a warning about left out images names.
 NAMED = 3
+#: The threshold that no probability exceeds.
+NEVER = math.nextafter(1.0, 0.0)
 #: The boxes of one image: None (the model finds the face), a box, or a list of boxes (K, 4).
 Boxes = Box | Sequence[Box] | Sequence[float] | Sequence[Sequence[float]] | NDArray[Any] | None
 
@@ -78,12 +82,29 @@ class Model:
     @property
     def definition(self) -> Definition:
         """The definition of the landmarks that the default head predicts."""
-        return self.checkpoint.model.head_definition(self.head)
+        return self.definition_of(self.head)
 
     @property
     def heads(self) -> Mapping[str, Definition]:
         """The definition of each head, by the head's name."""
-        return dict(self.checkpoint.model.definitions)
+        carried = self.checkpoint.carried
+        return {**self.checkpoint.model.definitions, **({} if carried is None else {carried.name: carried.definition})}
+
+    def definition_of(self, head: str) -> Definition:
+        """The definition of `head`. Raises DataError if there is no such head."""
+        if head not in self.heads:
+            raise DataError(f"the model has no head {head!r}; it has: {', '.join(sorted(self.heads))}")
+        return self.heads[head]
+
+    def carries(self, head: str) -> CarriedLabels | None:
+        """The labels that are carried over where `head` was not trained, else None."""
+        carried = self.checkpoint.carried
+        return carried if carried is not None and carried.name == head else None
+
+    def seeing(self, head: str) -> str:
+        """The head of the network that the predictions of `head` come from."""
+        carried = self.carries(head)
+        return head if carried is None else carried.head
 
     def predict(
         self,
@@ -118,9 +139,9 @@ class Model:
                 shown = box or whole(*picture.size)
                 faces.append((k, Sample(path, str(path), picture.width, picture.height, shown)))
         samples = self.with_found_boxes([face for _, face in faces], unboxed, head, read=read)
-        raw = predict_samples(self.network(), samples, head, read=read)
-        found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-        definition = self.checkpoint.model.head_definition(head)
+        raw = predict_samples(self.network(), samples, self.seeing(head), read=read)
+        found = self.finished(raw, samples, head)
+        definition = self.definition_of(head)
         n = len(definition.landmarks)
         off = [
             probabilities_off(definition, p, s, rule.tolerance, calibration.law)
@@ -144,12 +165,33 @@ class Model:
         Logs a warning if the head is not calibrated; raises DataError if it is unknown.
         """
         head = head or self.head
-        self.checkpoint.model.head_definition(head)
+        self.definition_of(head)
+        carried = self.carries(head)
+        if carried is not None:
+            if not carried.measured:
+                logger.warning(
+                    f"{head!r} is carried over from {len(carried.labels)} labeled "
+                    f"face{'' if len(carried.labels) == 1 else 's'}: its ellipses are not measured and no point is "
+                    f"flagged; label {FEWEST_MEASURED} faces or more"
+                )
+            return head, Calibration()
         if head not in self.checkpoint.calibrations:
             logger.warning(
                 f"head {head!r} was not calibrated on held-out faces: its ellipses and flags are uncalibrated"
             )
         return head, self.checkpoint.calibration(head)
+
+    def finished(self, raw: Sequence[Prediction], samples: Sequence[Sample], head: str) -> list[Prediction]:
+        """The calibrated predictions of `head`, from what the head `seeing(head)` of the network predicts (`raw`)."""
+        calibration = self.checkpoint.calibration(self.seeing(head))
+        found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+        carried = self.carries(head)
+        return found if carried is None else carried.carry(found, [s.box for s in samples])
+
+    def rule_for(self, head: str, rule: FlagRule) -> FlagRule:
+        """`rule`, or one that flags no point where deviations are not measured."""
+        carried = self.carries(head)
+        return rule if carried is None or carried.measured else replace(rule, threshold=NEVER)
 
     def with_found_boxes(
         self, samples: Sequence[Sample], chosen: Sequence[int], head: str, **reading: Any
@@ -161,7 +203,7 @@ class Model:
         scale = self.checkpoint.history.box_scale
         if scale is None or not chosen:
             return list(samples)
-        boxed = boxes_found(self.network(), [samples[k] for k in chosen], head, scale=scale, **reading)
+        boxed = boxes_found(self.network(), [samples[k] for k in chosen], self.seeing(head), scale=scale, **reading)
         found = dict(zip(chosen, boxed, strict=True))
         return [found.get(k, sample) for k, sample in enumerate(samples)]
 
@@ -220,6 +262,10 @@ def adapt(
     (aim, *beside), warnings = read_sets([target, *sources])
     if train_faces is not None:
         aim = fewer_faces(aim, train_faces, run.seed)
+    if run.steps == 0:
+        if beside or bases is not None or folds or learn_share < 1:
+            raise DataError("with --steps 0 nothing is trained: name only a target, and a base with --from")
+        return _carry_over(aim, Path(starter if base is None else base), chosen, run, warnings)
     for dataset in (aim, *beside):
         enough_faces(dataset)  # before a finished run in the same folder is touched
     if base is not None and bases is not None:
@@ -235,6 +281,28 @@ def adapt(
         made = learn_target(aim, beside, start, chosen.model, plan, log)
         run.leave(made, chosen)
     return Model(made, Path(out).name)
+
+
+def _carry_over(target: Dataset, folder: Path, chosen: Preset, run: TrainingRun, warnings: Sequence[str]) -> Model:
+    """The base in `folder` with the labels of `target`, which are carried over to other faces without training."""
+    faces = [s for s in target.split("train") if s.annotation is not None and s.annotation.labeled.any()]
+    if not faces:
+        raise DataError(f"{target.name}: found no labeled training face, wanted at least one to carry over")
+    base = Model(_given_base(folder, chosen, run), folder.name)
+    with run.opened(warnings) as (log, _):
+        log.event("start", stage="carry", steps=0, minutes=None, train_faces={target.name: len(faces)}, heldout_faces=0)
+        raw = predict_samples(base.network(), faces, base.head)
+        seen = base.finished(raw, faces, base.head)
+        carried = CarriedLabels.of(target.name, target.definition, base.head, base.definition, seen, faces)
+        made = replace(base.checkpoint, target=target.name, carried=carried, history=_carried_history(base, carried))
+        run.leave(made, chosen)
+    return Model(made, run.out.name)
+
+
+def _carried_history(base: Model, carried: CarriedLabels) -> History:
+    known = base.checkpoint.history
+    faces = {carried.name: len(carried.labels)}
+    return History(weights=known.weights, base=known, stage="carry", faces=faces, box_scale=known.box_scale)
 
 
 def _given_base(folder: Path, chosen: Preset, run: TrainingRun) -> checkpoint.Checkpoint:
@@ -348,13 +416,14 @@ def predict_all(
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))
 
-        found = predict_samples(model.network(), samples, head, on_batch=told, unusable=unusable)
+        found = predict_samples(model.network(), samples, model.seeing(head), on_batch=told, unusable=unusable)
         raw = [p for p, s in zip(found, samples, strict=True) if s.path not in unusable]
         samples = [s for s in samples if s.path not in unusable]
         if unusable:
             _tell_left_out(list(unusable.values()), log, none_left=not samples)
-    predictions = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
-    definition = model.heads[head]
+    predictions = model.finished(raw, samples, head)
+    rule = model.rule_for(head, rule)
+    definition = model.definition_of(head)
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=model.name, head=head)
     if out is not None:
         write_json(Path(out), coco, indent=None, for_others=True)
@@ -391,7 +460,7 @@ def evaluate(
     rule = FlagRule(tolerance, threshold)
     model = model if isinstance(model, Model) else load(model)
     head = head or model.head
-    definition = model.checkpoint.model.head_definition(head)
+    definition = model.definition_of(head)
     dataset, _ = read_set(data)
     order = _landmark_order(dataset, definition, head)
     samples = [s for s in dataset.split(split) if s.annotation is not None]
@@ -405,11 +474,10 @@ def evaluate(
             raise DataError(f"{dataset.name} has no subset {subset!r} in {split}; found: {found}")
     samples = _reviewed(samples)
     _, calibration = model.calibrated(head)
-    raw = predict_samples(model.network(), samples, head)
-    applied = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
+    applied = model.finished(predict_samples(model.network(), samples, model.seeing(head)), samples, head)
     predictions = [Prediction(p.points[order], p.covariance[order]) for p in applied]
     measured = dataset.definition if normalizer == "definition" else replace(dataset.definition, normalizer=None)
-    return plain(measure(measured, predictions, samples, rule, calibration.law))
+    return plain(measure(measured, predictions, samples, model.rule_for(head, rule), calibration.law))
 
 
 def _reviewed(samples: Sequence[Sample]) -> list[Sample]:

@@ -41,6 +41,7 @@ METRICS = "metrics.json"  # the last file of a training: once it is there, the m
 MODEL = "model.json"
 WEIGHTS = "model.safetensors"
 STATE = "resume.safetensors"  # what a broken-off training goes on from
+CARRIED = "carried.json"  # labels that the model carries over to other faces, where it was not trained on them
 HELDOUT = "heldout.json"  # predictions of the held-out faces
 PREDICTIONS = "predictions.json"  # predictions of FACES
 LABELED = "labeled.json"  # predictions of TARGET

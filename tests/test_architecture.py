@@ -23,7 +23,7 @@ FLOORS = {
         ("training",),
         ("inference",),
         ("models",),
-        ("loading", "evaluation", "datasets", "synthetic"),
+        ("loading", "evaluation", "transfer", "datasets", "synthetic"),
         ("data", "config"),
         ("run_folder",),
         ("files", "device"),

@@ -12,7 +12,11 @@ from mdmd.config import STARTER
 def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(
-        commands, "adapt", run, "Train on a new definition with few faces, together with one or more large sets."
+        commands,
+        "adapt",
+        run,
+        "Train on a new definition with few faces, together with one or more large sets. With --steps 0 nothing is "
+        "trained: the labels of one face or more are carried over to others through the points that the base predicts.",
     )
     command.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
     command.add_argument(

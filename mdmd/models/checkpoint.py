@@ -20,7 +20,8 @@ from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.files import read_json, replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.run_folder import MODEL, WEIGHTS, History
+from mdmd.run_folder import CARRIED, MODEL, WEIGHTS, History
+from mdmd.transfer.carried_labels import CarriedLabels
 
 FORMAT = 1
 #: What model.json always has.
@@ -39,13 +40,15 @@ class Checkpoint:
 
     `target` is the head that is meant when none is named. `calibrations[head]` says how its covariances are to be
     read (fitted on held-out faces; absent where there were none: see `calibration`). `history` says how it came to be:
-    preset, sets, face counts, weights.
+    preset, sets, face counts, weights. `carried` are labels of the target that the model was not trained on: it carries
+    them over from what one of its heads predicts.
     """
 
     model: MDMD
     target: str
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    carried: CarriedLabels | None = None
 
     def calibration(self, head: str) -> Calibration:
         """Of `head`; one that changes nothing where no faces were held out."""
@@ -59,12 +62,16 @@ class Checkpoint:
         self.calibrations.pop(name, None)
 
     def save(self, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
-        """Write both files; each is replaced whole, the JSON last, so a checkpoint is never half there.
+        """Write its files; each is replaced whole, the JSON last, so a checkpoint is never half there.
 
         With `dtype` float16 the file is half as large; `load` makes float32 of it again.
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_tensors(folder / WEIGHTS, {k: v.to(dtype) for k, v in self.model.state_dict().items()}, {})
+        if self.carried is None:
+            (folder / CARRIED).unlink(missing_ok=True)
+        else:
+            write_json(folder / CARRIED, self.carried.to_json(), indent=None)
         record = {
             "format": FORMAT,
             "target": self.target,
@@ -110,7 +117,10 @@ def load(folder: Path) -> Checkpoint:
         calibrations = _calibrations(record)
     except (DataError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{folder / MODEL}: calibrations: {error}: written by another version?") from None
-    return Checkpoint(model, record["target"], calibrations, history)
+    carried = None
+    if (folder / CARRIED).is_file():
+        carried = CarriedLabels.from_json(read_json(folder / CARRIED), definitions, folder / CARRIED)
+    return Checkpoint(model, record["target"], calibrations, history, carried)
 
 
 def _calibrations(record: Mapping[str, Any]) -> dict[str, Calibration]:

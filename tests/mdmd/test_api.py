@@ -1,6 +1,7 @@
 """The public API: lazy names, and models used from Python."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +168,74 @@ def test_a_flag_rule_out_of_range_is_refused_before_any_work(model, run, objects
         with pytest.raises(mdmd.DataError, match="tolerance must be above 0, found 0"):
             wrong()
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before  # the finished run is untouched
+
+
+@pytest.fixture(scope="module")
+def carried(run, objects, tmp_path_factory):
+    """The labels of six objects, carried over by the base `run` without a step of training."""
+    out = tmp_path_factory.mktemp("runs") / "carried"
+    mdmd.adapt(objects, out, base=run, train_faces=6, steps=0, preset="tiny", quiet=True)
+    return out
+
+
+def test_labels_are_carried_over_without_a_step(carried, run, objects):
+    model = mdmd.load(carried)
+    assert (model.head, list(model.heads)) == ("objects", ["objects"])
+    assert model.definition == read_coco(objects).definition
+    measured = mdmd.evaluate(model, objects)
+    written = mdmd.predict(carried, faces=objects)
+    assert measured["n"] == len(read_coco(objects).split("test"))
+    assert len(written["annotations"]) == 15
+    samples = read_coco(objects).samples
+    found = model.predict([sample.path for sample in samples], [[sample.box] for sample in samples])
+    for row, face in enumerate(written["annotations"]):
+        np.testing.assert_allclose(found.means[row], np.reshape(face["keypoints"], (-1, 3))[:, :2], atol=1e-3)
+    assert (np.linalg.eigvalsh(found.covariances) > 0).all()
+    again = mdmd.load(carried).predict(samples[0].path, samples[0].box)
+    np.testing.assert_allclose(again.means, found.means[:1], rtol=1e-2)
+    assert {k: v for k, v in json.loads((carried / "carried.json").read_text()).items() if k != "faces"}[
+        "head"
+    ] == "objects"
+
+
+def test_with_fewer_than_five_faces_no_point_is_flagged(run, objects, tmp_path, caplog):
+    mdmd.adapt(objects, tmp_path, base=run, train_faces=1, steps=0, preset="tiny", quiet=True)
+    written = mdmd.predict(tmp_path, faces=objects)
+    assert not any(any(face["attributes"]["flagged"]) for face in written["annotations"])
+    assert "carried over from 1 labeled face: its ellipses are not measured" in caplog.text
+
+
+def test_without_a_base_the_starter_carries_over(objects, tmp_path):
+    made = mdmd.adapt(objects, tmp_path, train_faces=2, steps=0, quiet=True)
+    assert made.checkpoint.carried is not None
+    assert made.checkpoint.carried.base.name != made.definition.name
+    assert (tmp_path / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize("options", [{"sources": ["x"]}, {"folds": 3}, {"bases": "b"}, {"learn_share": 0.5}])
+def test_options_of_a_training_are_refused_without_a_step(objects, run, tmp_path, options):
+    if "sources" in options:
+        options = {"sources": [objects]}
+    with pytest.raises(mdmd.DataError, match=r"with --steps 0 nothing is trained|two sets"):
+        mdmd.adapt(objects, tmp_path / "out", base=run, steps=0, preset="tiny", **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda record: record.pop("faces"), "KeyError"),
+        (lambda record: record["faces"].clear(), "found 0 faces"),
+        (lambda record: record.update(head="other"), "KeyError"),
+        (lambda record: record["faces"][0]["points"].pop(), "wanted finite ones of"),
+        (lambda record: record["faces"][0].update(seen=[[0, 0]]), "wanted finite ones of"),
+        (lambda record: record["faces"][0].update(box=[1, 2]), "TypeError"),
+    ],
+)
+def test_carried_labels_that_do_not_fit_are_refused(carried, tmp_path, change, said):
+    copy = tmp_path / "copy"
+    shutil.copytree(carried, copy)
+    record = json.loads((copy / "carried.json").read_text())
+    change(record)
+    (copy / "carried.json").write_text(json.dumps(record))
+    with pytest.raises(mdmd.DataError, match=said):
+        mdmd.load(copy)
