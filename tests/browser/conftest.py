@@ -191,7 +191,7 @@ def page(
 
 
 #: What Gradio's own script says when a page goes away during one of its requests.
-GOING_AWAY = ("signal is aborted", "Connection errored out")
+GOING_AWAY = ("signal is aborted", "Connection errored out", "AbortError: BodyStreamBuffer was aborted")
 
 
 def watch(page: Page, complaints: list[str]) -> None:
@@ -200,7 +200,7 @@ def watch(page: Page, complaints: list[str]) -> None:
             complaints.append(words)
 
     page.on("console", lambda message: said(message.type, message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("pageerror", lambda error: said("error", str(error)))
 
     def outside(url: str) -> bool:
         return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
