@@ -63,9 +63,9 @@ class GradioDoor:
         path, reads = scope["path"], scope["method"] in ("GET", "HEAD")
         if scope["method"] == "POST" and path in CALLS:
             await self._call(scope, receive, send)
-        elif (scope["method"] == "POST" and path == UPLOAD) or (
-            reads and (path in PAGES or path.startswith(FILES) or self._is_stream(scope) or self._is_upload(path))
-        ):
+        elif scope["method"] == "POST" and path == UPLOAD:
+            await self._upload(scope, receive, send)
+        elif reads and (path in PAGES or path.startswith(FILES) or self._is_stream(scope) or self._is_upload(path)):
             await self.app(scope, receive, send)
         else:
             await JSONResponse({"error": f"there is nothing at {path[:200]}"}, status_code=404)(scope, receive, send)
@@ -84,6 +84,25 @@ class GradioDoor:
         except (OSError, ValueError, RuntimeError):  # gone, too long, a NUL in it, links in a circle
             return False
         return file.is_file() and file.is_relative_to(self.uploads.resolve())
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Gradio answers a form that it cannot read, such as one with an unnamed file, as a fault. It becomes 422."""
+        held: list[Message] = []
+
+        async def hold(message: Message) -> None:
+            if held or message.get("status") == 500:
+                held.append(message)
+            else:
+                await send(message)
+
+        try:
+            await self.app(scope, receive, hold)
+        except (TypeError, ValueError):
+            refusal = JSONResponse({"error": "found an upload that is no form with named files"}, status_code=422)
+            await refusal(scope, receive, send)
+            return
+        for message in held:
+            await send(message)
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = (await receive()).get("body", b"")  # whole: see LimitedBody

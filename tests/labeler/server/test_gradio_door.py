@@ -232,3 +232,33 @@ def test_no_call_that_can_be_thought_of_fails(free: TestClient, folder: Path) ->
 
     fuzz()
     assert outside() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.png", "/etc/evil.png", "a/../../b.png", "x" * 5000 + ".png", "\u202egnp.exe", ".png", ""]
+)
+def test_an_upload_stays_in_the_uploads_whatever_it_is_called(free: TestClient, folder: Path, name: str) -> None:
+    answer = free.post("/gradio_api/upload", files={"files": (name, b"an upload")})
+    assert answer.status_code < 500
+    if answer.status_code == 200:
+        assert all(Path(kept).resolve().is_relative_to(folder / "uploads") for kept in answer.json())
+    assert not list(folder.parent.rglob("evil*")) or all(
+        "uploads" in path.parts for path in folder.parent.rglob("evil*")
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=a", b"--a\r\nbroken"),
+        ("multipart/form-data; boundary=a", b"--a\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n--a--\r\n"),
+        ("multipart/form-data; boundary=" + "a" * 5000, b""),
+        ("application/json", b"{}"),
+        ("", b""),
+    ],
+)
+def test_an_upload_that_is_none_brings_no_file_and_is_no_fault(free: TestClient, kind: str, content: bytes) -> None:
+    answer = free.post("/gradio_api/upload", content=content, headers={"Content-Type": kind})
+    assert answer.status_code < 500
+    assert answer.status_code >= 400 or answer.json() == []
