@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from labeler.html.markup import plural, render
 from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
+from labeler.project.exchange import ExportReport
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 
@@ -26,19 +27,23 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
         project = wanted_project(workspace, request)
         written = project.export(project.folder / "exports" / f"{project.name}.json", only_complete=only_complete)
-        sentence = (
-            f"{plural(written.points, 'point')} of {plural(written.faces, 'face')} on "
-            f"{plural(written.images, 'picture')} written."
-        )
         path = written.path.resolve()
-        if written.left_out:
-            sentence += f" Faces left out: {written.left_out}."
-        html = render("exported.html", sentence=sentence, problems=written.problems, path=path)
-        return html, gr.update(visible=True, value=str(path), label=f"Download {path.name}")
+        return exported_html(written), gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
     pages.load(show, None, checks, **QUIETLY)
     tab.select(show, None, checks, **QUIETLY)
     write.click(export, only_complete, [report, download])
+
+
+def exported_html(written: ExportReport) -> Markup:
+    """What is in the written file, and what is missing from it."""
+    sentence = (
+        f"{plural(written.points, 'point')} of {plural(written.faces, 'face')} on "
+        f"{plural(written.images, 'picture')} written."
+    )
+    if written.left_out:
+        sentence += f" Faces left out: {written.left_out}."
+    return render("exported.html", sentence=sentence, problems=written.problems, path=written.path.resolve())
 
 
 def checks_html(project: Project | None) -> Markup:

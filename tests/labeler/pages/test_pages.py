@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from labeler.guidance.repeats import ONE_IN_TEN
-from labeler.pages.export import checks_html
+from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
 from labeler.pages.preflight import (
     pace_choices,
@@ -443,6 +443,15 @@ def test_checks_before_an_export(tmp_path: Path) -> None:
     page = checks_html(make_project(tmp_path, labeled=2))
     assert "2 of 3 faces complete" in page
     assert "2 faces with at least one label, 8 points" in page
+
+
+def test_what_an_export_left_out_is_said(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=2)
+    project.store.set_skip(3, "not a face")
+    (project.images / project.store.images()[0].file_name).unlink()
+    page = exported_html(project.export(tmp_path / "out.json"))
+    assert "8 points of 2 faces on 2 pictures written. Faces left out: 1 skipped." in page
+    assert "pictures that the file names but that are missing from the project: 1 (" in page
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

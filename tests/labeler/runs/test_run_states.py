@@ -63,6 +63,15 @@ def become(project: Project, run_id: str, state: str, seconds: float = PATIENCE)
     return find_run(project, run_id)
 
 
+def test_a_run_with_a_damaged_record_is_named(project: Project) -> None:
+    with pytest.raises(NotFoundError, match="has no run 007"):
+        find_run(project, "007")
+    (project.runs / "007").mkdir(parents=True)
+    (project.runs / "007" / "run.json").write_text("[")
+    with pytest.raises(DataError, match=r"007/run\.json"):
+        find_run(project, "007")
+
+
 def learning(run: Run) -> bool:
     return run.step == 7
 
