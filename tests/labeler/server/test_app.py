@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,9 @@ def test_an_endless_body_is_not_read_to_its_end(length: list[tuple[bytes, bytes]
         raise AssertionError
 
     scope = {"type": "http", "path": "/api/x", "headers": length}
-    asyncio.run(LimitedBody(unreached, limit=95, uploads="/gradio_api/upload")(scope, receive, send))
+    limited = LimitedBody(unreached, limit=95, uploads="/gradio_api/upload")
+    with ThreadPoolExecutor(1) as pool:  # a browser test may have left an event loop running in this thread
+        pool.submit(asyncio.run, limited(scope, receive, send)).result()
     assert sent[0]["status"] == 413
     assert len(read) <= 10
 
