@@ -16,6 +16,8 @@ from urllib.parse import parse_qs
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from labeler.server.security import replayed
+
 #: What the pages ask for, and what Gradio's own script asks for on every page.
 PAGES = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/gradio_api/startup-events"}
 FILES = ("/assets/", "/static/", "/gradio_api/heartbeat/")
@@ -111,18 +113,9 @@ class GradioDoor:
         except UnfitError as error:
             await JSONResponse({"error": str(error)}, status_code=422)(scope, receive, send)
             return
-        given = False
-
-        async def receive_checked() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": checked, "more_body": False}
-
         kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"content-type")]
         kept += [(b"content-length", str(len(checked)).encode()), (b"content-type", b"application/json")]
-        await self.app({**scope, "headers": kept}, receive_checked, _with_own_status(send))
+        await self.app({**scope, "headers": kept}, replayed(checked, receive), _with_own_status(send))
 
     def checked(self, body: bytes) -> bytes:
         """The call in `body` as JSON, with the fields that Gradio needs. Raises UnfitError."""

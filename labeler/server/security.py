@@ -139,16 +139,21 @@ class LimitedBody:
             said = f"the request has more than {self.limit / 1e6:g} MB, which no page of this tool sends"
             await JSONResponse({"error": said}, status_code=413)(scope, receive, send)
             return
-        given = False
+        await self.app(scope, replayed(body, receive), send)
 
-        async def receive_again() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
 
-        await self.app(scope, receive_again, send)
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the whole `body` of a request, and after it what `receive` gives."""
+    given = False
+
+    async def receive_again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
 
 
 class FreshFiles:

@@ -32,8 +32,8 @@ NAMED = 3
 class Kind:
     """A kind of file that does not come in.
 
-    `one` and `many` name it, with {} for the number. `advice` says what to do; it is empty for files that nobody means
-    to add. `wanted` says whether a user would expect such a file to come in.
+    `one` and `many` name it, with {} for the number. `advice` says what to do; it is empty for files that are not
+    meant to be added. `wanted` says whether a user would expect such a file to come in.
     """
 
     one: str

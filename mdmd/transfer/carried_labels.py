@@ -28,7 +28,7 @@ class CarriedLabels:
     """The labels of K faces, to be carried over to others through the head `head` of a base.
 
     `name` and `definition` are the set of the labels, `base` the definition of the head. `seen` is what the base
-    predicts on the faces in `boxes`, `labels` are theirs, and `unseen` says which have labels that nobody reviewed.
+    predicts on the faces in `boxes`, `labels` are theirs, and `unseen` says which have labels that were not reviewed.
     """
 
     name: str
