@@ -73,7 +73,7 @@ class Intake:
     ) -> tuple[Picture, bool]:
         """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
 
-        Raises DataError for a file that is not a usable picture, and for boxes and names that nobody means.
+        Raises DataError for a file that is not a usable picture, and for unusable boxes and names.
         """
         boxes = list(boxes)
         for box in boxes:

@@ -85,7 +85,7 @@ def test_a_half_made_demo_is_made_again_and_its_run_stopped(tmp_path: Path):
     assert process_started(pid) is None
 
 
-def test_somebodys_own_project_of_that_name_is_left_alone(tmp_path: Path):
+def test_a_users_own_project_of_that_name_is_left_alone(tmp_path: Path):
     project = make_project(tmp_path, "demo", labeled=1)
     demo, _ = small(tmp_path / "projects")
     with pytest.raises(DataError, match="not the demo; choose another folder with --projects"):

@@ -50,7 +50,7 @@ def test_a_face_without_any_landmark_defined_is_empty():
     assert standing(face(1), {1: SEEN}, {}, ()).state == "empty"
 
 
-def test_doubt_is_the_expected_number_of_wrong_points_among_those_nobody_has_labeled():
+def test_doubt_is_the_expected_number_of_wrong_points_among_the_unlabeled():
     found = standing(face(1), {1: SEEN}, predicted(0.9, 0.5, 0.25, 0.1), (1, 2, 3))
     assert found.expected_wrong == pytest.approx(0.75)
     assert (found.flagged, found.unreviewed, found.labeled, found.of) == (2, 2, 1, 3)

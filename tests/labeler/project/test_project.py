@@ -199,7 +199,7 @@ def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
     assert [s.annotation is None for s in waiting.samples] == [False, True, True]
 
 
-def test_a_box_that_nobody_has_drawn_is_put_around_the_labels_to_train_on(tmp_path: Path):
+def test_a_missing_box_is_put_around_the_labels_to_train_on(tmp_path: Path):
     project = make_project(tmp_path, pictures=4)  # 64 x 48 pixels each
     places = {1: (20.0, 10.0), 2: (40.0, 10.0), 3: (30.0, 20.0), 4: (30.0, 30.0)}
     for face in (1, 2):
@@ -217,7 +217,7 @@ def test_a_box_that_nobody_has_drawn_is_put_around_the_labels_to_train_on(tmp_pa
     assert [record["area"] for record in records] == pytest.approx([26 * 26, 50 * 40, 64 * 48])
 
 
-def test_a_skipped_face_is_nobodys_business_until_it_is_taken_in_again(tmp_path: Path):
+def test_a_skipped_face_is_left_out_everywhere_until_it_is_taken_in_again(tmp_path: Path):
     project = make_project(tmp_path, pictures=4, labeled=2)
     leave_predictions(project, 1, predictions_of(project, [3], p_off=0.5))
     collect_predictions(project)

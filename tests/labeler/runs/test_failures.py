@@ -140,6 +140,6 @@ def test_an_end_by_a_signal_or_a_code(project: Project, code: str, said: str) ->
 
 
 @pytest.mark.parametrize("why", [lambda free: why_failed(1, None, "", free), why_interrupted])
-def test_a_disk_so_full_that_nobody_could_say_so(why: Callable[[int], str]) -> None:
+def test_a_disk_so_full_that_not_even_the_error_could_be_written(why: Callable[[int], str]) -> None:
     assert why(FULL - 1).startswith("the disk is full")
     assert not why(FULL).startswith("the disk is full")

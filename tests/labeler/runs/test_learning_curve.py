@@ -222,7 +222,7 @@ def test_a_curve_waits_for_its_turn_and_is_cancelled(project: Project, stand_in:
     assert "learning curve of training 001: 0 of 3" in runs_html(project, [cancelled], None)
 
 
-def test_a_deleted_training_leaves_a_curve_that_disturbs_nobody(project: Project, stand_in: Path):
+def test_a_deleted_training_leaves_a_curve_that_does_no_harm(project: Project, stand_in: Path):
     leave_training(project)
     (stand_in / "hold").touch()
     measure(project, stand_in)

@@ -97,7 +97,7 @@ def test_a_second_run_waits_for_the_first_and_a_third_is_refused(project: Projec
     assert find_run(project, "001").state == "done"
 
 
-def test_a_waiting_run_begins_though_nobody_is_there(project: Project, other: Project) -> None:
+def test_a_waiting_run_begins_with_no_page_and_no_server(project: Project, other: Project) -> None:
     """Both are started by a process that is then killed, as a server is by kill -9."""
     script = (
         "import sys, time\nsys.path.insert(0, '.')\nfrom pathlib import Path\n"
@@ -297,7 +297,7 @@ def test_deleting_a_run_frees_its_folder_and_touches_no_label(project: Project) 
     assert python_run(project, "").id == "003"
 
 
-def test_predictions_nobody_has_seen_come_in_before_their_run_goes(project: Project) -> None:
+def test_predictions_are_collected_before_their_run_is_deleted(project: Project) -> None:
     leave_predictions(project, 1, predictions_of(project, [4]))
     housekeeping.delete(project, "001")
     assert sorted(project.store.predictions.current()) == [4]

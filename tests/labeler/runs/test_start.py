@@ -164,7 +164,7 @@ def test_a_failed_run_says_why_in_one_sentence(project: Project, code: str, said
     assert (run.state, run.error) == ("failed", said)
 
 
-def test_a_crash_ends_the_chain_and_reaches_nobody_else(project: Project):
+def test_a_crash_ends_the_chain_and_reaches_no_other_process(project: Project):
     commands = [[sys.executable, "-c", "import os; os.abort()"], [sys.executable, "-c", "open('never', 'w')"]]
     started(project, commands)
     assert wait(project, over).state == "failed"

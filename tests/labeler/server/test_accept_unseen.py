@@ -124,7 +124,7 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     assert next((a["source"], a["annotator"]) for a in FaceActions(project).history(4)) == ("accepted_unseen", "ana")
 
 
-def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it(project: Project, tmp_path: Path):
+def test_faces_accepted_unseen_are_trained_on_but_not_measured_on(project: Project, tmp_path: Path):
     for face in (1, 2):
         label_face(project, face)
     accept(ReviewActions(project))
@@ -137,8 +137,8 @@ def test_what_nobody_has_looked_at_is_learned_from_but_nothing_is_measured_on_it
         learned, held = split_heldout(written, 0.5, seed)
         assert {s.face_id for s in held} == {1, 2}
         assert {s.face_id for s in learned} == {3, 4}
-    nobody = replace(written, samples=tuple(replace(s, unseen=True) for s in written.samples))
-    assert split_heldout(nobody, 0.5, 0)[1] == ()
+    unreviewed = replace(written, samples=tuple(replace(s, unseen=True) for s in written.samples))
+    assert split_heldout(unreviewed, 0.5, 0)[1] == ()
     assert "2 faces with points accepted unseen: used for training, never for measuring." in preflight_html(
         project, None, "test_vit", "", "default", 10
     )

@@ -56,7 +56,7 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(locked: TestClient) -
         assert locked.get(path).status_code == 200
 
 
-def test_a_cookie_of_another_program_on_this_host_locks_nobody_out(locked: TestClient) -> None:
+def test_a_cookie_of_another_program_on_this_host_locks_no_user_out(locked: TestClient) -> None:
     cookie = locked.get("/", params={"token": TOKEN}).headers["set-cookie"].split(";")[0]
     locked.cookies.clear()
     assert locked.get("/", headers={"Cookie": f'prefs={{"theme": "dark"}}; {cookie}'}).status_code == 200
@@ -94,7 +94,7 @@ def test_an_address_with_the_token_never_reaches_a_page_that_could_pass_it_on(lo
         assert locked.get(path, params={"token": TOKEN}).status_code == 401
 
 
-def test_without_a_token_anybody_on_this_machine_comes_in(free: TestClient) -> None:
+def test_without_a_token_every_user_of_this_machine_comes_in(free: TestClient) -> None:
     for path in EVERYWHERE:
         assert free.get(path).status_code == 200
 

@@ -48,7 +48,7 @@ def test_several_points_are_one_undo_step(actions: FaceActions):
     assert sorted(actions.redo(1)["points"]) == ["1", "2", "3"]
 
 
-def test_accepting_a_face_takes_only_what_nobody_has_labeled(actions: FaceActions):
+def test_accepting_a_face_takes_only_unlabeled_points(actions: FaceActions):
     actions.set_points(1, [{"id": 1, "x": 30, "y": 31, "v": 2}])
     points = actions.accept(1)["points"]
     assert {key: point["source"] for key, point in points.items()} == {
@@ -66,7 +66,7 @@ def test_accepting_named_points_takes_these_even_over_a_label(actions: FaceActio
     assert actions.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
 
 
-def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_screen(actions: FaceActions):
+def test_a_prediction_that_was_not_on_the_screen_is_not_accepted_for_the_one_that_was(actions: FaceActions):
     shown = actions.view(1)["run"]
     leave_predictions(actions.project, 9, predictions_of(actions.project, [1]))
     collect_predictions(actions.project)
@@ -76,7 +76,7 @@ def test_a_prediction_that_nobody_has_seen_is_not_accepted_for_the_one_on_the_sc
     assert len(actions.accept(1, run=9)["points"]) == 4
 
 
-def test_a_face_that_somebody_has_labeled_since_is_not_removed(actions: FaceActions):
+def test_a_face_that_has_been_labeled_since_is_not_removed(actions: FaceActions):
     face = actions.add_face(1, [5, 5, 20, 20])
     actions.set_points(face["face"], [{"id": 1, "x": 9, "y": 9, "v": 2}])
     with pytest.raises(ConflictError, match="this face has changed since you saw it"):

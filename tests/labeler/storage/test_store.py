@@ -416,7 +416,7 @@ def test_own_edits_are_no_conflict_and_a_strangers_is_whatever_came_after(store:
     assert store.points(face)[face] == {1: Point(2, 2, 2), 2: Point(7, 7, 2)}
 
 
-def test_nobody_undoes_what_they_have_not_seen(store: Store):
+def test_an_edit_that_a_person_has_not_seen_is_not_undone_by_them(store: Store):
     face = add_face(store)
     own = store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
     store.edit_points(face, {2: Point(7, 7, 2)}, annotator="ben")
@@ -429,7 +429,7 @@ def test_nobody_undoes_what_they_have_not_seen(store: Store):
     assert store.points(face) == {}
 
 
-def test_a_box_or_a_skip_of_somebody_else_is_not_overwritten_unseen(store: Store):
+def test_a_box_or_a_skip_of_another_person_is_not_overwritten_unseen(store: Store):
     face = add_face(store)
     seen = Seen(store.face(face).revision)
     store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ben")

@@ -121,7 +121,7 @@ def test_empty_files_and_pipes_are_not_opened(tmp_path: Path):
 
 
 def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path):
-    # Root may open every folder, but nobody one whose path is too long for the system.
+    # Root may open every folder, except one whose path is too long for the system.
     files(tmp_path, "a.jpg")
     name, place, above = "d" * 200, tmp_path, os.open(tmp_path, os.O_RDONLY)
     while len(str(place)) < 4200:
