@@ -48,7 +48,8 @@ class Carrier:
 
     def weights(self, base: Complex) -> Complex:
         """The weights (F, N, M) for faces with base points (F, M)."""
-        each = np.einsum("knm,fm->fkn", np.nan_to_num(self.moving), base)
+        known = np.where(np.isnan(self.moving), 0, self.moving)
+        each = np.tensordot(base, known, axes=(1, 2))  # (F, K, N)
         own = np.where(np.isnan(self.moving[..., 0].real), 0, self.trust[:, None])  # (K, N)
         heed = np.broadcast_to(own, each.shape)
         if len(own) >= FEWEST_ROBUST:
@@ -58,17 +59,20 @@ class Carrier:
                 middle = (share * each).sum(axis=1, keepdims=True)
                 heed = own / (np.abs(each - middle) / s + 1e-3)
         share = heed / np.maximum(heed.sum(axis=1, keepdims=True), 1e-12)
-        moving = np.einsum("fkn,knm->fnm", share, np.nan_to_num(self.moving))
+        moving = (share.transpose(2, 0, 1) @ known.transpose(1, 0, 2)).transpose(1, 0, 2)
         return self.fixed + self.free[:, None] * (moving + self.kriging) / 2
 
     def carry(self, base: Complex, covariance: Array) -> tuple[Complex, Array]:
         """The points (F, N) and covariances (F, N, 2, 2), in pixels, of faces with base points (F, M)."""
         weights = self.weights(base)
-        points = np.einsum("fnm,fm->fn", weights, base)
-        # The product with a complex number turns and scales: as a matrix [[re, -im], [im, re]].
-        turn = np.stack([weights.real, -weights.imag, weights.imag, weights.real], axis=-1)
-        turn = turn.reshape(*weights.shape, 2, 2)
-        spread = np.einsum("fnmab,fmbc,fnmdc->fnad", turn, covariance, turn, optimize=True)
+        points = (weights @ base[..., None])[..., 0]
+        # A complex weight w turns and scales. Of a covariance [[a, b], [b, c]] it takes the trace a + c to
+        # |w|^2 (a + c), and (a - c) / 2 + ib to w^2 ((a - c) / 2 + ib).
+        trace = (np.abs(weights) ** 2 @ np.trace(covariance, axis1=-2, axis2=-1)[..., None])[..., 0]
+        tilt = (covariance[..., 0, 0] - covariance[..., 1, 1]) / 2 + 1j * covariance[..., 0, 1]
+        tilt = (weights**2 @ tilt[..., None])[..., 0]
+        rows = [trace / 2 + tilt.real, tilt.imag, tilt.imag, trace / 2 - tilt.real]
+        spread = np.stack(rows, axis=-1).reshape(*points.shape, 2, 2)
         least = np.where(self.unknown, 1.0, LEAST)
         spread = spread + (least * scale_of(base)[:, None])[..., None, None] ** 2 * np.eye(2)
         return points, self.spread[:, None, None] * spread
