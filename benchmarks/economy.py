@@ -103,7 +103,7 @@ def read_pool(run: Path, data: Path, split: str, faces: int, tolerance: float) -
     for sample, raw in zip(samples, predict(made.model, samples, made.target), strict=True):
         applied = calibration.apply(raw, sample.box)
         reordered.append(Prediction(applied.points[order], applied.covariance[order]))
-        p_off.append(probabilities_off(found.definition, reordered[-1], sample, tolerance, calibration.law))
+        p_off.append(probabilities_off(found.definition, reordered[-1], sample.box, tolerance, calibration.law))
     return Pool(errors_of(found.definition, reordered, samples), np.stack(p_off))
 
 

@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Beside a process that keeps all cores busy, a training that gives way would hardly get on.
 os.environ["LABELER_PRIORITY"] = "normal"
+# A test that wants the tool to predict and learn by itself says so.
+os.environ["LABELER_BACKGROUND"] = "off"
 os.environ["MDMD_HOME"] = (
     "/nonexistent"  # the datasets that this machine's user has added are none of the tests' business
 )

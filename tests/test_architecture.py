@@ -44,7 +44,7 @@ FLOORS = {
     ),
 }
 #: What the tool takes from the method.
-SHARED = ("errors", "files", "run_folder", "config", "data", "datasets", "evaluation", "synthetic")
+SHARED = ("errors", "files", "run_folder", "config", "data", "datasets", "evaluation", "transfer", "synthetic")
 #: A top-level module from outside -> the only rooms or modules of ours that may import it.
 ONLY_IN = {
     "gradio": ("labeler.pages", "labeler.server.app"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labeler.guidance import timing
 from labeler.guidance.progress import Standing, looks, standing
+from labeler.guidance.proposed import ProposedPoints
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
@@ -41,11 +42,12 @@ class Progress:
 class LabelIndex:
     """Labels, status and progress by the revision of each face. Only changed faces are read again.
 
-    `name` is the name of the project, for messages. Safe to share between threads.
+    `name` is the name of the project, for messages, and `proposed` what its faces show before they are labeled.
+    Safe to share between threads.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
-        self._store, self._name = store, name
+    def __init__(self, store: Store, name: str, proposed: ProposedPoints) -> None:
+        self._store, self._name, self._proposed = store, name, proposed
         self._standings: tuple[object, object, dict[Face, Standing]] = (None, None, {})
         self._definition: tuple[int, Definition | None] = (0, None)
         self._labels: tuple[dict[int, int], dict[int, dict[int, Point]]] = ({}, {})
@@ -138,17 +140,19 @@ class LabelIndex:
         complete = {face.face for face in self.standings() if face.state == "complete"}
 
         def looks_of(face_id: int) -> int | None:
-            _, predictions = self._store.predictions.current(face_id).get(face_id, (None, {}))
-            return looks(sum(point.flagged for point in predictions.values())) if face_id in complete else None
+            if face_id not in complete:
+                return None
+            proposed = self._proposed.of(face_id)
+            return looks(sum(point.flagged for point in proposed.points.values()) if proposed else 0)
 
         return timing.seconds_a_look(self._store, annotator, looks_of)
 
     def _standing_by_face(self) -> dict[Face, Standing]:
         stamp, basis, found = self._standings
-        now = self._store.connection.stamp()
+        now = (self._store.connection.stamp(), self._proposed.stamp)
         if stamp != now:
             ids = frozenset(self.ids)
-            basis_now = (ids, self._store.predictions.collected_runs())
+            basis_now = (ids, self._proposed.stamp)
             # A `Face` includes its revision, so the key of an unchanged face is still known.
             known = found if basis == basis_now else {}
             found = {face: known.get(face) or self._standing(face, ids) for face in self._store.faces()}
@@ -156,5 +160,5 @@ class LabelIndex:
         return found
 
     def _standing(self, face: Face, ids: frozenset[int]) -> Standing:
-        points, predictions = self._store.points(face.id), self._store.predictions.current(face.id)
-        return standing(face, points.get(face.id, {}), predictions.get(face.id, (0, {}))[1], ids)
+        proposed = self._proposed.of(face.id)
+        return standing(face, self._store.points(face.id).get(face.id, {}), proposed.points if proposed else {}, ids)

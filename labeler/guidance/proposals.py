@@ -10,6 +10,7 @@ from typing import Literal
 from labeler.analysis.shapes import FEWEST_POINTS, Places, ShapeModel, follow, learn
 from labeler.errors import ConflictError
 from labeler.guidance.label_index import LabelIndex
+from labeler.guidance.proposed import ProposedPoints
 from labeler.storage.records import Face, Point, SavedDefinition
 from labeler.storage.store import Store
 from mdmd.data.records import Box
@@ -31,9 +32,8 @@ class Proposal:
 class Proposals:
     """Proposes places from the labels of a project. Safe to share between threads."""
 
-    def __init__(self, store: Store, index: LabelIndex) -> None:
-        self._store = store
-        self._index = index
+    def __init__(self, store: Store, index: LabelIndex, proposed: ProposedPoints) -> None:
+        self._store, self._index, self._proposed = store, index, proposed
         self._lock = threading.Lock()
         self._learned: tuple[object, ShapeModel | None] = (None, None)
 
@@ -41,8 +41,8 @@ class Proposals:
         """Places in pixels of the face's landmarks that are not in `known`, clipped to the picture.
 
         "mean" starts from the mean shape, "previous" from the last labeled face before this one in the order of the
-        pictures, and "prediction" from the newest prediction. The known points then correct position, rotation, scale
-        and shape. Raises ConflictError if there is nothing to start from, and for a blind repeat.
+        pictures, and "prediction" from the points proposed for the face. The known points then correct position,
+        rotation, scale and shape. Raises ConflictError if there is nothing to start from, and for a blind repeat.
         """
         face = self._store.face(face_id)
         if face.repeat_of is not None:
@@ -64,7 +64,8 @@ class Proposals:
         return {key: (min(max(x, 0.0), w), min(max(y, 0.0), h)) for key, (x, y) in places.items()}
 
     def _from_prediction(self, face: Face, known: Places) -> dict[int, tuple[float, float]]:
-        _, predictions = self._store.predictions.current(face.id).get(face.id, (None, {}))
+        proposed = self._proposed.of(face.id)
+        predictions = proposed.points if proposed else {}
         ids = self._definition().category["landmark_ids"]
         predicted = {key: (point.x, point.y) for key, point in predictions.items() if key in ids}
         if not predicted:

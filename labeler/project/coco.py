@@ -10,14 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from labeler.analysis.agreement import Noise
-from labeler.storage.records import ACCEPTED, UNSEEN, Face, Picture, Point
+from labeler.storage.records import ACCEPTED, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
-from mdmd.data.records import Annotation, Dataset, Sample
+from mdmd.data.records import Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.files import write_json
 
@@ -34,20 +32,14 @@ def samples_of(store: Store, images: Path, definition: Definition, faces: Collec
 
 
 def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Point], definition: Definition) -> Sample:
-    places = np.zeros((len(definition.ids), 2))
-    visibility = np.zeros(len(definition.ids), dtype=np.int64)
-    for k, key in enumerate(definition.ids):
-        point = points.get(key)
-        if point and point.x is not None and point.y is not None:
-            places[k] = point.x, point.y
-            visibility[k] = point.v
+    labels = annotation_of(points, definition.ids)
     return Sample(
         path=images / picture.file_name,
         file_name=picture.file_name,
         width=picture.width,
         height=picture.height,
         box=face.box,
-        annotation=Annotation(places, visibility) if visibility.any() else None,
+        annotation=labels if labels.visibility.any() else None,
         split=picture.split,
         group=picture.subject,
         image_id=picture.id,

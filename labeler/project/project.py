@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from labeler.analysis.image_features import cutout
 from labeler.errors import StorageError
+from labeler.guidance.base_faces import BaseFaces
+from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.check_service import LabelChecks
 from labeler.guidance.duplicates import DuplicateFinder
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.proposals import Proposals
+from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import IngestReport, Intake
 from labeler.pictures.feature_cache import FeatureCache
@@ -28,6 +31,7 @@ from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
 from mdmd.errors import DataError
+from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -57,6 +61,13 @@ class Settings:
             raise DataError(f"threshold is {self.threshold}, wanted a probability from 0 to 1")
         if not 0 <= self.repeats <= 1:
             raise DataError(f"repeats is {self.repeats}, wanted a share from 0 to 1")
+
+    @property
+    def flag_rule(self) -> FlagRule:
+        """When a point is flagged."""
+        # A project may hold a threshold of 0 or 1: all points, or none.
+        inside = None if self.threshold is None else min(max(self.threshold, 1e-9), 1 - 1e-9)
+        return FlagRule(self.tolerance, inside)
 
     @property
     def options(self) -> list[str]:
@@ -89,8 +100,11 @@ class Project:
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, self.originals)
-        self.index = LabelIndex(self.store, self.name)
-        self.proposals = Proposals(self.store, self.index)
+        self.proposed = ProposedPoints(self.store.predictions)
+        self.index = LabelIndex(self.store, self.name, self.proposed)
+        self.bases = BaseFaces(self.store)
+        self.carried = CarriedPoints(self.store, self.index, self.bases, self.proposed)
+        self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)
         self.exchange = Exchange(self.name, self.store, self.index, self.repeats, self.intake, self.images)
@@ -121,6 +135,10 @@ class Project:
     def definition(self) -> Definition | None:
         """The newest definition; None if there is none yet."""
         return self.index.definition
+
+    def carry_labels(self) -> bool:
+        """Carry the labels over to the other faces again if they have changed; returns whether they had."""
+        return self.carried.refresh(self.settings.flag_rule)
 
     def progress(self) -> Progress:
         """The numbers of pictures, faces and points, and how many of them are labeled."""

@@ -7,9 +7,13 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
+
+#: The environment variable that, set to "normal", keeps runs from giving way to other programs.
+PRIORITY = "LABELER_PRIORITY"
 
 #: Linux: the signal a process gets when its parent dies.
 PR_SET_PDEATHSIG = 1
@@ -45,18 +49,27 @@ def ask_to_end(pid: int, started: str | None, *, boot_id: Path = BOOT_ID) -> Non
             process.terminate()
 
 
-def lower_priority() -> None:
-    """Give this process and what it starts less of the processor than the user's own programs get."""
-    process = psutil.Process()
+def lower_priority(pid: int | None = None) -> None:
+    """Give the process `pid`, by default this one, less of the processor than the user's own programs get.
+
+    What it starts later gets as little.
+    """
+    pid = os.getpid() if pid is None else pid
+    process = psutil.Process(pid)
     if sys.platform == "win32":
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         return
     process.nice(min(process.nice() + NICER, NICEST))
     # Linux may share the processor between sessions first, and by `nice` only inside of one.
-    session = Path("/proc/self/autogroup")
-    if session.exists() and os.getsid(0) == os.getpid():
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists() and os.getsid(pid) == pid:
         with contextlib.suppress(OSError):
             session.write_text(str(NICER))
+
+
+def gives_way(environment: Mapping[str, str]) -> bool:
+    """Whether runs have a low priority in this environment."""
+    return environment.get(PRIORITY) != "normal"
 
 
 def end_with_parent() -> None:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from labeler.runs.processes import end_with_parent, kill_own_group, lower_priority
+from labeler.runs.processes import end_with_parent, gives_way, kill_own_group, lower_priority
 from mdmd import run_folder
 from mdmd.files import parse_json
 from mdmd.run_folder import Began, Ended
@@ -29,8 +29,6 @@ except ImportError:  # Windows has no advisory locks of this kind; no run is que
 
 #: Seconds a command has to end after it was asked to.
 GRACE = 10.0
-#: The environment variable that, set to "normal", keeps runs from giving way to other programs.
-PRIORITY = "LABELER_PRIORITY"
 #: Exit code of a run that was stopped, as shells have it for SIGINT.
 STOPPED = 130
 
@@ -113,17 +111,17 @@ class Supervisor:
 
 
 def main(
-    folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE, gives_way: bool = True
+    folder: Path, turn: int | None, commands: list[list[str]], *, grace: float = GRACE, low_priority: bool = True
 ) -> int:
-    """Wait for the lock on the file `turn`, run `commands` and write exit.json; returns the exit code.
+    """Wait for the lock on the file `turn`, run `commands` with a low priority and write exit.json.
 
-    With `gives_way` the commands have a low priority.
+    Returns the exit code.
     """
     with contextlib.nullcontext() if turn is None else open(turn, "ab") as lock:
         supervisor = Supervisor(folder, commands, turn=lock, grace=grace)
         signal.signal(signal.SIGTERM, supervisor.stop)
         signal.signal(signal.SIGINT, supervisor.stop)
-        if gives_way:
+        if low_priority:
             lower_priority()
         code = supervisor.run()
         Ended(code, time.time()).write(folder)
@@ -138,6 +136,6 @@ if __name__ == "__main__":
         Path(file),
         int(turn_number[0]) if turn_number else None,
         parse_json(sys.stdin.read(), "commands"),
-        gives_way=os.environ.get(PRIORITY) != "normal",
+        low_priority=gives_way(os.environ),
     )
     sys.exit(code)

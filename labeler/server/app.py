@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from anyio import to_thread
@@ -22,12 +22,14 @@ import gradio as gr
 
 from labeler.pages.layout import build_pages, theme
 from labeler.project.workspace import Workspace
+from labeler.runs.base_predictions import BasePredictions
 from labeler.runs.collect import collect_finished
 from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
 from labeler.server.gradio_door import UPLOAD, GradioDoor
 from labeler.server.routes import build_api
 from labeler.server.security import FILES, FreshFiles, LimitedBody, SameOrigin, TokenGate
+from mdmd.errors import DataError
 
 logger = logging.getLogger("labeler")
 STATIC = Path(__file__).parent.parent / "static"
@@ -36,6 +38,8 @@ HOSTS = ("127.0.0.1", "localhost")
 LARGEST_UPLOAD = "200mb"
 #: Maximum bytes of another request: the batch of all faces of a large project has three million.
 LARGEST_BODY = 8_000_000
+#: Seconds between looks at whether labels have changed that are carried over to other faces.
+CARRY_SECONDS = 0.25
 STYLES = "".join(
     f'<link rel="stylesheet" href="{FILES}/{name}.css">'
     for name in (
@@ -56,21 +60,23 @@ def build_app(
     token: str | None,
     uploads: Path,
     sources: Sources | None = None,
+    background: BasePredictions | None = None,
     collect_seconds: float = 1.0,
 ) -> FastAPI:
     """The application for the projects of `workspace`.
 
     The address `/?token=` starts a session with a cookie, and requests without one get status 401. With `token` None,
     all users of this machine have access. Gradio keeps uploaded files in the folder `uploads`. `sources` defaults to
-    all sources available to the workspace on this machine. While the application runs, it collects the predictions of
-    finished runs every `collect_seconds`, even if no page is open.
+    all sources available to the workspace on this machine. While the application runs, even if no page is open, it
+    collects the predictions of finished runs every `collect_seconds`, carries labels over to other faces as soon as
+    they change, and lets `background` predict with the base.
     """
     app = FastAPI(
         title="mdmd labeler",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lambda app: _collecting(workspace, collect_seconds),
+        lifespan=lambda app: _working(workspace, background, collect_seconds),
     )
     install_errors(app)
     app.include_router(build_api(workspace))
@@ -112,24 +118,48 @@ def _handlers(pages: gr.Blocks) -> dict[int, list[str]]:
 
 
 @asynccontextmanager
-async def _collecting(workspace: Workspace, seconds: float) -> AsyncIterator[None]:
-    """Collect the predictions of finished runs every so many `seconds`. An error is logged once, until it changes."""
+async def _working(workspace: Workspace, background: BasePredictions | None, seconds: float) -> AsyncIterator[None]:
+    """Do the work that no request asks for while the application runs."""
     since = time.time()
 
-    async def repeat() -> None:
-        logged: dict[str, str] = {}
-        while True:
-            problems = await to_thread.run_sync(collect_finished, workspace, since)
-            for name, problem in problems.items():
-                if logged.get(name) != problem:
-                    logger.warning("project %s: %s", name, problem)
-            logged = problems
-            await asyncio.sleep(seconds)
+    def base_predictions() -> dict[str, str]:
+        if background is not None:
+            background.step()
+        return {}
 
-    task = asyncio.create_task(repeat())
+    tasks = [
+        asyncio.create_task(_repeat(lambda: collect_finished(workspace, since), seconds)),
+        asyncio.create_task(_repeat(lambda: carry_labels(workspace), CARRY_SECONDS)),
+        asyncio.create_task(_repeat(base_predictions, CARRY_SECONDS)),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if background is not None:
+            background.close()
+
+
+async def _repeat(work: Callable[[], dict[str, str]], seconds: float) -> None:
+    """Call `work` in a thread every so many `seconds`. A project's problem is logged once, until it changes."""
+    logged: dict[str, str] = {}
+    while True:
+        problems = await to_thread.run_sync(work)
+        for name, problem in problems.items():
+            if logged.get(name) != problem:
+                logger.warning("project %s: %s", name, problem)
+        logged = problems
+        await asyncio.sleep(seconds)
+
+
+def carry_labels(workspace: Workspace) -> dict[str, str]:
+    """Carry the labels of all open projects over to their other faces. Returns the problem of each that has one."""
+    problems = {}
+    for name in workspace.opened():
+        try:
+            workspace.open(name).carry_labels()
+        except (DataError, OSError) as error:
+            problems[name] = f"labels cannot be carried over: {error}"
+    return problems

@@ -27,7 +27,7 @@ class FaceActions:
         picture = self.store.image(face.image_id)
         ids = self.project.index.ids
         points = self.store.points(face_id).get(face_id, {})
-        run, predictions = self.store.predictions.current(face_id).get(face_id, (None, {}))
+        proposed = self.project.proposed.of(face_id)
         can_undo, can_redo = self.store.can_undo_redo(face_id)
         return {
             "face": face.id,
@@ -46,8 +46,11 @@ class FaceActions:
             "points": {
                 str(key): {"x": p.x, "y": p.y, "v": p.v, "source": p.source} for key, p in points.items() if key in ids
             },
-            "predictions": {str(key): _predicted(p) for key, p in predictions.items() if key in ids},
-            "run": None if run is None else f"{run:03d}",
+            "predictions": {str(key): _predicted(p) for key, p in proposed.points.items() if key in ids}
+            if proposed
+            else {},
+            "run": f"{proposed.proposer.number:03d}" if proposed and proposed.proposer.kind == "run" else None,
+            "proposer": asdict(proposed.proposer) if proposed else None,
             "can_undo": can_undo,
             "can_redo": can_redo,
         }

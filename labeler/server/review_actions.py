@@ -71,13 +71,13 @@ class ReviewActions:
         if list(basis) != self._basis():
             raise ConflictError("there are new predictions or landmarks since; check the faces as they are now")
         waiting = {s.face for s in order_of_doubt(self.project.index.standings())}
-        points, predictions, ids = self.store.points(), self.store.predictions.current(), set(self.project.index.ids)
+        points, predictions, ids = self.store.points(), self.project.proposed.all(), set(self.project.index.ids)
         edits = {
             face: (
                 revision,
                 {
                     key: Point(predicted.x, predicted.y, 2, UNSEEN)
-                    for key, predicted in predictions[face][1].items()
+                    for key, predicted in predictions[face].points.items()
                     if key in ids and key not in points.get(face, {})
                 },
             )
@@ -98,8 +98,9 @@ class ReviewActions:
         return {"faces": faces, "points": points}
 
     def _basis(self) -> list[int]:
-        """What the predictions depend on: the newest collected run, and the version of the definition."""
-        return [max(self.store.predictions.collected_runs(), default=0), self.store.definitions.newest_version()]
+        """What the predictions depend on: the newest collected run, the definition, and the carried-over points."""
+        newest = max(self.store.predictions.collected_runs(), default=0)
+        return [newest, self.store.definitions.newest_version(), self.project.proposed.times_carried]
 
     def duplicates(self) -> dict[str, Any]:
         """The near-duplicates; see `Duplicates`."""

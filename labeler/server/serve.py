@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import uvicorn
 
 from labeler.project.workspace import Workspace
+from labeler.runs.base_predictions import BACKGROUND, BasePredictions
 from labeler.server.server_folder import launcher, server_folder
 from mdmd.errors import DataError
 
@@ -34,7 +35,9 @@ def serve(
 
     `project` is the project to open, by default the list of projects. `port` is by default the first free one from
     7860, and 0 means any free port. The printed address contains a token, without which the server responds with
-    status 401. Raises NotFoundError for an unknown project, and DataError for a port that cannot be used.
+    status 401. Unless the environment has LABELER_BACKGROUND=off, a base predicts on every face in the background, so
+    that labels can be carried over. Raises NotFoundError for an unknown project, and DataError for a port that cannot
+    be used.
     """
     workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
     if project is not None:
@@ -50,7 +53,8 @@ def serve(
         token = secrets.token_urlsafe(24)
         query = urlencode({"token": token, **({"project": project} if project else {})})
         address = f"http://127.0.0.1:{found_port}/?{query}"
-        app = build_app(workspace, token=token, uploads=uploads)
+        background = None if os.environ.get(BACKGROUND) == "off" else BasePredictions(workspace)
+        app = build_app(workspace, token=token, uploads=uploads, background=background)
         print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
         if browser:
             webbrowser.open(launcher(folder, address).as_uri())

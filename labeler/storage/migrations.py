@@ -162,8 +162,28 @@ CREATE VIEW current_faces AS
 SELECT id, image_id, repeat_of FROM faces WHERE deleted_at IS NULL;
 """
 
+#: What a base, a model of another definition, predicts on the faces. x, y, w, h is the box that the face had, found_*
+#: the box in which the base found it. `points` are the M points as (x, y, sxx, sxy, syy) in little-endian float32, NULL
+#: if the picture could not be used.
+_BASE_POINTS = """
+CREATE TABLE bases (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    category TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE base_points (
+    base_id INTEGER NOT NULL REFERENCES bases(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    x REAL NOT NULL, y REAL NOT NULL, w REAL NOT NULL, h REAL NOT NULL,
+    found_x REAL NOT NULL, found_y REAL NOT NULL, found_w REAL NOT NULL, found_h REAL NOT NULL,
+    points BLOB,
+    PRIMARY KEY (base_id, face_id)
+) STRICT;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS, _BASE_POINTS)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

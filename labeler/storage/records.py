@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mdmd.data.records import Box
+import numpy as np
+
+from mdmd.data.records import Annotation, Box
 from mdmd.evaluation.error_law import LAPLACIAN
 
 #: The radius of the Laplacian, for predictions of runs that do not tell theirs.
@@ -95,3 +97,15 @@ class SavedDefinition:
 
 def point_of(row: Mapping[str, Any]) -> Point | None:
     return None if row["v"] is None else Point(row["x"], row["y"], row["v"], row["source"])
+
+
+def annotation_of(points: Mapping[int, Point], ids: Sequence[int]) -> Annotation:
+    """The labels of the landmarks `ids` of one face, in their order."""
+    places = np.zeros((len(ids), 2))
+    visibility = np.zeros(len(ids), dtype=np.int64)
+    for k, key in enumerate(ids):
+        point = points.get(key)
+        if point and point.x is not None and point.y is not None:
+            places[k] = point.x, point.y
+            visibility[k] = point.v
+    return Annotation(places, visibility)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from labeler.errors import ConflictError, NotFoundError
+from labeler.storage.base_points import BasePointsTable
 from labeler.storage.connection import Connection
 from labeler.storage.definitions import Definitions
 from labeler.storage.history import ANYTHING, Action, Seen, replay
@@ -33,7 +34,8 @@ from mdmd.data.records import Box
 class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
-    `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs.
+    `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs, `base_points`
+    what a base predicts on the faces.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -41,6 +43,7 @@ class Store:
         self.connection = Connection(path)
         self.definitions = Definitions(self.connection, clock)
         self.predictions = Predictions(self.connection, clock)
+        self.base_points = BasePointsTable(self.connection)
         self._rows, self._transaction = self.connection.rows, self.connection.transaction
 
     def close(self) -> None:

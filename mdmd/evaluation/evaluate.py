@@ -10,7 +10,7 @@ import numpy as np
 
 from mdmd.data.boxes import normalizing_distance
 from mdmd.data.definition import GROUPS, Definition
-from mdmd.data.records import Annotation, Prediction, Sample
+from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.calibration import radii_of
@@ -61,13 +61,13 @@ class FlagRule:
 
 
 def probabilities_off(
-    definition: Definition, prediction: Prediction, sample: Sample, tolerance: float, law: RadialLaw
+    definition: Definition, prediction: Prediction, box: Box, tolerance: float, law: RadialLaw
 ) -> np.ndarray:
     """Probability (N,) that the error of each predicted point exceeds `tolerance` times the normalizing distance.
 
-    The distance is measured on the prediction, because faces without labels have no other.
+    The distance is measured on the prediction in `box`, because faces without labels have no other.
     """
-    distance = normalizing_distance(definition, prediction.points, sample.box)
+    distance = normalizing_distance(definition, prediction.points, box)
     return metrics.probability_off(prediction.covariance, np.full(len(prediction.points), tolerance * distance), law)
 
 
@@ -135,8 +135,8 @@ def evaluate(
     nll = metrics.negative_log_likelihood(radii, covariance, distance, law)[labeled]
     wrong = errors[labeled] > WRONG
     paired = list(zip(predictions, samples, strict=True))
-    off_far = np.stack([probabilities_off(definition, p, s, WRONG, law) for p, s in paired])[labeled]
-    off = np.stack([probabilities_off(definition, p, s, rule.tolerance, law) for p, s in paired])
+    off_far = np.stack([probabilities_off(definition, p, s.box, WRONG, law) for p, s in paired])[labeled]
+    off = np.stack([probabilities_off(definition, p, s.box, rule.tolerance, law) for p, s in paired])
     flagged = (off > rule.threshold_for(off))[labeled]
     low, high = metrics.bootstrap_interval(nme)
     return {

@@ -38,7 +38,7 @@ def predicted_coco(
     how many standard deviations the 50 % and 90 % ellipses reach. The ids are the samples' own where they can be.
     """
     p_off = [
-        probabilities_off(definition, p, s, rule.tolerance, law) for p, s in zip(predictions, samples, strict=True)
+        probabilities_off(definition, p, s.box, rule.tolerance, law) for p, s in zip(predictions, samples, strict=True)
     ]
     threshold = rule.threshold_for(np.array(p_off))
     if not ids_are_sound(samples):
@@ -69,7 +69,8 @@ def predicted_coco(
 class PredictedFaces:
     """The predictions in a file that `predicted_coco` made: F faces with N landmarks.
 
-    `face_ids` has F and `landmark_ids` N numbers. `points` (F, N, 2) and `covariance` (F, N, 2, 2) are in pixels,
+    `face_ids` has F and `landmark_ids` N numbers, `boxes` (F, 4) the x, y, width and height of the boxes that the faces
+    were predicted in, NaN where the file does not tell. `points` (F, N, 2) and `covariance` (F, N, 2, 2) are in pixels,
     `p_off` and `flagged` (F, N). The rest is from the file's `info`: `law` and `radius90`, the standard deviations that
     the 90 % ellipse reaches, are None if the file does not tell them; `final` is False while a training runs, and then
     covariances are not calibrated; `step` is the training step, None after calibration.
@@ -77,6 +78,7 @@ class PredictedFaces:
 
     face_ids: tuple[int, ...]
     landmark_ids: tuple[int, ...]
+    boxes: Array
     points: Array
     covariance: Array
     p_off: Array
@@ -111,6 +113,7 @@ def read_predicted(path: Path) -> PredictedFaces:
     return PredictedFaces(
         face_ids=tuple(face_id for face_id, _ in records),
         landmark_ids=landmark_ids,
+        boxes=np.array([_box(record, f"{path}, face {face_id}") for face_id, record in records]).reshape(-1, 4),
         points=np.array(points).reshape(-1, n, 2),
         covariance=np.array(covariance).reshape(-1, n, 2, 2),
         p_off=np.array(p_off).reshape(-1, n),
@@ -127,6 +130,19 @@ def _above_zero(info: Mapping[str, Any], key: str, path: Path) -> float | None:
     if value is not None and not 0 < float(value) < math.inf:
         raise DataError(f"{path}: found {key} {value}, wanted a number above 0")
     return None if value is None else float(value)
+
+
+def _box(record: Mapping[str, Any], where: str) -> Array:
+    """x, y, width and height (4,) of an annotation's box; NaN without one."""
+    if record.get("bbox") is None:
+        return np.full(4, np.nan)
+    try:
+        box = np.array(record["bbox"], dtype=np.float64).reshape(4)
+    except (OverflowError, TypeError, ValueError):
+        box = np.full(4, np.nan)
+    if not (is_place(box) and (box[2:] > 0).all()):
+        raise DataError(f"{where}: found the bbox {shown(record['bbox'])}, wanted x, y, width and height, {PLACE}")
+    return box
 
 
 def _face(

@@ -123,7 +123,7 @@ class Model:
         definition = self.definition_of(head)
         n = len(definition.landmarks)
         off = [
-            probabilities_off(definition, p, s, rule.tolerance, calibration.law)
+            probabilities_off(definition, p, s.box, rule.tolerance, calibration.law)
             for p, s in zip(found, samples, strict=True)
         ]
         return Predictions(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labeler.guidance.label_index import LabelIndex
+from labeler.guidance.proposed import ProposedPoints
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.storage.store import Store
@@ -45,7 +46,7 @@ def test_the_pace_is_of_complete_faces_in_the_order_of_their_last_edit(tmp_path:
     now = 1e9
     project.store.close()
     project.store = Store(project.folder / "labels.db", clock=lambda: now)
-    project.index = index = LabelIndex(project.store, project.name)
+    project.index = index = LabelIndex(project.store, project.name, ProposedPoints(project.store.predictions))
     for face in (1, 2, 3):
         for key in (1, 2):
             now += 5 * face
