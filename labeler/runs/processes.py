@@ -73,7 +73,7 @@ def gives_way(environment: Mapping[str, str]) -> bool:
 
 
 def end_with_parent() -> None:
-    """Linux, in a child before its command: be killed when the parent ends, even when that is killed."""
+    """Linux, in a child before its command: be killed when the parent's thread that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -7,10 +7,10 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
@@ -127,26 +127,29 @@ async def _working(workspace: Workspace, background: BasePredictions | None, sec
             background.step()
         return {}
 
-    tasks = [
-        asyncio.create_task(_repeat(lambda: collect_finished(workspace, since), seconds)),
-        asyncio.create_task(_repeat(lambda: carry_labels(workspace), CARRY_SECONDS)),
-        asyncio.create_task(_repeat(base_predictions, CARRY_SECONDS)),
+    works = [
+        (lambda: collect_finished(workspace, since), seconds),
+        (lambda: carry_labels(workspace), CARRY_SECONDS),
+        (base_predictions, CARRY_SECONDS),
     ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if background is not None:
-            background.close()
+    # The pool's threads live as long as the application: Linux ends a process together with the thread that started it.
+    with ThreadPoolExecutor(len(works), "background") as pool:
+        tasks = [asyncio.create_task(_repeat(work, pause, pool)) for work, pause in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    if background is not None:
+        background.close()
 
 
-async def _repeat(work: Callable[[], dict[str, str]], seconds: float) -> None:
-    """Call `work` in a thread every so many `seconds`. A project's problem is logged once, until it changes."""
+async def _repeat(work: Callable[[], dict[str, str]], seconds: float, pool: ThreadPoolExecutor) -> None:
+    """Call `work` in the `pool` every so many `seconds`. A project's problem is logged once, until it changes."""
     logged: dict[str, str] = {}
     while True:
-        problems = await to_thread.run_sync(work)
+        problems = await asyncio.get_running_loop().run_in_executor(pool, work)
         for name, problem in problems.items():
             if logged.get(name) != problem:
                 logger.warning("project %s: %s", name, problem)
