@@ -25,6 +25,7 @@ from mdmd.files import write_json
 from mdmd.inference.inputs import faces_of_file, whole, whole_pictures
 from mdmd.inference.model import Model
 from mdmd.inference.predict import predict as predict_samples
+from mdmd.loading.batches import named_heldout
 from mdmd.models import checkpoint
 from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
@@ -58,6 +59,7 @@ def train(data: Sequence[Data], out: Path | str, **options: Unpack[TrainingOptio
     chosen = run.chosen()
     datasets, warnings = read_sets(data)
     for dataset in datasets:
+        named_heldout(dataset)
         enough_faces(dataset)  # before a finished run in the same folder is touched
     with run.opened(warnings) as (log, processes):
         made = learn_sets(datasets, chosen.model, run.plan(chosen, processes), log)
@@ -85,8 +87,9 @@ def adapt(
     for `base_minutes` if it does not exist. If no pretrained weights are available, it starts from the checkpoint
     `starter`. `train_faces` is the number of the target's training faces to use. `learn_share` trains on that share of
     them and holds out the same faces as without it. With `folds` K, no faces are held out, and K more trainings without
-    a K-th of the faces each calibrate the model on all faces. Other options: `TrainingOptions`. Raises DataError for
-    data or options that cannot be used.
+    a K-th of the faces each calibrate the model on all faces. Labeled faces of the target's split "heldout" are held
+    out instead of a share of the others, and with `folds` they are not used. Other options: `TrainingOptions`. Raises
+    DataError for data or options that cannot be used.
     """
     if not 0 < learn_share <= 1:
         raise DataError(f"found --learn-share {learn_share:g}, wanted a share above 0 and at most 1")
@@ -97,6 +100,7 @@ def adapt(
     (aim, *beside), warnings = read_sets([target, *sources])
     if train_faces is not None:
         aim = fewer_faces(aim, train_faces, run.seed)
+    named_heldout(aim)
     if run.steps == 0:
         if beside or bases is not None or folds or learn_share < 1:
             raise DataError("with --steps 0 nothing is trained: name only a target, and a base with --from")

@@ -69,7 +69,7 @@ def add_to(commands: Commands) -> None:
         default=0,
         metavar="K",
         help="hold out no faces: train on all, then K more times without a K-th of them, to calibrate on all faces "
-        "(each for the whole budget; for few faces; default 0: hold out 15 %%)",
+        "(each for the whole budget; for few faces; default 0: hold out 15 %%, or the split heldout)",
     )
     add_training_options(command, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
 

@@ -19,6 +19,9 @@ from mdmd.data.definition import Definition
 
 Points = NDArray[np.float64]
 
+#: The split of faces that a training only measures and calibrates on, instead of a random share of the split "train".
+HELDOUT_SPLIT = "heldout"
+
 
 @dataclass(frozen=True)
 class Box:
@@ -83,6 +86,10 @@ class Dataset:
 
     def split(self, *names: str) -> tuple[Sample, ...]:
         return tuple(s for s in self.samples if s.split in names)
+
+    def labeled(self, *names: str) -> tuple[Sample, ...]:
+        """The faces of these splits that have a label."""
+        return tuple(s for s in self.split(*names) if s.annotation is not None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from mdmd.config import heldout_count
 from mdmd.data.definition import Definition
-from mdmd.data.records import Dataset, Sample
+from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
+from mdmd.errors import DataError
 from mdmd.loading.augment import WARPS, mirrored_share, random_photometry, random_warp, warp_pictures
 from mdmd.loading.crop import face_crop
 from mdmd.loading.crop_cache import CropStore
@@ -120,14 +121,36 @@ def epochs(count: int, batch_size: int, generator: torch.Generator) -> Iterator[
         pending = pending[batch_size:]
 
 
-def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Split the labeled training faces into (trained on, held out).
+def named_heldout(dataset: Dataset) -> tuple[Sample, ...]:
+    """The labeled faces whose split says that they are held out.
 
-    At most `config.heldout_count` faces are held out, and a group is never split. If every group is larger than that,
-    the smallest group is held out, provided it has at most half of all faces. A group with unreviewed labels is never
-    held out.
+    Raises DataError if a labeled face of the split "train" belongs to the group of one of them.
     """
-    samples = tuple(s for s in dataset.split("train") if s.annotation is not None)
+    named = dataset.labeled(HELDOUT_SPLIT)
+    groups = {s.group for s in named}
+    both = sorted({s.group for s in dataset.labeled("train")} & groups)
+    if both:
+        others = f" and of {len(both) - 1} more groups" if len(both) > 1 else ""
+        raise DataError(
+            f"{dataset.name}: found labeled faces of the group {both[0]!r}{others} in the splits 'train' and "
+            f"{HELDOUT_SPLIT!r}, wanted each group in one of them: errors on faces that resemble learned ones are too "
+            "small; change the split of their images"
+        )
+    return named
+
+
+def split_heldout(dataset: Dataset, share: float, seed: int) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Split the labeled faces into (trained on, held out).
+
+    With labeled faces in the split "heldout", exactly those are held out, except faces with unreviewed labels, which
+    are not used at all; `share` has no meaning then. Otherwise faces of the split "train" are held out: at most
+    `config.heldout_count`, and a group is never split. If every group is larger than that, the smallest group is held
+    out, provided it has at most half of all faces. A group with unreviewed labels is never held out.
+    """
+    samples = dataset.labeled("train")
+    named = named_heldout(dataset)
+    if named:
+        return samples, tuple(s for s in named if not s.unseen)
     sizes = Counter(s.group for s in samples)
     wanted = heldout_count(len(samples), share) if len(sizes) > 1 else 0
     groups = sorted(set(sizes) - {s.group for s in samples if s.unseen})

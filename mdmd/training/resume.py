@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mdmd.config import SAVE_EVERY, ModelConfig, TrainConfig, to_json
-from mdmd.data.records import Dataset
+from mdmd.data.records import HELDOUT_SPLIT, Dataset
 from mdmd.errors import DataError
 from mdmd.files import parse_json
 from mdmd.models.checkpoint import write_tensors
@@ -215,14 +215,15 @@ def inputs_of(
 
 
 def _digest(datasets: Sequence[Dataset]) -> str:
-    """A digest of the labeled training faces; the size of an image file stands for its pixels."""
+    """A digest of the labeled training and held-out faces; the size of an image file stands for its pixels."""
     digest = hashlib.sha256()
     for dataset in datasets:
         record: list[Any] = [dataset.name, dataset.definition.to_category()]
-        for s in dataset.split("train"):
+        for s in dataset.split("train", HELDOUT_SPLIT):
             if s.annotation is not None:
                 size = s.path.stat().st_size if s.path.is_file() else None
                 labels = [s.annotation.points.tolist(), s.annotation.visibility.tolist()]
-                record.append([s.file_name, size, asdict(s.box), s.group, labels])
+                held = [HELDOUT_SPLIT] if s.split == HELDOUT_SPLIT else []  # other sets keep the digest of old states
+                record.append([s.file_name, size, asdict(s.box), s.group, labels, *held])
         digest.update(json.dumps(record).encode())
     return digest.hexdigest()

@@ -16,12 +16,12 @@ import torch
 
 from mdmd.config import MIRRORED, ModelConfig, TrainConfig
 from mdmd.data.boxes import box_scale
-from mdmd.data.records import Dataset, Prediction, Sample
+from mdmd.data.records import HELDOUT_SPLIT, Dataset, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration, Method, calibrate
 from mdmd.evaluation.evaluate import evaluate, plain
 from mdmd.loading.augment import mirrored_share
-from mdmd.loading.batches import FaceCache, split_heldout
+from mdmd.loading.batches import FaceCache, named_heldout, split_heldout
 from mdmd.loading.crop_cache import CropStore
 from mdmd.models.checkpoint import Checkpoint, earlier
 from mdmd.models.encoder import load_pretrained, load_weights
@@ -39,6 +39,8 @@ from mdmd.training.validation import Watch
 
 #: The fewest faces that can be split into faces for training and held-out faces.
 FEWEST_FACES = 3
+#: With fewer faces in the split "heldout", a run warns that its error and its ellipses are rough.
+FEWEST_HELDOUT = 3
 
 
 def train(
@@ -139,19 +141,21 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
     datasets, plan, log, stage = run.datasets, run.plan, run.log, run.stage
     began = time.monotonic()
     learned: dict[str, Sequence[Sample]] = {}
-    heldout: dict[str, Sequence[Sample]] = {}
+    heldout: dict[str, Sequence[Sample]] = {dataset.name: () for dataset in datasets}
+    never: dict[str, Sequence[Sample]] = {}
     few: dict[str, dict[str, int]] = {}
     for dataset in datasets:
-        share = plan.train.heldout_share if dataset in held and not plan.folds else 0.0
-        rest, heldout[dataset.name] = split_heldout(dataset, share, plan.seed)
-        learned[dataset.name] = some_of(rest, plan.learn_share, plan.seed) if dataset in held else rest
-        if share > 0 and rest and not heldout[dataset.name]:
-            log.warn(
-                f"{dataset.name}: no face could be held out, so no error is measured and ellipses are not calibrated"
-            )
+        learned[dataset.name] = dataset.labeled("train")
+        if dataset not in held:
+            continue
+        never[dataset.name] = named_heldout(dataset)
+        if not plan.folds:
+            learned[dataset.name], heldout[dataset.name] = _split(dataset, plan, log)
+            never[dataset.name] = (*never[dataset.name], *heldout[dataset.name])
+        learned[dataset.name] = some_of(learned[dataset.name], plan.learn_share, plan.seed)
     for dataset in datasets:
         # Another set may contain the same image with other landmarks.
-        others = [s for name, faces in heldout.items() if name != dataset.name for s in faces]
+        others = [s for name, faces in never.items() if name != dataset.name for s in faces]
         learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, augment=plan.train.augment)
         if plan.folds and dataset in held:
@@ -209,6 +213,25 @@ def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkp
     )
     log.event("done", stage=stage, seconds=checkpoint.history.seconds, nme=metrics.get("nme"))
     return checkpoint
+
+
+def _split(dataset: Dataset, plan: Plan, log: RunLog) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """The faces of `dataset` to learn from and to hold out, with a warning if few or none are held out."""
+    learned, held = split_heldout(dataset, plan.train.heldout_share, plan.seed)
+    named = len(named_heldout(dataset))
+    if len(held) < named:
+        log.warn(
+            f"{dataset.name}: {named - len(held)} of {named} faces in the split {HELDOUT_SPLIT!r} have labels accepted "
+            "unseen and are not used"
+        )
+    if not held and (named or plan.train.heldout_share > 0) and learned:
+        log.warn(f"{dataset.name}: no face could be held out, so no error is measured and ellipses are not calibrated")
+    elif named and len(held) < FEWEST_HELDOUT:
+        log.warn(
+            f"{dataset.name}: found {len(held)} labeled face{'' if len(held) == 1 else 's'} in the split "
+            f"{HELDOUT_SPLIT!r}, wanted at least {FEWEST_HELDOUT}: the error and the ellipses are rough; label more"
+        )
+    return learned, held
 
 
 @dataclass(frozen=True)
@@ -308,7 +331,7 @@ def _state(model: MDMD, datasets: Sequence[Dataset], plan: Plan, log: RunLog, st
 
 def enough_faces(dataset: Dataset) -> None:
     """Raise DataError if `dataset` has fewer than FEWEST_FACES labeled training faces."""
-    total = sum(s.annotation is not None for s in dataset.split("train"))
+    total = len(dataset.labeled("train"))
     if total < FEWEST_FACES:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
 
@@ -378,7 +401,7 @@ def fewer_faces(dataset: Dataset, count: int, seed: int) -> Dataset:
 
     Raises DataError if there are fewer than `count`.
     """
-    training = [s for s in dataset.split("train") if s.annotation is not None]
+    training = dataset.labeled("train")
     if not 1 <= count <= len(training):
         raise DataError(f"{dataset.name}: found {len(training)} labeled training faces, wanted {count}")
     chosen = {id(training[k]) for k in np.random.default_rng(seed).permutation(len(training))[:count]}

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 import mdmd
 from mdmd.data.coco import read_coco
+from mdmd.data.records import Dataset
 from tests.builders import write_pareidolias
 
 QUICK = {"preset": "tiny", "weights": "none", "steps": 2, "quiet": True}
@@ -168,6 +170,34 @@ def test_a_flag_rule_out_of_range_is_refused_before_any_work(model, run, objects
         with pytest.raises(mdmd.DataError, match="tolerance must be above 0, found 0"):
             wrong()
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before  # the finished run is untouched
+
+
+def with_splits(objects: Path, chosen) -> Dataset:
+    """The labeled objects, with the split that `chosen` gives the k-th face."""
+    dataset = read_coco(objects)
+    return replace(dataset, samples=tuple(replace(s, split=chosen(k)) for k, s in enumerate(dataset.samples)))
+
+
+def test_named_faces_are_held_out_of_a_training_and_of_carrying_over(objects, run, tmp_path):
+    target = with_splits(objects, lambda k: "heldout" if k < 4 else "train")
+    mdmd.adapt(target, tmp_path / "run", **QUICK)
+    measured = mdmd.evaluate(tmp_path / "run", target, split="heldout")
+    assert measured["n"] == json.loads((tmp_path / "run" / "metrics.json").read_text())["n"] == 4
+    made = mdmd.adapt(target, tmp_path / "carried", base=run, steps=0, preset="tiny", quiet=True)
+    assert made.checkpoint.carried is not None
+    assert len(made.checkpoint.carried.labels) == 11
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_group_in_both_splits_is_refused_before_the_finished_run_is_touched(objects, run, steps):
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    dataset = with_splits(objects, lambda k: "heldout" if k < 4 else "train")
+    target = replace(dataset, samples=tuple(replace(s, group="one") for s in dataset.samples))
+    with pytest.raises(mdmd.DataError, match="found labeled faces of the group 'one' in the splits 'train'"):
+        mdmd.adapt(target, run, base=run, **(QUICK | {"steps": steps}))
+    with pytest.raises(mdmd.DataError, match="found labeled faces of the group 'one' in the splits 'train'"):
+        mdmd.train([target], run, **QUICK)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
 @pytest.fixture(scope="module")

@@ -134,6 +134,18 @@ def test_a_state_of_other_inputs_is_refused_by_name(drawn, tmp_path):
     assert (tmp_path / "resume.safetensors").stat().st_size == len(kept) // 2
 
 
+def test_a_state_is_of_the_faces_that_were_held_out(drawn):
+    def named(samples):
+        people = replace(read_coco(drawn / "people" / "annotations.json"), samples=tuple(samples))
+        found = inputs_of(MDMD(TINY), (TINY, QUICK), [people], stage="adapt", budget="steps", seed=0, folds=0)
+        return found["data"]
+
+    faces = read_coco(drawn / "people" / "annotations.json").labeled("train")
+    held = [*faces[:-1], replace(faces[-1], split="heldout")]
+    moved = [*faces[:-1], replace(faces[-1], split="heldout", box=replace(faces[-1].box, x=faces[-1].box.x + 1))]
+    assert len({named(faces), named(held), named(moved)}) == 3
+
+
 def test_starting_weights_count_but_for_the_last_bits(drawn):
     """Random weights differ in them between processors, and a copied project may resume on another one."""
 

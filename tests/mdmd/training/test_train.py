@@ -400,6 +400,58 @@ def test_a_large_group_leaves_faces_for_training(sets, groups, held):
         assert (len(learned), len(out)) == (sum(groups) - wanted, wanted)
 
 
+def naming(dataset, count, **change):
+    """`dataset`, of whose labeled training faces the first `count` name themselves as held out."""
+    named = {id(s) for s in dataset.labeled("train")[:count]}
+    samples = [replace(s, split="heldout", **change) if id(s) in named else s for s in dataset.samples]
+    return replace(dataset, samples=tuple(samples))
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_faces_that_are_named_are_held_out_and_no_other(sets, log, tmp_path, count):
+    _, objects = sets
+    target = naming(objects, count)
+    learned, held = split_heldout(target, 0.15, seed=0)
+    assert (learned, held) == (target.labeled("train"), target.split("heldout"))
+    assert len(learned) + count == len(objects.labeled("train"))
+    twin = replace(objects, name="same")  # the same pictures, none of them named
+    out = tmp_path / "heldout.json"
+    made = adapt(target, [twin], None, TINY, quick(heldout=out, learn_share=0.5), log)
+    assert made.history.faces == {"objects": math.ceil(len(learned) / 2), "same": len(learned)}
+    assert made.calibration("objects").faces == made.history.heldout["n"] == count
+    assert {face["image_id"] for face in json.loads(out.read_text())["annotations"]} == {s.image_id for s in held}
+    rough = "found 1 labeled face in the split 'heldout', wanted at least 3: the error and the ellipses are rough"
+    assert (rough in (tmp_path / "log.jsonl").read_text()) == (count == 1)
+
+
+def test_folds_leave_named_faces_alone(sets, log):
+    people, objects = sets
+    target = naming(objects, 4)
+    made = adapt(target, [replace(objects, name="same"), people], None, TINY, quick(steps=2, folds=2), log)
+    learned = len(target.labeled("train"))
+    assert made.history.faces["objects"] == made.history.faces["same"] == made.calibration("objects").faces == learned
+
+
+def test_named_faces_that_were_accepted_unseen_are_not_used(sets, log, tmp_path):
+    _, objects = sets
+    target = naming(objects, 2, unseen=True)
+    made = adapt(target, [], None, TINY, quick(), log)
+    assert made.history.faces["objects"] == len(target.labeled("train"))
+    assert made.calibration("objects") == Calibration()
+    said = (tmp_path / "log.jsonl").read_text()
+    assert "2 of 2 faces in the split 'heldout' have labels accepted unseen and are not used" in said
+    assert "objects: no face could be held out" in said
+
+
+def test_a_group_that_is_learned_from_cannot_be_held_out(sets):
+    _, objects = sets
+    target = naming(replace(objects, samples=tuple(replace(s, group=s.group[:1]) for s in objects.samples)), 2)
+    with pytest.raises(DataError, match=r"labeled faces of the group .* in the splits 'train' and 'heldout', wanted"):
+        split_heldout(target, 0.15, seed=0)
+    source = replace(target, name="source")
+    adapt(objects, [source], None, TINY, quick(steps=1), RunLog(None, quiet=True))  # nothing of a source is held out
+
+
 def test_a_set_that_holds_out_no_face_gets_a_warning(sets, log, tmp_path):
     _, objects = sets
     one = replace(objects, samples=tuple(replace(s, group="one") for s in objects.samples))
