@@ -131,6 +131,6 @@ class CheckBody(BaseModel):
     category: CategoryBody
 
 
-class DefinitionBody(CheckBody):
+class DefinitionBody(CheckBody, Signed):
     reference: ReferenceBody | None = None
     version: int

@@ -10,6 +10,7 @@ from labeler.errors import ConflictError
 from labeler.guidance.progress import Standing
 from labeler.project import definition as definitions
 from labeler.project.project import Project
+from labeler.project.reference import label_reference
 from mdmd.data.definition import GROUPS
 
 
@@ -97,9 +98,14 @@ class ProjectActions:
         return [asdict(saved) for saved in reversed(self.store.definitions.all())]
 
     def save_definition(
-        self, category: Mapping[str, Any], reference: Mapping[str, Any] | None, *, version: int
+        self,
+        category: Mapping[str, Any],
+        reference: Mapping[str, Any] | None,
+        *,
+        version: int,
+        annotator: str | None = None,
     ) -> dict[str, Any]:
-        """Save a new version edited from `version`.
+        """Save a new version edited from `version`. The points on its reference picture become labels of that face.
 
         Raises DefinitionError if it is not valid, and ConflictError if `version` is not the newest.
         """
@@ -113,5 +119,6 @@ class ProjectActions:
         if reference is not None:
             self.store.image(reference["picture"])
             reference = definitions.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
-        self.store.definitions.save(complete, reference, edited_from=version)
+        saved = self.store.definitions.save(complete, reference, edited_from=version)
+        label_reference(self.store, saved, versions[-1] if versions else None, annotator=annotator)
         return self.definition()

@@ -284,7 +284,8 @@ def versions(actions: Whole) -> list[dict[str, Any]]:
 @routes.put("/definition")
 def save(actions: Whole, body: DefinitionBody) -> dict[str, Any]:
     reference = body.reference.model_dump() if body.reference else None
-    return actions.save_definition(body.category.model_dump(), reference, version=body.version)
+    category = body.category.model_dump()
+    return actions.save_definition(category, reference, version=body.version, annotator=body.annotator)
 
 
 @contextmanager

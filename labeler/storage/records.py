@@ -70,6 +70,8 @@ class PredictedPoint:
     radius90: float = RADIUS90
 
 
+#: The source of labels that were placed on the reference picture of the Schema page.
+REFERENCE = "reference"
 #: Sources of labels that were predictions: reviewed and accepted, or accepted unseen in a batch.
 ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
 

@@ -21,6 +21,7 @@ from labeler.storage.history import ANYTHING, Action, Seen, replay
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import (
     ACCEPTED,
+    REFERENCE,
     UNSEEN,
     Batch,
     Face,
@@ -363,17 +364,17 @@ class Store:
         ]
 
     def seconds_spent(self, face_id: int, *, longest_pause: float) -> float | None:
-        """The seconds of manual work on a face; None if some of its labels were imported or accepted unseen.
+        """The seconds of manual work on a face; None if some of its labels were made elsewhere or accepted unseen.
 
         An action takes the time since the same annotator's previous action, on this or another face. Gaps longer than
         `longest_pause` seconds are breaks and do not count.
         """
         [row] = self._rows(
-            "SELECT max(source IN ('imported', ?)) AS elsewhere,"
+            "SELECT max(source IN ('imported', ?, ?)) AS elsewhere,"
             " total(gap) FILTER (WHERE gap BETWEEN 0 AND ?) AS seconds"
             " FROM (SELECT a.source, a.at - (SELECT p.at FROM actions AS p WHERE p.id < a.id"
             " AND p.annotator IS a.annotator ORDER BY p.id DESC LIMIT 1) AS gap FROM actions AS a WHERE a.face_id = ?)",
-            UNSEEN,
+            *(UNSEEN, REFERENCE),
             longest_pause,
             face_id,
         )

@@ -58,11 +58,23 @@ def test_create_define_and_label(page: Page, site: Site) -> None:
     assert saved_definition.reference["points"]["1"] == pytest.approx([150, 110], abs=1)
 
     page.locator("#tab-label-button").click()
+    # The reference picture is the first labeled face.
+    expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 done")
+    face, second = (face.id for face in project.store.faces()[:2])
+    wait_for(lambda: page.evaluate(f"Object.keys({root('label')}?.editor.view?.points ?? {{}}).length") == 3)
+    assert page.evaluate(f"{root('label')}.editor.view.face") == face
+    page.keyboard.press("h")
+    expect(page.locator(".history .entry").first).to_contain_text("from the reference picture: 3 landmarks")
+    page.keyboard.press("h")
+    drag(page, "label", (150, 110), (160, 120))
+    saved(page)
+    moved = wait_for(lambda: (p := project.store.points(face)[face][1]).source == "dragged" and p)
+    assert moved.x == pytest.approx(160, abs=1)
+    page.keyboard.press("PageDown")
     expect(page.locator(".workbench .hint").filter(has_text="Click eye_left")).to_be_visible()
     click_at(page, "label", 160, 120)
     saved(page)
-    face = project.store.faces()[0].id
-    assert wait_for(lambda: project.store.points(face).get(face, {}).get(1)).x == pytest.approx(160, abs=1)
+    assert wait_for(lambda: project.store.points(second).get(second, {}).get(1)).x == pytest.approx(160, abs=1)
 
 
 def test_mouse_keys_reload_and_undo(page: Page, site: Site) -> None:

@@ -17,6 +17,7 @@ const VERBS = {
   accepted_unseen: "accepted unseen",
   cleared: "cleared",
   imported: "imported",
+  reference: "from the reference picture:",
 };
 /** @type {Record<string, string>} */
 const CREATED = { drawn: "drew the box of this face", repeat: "shown again, blind" };

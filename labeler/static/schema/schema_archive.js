@@ -60,7 +60,7 @@ export class SchemaArchive {
 
   async store() {
     const { page } = this;
-    const body = { ...drafts.toSave(page.draft), version: this.version };
+    const body = { ...drafts.toSave(page.draft), version: this.version, annotator: this.session.annotator };
     try {
       this.saved = await this.session.request("PUT", "/definition", body);
     } catch (error) {

@@ -300,6 +300,7 @@ def test_a_face_is_no_example_of_itself_and_the_reference_speaks_before_any_is(c
     assert client.post(f"{BASE}/faces/2/proposal", json=ask).json()["faces"] == 1
     saved = client.get(f"{BASE}/definition").json()
     reference = {"picture": 2, "points": {"1": [20, 10], "2": [40, 10], "3": [30, 20], "4": [30, 40]}}
+    client.post(f"{BASE}/faces/2/skip", json={"reason": "so that it is no example"})
     client.put(f"{BASE}/definition", json={"category": saved["category"], "reference": reference, "version": 1})
     answer = client.post(f"{BASE}/faces/1/proposal", json=ask).json()
     assert (answer["faces"], answer["places"]["4"]) == (0, pytest.approx([30, 40]))
@@ -359,11 +360,14 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     assert ("two landmarks are named" in problem["text"], problem["landmarks"]) == (True, [0, 8])
     refused = client.put(f"{BASE}/definition", json={"category": broken, "version": 1})
     assert (refused.status_code, len(refused.json()["problems"])) == (422, 1)
-    body = {"category": template, "reference": {"picture": 1, "points": {"#0": [1, 2]}}, "version": 1}
+    reference = {"picture": 1, "points": {"#0": [1, 2]}}
+    body = {"category": template, "reference": reference, "version": 1, "annotator": "ada"}
     saved = client.put(f"{BASE}/definition", json=body).json()
     assert saved == client.get(f"{BASE}/definition").json()
     assert (saved["version"], saved["category"]["landmark_ids"]) == (2, list(range(5, 14)))
     assert saved["reference"] == {"picture": 1, "points": {"5": [1, 2]}}
+    assert client.get(f"{BASE}/faces/1").json()["points"]["5"]["source"] == "reference"
+    assert client.get(f"{BASE}/faces/1/history").json()[0]["annotator"] == "ada"
 
 
 def test_a_definition_is_saved_as_symmetric(client: TestClient):
