@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from mdmd.config import ModelConfig
 from mdmd.data.images import read_reduced
 from mdmd.data.records import Prediction, Sample
 from mdmd.device import autocast
+from mdmd.evaluation.fusion import fuse
 from mdmd.loading.crop import Crop, mirror_covariance, mirror_points
 from mdmd.loading.crops import Read, crops_ahead
 from mdmd.models.heads import factor_to_covariance
@@ -105,21 +106,6 @@ def _look(
         means = np.stack([mirror_points(m, mirror, width=1.0) for m in means])
         covariances = mirror_covariance(covariances, mirror)
     return (margin + side * means) / whole, covariances * (side / whole) ** 2
-
-
-def fuse(
-    means: Float[np.ndarray, "V B N 2"], covariances: Float[np.ndarray, "V B N 2 2"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse the means and covariances of V views: a mean (B, N, 2), weighted by inverse covariance, and (B, N, 2, 2).
-
-    The errors of one network on views of the same face are correlated. The fused covariance is therefore the harmonic
-    mean of the covariances, not a V-th of it, plus the scatter of the means.
-    """
-    precision = np.linalg.inv(covariances)
-    common = np.linalg.inv(precision.sum(axis=0))
-    mean = (common @ (precision @ means[..., None]).sum(axis=0))[..., 0]
-    apart = (means - mean)[..., None]
-    return mean, len(means) * common + (apart @ apart.swapaxes(-1, -2)).mean(axis=0)
 
 
 def predict(

@@ -14,7 +14,7 @@ from mdmd.data.boxes import box_scale
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Sample
 from mdmd.inference.boxes import find_boxes
-from mdmd.inference.predict import VIEWS, fuse, predict_crops, views_ahead
+from mdmd.inference.predict import VIEWS, predict_crops, views_ahead
 from mdmd.models.landmark_model import MDMD, Laplacian
 
 EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))
@@ -95,21 +95,6 @@ def test_only_a_head_that_can_be_mirrored_has_a_mirrored_view(face):
     assert (narrow[:, 0, 0] < both[:, 0, 0]).all()
     assert (both[:, 0, 0] < wide[:, 0, 0]).all()
     assert (both[:, 0, 1] > 0).all()
-
-
-def test_fusion_weights_views_by_certainty_and_adds_their_disagreement():
-    means = np.array([[[[0.0, 0.0]]], [[[1.0, 0.0]]]])
-    covariances = np.array([[[np.diag([1.0, 4.0])]], [[np.diag([3.0, 4.0])]]])
-    mean, covariance = fuse(means, covariances)
-    np.testing.assert_allclose(mean, [[[0.25, 0.0]]])
-    # harmonic mean of 1 and 3 is 1.5; the squared offsets from 0.25 are 0.0625 and 0.5625
-    np.testing.assert_allclose(covariance, [[np.diag([1.5 + 0.3125, 4.0])]])
-
-
-def test_fusing_one_view_changes_nothing():
-    mean, covariance = fuse(np.full((1, 2, 3, 2), 0.3), np.broadcast_to(np.eye(2), (1, 2, 3, 2, 2)))
-    np.testing.assert_allclose(mean, 0.3)
-    np.testing.assert_allclose(covariance, np.broadcast_to(np.eye(2), (2, 3, 2, 2)))
 
 
 def test_the_box_of_a_face_anywhere_in_an_image_is_found(face):
