@@ -66,10 +66,14 @@ class IdsBody(SeenBody):
 
 
 class AcceptBody(SeenBody):
-    """`run` is the run whose predictions were shown."""
+    """`places` are the predicted points that were on the screen; they become the labels.
+
+    A page of an older version sends no `places`, perhaps only now from the journal that it left: then the newest
+    predictions become the labels.
+    """
 
     ids: Ids | None = None
-    run: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    places: Annotated[dict[Key, tuple[Pixel, Pixel]], Field(max_length=MANY)] | None = None
 
 
 class BoxBody(SeenBody):

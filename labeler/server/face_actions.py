@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from labeler.errors import ConflictError
 from labeler.guidance.proposals import Start
 from labeler.project.project import Project
 from labeler.storage.history import ANYTHING, Seen
@@ -102,33 +101,41 @@ class FaceActions:
         face_id: int,
         ids: Iterable[int] | None = None,
         *,
-        run: int | None = None,
+        places: Mapping[int, tuple[float, float]] | None = None,
         seen: Seen = ANYTHING,
         annotator: str | None = None,
     ) -> dict[str, Any]:
         """Accept the predictions of the landmarks `ids`, or of all without a label, as one undo step.
 
-        Raises DataError if there is no prediction, and ConflictError if the newest predictions are not those of `run`,
-        which the user saw. With `ids`, also raises ConflictError like `set_points`.
+        `places` are the predicted points (x, y) in pixels that were on the screen, which become the labels whatever is
+        predicted by now; None takes the newest predictions. Raises DataError for a landmark without a prediction and
+        for a place outside of the picture. With `ids`, also raises ConflictError like `set_points`.
         """
         face = self.store.face(face_id)
-        newest, predictions = self.store.predictions.current(face.id).get(face.id, (None, {}))
-        if run is not None and newest != run:
-            raise ConflictError("this face has newer predictions than you saw; check them first")
+        if places is None:
+            _, newest = self.store.predictions.current(face.id).get(face.id, (None, {}))
+            places = {key: (point.x, point.y) for key, point in newest.items()}
+        else:
+            self._must_be_inside(face.image_id, places)
         if ids is None:
             seen = ANYTHING  # only landmarks without a label are written
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self.project.index.ids
-            wanted = [key for key in predictions if key in defined and key not in labeled]
+            wanted = [key for key in places if key in defined and key not in labeled]
         else:
             wanted = self.project.index.must_know(ids)
-            missing = [key for key in wanted if key not in predictions]
+            missing = [key for key in wanted if key not in places]
             if missing:
                 raise DataError(f"there is no prediction of landmark {missing[0]} on this face to accept")
-        labels: dict[int, Point | None] = {
-            key: Point(predictions[key].x, predictions[key].y, 2, ACCEPTED) for key in wanted
-        }
+        labels: dict[int, Point | None] = {key: Point(*places[key], 2, ACCEPTED) for key in wanted}
         return self._edit(face_id, labels, ACCEPTED, annotator, seen)
+
+    def _must_be_inside(self, picture_id: int, places: Mapping[int, tuple[float, float]]) -> None:
+        picture = self.store.image(picture_id)
+        width, height = picture.width, picture.height
+        for key, (x, y) in places.items():
+            if not (0 <= x <= width and 0 <= y <= height):
+                raise DataError(f"landmark {key} at ({x:g}, {y:g}) lies outside of the picture of {width} x {height}")
 
     def _edit(
         self,

@@ -182,7 +182,7 @@ def set_box(actions: Faces, face_id: Key, body: BoxBody) -> dict[str, Any]:
 @routes.post("/faces/{face_id}/accept")
 def accept(actions: Faces, face_id: Key, body: AcceptBody) -> dict[str, Any]:
     with _with_the_face(actions, face_id):
-        return actions.accept(face_id, body.ids, run=body.run, seen=body.seen, annotator=body.annotator)
+        return actions.accept(face_id, body.ids, places=body.places, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/undo")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
+from labeler.project.project import Project
+from labeler.storage.records import PredictedPoint
 from mdmd.data.definition import Definition
 from tests.browser.conftest import (
     Site,
@@ -251,12 +253,19 @@ def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site)
       return collapse([
         edit("clear", 1, 7, { annotator: "ana" }), edit("clear", 2, 7, { annotator: "ana" }),
         edit("clear", 3, 9, { annotator: "ana" }), edit("accept", 4, 9, { annotator: null, run: 2 }),
+        edit("accept", 5, 9, { annotator: null, places: { 5: [1.5, 2] } }),
+        { ...edit("accept", 0, 9, { annotator: null, ids: null, places: { 1: [0, 0], 6: [3, 4], 7: [5, 6] } }),
+          seen: [6, 7] },
       ]).map(({ action, body }) => [action, body]);
     }""")
     assert result == [
         ["clear", {"ids": [1, 2], "revision": 7, "annotator": "ana"}],
         ["clear", {"ids": [3], "revision": 9, "annotator": "ana"}],
-        ["accept", {"ids": [4], "revision": 9, "annotator": None, "run": 2}],
+        ["accept", {"ids": [4], "revision": 9, "annotator": None, "run": 2}],  # of an older version
+        [
+            "accept",
+            {"ids": [5, 6, 7], "revision": 9, "annotator": None, "places": {"5": [1.5, 2], "6": [3, 4], "7": [5, 6]}},
+        ],
     ]
 
 
@@ -286,10 +295,13 @@ def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site
       const brief = (...edits) => Object.fromEntries(collapse(edits).map(
         ({ action, body }) => [action, body.ids ?? body.points.map(({ id }) => id)]));
       const [accepted] = collapse([accept([3])]);
+      const [shown] = collapse([{ face: 5, action: "accept", body: { ids: [3], places: { 3: [7, 5] } } }]);
       return [brief(accept([3]), accept([5]), accept([7]), point(7)), brief(accept([3]), clear(3)),
         brief(clear(3), accept(null, [3, 4])), brief(accept(null, [3, 4]), clear(3), point(4)),
         unseen({ points: { 3: { v: 2, source: "placed" } } }, accepted) !== null,
-        unseen({ points: { 3: { v: 2, source: "accepted" } } }, accepted) === null];
+        unseen({ points: { 3: { v: 2, source: "accepted" } } }, accepted) === null,
+        unseen({ points: { 3: { v: 2, source: "accepted", x: 5, y: 5 } } }, shown)?.body.places,
+        unseen({ points: { 3: { v: 2, source: "accepted", x: 7, y: 5 } } }, shown)];
     }""")
     assert result == [
         {"points": [7], "accept": [3, 5]},
@@ -298,6 +310,8 @@ def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site
         {"points": [4], "clear": [3]},
         True,
         True,
+        {"3": [7, 5]},
+        None,
     ]
 
 
@@ -361,6 +375,42 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
             wanted = (20 + 17 * (k % 20), 20 + 25 * (k // 20))
             assert (labels[key].x, labels[key].y) == pytest.approx(wanted, abs=1)
         page.goto("about:blank")
+    complaints.clear()
+
+
+PREDICTED = {1: (150.125, 110.0), 2: (250.0, 110.0), 3: (200.0, 160.0), 4: (200.0, 310.0)}
+
+
+def predict(project: Project, run: int, face: int, by: float = 0.0) -> None:
+    """Predictions of a face that are `by` pixels further right than PREDICTED; the last lies below the picture."""
+    points = {key: PredictedPoint(x + by, y, (9.0, 0.0, 9.0), 0.02, False) for key, (x, y) in PREDICTED.items()}
+    project.store.predictions.add(run, {face: points})
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_what_was_accepted_is_what_was_shown_though_the_server_predicts_otherwise_by_then(
+    page: Page, site: Site, complaints: list[str], crashes: bool
+) -> None:
+    name = f"stonechats-{crashes}".lower()
+    project = site.project(name)
+    face = project.store.faces()[0].id
+    predict(project, 1, face)
+    opened(page, site, name, face)
+    intercept(page, "**/faces/*/accept", lambda route: route.abort())
+    page.evaluate(f"{root('label')}.editor.accept(['1'])")
+    page.evaluate(f"{root('label')}.editor.accept(null)")
+    expect(page.locator(".save-mark")).to_contain_text("NOT SAVED")
+    predict(project, 2, face, by=30)
+    if crashes:
+        page.evaluate(f"Object.assign({root('label')}.session, {{ sendRest: () => {{}} }})")
+        page.goto("about:blank")
+    page.unroute("**/faces/*/accept")
+    if crashes:
+        opened(page, site, name, face)
+    labels = wait_for(lambda: len(found := project.store.points(face).get(face, {})) == 4 and found)
+    saved(page)
+    assert {key: (point.x, point.y) for key, point in labels.items()} == {**PREDICTED, 4: (200.0, 300.0)}
+    assert {point.source for point in labels.values()} == {"accepted"}
     complaints.clear()
 
 

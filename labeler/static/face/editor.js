@@ -4,7 +4,7 @@
 import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "../canvas/canvas.js";
 import { Emitter } from "../shell/emitter.js";
-import { nextUnlabeled, stepLandmark } from "./face.js";
+import { inPicture, nextUnlabeled, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { KeyCursor } from "./key_cursor.js";
 import { ImageFilter } from "../canvas/image_filter.js";
@@ -14,7 +14,7 @@ import { Selection } from "./selection.js";
 import { messageOf } from "../shell/page.js";
 import { Viewpoint } from "./viewpoint.js";
 
-/** @import { Box, CanvasImage, Definition, FaceView, PictureSize, Place, PlacedPoint, Point } from "../shell/types.js" */
+/** @import { Box, CanvasImage, Definition, FaceView, PictureSize, Place, PlacedPoint, Places, Point } from "../shell/types.js" */
 /** @import { DragOrigin, Position, Positions, Visibility } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
@@ -137,7 +137,7 @@ export class FaceEditor extends Emitter {
     if (ticket !== this.ticket) return false;
     Object.assign(this, {
       picture,
-      view,
+      view: inPicture(view),
       ghosts: {},
       current: null,
       pen: 2,
@@ -164,7 +164,7 @@ export class FaceEditor extends Emitter {
     const newest = await this.session.face(view.face).catch((error) => void this.note(messageOf(error)));
     if (!newest || JSON.stringify(newest) === JSON.stringify(view)) return;
     this.receive({ view: newest, fresh: true });
-    if (this.view === newest && this.current === null) this.goTo(this.settle(this));
+    if (this.view?.face === view.face && this.current === null) this.goTo(this.settle(this));
   }
 
   async reload() {
@@ -179,7 +179,7 @@ export class FaceEditor extends Emitter {
     if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) this.problem.show(problem);
-    this.view = view;
+    this.view = inPicture(view);
     this.session.saw(view);
     // Another page may have labeled the current landmark: the next click must not overwrite that label.
     if (this.waiting && this.current !== null && view.points[this.current]) this.current = this.settle(this);
@@ -461,23 +461,29 @@ export class FaceEditor extends Emitter {
   }
 
   /**
-   * Accepts predictions as labels: those of `ids`, or (null) of every landmark without a label.
+   * Accepts predictions as labels, at the places that are shown: those of `ids`, or (null) of every landmark without a
+   * label.
    * @param {string[] | null} ids
    */
   accept(ids) {
     this.flush();
     const { view } = this;
     if (!view) return false;
-    const wanted = (ids ?? Object.keys(view.predictions)).filter((id) => view.predictions[id] && !view.points[id]);
+    const predicted = (ids ?? Object.keys(view.predictions)).filter((id) => view.predictions[id]);
+    const wanted = predicted.filter((id) => !view.points[id]);
     // An undo that is being saved may remove labels that are still shown: then the server knows what is left to accept.
-    if (!wanted.length && (ids || !this.session.pending(view.face))) return false;
+    const undoing = !ids && this.session.pending(view.face);
+    if (!wanted.length && !undoing) return false;
     const points = { ...view.points };
-    for (const id of wanted) {
+    /** @type {Places} */
+    const places = {};
+    for (const id of undoing ? predicted : wanted) {
       const { x, y } = view.predictions[id];
-      points[id] = { x, y, v: 2, source: "accepted" };
+      places[id] = [x, y]; // not rounded: an export finds the covariance of a point by its place
+      if (!points[id]) points[id] = { x, y, v: 2, source: "accepted" };
     }
     this.change({ points });
-    this.session.accept(view.face, ids && wanted, wanted);
+    this.session.accept(view.face, ids && wanted, places, wanted);
     this.emit("edited", { face: view.face });
     return true;
   }

@@ -107,6 +107,21 @@ export function landmarkState(view, id) {
 }
 
 /**
+ * The view with every prediction in its picture: a model may expect a landmark beyond the edge, where no label can be.
+ * @param {FaceView} view
+ * @returns {FaceView}
+ */
+export function inPicture(view) {
+  const { width, height } = view.picture;
+  const predictions = Object.entries(view.predictions).map(([id, prediction]) => {
+    const x = Math.min(Math.max(prediction.x, 0), width);
+    const y = Math.min(Math.max(prediction.y, 0), height);
+    return [id, { ...prediction, x, y }];
+  });
+  return { ...view, predictions: Object.fromEntries(predictions) };
+}
+
+/**
  * A rectangle around all labels and predictions of the face, with a margin of `air` times its size; null for fewer
  * than two points.
  * @param {FaceView} view

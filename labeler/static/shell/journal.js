@@ -1,13 +1,13 @@
 // Edits that the server has not acknowledged: what of them must still be sent. Pure functions.
 
-/** @import { Edit, EditBody, FaceView, Point, PointEdit } from "./types.js" */
+/** @import { Edit, EditBody, FaceView, Place, Places, Point, PointEdit } from "./types.js" */
 
 /**
  * `values`: everything that was ever wanted: of points by landmark id, of the box or the skip in their order.
  * @typedef {Edit & { points?: Record<number, PointEdit[]>, values?: EditBody[] }} CollapsedEdit
  */
 
-/** @typedef {{ action: "points" | "clear" | "accept", rest: EditBody, point?: PointEdit }} LandmarkEdit */
+/** `place`: where an accepted point was on the screen. @typedef {{ action: "points" | "clear" | "accept", rest: EditBody, point?: PointEdit, place?: Place }} LandmarkEdit */
 
 /**
  * What the edits of one face want: of each landmark its last edit, and all points, boxes and skips.
@@ -20,7 +20,7 @@
 
 /**
  * The fewest edits with the same result. Per face: one edit of points, one of cleared points, one acceptance (for each
- * revision, run and annotator), one box, one skip. Only the last edit of a landmark counts, so these edits touch
+ * revision and annotator), one box, one skip. Only the last edit of a landmark counts, so these edits touch
  * different things and can be sent in any order. An acceptance of everything stands for the landmarks in `seen`. An undo
  * removes an edit that was never sent. Any other undo or redo is left out: sent twice it would undo something else, and
  * without it no label is lost.
@@ -34,14 +34,14 @@ export function collapse(edits) {
     /** @type {Wanted} */
     const state = faces.get(face) ?? { last: new Map(), points: {}, box: [], skip: [] };
     faces.set(face, state);
-    const { points, ids, ...rest } = body;
+    const { points, ids, places, ...rest } = body;
     if (action === "points") {
       for (const point of points ?? []) {
         state.last.set(point.id, { action, rest, point });
         (state.points[point.id] ??= []).push(point);
       }
     } else if (action === "clear" || action === "accept") {
-      for (const id of ids ?? seen ?? []) state.last.set(id, { action, rest });
+      for (const id of ids ?? seen ?? []) state.last.set(id, { action, rest, place: places?.[id] });
     } else if (action === "box" || action === "skip") state[action].push(body);
   }
   return [...faces].flatMap(([face, state]) => editsOf(face, state));
@@ -85,19 +85,21 @@ function editsOf(face, { last, points: values, ...whole }) {
   /** @type {CollapsedEdit[]} */
   const found = [];
   for (const action of /** @type {const} */ (["points", "clear", "accept"])) {
-    /** @type {Map<string, { rest: EditBody, ids: number[], points: PointEdit[] }>} */
+    /** @type {Map<string, { rest: EditBody, ids: number[], points: PointEdit[], places?: Places }>} */
     const alike = new Map(); // by the content of an edit without its landmarks
     for (const [id, edit] of last) {
       if (edit.action !== action) continue;
-      const key = JSON.stringify(edit.rest);
+      // Without places the server takes its own: such an acceptance, of an older page, is sent by itself.
+      const key = JSON.stringify([edit.rest, Boolean(edit.place)]);
       const group = alike.get(key) ?? { rest: edit.rest, ids: [], points: [] };
       alike.set(key, group);
       group.ids.push(id);
       if (edit.point) group.points.push(edit.point);
+      if (edit.place) group.places = { ...group.places, [id]: edit.place };
     }
-    for (const { rest, ids, points } of alike.values()) {
+    for (const { rest, ids, points, places } of alike.values()) {
       if (action === "points") found.push({ face, action, body: { ...rest, points }, points: values });
-      else found.push({ face, action, body: { ...rest, ids } });
+      else found.push({ face, action, body: { ...rest, ids, ...(places && { places }) } });
     }
   }
   for (const action of /** @type {const} */ (["box", "skip"])) {
@@ -153,10 +155,14 @@ export function unseen(view, { face, action, body, points: wanted = {}, values =
     const ours = values.some((value) => shows(view, action, value));
     return { face, action, body: { ...body, revision: revision(ours) } };
   }
-  const ids = body.ids ?? [];
-  const arrived =
-    action === "clear"
-      ? ids.every((id) => !view.points[id])
-      : ids.every((id) => view.points[id]?.source === "accepted");
-  return arrived ? null : { face, action, body };
+  const { places } = body;
+  /** @param {number} id */
+  const arrived = (id) => {
+    /** @type {Point | undefined} */
+    const point = view.points[id];
+    if (action === "clear") return !point;
+    const place = places?.[id];
+    return point?.source === "accepted" && (!place || (near(point.x, place[0]) && near(point.y, place[1])));
+  };
+  return (body.ids ?? []).every(arrived) ? null : { face, action, body };
 }

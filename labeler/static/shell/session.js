@@ -7,7 +7,7 @@
 import { Emitter } from "./emitter.js";
 import { collapse, unseen } from "./journal.js";
 
-/** @import { Box, Edit, EditAction, EditBody, FaceView, PictureSize, PointEdit } from "./types.js" */
+/** @import { Box, Edit, EditAction, EditBody, FaceView, PictureSize, Places, PointEdit } from "./types.js" */
 
 const RETRY_MS = [400, 1000, 2000, 5000];
 const KEEPALIVE_BYTES = 60_000;
@@ -243,13 +243,15 @@ export class Session extends Emitter {
   }
 
   /**
-   * Accepts the predictions of `ids`, or (null) all that have no label, which on the screen are `seen`.
+   * Accepts predictions of `ids`, or (null) of all landmarks in `places` that have no label, which on the screen are
+   * `seen`. `places`: the predictions on the screen, which become the labels.
    * @param {number} face
    * @param {string[] | null} ids
-   * @param {string[]} [seen]
+   * @param {Places} places
+   * @param {string[]} seen
    */
-  accept(face, ids, seen = ids ?? []) {
-    return this.edit(face, "accept", { ids: ids && ids.map(Number) }, seen.map(Number));
+  accept(face, ids, places, seen) {
+    return this.edit(face, "accept", { ids: ids && ids.map(Number), places }, seen.map(Number));
   }
 
   /**
@@ -263,9 +265,7 @@ export class Session extends Emitter {
   edit(face, action, content, seen) {
     /** @type {EditBody} */
     const body = { ...content, annotator: this.annotator };
-    const shown = this.seen.get(face);
-    if (CHECKED.has(action)) body.revision = shown?.revision ?? null;
-    if (action === "accept") body.run = shown?.run ? Number(shown.run) : null;
+    if (CHECKED.has(action)) body.revision = this.seen.get(face)?.revision ?? null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, seen, resolve });
       this.remember();

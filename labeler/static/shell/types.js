@@ -228,12 +228,11 @@
  * @property {string | null} [annotator]
  * @property {number | null} [revision]  What was on the screen; null: not checked.
  * @property {number[]} [own]
- * @property {number | null} [run]
+ * @property {Places} [places]  For an acceptance: the predictions that were on the screen.
  */
 
 /**
- * `seen`: for an acceptance, the landmarks that were to be accepted on the screen. `values`: everything that was ever
- * wanted for a landmark, the box or the skip.
+ * `seen`: for an acceptance, the landmarks that were to be accepted on the screen.
  * @typedef {object} Edit
  * @property {number} face
  * @property {EditAction} action

@@ -66,14 +66,28 @@ def test_accepting_named_points_takes_these_even_over_a_label(actions: FaceActio
     assert actions.accept(1, [1])["points"]["1"] == {"x": 6, "y": 7, "v": 2, "source": "accepted"}
 
 
-def test_a_prediction_that_was_not_on_the_screen_is_not_accepted_for_the_one_that_was(actions: FaceActions):
-    shown = actions.view(1)["run"]
-    leave_predictions(actions.project, 9, predictions_of(actions.project, [1]))
-    collect_predictions(actions.project)
-    with pytest.raises(ConflictError, match="this face has newer predictions than you saw"):
-        actions.accept(1, run=int(shown))
+def test_what_was_on_the_screen_is_accepted_whatever_is_predicted_by_now(actions: FaceActions):
+    shown = {key: (x + 20.25, 30.0) for key, x in enumerate((6, 7, 8, 9), start=1)}
+    points = actions.accept(1, [1], places=shown)["points"]
+    assert points == {"1": {"x": 26.25, "y": 30.0, "v": 2, "source": "accepted"}}
+    actions.set_points(1, [{"id": 2, "x": 3, "y": 4, "v": 2}])
+    points = actions.accept(1, places={**shown, 99: (1.0, 1.0)})["points"]  # 99 has left the definition meanwhile
+    assert {key: (point["x"], point["source"]) for key, point in points.items()} == {
+        "1": (26.25, "accepted"),
+        "2": (3, "placed"),
+        "3": (28.25, "accepted"),
+        "4": (29.25, "accepted"),
+    }
+    assert sorted(actions.undo(1)["points"]) == ["1", "2"]
+    # A face without predictions by now: the person saw some.
+    assert sorted(actions.accept(3, [4], places={4: (64.0, 48.0)})["points"]) == ["4"]
+
+
+@pytest.mark.parametrize("place", [(64.5, 5.0), (5.0, -0.5), (float("nan"), 5.0), (5.0, float("inf"))])
+def test_a_place_outside_of_the_picture_is_not_accepted(actions: FaceActions, place: tuple[float, float]):
+    with pytest.raises(DataError, match=r"landmark 2 at .* lies outside of the picture of 64 x 48"):
+        actions.accept(1, places={1: (5.0, 5.0), 2: place})
     assert actions.view(1)["points"] == {}
-    assert len(actions.accept(1, run=9)["points"]) == 4
 
 
 def test_a_face_that_has_been_labeled_since_is_not_removed(actions: FaceActions):

@@ -98,6 +98,14 @@ def test_a_label_session_over_http(client: TestClient):
     assert [r["face"] for r in client.get(f"{BASE}/review").json()] == [1]
 
 
+def test_an_acceptance_of_an_older_page_takes_the_newest_predictions(client: TestClient):
+    """It names the run whose predictions were shown, and its journal may come after an update of the tool."""
+    old = {"ids": [1], "run": 0, "annotator": None, "revision": None}
+    assert client.post(f"{BASE}/faces/1/accept", json=old).json()["points"] == {
+        "1": {"x": 6.0, "y": 7.0, "v": 2, "source": "accepted"}
+    }
+
+
 def test_a_batch_is_previewed_accepted_unseen_and_taken_back_over_http(client: TestClient):
     asked = f"{BASE}/review/unseen?measure=worst&limit=0.5&sample=3"
     preview = client.get(asked).json()
@@ -157,6 +165,8 @@ def test_a_clear_or_an_undo_of_what_was_not_seen_is_a_conflict_with_the_face_as_
     for action, body in steps:
         refused = client.post(f"{BASE}/faces/1/{action}", json={**body, "revision": old, "own": [own]})
         assert (refused.status_code, sorted(refused.json()["view"]["points"])) == (409, ["1", "2"])
+    places = {"places": {"1": [9, 9], "2": [9, 9]}, "ids": [2], "revision": old, "own": [own]}
+    assert client.post(f"{BASE}/faces/1/accept", json=places).status_code == 409
     rest = client.post(f"{BASE}/faces/1/accept", json={"revision": old, "own": [own]})
     assert (rest.json()["points"]["2"]["source"], rest.json()["points"]["3"]["source"]) == ("placed", "accepted")
     again = client.post(f"{BASE}/faces/1/points", json=place(1, x=7.0, revision=old, own=[own]))
@@ -207,6 +217,16 @@ def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
         ("POST", f"{BASE}/faces/1/clear", {}, 422, "ids"),
         ("POST", f"{BASE}/faces/1/accept", {"ids": [77]}, 400, "no landmark 77"),
         ("POST", f"{BASE}/faces/2/accept", {"ids": [1]}, 400, "no prediction of landmark 1"),
+        (
+            "POST",
+            f"{BASE}/faces/1/accept",
+            {"ids": [1, 2], "places": {"1": [5, 5]}},
+            400,
+            "no prediction of landmark 2",
+        ),
+        ("POST", f"{BASE}/faces/1/accept", {"places": {"1": [65, 5]}}, 400, "outside of the picture of 64 x 48"),
+        ("POST", f"{BASE}/faces/1/accept", {"places": {"1": [1e7, 5]}}, 422, "places"),
+        ("POST", f"{BASE}/faces/1/accept", {"places": {"1": [5]}}, 422, "places"),
         ("POST", f"{BASE}/faces/1/undo", None, 409, "nothing to undo"),
         ("POST", f"{BASE}/faces/1/redo", None, 409, "nothing to redo"),
         ("POST", f"{BASE}/faces/1/box", {"box": [900, 900, 1, 1]}, 400, "less than a pixel"),
