@@ -72,15 +72,17 @@ def test_the_points_of_a_face_come_by_their_doubt(page: Page, site: Site) -> Non
     ]
 
 
-def test_where_another_model_has_looked_its_doubt_comes_first(page: Page, site: Site) -> None:
+def test_an_open_face_keeps_its_points_and_opened_again_shows_what_another_model_says(page: Page, site: Site) -> None:
     project = opened(page, site, "snipes", predicted({1: 0.9, 2: 0.5}))
     assert current(page) == "1"
     (face, *_) = (face.id for face in project.store.faces())
     project.store.predictions.add(2, {face: predicted({1: 0.3, 3: 0.8})})
     page.evaluate(f"{REVIEW}.load()")
+    assert page.evaluate(f"[{EDITOR}.current, {EDITOR}.view.predictions[1].p_off]") == ["1", 0.9]
+    page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     wait_for(lambda: current(page) == "3")
     page.evaluate(f"{REVIEW}.stepDoubt(1)")
-    page.evaluate(f"{REVIEW}.load()")
+    page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     assert current(page) == "1", "the same model's word leaves the person where they are"
     expect(page.locator(".mount-review .hint")).to_have_text(
         "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % probability). "

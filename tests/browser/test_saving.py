@@ -557,3 +557,99 @@ def test_a_change_of_the_project_leaves_no_face_as_it_was(page: Page, site: Site
     page.evaluate(f"{root('label')}.session.announceChange()")
     assert not known(page, second)
     wait_for(lambda: page.evaluate("true") and held)  # and is asked for anew, as the open face is loaded
+
+
+def predicted(page: Page) -> list[float]:
+    """Where the predictions of the open face are from left to right."""
+    return page.evaluate(f"Object.values({root('label')}.editor.view.predictions).map(({{ x }}) => x)")
+
+
+def test_an_open_face_keeps_its_predictions_and_opened_again_shows_the_newest(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("redstarts")
+    first, second, _ = (face.id for face in project.store.faces())
+    predict(project, 1, first)
+    opened(page, site, "redstarts", first)
+    before = predicted(page)
+    assert before == [x for x, _ in PREDICTED.values()]
+    predict(project, 2, first, by=30)
+    page.evaluate(f"{root('label')}.editor.place('1', 99, 98)")  # the answer to an edit
+    saved(page)
+    assert predicted(page) == before
+    other = page.context.new_page()
+    watch(other, complaints)
+    opened(other, site, "redstarts", first)
+    other.evaluate(f"void {root('label')}.session.setPoints({first}, [{{ id: 2, x: 30, y: 40, v: 2 }}], 'placed')")
+    wait_for(lambda: sorted(shown(page)) == ["1", "2"])  # news from another tab
+    page.evaluate(f"{root('label')}.load()")
+    assert predicted(page) == before
+    page.bring_to_front()
+    for key, face in (("d", second), ("a", first)):
+        page.keyboard.press(key)
+        wait_for(lambda face=face: page.evaluate(f"{root('label')}.editor.view.face") == face)
+    assert predicted(page) == [x + 30 for x in before]
+    # To leave the page and come back opens its face again.
+    predict(project, 3, first, by=50)
+    for display in ("none", ""):
+        page.evaluate(f"Object.assign({root('label')}.root.style, {{ display: '{display}' }})")
+        round_trip(page)
+    wait_for(lambda: predicted(page) == [x + 50 for x in before])
+
+
+def test_what_is_predicted_of_a_blank_face_is_shown_when_it_comes(page: Page, site: Site) -> None:
+    project = site.project("whinchats")
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, "whinchats", first)
+    predict(project, 1, first)
+    page.evaluate(f"{root('label')}.load()")
+    assert len(predicted(page)) == 4
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    predict(project, 2, second)
+    page.evaluate(f"{root('label')}.load()")
+    assert predicted(page) == []  # who has begun by hand goes on
+
+
+def test_a_saved_label_makes_the_faces_around_be_asked_for_again(page: Page, site: Site) -> None:
+    project = site.project("wheatears")
+    first, second, third = (face.id for face in project.store.faces())
+    opened(page, site, "wheatears", first)
+    wait_for(lambda: known(page, second) and known(page, third))
+    predict(project, 1, second)
+    click_at(page, "label", 150, 110)
+    wait_for(lambda: page.evaluate(f"Object.keys({root('label')}.session.known({second}).predictions).length") == 4)
+
+    # Opened before that, a face is asked for at once.
+    page.evaluate(f"Object.assign({root('label')}.session, {{ prefetch: () => {{}}, patience: 1e6 }})")
+    predict(project, 2, second, by=30)
+    click_at(page, "label", 250, 110)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    assert predicted(page) == [x + 30 for x, _ in PREDICTED.values()]
+
+
+def test_a_server_that_does_not_answer_soon_does_not_hold_up_the_next_face(page: Page, site: Site) -> None:
+    project = site.project("fieldfares")
+    first, second, _ = (face.id for face in project.store.faces())
+    predict(project, 1, second)
+    opened(page, site, "fieldfares", first)
+    wait_for(lambda: known(page, second))
+    page.evaluate(f"Object.assign({root('label')}.session, {{ prefetch: () => {{}}, patience: 1 }})")
+    held = hold_questions(page, second)
+    predict(project, 2, second, by=30)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    before = predicted(page)
+    assert before == [x for x, _ in PREDICTED.values()]
+    place_elsewhere(page, site, "fieldfares", second, 1, 30, 40)
+    wait_for(lambda: page.evaluate("true") and len(held) == 2)  # to open it, and to confirm what is shown
+    page.unroute(f"**/faces/{second}")
+    for route in held:
+        route.continue_()
+    wait_for(lambda: shown(page) == {"1": [30, 40]})
+    assert predicted(page) == before  # no point jumps on a face that is shown

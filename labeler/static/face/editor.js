@@ -133,7 +133,8 @@ export class FaceEditor extends Emitter {
       (error) => ({ image: null, failure: messageOf(error) }),
     );
     const [{ image, failure }] = await Promise.all([loading, this.session.lately(faceId)]);
-    const view = await this.session.lately(faceId); // which may have changed while the picture was loading
+    // It may have changed while the picture was loading.
+    const view = this.session.known(faceId) ?? (await this.session.face(faceId));
     if (ticket !== this.ticket) return false;
     Object.assign(this, {
       picture,
@@ -163,24 +164,45 @@ export class FaceEditor extends Emitter {
   async confirm(view) {
     const newest = await this.session.face(view.face).catch((error) => void this.note(messageOf(error)));
     if (!newest || JSON.stringify(newest) === JSON.stringify(view)) return;
-    this.receive({ view: newest, fresh: true });
+    this.receive({ view: newest, fresh: true }, { predictions: this.blank });
     if (this.view?.face === view.face && this.current === null) this.goTo(this.settle(this));
   }
 
-  async reload() {
+  /**
+   * Shows the face as the server has it now. `predictions`: also what is predicted now, as if it was opened again.
+   * @param {{ predictions?: boolean }} [options]
+   */
+  async reload({ predictions = false } = {}) {
     if (!this.view) return;
     const { face } = this.view;
     const view = await this.session.face(face);
-    if (this.view?.face === face) this.receive({ view, fresh: true });
+    if (this.view?.face === face) this.receive({ view, fresh: true }, { predictions: predictions || this.blank });
   }
 
-  /** @param {{ view: FaceView, fresh: boolean }} news */
-  receive({ view, fresh }) {
+  /** Whether no point is shown that could move: neither a label nor a prediction nor a ghost. */
+  get blank() {
+    const { view, ghosts } = this;
+    return view !== null && [view.points, view.predictions, ghosts].every((points) => !Object.keys(points).length);
+  }
+
+  /**
+   * Shows labels, box and skip as the server has them. The predictions stay those that the face was opened with, so that
+   * no point moves under the hand, unless `predictions` takes the new ones.
+   * @param {{ view: FaceView, fresh: boolean }} news
+   * @param {{ predictions?: boolean }} [options]
+   */
+  receive({ view, fresh }, { predictions = false } = {}) {
     if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) this.problem.show(problem);
-    this.view = inPicture(view);
+    const shown = this.view.predictions;
+    this.view = predictions ? inPicture(view) : { ...view, predictions: shown };
     this.session.saw(view);
+    // Other points are doubtful now: the most doubtful one comes first.
+    if (predictions && JSON.stringify(this.view.predictions) !== JSON.stringify(shown)) {
+      this.current = null;
+      return this.goTo(this.settle(this));
+    }
     // Another page may have labeled the current landmark: the next click must not overwrite that label.
     if (this.waiting && this.current !== null && view.points[this.current]) this.current = this.settle(this);
     this.refresh();

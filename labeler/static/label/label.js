@@ -20,6 +20,7 @@ import {
   NO_DEFINITION,
   NO_PICTURES,
   tellRefusals,
+  whenSaved,
   whenStale,
 } from "../shell/page.js";
 import { FacePicker } from "./picker.js";
@@ -102,10 +103,12 @@ export class LabelPage {
     session.on("view", ({ view }) => {
       if (this.definition) this.picker.update(view.face, summary(view, this.definition));
     });
-    whenStale(this.root, session, () => this.load());
+    whenStale(this.root, session, (how) => this.load(how));
+    whenSaved(this.root, session, () => this.prefetch());
   }
 
-  async load() {
+  /** @param {{ cameBack?: boolean }} [how] `cameBack`: the page is shown again, which opens its face again */
+  async load({ cameBack = false } = {}) {
     const project = await loadProject(this.session);
     this.definition = project.definition;
     this.reference = project.reference;
@@ -124,7 +127,7 @@ export class LabelPage {
     if (this.repeats.running) await this.editor.reload();
     else if (this.editor.view?.face === item.face) {
       this.select(item);
-      await this.editor.reload();
+      await this.editor.reload({ predictions: cameBack });
       this.prefetch();
     } else await this.openFace(item);
     this.showMarks();

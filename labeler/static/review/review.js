@@ -15,6 +15,7 @@ import {
   NO_DEFINITION,
   NO_PICTURES,
   tellRefusals,
+  whenSaved,
   whenStale,
 } from "../shell/page.js";
 import { Shortcuts } from "../shell/shortcuts.js";
@@ -102,7 +103,8 @@ export class ReviewPage {
     editor.canvas.on("dragend", ({ from }) => from === "prediction" && editor.advance());
     tellRefusals(this);
     session.on("view", ({ view }) => this.updateItem(view));
-    whenStale(this.root, session, () => this.load());
+    whenStale(this.root, session, (how) => this.load(how));
+    whenSaved(this.root, session, () => this.prefetch());
   }
 
   /**
@@ -132,7 +134,8 @@ export class ReviewPage {
     this.editor.canvas.element.focus({ preventScroll: true });
   }
 
-  async load() {
+  /** @param {{ cameBack?: boolean }} [how] `cameBack`: the page is shown again, which opens its face again */
+  async load({ cameBack = false } = {}) {
     /** @type {[Awaited<ReturnType<typeof loadProject>>, QueueEntry[]]} */
     const [project, queue] = await Promise.all([loadProject(this.session), this.session.get("/review")]);
     this.definition = project.definition;
@@ -169,11 +172,7 @@ export class ReviewPage {
     const index = this.items.findIndex(({ face }) => face === open);
     if (index >= 0 && this.editor.view?.face === open) {
       this.select(index);
-      const { run } = this.editor.view;
-      await this.editor.reload();
-      // Another model doubts other points: begin with the most doubtful one.
-      const { view } = this.editor;
-      if (view?.run !== run) this.editor.goTo(this.nextDoubtful({ view, definition, current: null }));
+      await this.editor.reload({ predictions: cameBack });
     } else await this.open(Math.max(index, 0)); // a face that is being opened stays the one to open
   }
 
@@ -203,7 +202,12 @@ export class ReviewPage {
       return void toast(this.root, messageOf(error), "warning");
     }
     this.editor.canvas.element.focus({ preventScroll: true });
-    const near = [1, 2, -1].map((step) => this.items[index + step]).filter(Boolean);
+    this.prefetch();
+  }
+
+  /** Fetches the faces that may be opened next. */
+  prefetch() {
+    const near = [1, 2, -1].map((step) => this.items[this.index + step]).filter(Boolean);
     this.editor.pictures.prefetch(near.map(({ picture }) => picture));
     this.session.prefetch(near.map(({ face }) => face));
   }

@@ -7,6 +7,8 @@ import { goToTab } from "./tabs.js";
 /** @import { FaceItem, FaceView, LoadedReference, Overview, Picture, Project, Reference, SavedDefinition } from "./types.js" */
 /** @import { Session } from "./session.js" */
 
+const SAVED_PAUSE_MS = 300;
+
 /**
  * All that a page with a canvas needs.
  * @param {Session} session
@@ -60,24 +62,26 @@ export function facesOf(pictures) {
 }
 
 /**
- * Calls `refresh` when the page is shown again or the project changed elsewhere, one call at a time. A change during
- * a call may not be in its result, so another call follows.
+ * Calls `refresh` when the page is shown again (`cameBack`) or the project changed elsewhere, one call at a time. A change
+ * during a call may not be in its result, so another call follows.
  * @param {HTMLElement} root
  * @param {Session} session
- * @param {() => Promise<void>} refresh
+ * @param {(how: { cameBack: boolean }) => Promise<void>} refresh
  */
 export function whenStale(root, session, refresh) {
   let running = false;
   let again = false;
+  let cameBack = false;
   const run = async () => {
     if (!root.offsetParent) return;
     again = true;
     if (running) return;
     running = true;
     while (again && root.offsetParent) {
-      again = false;
+      const how = { cameBack };
+      again = cameBack = false;
       try {
-        await refresh();
+        await refresh(how);
       } catch (error) {
         toast(root, messageOf(error), "warning");
       }
@@ -89,9 +93,24 @@ export function whenStale(root, session, refresh) {
   let shown = false;
   new ResizeObserver(() => {
     const visible = Boolean(root.offsetParent);
+    cameBack ||= visible && !shown;
     if (visible && !shown) run();
     shown = visible;
   }).observe(root);
+}
+
+/**
+ * Calls `run` in the pause after edits were saved, while the page is shown.
+ * @param {HTMLElement} root
+ * @param {Session} session
+ * @param {() => unknown} run
+ */
+export function whenSaved(root, session, run) {
+  let timer = 0;
+  session.on("view", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => root.offsetParent && run(), SAVED_PAUSE_MS);
+  });
 }
 
 /**

@@ -16,6 +16,8 @@ const NAME_KEY = "mdmd.annotator";
 const OWN = 1000;
 // Faces whose last known state is kept: the open one, its neighbors and those opened just before.
 const KEPT = 12;
+// How long a face that is opened waits for what the labels that were just saved change of its predictions.
+const NEWEST_MS = 1500;
 // Edits that could overwrite another person's change: the server checks them against what was on the screen here.
 /** @type {Set<EditAction>} */
 const CHECKED = new Set(["points", "clear", "accept", "box", "skip", "undo"]);
@@ -68,8 +70,14 @@ export class Session extends Emitter {
     this.prefix = `mdmd.journal.${project}.`;
     /** @type {QueuedEdit[]} */
     this.queue = [];
-    /** The last known state of faces, the newest one at the end. @type {Map<number, FaceView>} */
+    /**
+     * The last known state of faces, and how many edits were saved before; the newest one at the end.
+     * @type {Map<number, { view: FaceView, saves: number }>}
+     */
     this.kept = new Map();
+    /** How many edits this browser's pages have saved: each may change what is predicted of other faces. */
+    this.saves = 0;
+    this.patience = NEWEST_MS;
     /** Faces that are being fetched ahead. @type {Set<number>} */
     this.coming = new Set();
     /** The state of a face that was shown last. @type {Map<number, FaceView>} */
@@ -129,10 +137,11 @@ export class Session extends Emitter {
   async face(id) {
     for (;;) {
       await this.idle(id);
-      const before = this.kept.get(id)?.revision;
+      const before = this.kept.get(id)?.view.revision;
+      const { saves } = this;
       const view = await this.get(`/faces/${id}`);
       // An edit made while the answer was on its way is not in it.
-      if (!this.pending(id) && this.kept.get(id)?.revision === before) return this.keep(view);
+      if (!this.pending(id) && this.kept.get(id)?.view.revision === before) return this.keep(view, saves);
     }
   }
 
@@ -142,31 +151,53 @@ export class Session extends Emitter {
    * @returns {FaceView | null}
    */
   known(id) {
-    return (!this.pending(id) && this.kept.get(id)) || null;
+    return (!this.pending(id) && this.kept.get(id)?.view) || null;
   }
 
   /**
-   * The last known state of a face, or else what the server has.
+   * Whether an edit of any face was saved since the state of this one became known: its predictions may be others by now.
    * @param {number} id
    */
-  async lately(id) {
-    return this.known(id) ?? this.face(id);
+  outdated(id) {
+    return this.kept.get(id)?.saves !== this.saves;
   }
 
   /**
-   * Fetches faces that may be opened next, each of them once.
+   * A face to show: its last known state, or what the server has where none is known or labels were saved since. Where the
+   * server does not answer soon, it is the last known state after all.
+   * @param {number} id
+   * @returns {Promise<FaceView>}
+   */
+  async lately(id) {
+    const known = this.known(id);
+    if (!known) return this.face(id);
+    const upToDate = !this.queue.length && !this.outdated(id);
+    if (upToDate || this.status.state === "failed") return known;
+    const newest = this.allSaved().then(() => this.face(id));
+    /** @type {Promise<FaceView>} */
+    const enough = new Promise((resolve) => setTimeout(() => resolve(known), this.patience));
+    return Promise.race([newest.catch(() => known), enough]);
+  }
+
+  /**
+   * Fetches faces that may be opened next, each of them once. What an edit that is being saved will change is left out.
    * @param {number[]} ids
    */
   async prefetch(ids) {
-    const missing = ids.filter((id) => !this.known(id) && !this.coming.has(id));
+    /** @param {number} id */
+    const asksFor = (id) => !this.known(id) || (!this.queue.length && this.outdated(id));
+    const missing = ids.filter((id) => !this.coming.has(id) && asksFor(id));
     for (const id of missing) this.coming.add(id);
     await Promise.allSettled(missing.map((id) => this.face(id).finally(() => this.coming.delete(id))));
   }
 
-  /** @param {FaceView} view */
-  keep(view) {
+  /**
+   * @param {FaceView} view
+   * @param {number} saves the edits that were saved before the server was asked
+   */
+  keep(view, saves) {
     this.kept.delete(view.face);
-    this.kept.set(view.face, view);
+    this.kept.set(view.face, { view, saves });
     const [oldest] = this.kept.keys();
     if (this.kept.size > KEPT) this.kept.delete(oldest);
     return view;
@@ -296,8 +327,17 @@ export class Session extends Emitter {
    * @param {number} face
    */
   async idle(face) {
-    while (this.pending(face))
-      await new Promise((resolve) => this.addEventListener("acknowledged", resolve, { once: true }));
+    while (this.pending(face)) await this.acknowledgment();
+  }
+
+  /** Waits until no edit is waiting for the server. */
+  async allSaved() {
+    while (this.queue.length) await this.acknowledgment();
+  }
+
+  /** @returns {Promise<unknown>} */
+  acknowledgment() {
+    return new Promise((resolve) => this.addEventListener("acknowledged", resolve, { once: true }));
   }
 
   async pump() {
@@ -343,7 +383,7 @@ export class Session extends Emitter {
    */
   acknowledge(edit, view) {
     this.leaveQueue(edit);
-    this.keep(view);
+    this.keep(view, ++this.saves);
     this.own.set(edit.face, [...(this.own.get(edit.face) ?? []), view.revision].slice(-OWN));
     this.emit("view", { view, fresh: !this.pending(edit.face) });
     this.channel.postMessage({ kind: "view", view });
@@ -357,7 +397,7 @@ export class Session extends Emitter {
   refuse(edit, error) {
     this.leaveQueue(edit);
     const view = error.body.view ?? null;
-    if (view) this.keep(view);
+    if (view) this.keep(view, this.saves);
     this.emit("refused", { face: edit.face, message: error.message, conflict: error.status === 409 && Boolean(view) });
     if (view) this.emit("view", { view, fresh: !this.pending(edit.face) });
     else this.emit("refresh", {});
@@ -403,7 +443,7 @@ export class Session extends Emitter {
   heard(data) {
     if (data.kind === "changed") this.emit("refresh", {});
     if (data.kind !== "view" || this.pending(data.view.face)) return;
-    this.emit("view", { view: this.keep(data.view), fresh: true });
+    this.emit("view", { view: this.keep(data.view, ++this.saves), fresh: true });
   }
 
   /** Tells every page that more than one face changed (a face was added, the definition was saved). */
