@@ -81,7 +81,7 @@ def test_an_open_face_keeps_its_points_and_opened_again_shows_what_another_model
     assert page.evaluate(f"[{EDITOR}.current, {EDITOR}.view.predictions[1].p_off]") == ["1", 0.9]
     page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     wait_for(lambda: current(page) == "3")
-    page.evaluate(f"{REVIEW}.stepDoubt(1)")
+    page.evaluate(f"{EDITOR}.stepInDoubt(1)")
     page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     assert current(page) == "1", "the same model's word leaves the person where they are"
     expect(page.locator(".mount-review .hint")).to_have_text(

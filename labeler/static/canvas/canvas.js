@@ -20,14 +20,16 @@ import { Viewport } from "./viewport.js";
 
 /** @type {Record<string, number>} */
 const HIT_RADIUS = { mouse: 8, pen: 12, touch: 18 };
+/** A click this near to a prediction chooses it where no landmark waits to be placed. */
+const NEAR = 30;
 
 /** @typedef {Position & { id: string, from: DragOrigin }} Drag  A landmark that is dragged to an image point. */
 
 /**
  * Events. `place`: a click beside the points while landmark `id` has no label, or on its prediction. `drag` while a point
  * is dragged, `dragend` when it is released; `transform` and `transformend` for several points moved as one. `dragcancel`:
- * what `drag` and `transform` showed does not count. `select`: a click on a point; id null: a click beside the points with
- * nothing to place. `box`: a box was drawn or resized. `view`: zoom or position changed. `layers`: something was hidden or
+ * what `drag` and `transform` showed does not count. `select`: a click on a point, or near a prediction with nothing to
+ * place; id null: any other click with nothing to place. `box`: a box was drawn or resized. `view`: zoom or position changed. `layers`: something was hidden or
  * shown.
  * @typedef {object} CanvasEvents
  * @property {Position & { id: string }} place
@@ -82,6 +84,7 @@ export class LandmarkCanvas extends Emitter {
       showLoupe: false,
       hiddenGroups: new Set(),
       dimCertain: false,
+      certainEllipses: true,
     };
     /** Whether the user moved or zoomed the view since it was framed. */
     this.touched = false;
@@ -348,13 +351,20 @@ export class LandmarkCanvas extends Emitter {
     const { scene, viewport } = this;
     if (!scene.showPoints) return null;
     const reach = Math.max(HIT_RADIUS[pointerType] ?? 8, pointRadius(scene.definition?.landmarks.length ?? 0) + 2);
-    /** @param {Marker} mark */
-    const measured = (mark) => ({ ...mark, distance: Math.hypot(mark.x - x, mark.y - y) });
-    const near = markers(scene, viewport).map(measured).filter(({ distance }) => distance <= reach);
-    if (near.length) return near.reduce((best, mark) => (mark.distance < best.distance ? mark : best));
     const ghost = currentGhost(scene, viewport);
-    const found = ghost && measured(ghost);
-    return found && found.distance <= reach ? found : null;
+    return nearest(markers(scene, viewport), x, y, reach) ?? nearest(ghost ? [ghost] : [], x, y, reach);
+  }
+
+  /**
+   * The prediction that is meant by a click beside the points, or null.
+   * @param {number} x
+   * @param {number} y
+   */
+  nearPrediction(x, y) {
+    const { scene, viewport } = this;
+    if (!scene.showPoints) return null;
+    const predicted = markers(scene, viewport).filter(({ prediction }) => prediction);
+    return nearest(predicted, x, y, NEAR);
   }
 
   /**
@@ -407,4 +417,19 @@ export class LandmarkCanvas extends Emitter {
     if (scene.showLoupe) this.draw();
     this.emit("hover", { id, x: this.pointer?.[0] ?? null, y: this.pointer?.[1] ?? null });
   }
+}
+
+/**
+ * The marker nearest to (x, y) within `reach`, or null.
+ * @param {Marker[]} marks
+ * @param {number} x
+ * @param {number} y
+ * @param {number} reach
+ * @returns {(Marker & { distance: number }) | null}
+ */
+function nearest(marks, x, y, reach) {
+  const near = marks
+    .map((mark) => ({ ...mark, distance: Math.hypot(mark.x - x, mark.y - y) }))
+    .filter(({ distance }) => distance <= reach);
+  return near.length ? near.reduce((best, mark) => (mark.distance < best.distance ? mark : best)) : null;
 }

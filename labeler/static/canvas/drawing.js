@@ -81,7 +81,7 @@ export function drawScene(context, viewport, scene) {
  * @param {number} radius
  */
 function drawMarks(context, viewport, scene, marks, radius) {
-  for (const mark of marks) if (mark.prediction) drawEllipse(context, viewport, mark, scene);
+  for (const mark of marks) if (mark.prediction && spreads(mark, scene)) drawEllipse(context, viewport, mark, scene);
   // Doubtful points last, so that nothing hides them.
   /** @param {Marker} mark */
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
@@ -90,6 +90,15 @@ function drawMarks(context, viewport, scene, marks, radius) {
     else drawPoint(context, mark, radius);
   }
   drawRing(context, scene, marks, radius);
+}
+
+/**
+ * Whether the ellipse of a prediction is drawn. The ellipses of 189 points that nobody doubts would hide the face.
+ * @param {Marker} mark
+ * @param {Scene} scene
+ */
+function spreads({ landmark: { id }, prediction }, { certainEllipses, current, hover }) {
+  return certainEllipses || Boolean(prediction?.flagged) || id === current || id === hover;
 }
 
 /**
@@ -136,28 +145,35 @@ function drawBox(context, viewport, scene) {
 }
 
 /**
+ * Draws edges: full lines between labels, dashed ones where an end is a prediction.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  * @param {Marker[]} marks
  */
 function drawEdges(context, scene, marks) {
   const places = new Map(marks.map((mark) => [mark.landmark.id, mark]));
-  context.lineCap = "round";
-  for (const [style, thickness] of /** @type {const} */ ([
-    ["rgb(0 0 0 / 40%)", 3],
-    ["rgb(255 255 255 / 75%)", 1.2],
-  ])) {
-    context.strokeStyle = style;
-    context.lineWidth = thickness;
-    context.beginPath();
-    for (const [a, b] of scene.definition?.edges ?? []) {
-      const [from, to] = [places.get(a), places.get(b)];
-      if (!from || !to) continue;
-      context.moveTo(from.x, from.y);
-      context.lineTo(to.x, to.y);
-    }
-    context.stroke();
+  const [full, dashed] = [new Path2D(), new Path2D()];
+  for (const [a, b] of scene.definition?.edges ?? []) {
+    const [from, to] = [places.get(a), places.get(b)];
+    if (!from || !to) continue;
+    const lines = from.prediction || to.prediction ? dashed : full;
+    lines.moveTo(from.x, from.y);
+    lines.lineTo(to.x, to.y);
   }
+  context.save();
+  context.lineCap = "round";
+  for (const lines of [full, dashed]) {
+    context.setLineDash(lines === dashed ? [3, 5] : []);
+    for (const [style, thickness] of /** @type {const} */ ([
+      ["rgb(0 0 0 / 40%)", 3],
+      ["rgb(255 255 255 / 75%)", 1.2],
+    ])) {
+      context.strokeStyle = style;
+      context.lineWidth = thickness;
+      context.stroke(lines);
+    }
+  }
+  context.restore();
 }
 
 /**

@@ -245,7 +245,7 @@ export class Gestures {
   }
 
   /**
-   * Beside the points: a drag pans, a click places the current landmark or ends the selection. `onTop`: places even
+   * Beside the points: a drag pans, a click places the current landmark, or chooses a prediction near to it. `onTop`: places even
    * where the landmark has a label.
    * @param {Start} start
    * @param {boolean} [onTop]
@@ -260,7 +260,7 @@ export class Gestures {
     const click = () => {
       const [imageX, imageY] = place;
       if (waits && current !== null) canvas.emit("place", { id: current, x: imageX, y: imageY });
-      else if (!selection) canvas.emit("select", { id: null, x: imageX, y: imageY });
+      else if (!selection) canvas.emit("select", { id: canvas.nearPrediction(x, y)?.landmark.id ?? null, x: imageX, y: imageY });
     };
     return { ...this.pan(), click, aims: waits, skipsFirst: true };
   }

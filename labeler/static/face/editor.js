@@ -4,7 +4,7 @@
 import { BoxKeys } from "./box_keys.js";
 import { LandmarkCanvas } from "../canvas/canvas.js";
 import { Emitter } from "../shell/emitter.js";
-import { inPicture, nextUnlabeled, stepLandmark } from "./face.js";
+import { inPicture, nextToPlace, nextUnlabeled, stepInDoubt, stepLandmark } from "./face.js";
 import { HiddenNote } from "./hidden_note.js";
 import { KeyCursor } from "./key_cursor.js";
 import { ImageFilter } from "../canvas/image_filter.js";
@@ -19,6 +19,8 @@ import { Viewpoint } from "./viewpoint.js";
 /** @import { Session } from "../shell/session.js" */
 
 const NUDGE_PAUSE_MS = 450;
+const COMPLETE = "Every landmark of this face has a label.";
+const NOTHING_CHOSEN = "No point is chosen: N goes to the next one, G accepts all that are left.";
 /**
  * The source of the label that a drag makes. @type {Record<DragOrigin, string>}
  */
@@ -92,11 +94,11 @@ export class FaceEditor extends Emitter {
   listen() {
     const { canvas } = this;
     canvas.on("place", ({ id, x, y }) => this.place(id, x, y));
-    canvas.on("select", ({ id }) => this.select(id ?? this.nextUnlabeled()));
+    canvas.on("select", ({ id }) => this.select(id ?? this.nextWithoutPoint()));
     canvas.on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
     canvas.on("dragend", ({ id, x, y, from }) => {
       this.move(id, x, y, SOURCES[from]);
-      if (from === "ghost") this.advance();
+      if (from !== "label") this.advance();
     });
     canvas.on("dragcancel", () => this.reload());
     canvas.on("box", ({ box }) => this.boxDrawn(box));
@@ -105,9 +107,10 @@ export class FaceEditor extends Emitter {
     window.addEventListener("pagehide", () => this.flush());
   }
 
-  nextUnlabeled() {
+  /** The next landmark with neither a label nor a prediction. */
+  nextWithoutPoint() {
     const { definition, view, current } = this;
-    return definition && view && nextUnlabeled(definition, view.points, current);
+    return definition && view && nextUnlabeled(definition, { ...this.shownPredictions(), ...view.points }, current);
   }
 
   /** @param {Definition} definition */
@@ -238,6 +241,29 @@ export class FaceEditor extends Emitter {
     return Object.fromEntries(open);
   }
 
+  /** Landmarks that are being worked on and have no label, but a ghost or a prediction. */
+  get proposed() {
+    const { view, ghosts } = this;
+    const [, { landmarks }] = this.work;
+    const ids = landmarks.map(({ id }) => id);
+    return ids.filter((id) => !view?.points[id] && (view?.predictions[id] || ghosts[id]));
+  }
+
+  /**
+   * What is left to do: labels, the predictions that are shown as such, and the landmarks that are being worked on.
+   * @returns {[Pick<FaceView, "points" | "predictions">, Pick<Definition, "landmarks">]}
+   */
+  get work() {
+    const landmarks = (this.definition?.landmarks ?? []).filter(({ id }) => this.asksFor(id));
+    return [{ points: this.view?.points ?? {}, predictions: this.shownPredictions() }, { landmarks }];
+  }
+
+  /** The landmark that the next click places; see `nextToPlace`. */
+  nextToPlace() {
+    const { current, work } = this;
+    return nextToPlace(...work, work[1].landmarks.some(({ id }) => id === current) ? current : null);
+  }
+
   /** @param {Positions} ghosts */
   showGhosts(ghosts) {
     this.ghosts = ghosts;
@@ -270,6 +296,16 @@ export class FaceEditor extends Emitter {
   /** @param {number} direction */
   step(direction) {
     if (this.definition) this.goTo(stepLandmark(this.definition, this.current, direction));
+  }
+
+  /**
+   * To the next or previous prediction by doubt; where none is left, through all landmarks.
+   * @param {number} direction
+   */
+  stepInDoubt(direction) {
+    const id = stepInDoubt(...this.work, this.current, direction);
+    if (id) this.goTo(id);
+    else this.step(direction);
   }
 
   // --- edits: shown at once, then sent --------------------------------------------------------------------------
@@ -422,21 +458,39 @@ export class FaceEditor extends Emitter {
     this.send(ids, source);
   }
 
-  /** Enter: places the current landmark at the keyboard's cross, else at its ghost, else at the pointer. */
+  /** Enter: places the current landmark at the keyboard's cross, else where it is proposed, else at the pointer. */
   placeAtCursor() {
     if (this.boxKeys.active) return this.boxKeys.enter();
     const { current: id, view } = this;
     if (!view) return;
-    if (id === null) return this.note("Every landmark of this face has a label.");
+    if (id === null) return this.note(this.proposed.length ? NOTHING_CHOSEN : COMPLETE);
     const ghost = this.openGhosts()[id];
     if (ghost && !this.cursor.place) return this.place(id, ghost.x, ghost.y, "started");
+    if (!this.cursor.place && this.acceptPoint()) return;
     const byKeys = Boolean(this.cursor.place);
     const place = this.cursor.place ?? this.canvas.pointer;
     if (place) {
       this.place(id, ...place);
-      if (byKeys && this.waiting) this.cursor.show();
-    } else if (!view.points[id] && !this.accept([id])) this.cursor.show();
+      if (byKeys && this.waiting && !this.proposed.includes(this.current ?? "")) this.cursor.show();
+    } else if (!view.points[id]) this.cursor.show();
     else this.advance();
+  }
+
+  /** Accepts the current point where it is shown, and goes on to the next in doubt. */
+  acceptPoint() {
+    const { current: id, view } = this;
+    const prediction = id !== null && !view?.points[id] && this.shownPredictions()[id];
+    if (!prediction) return false;
+    // Accepted points are visible ones.
+    if (this.pen === 1) this.place(id, prediction.x, prediction.y);
+    else {
+      this.accept([id]);
+      const next = stepInDoubt(...this.work, id, 1);
+      // A user who accepts a point that nobody doubts is going through all of them.
+      if (next !== null && !prediction.flagged) this.goTo(next);
+      else this.advance();
+    }
+    return true;
   }
 
   clear() {
@@ -484,14 +538,15 @@ export class FaceEditor extends Emitter {
 
   /**
    * Accepts predictions as labels, at the places that are shown: those of `ids`, or (null) of every landmark without a
-   * label.
+   * label that is being worked on.
    * @param {string[] | null} ids
    */
   accept(ids) {
     this.flush();
     const { view } = this;
     if (!view) return false;
-    const predicted = (ids ?? Object.keys(view.predictions)).filter((id) => view.predictions[id]);
+    const [, { landmarks }] = this.work;
+    const predicted = (ids ?? landmarks.map(({ id }) => id)).filter((id) => view.predictions[id]);
     const wanted = predicted.filter((id) => !view.points[id]);
     // An undo that is being saved may remove labels that are still shown: then the server knows what is left to accept.
     const undoing = !ids && this.session.pending(view.face);
@@ -522,6 +577,13 @@ export class FaceEditor extends Emitter {
     const sent = ghosts.map(([id, { x, y }]) => ({ id: Number(id), x: round(x), y: round(y), v: /** @type {const} */ (2) }));
     this.session.setPoints(view.face, sent, "started");
     this.emit("edited", { face: view.face });
+    return true;
+  }
+
+  /** Takes every point that is proposed, be it a ghost or a prediction. */
+  takeRest() {
+    const ghosts = this.takeGhosts();
+    if (!this.accept(null) && !ghosts) return false;
     this.advance();
     return true;
   }

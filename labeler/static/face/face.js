@@ -1,12 +1,12 @@
 // What can be computed of a face without a server or a screen.
 
-/** @import { Box, Definition, FaceSummary, FaceView, Point } from "../shell/types.js" */
+/** @import { Box, Definition, FaceSummary, FaceView } from "../shell/types.js" */
 
 /**
- * The landmark to label after `current`: the next one without a label in the order of the definition, or null. After
- * the last landmark it starts from the first.
+ * The landmark to label after `current`: the next one that is not in `points`, in the order of the definition, or null.
+ * After the last landmark it starts from the first.
  * @param {Pick<Definition, "landmarks">} definition
- * @param {Record<string, Point>} points
+ * @param {Record<string, unknown>} points
  * @param {string | null} [current]
  */
 export function nextUnlabeled(definition, points, current = null) {
@@ -31,8 +31,8 @@ export function stepLandmark(definition, current, step) {
 
 /**
  * Landmarks with a prediction, labeled or not: the one most likely to be wrong first.
- * @param {FaceView} view
- * @param {Definition} definition
+ * @param {Pick<FaceView, "points" | "predictions">} view
+ * @param {Pick<Definition, "landmarks">} definition
  */
 function byDoubt(view, definition) {
   const ids = definition.landmarks.map(({ id }) => id).filter((id) => view.predictions[id]);
@@ -41,8 +41,8 @@ function byDoubt(view, definition) {
 
 /**
  * Doubtful points without a label, the most doubtful first.
- * @param {FaceView} view
- * @param {Definition} definition
+ * @param {Pick<FaceView, "points" | "predictions">} view
+ * @param {Pick<Definition, "landmarks">} definition
  */
 export function flaggedIds(view, definition) {
   return byDoubt(view, definition).filter((id) => view.predictions[id].flagged && !view.points[id]);
@@ -51,8 +51,8 @@ export function flaggedIds(view, definition) {
 /**
  * The landmark to review after `current` (direction 1) or before it (-1): a doubtful one, or where there is none any
  * predicted one without a label; null when there is none. After the last one it starts from the first.
- * @param {FaceView} view
- * @param {Definition} definition
+ * @param {Pick<FaceView, "points" | "predictions">} view
+ * @param {Pick<Definition, "landmarks">} definition
  * @param {string | null} current
  * @param {number} direction
  */
@@ -64,6 +64,18 @@ export function stepInDoubt(view, definition, current, direction) {
   /** @param {string} id */
   const beyond = (id) => direction * (order.indexOf(id) - at) > 0;
   return (direction > 0 ? left.find(beyond) : left.findLast(beyond)) ?? left.at(direction > 0 ? 0 : -1) ?? null;
+}
+
+/**
+ * The landmark that a click places after `current`: the next doubtful one, or where there is none the next one with neither
+ * a label nor a prediction. Null: what is left are predictions that nobody doubts, and no click may move one by accident.
+ * @param {Pick<FaceView, "points" | "predictions">} view
+ * @param {Pick<Definition, "landmarks">} definition
+ * @param {string | null} current
+ */
+export function nextToPlace(view, definition, current) {
+  if (flaggedIds(view, definition).length) return stepInDoubt(view, definition, current, 1);
+  return nextUnlabeled(definition, { ...view.predictions, ...view.points }, current);
 }
 
 /**

@@ -67,6 +67,34 @@ export function landmarkSteps(item, step) {
 }
 
 /**
+ * Accepting what is proposed. A key that is held accepts one face only: the next one has to be seen.
+ * @param {Pick<FacePage, "editor"> & { acceptFace: () => unknown }} page
+ * @returns {Command[]}
+ */
+export function acceptCommands(page) {
+  const { editor } = page;
+  return [
+    {
+      keys: ["G"],
+      title: "Accept all points that are left",
+      icon: "ghosts",
+      text: "Accept rest",
+      group: "accept",
+      run: () => editor.takeRest() || editor.note("No proposed point is left on this face."),
+      enabled: () => editor.proposed.length,
+    },
+    {
+      keys: ["Shift+A"],
+      title: "Accept the face as it is and go on",
+      icon: "acceptAll",
+      text: "Accept face",
+      group: "accept",
+      run: (event) => event?.repeat || page.acceptFace(),
+    },
+  ];
+}
+
+/**
  * @param {FacePage} page
  * @returns {Command[]}
  */
@@ -90,7 +118,7 @@ export function landmarkCommands(page) {
   return [
     {
       keys: ["Enter"],
-      title: "Place the landmark at the pointer or the keyboard's cross",
+      title: "Accept the point where it is proposed, or place it at the pointer or the keyboard's cross",
       run: () => editor.placeAtCursor(),
     },
     { keys: ["←", "→", "↑", "↓"], title: "Move the point, the cross, the frame or the box by 1 pixel (Shift 10, Alt 0.1)" },

@@ -4,7 +4,6 @@
 import { COLORS, groupTitle } from "../shell/definition.js";
 import { el, toast } from "../shell/dom.js";
 import { messageOf } from "../shell/page.js";
-import { nextUnlabeled } from "../face/face.js";
 
 /** @import { FaceView } from "../shell/types.js" */
 /** @import { LabelPage } from "./label.js" */
@@ -17,33 +16,23 @@ export class GroupPass {
     this.group = null;
     /** By face: how many landmarks of each group have no label. @type {Record<number, number[]>} */
     this.open = {};
-    /** The face from which the pass came to the open one, until it is edited. @type {number | null} */
-    this.cameFrom = null;
     /** @type {HTMLElement | null} */
     this.menu = null;
     this.line = el("div.stage-line.pass-line", { role: "status", hidden: true });
     page.stage.append(this.line);
     page.session.on("view", ({ view }) => this.count(view));
     page.editor.on("changed", () => this.show());
-    page.editor.on("edited", () => (this.cameFrom = null));
-    page.editor.on("finished", () => this.running && this.goOn());
+    page.editor.on("finished", () => this.done && this.goOn());
   }
 
   get running() {
     return this.group !== null;
   }
 
-  /**
-   * The landmark that comes after the current one: of the pass's group, or of all.
-   * @param {Pick<LabelPage["editor"], "definition" | "view" | "current">} editor
-   * @returns {string | null}
-   */
-  settle({ definition, view, current }) {
-    if (!definition || !view) return null;
-    if (this.group === null) return nextUnlabeled(definition, view.points, current);
-    const landmarks = this.members(this.group);
-    const inGroup = landmarks.some(({ id }) => id === current);
-    return nextUnlabeled({ landmarks }, view.points, inGroup ? current : null);
+  /** Whether the open face has all labels of the pass's group. */
+  get done() {
+    const { view } = this.page.editor;
+    return this.group !== null && view !== null && !this.left(view.face, this.group);
   }
 
   /** @param {string} id */
@@ -75,15 +64,16 @@ export class GroupPass {
     this.closeMenu();
     this.group = group;
     const { editor } = this.page;
-    if (editor.view && this.left(editor.view.face, group)) editor.select(this.settle(editor));
+    if (!this.done) editor.select(editor.nextToPlace());
     else this.goOn();
   }
 
   leave() {
     if (!this.running) return;
-    Object.assign(this, { group: null, cameFrom: null });
+    this.group = null;
+    this.page.cameFrom = null;
     const { editor } = this.page;
-    editor.select(this.settle(editor));
+    editor.select(editor.nextToPlace());
   }
 
   /** To the next face without all labels of the group; where there is none, the pass ends. */
@@ -99,22 +89,7 @@ export class GroupPass {
       this.leave();
       return toast(this.page.root, `Every face has its ${title}.`);
     }
-    const from = items[index]?.face;
-    await this.page.open(next);
-    this.cameFrom = from ?? null;
-  }
-
-  // --- undo: right after the pass went on, what is undone is on the face before ----------------------------------
-
-  get canUndo() {
-    return this.cameFrom !== null || this.page.editor.view?.can_undo;
-  }
-
-  async undo() {
-    const index = this.page.items.findIndex(({ face }) => face === this.cameFrom);
-    this.cameFrom = null;
-    if (index >= 0) await this.page.open(index);
-    await this.page.editor.undo("undo");
+    await this.page.openFace(items[next], { from: items[index]?.face });
   }
 
   // --- what is open -----------------------------------------------------------------------------------------------

@@ -29,8 +29,10 @@ import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
 import { Skipping } from "../face/skip.js";
 
-/** @import { Box, Definition, FaceItem, LoadedReference, Tone } from "../shell/types.js" */
+/** @import { Box, Definition, FaceItem, Landmark, LoadedReference, Tone } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
+
+const NOTHING_PROPOSED = "No point is proposed here: place the landmarks, or press U for the next unfinished face.";
 
 export class LabelPage {
   /**
@@ -46,6 +48,8 @@ export class LabelPage {
     this.reference = null;
     /** What a drag does: it places landmarks, draws the box, or draws the box of a new face. @type {"place" | "box" | "face"} */
     this.mode = "place";
+    /** The face from which the page went on by itself to the open one, until that is edited. @type {number | null} */
+    this.cameFrom = null;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left");
@@ -63,9 +67,10 @@ export class LabelPage {
     const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
     this.picker = new FacePicker(root, session, { column: left, onOpen: (item) => this.openFace(item), leave });
     this.editor = new FaceEditor(this.stage, session, {
-      settle: (editor) => this.groupPass.settle(editor),
+      settle: (editor) => editor.nextToPlace(),
       asksFor: (id) => this.groupPass.asksFor(id),
     });
+    this.editor.canvas.show({ certainEllipses: false });
     this.proposal = new Proposal(this.editor, session);
     this.groupPass = new GroupPass(this);
     this.repeats = new Repeats(this);
@@ -93,6 +98,7 @@ export class LabelPage {
   listen() {
     const { editor, session } = this;
     editor.on("changed", () => this.show());
+    editor.on("edited", ({ face }) => face === this.cameFrom || (this.cameFrom = null));
     this.proposal.on("changed", () => this.show());
     editor.on("note", ({ message }) => toast(this.root, message));
     editor.on("completed", () => {
@@ -155,9 +161,14 @@ export class LabelPage {
     return this.openFace(this.items[index]);
   }
 
-  /** @param {FaceItem | undefined} item */
-  async openFace(item) {
+  /**
+   * `from`: the face that the page leaves by itself, where an undo still belongs.
+   * @param {FaceItem | undefined} item
+   * @param {{ from?: number | null }} [options]
+   */
+  async openFace(item, { from = null } = {}) {
     if (!item) return;
+    this.cameFrom = from;
     this.select(item);
     this.root.querySelector(".toast.plain")?.remove();
     // On a picture with several faces, the box shows which face is open.
@@ -195,6 +206,32 @@ export class LabelPage {
     else this.picker.step(direction);
   }
 
+  /** Accepts the face as it is shown, and goes on to the next one that is not complete. */
+  acceptFace() {
+    const { editor, groupPass, picker, repeats } = this;
+    const face = editor.view?.face;
+    // A face that is being opened is not on the screen yet.
+    if (face === undefined || (face !== picker.open && !repeats.running)) return;
+    const taken = editor.takeRest();
+    if (groupPass.running) return void (taken || (groupPass.done ? groupPass.goOn() : editor.note(NOTHING_PROPOSED)));
+    if (!editor.isComplete()) return void (taken || editor.note(NOTHING_PROPOSED));
+    if (repeats.running) return this.step(1);
+    const next = picker.unfinished();
+    if (next) this.openFace(next, { from: taken ? face : null });
+  }
+
+  get canUndo() {
+    return this.cameFrom !== null || this.editor.view?.can_undo;
+  }
+
+  /** Right after the page went on by itself, what is undone is on the face before. */
+  async undo() {
+    const from = this.items.find(({ face }) => face === this.cameFrom);
+    this.cameFrom = null;
+    if (from) await this.openFace(from);
+    await this.editor.undo("undo");
+  }
+
   // --- what is shown ------------------------------------------------------------------------------------------
 
   draw() {
@@ -210,7 +247,8 @@ export class LabelPage {
     this.history.show();
     this.list.show(editor.view, editor.current);
     const current = definition.landmarks.find(({ id }) => id === editor.current);
-    const caption = !current ? "All placed" : editor.view.points[current.id] ? current.name : `Next: ${current.name}`;
+    const left = editor.isComplete() ? "All placed" : `${editor.proposed.length} proposed`;
+    const caption = !current ? left : editor.view.points[current.id] ? current.name : `Next: ${current.name}`;
     this.schematic.show({
       definition,
       current: editor.current,
@@ -218,21 +256,31 @@ export class LabelPage {
       caption,
       labeled: new Set(Object.keys(editor.view.points)),
     });
-    const pen = editor.pen === 1 ? " as hidden" : "";
-    this.hint.textContent =
-      this.mode === "face"
-        ? "Draw a box around the other face. Esc leaves."
-        : this.mode === "box"
-          ? "Draw the face's box, or drag a corner. X or Esc leaves."
-          : editor.selection.scope
-            ? editor.selection.hint
-            : skip
-              ? `Skipped: ${skip}. Press S to no longer skip it.`
-              : editor.waiting && current
-                ? `Click ${current.name}${pen}${editor.openGhosts()[current.id] ? ", or press Enter to take its ghost" : ""}`
-                : "";
+    this.hint.textContent = this.hintText(current, skip);
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
+  }
+
+  /**
+   * What to do now, in one sentence.
+   * @param {Landmark | undefined} current
+   * @param {string | null} skip
+   */
+  hintText(current, skip) {
+    const { editor, mode } = this;
+    if (mode === "face") return "Draw a box around the other face. Esc leaves.";
+    if (mode === "box") return "Draw the face's box, or drag a corner. X or Esc leaves.";
+    if (editor.selection.scope) return editor.selection.hint;
+    if (skip) return `Skipped: ${skip}. Press S to no longer skip it.`;
+    if (editor.waiting && current) {
+      const pen = editor.pen === 1 ? " as hidden" : "";
+      const prediction = editor.shownPredictions()[current.id];
+      const ghost = editor.openGhosts()[current.id] ? ", or press Enter to take its ghost" : "";
+      if (!prediction) return `Click ${current.name}${pen}${ghost}`;
+      const doubt = prediction.flagged ? " (doubtful)" : "";
+      return `Click where ${current.name}${doubt} belongs, or press Enter to accept it${pen}`;
+    }
+    return editor.proposed.length ? "Drag what is wrong, then press Shift+A to accept the rest and go on" : "";
   }
 
   /** What the label checks and the near-duplicates say, in the strip and the head. */
@@ -300,6 +348,7 @@ export class LabelPage {
     else if (this.editor.selection.scope) this.editor.selection.scope = null;
     else if (this.groupPass.running) this.groupPass.leave();
     else if (this.history.isOpen) this.history.toggle();
+    else if (this.editor.waiting && this.editor.proposed.includes(this.editor.current ?? "")) this.editor.select(null);
     else this.list.focus();
   }
 }

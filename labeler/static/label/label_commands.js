@@ -1,6 +1,7 @@
 // The commands of the label page and their keys.
 
 import {
+  acceptCommands,
   helpCommand,
   historyCommands,
   landmarkCommands,
@@ -22,9 +23,10 @@ export function labelCommands(page) {
   return [
     ...stepCommands(page, "picture", { back: ["A"] }),
     ...page.picker.commands(),
+    ...acceptCommands(page),
     page.repeats.command(),
-    ...historyCommands(page, { undo: () => page.groupPass.undo(), canUndo: () => page.groupPass.canUndo }),
-    ...landmarkSteps("landmark", (direction) => editor.step(direction)),
+    ...historyCommands(page, { undo: () => page.undo(), canUndo: () => page.canUndo }),
+    ...landmarkSteps("landmark", (direction) => editor.stepInDoubt(direction)),
     ...landmarkCommands(page),
     ...startCommands(page),
     { keys: ["K"], title: "Pass: label one group over all pictures", run: () => page.groupPass.toggle() },

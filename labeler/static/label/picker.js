@@ -163,11 +163,18 @@ export class FacePicker {
     toast(this.root, `This ${this.narrowed ? `is the ${which} picture shown` : `was the ${which} picture`}.`);
   }
 
-  nextUnfinished() {
+  /** The next face that is neither done nor skipped; where there is none, the user is told. */
+  unfinished() {
     const next = nextUnfinished(this.shown, this.open);
-    if (next) this.onOpen(next);
-    else if (this.narrowed) toast(this.root, "No other face shown here is unfinished.");
+    if (next) return next;
+    if (this.narrowed) toast(this.root, "No other face shown here is unfinished.");
     else toast(this.root, "Every face is done. Train, or review the doubtful points.");
+    return null;
+  }
+
+  nextUnfinished() {
+    const next = this.unfinished();
+    if (next) this.onOpen(next);
   }
 
   async ask() {

@@ -91,10 +91,6 @@ export class Proposal extends Emitter {
     return Boolean(this.timer) || this.asked !== this.answered;
   }
 
-  get shown() {
-    return Object.keys(this.editor.openGhosts()).length > 0;
-  }
-
   /** @param {Start} start */
   begin(start) {
     if (!this.editor.view) return;
@@ -131,6 +127,8 @@ export class Proposal extends Emitter {
     this.start = "";
     this.known = null;
     if (view.repeat || !this.choice || Object.keys(view.points).length) return;
+    // Predictions are a better start than another shape. "prediction" lets them follow what is placed.
+    if (this.choice !== "prediction" && Object.keys(view.predictions).length) return;
     this.start = this.choice;
     this.ask();
   }
@@ -208,21 +206,13 @@ export function startMenu(proposal, canvas) {
 }
 
 /**
- * @param {{ editor: FaceEditor, proposal: Proposal }} page
+ * @param {{ proposal: Proposal }} page
  * @returns {Command[]}
  */
-export function startCommands({ editor, proposal }) {
+export function startCommands({ proposal }) {
   return [
     { keys: ["M"], title: "Ghosts of the mean shape, on or off", run: () => proposal.toggle("mean") },
     { keys: ["Shift+M"], title: "Ghosts from the previous picture, on or off", run: () => proposal.toggle("previous") },
-    {
-      keys: ["G"],
-      title: "Accept all ghosts as labels",
-      icon: "ghosts",
-      group: "start",
-      run: () => editor.takeGhosts() || editor.note("No ghosts are shown: M starts from the mean shape."),
-      enabled: () => proposal.shown,
-    },
     {
       keys: ["Shift+G"],
       title: "Ghosts follow the placed points, on or off",

@@ -99,8 +99,6 @@ export class ReviewPage {
     editor.on("changed", () => this.show());
     editor.on("edited", ({ face }) => this.trail.push(face));
     editor.on("note", ({ message }) => toast(this.root, message));
-    // A doubtful point that was dragged is done: go on to the next one.
-    editor.canvas.on("dragend", ({ from }) => from === "prediction" && editor.advance());
     tellRefusals(this);
     session.on("view", ({ view }) => this.updateItem(view));
     whenStale(this.root, session, (how) => this.load(how));
@@ -114,18 +112,6 @@ export class ReviewPage {
   nextDoubtful({ view, definition, current }) {
     if (!view || !definition || !flaggedIds(view, definition).length) return null;
     return stepInDoubt(view, definition, current, 1);
-  }
-
-  /**
-   * To the next or previous point by doubt; where none is left, through all landmarks.
-   * @param {number} direction
-   */
-  stepDoubt(direction) {
-    const { editor } = this;
-    const { view, definition, current } = editor;
-    const id = view && definition && stepInDoubt(view, definition, current, direction);
-    if (id) editor.goTo(id);
-    else editor.step(direction);
   }
 
   /** @param {string} id */
@@ -301,14 +287,9 @@ export class ReviewPage {
 
   acceptPoint() {
     const { editor } = this;
-    const { view, definition, current } = editor;
-    if (!view || !definition) return;
-    const certain = current !== null && view.predictions[current]?.flagged === false;
-    if (current !== null && editor.accept([current])) {
-      // A user who accepts a certain point is going through all of them.
-      if (certain && !editor.isComplete()) this.stepDoubt(1);
-      else editor.advance();
-    } else if (flaggedIds(view, definition).length) editor.advance();
+    const { view, definition } = editor;
+    if (!view || !definition || editor.acceptPoint()) return;
+    if (flaggedIds(view, definition).length) editor.advance();
     else toast(this.root, "No doubtful point is left here. Shift+A accepts the whole face.");
   }
 

@@ -1,6 +1,7 @@
 // The commands of the review page and their keys.
 
 import {
+  acceptCommands,
   helpCommand,
   historyCommands,
   landmarkCommands,
@@ -28,21 +29,14 @@ export function reviewCommands(page) {
       group: "accept",
       run: () => page.acceptPoint(),
     },
-    {
-      keys: ["Shift+A"],
-      title: "Accept the whole face and go on",
-      icon: "acceptAll",
-      text: "Accept face",
-      group: "accept",
-      run: () => page.acceptFace(),
-    },
+    ...acceptCommands(page),
     page.unseen.command(),
     page.budget.command(),
     ...historyCommands(page, {
       undo: () => page.undo(),
       canUndo: () => page.trail.length || editor.view?.can_undo,
     }),
-    ...landmarkSteps("doubtful point", (direction) => page.stepDoubt(direction)),
+    ...landmarkSteps("doubtful point", (direction) => editor.stepInDoubt(direction)),
     ...landmarkCommands(page),
     ...viewCommands(page),
     ...page.skipping.commands(),

@@ -267,6 +267,7 @@
  * @property {boolean} showLoupe
  * @property {Set<number>} hiddenGroups
  * @property {boolean} dimCertain  Predictions without a flag are drawn faintly.
+ * @property {boolean} certainEllipses  They have an ellipse also where they are neither current nor under the pointer.
  */
 
 /** @typedef {{ picture: CanvasImage, filter: string }} Shown  A picture and the CSS filter that it is drawn with. */
