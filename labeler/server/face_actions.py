@@ -113,8 +113,8 @@ class FaceActions:
         """
         face = self.store.face(face_id)
         if places is None:
-            _, newest = self.store.predictions.current(face.id).get(face.id, (None, {}))
-            places = {key: (point.x, point.y) for key, point in newest.items()}
+            proposed = self.project.proposed.of(face.id)
+            places = {key: (point.x, point.y) for key, point in proposed.points.items()} if proposed else {}
         else:
             self._must_be_inside(face.image_id, places)
         if ids is None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from labeler.errors import ConflictError, NotFoundError
+from labeler.guidance.proposed import Proposed, Proposer
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
 from labeler.server.project_actions import ProjectActions
 from labeler.server.review_actions import ReviewActions
 from labeler.storage.history import Seen
+from labeler.storage.records import PredictedPoint
 from mdmd.errors import DataError
 from tests.builders import leave_predictions, make_project, predictions_of
 
@@ -81,6 +83,15 @@ def test_what_was_on_the_screen_is_accepted_whatever_is_predicted_by_now(actions
     assert sorted(actions.undo(1)["points"]) == ["1", "2"]
     # A face without predictions by now: the person saw some.
     assert sorted(actions.accept(3, [4], places={4: (64.0, 48.0)})["points"]) == ["4"]
+
+
+def test_points_carried_over_are_accepted_like_those_of_a_run(actions: FaceActions):
+    carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, False) for key in (1, 2)}
+    actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)})
+    assert actions.accept(3)["points"] == {
+        "1": {"x": 5.5, "y": 7.0, "v": 2, "source": "accepted"},
+        "2": {"x": 11.0, "y": 7.0, "v": 2, "source": "accepted"},
+    }
 
 
 @pytest.mark.parametrize("place", [(64.5, 5.0), (5.0, -0.5), (float("nan"), 5.0), (5.0, float("inf"))])
