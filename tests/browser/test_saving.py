@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
 from labeler.project.project import Project
-from labeler.storage.records import PredictedPoint
+from labeler.storage.records import Point, PredictedPoint
 from mdmd.data.definition import Definition
 from tests.browser.conftest import (
     Site,
@@ -599,11 +599,13 @@ def test_an_open_face_keeps_its_predictions_and_opened_again_shows_the_newest(
 
 def test_what_is_predicted_of_a_blank_face_is_shown_when_it_comes(page: Page, site: Site) -> None:
     project = site.project("whinchats")
-    first, second, _ = (face.id for face in project.store.faces())
+    first, second, third = (face.id for face in project.store.faces())
+    project.store.edit_points(third, {1: Point(150, 110, 2)})
     opened(page, site, "whinchats", first)
+    assert predicted(page) == []
     predict(project, 1, first)
-    page.evaluate(f"{root('label')}.load()")
-    assert len(predicted(page)) == 4
+    wait_for(lambda: len(predicted(page)) == 4)
+    assert page.evaluate(f"{root('label')}.editor.current") is None
     page.keyboard.press("d")
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
     click_at(page, "label", 150, 110)

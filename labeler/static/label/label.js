@@ -32,6 +32,8 @@ import { Skipping } from "../face/skip.js";
 /** @import { Box, Definition, FaceItem, Landmark, LoadedReference, Tone } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
+/** How often the server is asked whether points are proposed by now for a face that shows none. */
+const PROPOSED_MS = 1000;
 const NOTHING_PROPOSED = "No point is proposed here: place the landmarks, or press U for the next unfinished face.";
 
 export class LabelPage {
@@ -111,6 +113,18 @@ export class LabelPage {
     });
     whenStale(this.root, session, (how) => this.load(how));
     whenSaved(this.root, session, () => this.prefetch());
+    setInterval(() => this.lookForProposals(), PROPOSED_MS);
+  }
+
+  /** Points may be proposed for a face only after it was opened. They are shown while nothing else is. */
+  async lookForProposals() {
+    const { editor } = this;
+    const { view } = editor;
+    const labeled = this.items.some((item) => item.labeled > 0);
+    if (!view || !labeled || !editor.blank || this.repeats.running || document.hidden || !this.root.offsetParent) return;
+    const newest = await this.session.face(view.face).catch(() => null);
+    if (!newest || !Object.keys(newest.predictions).length || !editor.blank) return;
+    editor.receive({ view: newest, fresh: true }, { predictions: true });
   }
 
   /** @param {{ cameBack?: boolean }} [how] `cameBack`: the page is shown again, which opens its face again */

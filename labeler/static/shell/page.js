@@ -7,7 +7,8 @@ import { goToTab } from "./tabs.js";
 /** @import { FaceItem, FaceView, LoadedReference, Overview, Picture, Project, Reference, SavedDefinition } from "./types.js" */
 /** @import { Session } from "./session.js" */
 
-const SAVED_PAUSE_MS = 300;
+/** The server needs up to a second to carry new labels over to the other faces. */
+const SAVED_PAUSE_MS = 1000;
 
 /**
  * All that a page with a canvas needs.
