@@ -20,13 +20,13 @@ EDITOR = f"{root('label')}.editor"
 
 def labeled(page: Page, site: Site, name: str) -> tuple[Any, int]:
     """A project on the label page; of its first face the left eye is visible, the right one hidden, the nose absent and
-    the chin predicted. Everything is a group of its own but for the eyes' pair."""
+    the chin predicted and doubtful. Everything is a group of its own but for the eyes' pair."""
     project = site.project(name)
     face = project.store.faces()[0].id
     project.store.edit_points(
         face, {1: Point(150, 110, 2, "placed"), 2: Point(250, 110, 1, "placed"), 3: Point(None, None, 0, "placed")}
     )
-    project.store.predictions.add(1, {face: {4: PredictedPoint(200, 230, (4.0, 0.0, 4.0), 0.1, False)}})
+    project.store.predictions.add(1, {face: {4: PredictedPoint(200, 230, (4.0, 0.0, 4.0), 0.5, True)}})
     open_canvas(page, site, name, "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
     return project, face
@@ -182,11 +182,11 @@ def test_the_view_follows_to_where_the_next_landmark_is_expected(page: Page, sit
     page.keyboard.press("Shift+Z")  # the chin waits, and is predicted at (200, 230)
     assert middle() == pytest.approx([200, 230])
     assert page.evaluate(f"{EDITOR}.canvas.viewport.scale") > framed
-    page.keyboard.press("n")
+    page.evaluate(f"{EDITOR}.step(1)")
     assert middle() == pytest.approx([150, 110])
     page.evaluate(f"{EDITOR}.showGhosts({{ 4: {{ x: 190, y: 160 }} }})")
     for _ in range(3):
-        page.keyboard.press("n")  # the chin again: its ghost says where it would be
+        page.evaluate(f"{EDITOR}.step(1)")  # the chin again: its ghost says where it would be
     assert middle() == pytest.approx([190, 160])
     page.evaluate(f"{EDITOR}.showGhosts({{}})")
     page.keyboard.press("d")  # the next picture knows of no place: the view stays with the fitted picture
