@@ -202,6 +202,12 @@ def test_every_command_named_exists(name: str):
     assert command_problems(text, ROOT, (ROOT / "Makefile").read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("name", [*TEXTS, "CHANGELOG.md"])
+def test_no_text_holds_both_sides_of_a_merge(name: str):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))]
+
+
 def test_the_readme_names_a_picture_the_measured_number_and_the_commands_to_start():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert any(path.endswith(".png") for path in linked_paths(text))
