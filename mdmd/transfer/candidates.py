@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from mdmd.data.definition import Definition
 from mdmd.transfer.weights import Array, Complex, scale_of
 
-#: How much wider than predicted the base's errors are taken.
-WIDER = 1.5
-#: The prior share of landmarks that are no candidate, and the variance of their offset from the nearest one.
-FREE, OFFSET = 0.2, 0.0625
+#: How much wider than predicted the base's errors are taken, and the least deviation: on faces of another kind a base
+#: errs more than it knows.
+WIDER, LEAST_ERROR = 1.5, 0.05
+#: The prior share of landmarks that are no candidate, and the variance of their offset from one.
+FREE, OFFSET = 0.2, 0.02
 #: Prior weight of a candidate that is easy to name, such as the corner of an eye, beside 1 for the others.
 DISTINCT = 4.0
 #: The 68 points of 300W: which are easy to name, and of which the middle may be meant.
@@ -98,6 +99,7 @@ def evidence(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
         * several[:, None, None]
         / s[:, None, None, None] ** 2
     )
+    c = c + LEAST_ERROR**2 * np.eye(2)
     r = np.stack([residual.real, residual.imag], axis=-1)
     heed = np.where(np.isnan(points.real), 0, faces.trust[:, None])  # (K, N)
     r, residual = np.nan_to_num(r), np.nan_to_num(residual)
@@ -108,14 +110,14 @@ def evidence(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
     m = (heed[..., None] * residual).sum(axis=0) / count
     noise = np.einsum("kjaa->kj", c).mean(axis=0)[None, :] / 2
     gain = count * np.abs(m) ** 2 / (2 * noise) - np.abs(m) ** 2 / (2 * (noise / count + OFFSET))
-    gain = gain - np.log1p(OFFSET * count / noise) - np.log(10)
-    best = (fit + gain).max(axis=1)
+    gain = gain - np.log1p(OFFSET * count / noise)
     prior = choices.prior / choices.prior.sum()
+    beside = np.logaddexp.reduce(fit + gain + np.log(prior), axis=1)  # free, with an offset from any of them
     free = FREE
-    one, none = np.zeros_like(fit), np.zeros_like(best)
+    one, none = np.zeros_like(fit), np.zeros_like(beside)
     for _ in range(6):
         one = fit + np.log((1 - free) * prior)
-        none = best + np.log(free)
+        none = beside + np.log(free)
         top = np.maximum(one.max(axis=1), none)
         one, none = np.exp(one - top[:, None]), np.exp(none - top)
         total = one.sum(axis=1) + none
