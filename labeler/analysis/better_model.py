@@ -104,6 +104,7 @@ def judge(
     *,
     tolerance: float,
     returning: bool = False,
+    fit: bool = False,
 ) -> Decision:
     """Whether `challenger` takes over from `incumbent`.
 
@@ -111,13 +112,14 @@ def judge(
     is labeled. Faces of one subject are not independent: pass their mean as one. `shown` (F,) is 1 where the person saw
     the challenger's points or those of an earlier version of it, -1 for the incumbent's, and 0 for those of another;
     leave it out if all faces were labeled without seeing any. `tolerance` (above 0) is the error from which a point is
-    wrong, and `returning` says that the challenger was in charge before. Raises ValueError for arrays that do not fit
+    wrong, `returning` says that the challenger was in charge before, and `fit` that it may be in charge although it was
+    not compared with the mean shape. Raises ValueError for arrays that do not fit
     each other.
     """
     sides = np.asarray(shown, dtype=int)
-    fit = fitness(challenger, mean_shape, sides > 0, tolerance=tolerance)
-    if not fit.takes_over:
-        return fit
+    able = fitness(challenger, mean_shape, sides > 0, tolerance=tolerance)
+    if not (fit or able.takes_over):
+        return able
     found = compare(challenger, incumbent, mean_shape, sides, tolerance=tolerance)
     return found.decision(SURE_AGAIN if returning else SURE, Reason.NO_BETTER)
 

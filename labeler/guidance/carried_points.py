@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -51,7 +51,7 @@ class CarriedPoints:
             self._stamp = stamp
             seen = {face: found for face, found in self._bases.points(base).items() if found.usable}
             labels, faces = self._index.labels(), [face for face in self._store.faces() if face.skip is None]
-            carried = self._carried(faces, labels, seen, definition.ids)
+            carried = self._labeled(faces, labels, seen, definition.ids)[:MOST_CARRIED]
             open_faces = self._open_faces(faces, labels, seen, definition.ids)
             of_labels = (definition.version, base, tuple((face.id, face.revision) for face in carried))
             key = (of_labels, rule, tuple((face.id, id(seen[face.id])) for face in open_faces))
@@ -63,14 +63,35 @@ class CarriedPoints:
             self._key = key
             return True
 
-    def _carried(
+    def left_out(self, parts: Sequence[Collection[int]]) -> dict[int, Prediction]:
+        """The points of labeled faces, carried over from the faces that are in none or another of the `parts`.
+
+        Faces without base points, and those for which no other face is labeled, are left out.
+        """
+        definition, base = self._index.definition, self._bases.in_use()
+        if definition is None or base is None:
+            return {}
+        seen = {face: found for face, found in self._bases.points(base).items() if found.usable}
+        labels, faces = self._index.labels(), [face for face in self._store.faces() if face.skip is None]
+        labeled = self._labeled(faces, labels, seen, definition.ids)
+        found: dict[int, Prediction] = {}
+        for part in parts:
+            wanted = [face for face in part if face in seen]
+            others = [face for face in labeled if face.id not in part][:MOST_CARRIED]
+            fitted = self._fit(others, labels, seen, definition, base)
+            if fitted is not None and wanted:
+                points = fitted.carry([_prediction(seen[face]) for face in wanted], [seen[face].box for face in wanted])
+                found.update(zip(wanted, points, strict=True))
+        return found
+
+    def _labeled(
         self,
         faces: Sequence[Face],
         labels: Mapping[int, Mapping[int, Point]],
         seen: Mapping[int, BasePoints],
         ids: Sequence[int],
     ) -> list[Face]:
-        """The faces whose labels are carried over: the first MOST_CARRIED in an order that never changes."""
+        """The faces whose labels can be carried over, in an order that never changes."""
         edited = self._store.last_labeled()
         newest = max(edited, key=lambda face: edited[face], default=None)
         counting = []
@@ -79,7 +100,7 @@ class CarriedPoints:
             settled = len(own) == len(ids) or face.id != newest
             if face.id in seen and settled and any(point.v > 0 for point in own):
                 counting.append(face)
-        return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())[:MOST_CARRIED]
+        return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
 
     def _open_faces(
         self,

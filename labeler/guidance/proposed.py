@@ -5,12 +5,16 @@ Proposed points are no labels: they become labels when a person accepts them, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from labeler.storage.charges import Charges
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import PredictedPoint
+
+#: The name of the proposer that carries labels over to other faces.
+CARRIED = "carried"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,11 @@ class Proposer:
     number: int
     measured: bool = True
 
+    @property
+    def name(self) -> str:
+        """Its name in the history of what was in charge: "carried" or "run 3"."""
+        return CARRIED if self.kind == "carried" else f"run {self.number}"
+
 
 @dataclass(frozen=True)
 class Proposed:
@@ -34,32 +43,78 @@ class Proposed:
 
 
 class ProposedPoints:
-    """The proposed points of every face: those of the newest run that predicted it, else those carried over."""
+    """The proposed points of every face: those of the proposer in charge, else carried-over ones.
 
-    def __init__(self, predictions: Predictions) -> None:
-        self._predictions = predictions
+    Before anything was judged, the newest run is in charge.
+    """
+
+    def __init__(self, predictions: Predictions, charges: Charges) -> None:
+        self._predictions, self._charges = predictions, charges
         self._carried: Mapping[int, Proposed] = {}
-        #: How often carried-over points were replaced.
-        self.times_carried = 0
+        self._challenger: tuple[str, frozenset[int]] = ("", frozenset())
+        #: How often carried-over points or the challenger were replaced.
+        self.times_replaced = 0
 
     @property
     def stamp(self) -> object:
         """Changes whenever proposed points may have changed."""
-        return self.times_carried, frozenset(self._predictions.collected_runs())
+        return self.times_replaced, self._charges.current(), frozenset(self._predictions.collected_runs())
+
+    def in_charge(self) -> str:
+        """The name of the proposer in charge."""
+        runs = self._predictions.collected_runs()
+        return self._charges.current() or (f"run {max(runs)}" if runs else CARRIED)
 
     def carry(self, faces: Mapping[int, Proposed]) -> None:
         """Replace all carried-over points."""
         self._carried = faces
-        self.times_carried += 1
+        self.times_replaced += 1
+
+    def challenge(self, proposer: str, faces: Collection[int]) -> None:
+        """Let `faces` show the points of `proposer` although another one is in charge, so that both can be compared."""
+        challenger = (proposer, frozenset(faces))
+        if challenger != self._challenger:
+            self._challenger = challenger
+            self.times_replaced += 1
 
     def of(self, face_id: int) -> Proposed | None:
         """The proposed points of a face; None if nothing proposes any."""
-        return _by_face(self._predictions.current(face_id)).get(face_id) or self._carried.get(face_id)
+        challenger, faces = self._challenger
+        names = [challenger, self.in_charge()] if face_id in faces else [self.in_charge()]
+        for name in names:
+            found = self._carried.get(face_id) if name == CARRIED else self._of_run(name, face_id)
+            if found is not None:
+                return found
+        return self._carried.get(face_id) or self._newest(face_id).get(face_id)
 
     def all(self) -> dict[int, Proposed]:
         """The proposed points by face."""
-        return {**self._carried, **_by_face(self._predictions.current())}
+        challenger, faces = self._challenger
+        others = {face: found for face, found in self._by(challenger).items() if face in faces}
+        return {**self._newest(), **self._carried, **self._by(self.in_charge()), **others}
+
+    def _by(self, name: str) -> Mapping[int, Proposed]:
+        if name == CARRIED:
+            return self._carried
+        run = run_number(name)
+        if run is None:
+            return {}
+        return {face: Proposed(Proposer("run", run), points) for face, points in self._predictions.of_run(run).items()}
+
+    def _of_run(self, name: str, face_id: int) -> Proposed | None:
+        run = run_number(name)
+        points = {} if run is None else self._predictions.of_run(run, face_id).get(face_id, {})
+        return Proposed(Proposer("run", run), points) if run is not None and points else None
+
+    def _newest(self, face_id: int | None = None) -> dict[int, Proposed]:
+        """What the newest run proposes, for faces that nothing in charge predicts."""
+        if self._charges.current() is not None:
+            return {}
+        found = self._predictions.current(face_id)
+        return {face: Proposed(Proposer("run", run), points) for face, (run, points) in found.items()}
 
 
-def _by_face(predicted: Mapping[int, tuple[int, dict[int, PredictedPoint]]]) -> dict[int, Proposed]:
-    return {face: Proposed(Proposer("run", run), points) for face, (run, points) in predicted.items()}
+def run_number(name: str) -> int | None:
+    """The number in the name of a proposer that is a run; None for another one."""
+    kind, _, number = name.partition(" ")
+    return int(number) if kind == "run" and number.isdecimal() else None

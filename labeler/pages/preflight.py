@@ -20,7 +20,7 @@ from labeler.runs.sources import DRAWN, Source
 from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
 from mdmd import run_folder
 from mdmd.config import DEFAULT_ENCODER, MIRRORED, PAPER_ENCODER, PRESETS, STARTER, heldout_count
-from mdmd.data.records import Dataset
+from mdmd.data.records import HELDOUT_SPLIT, Dataset
 from mdmd.errors import DataError
 
 #: With fewer labeled faces than this, a model rarely saves work.
@@ -58,10 +58,11 @@ def preflight_html(
     dataset = project.training_set()
     unseen = sum(sample.unseen for sample in dataset.samples)
     held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
-    held = min(held, faces - unseen)
+    about = f"about {min(held, faces - unseen)}"
+    named = sum(sample.split == HELDOUT_SPLIT and not sample.unseen for sample in dataset.samples)
     facts = [
         f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
-        f"about {held} of them held out for measuring and calibration."
+        f"{named or about} of them held out for measuring and calibration."
     ]
     warnings = []
     if faces < FEWEST_FACES:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from labeler.errors import ConflictError
 from labeler.html.markup import render
+from labeler.pages.in_charge import other_proposer, proposer_words
 from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.pages.runs import log_html
 from labeler.project.workspace import Workspace
@@ -30,11 +32,13 @@ class RunManagerHandlers:
         run = next((run for run in runs if run.id == run_id), None)
         if run is None:
             hidden = gr.update(visible=False)
-            return "", gr.update(value=""), hidden, gr.update(interactive=False), "", hidden, *closed()
+            return "", gr.update(value=""), hidden, hidden, gr.update(interactive=False), "", hidden, *closed()
+        other = other_proposer(project, run) if project else None
         return (
             log_html(run),
             gr.update(value=run.title or ""),
             gr.update(visible=run.can_resume),
+            gr.update(value=f"Put {proposer_words(other)} in charge" if other else "", visible=other is not None),
             gr.update(interactive=not run.active),
             *curve_offer(runs, run),
             *closed(),
@@ -49,6 +53,15 @@ class RunManagerHandlers:
     def resume(self, run_id: str | None, request: gr.Request) -> None:
         """Resume the chosen run."""
         resume(wanted_project(self.workspace, request), run_id or "")
+
+    @errors_as_messages
+    def put_in_charge(self, run_id: str | None, request: gr.Request) -> None:
+        """Put the chosen run in charge of proposing points, or carried-over points if it is in charge."""
+        project = wanted_project(self.workspace, request)
+        other = other_proposer(project, find_run(project, run_id or ""))
+        if other is None:
+            raise ConflictError(f"run {run_id} has no predictions, so it cannot propose points")
+        project.charge.put(other)
 
     @errors_as_messages
     def measure_curve(self, run_id: str | None, request: gr.Request) -> None:
@@ -117,6 +130,7 @@ class RunManager:
                 self.rename = gr.Button("Rename", size="sm", scale=1, min_width=90)
             with gr.Row():
                 self.resume = gr.Button("Resume this run", size="sm", visible=False, min_width=120)
+                self.charge = gr.Button("", size="sm", visible=False, min_width=120)
                 self.delete = gr.Button("Delete this run", size="sm", min_width=120)
             self.curve_text = gr.HTML(padding=False)
             with gr.Row():
@@ -126,7 +140,7 @@ class RunManager:
                 self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
                 self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
         asked = [self.question, self.sure, self.keep]
-        shown = [self.log, self.title, self.resume, self.delete, self.curve_text, self.curve, *asked]
+        shown = [self.log, self.title, self.resume, self.charge, self.delete, self.curve_text, self.curve, *asked]
         #: The event that shows the chosen run: handler, inputs, outputs.
         self.refresh = (self.on.show, self.chosen, shown)
         self.chosen.change(*self.refresh, **QUIETLY)
@@ -137,6 +151,7 @@ class RunManager:
             self.rename.click(self.on.rename, [self.chosen, self.title], None),
             self.title.submit(self.on.rename, [self.chosen, self.title], None),
             self.resume.click(self.on.resume, self.chosen, None),
+            self.charge.click(self.on.put_in_charge, self.chosen, None),
             self.curve.click(self.on.measure_curve, self.chosen, None),
             self.sure.click(self.on.delete, self.chosen, None),
         )

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, duration, plural, render
+from labeler.pages.in_charge import proposer_of, standing_sentence
 from labeler.project.project import Project
 from labeler.runs.run import COMPLETE, NO_MODEL, Run, output_of
 from mdmd import run_folder
@@ -127,6 +128,11 @@ def _outcome(project: Project, run: Run) -> Outcome:
         step, of = run.stopped.step, run.stopped.of
         kept = f"Stopped early at step {step:,} of {of:,}. The model is kept, with averaged weights and calibrated."
         notes.append((kept, "plain"))
+    standing = standing_sentence(project, run) if run.kind == "train" else None
+    if standing is not None:
+        notes.append((standing, "plain"))
+        if project.proposed.in_charge() != proposer_of(run):
+            return Outcome(notes, "label", "Go on labeling", report)
     progress = project.progress()
     faces = progress.predicted_faces
     if progress.flagged_points:

@@ -57,7 +57,8 @@ class TrainHandlers:
             return gr.Timer(active=False), *(gr.skip(),) * 7
         runs = list_runs(project)
         idle = not any(run.active for run in runs) and not uncollected(project)
-        collected = len(project.store.predictions.collected_runs())
+        project.judge_proposers()  # so that the card of a run that has just ended says whether it is in charge
+        collected = f"{len(project.store.predictions.collected_runs())} {project.proposed.in_charge()}"
         left = idle and project.index.progress().unlabeled_faces > 0
         states, numbers = fingerprint(runs, collected, left=left)
         timer = gr.Timer(active=not idle)
@@ -282,9 +283,9 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     changed.then(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 
-def fingerprint(runs: list[Run], collected: int, *, left: bool) -> tuple[str, str]:
-    """Two fingerprints: one of the states and titles of the runs, the number of runs with `collected` predictions and
-    whether faces are `left` to pre-label; and one of everything that the page shows."""
+def fingerprint(runs: list[Run], collected: str, *, left: bool) -> tuple[str, str]:
+    """Two fingerprints: one of the states and titles of the runs, what is known of `collected` predictions, and whether
+    faces are `left` to pre-label; and one of everything that the page shows."""
     states = ",".join([f"{run.name} {run.state}" for run in runs] + (["left"] if left else [])) or "none"
     states += f";{collected}"
     shown = shown_run(runs)

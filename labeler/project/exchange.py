@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from labeler.analysis.better_model import FEWEST, measuring
 from labeler.errors import ConflictError
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
@@ -18,7 +19,7 @@ from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
-from mdmd.data.records import Dataset, Sample
+from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
 from mdmd.errors import DataError
 
 
@@ -104,10 +105,11 @@ class Exchange:
     def training_set(self) -> Dataset:
         """The faces to train on: at least one labeled point, not skipped, picture in the split "train".
 
-        Unreviewed predictions are not included. A face without a drawn box gets a box around its labels. Raises
-        DataError if there is no definition yet, as do `unlabeled_faces` and `labeled_set`.
+        Unreviewed predictions are not included. A face without a drawn box gets a box around its labels. As soon as
+        there are enough of them, the faces of measuring subjects have the split "heldout", so that no training learns
+        from them. Raises DataError if there is no definition yet, as do `unlabeled_faces` and `labeled_set`.
         """
-        return _boxed(self._dataset({face.face for face in self._index.training_faces()}))
+        return _boxed(held_out(self._dataset({face.face for face in self._index.training_faces()})))
 
     def unlabeled_faces(self) -> Dataset:
         """The faces to pre-label: neither completely labeled nor skipped."""
@@ -234,6 +236,17 @@ class Exchange:
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._index.must_define()
         return Dataset(self._name, definition, samples_of(self._store, self._images, definition, faces))
+
+
+def held_out(dataset: Dataset) -> Dataset:
+    """`dataset` with the faces of measuring subjects in the split "heldout", if they are enough to judge a model on."""
+    kept = [sample for sample in dataset.samples if measuring(sample.group) and not sample.unseen]
+    if len({sample.group for sample in kept}) < FEWEST or len(dataset.samples) - len(kept) < FEWEST:
+        return dataset
+    samples = (
+        replace(sample, split=HELDOUT_SPLIT) if measuring(sample.group) else sample for sample in dataset.samples
+    )
+    return replace(dataset, samples=tuple(samples))
 
 
 def _boxed(dataset: Dataset) -> Dataset:

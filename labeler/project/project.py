@@ -16,6 +16,7 @@ from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.check_service import LabelChecks
 from labeler.guidance.duplicates import DuplicateFinder
+from labeler.guidance.in_charge import InCharge
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.proposed import ProposedPoints
@@ -100,10 +101,11 @@ class Project:
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, self.originals)
-        self.proposed = ProposedPoints(self.store.predictions)
+        self.proposed = ProposedPoints(self.store.predictions, self.store.charges)
         self.index = LabelIndex(self.store, self.name, self.proposed)
         self.bases = BaseFaces(self.store)
         self.carried = CarriedPoints(self.store, self.index, self.bases, self.proposed)
+        self.charge = InCharge(self.store, self.index, self.bases, self.carried, self.proposed, self.runs)
         self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)
@@ -139,6 +141,10 @@ class Project:
     def carry_labels(self) -> bool:
         """Carry the labels over to the other faces again if they have changed; returns whether they had."""
         return self.carried.refresh(self.settings.flag_rule)
+
+    def judge_proposers(self) -> bool:
+        """Judge which proposer is in charge if labels or runs have changed; returns whether another one is now."""
+        return self.charge.refresh(self.settings.tolerance)
 
     def progress(self) -> Progress:
         """The numbers of pictures, faces and points, and how many of them are labeled."""

@@ -162,7 +162,9 @@ def carry_labels(workspace: Workspace) -> dict[str, str]:
     problems = {}
     for name in workspace.opened():
         try:
-            workspace.open(name).carry_labels()
+            project = workspace.open(name)
+            project.carry_labels()
+            project.judge_proposers()
         except (DataError, OSError) as error:
             problems[name] = f"labels cannot be carried over: {error}"
     return problems

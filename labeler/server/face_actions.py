@@ -48,7 +48,6 @@ class FaceActions:
             "predictions": {str(key): _predicted(p) for key, p in proposed.points.items() if key in ids}
             if proposed
             else {},
-            "run": f"{proposed.proposer.number:03d}" if proposed and proposed.proposer.kind == "run" else None,
             "proposer": asdict(proposed.proposer) if proposed else None,
             "can_undo": can_undo,
             "can_redo": can_redo,
@@ -146,6 +145,9 @@ class FaceActions:
         seen: Seen,
     ) -> dict[str, Any]:
         if labels:
+            proposed = self.project.proposed.of(face_id)
+            if proposed and not self.store.points(face_id):
+                self.store.charges.show(face_id, proposed.proposer.name)  # labels lean towards what was shown
             self.store.edit_points(face_id, labels, source=source, annotator=annotator, seen=seen)
         return self.view(face_id)
 

@@ -98,9 +98,9 @@ class ReviewActions:
         return {"faces": faces, "points": points}
 
     def _basis(self) -> list[int]:
-        """What the predictions depend on: the newest collected run, the definition, and the carried-over points."""
+        """What the predictions depend on: the newest collected run, the definition, and the proposed points."""
         newest = max(self.store.predictions.collected_runs(), default=0)
-        return [newest, self.store.definitions.newest_version(), self.project.proposed.times_carried]
+        return [newest, self.store.definitions.newest_version(), self.project.proposed.times_replaced]
 
     def duplicates(self) -> dict[str, Any]:
         """The near-duplicates; see `Duplicates`."""

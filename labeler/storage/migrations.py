@@ -182,8 +182,34 @@ CREATE TABLE base_points (
 ) STRICT;
 """
 
+#: What was in charge of proposing points, from when on and why (JSON), and whose points a face showed when its first
+#: label was made.
+_CHARGES = """
+CREATE TABLE charges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    proposer TEXT NOT NULL,
+    why TEXT NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE shown_proposers (
+    face_id INTEGER PRIMARY KEY REFERENCES faces(id),
+    proposer TEXT NOT NULL
+) STRICT;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SKIPS, _DISMISSED, _PICTURE_FILES, _RADII, _BATCHES, _REPEATS, _BASE_POINTS)
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _SKIPS,
+    _DISMISSED,
+    _PICTURE_FILES,
+    _RADII,
+    _BATCHES,
+    _REPEATS,
+    _BASE_POINTS,
+    _CHARGES,
+)
 
 
 def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS) -> None:

@@ -17,10 +17,18 @@ class Predictions:
     def current(self, face_id: int | None = None) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
         """For each face (or only `face_id`) the newest run that predicted it, and its points by landmark id."""
         where, parameters = ("WHERE face_id = ?", [face_id]) if face_id is not None else ("", [])
+        return self._read("current_predictions", where, *parameters)
+
+    def of_run(self, run_id: int, face_id: int | None = None) -> dict[int, dict[int, PredictedPoint]]:
+        """What one run predicted, on all faces or only `face_id`, by face and landmark id."""
+        where, parameters = ("AND face_id = ?", [face_id]) if face_id is not None else ("", [])
+        found = self._read("predictions", f"WHERE run_id = ? {where}", run_id, *parameters)
+        return {face: points for face, (_, points) in found.items()}
+
+    def _read(self, table: str, where: str, *parameters: int) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
         found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}
         for r in self._connection.rows(
-            "SELECT p.*, r.radius90 FROM current_predictions AS p JOIN runs AS r ON r.id = p.run_id " + where,
-            *parameters,
+            f"SELECT p.*, r.radius90 FROM {table} AS p JOIN runs AS r ON r.id = p.run_id {where}", *parameters
         ):
             covariance = (r["sxx"], r["sxy"], r["syy"])
             point = PredictedPoint(

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.storage.base_points import BasePointsTable
+from labeler.storage.charges import Charges
 from labeler.storage.connection import Connection
 from labeler.storage.definitions import Definitions
 from labeler.storage.history import ANYTHING, Action, Seen, replay
@@ -36,7 +37,7 @@ class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
     `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs, `base_points`
-    what a base predicts on the faces.
+    what a base predicts on the faces, and `charges` what was in charge of proposing points.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
@@ -45,6 +46,7 @@ class Store:
         self.definitions = Definitions(self.connection, clock)
         self.predictions = Predictions(self.connection, clock)
         self.base_points = BasePointsTable(self.connection)
+        self.charges = Charges(self.connection, clock)
         self._rows, self._transaction = self.connection.rows, self.connection.transaction
 
     def close(self) -> None:

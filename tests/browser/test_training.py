@@ -31,8 +31,18 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
     expect(page.locator(".chart")).to_have_count(3)
     expect(page.locator(".run .note").first).to_contain_text(re.compile(r"On 1 held-out faces? the points are off by"))
 
+    # One face that it has not learned from judges nothing, so the training proposes points only if a person says so.
+    verdict = page.locator(".run .note").filter(has_text="Not in charge: it could not be judged")
+    expect(verdict).to_contain_text("it has not learned from 1 labeled face only. Label about 20 more.")
+    expect(page.locator("a.button", has_text="Go on labeling")).to_be_visible()
+    page.get_by_role("button", name="Log, name, resume or delete a run").click()
+    page.get_by_role("button", name="Put run 001 in charge").click()
+    expect(
+        page.locator(".run .note").filter(has_text="In charge: faces without labels show its points.")
+    ).to_be_visible()
+    expect(page.get_by_role("button", name="Put points carried over from labeled faces in charge")).to_be_visible()
     page.locator("a.button", has_text="Review").click()
-    wait_for(lambda: page.evaluate(f"{root('review')}?.editor.view?.run") == first.id)
+    wait_for(lambda: page.evaluate(f"{root('review')}?.editor.view?.proposer?.number") == int(first.id))
     expect(page.locator(".left.wide .strip-row")).to_have_count(2)
 
     page.locator("#tab-train-button").click()

@@ -198,8 +198,8 @@ export class FaceEditor extends Emitter {
     if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) this.problem.show(problem);
-    const shown = this.view.predictions;
-    this.view = predictions ? inPicture(view) : { ...view, predictions: shown };
+    const { predictions: shown, proposer } = this.view;
+    this.view = predictions ? inPicture(view) : { ...view, predictions: shown, proposer };
     this.session.saw(view);
     // Other points are doubtful now: the most doubtful one comes first.
     if (predictions && JSON.stringify(this.view.predictions) !== JSON.stringify(shown)) {

@@ -133,6 +133,23 @@ export function inPicture(view) {
   return { ...view, predictions: Object.fromEntries(predictions) };
 }
 
+/** Labeled faces from which on it is measured how far carried-over points may be off. */
+const MEASURED_FROM = 5;
+
+/**
+ * Where the predictions of a face come from, in words; empty without predictions that are left to review.
+ * @param {FaceView} view
+ */
+export function proposerText({ proposer, predictions, points }) {
+  if (!proposer || Object.keys(predictions).every((id) => points[id])) return "";
+  const { kind, number, measured } = proposer;
+  if (kind === "run") return `Proposed by run ${String(number).padStart(3, "0")}`;
+  const from = `Carried over from ${number} labeled ${number === 1 ? "face" : "faces"}`;
+  if (measured) return from;
+  const more = MEASURED_FROM - number;
+  return `${from}. Doubt is not measured yet: label ${more} more ${more === 1 ? "face" : "faces"}.`;
+}
+
 /**
  * A rectangle around all labels and predictions of the face, with a margin of `air` times its size; null for fewer
  * than two points.

@@ -3,7 +3,7 @@
 import { el } from "../shell/dom.js";
 
 /** @typedef {"skip" | "history" | "remove"} HeadAction */
-/** @typedef {{ name: string, labeled: number, of: number, nth: number, count: number, skip: string | null }} HeadFace */
+/** @typedef {{ name: string, labeled: number, of: number, nth: number, count: number, skip: string | null, proposer: string }} HeadFace  `proposer`: where proposed points come from. */
 
 export class FaceHead {
   /**
@@ -27,7 +27,7 @@ export class FaceHead {
     const content = JSON.stringify([face, check?.textContent, check?.title, note?.textContent]);
     if (content === this.content) return;
     this.content = content;
-    const { name, labeled, of, nth, count, skip } = face;
+    const { name, labeled, of, nth, count, skip, proposer } = face;
     const { actions } = this;
     const { activeElement } = document;
     const held = activeElement instanceof HTMLElement && this.element.contains(activeElement) && activeElement.dataset.action;
@@ -53,6 +53,7 @@ export class FaceHead {
       el("div.face-count", {
         text: `${labeled} of ${of} landmarks${count > 1 ? ` · face ${nth} of ${count}` : ""}`,
       }),
+      ...(proposer ? [el("div.face-count", { text: proposer })] : []),
       ...(note ? [note] : []),
       ...(skip ? [el("div.skip-note", { title: skip }, el("b", { text: "Skipped: " }), el("bdi", { text: skip }))] : []),
       el("div.head-actions", {}, check, ...buttons),

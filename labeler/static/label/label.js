@@ -4,7 +4,7 @@ import { Checks } from "./checks.js";
 import { Duplicates } from "./duplicates.js";
 import { el, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { summary } from "../face/face.js";
+import { proposerText, summary } from "../face/face.js";
 import { FaceHead } from "./face_head.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
@@ -255,7 +255,7 @@ export class LabelPage {
     const { face, skip } = editor.view;
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
     this.head.show(
-      { name: editor.picture.name, labeled, of, nth, count, skip },
+      { name: editor.picture.name, labeled, of, nth, count, skip, proposer: proposerText(editor.view) },
       { check: this.checks.mark(face), note: this.duplicates.note(face) },
     );
     this.history.show();

@@ -5,7 +5,7 @@ import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { reviewCommands } from "./review_commands.js";
 import { ReviewViewpoint } from "./review_viewpoint.js";
-import { expectedWrong, flaggedIds, stepInDoubt, summary } from "../face/face.js";
+import { expectedWrong, flaggedIds, proposerText, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
 import { LandmarkList } from "../face/landmarks.js";
 import {
@@ -223,6 +223,7 @@ export class ReviewPage {
       el("div.face-name", { text: picture.name, title: picture.name, dir: "auto" }),
       el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
+      el("div.face-count", { text: proposerText(view) }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
     );
     this.list.show(view, editor.current, (id) => {

@@ -79,6 +79,12 @@
  * @typedef {{ x: number, y: number, cov: Covariance, radius90: number, p_off: number, flagged: boolean }} Prediction
  */
 
+/**
+ * What made the predictions of a face: points carried over from the labels of so many faces, or the run of that number.
+ * `measured`: whether it is known how far they may be off. If not, none is flagged.
+ * @typedef {{ kind: "carried" | "run", number: number, measured: boolean }} Proposer
+ */
+
 /** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */
 
 /**
@@ -92,7 +98,7 @@
  * @property {Box} box
  * @property {Record<string, Point>} points
  * @property {Record<string, Prediction>} predictions
- * @property {string | null} run
+ * @property {Proposer | null} proposer  Null without predictions.
  * @property {boolean} can_undo
  * @property {boolean} can_redo
  */

@@ -40,8 +40,12 @@ def test_a_view_is_ready_for_json_and_says_all_there_is(actions: FaceActions):
     predicted = view["predictions"]["4"]
     assert predicted.pop("radius90") == pytest.approx(2.246, abs=1e-3)
     assert predicted == {"x": 9, "y": 10, "cov": [4, 1, 9], "p_off": 0.5, "flagged": True}
-    assert (view["run"], view["can_undo"], view["can_redo"]) == ("007", True, False)
-    assert actions.view(3)["run"] is None
+    assert (view["proposer"], view["can_undo"], view["can_redo"]) == (
+        {"kind": "run", "number": 7, "measured": True},
+        True,
+        False,
+    )
+    assert actions.view(3)["proposer"] is None
 
 
 def test_several_points_are_one_undo_step(actions: FaceActions):

@@ -1,0 +1,242 @@
+"""Which proposer is in charge: judged on faces that none of those compared has learned from, whenever labels come in.
+
+`labeler.analysis.better_model` decides; docs/design/who-is-in-charge.md explains.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeler.analysis.better_model import Decision, Reason, fitness, judge, measuring, shows_challenger
+from labeler.guidance.base_faces import BaseFaces
+from labeler.guidance.carried_points import CarriedPoints
+from labeler.guidance.label_index import LabelIndex
+from labeler.guidance.proposed import CARRIED, ProposedPoints, run_number
+from labeler.storage.records import UNSEEN, annotation_of
+from labeler.storage.store import Store
+from mdmd import run_folder
+from mdmd.data.boxes import normalizing_distance
+from mdmd.data.coco import read_coco
+from mdmd.data.records import Annotation, Box
+from mdmd.errors import DataError
+from mdmd.evaluation.predictions import read_predicted
+from mdmd.transfer.carried_labels import complex_of
+from mdmd.transfer.mean_shape import left_out_distances
+
+Array = NDArray[np.float64]
+#: Carried-over points are judged on faces that are left out, in so many parts.
+PARTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class _Labeled:
+    """A labeled face: its subject, labels (N), box and normalizing distance in pixels."""
+
+    subject: str
+    labels: Annotation
+    box: Box
+    distance: float
+
+    def errors(self, points: Array) -> Array:
+        """The errors (N,) of `points` (N, 2) as shares of the normalizing distance; NaN without a label."""
+        off = np.linalg.norm(points - self.labels.points, axis=1) / self.distance
+        return np.where(self.labels.labeled, off, np.nan)
+
+
+class InCharge:
+    """Judges the proposers of one project whose runs are in the folder `runs`. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: LabelIndex,
+        bases: BaseFaces,
+        carried: CarriedPoints,
+        proposed: ProposedPoints,
+        runs: Path,
+    ) -> None:
+        self._store, self._index, self._bases = store, index, bases
+        self._carried, self._proposed, self._runs = carried, proposed, runs
+        self._lock = threading.Lock()
+        self._key: object = None
+        self._verdicts: dict[str, Decision] = {}
+
+    def verdicts(self) -> Mapping[str, Decision]:
+        """What was decided last about each proposer that was judged, by its name."""
+        return self._verdicts
+
+    def put(self, proposer: str) -> None:
+        """Put a proposer in charge because a person says so."""
+        self._store.charges.add(proposer, {"by": "person"})
+
+    def refresh(self, tolerance: float) -> bool:
+        """Judge again if labels, runs or `tolerance` have changed; returns whether another one is in charge now."""
+        with self._lock:
+            newest = newest_training(self._runs, self._store.predictions.collected_runs())
+            if newest is None and self._store.charges.current() is None:
+                return False
+            stamp = (self._store.connection.stamp(), tolerance, newest)
+            if stamp == self._key:
+                return False
+            changed = self._judge(tolerance, newest)
+            self._key = (self._store.connection.stamp(), tolerance, newest)
+            return changed
+
+    def _judge(self, tolerance: float, newest: str | None) -> bool:
+        faces = self._labeled()
+        before = self._proposed.in_charge() if self._store.charges.current() else CARRIED
+        runs = list(dict.fromkeys(name for name in (newest, before) if name is not None and run_number(name)))
+        of_runs = {name: self._errors_of_run(name, faces) for name in runs}
+        errors = {name: found for name, found in of_runs.items() if found is not None}
+        judged = sorted({face for found in errors.values() for face in found})
+        carried = self._carried.left_out(_parts(judged, faces))
+        if carried:
+            errors[CARRIED] = {face: faces[face].errors(found.points) for face, found in carried.items()}
+        mean_shape = _mean_shape_errors(faces)
+        shown, history = self._store.charges.shown(), [charge.proposer for charge in self._store.charges.all()]
+
+        def table(*names: str) -> tuple[list[Array], list[int]]:
+            common = [face for face in judged if all(face in errors[name] for name in names)]
+            return _by_subject(common, faces, [*(errors[name] for name in names), mean_shape], shown, names)
+
+        now, why = before, dict[str, Any]()
+        verdicts: dict[str, Decision] = {}
+        fit: list[str] = []
+        for name in dict.fromkeys([*runs, CARRIED]):
+            if name == now or name not in errors:
+                continue
+            if now in errors:
+                (own, other, mean), sides = table(name, now)
+                verdicts[name] = judge(
+                    own, other, mean, sides, tolerance=tolerance, returning=name in history, fit=name == CARRIED
+                )
+            else:
+                (own, mean), sides = table(name)
+                verdicts[name] = fitness(own, mean, [side > 0 for side in sides], tolerance=tolerance)
+            if verdicts[name].takes_over:
+                now, why = name, {"by": "figures", "instead of": now, **asdict(verdicts[name])}
+            elif verdicts[name].reason in (Reason.NO_BETTER, Reason.NOT_SURE) or name == CARRIED:
+                fit.append(name)
+        self._verdicts = verdicts
+        if now != before or self._store.charges.current() is None:
+            self._store.charges.add(now, why or {"by": "figures"})
+        second = next((name for name in [before, *fit] if name != now and name in errors), "")
+        half = [face.id for face in self._store.faces() if self._compares(face.image_id)] if second else []
+        self._proposed.challenge(second, half)
+        return now != before
+
+    def _compares(self, image_id: int) -> bool:
+        subject = self._store.image(image_id).subject
+        return measuring(subject) and shows_challenger(subject)
+
+    def _labeled(self) -> dict[int, _Labeled]:
+        """The faces with reviewed labels, by id."""
+        definition = self._index.definition
+        if definition is None:
+            return {}
+        base = self._bases.in_use()
+        seen = {} if base is None else self._bases.points(base)
+        pictures = {picture.id: picture for picture in self._store.images()}
+        labels = self._index.labels()
+        found = {}
+        for face in self._store.faces():
+            own = {key: point for key, point in labels[face.id].items() if key in definition.ids}
+            if face.skip is None and own and all(point.source != UNSEEN for point in own.values()):
+                annotation = annotation_of(own, definition.ids)
+                places = np.where(annotation.labeled[:, None], annotation.points, np.nan)
+                # The box in which a base found the face, where nobody drew one.
+                box = seen[face.id].box if face.id in seen else face.box
+                distance = normalizing_distance(definition, places, box)
+                if annotation.labeled.any() and np.isfinite(distance) and distance > 0:
+                    found[face.id] = _Labeled(pictures[face.image_id].subject, annotation, box, distance)
+        return found
+
+    def _errors_of_run(self, name: str, faces: Mapping[int, _Labeled]) -> dict[int, Array] | None:
+        """The errors of a run on labeled faces that it has not learned from; None if its files cannot be used."""
+        run, ids = run_number(name), self._index.ids
+        if run is None:
+            return None
+        folder = self._runs / f"{run:03d}"
+        try:
+            learned = {s.face_id for s in read_coco(folder / run_folder.TARGET).samples if s.annotation is not None}
+            heldout = read_predicted(folder / run_folder.HELDOUT)
+        except DataError:
+            return None
+        if heldout.landmark_ids != ids or not heldout.final:
+            return None
+        found = {face: heldout.points[k] for k, face in enumerate(heldout.face_ids) if face in faces}
+        for face, points in self._store.predictions.of_run(run).items():
+            if face in faces and face not in learned and points.keys() >= set(ids):
+                found[face] = np.array([(points[key].x, points[key].y) for key in ids])
+        return {face: faces[face].errors(points) for face, points in found.items()}
+
+
+def newest_training(runs: Path, collected: Iterable[int]) -> str | None:
+    """The name of the newest collected training that has held-out faces; None if there is none."""
+    for number in sorted(collected, reverse=True):
+        folder = runs / f"{number:03d}"
+        record = run_folder.read_object(folder / run_folder.RECORD)
+        if record is not None and record.get("kind") == "train" and (folder / run_folder.HELDOUT).is_file():
+            return f"run {number}"
+    return None
+
+
+def _parts(faces: Sequence[int], labeled: Mapping[int, _Labeled]) -> list[set[int]]:
+    """`faces` in PARTS parts; a subject is never split."""
+    subjects = sorted({labeled[face].subject for face in faces})
+    part_of = {subject: k % PARTS for k, subject in enumerate(subjects)}
+    parts: list[set[int]] = [set() for _ in range(PARTS)]
+    for face in faces:
+        parts[part_of[labeled[face].subject]].add(face)
+    return [part for part in parts if part]
+
+
+def _mean_shape_errors(faces: Mapping[int, _Labeled]) -> dict[int, Array]:
+    """The errors of the mean shape of all other labeled faces in each face's box."""
+    if len(faces) < 2:
+        return {}
+    own = list(faces.values())
+    points = np.stack([np.where(one.labels.labeled, complex_of(one.labels.points), np.nan) for one in own])
+    distances = left_out_distances(points, [one.box for one in own])
+    return {face: distances[k] / faces[face].distance for k, face in enumerate(faces)}
+
+
+def _by_subject(
+    faces: Sequence[int],
+    labeled: Mapping[int, _Labeled],
+    errors: Sequence[Mapping[int, Array]],
+    shown: Mapping[int, str],
+    names: Sequence[str],
+) -> tuple[list[Array], list[int]]:
+    """Each of `errors` as an array (S, N), the mean of each subject's faces, and whose points they showed.
+
+    That is 1 for the first of `names`, -1 for the second and 0 for another one. It is empty if no face showed any.
+    """
+    subjects: dict[str, list[int]] = {}
+    for face in faces:
+        if all(face in one for one in errors):
+            subjects.setdefault(labeled[face].subject, []).append(face)
+    landmarks = len(next(iter(errors[0].values()))) if errors[0] else 0
+    arrays = [
+        np.array([_mean([one[face] for face in own]) for own in subjects.values()]).reshape(len(subjects), landmarks)
+        for one in errors
+    ]
+    if not any(own[0] in shown for own in subjects.values()):
+        return arrays, []
+    signs = dict(zip(names, (1, -1), strict=False))
+    return arrays, [signs.get(shown.get(own[0], ""), 0) for own in subjects.values()]
+
+
+def _mean(rows: Sequence[Array]) -> Array:
+    stacked = np.stack(rows)
+    known = np.isfinite(stacked)
+    return np.where(
+        known.any(axis=0), np.where(known, stacked, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+    )

@@ -1,0 +1,64 @@
+"""Sentences about which proposer is in charge, and why."""
+
+from __future__ import annotations
+
+from labeler.analysis.better_model import Decision, Reason, advice
+from labeler.guidance.proposed import CARRIED, run_number
+from labeler.html.markup import plural
+from labeler.project.project import Project
+from labeler.runs.run import Run
+from labeler.storage.charges import Charge
+
+
+def proposer_of(run: Run) -> str:
+    """The name of a run as a proposer."""
+    return f"run {int(run.id)}"
+
+
+def proposer_words(name: str) -> str:
+    """A proposer in words: "run 003" or "points carried over from labeled faces"."""
+    run = run_number(name)
+    return "points carried over from labeled faces" if run is None else f"run {run:03d}"
+
+
+def standing_sentence(project: Project, run: Run) -> str | None:
+    """Whether a training is in charge, else why not and what to do; None for one that was not judged yet."""
+    name = proposer_of(run)
+    if project.proposed.in_charge() == name:
+        return "In charge: faces without labels show its points."
+    verdict = project.charge.verdicts().get(name)
+    return None if verdict is None else f"Not in charge: {_why_not(verdict)}{_what_to_do(verdict)}"
+
+
+def _why_not(found: Decision) -> str:
+    faces = plural(found.faces, "labeled face")
+    if found.reason is Reason.TOO_FEW_FACES:
+        return f"it could not be judged, because it has not learned from {faces} only."
+    error, against = f"{100 * found.error:.1f} %", f"{100 * found.against:.1f} %"
+    if found.reason is Reason.NO_BETTER_THAN_MEAN_SHAPE:
+        return f"on {faces} its error of {error} is not clearly below the {against} of the mean shape."
+    return f"on {faces} its error of {error} is not clearly below the {against} of what is in charge."
+
+
+def _what_to_do(found: Decision) -> str:
+    words = advice(found)
+    return "" if words is None else f" {words[0].upper()}{words[1:]}."
+
+
+def history_sentence(charge: Charge) -> str:
+    """What took over, when a person or the figures said so, and the figures."""
+    words = proposer_words(charge.proposer)
+    if charge.why.get("by") == "person":
+        return f"{words}: put in charge by hand"
+    faces, error, against = (charge.why.get(key) for key in ("faces", "error", "against"))
+    if not isinstance(faces, int) or not isinstance(error, int | float) or not isinstance(against, int | float):
+        return f"{words}: nothing was judged to be better"
+    return f"{words}: {100 * error:.1f} % against {100 * against:.1f} % on {plural(faces, 'face')}"
+
+
+def other_proposer(project: Project, run: Run) -> str | None:
+    """What the button of a run puts in charge: the run, carried-over points if it is in charge, None for no button."""
+    name = proposer_of(run)
+    if project.proposed.in_charge() == name:
+        return CARRIED
+    return name if run.kind == "train" and int(run.id) in project.store.predictions.collected_runs() else None
