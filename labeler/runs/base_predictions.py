@@ -115,7 +115,7 @@ class BasePredictions:
             bare = tuple(replace(sample, annotation=None) for sample in faces)
             write_coco(_faces_file(folder, k), Dataset(base.name, definition, bare), images=project.images)
             words += ["--faces", str(_faces_file(folder, k)), "--out", str(_found_file(folder, k))]
-        with (folder / "output.txt").open("wb") as output:
+        with (folder / run_folder.OUTPUT).open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "mdmd", "predict", str(base.folder), *words, "--find-boxes", "--allow-missing"],
                 stdin=subprocess.DEVNULL,
@@ -142,7 +142,7 @@ class BasePredictions:
             if code != 0 and failure is not None and failure.kind == NONE_USABLE:
                 self._add(job, job.parts[job.collected], {})
             elif code != 0:
-                output = (job.folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip()
+                output = (job.folder / run_folder.OUTPUT).read_text(encoding="utf-8", errors="replace").strip()
                 why = output[-500:] if failure is None else failure.error
                 self._fail(f"project {job.project.name}: predicting with the base failed: {why}")
         except (DataError, OSError) as error:
