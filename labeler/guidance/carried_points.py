@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -42,93 +43,65 @@ class CarriedPoints:
         The labels of a face count as soon as it is complete or another face was edited.
         """
         with self._lock:
-            definition, base = self._index.definition, self._bases.in_use()
-            if definition is None or base is None:
-                return False
-            stamp = (self._store.connection.stamp(), rule)  # every change of labels and base points is a write
-            if stamp == self._stamp:
+            # Every change of labels and base points is a write.
+            stamp = (self._store.connection.stamp(), rule, self._bases.looking_at)
+            state = None if stamp == self._stamp else self._state()
+            if state is None:
                 return False
             self._stamp = stamp
-            seen = {face: found for face, found in self._bases.points(base).items() if found.usable}
-            labels, faces = self._index.labels(), [face for face in self._store.faces() if face.skip is None]
-            carried = self._labeled(faces, labels, seen, definition.ids)[:MOST_CARRIED]
-            open_faces = self._open_faces(faces, labels, seen, definition.ids)
-            of_labels = (definition.version, base, tuple((face.id, face.revision) for face in carried))
-            key = (of_labels, rule, tuple((face.id, id(seen[face.id])) for face in open_faces))
+            carried, open_faces = state.labeled()[:MOST_CARRIED], state.open_faces(self._bases.looking_at)
+            version, base = state.definition.version, state.base
+            of_labels = (version, base, tuple((face.id, face.revision) for face in carried))
+            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces))
             if key == self._key:
                 return False
             if of_labels != self._fitted[0]:
-                self._fitted = (of_labels, self._fit(carried, labels, seen, definition, base))
-            self._proposed.carry(_proposals(self._fitted[1], open_faces, seen, definition, rule))
+                self._fitted = (of_labels, self._fit(state, carried))
+            self._proposed.carry(_proposals(self._fitted[1], open_faces, state, rule))
             self._key = key
             return True
 
     def left_out(self, parts: Sequence[Collection[int]]) -> dict[int, Prediction]:
-        """The points of labeled faces, carried over from the faces that are in none or another of the `parts`.
+        """The points of the faces in `parts`, each carried over from labeled faces that are not in the same part.
 
         Faces without base points, and those for which no other face is labeled, are left out.
         """
-        definition, base = self._index.definition, self._bases.in_use()
-        if definition is None or base is None:
+        state = self._state()
+        if state is None:
             return {}
-        seen = {face: found for face, found in self._bases.points(base).items() if found.usable}
-        labels, faces = self._index.labels(), [face for face in self._store.faces() if face.skip is None]
-        labeled = self._labeled(faces, labels, seen, definition.ids)
+        labeled = state.labeled()
         found: dict[int, Prediction] = {}
         for part in parts:
-            wanted = [face for face in part if face in seen]
-            others = [face for face in labeled if face.id not in part][:MOST_CARRIED]
-            fitted = self._fit(others, labels, seen, definition, base)
+            wanted = [face for face in part if face in state.seen]
+            fitted = self._fit(state, [face for face in labeled if face.id not in part][:MOST_CARRIED])
             if fitted is not None and wanted:
-                points = fitted.carry([_prediction(seen[face]) for face in wanted], [seen[face].box for face in wanted])
-                found.update(zip(wanted, points, strict=True))
+                found.update(zip(wanted, state.carry(fitted, wanted), strict=True))
         return found
 
-    def _labeled(
-        self,
-        faces: Sequence[Face],
-        labels: Mapping[int, Mapping[int, Point]],
-        seen: Mapping[int, BasePoints],
-        ids: Sequence[int],
-    ) -> list[Face]:
-        """The faces whose labels can be carried over, in an order that never changes."""
+    def _state(self) -> _State | None:
+        """What is carried over and where to; None without a definition or a base."""
+        definition, base = self._index.definition, self._bases.in_use()
+        if definition is None or base is None:
+            return None
         edited = self._store.last_labeled()
-        newest = max(edited, key=lambda face: edited[face], default=None)
-        counting = []
-        for face in faces:
-            own = [labels[face.id][key] for key in ids if key in labels[face.id]]
-            settled = len(own) == len(ids) or face.id != newest
-            if face.id in seen and settled and any(point.v > 0 for point in own):
-                counting.append(face)
-        return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
+        return _State(
+            definition,
+            base,
+            seen={face: found for face, found in self._bases.points(base).items() if found.usable},
+            labels=self._index.labels(),
+            faces=[face for face in self._store.faces() if face.skip is None],
+            newest=max(edited, key=lambda face: edited[face], default=None),
+        )
 
-    def _open_faces(
-        self,
-        faces: Sequence[Face],
-        labels: Mapping[int, Mapping[int, Point]],
-        seen: Mapping[int, BasePoints],
-        ids: Sequence[int],
-    ) -> list[Face]:
-        after = next((k for k, face in enumerate(faces) if face.id == self._bases.looking_at), 0)
-        in_turn = [*faces[after:], *faces[:after]] if len(faces) > MOST_PROPOSED else faces
-        open_faces = (face for face in in_turn if face.id in seen and any(key not in labels[face.id] for key in ids))
-        return [face for face, _ in zip(open_faces, range(MOST_PROPOSED), strict=False)]
-
-    def _fit(
-        self,
-        carried: Sequence[Face],
-        labels: Mapping[int, Mapping[int, Point]],
-        seen: Mapping[int, BasePoints],
-        definition: Definition,
-        base: str,
-    ) -> CarriedLabels | None:
+    def _fit(self, state: _State, carried: Sequence[Face]) -> CarriedLabels | None:
         if not carried:
             return None
+        definition, seen, labels = state.definition, state.seen, state.labels
         return CarriedLabels(
             definition.name,
             definition,
-            head=base,
-            base=self._bases.definition(base),
+            head=state.base,
+            base=self._bases.definition(state.base),
             seen=tuple(_prediction(seen[face.id]) for face in carried),
             boxes=tuple(seen[face.id].box for face in carried),
             labels=tuple(annotation_of(labels[face.id], definition.ids) for face in carried),
@@ -136,17 +109,58 @@ class CarriedPoints:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _State:
+    """The faces that are not skipped, their labels, and what `base` predicts on them (`seen`, usable ones only).
+
+    `newest` is the face whose labels changed last.
+    """
+
+    definition: Definition
+    base: str
+    seen: Mapping[int, BasePoints]
+    labels: Mapping[int, Mapping[int, Point]]
+    faces: Sequence[Face]
+    newest: int | None
+
+    def labeled(self) -> list[Face]:
+        """The faces whose labels can be carried over, in an order that never changes."""
+        ids, counting = self.definition.ids, []
+        for face in self.faces:
+            own = [self.labels[face.id][key] for key in ids if key in self.labels[face.id]]
+            settled = len(own) == len(ids) or face.id != self.newest
+            if face.id in self.seen and settled and any(point.v > 0 for point in own):
+                counting.append(face)
+        return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
+
+    def open_faces(self, first: int | None) -> list[Face]:
+        """The faces that lack a label; of more than MOST_PROPOSED those from the face `first` on."""
+        wanted = [
+            face
+            for face in self.faces
+            if face.id in self.seen and any(key not in self.labels[face.id] for key in self.definition.ids)
+        ]
+        if len(wanted) <= MOST_PROPOSED:
+            return wanted
+        after = next((k for k, face in enumerate(wanted) if first is not None and face.id >= first), 0)
+        return [*wanted[after:], *wanted[:after]][:MOST_PROPOSED]
+
+    def carry(self, labels: CarriedLabels, faces: Sequence[int]) -> list[Prediction]:
+        """The points of `faces`, which the base has seen, carried over from `labels`."""
+        seen = [self.seen[face] for face in faces]
+        return labels.carry([_prediction(one) for one in seen], [one.box for one in seen])
+
+
 def _proposals(
     labels: CarriedLabels | None,
     faces: Sequence[Face],
-    seen: Mapping[int, BasePoints],
-    definition: Definition,
+    state: _State,
     rule: FlagRule,
 ) -> dict[int, Proposed]:
     if labels is None or not faces:
         return {}
-    boxes = [seen[face.id].box for face in faces]
-    found = labels.carry([_prediction(seen[face.id]) for face in faces], boxes)
+    definition, boxes = state.definition, [state.seen[face.id].box for face in faces]
+    found = state.carry(labels, [face.id for face in faces])
     off = np.array(
         [
             probabilities_off(definition, one, box, rule.tolerance, LAPLACIAN)

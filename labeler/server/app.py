@@ -149,9 +149,14 @@ async def _repeat(work: Callable[[], dict[str, str]], seconds: float, pool: Thre
     """Call `work` in the `pool` every so many `seconds`. A project's problem is logged once, until it changes."""
     logged: dict[str, str] = {}
     while True:
-        problems = await asyncio.get_running_loop().run_in_executor(pool, work)
+        try:
+            problems = await asyncio.get_running_loop().run_in_executor(pool, work)
+        except Exception as error:  # an unexpected fault must not end the work for all projects
+            problems = {"": repr(error)}
+            if logged != problems:
+                logger.exception("work in the background failed; it is tried again")
         for name, problem in problems.items():
-            if logged.get(name) != problem:
+            if name and logged.get(name) != problem:
                 logger.warning("project %s: %s", name, problem)
         logged = problems
         await asyncio.sleep(seconds)

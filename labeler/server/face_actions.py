@@ -23,6 +23,7 @@ class FaceActions:
     def view(self, face_id: int) -> dict[str, Any]:
         """The face: its picture, box, labels and predictions by landmark id, and whether undo and redo are possible."""
         face = self.store.face(face_id)
+        self.project.bases.looking_at = face_id
         picture = self.store.image(face.image_id)
         ids = self.project.index.ids
         points = self.store.points(face_id).get(face_id, {})
@@ -145,8 +146,7 @@ class FaceActions:
         seen: Seen,
     ) -> dict[str, Any]:
         if labels:
-            proposed = self.project.proposed.of(face_id)
-            if proposed and not self.store.points(face_id):
+            if not self.store.points(face_id) and (proposed := self.project.proposed.of(face_id)):
                 self.store.charges.show(face_id, proposed.proposer.name)  # labels lean towards what was shown
             self.store.edit_points(face_id, labels, source=source, annotator=annotator, seen=seen)
         return self.view(face_id)

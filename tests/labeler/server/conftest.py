@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from labeler.project.workspace import Workspace
+from labeler.runs.base_predictions import BasePredictions
 from labeler.server.app import build_app
 from tests.builders import make_project
 
@@ -21,12 +22,15 @@ HOME = "http://127.0.0.1:8000"
 
 
 @contextmanager
-def application(folder: Path, token: str | None) -> Iterator[TestClient]:
-    """The application over the projects in `folder`, with its uploads beside them."""
+def application(
+    folder: Path, token: str | None, background: Callable[[Workspace], BasePredictions] | None = None
+) -> Iterator[TestClient]:
+    """The application over the projects in `folder`, with its uploads beside them, and with work in the background."""
     workspace = Workspace(folder / "projects")
+    works = background(workspace) if background else None
 
     async def build() -> FastAPI:
-        return build_app(workspace, token=token, uploads=folder / "uploads")
+        return build_app(workspace, token=token, uploads=folder / "uploads", background=works)
 
     # Outside of a running event loop Gradio opens loops of its own and never closes them. A thread, because a
     # browser test may have left one running in this one.

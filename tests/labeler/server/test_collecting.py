@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from labeler.project.workspace import Workspace
+from labeler.runs.base_predictions import BasePredictions
 from labeler.runs.collect import uncollected
 from labeler.runs.control import find_run
 from tests.builders import leave_predictions, make_project, predictions_of, wait_for
+from tests.labeler.guidance.test_carried_points import base_points, label, still
 from tests.labeler.server.conftest import application
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")
@@ -65,3 +68,41 @@ def test_a_project_that_cannot_be_opened_is_told_once_and_stops_nothing(
         leave_predictions(sound, 1, predictions_of(sound, [1]))
         assert wait_for(sound.store.predictions.current).keys() == {1}
     assert caplog.text.count("project broken: ") == 1
+
+
+class Stumbling(BasePredictions):
+    """Raises an unexpected error at the first step."""
+
+    steps = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == 1:
+            raise RuntimeError("stumbled")
+
+
+def test_an_unexpected_error_in_the_background_is_logged_and_the_work_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    make_project(tmp_path, "faces", pictures=1).close()
+    works: list[Stumbling] = []
+
+    def stumbling(workspace: Workspace) -> BasePredictions:
+        works.append(Stumbling(workspace))
+        return works[0]
+
+    with application(tmp_path, None, stumbling):
+        wait_for(lambda: works[0].steps >= 3)
+    assert [record.message for record in caplog.records if record.name == "labeler"] == [
+        "work in the background failed; it is tried again"
+    ]
+
+
+def test_labels_are_carried_over_while_the_application_runs(tmp_path: Path):
+    project = make_project(tmp_path, "faces", pictures=2)
+    base_points(project, {1: still, 2: still})
+    with application(tmp_path, None) as client:
+        label(project, 1)
+        assert client.get("/api/projects/faces/faces/2").status_code == 200  # opens the project
+        wait_for(lambda: client.get("/api/projects/faces/faces/2").json()["predictions"])
+    project.close()
