@@ -73,8 +73,9 @@ class InCharge:
         return self._verdicts
 
     def put(self, proposer: str) -> None:
-        """Put a proposer in charge because a person says so."""
-        self._store.charges.add(proposer, {"by": "person"})
+        """Put a proposer in charge because a person says so; only a training that is collected later replaces it."""
+        newest = max(self._store.predictions.collected_runs(), default=0)
+        self._store.charges.add(proposer, {"by": "person", "newest run": newest})
 
     def refresh(self, tolerance: float) -> bool:
         """Judge again if labels, runs or `tolerance` have changed; returns whether another one is in charge now."""
@@ -100,7 +101,10 @@ class InCharge:
         if carried:
             errors[CARRIED] = {face: faces[face].errors(found.points) for face, found in carried.items()}
         mean_shape = _mean_shape_errors(faces)
-        shown, history = self._store.charges.shown(), [charge.proposer for charge in self._store.charges.all()]
+        shown, charges = self._store.charges.shown(), self._store.charges.all()
+        history = [charge.proposer for charge in charges]
+        by_person = bool(charges) and charges[-1].why.get("by") == "person"
+        chosen_at = int(charges[-1].why.get("newest run", 0)) if by_person else -1
 
         def table(*names: str) -> tuple[list[Array], list[int]]:
             common = [face for face in judged if all(face in errors[name] for name in names)]
@@ -112,6 +116,7 @@ class InCharge:
         for name in dict.fromkeys([*runs, CARRIED]):
             if name == now or name not in errors:
                 continue
+            decides = (run_number(name) or 0) > chosen_at
             if now in errors:
                 (own, other, mean), sides = table(name, now)
                 verdicts[name] = judge(
@@ -120,7 +125,7 @@ class InCharge:
             else:
                 (own, mean), sides = table(name)
                 verdicts[name] = fitness(own, mean, [side > 0 for side in sides], tolerance=tolerance)
-            if verdicts[name].takes_over:
+            if verdicts[name].takes_over and decides:
                 now, why = name, {"by": "figures", "instead of": now, **asdict(verdicts[name])}
             elif verdicts[name].reason in (Reason.NO_BETTER, Reason.NOT_SURE) or name == CARRIED:
                 fit.append(name)
@@ -128,13 +133,14 @@ class InCharge:
         if now != before or self._store.charges.current() is None:
             self._store.charges.add(now, why or {"by": "figures"})
         second = next((name for name in [before, *fit] if name != now and name in errors), "")
-        half = [face.id for face in self._store.faces() if self._compares(face.image_id)] if second else []
-        self._proposed.challenge(second, half)
+        self._proposed.challenge(second, self._comparing() if second else ())
         return now != before
 
-    def _compares(self, image_id: int) -> bool:
-        subject = self._store.image(image_id).subject
-        return measuring(subject) and shows_challenger(subject)
+    def _comparing(self) -> list[int]:
+        """The faces that show the second best proposer."""
+        subjects = {picture.id: picture.subject for picture in self._store.images()}
+        chosen = {key for key, subject in subjects.items() if measuring(subject) and shows_challenger(subject)}
+        return [face.id for face in self._store.faces() if face.image_id in chosen]
 
     def _labeled(self) -> dict[int, _Labeled]:
         """The faces with reviewed labels, by id."""
@@ -151,7 +157,7 @@ class InCharge:
             if face.skip is None and own and all(point.source != UNSEEN for point in own.values()):
                 annotation = annotation_of(own, definition.ids)
                 places = np.where(annotation.labeled[:, None], annotation.points, np.nan)
-                # The box in which a base found the face, where nobody drew one.
+                # The box in which a base found the face, where a person drew none.
                 box = seen[face.id].box if face.id in seen else face.box
                 distance = normalizing_distance(definition, places, box)
                 if annotation.labeled.any() and np.isfinite(distance) and distance > 0:
@@ -159,21 +165,27 @@ class InCharge:
         return found
 
     def _errors_of_run(self, name: str, faces: Mapping[int, _Labeled]) -> dict[int, Array] | None:
-        """The errors of a run on labeled faces that it has not learned from; None if its files cannot be used."""
+        """The errors of a run on labeled faces of subjects that it has not learned from.
+
+        None if its files cannot be used.
+        """
         run, ids = run_number(name), self._index.ids
         if run is None:
             return None
         folder = self._runs / f"{run:03d}"
         try:
-            learned = {s.face_id for s in read_coco(folder / run_folder.TARGET).samples if s.annotation is not None}
+            target = read_coco(folder / run_folder.TARGET).samples
             heldout = read_predicted(folder / run_folder.HELDOUT)
         except DataError:
             return None
         if heldout.landmark_ids != ids or not heldout.final:
             return None
+        kept = set(heldout.face_ids)
+        learned = {s.group for s in target if s.annotation is not None and s.face_id not in kept}
         found = {face: heldout.points[k] for k, face in enumerate(heldout.face_ids) if face in faces}
         for face, points in self._store.predictions.of_run(run).items():
-            if face in faces and face not in learned and points.keys() >= set(ids):
+            new = face in faces and face not in found and faces[face].subject not in learned
+            if new and points.keys() >= set(ids):
                 found[face] = np.array([(points[key].x, points[key].y) for key in ids])
         return {face: faces[face].errors(points) for face, points in found.items()}
 
@@ -189,13 +201,14 @@ def newest_training(runs: Path, collected: Iterable[int]) -> str | None:
 
 
 def _parts(faces: Sequence[int], labeled: Mapping[int, _Labeled]) -> list[set[int]]:
-    """`faces` in PARTS parts; a subject is never split."""
+    """All labeled faces of the subjects of `faces`, in PARTS parts; a subject is never split."""
     subjects = sorted({labeled[face].subject for face in faces})
     part_of = {subject: k % PARTS for k, subject in enumerate(subjects)}
-    parts: list[set[int]] = [set() for _ in range(PARTS)]
-    for face in faces:
-        parts[part_of[labeled[face].subject]].add(face)
-    return [part for part in parts if part]
+    parts: list[set[int]] = [set() for _ in range(min(PARTS, len(subjects)))]
+    for face, one in labeled.items():
+        if one.subject in part_of:
+            parts[part_of[one.subject]].add(face)
+    return parts
 
 
 def _mean_shape_errors(faces: Mapping[int, _Labeled]) -> dict[int, Array]:

@@ -48,12 +48,13 @@ def _what_to_do(found: Decision) -> str:
 def history_sentence(charge: Charge) -> str:
     """What took over, when a person or the figures said so, and the figures."""
     words = proposer_words(charge.proposer)
+    words = f"{words[0].upper()}{words[1:]}"
     if charge.why.get("by") == "person":
         return f"{words}: put in charge by hand"
     faces, error, against = (charge.why.get(key) for key in ("faces", "error", "against"))
     if not isinstance(faces, int) or not isinstance(error, int | float) or not isinstance(against, int | float):
         return f"{words}: nothing was judged to be better"
-    return f"{words}: {100 * error:.1f} % against {100 * against:.1f} % on {plural(faces, 'face')}"
+    return f"{words}: an error of {100 * error:.1f} % against {100 * against:.1f} % on {plural(faces, 'labeled face')}"
 
 
 def other_proposer(project: Project, run: Run) -> str | None:

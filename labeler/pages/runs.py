@@ -11,11 +11,13 @@ from markupsafe import Markup
 
 from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, duration, plural, render
-from labeler.pages.in_charge import proposer_of, standing_sentence
+from labeler.pages.in_charge import history_sentence, proposer_of, standing_sentence
 from labeler.project.project import Project
 from labeler.runs.run import COMPLETE, NO_MODEL, Run, output_of
 from mdmd import run_folder
 
+#: How many of the newest changes of what proposes points the page shows.
+CHANGES = 6
 STAGES = {
     "source": "Drawing the source data set, once",
     "base": "Training on the source, once on this machine",
@@ -268,4 +270,8 @@ def runs_html(project: Project, runs: Sequence[Run], shown: Run | None) -> Marku
                 "report": _report_address(project, run.id) if has_report(run) else None,
             }
         )
-    return render("other_runs.html", runs=rows) if rows else Markup()
+    changes = [
+        (time.strftime("%d %b %H:%M", time.localtime(charge.at)), history_sentence(charge))
+        for charge in reversed(project.store.charges.all()[-CHANGES:])
+    ]
+    return render("other_runs.html", runs=rows, changes=changes) if rows or changes else Markup()

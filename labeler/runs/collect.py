@@ -58,8 +58,10 @@ def collect_predictions(project: Project) -> list[str]:
                 Failure(problem, run_folder.UNUSABLE).write(folder)
             project.store.predictions.add(int(folder.name), {})
             raise DataError(problem) from None
-        faces = {face.id for face in project.store.faces()}
-        if project.store.predictions.add(int(folder.name), points_of(found, faces), radius90=found.radius90):
+        points = points_of(found, {face.id for face in project.store.faces()})
+        model = existing_run(folder).model
+        by = int(model) if model is not None and model.isdecimal() else None
+        if project.store.predictions.add(int(folder.name), points, radius90=found.radius90, model=by):
             added.append(folder.name)
     return added
 

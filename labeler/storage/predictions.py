@@ -20,9 +20,16 @@ class Predictions:
         return self._read("current_predictions", where, *parameters)
 
     def of_run(self, run_id: int, face_id: int | None = None) -> dict[int, dict[int, PredictedPoint]]:
-        """What one run predicted, on all faces or only `face_id`, by face and landmark id."""
-        where, parameters = ("AND face_id = ?", [face_id]) if face_id is not None else ("", [])
-        found = self._read("predictions", f"WHERE run_id = ? {where}", run_id, *parameters)
+        """What the model of one run predicted last, on all faces or only `face_id`, by face and landmark id.
+
+        That is in the run itself and in later runs that only predict.
+        """
+        where, parameters = ("AND p.face_id = ?", [face_id]) if face_id is not None else ("", [])
+        newest = (
+            "SELECT max(q.run_id) FROM predictions AS q JOIN runs AS s ON s.id = q.run_id"
+            " WHERE q.face_id = p.face_id AND coalesce(s.model, s.id) = ?"
+        )
+        found = self._read("predictions", f"WHERE p.run_id = ({newest}) {where}", run_id, *parameters)
         return {face: points for face, (_, points) in found.items()}
 
     def _read(self, table: str, where: str, *parameters: int) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
@@ -38,17 +45,24 @@ class Predictions:
         return found
 
     def add(
-        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
+        self,
+        run_id: int,
+        faces: Mapping[int, Mapping[int, PredictedPoint]],
+        *,
+        radius90: float | None = None,
+        model: int | None = None,
     ) -> bool:
         """Add the predictions of a run, all or none. Returns False if this run was added before.
 
-        `radius90` belongs to all points of the run; None if the run does not tell it.
+        `radius90` belongs to all points of the run; None if the run does not tell it. `model` is the training whose
+        model it predicted with; None for its own.
         """
         with self._connection.transaction() as db:
             if self._connection.rows("SELECT id FROM runs WHERE id = ?", run_id):
                 return False
             db.execute(
-                "INSERT INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)", (run_id, self._clock(), radius90)
+                "INSERT INTO runs (id, collected_at, radius90, model) VALUES (?, ?, ?, ?)",
+                (run_id, self._clock(), radius90, model),
             )
             for face_id, points in faces.items():
                 for landmark_id, p in points.items():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labeler.analysis.better_model import Reason, measuring
+from labeler.pages.runs import runs_html
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
 from labeler.storage.records import PredictedPoint
@@ -21,7 +22,7 @@ from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
 from mdmd.run_folder import Ended, RunRecord, Settings
-from tests.builders import PLACES, make_project
+from tests.builders import PLACES, make_project, write_picture
 from tests.labeler.guidance.test_carried_points import Move, base_points, label
 
 FACES = 40
@@ -137,6 +138,56 @@ def test_a_person_puts_a_run_in_charge_and_goes_back(project: Project):
     project.charge.put("carried")
     assert project.proposed.in_charge() == "carried"
     assert [charge.why["by"] for charge in project.store.charges.all()] == ["figures", "person", "person"]
+
+
+def test_what_a_person_chose_stays_until_a_later_training_is_better(project: Project):
+    base_points(project, SEEN)
+    train(project, off=3.0)
+    assert in_charge(project) == "carried"
+    project.charge.put("run 1")
+    label(project, FACES + 1)
+    assert in_charge(project) == "run 1"  # carried-over points are better, and the person knew
+    train(project, off=0.3, number=2)
+    assert in_charge(project) == "run 2"
+
+
+def test_what_the_model_in_charge_predicts_in_a_later_run_is_shown(project: Project):
+    train(project, off=0.3)
+    assert in_charge(project) == "run 1"
+    again = {key: PredictedPoint(1.0, 2.0, (1.0, 0.0, 1.0), 0.1, False) for key in PLACES}
+    project.store.predictions.add(2, {FACES + 1: again}, model=1)
+    project.store.predictions.add(3, {FACES + 2: again}, model=7)
+    assert in_charge(project) == "run 1"
+    places = [(found.points[1].x, found.points[1].y) for face in (1, 2) if (found := project.proposed.of(FACES + face))]
+    assert places == [(1.0, 2.0), PLACES[1]]
+    found = project.proposed.all()
+    assert [(found[FACES + k].points[1].x, found[FACES + k].points[1].y) for k in (1, 2)] == places
+
+
+def test_other_pictures_of_a_learned_subject_judge_nothing(project: Project, tmp_path: Path):
+    base_points(project, SEEN)
+    train(project, off=0.3, held=range(37, FACES + 1))  # four of forty are held out
+    learned = project.store.images()[0].subject
+    for number in range(4):
+        picture = write_picture(tmp_path / f"again-{number}.png", color=(200, 10, number))
+        project.add_picture(picture, subject=learned)
+    faces = [face.id for face in project.store.faces()][-4:]
+    project.store.predictions.add(2, dict.fromkeys(faces, project.store.predictions.of_run(1)[FACES + 1]), model=1)
+    for face in faces:
+        label(project, face)
+    assert in_charge(project) == "carried"
+    assert project.charge.verdicts()["run 1"].faces == 4
+
+
+def test_the_page_tells_what_was_in_charge_and_why(project: Project):
+    base_points(project, SEEN)
+    train(project, off=0.3)
+    in_charge(project)
+    project.charge.put("carried")
+    told = str(runs_html(project, [], None))
+    assert "Run 001: an error of " in told
+    assert "Points carried over from labeled faces: put in charge by hand" in told
+    assert told.index("by hand") < told.index("Run 001")
 
 
 def test_half_of_the_measuring_faces_show_the_second_best(project: Project):
