@@ -40,7 +40,7 @@ def label_reference(
         try:
             store.edit_points(face.id, labels, source=REFERENCE, annotator=annotator, seen=Seen(face.revision))
         except (ConflictError, NotFoundError):
-            continue  # someone changed or removed the face since it was read: decide again on what is there now
+            continue  # the face was changed or removed since it was read: decide again on what is there now
         return
 
 

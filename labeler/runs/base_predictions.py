@@ -20,7 +20,7 @@ from labeler.project.coco import samples_of, write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.bases import Base, best_base
-from labeler.runs.processes import end_with_parent, gives_way, lower_priority
+from labeler.runs.processes import end_with_parent, gives_way, lower_priority, process_started
 from labeler.storage.base_points import BasePoints
 from labeler.storage.records import Face
 from mdmd import run_folder
@@ -104,8 +104,12 @@ class BasePredictions:
         if not missing:
             self._complete[project.name] = state
             return None
-        folder = project.folder / "cache" / "base"
-        shutil.rmtree(folder, ignore_errors=True)
+        # Two servers may have the same project open: each has a folder, and removes those of servers that have ended.
+        folder = project.folder / "cache" / f"base-{os.getpid()}"
+        for left in folder.parent.glob("base-*"):
+            number = left.name.removeprefix("base-")
+            if left == folder or not number.isdecimal() or process_started(int(number)) is None:
+                shutil.rmtree(left, ignore_errors=True)
         folder.mkdir(parents=True)
         parts = list(_parts(missing))
         definition = Definition.from_category(base.category, where=f"base {base.name}")

@@ -93,7 +93,7 @@ function drawMarks(context, viewport, scene, marks, radius) {
 }
 
 /**
- * Whether the ellipse of a prediction is drawn. The ellipses of 189 points that nobody doubts would hide the face.
+ * Whether the ellipse of a prediction is drawn. The ellipses of 189 points without a flag would hide the face.
  * @param {Marker} mark
  * @param {Scene} scene
  */

@@ -486,7 +486,7 @@ export class FaceEditor extends Emitter {
     else {
       this.accept([id]);
       const next = stepInDoubt(...this.work, id, 1);
-      // A user who accepts a point that nobody doubts is going through all of them.
+      // A user who accepts a point without a flag is going through all of them.
       if (next !== null && !prediction.flagged) this.goTo(next);
       else this.advance();
     }

@@ -68,7 +68,7 @@ export function stepInDoubt(view, definition, current, direction) {
 
 /**
  * The landmark that a click places after `current`: the next doubtful one, or where there is none the next one with neither
- * a label nor a prediction. Null: what is left are predictions that nobody doubts, and no click may move one by accident.
+ * a label nor a prediction. Null: what is left are predictions without a flag, and no click may move one by accident.
  * @param {Pick<FaceView, "points" | "predictions">} view
  * @param {Pick<Definition, "landmarks">} definition
  * @param {string | null} current

@@ -48,7 +48,7 @@ def test_the_starter_predicts_on_every_picture_and_finds_the_face_where_no_box_w
         assert seen[1].points.shape == (68, 2)
         assert seen[1].covariance.shape == (68, 2, 2)
         assert seen[1].box == faces[0].box
-        assert seen[2].box != project.store.face(2).box  # nobody drew this box: the base found the face
+        assert seen[2].box != project.store.face(2).box  # no box was drawn: the base found the face
     finally:
         predictions.close()
         workspace.close()
