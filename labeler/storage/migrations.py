@@ -183,7 +183,7 @@ CREATE TABLE base_points (
 """
 
 #: What was in charge of proposing points, from when on and why (JSON), and whose points a face showed when its first
-#: label was made. `model` is the training whose model a run predicted with; NULL: its own.
+#: label was made.
 _CHARGES = """
 CREATE TABLE charges (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -196,9 +196,10 @@ CREATE TABLE shown_proposers (
     face_id INTEGER PRIMARY KEY REFERENCES faces(id),
     proposer TEXT NOT NULL
 ) STRICT;
-
-ALTER TABLE runs ADD COLUMN model INTEGER;
 """
+
+#: The training whose model a run predicted with; NULL: its own.
+_MODELS = "ALTER TABLE runs ADD COLUMN model INTEGER;"
 
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
@@ -211,6 +212,7 @@ MIGRATIONS: tuple[str, ...] = (
     _REPEATS,
     _BASE_POINTS,
     _CHARGES,
+    _MODELS,
 )
 
 
