@@ -7,7 +7,7 @@ on every face. While a better base does so, the points of the one before stay in
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labeler.storage.base_points import BasePoints
@@ -54,10 +54,15 @@ class BaseFaces:
         missing = {face.id for face in wanted if face.id not in known or known[face.id].asked != face.box}
         if not missing:
             return []
-        labeled = self._store.last_labeled()
-        after = next((k for k, face in enumerate(wanted) if face.id == self.looking_at), 0)
-        in_turn = [*wanted[after:], *wanted[:after]]
-        return [face for face in sorted(in_turn, key=lambda face: face.id not in labeled) if face.id in missing]
+        labeled, faces = self._store.last_labeled(), {face.id: face for face in wanted}
+        in_turn = [face for face in self.in_turn(list(faces)) if face in missing]
+        return [faces[face] for face in sorted(in_turn, key=lambda face: face not in labeled)]
+
+    def in_turn(self, faces: Sequence[int]) -> list[int]:
+        """`faces`, beginning with the one that was opened last or, if it is not among them, with the one after it."""
+        first = self.looking_at
+        after = next((k for k, face in enumerate(faces) if first is not None and face >= first), 0)
+        return [*faces[after:], *faces[:after]]
 
     def add(self, base: str, category: Mapping[str, Any], faces: Mapping[int, BasePoints]) -> None:
         """Store what `base`, of the definition `category`, predicts on `faces`. A base that it replaces is removed."""

@@ -1,4 +1,7 @@
-"""The labels of a project carried over to its other faces, anew whenever a labeled face was saved."""
+"""The labels of a project carried over to its other faces, anew whenever a labeled face was saved.
+
+The points of learned rounds are fused with them, so they are made anew, too.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
+from labeler.guidance.learned_rounds import LearnedRounds
 from labeler.guidance.proposed import Proposed, ProposedPoints, Proposer
 from labeler.storage.base_points import BasePoints
 from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint, annotation_of
@@ -30,36 +34,58 @@ MOST_PROPOSED = 2000
 class CarriedPoints:
     """Carries the labels of one project over and proposes the points. Safe to share between threads."""
 
-    def __init__(self, store: Store, index: LabelIndex, bases: BaseFaces, proposed: ProposedPoints) -> None:
+    def __init__(
+        self, store: Store, index: LabelIndex, bases: BaseFaces, rounds: LearnedRounds, proposed: ProposedPoints
+    ) -> None:
         self._store, self._index, self._bases, self._proposed = store, index, bases, proposed
+        self._rounds = rounds
         self._lock = threading.Lock()
         self._stamp: object = None
         self._key: object = None
         self._fitted: tuple[object, CarriedLabels | None] = (None, None)
 
     def refresh(self, rule: FlagRule) -> bool:
-        """Carry over again if labels, boxes, base points, definition or `rule` have changed; returns whether they had.
+        """Carry over again if labels, boxes, base points, rounds, definition or `rule` have changed; returns whether.
 
         The labels of a face count as soon as it is complete or another face was edited.
         """
         with self._lock:
             # Every change of labels and base points is a write.
-            stamp = (self._store.connection.stamp(), rule, self._bases.looking_at)
+            numbers = self._rounds.numbers()
+            stamp = (self._store.connection.stamp(), rule, self._bases.looking_at, numbers)
             state = None if stamp == self._stamp else self._state()
             if state is None:
                 return False
             self._stamp = stamp
-            carried, open_faces = state.labeled()[:MOST_CARRIED], state.open_faces(self._bases.looking_at)
+            carried, open_faces = state.labeled()[:MOST_CARRIED], state.open_faces()
+            if len(open_faces) > MOST_PROPOSED:
+                first = set(self._bases.in_turn([face.id for face in open_faces])[:MOST_PROPOSED])
+                open_faces = [face for face in open_faces if face.id in first]
             version, base = state.definition.version, state.base
             of_labels = (version, base, tuple((face.id, face.revision) for face in carried))
-            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces))
+            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces), numbers)
             if key == self._key:
                 return False
             if of_labels != self._fitted[0]:
                 self._fitted = (of_labels, self._fit(state, carried))
-            self._proposed.carry(_proposals(self._fitted[1], open_faces, state, rule))
+            self._propose(self._fitted[1], open_faces, state, rule)
             self._key = key
             return True
+
+    def _propose(self, labels: CarriedLabels | None, open_faces: Sequence[Face], state: _State, rule: FlagRule) -> None:
+        if labels is None or not open_faces:
+            self._proposed.carry({}, {})
+            return
+        faces = [face.id for face in open_faces]
+        found = dict(zip(faces, state.carry(labels, faces), strict=True))
+        carried = Proposer("carried", len(labels.labels), measured=labels.measured)
+        of_rounds = {}
+        for number in self._rounds.numbers():
+            learned = self._rounds.get(number)
+            if learned is not None and learned.record.version == state.definition.version:
+                proposer = Proposer("round", number)
+                of_rounds[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
+        self._proposed.carry(state.proposed(carried, found, rule), of_rounds)
 
     def left_out(self, parts: Sequence[Collection[int]]) -> dict[int, Prediction]:
         """The points of the faces in `parts`, each carried over from labeled faces that are not in the same part.
@@ -133,46 +159,32 @@ class _State:
                 counting.append(face)
         return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
 
-    def open_faces(self, first: int | None) -> list[Face]:
-        """The faces that lack a label; of more than MOST_PROPOSED those from the face `first` on."""
-        wanted = [
+    def open_faces(self) -> list[Face]:
+        """The faces that lack a label."""
+        return [
             face
             for face in self.faces
             if face.id in self.seen and any(key not in self.labels[face.id] for key in self.definition.ids)
         ]
-        if len(wanted) <= MOST_PROPOSED:
-            return wanted
-        after = next((k for k, face in enumerate(wanted) if first is not None and face.id >= first), 0)
-        return [*wanted[after:], *wanted[:after]][:MOST_PROPOSED]
 
     def carry(self, labels: CarriedLabels, faces: Sequence[int]) -> list[Prediction]:
         """The points of `faces`, which the base has seen, carried over from `labels`."""
         seen = [self.seen[face] for face in faces]
         return labels.carry([_prediction(one) for one in seen], [one.box for one in seen])
 
-
-def _proposals(
-    labels: CarriedLabels | None,
-    faces: Sequence[Face],
-    state: _State,
-    rule: FlagRule,
-) -> dict[int, Proposed]:
-    if labels is None or not faces:
-        return {}
-    definition, boxes = state.definition, [state.seen[face.id].box for face in faces]
-    found = state.carry(labels, [face.id for face in faces])
-    off = np.array(
-        [
-            probabilities_off(definition, one, box, rule.tolerance, LAPLACIAN)
-            for one, box in zip(found, boxes, strict=True)
-        ]
-    )
-    flagged = (off > rule.threshold_for(off)) & labels.measured
-    proposer = Proposer("carried", len(labels.labels), measured=labels.measured)
-    return {
-        face.id: Proposed(proposer, _points(definition, one, doubt, marked))
-        for face, one, doubt, marked in zip(faces, found, off, flagged, strict=True)
-    }
+    def proposed(self, proposer: Proposer, found: Mapping[int, Prediction], rule: FlagRule) -> dict[int, Proposed]:
+        """What `proposer` has found on each face, with the points flagged that may be off."""
+        off = np.array(
+            [
+                probabilities_off(self.definition, one, self.seen[face].box, rule.tolerance, LAPLACIAN)
+                for face, one in found.items()
+            ]
+        )
+        flagged = (off > rule.threshold_for(off)) & proposer.measured
+        return {
+            face: Proposed(proposer, _points(self.definition, one, doubt, marked))
+            for (face, one), doubt, marked in zip(found.items(), off, flagged, strict=True)
+        }
 
 
 def _points(

@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.analysis.better_model import Decision, Reason, fitness, judge, measuring, shows_challenger
+from labeler.analysis.better_model import FEWEST, Decision, Reason, fitness, judge, measuring, shows_challenger
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.label_index import LabelIndex
-from labeler.guidance.proposed import CARRIED, ProposedPoints, run_number
+from labeler.guidance.learned_rounds import LearnedRounds
+from labeler.guidance.proposed import CARRIED, ProposedPoints, round_number, run_number
 from labeler.storage.records import UNSEEN, annotation_of
 from labeler.storage.store import Store
 from mdmd import run_folder
 from mdmd.data.boxes import normalizing_distance
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Annotation, Box
+from mdmd.data.records import Annotation, Box, Prediction
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.transfer.carried_labels import complex_of
@@ -59,21 +60,34 @@ class InCharge:
         index: LabelIndex,
         bases: BaseFaces,
         carried: CarriedPoints,
+        rounds: LearnedRounds,
         proposed: ProposedPoints,
+        *,
         runs: Path,
     ) -> None:
         self._store, self._index, self._bases = store, index, bases
-        self._carried, self._proposed, self._runs = carried, proposed, runs
+        self._carried, self._rounds, self._proposed, self._runs = carried, rounds, proposed, runs
         self._lock = threading.Lock()
         self._key: object = None
         self._verdicts: dict[str, Decision] = {}
+        self._errors: dict[str, float] = {}
 
     def verdicts(self) -> Mapping[str, Decision]:
         """What was decided last about each proposer that was judged, by its name."""
         return self._verdicts
 
+    def error(self, proposer: str) -> float | None:
+        """The mean error of a proposer on the faces that judged it last, as a share of the normalizing distance.
+
+        None where it was judged on too few.
+        """
+        return self._errors.get(proposer)
+
     def put(self, proposer: str) -> None:
-        """Put a proposer in charge because a person says so; only a training that is collected later replaces it."""
+        """Put a proposer in charge because a person says so.
+
+        Only a training that is collected later replaces it, and a later round if it is a round.
+        """
         newest = max(self._store.predictions.collected_runs(), default=0)
         self._store.charges.add(proposer, {"by": "person", "newest run": newest})
 
@@ -81,25 +95,34 @@ class InCharge:
         """Judge again if labels, runs or `tolerance` have changed; returns whether another one is in charge now."""
         with self._lock:
             newest = newest_training(self._runs, self._store.predictions.collected_runs())
-            if newest is None and self._store.charges.current() is None:
+            rounds = self._rounds.numbers()
+            newest_round = f"round {rounds[-1]}" if rounds else None
+            if newest is None and newest_round is None and self._store.charges.current() is None:
                 return False
-            stamp = (self._store.connection.stamp(), tolerance, newest)
+            stamp = (self._store.connection.stamp(), tolerance, newest, newest_round)
             if stamp == self._key:
                 return False
-            changed = self._judge(tolerance, newest)
-            self._key = (self._store.connection.stamp(), tolerance, newest)
+            changed = self._judge(tolerance, [name for name in (newest, newest_round) if name is not None])
+            self._key = (self._store.connection.stamp(), *stamp[1:])
             return changed
 
-    def _judge(self, tolerance: float, newest: str | None) -> bool:
+    def _judge(self, tolerance: float, newest: Sequence[str]) -> bool:
         faces = self._labeled()
         before = self._proposed.in_charge() if self._store.charges.current() else CARRIED
-        runs = list(dict.fromkeys(name for name in (newest, before) if name is not None and run_number(name)))
-        of_runs = {name: self._errors_of_run(name, faces) for name in runs}
-        errors = {name: found for name, found in of_runs.items() if found is not None}
-        judged = sorted({face for found in errors.values() for face in found})
+        names = list(dict.fromkeys(name for name in (*newest, before) if name != CARRIED))
+        found = {name: self._points_of(name, faces) for name in names}
+        judged = sorted({face for points in found.values() if points is not None for face in points})
         carried = self._carried.left_out(_parts(judged, faces))
-        if carried:
-            errors[CARRIED] = {face: faces[face].errors(found.points) for face, found in carried.items()}
+        for name in names:
+            learned = self._rounds.get(round_number(name) or 0)
+            points = found[name]
+            if learned is not None and points is not None:
+                found[name] = {face: one for face, one in learned.propose(carried).items() if face in points}
+        errors = {
+            name: {face: faces[face].errors(one.points) for face, one in points.items()}
+            for name, points in (*found.items(), (CARRIED, carried))
+            if points
+        }
         mean_shape = _mean_shape_errors(faces)
         shown, charges = self._store.charges.shown(), self._store.charges.all()
         history = [charge.proposer for charge in charges]
@@ -113,10 +136,11 @@ class InCharge:
         now, why = before, dict[str, Any]()
         verdicts: dict[str, Decision] = {}
         fit: list[str] = []
-        for name in dict.fromkeys([*runs, CARRIED]):
+        for name in (*names, CARRIED):
             if name == now or name not in errors:
                 continue
-            decides = (run_number(name) or 0) > chosen_at
+            later_round = round_number(name) is not None and round_number(before) is not None
+            decides = not by_person or later_round or (run_number(name) or 0) > chosen_at
             if now in errors:
                 (own, other, mean), sides = table(name, now)
                 verdicts[name] = judge(
@@ -130,6 +154,7 @@ class InCharge:
             elif verdicts[name].reason in (Reason.NO_BETTER, Reason.NOT_SURE) or name == CARRIED:
                 fit.append(name)
         self._verdicts = verdicts
+        self._errors = {name: error for name, of in errors.items() if (error := _mean_error(of, faces)) is not None}
         if now != before or self._store.charges.current() is None:
             self._store.charges.add(now, why or {"by": "figures"})
         second = next((name for name in [before, *fit] if name != now and name in errors), "")
@@ -164,12 +189,17 @@ class InCharge:
                     found[face.id] = _Labeled(pictures[face.image_id].subject, annotation, box, distance)
         return found
 
-    def _errors_of_run(self, name: str, faces: Mapping[int, _Labeled]) -> dict[int, Array] | None:
-        """The errors of a run on labeled faces of subjects that it has not learned from.
+    def _points_of(self, name: str, faces: Mapping[int, _Labeled]) -> dict[int, Prediction] | None:
+        """What a run or the model of a round predicts on labeled faces of subjects that it has not learned from.
 
         None if its files cannot be used.
         """
         run, ids = run_number(name), self._index.ids
+        learned_round = self._rounds.get(round_number(name) or 0)
+        if learned_round is not None:
+            fits = learned_round.record.version == self._store.definitions.newest_version()
+            new = {face: faces[face].subject not in learned_round.subjects for face in faces}
+            return {face: one for face, one in learned_round.points.items() if fits and new.get(face, False)}
         if run is None:
             return None
         folder = self._runs / f"{run:03d}"
@@ -182,12 +212,15 @@ class InCharge:
             return None
         kept = set(heldout.face_ids)
         learned = {s.group for s in target if s.annotation is not None and s.face_id not in kept}
-        found = {face: heldout.points[k] for k, face in enumerate(heldout.face_ids) if face in faces}
+        rows = zip(heldout.face_ids, heldout.points, heldout.covariance, strict=True)
+        found = {face: Prediction(points, covariance) for face, points, covariance in rows if face in faces}
         for face, points in self._store.predictions.of_run(run).items():
             new = face in faces and face not in found and faces[face].subject not in learned
             if new and points.keys() >= set(ids):
-                found[face] = np.array([(points[key].x, points[key].y) for key in ids])
-        return {face: faces[face].errors(points) for face, points in found.items()}
+                places = np.array([(points[key].x, points[key].y) for key in ids])
+                spread = np.array([[(xx, xy), (xy, yy)] for xx, xy, yy in (points[key].cov for key in ids)])
+                found[face] = Prediction(places, spread)
+        return found
 
 
 def newest_training(runs: Path, collected: Iterable[int]) -> str | None:
@@ -243,8 +276,28 @@ def _by_subject(
     ]
     if not any(own[0] in shown for own in subjects.values()):
         return arrays, []
-    signs = dict(zip(names, (1, -1), strict=False))
-    return arrays, [signs.get(shown.get(own[0], ""), 0) for own in subjects.values()]
+    return arrays, [_side(shown.get(own[0], ""), names) for own in subjects.values()]
+
+
+def _side(shown: str, names: Sequence[str]) -> int:
+    """1 if the points that were shown are those of the first of `names`, -1 for the second, else 0.
+
+    Those of a round that is not among them favor the one of them that is a round.
+    """
+    if shown not in names and round_number(shown) is not None:
+        rounds = [name for name in names if round_number(name) is not None]
+        shown = rounds[0] if len(rounds) == 1 else ""
+    return dict(zip(names, (1, -1), strict=False)).get(shown, 0)
+
+
+def _mean_error(errors: Mapping[int, Array], labeled: Mapping[int, _Labeled]) -> float | None:
+    """The mean error, each subject's faces counting as one; None with fewer than FEWEST subjects."""
+    subjects: dict[str, list[Array]] = {}
+    for face, own in errors.items():
+        subjects.setdefault(labeled[face].subject, []).append(own)
+    if len(subjects) < FEWEST:
+        return None
+    return float(np.mean([np.nanmean(_mean(rows)) for rows in subjects.values()]))
 
 
 def _mean(rows: Sequence[Array]) -> Array:

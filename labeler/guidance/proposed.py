@@ -19,19 +19,19 @@ CARRIED = "carried"
 
 @dataclass(frozen=True)
 class Proposer:
-    """What proposed points: "carried" from the labels of `number` faces, or the "run" of that number.
+    """What proposed points: "carried" from the labels of `number` faces, or the "round" or "run" of that number.
 
     With `measured` False it is not known yet how far the points may be off, and none is flagged.
     """
 
-    kind: Literal["carried", "run"]
+    kind: Literal["carried", "round", "run"]
     number: int
     measured: bool = True
 
     @property
     def name(self) -> str:
-        """Its name in the history of what was in charge: "carried" or "run 3"."""
-        return CARRIED if self.kind == "carried" else f"run {self.number}"
+        """Its name in the history of what was in charge: "carried", "round 7" or "run 3"."""
+        return CARRIED if self.kind == "carried" else f"{self.kind} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class ProposedPoints:
     def __init__(self, predictions: Predictions, charges: Charges) -> None:
         self._predictions, self._charges = predictions, charges
         self._carried: Mapping[int, Proposed] = {}
+        self._rounds: Mapping[str, Mapping[int, Proposed]] = {}
         self._challenger: tuple[str, frozenset[int]] = ("", frozenset())
-        #: How often carried-over points or the challenger were replaced.
+        #: How often the points of carried labels or rounds, or the challenger, were replaced.
         self.times_replaced = 0
 
     @property
@@ -60,14 +61,19 @@ class ProposedPoints:
         """Changes whenever proposed points may have changed."""
         return self.times_replaced, self._charges.current(), frozenset(self._predictions.collected_runs())
 
+    @property
+    def challenger(self) -> str:
+        """The name of the proposer that some faces show for comparison; empty without one."""
+        return self._challenger[0]
+
     def in_charge(self) -> str:
         """The name of the proposer in charge."""
         runs = self._predictions.collected_runs()
         return self._charges.current() or (f"run {max(runs)}" if runs else CARRIED)
 
-    def carry(self, faces: Mapping[int, Proposed]) -> None:
-        """Replace all carried-over points."""
-        self._carried = faces
+    def carry(self, faces: Mapping[int, Proposed], rounds: Mapping[str, Mapping[int, Proposed]]) -> None:
+        """Replace all carried-over points by those of `faces`, and those of `rounds` by name, which depend on them."""
+        self._carried, self._rounds = faces, rounds
         self.times_replaced += 1
 
     def challenge(self, proposer: str, faces: Collection[int]) -> None:
@@ -82,7 +88,7 @@ class ProposedPoints:
         challenger, faces = self._challenger
         names = [challenger, self.in_charge()] if face_id in faces else [self.in_charge()]
         for name in names:
-            found = self._carried.get(face_id) if name == CARRIED else self._of_run(name, face_id)
+            found = self._of_run(name, face_id) if run_number(name) else self._by(name).get(face_id)
             if found is not None:
                 return found
         return self._carried.get(face_id) or self._newest(face_id).get(face_id)
@@ -98,7 +104,7 @@ class ProposedPoints:
             return self._carried
         run = run_number(name)
         if run is None:
-            return {}
+            return self._rounds.get(name, {})
         return {face: Proposed(Proposer("run", run), points) for face, points in self._predictions.of_run(run).items()}
 
     def _of_run(self, name: str, face_id: int) -> Proposed | None:
@@ -116,5 +122,14 @@ class ProposedPoints:
 
 def run_number(name: str) -> int | None:
     """The number in the name of a proposer that is a run; None for another one."""
-    kind, _, number = name.partition(" ")
-    return int(number) if kind == "run" and number.isdecimal() else None
+    return _number("run", name)
+
+
+def round_number(name: str) -> int | None:
+    """The number in the name of a proposer that is a round; None for another one."""
+    return _number("round", name)
+
+
+def _number(kind: str, name: str) -> int | None:
+    found, _, number = name.partition(" ")
+    return int(number) if found == kind and number.isdecimal() else None

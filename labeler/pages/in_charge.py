@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.analysis.better_model import Decision, Reason, advice
-from labeler.guidance.proposed import CARRIED, run_number
+from labeler.guidance.proposed import CARRIED, round_number, run_number
 from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.runs.run import Run
@@ -16,8 +16,10 @@ def proposer_of(run: Run) -> str:
 
 
 def proposer_words(name: str) -> str:
-    """A proposer in words: "run 003" or "points carried over from labeled faces"."""
+    """A proposer in words: "run 003", "round 7 of learning while you label" or "points carried over from ..."."""
     run = run_number(name)
+    if round_number(name) is not None:
+        return f"{name} of learning while you label"
     return "points carried over from labeled faces" if run is None else f"run {run:03d}"
 
 

@@ -18,6 +18,7 @@ from labeler.guidance.check_service import LabelChecks
 from labeler.guidance.duplicates import DuplicateFinder
 from labeler.guidance.in_charge import InCharge
 from labeler.guidance.label_index import LabelIndex, Progress
+from labeler.guidance.learned_rounds import LearnedRounds
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
@@ -48,12 +49,13 @@ class Settings:
     A predicted point is flagged if it is off by more than `tolerance` with a probability above `threshold`. `tolerance`
     is a share of the definition's normalizing distance. With a `threshold` of None, the model chooses it so that the
     flags are expected to catch most of the wrong points. `repeats` is the share of labeled faces that are labeled a
-    second time, blind.
+    second time, blind. `learns` says whether the tool learns from the labels in the background.
     """
 
     tolerance: float = 0.1
     threshold: float | None = None
     repeats: float = 0.0
+    learns: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance <= 1:
@@ -86,7 +88,10 @@ class Project:
             form, threshold = record["format"], record["threshold"]
             repeats = float(record.get("repeats", 0.0))
             self.settings = Settings(
-                float(record["tolerance"]), None if threshold is None else float(threshold), repeats
+                float(record["tolerance"]),
+                None if threshold is None else float(threshold),
+                repeats,
+                record.get("learns", True) is not False,
             )
         except (ValueError, KeyError, TypeError) as error:
             why = error if isinstance(error, DataError) else repr(error)
@@ -104,8 +109,11 @@ class Project:
         self.proposed = ProposedPoints(self.store.predictions, self.store.charges)
         self.index = LabelIndex(self.store, self.name, self.proposed)
         self.bases = BaseFaces(self.store)
-        self.carried = CarriedPoints(self.store, self.index, self.bases, self.proposed)
-        self.charge = InCharge(self.store, self.index, self.bases, self.carried, self.proposed, self.runs)
+        self.rounds = LearnedRounds(folder / "cache" / "rounds")
+        self.carried = CarriedPoints(self.store, self.index, self.bases, self.rounds, self.proposed)
+        self.charge = InCharge(
+            self.store, self.index, self.bases, self.carried, self.rounds, self.proposed, runs=self.runs
+        )
         self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)

@@ -6,21 +6,19 @@ import logging
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from labeler.project.coco import samples_of, write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs.background import PAUSE, start_mdmd, why_failed
 from labeler.runs.bases import Base, best_base
-from labeler.runs.processes import end_with_parent, gives_way, lower_priority, process_started
+from labeler.runs.processes import process_started
 from labeler.storage.base_points import BasePoints
 from labeler.storage.records import Face
 from mdmd import run_folder
@@ -31,12 +29,8 @@ from mdmd.evaluation.predictions import read_predicted
 
 logger = logging.getLogger("labeler")
 
-#: The environment variable that, set to "off", keeps the tool from predicting and learning by itself.
-BACKGROUND = "LABELER_BACKGROUND"
 #: The first faces come in a file of their own, so that they are there early. A process predicts MOST at a time.
 FIRST, NEXT, MOST = 12, 60, 600
-#: Seconds after a failed process before the next one.
-PAUSE = 60.0
 #: The kind of failure of `mdmd predict` where no picture of a file could be used.
 NONE_USABLE = "picture"
 
@@ -71,6 +65,11 @@ class BasePredictions:
         self._not_before = 0.0
         #: The state of each project in which no face was missing.
         self._complete: dict[str, object] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process predicts."""
+        return self._job is not None
 
     def step(self) -> None:
         """Collect what was predicted since the last call, and start a process if faces wait for it and none runs."""
@@ -119,19 +118,7 @@ class BasePredictions:
             bare = tuple(replace(sample, annotation=None) for sample in faces)
             write_coco(_faces_file(folder, k), Dataset(base.name, definition, bare), images=project.images)
             words += ["--faces", str(_faces_file(folder, k)), "--out", str(_found_file(folder, k))]
-        with (folder / run_folder.OUTPUT).open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mdmd", "predict", str(base.folder), *words, "--find-boxes", "--allow-missing"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1)), **os.environ},
-                start_new_session=True,
-                preexec_fn=end_with_parent if sys.platform == "linux" else None,
-            )
-        if gives_way(os.environ):
-            with suppress(OSError, psutil.Error):
-                lower_priority(process.pid)
+        process = start_mdmd(["predict", base.folder, *words, "--find-boxes", "--allow-missing"], folder)
         return _Job(project, base, folder, parts, process)
 
     def _collect(self, job: _Job) -> None:
@@ -146,9 +133,7 @@ class BasePredictions:
             if code != 0 and failure is not None and failure.kind == NONE_USABLE:
                 self._add(job, job.parts[job.collected], {})
             elif code != 0:
-                output = (job.folder / run_folder.OUTPUT).read_text(encoding="utf-8", errors="replace").strip()
-                why = output[-500:] if failure is None else failure.error
-                self._fail(f"project {job.project.name}: predicting with the base failed: {why}")
+                self._fail(f"project {job.project.name}: predicting with the base failed: {why_failed(job.folder)}")
         except (DataError, OSError) as error:
             self._fail(f"project {job.project.name}: the base's points cannot be used: {error}")
             job.process.kill()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +22,7 @@ import gradio as gr
 
 from labeler.pages.layout import build_pages, theme
 from labeler.project.workspace import Workspace
-from labeler.runs.base_predictions import BasePredictions
+from labeler.runs.background import Work
 from labeler.runs.collect import collect_finished
 from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
@@ -60,7 +60,7 @@ def build_app(
     token: str | None,
     uploads: Path,
     sources: Sources | None = None,
-    background: BasePredictions | None = None,
+    background: Sequence[Work] = (),
     collect_seconds: float = 1.0,
 ) -> FastAPI:
     """The application for the projects of `workspace`.
@@ -69,7 +69,7 @@ def build_app(
     all users of this machine have access. Gradio keeps uploaded files in the folder `uploads`. `sources` defaults to
     all sources available to the workspace on this machine. While the application runs, even if no page is open, it
     collects the predictions of finished runs every `collect_seconds`, carries labels over to other faces as soon as
-    they change, and lets `background` predict with the base.
+    they change, and does the `background` work.
     """
     app = FastAPI(
         title="mdmd labeler",
@@ -118,19 +118,21 @@ def _handlers(pages: gr.Blocks) -> dict[int, list[str]]:
 
 
 @asynccontextmanager
-async def _working(workspace: Workspace, background: BasePredictions | None, seconds: float) -> AsyncIterator[None]:
+async def _working(workspace: Workspace, background: Sequence[Work], seconds: float) -> AsyncIterator[None]:
     """Do the work that no request asks for while the application runs."""
     since = time.time()
 
-    def base_predictions() -> dict[str, str]:
-        if background is not None:
-            background.step()
-        return {}
+    def steps_of(work: Work) -> Callable[[], dict[str, str]]:
+        def step() -> dict[str, str]:
+            work.step()
+            return {}
+
+        return step
 
     works = [
         (lambda: collect_finished(workspace, since), seconds),
         (lambda: carry_labels(workspace), CARRY_SECONDS),
-        (base_predictions, CARRY_SECONDS),
+        *((steps_of(work), CARRY_SECONDS) for work in background),
     ]
     # The pool's threads live as long as the application: Linux ends a process together with the thread that started it.
     with ThreadPoolExecutor(len(works), "background") as pool:
@@ -141,8 +143,8 @@ async def _working(workspace: Workspace, background: BasePredictions | None, sec
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    if background is not None:
-        background.close()
+    for work in background:
+        work.close()
 
 
 async def _repeat(work: Callable[[], dict[str, str]], seconds: float, pool: ThreadPoolExecutor) -> None:

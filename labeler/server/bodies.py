@@ -34,6 +34,10 @@ Ids = Annotated[list[Key], Field(max_length=MANY)]
 Indices = Annotated[list[Index], Field(max_length=MANY)]
 
 
+class LearningBody(BaseModel):
+    on: bool
+
+
 class PointBody(BaseModel):
     id: Key
     x: Pixel | None = None

@@ -5,6 +5,7 @@ Routes are not async, so that the framework runs their blocking work in threads.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic import Field, FiniteFloat
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.guidance.progress import Measure
+from labeler.pages.learning import learning_state
 from labeler.pictures.thumbnails import WIDTHS
 from labeler.project import definition as definitions
 from labeler.project.project import Project
@@ -29,6 +31,7 @@ from labeler.server.bodies import (
     IdsBody,
     Index,
     Key,
+    LearningBody,
     PointsBody,
     ProposalBody,
     RightBody,
@@ -84,6 +87,17 @@ routes = APIRouter(prefix="/api/projects/{project}")
 @routes.get("")
 def overview(actions: Whole) -> dict[str, Any]:
     return actions.overview()
+
+
+@routes.get("/learning")
+def learning(project: Opened) -> dict[str, Any]:
+    return learning_state(project)
+
+
+@routes.put("/learning")
+def switch_learning(project: Opened, body: LearningBody) -> dict[str, Any]:
+    project.change_settings(replace(project.settings, learns=body.on))
+    return learning_state(project)
 
 
 @routes.get("/pictures")

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlencode
@@ -16,7 +17,9 @@ from urllib.parse import urlencode
 import uvicorn
 
 from labeler.project.workspace import Workspace
-from labeler.runs.base_predictions import BACKGROUND, BasePredictions
+from labeler.runs.background import BACKGROUND, Work
+from labeler.runs.base_predictions import BasePredictions
+from labeler.runs.learner import Learner
 from labeler.server.server_folder import launcher, server_folder
 from mdmd.errors import DataError
 
@@ -36,8 +39,8 @@ def serve(
     `project` is the project to open, by default the list of projects. `port` is by default the first free one from
     7860, and 0 means any free port. The printed address contains a token, without which the server responds with
     status 401. Unless the environment has LABELER_BACKGROUND=off, a base predicts on every face in the background, so
-    that labels can be carried over. Raises NotFoundError for an unknown project, and DataError for a port that cannot
-    be used.
+    that labels can be carried over, and short rounds learn from the labels. Raises NotFoundError for an unknown
+    project, and DataError for a port that cannot be used.
     """
     workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
     if project is not None:
@@ -53,7 +56,10 @@ def serve(
         token = secrets.token_urlsafe(24)
         query = urlencode({"token": token, **({"project": project} if project else {})})
         address = f"http://127.0.0.1:{found_port}/?{query}"
-        background = None if os.environ.get(BACKGROUND) == "off" else BasePredictions(workspace)
+        background: Sequence[Work] = ()
+        if os.environ.get(BACKGROUND) != "off":
+            base = BasePredictions(workspace)
+            background = (base, Learner(workspace, busy=lambda: base.busy))
         app = build_app(workspace, token=token, uploads=uploads, background=background)
         print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
         if browser:

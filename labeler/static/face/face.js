@@ -143,6 +143,7 @@ const MEASURED_FROM = 5;
 export function proposerText({ proposer, predictions, points }) {
   if (!proposer || Object.keys(predictions).every((id) => points[id])) return "";
   const { kind, number, measured } = proposer;
+  if (kind === "round") return `Learned from your labels (round ${number})`;
   if (kind === "run") return `Proposed by run ${String(number).padStart(3, "0")}`;
   const from = `Carried over from ${number} labeled ${number === 1 ? "face" : "faces"}`;
   if (measured) return from;

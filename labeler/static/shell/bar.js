@@ -1,10 +1,13 @@
-// The bar at the top: product, project, progress, and whether everything is saved.
+// The bar at the top: product, project, progress, learning in the background, and whether everything is saved.
 
 import { el } from "./dom.js";
 import { progressText } from "./pace.js";
 
-/** @import { Overview } from "./types.js" */
+/** @import { Learning, Overview } from "./types.js" */
 /** @import { Session, Status } from "./session.js" */
+
+// How often the bar asks what the server has learned.
+const LEARNING_MS = 3000;
 
 export class Bar {
   /**
@@ -18,6 +21,12 @@ export class Bar {
     this.progress = el("span.progress-text");
     this.fill = el("span.fill");
     this.meter = el("span.meter", { "aria-hidden": "true" }, this.fill);
+    this.learning = el("button.learning", {
+      type: "button",
+      role: "switch",
+      hidden: true,
+      onclick: () => this.switchLearning(),
+    });
     this.mark = el("button.save-mark", {
       type: "button",
       title: "Edits are saved at once",
@@ -29,6 +38,7 @@ export class Bar {
       el("span.spacer"),
       this.meter,
       this.progress,
+      this.learning,
       this.mark,
     );
     if (!session) return;
@@ -37,6 +47,26 @@ export class Bar {
     session.on("refresh", () => this.refreshSoon());
     this.showStatus(session.status);
     this.refresh();
+    this.followLearning();
+  }
+
+  async followLearning() {
+    if (!document.hidden) this.showLearning(await this.session?.get("/learning").catch(() => null));
+    setTimeout(() => this.followLearning(), LEARNING_MS);
+  }
+
+  async switchLearning() {
+    const on = this.learning.getAttribute("aria-checked") !== "true";
+    this.showLearning(await this.session?.request("PUT", "/learning", { on }).catch(() => null));
+  }
+
+  /** @param {Learning | null} learning null: the server did not answer */
+  showLearning(learning) {
+    if (!learning) return;
+    this.learning.hidden = learning.text === null;
+    this.learning.textContent = learning.text;
+    this.learning.title = learning.title;
+    this.learning.setAttribute("aria-checked", String(learning.on));
   }
 
   /** @param {Status} status */

@@ -80,9 +80,10 @@
  */
 
 /**
- * What made the predictions of a face: points carried over from the labels of so many faces, or the run of that number.
+ * What made the predictions of a face: points carried over from the labels of so many faces, or the round or run of that
+ * number.
  * `measured`: whether it is known how far they may be off. If not, none is flagged.
- * @typedef {{ kind: "carried" | "run", number: number, measured: boolean }} Proposer
+ * @typedef {{ kind: "carried" | "round" | "run", number: number, measured: boolean }} Proposer
  */
 
 /** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */
@@ -145,6 +146,8 @@
  * @property {{ tolerance: number, repeats: number }} settings
  * @property {Category | null} definition
  */
+
+/** What is learned in the background: whether it is switched on, and that in words; no text without a learner. @typedef {{ on: boolean, text: string | null, title: string }} Learning */
 
 /**
  * @typedef {object} Project

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labeler.analysis.better_model import Reason, measuring
+from labeler.guidance.learned_rounds import RoundRecord, read_round
 from labeler.pages.runs import runs_html
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
@@ -242,4 +243,81 @@ def test_labels_accepted_unseen_judge_nothing(project: Project):
     for face in range(21, FACES + 1):
         points = project.store.points(face)[face]
         project.store.edit_points(face, {key: replace(p, source="accepted_unseen") for key, p in points.items()})
+    assert in_charge(project) == "carried"
+
+
+def learn(project: Project, off: float, *, number: int = 1, held: range = range(21, FACES + 1), seed: int = 1) -> None:
+    """A round whose model is `off` pixels away on the faces `held`, from which it did not learn, and on open ones."""
+    rng = np.random.default_rng(seed)
+    folder = project.rounds.path(number)
+    folder.mkdir(parents=True)
+    target = project.training_set()
+    learned = tuple(sample for sample in target.samples if sample.face_id not in held)
+    write_json(folder / run_folder.TARGET, to_coco([replace(s, split="train") for s in learned], target.definition))
+    samples = [sample for sample in project.exchange.labeled_set().samples if sample.face_id in held]
+    samples += project.unlabeled_faces().samples
+    found = []
+    for sample in samples:
+        points = np.array(list(PLACES.values())) if sample.annotation is None else sample.annotation.points
+        turn = rng.uniform(0, 2 * np.pi, 4)
+        away = off * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        found.append(Prediction(points + away, np.tile(0.01 * np.eye(2), (4, 1, 1))))
+    coco = predicted_coco(target.definition, found, samples, FlagRule(TOLERANCE), LAPLACIAN, final=True)
+    write_json(folder / run_folder.PREDICTIONS, coco)
+    RoundRecord(number, "starter-1", 1, len(learned), 60, calibrated=True).write(folder)
+
+
+def test_a_round_that_is_better_takes_over_and_proposes_with_what_is_carried_over(project: Project):
+    base_points(project, SEEN)
+    assert in_charge(project) == "carried"
+    carried = project.proposed.of(FACES + 1)
+    learn(project, off=0.1)
+    assert in_charge(project) == "round 1"
+    shown = project.proposed.of(FACES + 1)
+    assert carried is not None
+    assert shown is not None
+    assert (shown.proposer.name, shown.proposer.measured) == ("round 1", True)
+    assert shown.points != carried.points
+    error = project.charge.error("round 1")
+    assert error is not None
+    assert error == pytest.approx(project.store.charges.all()[-1].why["error"], rel=0.2)
+
+
+@pytest.mark.parametrize("off", [3.0, 400.0])
+def test_a_round_that_is_no_better_is_not_in_charge(project: Project, off: float):
+    base_points(project, SEEN)
+    learn(project, off)
+    assert in_charge(project) == "carried"
+    learn(project, off, number=2)
+    assert in_charge(project) == "carried"
+
+
+def test_a_round_that_could_not_be_judged_is_not_in_charge_until_more_faces_are_labeled(project: Project):
+    base_points(project, {**SEEN, **dict.fromkeys(range(FACES + 1, FACES + 5), lambda z: z + 1.5)})
+    learn(project, off=0.1, held=range(37, FACES + 1))
+    assert in_charge(project) == "carried"
+    assert project.charge.error("round 1") is None
+    for face in range(FACES + 1, FACES + 5):
+        label(project, face)
+    assert in_charge(project) == "round 1"
+
+
+def test_a_round_of_another_definition_proposes_nothing(project: Project):
+    base_points(project, SEEN)
+    learn(project, off=0.1)
+    record = read_round(project.rounds.path(1))
+    assert record is not None
+    replace(record, version=2).write(project.rounds.path(1))
+    assert in_charge(project) == "carried"
+
+
+def test_a_later_round_replaces_the_one_that_a_person_chose_but_not_carried_points(project: Project):
+    base_points(project, SEEN)
+    learn(project, off=1.5)
+    in_charge(project)
+    project.charge.put("round 1")
+    learn(project, off=0.05, number=2)
+    assert in_charge(project) == "round 2"
+    project.charge.put("carried")
+    learn(project, off=0.04, number=3)
     assert in_charge(project) == "carried"

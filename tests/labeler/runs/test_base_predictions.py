@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labeler.project.workspace import Workspace
-from labeler.runs.base_predictions import PAUSE, BasePredictions
+from labeler.runs.background import PAUSE
+from labeler.runs.base_predictions import BasePredictions
 from labeler.runs.bases import Base, base_in, best_base
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from labeler.project.workspace import Workspace
-from labeler.runs.base_predictions import BasePredictions
+from labeler.runs.background import Work
 from labeler.server.app import build_app
 from tests.builders import make_project
 
@@ -23,11 +23,11 @@ HOME = "http://127.0.0.1:8000"
 
 @contextmanager
 def application(
-    folder: Path, token: str | None, background: Callable[[Workspace], BasePredictions] | None = None
+    folder: Path, token: str | None, background: Callable[[Workspace], Work] | None = None
 ) -> Iterator[TestClient]:
     """The application over the projects in `folder`, with its uploads beside them, and with work in the background."""
     workspace = Workspace(folder / "projects")
-    works = background(workspace) if background else None
+    works = [background(workspace)] if background else []
 
     async def build() -> FastAPI:
         return build_app(workspace, token=token, uploads=folder / "uploads", background=works)

@@ -91,7 +91,7 @@ def test_what_was_on_the_screen_is_accepted_whatever_is_predicted_by_now(actions
 
 def test_points_carried_over_are_accepted_like_those_of_a_run(actions: FaceActions):
     carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, False) for key in (1, 2)}
-    actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)})
+    actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)}, {})
     assert actions.accept(3)["points"] == {
         "1": {"x": 5.5, "y": 7.0, "v": 2, "source": "accepted"},
         "2": {"x": 11.0, "y": 7.0, "v": 2, "source": "accepted"},

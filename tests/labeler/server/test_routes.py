@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from labeler.guidance.learned_rounds import Doing
 from labeler.project.coco import provenance, samples_of
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
@@ -37,14 +38,25 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def client(project: Project) -> Iterator[TestClient]:
+def workspace(project: Project) -> Iterator[Workspace]:
     workspace = Workspace(project.folder.parent)
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture
+def opened(workspace: Workspace) -> Project:
+    """The project as the routes have it."""
+    return workspace.open("faces")
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> Iterator[TestClient]:
     app = FastAPI()
     app.include_router(build_api(workspace))
     install_errors(app)
     with TestClient(app) as client:
         yield client
-    workspace.close()
 
 
 def place(key: int, x: float = 5.0, **more: Any) -> dict[str, Any]:
@@ -55,8 +67,31 @@ def test_the_overview_names_project_progress_settings_and_definition(client: Tes
     answer = client.get(BASE).json()
     assert answer["name"] == "faces"
     assert (answer["progress"]["pictures"], answer["progress"]["predicted_faces"]) == (3, 1)
-    assert answer["settings"] == {"tolerance": 0.1, "threshold": None, "repeats": 0.0}
+    assert answer["settings"] == {"tolerance": 0.1, "threshold": None, "repeats": 0.0, "learns": True}
     assert answer["definition"]["keypoints"] == CATEGORY["keypoints"]
+
+
+@pytest.mark.parametrize(
+    ("doing", "text"),
+    [
+        (Doing.NONE, None),
+        (Doing.WAITING, "learns from 5 labeled faces on"),
+        (Doing.LEARNING, "learning from 24 faces"),
+        (Doing.PAUSED, "learning waits for the run"),
+        (Doing.BATTERY, "not learning on battery"),
+    ],
+)
+def test_the_bar_says_what_is_learned(client: TestClient, opened: Project, doing: Doing, text: str | None):
+    opened.rounds.doing, opened.rounds.learning_from = doing, 24
+    state = client.get(f"{BASE}/learning").json()
+    assert (state["on"], state["text"]) == (True, text)
+
+
+def test_learning_is_switched_off_and_stays_off(client: TestClient, opened: Project):
+    assert client.put(f"{BASE}/learning", json={"on": False}).json()["on"] is False
+    assert not opened.settings.learns
+    assert not Workspace(opened.folder.parent).open("faces").settings.learns
+    assert client.put(f"{BASE}/learning", json={"on": True}).json()["on"] is True
 
 
 def test_a_placed_point_is_in_the_fresh_view_and_in_the_store(client: TestClient, project: Project):

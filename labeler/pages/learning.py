@@ -1,0 +1,45 @@
+"""What the top bar says about learning in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labeler.analysis.rounds import FEWEST_FACES
+from labeler.guidance.learned_rounds import Doing
+from labeler.html.markup import plural
+from labeler.project.project import Project
+
+_WAITS = {
+    Doing.OFF: "not learning",
+    Doing.BATTERY: "not learning on battery",
+    Doing.PAUSED: "learning waits for the run",
+    Doing.ELSEWHERE: "learning waits for another project",
+}
+
+
+def learning_state(project: Project) -> dict[str, Any]:
+    """Whether the tool learns from the project's labels ("on"), and that in words: "text" and "title".
+
+    The text is None where no learner is there.
+    """
+    rounds = project.rounds
+    error = project.charge.error(project.proposed.in_charge())
+    newest = rounds.newest()
+    if rounds.doing is Doing.NONE:
+        text = None
+    elif rounds.doing is Doing.LEARNING:
+        text = f"learning from {plural(rounds.learning_from, 'face')}"
+    elif rounds.doing in _WAITS:
+        text = _WAITS[rounds.doing]
+    elif newest is None:
+        text = f"learns from {FEWEST_FACES} labeled faces on"
+    else:
+        text = f"learned from {plural(newest.record.faces, 'face')}"
+    title = ["While you label, the tool learns from your labels in the background, and proposes better points."]
+    if text and error is not None and rounds.doing in (Doing.LEARNING, Doing.WAITING):
+        text = f"{text} · {100 * error:.1f} %"
+        title.append(
+            "The number is the error of the points that are proposed now, on faces that were kept for measuring."
+        )
+    title.append("Click to switch it off." if project.settings.learns else "Click to switch it on.")
+    return {"on": project.settings.learns, "text": text, "title": " ".join(title)}

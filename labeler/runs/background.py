@@ -1,0 +1,57 @@
+"""Processes that the tool starts by itself, with a low priority: they end with it, and make no run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from labeler.runs.processes import end_with_parent, gives_way, lower_priority
+from mdmd import run_folder
+
+#: The environment variable that, set to "off", keeps the tool from predicting and learning by itself.
+BACKGROUND = "LABELER_BACKGROUND"
+#: Seconds after a failed process before the next one.
+PAUSE = 60.0
+#: The most characters of a failed process's output that are told.
+MOST_TOLD = 500
+
+
+class Work(Protocol):
+    """Work that goes on while the server runs: `step` is called again and again, and `close` once at the end."""
+
+    def step(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def start_mdmd(words: Sequence[str | Path], folder: Path) -> subprocess.Popen[bytes]:
+    """Start `mdmd` with the arguments `words`; what it prints goes to a file in `folder`."""
+    with (folder / run_folder.OUTPUT).open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mdmd", *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1)), **os.environ},
+            start_new_session=True,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
+        )
+    if gives_way(os.environ):
+        with suppress(OSError, psutil.Error):
+            lower_priority(process.pid)
+    return process
+
+
+def why_failed(folder: Path) -> str:
+    """What a failed process left in `folder` to say why: its error, else the end of what it printed."""
+    failure = run_folder.read_failure(folder)
+    if failure is not None:
+        return failure.error
+    return (folder / run_folder.OUTPUT).read_text(encoding="utf-8", errors="replace").strip()[-MOST_TOLD:]

@@ -1,0 +1,223 @@
+"""The tool learns while a person labels: in rounds that make no run, stop for what a person starts, and go on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+
+from labeler.analysis.better_model import measuring
+from labeler.guidance.learned_rounds import MAKING, Doing, read_round
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.runs.background import PAUSE
+from labeler.runs.bases import Base
+from labeler.runs.control import cancel_run, list_runs
+from labeler.runs.learner import Learner
+from mdmd import run_folder
+from mdmd.config import STARTER
+from mdmd.data.coco import read_coco
+from mdmd.data.definition import load_definition
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for
+from tests.labeler.guidance.test_carried_points import base_points, label, still
+
+LABELED, FACES = 8, 12
+Make = Callable[..., Learner]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """Twelve faces that the base has seen, the first eight labeled."""
+    make_project(tmp_path, pictures=FACES).close()
+    workspace = Workspace(tmp_path / "projects")
+    project = workspace.open("faces")
+    base_points(project, dict.fromkeys(range(1, FACES + 1), still))
+    for face in range(1, LABELED + 1):
+        label(project, face)
+    yield project
+    workspace.close()
+
+
+@pytest.fixture
+def learner(project: Project, tmp_path: Path) -> Iterator[Make]:
+    """Makes learners for the project, which all use one lock."""
+    made: list[Learner] = []
+    base = Base("starter-1", STARTER, load_definition("300w").to_category())
+
+    def make(folder: Path = STARTER, **options: object) -> Learner:
+        workspace = Workspace(project.folder.parent)
+        workspace.opened = lambda: ["faces"]  # type: ignore[method-assign]
+        workspace.open = lambda name: project  # type: ignore[method-assign]
+        chosen = {"on_battery": lambda: False, "steps": lambda faces: 2, "lock": tmp_path / "lock", **options}
+        made.append(Learner(workspace, base_of=lambda root: replace(base, folder=folder), **chosen))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def learning() -> list[psutil.Process]:
+    """The processes that learn or predict for this one."""
+    children = psutil.Process().children()
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and "mdmd" in child.cmdline()]
+
+
+def until(learner: Learner, project: Project, rounds: int) -> None:
+    """Steps until so many rounds were learned."""
+
+    def done() -> bool:
+        learner.step()
+        return project.rounds.numbers() != () and project.rounds.numbers()[-1] >= rounds
+
+    wait_for(done, seconds=PATIENCE_WITH_TRAINING)
+
+
+def test_a_round_learns_from_the_labels_proposes_points_and_makes_no_run(project: Project, learner: Make):
+    own = learner()
+    own.step()
+    assert (project.rounds.doing, project.rounds.learning_from) == (Doing.LEARNING, len(learned(project)))
+    until(own, project, 1)
+    first = project.rounds.newest()
+    assert first is not None
+    assert first.subjects == learned(project)
+    assert set(range(LABELED + 1, FACES + 1)) <= first.points.keys()
+    assert {face for face in first.points if face <= LABELED} == measured(project)
+    assert project.rounds.doing is Doing.WAITING
+    assert not list_runs(project)
+    assert not (project.rounds.folder / MAKING).exists()
+
+    project.carry_labels()
+    project.charge.put("round 1")
+    shown = project.proposed.of(FACES)
+    assert shown is not None
+    assert shown.proposer.name == "round 1"
+
+    own.step()
+    assert not learning()  # nothing new to learn from
+    for face in range(LABELED + 1, FACES):
+        label(project, face)
+    until(own, project, 2)
+    assert project.rounds.numbers() == (1, 2)  # the one in charge keeps its points
+    assert not (project.rounds.path(1) / run_folder.WEIGHTS).exists()
+    assert (project.rounds.path(2) / run_folder.WEIGHTS).exists()
+
+
+def learned(project: Project) -> frozenset[str]:
+    subjects = [project.store.image(face.image_id).subject for face in project.store.faces()[:LABELED]]
+    return frozenset(subject for subject in subjects if not measuring(subject))
+
+
+def measured(project: Project) -> set[int]:
+    faces = project.store.faces()[:LABELED]
+    return {face.id for face in faces if measuring(project.store.image(face.image_id).subject)}
+
+
+def test_a_round_that_was_stopped_goes_on_with_the_faces_it_began_with(project: Project, learner: Make):
+    first = learner()
+    first.step()
+    first.close()
+    assert not learning()
+    begun = read_round(project.rounds.folder / MAKING)
+    label(project, FACES)
+    second = learner(steps=lambda faces: 1)
+    second.step()
+    assert read_round(project.rounds.folder / MAKING) == begun
+    second.close()
+
+
+def test_learning_stops_for_a_run_and_goes_on_after_it(project: Project, learner: Make):
+    own = learner()
+    own.step()
+    assert learning()
+    run = python_run(project, "import time; time.sleep(600)")
+    own.step()
+    assert project.rounds.doing is Doing.PAUSED
+    assert not learning()
+    cancel_run(project, run.id, patience=PATIENCE_WITH_TRAINING)
+    own.step()
+    assert project.rounds.doing is Doing.LEARNING
+
+
+def test_a_switch_and_a_battery_end_learning(project: Project, learner: Make):
+    battery = [False]
+    own = learner(on_battery=lambda: battery[0])
+    own.step()
+    assert learning()
+    battery[0] = True
+    own.step()
+    assert (project.rounds.doing, learning()) == (Doing.BATTERY, [])
+    battery[0] = False
+    own.step()
+    assert learning()
+    project.change_settings(replace(project.settings, learns=False))
+    own.step()
+    assert (project.rounds.doing, learning()) == (Doing.OFF, [])
+
+
+def test_one_server_of_a_machine_learns(project: Project, learner: Make, tmp_path: Path):
+    own = learner()
+    with FileLock(tmp_path / "lock"):
+        own.step()
+        assert (project.rounds.doing, learning()) == (Doing.ELSEWHERE, [])
+    own.step()
+    assert project.rounds.doing is Doing.LEARNING
+
+
+def test_other_work_in_the_background_goes_first(project: Project, learner: Make):
+    busy = [True]
+    own = learner(busy=lambda: busy[0])
+    own.step()
+    assert (project.rounds.doing, learning()) == (Doing.WAITING, [])
+    busy[0] = False
+    own.step()
+    assert learning()
+
+
+def test_too_few_faces_begin_no_round(project: Project, learner: Make):
+    for face in range(4, LABELED + 1):
+        project.store.edit_points(face, dict.fromkeys(project.index.ids))
+    own = learner()
+    own.step()
+    assert (project.rounds.doing, learning()) == (Doing.WAITING, [])
+
+
+def test_a_failure_is_said_and_tried_again_later(
+    project: Project, learner: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "broken").mkdir()
+    now = [0.0]
+    own = learner(tmp_path / "broken", clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, logger="labeler"):
+        wait_for(lambda: own.step() or caplog.messages, seconds=PATIENCE_WITH_TRAINING)
+    [said] = caplog.messages
+    assert "project faces: learning in the background failed" in said
+    assert "broken" in said
+    own.step()
+    assert not learning()
+    now[0] = PAUSE + 1
+    own.step()
+    assert learning()
+
+
+def test_a_damaged_round_proposes_nothing_and_the_next_one_replaces_it(project: Project, learner: Make):
+    damaged = project.rounds.path(1)
+    damaged.mkdir(parents=True)
+    (damaged / run_folder.PREDICTIONS).write_text("nothing", encoding="utf-8")
+    assert project.rounds.newest() is None
+    project.carry_labels()
+    project.judge_proposers()
+    shown = project.proposed.of(FACES)
+    assert shown is not None
+    assert shown.proposer.name == "carried"
+    own = learner()
+    own.step()
+    begun = read_round(project.rounds.folder / MAKING)
+    assert begun is not None
+    assert begun.number == 2
+    assert len(read_coco(project.rounds.folder / MAKING / run_folder.TARGET).samples) == begun.faces
