@@ -12,6 +12,9 @@ trained on. An error above the tolerance makes a point wrong. The ways of labeli
 A look is one action and a correction is another. Placed and corrected points have Gaussian errors with a standard
 deviation of `--noise` of the normalizer in x and in y. The annotator always recognizes a wrong point. Wrong points that
 were not looked at stay in the data; their share is the price of the saving.
+
+`python benchmarks/economy.py --from-nothing --base RUN --data FILE.json` labels a whole set with all that the tool has,
+from the first face on; benchmarks/from_nothing.py explains.
 """
 
 from __future__ import annotations
@@ -20,13 +23,16 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import from_nothing
 import numpy as np
 
+from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Prediction
 from mdmd.evaluation.evaluate import FlagRule, counterparts, errors_of, probabilities_off
 from mdmd.inference.predict import predict
 from mdmd.models import checkpoint
+from mdmd.transfer.carried_labels import FEWEST_MEASURED
 
 LEFT = 0.02
 
@@ -140,14 +146,30 @@ def percent(share: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN")
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.json")
     parser.add_argument("--split", default="test")
     parser.add_argument("--faces", type=int, default=100)
     parser.add_argument("--tolerance", type=float, nargs="+", default=[0.05, 0.1])
     parser.add_argument("--noise", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)
+    whole = parser.add_argument_group("labeling a whole set")
+    whole.add_argument("--from-nothing", action="store_true", help="simulate it")
+    whole.add_argument("--base", type=Path, default=STARTER, metavar="RUN", help="the base (default: the starter)")
+    whole.add_argument("--orders", type=int, default=3, help="shuffled orders of the faces")
+    whole.add_argument("--without-rounds", action="store_true", help="learn nothing: carried-over points only")
+    whole.add_argument("--constant-rate", type=float, metavar="S", help="seconds a training step (default: CPU time)")
+    whole.add_argument("--keep", type=Path, metavar="FOLDER", help="keep rounds here, and use those that are there")
+    whole.add_argument("--looks", nargs="+", default=["flags"], metavar="RULE", help="what the annotator looks at")
+    whole.add_argument("--looked", action="store_true", help="the tool knows which labels a person has looked at")
+    whole.add_argument("--full", type=int, default=FEWEST_MEASURED, help="fewer labeled faces: look at every point")
+    whole.add_argument("--model", type=Path, metavar="RUN", help="a model that was trained on 100 faces of the set")
     options = parser.parse_args()
+    if options.from_nothing:
+        from_nothing.run(options)
+        return
+    if options.run is None:
+        parser.error("name a RUN, or --from-nothing")
     for tolerance in options.tolerance:
         pool = read_pool(options.run, options.data, options.split, options.faces, tolerance)
         print(table(pool, tolerance, options.noise, options.seed), end="\n\n")

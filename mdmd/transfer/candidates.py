@@ -72,17 +72,20 @@ class LabeledFaces:
     """K faces with labels of N landmarks: `points` (K, N) in pixels, NaN for none.
 
     `base` (K, M) and `covariance` (K, M, 2, 2) are what the base predicts on them. `trust` (K,) weighs the faces.
+    `within` (K, N) is how far in pixels the true place may be from the label: 0 where a person placed it, the tolerance
+    where a person looked at a proposed point and took it, and infinite where nobody looked. None: all were placed.
     """
 
     base: Complex
     covariance: Array
     points: Complex
     trust: Array
+    within: Array | None = None
 
     def some(self, chosen: NDArray[np.bool_]) -> LabeledFaces:
         """The chosen faces (K,) alone."""
-        arrays = (self.base[chosen], self.covariance[chosen], self.points[chosen])
-        return LabeledFaces(*arrays, self.trust[chosen])
+        arrays = (self.base[chosen], self.covariance[chosen], self.points[chosen], self.trust[chosen])
+        return LabeledFaces(*arrays, None if self.within is None else self.within[chosen])
 
 
 def evidence(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.transfer.candidates import LabeledFaces
 from mdmd.transfer.carry import CarriedShape, fit
-from mdmd.transfer.weights import Complex
+from mdmd.transfer.weights import Array, Complex
 
 #: With fewer labeled faces the deviations are not measured, and no point is flagged.
 FEWEST_MEASURED = 5
@@ -29,6 +29,7 @@ class CarriedLabels:
 
     `name` and `definition` are the set of the labels, `base` the definition of the head. `seen` is what the base
     predicts on the faces in `boxes`, `labels` are theirs, and `unseen` says which have labels that were not reviewed.
+    `within` says how far their true places may be from the labels (`LabeledFaces`).
     """
 
     name: str
@@ -39,6 +40,7 @@ class CarriedLabels:
     boxes: tuple[Box, ...]
     labels: tuple[Annotation, ...]
     unseen: tuple[bool, ...]
+    within: tuple[Array, ...] | None = None
 
     @classmethod
     def of(
@@ -65,7 +67,8 @@ class CarriedLabels:
         """Where the landmarks lie on other faces."""
         points = np.stack([np.where(one.labeled, complex_of(one.points), np.nan) for one in self.labels])
         trust = np.where(self.unseen, UNSEEN_TRUST, 1.0)
-        return fit(LabeledFaces(*_arrays(self.seen), points, trust), self.boxes, self.base)
+        within = None if self.within is None else np.stack(self.within)
+        return fit(LabeledFaces(*_arrays(self.seen), points, trust, within), self.boxes, self.base)
 
     def carry(self, seen: Sequence[Prediction], boxes: Sequence[Box]) -> list[Prediction]:
         """The landmarks of other faces, of which the base has predicted `seen` in `boxes`, in pixels."""

@@ -18,11 +18,14 @@ from mdmd.data.definition import Definition
 from mdmd.data.records import Box
 from mdmd.transfer.candidates import Candidates, LabeledFaces, candidates_of, evidence
 from mdmd.transfer.mean_shape import MeanShape, left_out_distances, mean_shape
+from mdmd.transfer.spread import radii_of, spread_of
 from mdmd.transfer.weights import FEWEST_ROBUST, Array, Complex, kriging_weights, moving_weights, scale_of
 
 #: The least deviation of a carried point, in units of the face's scale; the factor of deviations with one labeled face;
 #: and into how many parts the labeled faces are divided to measure it with more.
 LEAST, ONE_FACE, MOST_FOLDS = 0.03, 2.5, 5
+#: How many times larger than the base says the variances of errors are expected to be.
+UNMEASURED = 1.5
 #: The base does not see a face where its points deviate by more than this share of the box in the median. From so many
 #: labeled faces on it is judged by them: its points must be that much better than the mean shape.
 UNSEEN, FEWEST_JUDGED, WORTH = 0.08, 3, 0.8
@@ -118,8 +121,8 @@ def fit(faces: LabeledFaces, boxes: Sequence[Box], base: Definition) -> CarriedS
     carrier, shape = _fit(faces, choices), mean_shape(faces.points, boxes)
     if len(boxes) < 2:
         return CarriedShape(carrier, shape, reliable=True)
-    distances, radii = left_out(faces, choices)
-    found = replace(carrier, spread=_spread(radii))
+    distances, radii, reach = left_out(faces, choices)
+    found = replace(carrier, spread=spread_of(radii, reach, expected=UNMEASURED))
     if len(boxes) < FEWEST_JUDGED:
         return CarriedShape(found, shape, reliable=True)
     worse = np.nanmean(distances) > WORTH * np.nanmean(left_out_distances(faces.points, boxes))
@@ -137,13 +140,14 @@ def _fit(faces: LabeledFaces, choices: Candidates) -> Carrier:
     return Carrier(moving, kriging, one @ choices.weights, none, faces.trust, spread, unknown)
 
 
-def left_out(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
+def left_out(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array, Array]:
     """How far each label is (K, N) from where the other faces carry it, in pixels and as a Mahalanobis radius.
 
-    NaN without a label.
+    NaN without a label. The third array (K, N) is `reach` as in `spread_of`.
     """
     count, landmarks = faces.points.shape
-    distances, radii = (np.full((count, landmarks), np.nan) for _ in range(2))
+    distances, radii, reach = (np.full((count, landmarks), np.nan) for _ in range(3))
+    within = np.zeros((count, landmarks)) if faces.within is None else faces.within
     folds = min(count, MOST_FOLDS)
     for fold in range(folds):
         out = np.arange(count) % folds == fold
@@ -151,15 +155,6 @@ def left_out(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
         left = faces.some(out)
         found, spread = rule.carry(left.base, left.covariance)
         off = found - left.points
-        pair = np.stack([off.real, off.imag], axis=-1)
         distances[out] = np.abs(off)
-        radii[out] = np.sqrt(np.einsum("kna,knab,knb->kn", pair, np.linalg.inv(spread), pair))
-    return distances, radii
-
-
-def _spread(radii: Array) -> Array:
-    """How many times larger (N,) the covariances of landmarks must be, from the radii (K, N) of left out labels."""
-    a = np.sqrt(3) / 2 * np.minimum(radii, 8)
-    faces = np.nanmean(a, axis=1)
-    pool = (4 * np.sqrt(1.5) + np.nansum(faces)) / (4 + np.isfinite(faces).sum())
-    return ((10 * pool + np.nansum(a, axis=0)) / (10 + np.isfinite(a).sum(axis=0))) ** 2
+        radii[out], reach[out] = radii_of(np.stack([off.real, off.imag], axis=-1), spread, within[out])
+    return distances, radii, reach
