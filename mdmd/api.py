@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from mdmd.config import STARTER, Preset, of_base
+from mdmd.config import BASE_MINUTES, STARTER, Preset, of_base
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError
 from mdmd.data.picture_files import Skipped, any_wanted, skipped_sentences
@@ -67,6 +67,23 @@ def train(data: Sequence[Data], out: Path | str, **options: Unpack[TrainingOptio
     return Model(made, Path(out).name)
 
 
+def learn_base(data: Sequence[Data], bases: Path | str, out: Path | str, **options: Unpack[TrainingOptions]) -> None:
+    """Train the base of `data` in the folder `bases`, as `adapt` with `bases` does first if it is missing.
+
+    Nothing is done if it is there. The folder `out` gets the log. An interrupted training goes on where it was.
+    Options: `TrainingOptions`, with 20 minutes by default. Raises DataError for data or options that cannot be used.
+    """
+    run = TrainingRun(Path(out), **options)
+    chosen = run.chosen()
+    datasets, warnings = read_sets(data)
+    for dataset in datasets:
+        enough_faces(dataset)
+    minutes = BASE_MINUTES if run.minutes is None and run.steps is None else run.minutes
+    with run.opened(warnings) as (log, processes):
+        plan = run.plan(chosen, processes)
+        _start(datasets, chosen, run, plan, log, STARTER, Path(bases), Budget(run.steps, minutes))
+
+
 def adapt(
     target: Data,
     out: Path | str,
@@ -74,7 +91,7 @@ def adapt(
     sources: Sequence[Data] = (),
     base: Path | str | None = None,
     bases: Path | str | None = None,
-    base_minutes: float = 20.0,
+    base_minutes: float = BASE_MINUTES,
     starter: Path | str = STARTER,
     train_faces: int | None = None,
     learn_share: float = 1.0,

@@ -16,6 +16,8 @@ from mdmd.files import parse_json
 STARTER = Path(__file__).parent / "starter"
 #: Default seconds between two saved states of a run. An interrupted run resumes from the last one.
 SAVE_EVERY = 60.0
+#: Default minutes for training on sources that were not trained on before on this machine.
+BASE_MINUTES = 20.0
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 #: 12 blocks of D = 768 on 14 x 14 patches, as the paper prints. It does not say which pretrained weights it used.
 PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"

@@ -71,9 +71,10 @@ class Settings:
 
     `source` is a name in the tool's list of sources; `given` leads to it where the list does not have it: a file
     outside of the projects root, or a path relative to the root. `weights` is "none", "starter" or such a path.
-    `minutes` or `steps` is the budget. A run that only predicts uses the model of the run `model`; a learning curve
-    measures the training `of` in `parts`, folders named by the percentage of the faces, each of which takes about
-    `part_seconds`.
+    `minutes` or `steps` is the budget. With `uses_base` False the training begins with `weights`, and not with a base
+    of its source, which would be trained first. A run that only predicts uses the model of the run `model`; a learning
+    curve measures the training `of` in `parts`, folders named by the percentage of the faces, each of which takes
+    about `part_seconds`.
     """
 
     source: str | None = None
@@ -83,6 +84,7 @@ class Settings:
     weights: str | None = None
     minutes: float | None = None
     base_minutes: float | None = None
+    uses_base: bool = True
     steps: int | None = None
     prelabel: bool = False
     seed: int = 0

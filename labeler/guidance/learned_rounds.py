@@ -34,8 +34,23 @@ class Doing(StrEnum):
     BATTERY = "battery"
     PAUSED = "paused"  # for a run
     ELSEWHERE = "elsewhere"  # another server on this machine learns
+    SOURCE = "source"  # learns a data set that was added
     WAITING = "waiting"  # for labels
     LEARNING = "learning"
+
+
+@dataclass(frozen=True)
+class LearningSource:
+    """The data set `name`, which is being learned once; `seconds_left` is None until it is known."""
+
+    name: str
+    seconds_left: float | None
+
+    @property
+    def sentence(self) -> str:
+        """What is going on, in words."""
+        left = "" if self.seconds_left is None else f": {max(1, round(self.seconds_left / 60))} min left"
+        return f"{self.name} is being learned once{left}."
 
 
 @dataclass(frozen=True)
@@ -88,9 +103,10 @@ class LearnedRounds:
         self.folder = folder
         self._lock = threading.Lock()
         self._known: dict[int, LearnedRound | None] = {}
-        #: What the learner does, and from how many faces the round learns that is learning now.
+        #: What the learner does, from how many faces the present round learns, and which data set is being learned.
         self.doing = Doing.NONE
         self.learning_from = 0
+        self.source: LearningSource | None = None
 
     def numbers(self) -> tuple[int, ...]:
         """The finished rounds, oldest first."""

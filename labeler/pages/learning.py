@@ -27,6 +27,8 @@ def learning_state(project: Project) -> dict[str, Any]:
     newest = rounds.newest()
     if rounds.doing is Doing.NONE:
         text = None
+    elif rounds.doing is Doing.SOURCE and rounds.source is not None:
+        text = rounds.source.sentence.rstrip(".")
     elif rounds.doing is Doing.LEARNING:
         text = f"learning from {plural(rounds.learning_from, 'face')}"
     elif rounds.doing in _WAITS:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from pathlib import Path
 
 import huggingface_hub
 from markupsafe import Markup
 
 from labeler.analysis.agreement import FEWEST, advice, measure
+from labeler.guidance.learned_rounds import Doing
 from labeler.html.markup import plural, render
 from labeler.project.project import Project
 from labeler.report.measures import headline
+from labeler.runs.commands import FROM_STARTER
 from labeler.runs.control import list_runs
 from labeler.runs.hardware import DEFAULT_DISK, DEFAULT_MEMORY, device_sentence, free_disk, free_memory
 from labeler.runs.heldout import read_heldout
 from labeler.runs.manage import megabytes
-from labeler.runs.sources import DRAWN, Source
-from labeler.runs.start import BASE_MINUTES, FEWEST_FACES
+from labeler.runs.sources import DRAWN, Source, has_base, usual_network
+from labeler.runs.start import FEWEST_FACES
 from mdmd import run_folder
-from mdmd.config import DEFAULT_ENCODER, MIRRORED, PAPER_ENCODER, PRESETS, STARTER, heldout_count
+from mdmd.config import BASE_MINUTES, DEFAULT_ENCODER, MIRRORED, PAPER_ENCODER, PRESETS, STARTER, heldout_count
 from mdmd.data.records import HELDOUT_SPLIT, Dataset
 from mdmd.errors import DataError
 
@@ -92,15 +95,19 @@ def preflight_html(
     precision = precision_sentence(project)
     facts += [precision] if precision else []
     chosen = encoder.strip() or PRESETS.get(preset, PRESETS["default"]).model.encoder
-    source_known = source_is_learned(source, encoder, weights, preset)
-    for sentence, is_warning in (source_sentence(source), weights_sentence(chosen, weights.strip(), starter=STARTER)):
+    begins = beginning(project, source, encoder, weights, preset)
+    shown_weights = FROM_STARTER if begins is Beginning.STARTER else weights.strip()
+    for sentence, is_warning in (source_sentence(source), weights_sentence(chosen, shown_weights, starter=STARTER)):
         (warnings if is_warning else facts).append(sentence)
     known = preset == "default" and chosen == DEFAULT_ENCODER
     room, short = room_sentences(free_memory(), free_disk(project.folder), known=known)
     problem = minutes_problem(minutes)
     facts += [f"{device_sentence()} {room}"]
     if problem is None and minutes is not None:
-        facts.insert(-1, time_sentence(source, minutes, learned=source_known))
+        facts.insert(-1, time_sentence(source, minutes, learned=begins is not Beginning.SOURCE_FIRST))
+    learning = project.rounds.source
+    if begins is Beginning.STARTER and source is not None and learning is not None and learning.name == source.name:
+        facts.insert(-1, f"{learning.sentence} A training that starts before begins with the starter.")
     warnings += [*short, *([problem] if problem else [])]
     return render("preflight.html", missing=None, facts=facts, warnings=warnings, queue_full=queue_full)
 
@@ -111,14 +118,6 @@ def minutes_problem(minutes: float | None) -> str | None:
         return None
     found = "nothing" if minutes is None else f"{minutes:g}"
     return f"Minutes: a number from {FEWEST_MINUTES} to {MOST_MINUTES:,} is wanted, found {found}."
-
-
-def has_base(source: Source, encoder: str, head: str, weights: str = "") -> bool:
-    """Whether a base of this network has been trained on the source: on this machine (the base's name has the encoder
-    and the head), or as the starter."""
-    return (weights == "starter" and source.name == DRAWN) or any(
-        f"-{encoder.split('.')[0]}-{head}-" in base for base in source.bases
-    )
 
 
 def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> str:
@@ -207,12 +206,27 @@ def pace_of(minutes: float | None) -> str | None:
     return next((name for name, known in PACES.items() if known == minutes), None)
 
 
-def source_is_learned(source: Source | None, encoder: str, weights: str, preset: str) -> bool:
-    """Whether the training can start with the landmarks, without training on a source first."""
-    network = PRESETS.get(preset, PRESETS["default"])
-    wanted = encoder.strip() or network.model.encoder
-    known = source is None or has_base(source, wanted, network.model.head, weights.strip())
-    return known or not network.starts_from_base
+class Beginning(Enum):
+    """What a training begins with."""
+
+    WEIGHTS = "the encoder's weights, or a base that is there"
+    STARTER = "the starter"
+    SOURCE_FIRST = "a base of its source, which it must train first"
+
+
+def beginning(project: Project, source: Source | None, encoder: str, weights: str, preset: str) -> Beginning:
+    """What a training with these choices begins with."""
+    if source is None or not PRESETS.get(preset, PRESETS["default"]).starts_from_base:
+        return Beginning.WEIGHTS
+    if source.name == DRAWN and weights.strip() == FROM_STARTER:
+        return Beginning.STARTER
+    usual = usual_network(preset, encoder) and not weights.strip()
+    if usual and source.name == DRAWN:
+        return Beginning.STARTER
+    if has_base(source, preset if preset in PRESETS else "default", encoder):
+        return Beginning.WEIGHTS
+    learns = project.rounds.doing not in (Doing.NONE, Doing.OFF)
+    return Beginning.STARTER if usual and learns else Beginning.SOURCE_FIRST
 
 
 def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str, bool]:

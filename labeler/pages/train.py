@@ -13,11 +13,12 @@ from labeler.pages.preflight import (
     FEWEST_MINUTES,
     MOST_MINUTES,
     PACES,
+    Beginning,
+    beginning,
     minutes_problem,
     pace_choices,
     pace_of,
     preflight_html,
-    source_is_learned,
 )
 from labeler.pages.request import ANNOUNCE, QUIETLY, STARTED, errors_as_messages, open_project, wanted_project
 from labeler.pages.run_manager import RunManager, run_choices
@@ -27,9 +28,9 @@ from labeler.project.workspace import Workspace
 from labeler.runs.collect import uncollected
 from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
 from labeler.runs.run import Run
-from labeler.runs.sources import DRAWN, Source, Sources
+from labeler.runs.sources import Source, Sources
 from labeler.runs.start import FEWEST_FACES, resume, start_prelabel, start_training
-from mdmd.config import PRESETS
+from mdmd.config import BASE_MINUTES, PRESETS
 from mdmd.errors import DataError
 
 ALONE = ""
@@ -122,16 +123,16 @@ class TrainHandlers:
         if others and not full:
             name, run = others[0]
             label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
-        weights = weights or os.environ.get("MDMD_WEIGHTS", "")
         queue_full = None
         if full:
             name, run = full
             of = "" if name == project.name else f" of {name}"
             queue_full = f"Run {run.name}{of} is waiting already: another one can be started once it has begun."
         preflight = preflight_html(
-            project, chosen, encoder or "", weights, preset or "default", minutes, queue_full=queue_full
+            project, chosen, encoder or "", weights or "", preset or "default", minutes, queue_full=queue_full
         )
-        learned = source_is_learned(chosen, encoder or "", weights, preset or "default")
+        begins = beginning(project, chosen, encoder or "", weights or "", preset or "default")
+        learned = begins is not Beginning.SOURCE_FIRST
         paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
         return preflight, gr.update(value=label, interactive=ready and not full), paces
 
@@ -166,9 +167,12 @@ class TrainHandlers:
         problem = minutes_problem(minutes)
         if problem:
             raise DataError(problem)
+        chosen = find_source(self.sources, source)
+        begins = beginning(project, chosen, encoder or "", weights or "", preset)
         start_training(
             project,
-            source=find_source(self.sources, source),
+            source=chosen,
+            base_minutes=None if begins is Beginning.STARTER else BASE_MINUTES,
             preset=preset,
             encoder=(encoder or "").strip() or None,
             weights=Path(os.path.expanduser(weights.strip())) if weights and weights.strip() else None,
@@ -300,10 +304,7 @@ def newest_training(project: Project | None) -> Run | None:
 
 def usual_source(sources: Sources, last: Run | None) -> str:
     """The source of the last training; without one a registered data set, else the built-in one."""
-    names = [known.name for known in sources.all()]
-    if last is not None and (last.source or ALONE) in (*names, ALONE):
-        return last.source or ALONE
-    return next((name for name in names if name != DRAWN), DRAWN)
+    return ALONE if last is not None and not last.source else sources.usual(last.source if last else None)
 
 
 def source_choices(sources: Sources) -> list[tuple[str, str]]:

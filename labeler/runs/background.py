@@ -24,7 +24,9 @@ MOST_TOLD = 500
 
 
 class Work(Protocol):
-    """Work that goes on while the server runs: `step` is called again and again, and `close` once at the end."""
+    """Work that goes on while the server runs: `step` is called `every` so many seconds, and `close` at the end."""
+
+    every: float
 
     def step(self) -> None: ...
 

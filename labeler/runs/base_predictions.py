@@ -53,6 +53,8 @@ class BasePredictions:
     `base_of` finds the base for a projects root, and `clock` counts seconds.
     """
 
+    every = 0.25
+
     def __init__(
         self,
         workspace: Workspace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,9 @@ from labeler.runs.sources import DRAWN
 from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.errors import DataError
+
+#: Labels are carried over through a base with so many landmarks or more.
+FEWEST_LANDMARKS = 20
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,17 @@ class Base:
 def best_base(root: Path, *, starter: Path = STARTER) -> Base:
     """The newest base that was trained on an added source of the projects root, else the starter.
 
+    One with fewer than FEWEST_LANDMARKS landmarks does not count: too little of a face follows from them.
     Raises DataError if the starter is damaged.
     """
     trained = [path.parent for path in (root / ".bases").glob(f"*/{run_folder.WEIGHTS}")]
     # The starter was trained on more drawn faces than a base of drawn faces.
     real = [folder for folder in trained if not folder.name.startswith(f"{DRAWN}-")]
     for folder in sorted(real, key=lambda folder: (folder / run_folder.WEIGHTS).stat().st_mtime, reverse=True):
-        try:
-            return base_in(folder)
-        except DataError:
-            continue
+        with suppress(DataError):
+            found = base_in(folder)
+            if len(found.category.get("keypoints", ())) >= FEWEST_LANDMARKS:
+                return found
     return base_in(starter)
 
 

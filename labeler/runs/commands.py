@@ -24,7 +24,8 @@ from mdmd.run_folder import RunRecord, Settings
 #: Seconds between kept states in a learning curve, so that none is kept: an interrupted part starts over.
 NEVER = 1e9
 #: Values of --weights that are not a file.
-WEIGHTS_WORDS = ("none", "starter")
+FROM_STARTER = "starter"
+WEIGHTS_WORDS = ("none", FROM_STARTER)
 
 Commands = Sequence[Sequence[str]]
 #: Makes the commands of a run. The source is None for a training without one.
@@ -233,11 +234,9 @@ def _adapt(project: Project, folder: Path, out: Path, settings: Settings, source
         ("--steps", settings.steps),
     ]
     if source is not None:
-        options += [
-            ("--source", source.given),
-            ("--bases", root / ".bases"),
-            ("--base-minutes", settings.base_minutes),
-        ]
+        options.append(("--source", source.given))
+        if settings.uses_base:
+            options += [("--bases", root / ".bases"), ("--base-minutes", settings.base_minutes)]
     return [*_MDMD, "adapt", *_given(options), *_flags(settings), "--quiet"]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeler.project.workspace import name_problem
+from mdmd.config import PRESETS
 from mdmd.data.coco import default_name, read_coco
 from mdmd.data.definition import load_definition
 from mdmd.datasets.registry import Source as Added
@@ -82,6 +83,11 @@ class Sources:
         known = {path.parent.name for path in self.folder.glob("*/source.json")} | set(added)
         raise DataError(f"there is no source named {name!r}; there are: {', '.join([DRAWN, *sorted(known - {DRAWN})])}")
 
+    def usual(self, last: str | None) -> str:
+        """The source to propose after a training with the source `last`: the same, else an added one, else DRAWN."""
+        names = [known.name for known in self.all()]
+        return last if last in names else next((name for name in names if name != DRAWN), DRAWN)
+
     def add(self, path: Path, name: str | None = None) -> Source:
         """Register a COCO-keypoint file under `name`, by default its own. Raises DataError for an unusable file."""
         dataset = read_coco(path)
@@ -132,6 +138,18 @@ class Sources:
         """The bases trained on the dataset `data`: their names begin with its name."""
         found = (self.root / ".bases").glob("*/model.json")
         return sorted(base.parent.name for base in found if base.parent.name.startswith(f"{data}-"))
+
+
+def usual_network(preset: str, encoder: str | None) -> bool:
+    """Whether a training has the network of the starter and of bases that are learned in the background."""
+    return preset == "default" and (encoder or "").strip() in ("", PRESETS[preset].model.encoder)
+
+
+def has_base(source: Source, preset: str = "default", encoder: str | None = None) -> bool:
+    """Whether a base of this network has been trained on the source: its name has the encoder and the head."""
+    network = PRESETS[preset].model
+    wanted = (encoder or "").strip() or network.encoder
+    return any(f"-{wanted.split('.')[0]}-{network.head}-" in base for base in source.bases)
 
 
 def machine_sources(root: Path) -> Sources:

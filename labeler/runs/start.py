@@ -19,6 +19,7 @@ from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.runs.commands import (
+    FROM_STARTER,
     WEIGHTS_WORDS,
     Commands,
     CommandsOf,
@@ -32,8 +33,9 @@ from labeler.runs.commands import (
 from labeler.runs.control import active_runs, existing_run, find_run, list_runs, run_folders
 from labeler.runs.processes import process_started
 from labeler.runs.run import BROKEN, NO_MODEL, RESUMED, Run
-from labeler.runs.sources import DRAWN, Source, machine_sources
+from labeler.runs.sources import DRAWN, Source, machine_sources, usual_network
 from mdmd import run_folder
+from mdmd.config import BASE_MINUTES
 from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.run_folder import RunRecord, Settings
@@ -45,8 +47,6 @@ except ImportError:  # Windows has no advisory locks of this kind; one process a
 
 #: Fewest labeled faces that a training takes.
 FEWEST_FACES = 3
-#: Default minutes for training on a source that was not trained on before on this machine.
-BASE_MINUTES = 20.0
 
 
 def start_training(
@@ -57,7 +57,7 @@ def start_training(
     encoder: str | None = None,
     weights: Path | None = None,
     minutes: float | None = 10,
-    base_minutes: float = BASE_MINUTES,
+    base_minutes: float | None = BASE_MINUTES,
     steps: int | None = None,
     prelabel: bool = True,
     seed: int = 0,
@@ -65,7 +65,8 @@ def start_training(
 ) -> Run:
     """Train on the project's labeled faces together with `source`, then predict the other faces if `prelabel`.
 
-    `steps` replaces `minutes`. `base_minutes` limits the training on the source, which is done once on a machine. Every
+    `steps` replaces `minutes`. `base_minutes` limits the training on the source, which is done once on a machine; with
+    None, or with the drawn faces and the usual network, the training begins with the starter instead. Every
     `save_every` seconds a state is kept from which the training can resume. While another run is active under the same
     projects root the new one waits; it trains on the labels of the moment of this call. Raises DataError if there are
     too few labels, a file is missing or a number is invalid, and ConflictError if another run is waiting already.
@@ -78,6 +79,10 @@ def start_training(
             "and 50 or more for a useful model"
         )
     root = project.folder.parent
+    uses_base, usual = True, usual_network(preset, encoder) and weights is None
+    if source is not None and usual and (source.name == DRAWN or base_minutes is None):
+        # The starter has learned the drawn faces already.
+        weights, uses_base = Path(FROM_STARTER), False
     elsewhere = source is not None and source.name != DRAWN and source.given != source.name
     settings = Settings(
         source=source.name if source else None,
@@ -87,6 +92,7 @@ def start_training(
         weights=_weights(weights, root),
         minutes=minutes if steps is None else None,
         base_minutes=base_minutes,
+        uses_base=uses_base,
         steps=steps,
         prelabel=prelabel,
         seed=seed,

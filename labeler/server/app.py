@@ -132,7 +132,7 @@ async def _working(workspace: Workspace, background: Sequence[Work], seconds: fl
     works = [
         (lambda: collect_finished(workspace, since), seconds),
         (lambda: carry_labels(workspace), CARRY_SECONDS),
-        *((steps_of(work), CARRY_SECONDS) for work in background),
+        *((steps_of(work), work.every) for work in background),
     ]
     # The pool's threads live as long as the application: Linux ends a process together with the thread that started it.
     with ThreadPoolExecutor(len(works), "background") as pool:

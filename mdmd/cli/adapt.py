@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, add_training_options, training_options
-from mdmd.config import STARTER
+from mdmd.config import BASE_MINUTES, STARTER
 
 
 def add_to(commands: Commands) -> None:
@@ -43,9 +43,9 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--base-minutes",
         type=float,
-        default=20.0,
+        default=BASE_MINUTES,
         metavar="M",
-        help="minutes to train a missing base (default 20)",
+        help=f"minutes to train a missing base (default {BASE_MINUTES:g})",
     )
     command.add_argument(
         "--starter",

@@ -12,6 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from labeler.guidance.learned_rounds import Doing, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
@@ -134,17 +135,36 @@ def test_preflight_says_the_time_of_source_and_landmarks(tmp_path: Path) -> None
         return preflight_html(project, None if alone else sources.get("drawn68"), encoder, weights, preset, 10)
 
     first_time = "up to 30 minutes this time: up to 20 to train on drawn68 first, once on this machine, then 10 minutes"
-    assert first_time in said()
+    assert "Takes about 10 minutes." in said(), "the starter was trained on this set"
+    assert "Training starts from the starter weights" in said()
+    assert "Takes about 10 minutes." in said(weights="starter")
     assert "Takes about 10 minutes." in said(alone=True)
     assert "Takes about 10 minutes." in said("paper")
-    assert "Takes about 10 minutes." in said(weights="starter"), "the starter was trained on this set"
+    assert first_time in said("tiny")
+    assert first_time in said(weights="none")
+    assert first_time in said(encoder="vit_small_patch16_224")
     model = PRESETS["default"].model
     base = sources.root / ".bases" / f"drawn68-{model.encoder.split('.')[0]}-{model.head}-0123456789"
     base.mkdir(parents=True)
     (base / "model.json").write_text("{}")
-    assert "Takes about 10 minutes." in said()
-    assert first_time in said("tiny")
+    assert "Takes about 10 minutes." in said(weights="none")
     assert first_time in said(encoder="vit_small_patch16_224")
+
+
+def test_preflight_says_that_a_source_is_being_learned_and_what_a_training_begins_with(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=3)
+    sources = Sources(project.folder.parent)
+    project.export(tmp_path / "mine.json")
+    source = sources.add(tmp_path / "mine.json")
+
+    def said() -> str:
+        return preflight_html(project, source, "", "", "default", 10)
+
+    assert "up to 20 to train on mine first" in said(), "nothing learns it in the background"
+    project.rounds.doing, project.rounds.source = Doing.SOURCE, LearningSource("mine", 700.0)
+    assert "mine is being learned once: 12 min left." in said()
+    assert "A training that starts before begins with the starter." in said()
+    assert "Takes about 10 minutes." in said()
 
 
 def test_preflight_says_where_weights_come_from(tmp_path: Path) -> None:

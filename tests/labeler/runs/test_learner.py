@@ -12,17 +12,19 @@ import pytest
 from filelock import FileLock
 
 from labeler.analysis.better_model import measuring
-from labeler.guidance.learned_rounds import MAKING, Doing, read_round
+from labeler.guidance.learned_rounds import MAKING, Doing, LearningSource, read_round
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.background import PAUSE
-from labeler.runs.bases import Base
+from labeler.runs.bases import Base, best_base
 from labeler.runs.control import cancel_run, list_runs
-from labeler.runs.learner import Learner
+from labeler.runs.learner import LONG_PAUSE, Learner
+from labeler.runs.sources import Sources, has_base
 from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import load_definition
+from mdmd.synthetic.datasets import PAREIDOLIAS
 from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for
 from tests.labeler.guidance.test_carried_points import base_points, label, still
 
@@ -53,7 +55,13 @@ def learner(project: Project, tmp_path: Path) -> Iterator[Make]:
         workspace = Workspace(project.folder.parent)
         workspace.opened = lambda: ["faces"]  # type: ignore[method-assign]
         workspace.open = lambda name: project  # type: ignore[method-assign]
-        chosen = {"on_battery": lambda: False, "steps": lambda faces: 2, "lock": tmp_path / "lock", **options}
+        chosen = {
+            "sources_of": Sources,
+            "on_battery": lambda: False,
+            "steps": lambda faces: 2,
+            "lock": tmp_path / "lock",
+            **options,
+        }
         made.append(Learner(workspace, base_of=lambda root: replace(base, folder=folder), **chosen))  # type: ignore[arg-type]
         return made[-1]
 
@@ -196,7 +204,7 @@ def test_a_failure_is_said_and_tried_again_later(
     with caplog.at_level(logging.WARNING, logger="labeler"):
         wait_for(lambda: own.step() or caplog.messages, seconds=PATIENCE_WITH_TRAINING)
     [said] = caplog.messages
-    assert "project faces: learning in the background failed" in said
+    assert "project faces: learning from the labels failed" in said
     assert "broken" in said
     own.step()
     assert not learning()
@@ -221,3 +229,37 @@ def test_a_damaged_round_proposes_nothing_and_the_next_one_replaces_it(project: 
     assert begun is not None
     assert begun.number == 2
     assert len(read_coco(project.rounds.folder / MAKING / run_folder.TARGET).samples) == begun.faces
+
+
+def test_a_data_set_that_was_added_is_learned_once_before_any_round(project: Project, learner: Make):
+    sources = Sources(project.folder.parent)
+    assert not has_base(sources.add(PAREIDOLIAS, "cups"))
+    own = learner(minutes=0.02)
+    own.step()
+    assert (project.rounds.doing, project.rounds.source) == (Doing.SOURCE, LearningSource("cups", None))
+    own.close()
+    assert not learning()
+    wait_for(lambda: own.step() or has_base(sources.get("cups")), seconds=PATIENCE_WITH_TRAINING)
+    wait_for(lambda: own.step() or project.rounds.doing is not Doing.SOURCE, seconds=PATIENCE_WITH_TRAINING)
+    assert project.rounds.doing is Doing.LEARNING
+    assert best_base(project.folder.parent).folder == STARTER  # nine landmarks are too few to carry labels over
+    assert [path.name for path in (project.folder.parent / ".bases").glob("learning-*")] == []
+
+
+def test_a_data_set_that_cannot_be_learned_does_not_keep_rounds_from_learning(
+    project: Project, learner: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    now = [0.0]
+    project.export(tmp_path / "broken.json")
+    Sources(project.folder.parent).add(tmp_path / "broken.json")
+    (tmp_path / "broken.json").write_text("nothing", encoding="utf-8")
+    own = learner(clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, logger="labeler"):
+        wait_for(lambda: own.step() or caplog.messages, seconds=PATIENCE_WITH_TRAINING)
+    assert "the data set broken could not be learned" in caplog.messages[0]
+    own.step()
+    assert project.rounds.doing is Doing.LEARNING
+    own.close()
+    now[0] = LONG_PAUSE + 1
+    own.step()
+    assert project.rounds.doing is Doing.SOURCE

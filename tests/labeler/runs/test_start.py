@@ -28,6 +28,7 @@ from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.processes import BOOT_ID, ask_to_end, process_started
 from labeler.runs.run import Run, read_run
 from labeler.runs.sources import DRAWN, Source, Sources
+from mdmd.config import BASE_MINUTES
 from mdmd.data.coco import read_coco
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.errors import DataError
@@ -374,6 +375,27 @@ def test_training_refuses_what_is_missing_or_makes_no_sense(project: Project, tm
     assert list_runs(project) == []
 
 
+def test_a_training_begins_with_the_starter_where_that_is_the_base_or_none_is_there_yet(project: Project):
+    sources = Sources(project.folder.parent)
+    project.export(project.folder / "mine.json")
+    asked = [
+        ({"source": sources.get(DRAWN)}, True),
+        ({"source": sources.get(DRAWN), "preset": "tiny"}, False),
+        ({"source": sources.get(DRAWN), "weights": Path("none")}, False),
+        ({"source": sources.add(project.folder / "mine.json")}, False),
+        ({"source": sources.get("mine"), "base_minutes": None}, True),
+    ]
+    for choices, starter in asked:
+        run = jobs.start_training(project, minutes=2, **choices)
+        cancel_run(project, run.id, patience=20)
+        record = read_record(run.folder)
+        adapt = next(c for c in commands_of(project, record, choices["source"]) if c[1:4] == ["-m", "mdmd", "adapt"])
+        assert "--source" in adapt
+        assert ("--bases" not in adapt) is starter
+        if starter:
+            assert adapt[adapt.index("--weights") + 1] == "starter"
+
+
 def test_the_commands_of_a_training(project: Project):
     drawn = Sources(project.folder.parent).get(DRAWN)
     run = jobs.start_training(project, source=drawn, preset="tiny", weights=Path("none"), minutes=2)
@@ -391,7 +413,7 @@ def test_the_commands_of_a_training(project: Project):
     faces, labeled = predict[5:9], predict[9:13]
     assert faces == ["--faces", str(run.folder / "faces.json"), "--out", str(run.folder / "predictions.json")]
     assert labeled == ["--faces", str(run.folder / "target.json"), "--out", str(run.folder / "labeled.json")]
-    assert options["--base-minutes"] == str(jobs.BASE_MINUTES)
+    assert options["--base-minutes"] == str(BASE_MINUTES)
     assert (record["source"], record["minutes"], record["faces"]) == (DRAWN, 2, 3)
     [again] = list_runs(project)
     assert (again.preset, again.encoder, again.weights) == ("tiny", None, "none")
