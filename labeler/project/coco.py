@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labeler.analysis.agreement import Noise
-from labeler.storage.records import ACCEPTED, UNSEEN, Face, Picture, Point, annotation_of
+from labeler.storage.records import UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
@@ -95,7 +95,7 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     The source "accepted_unseen" marks predictions that were accepted without review. `point_sources` holds the source
     of each landmark; a landmark with a source but without coordinates was labeled as absent.
     """
-    points, predictions, annotators = store.points(), store.predictions.current(), store.annotators()
+    points, covariances, annotators = store.points(), store.predictions.covariances_of_accepted(), store.annotators()
     ids = dataset.definition.ids
     found = {}
     for sample in dataset.samples:
@@ -107,13 +107,9 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
         }
         if sample.face_id in annotators:
             attributes["annotators"] = annotators[sample.face_id]
-        covariance: list[Any] = [None] * len(ids)
-        for key, predicted in predictions.get(sample.face_id, (0, {}))[1].items():
-            label = labels.get(key)
-            if label and label.source in (ACCEPTED, UNSEEN) and (label.x, label.y) == (predicted.x, predicted.y):
-                covariance[ids.index(key)] = list(predicted.cov)
-        if any(covariance):
-            attributes["covariance"] = covariance
+        own = covariances.get(sample.face_id, {})
+        if own.keys() & labels.keys():
+            attributes["covariance"] = [list(own[key]) if key in own else None for key in ids]
         found[sample.face_id] = attributes
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from labeler.storage.connection import Connection
-from labeler.storage.records import RADIUS90, PredictedPoint
+from labeler.storage.records import ACCEPTED, RADIUS90, UNSEEN, PredictedPoint
 
 
 class Predictions:
@@ -31,6 +31,23 @@ class Predictions:
         )
         found = self._read("predictions", f"WHERE p.run_id = ({newest}) {where}", run_id, *parameters)
         return {face: points for face, (_, points) in found.items()}
+
+    def covariances_of_accepted(self) -> dict[int, dict[int, tuple[float, float, float]]]:
+        """By face and landmark id, the covariance (xx, xy, yy) of each label that is an accepted prediction of a run.
+
+        The run is the one that predicted this very place, whichever predicted last.
+        """
+        found: dict[int, dict[int, tuple[float, float, float]]] = {}
+        # CROSS JOIN: SQLite looks each prediction's label up; the other way round would read each face's predictions
+        # once for each of its points.
+        for r in self._connection.rows(
+            "SELECT p.face_id, p.landmark_id, p.sxx, p.sxy, p.syy FROM predictions AS p CROSS JOIN current_points AS c"
+            " ON c.face_id = p.face_id AND c.landmark_id = p.landmark_id AND c.x = p.x AND c.y = p.y"
+            " WHERE c.v > 0 AND c.source IN (?, ?) ORDER BY p.run_id",
+            *(ACCEPTED, UNSEEN),
+        ):
+            found.setdefault(r["face_id"], {})[r["landmark_id"]] = (r["sxx"], r["sxy"], r["syy"])
+        return found
 
     def _read(self, table: str, where: str, *parameters: int) -> dict[int, tuple[int, dict[int, PredictedPoint]]]:
         found: dict[int, tuple[int, dict[int, PredictedPoint]]] = {}

@@ -245,18 +245,22 @@ def test_training_needs_a_definition(tmp_path: Path):
             use()
 
 
-def test_a_covariance_is_exported_only_with_the_prediction_that_was_accepted(tmp_path: Path):
+def test_an_accepted_point_is_exported_with_the_covariance_of_the_run_that_proposed_it(tmp_path: Path):
     project = make_project(tmp_path, pictures=1)
     leave_predictions(project, 1, predictions_of(project, [1]))
     collect_predictions(project)
-    FaceActions(project).accept(1)
+    actions = FaceActions(project)
+    actions.accept(1)
+    actions.set_points(1, [{"id": 2, "x": 7.0, "y": 9.0, "v": 2}], source="corrected")
     other = predictions_of(project, [1])
-    other["annotations"][0]["keypoints"][0] += 1  # of the first landmark
+    for number in (0, 4, 6, 9):  # the second landmark where it was corrected to, the others elsewhere
+        other["annotations"][0]["keypoints"][number] += 1
+    other["annotations"][0]["attributes"]["covariance"] = [[5.0, 0.0, 5.0]] * 4
     leave_predictions(project, 2, other)
     collect_predictions(project)
     project.export(tmp_path / "x.json")
     [record] = json.loads((tmp_path / "x.json").read_text())["annotations"]
-    assert record["attributes"]["covariance"] == [None, [4, 1, 9], [4, 1, 9], [4, 1, 9]]
+    assert record["attributes"]["covariance"] == [[4, 1, 9], None, [4, 1, 9], [4, 1, 9]]
 
 
 def test_an_export_is_ascii_for_readers_of_any_encoding(tmp_path: Path):
