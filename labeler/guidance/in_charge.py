@@ -150,7 +150,10 @@ class InCharge:
                 (own, mean), sides = table(name)
                 verdicts[name] = fitness(own, mean, [side > 0 for side in sides], tolerance=tolerance)
             if verdicts[name].takes_over and decides:
-                now, why = name, {"by": "figures", "instead of": now, **asdict(verdicts[name])}
+                # Without errors of what was in charge, they were compared with those of the mean shape.
+                other = now if now in errors else None
+                why = {"by": "figures", "instead of": now, "compared with": other, **asdict(verdicts[name])}
+                now = name
             elif verdicts[name].reason in (Reason.NO_BETTER, Reason.NOT_SURE) or name == CARRIED:
                 fit.append(name)
         self._verdicts = verdicts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from labeler.analysis.better_model import Decision, Reason, advice
-from labeler.guidance.proposed import CARRIED, round_number, run_number
+from labeler.guidance.proposed import CARRIED, Proposer, round_number, run_number
 from labeler.html.markup import plural
 from labeler.project.project import Project
+from labeler.runs.control import list_runs
 from labeler.runs.run import Run
 from labeler.storage.charges import Charge
 
@@ -21,6 +22,18 @@ def proposer_words(name: str) -> str:
     if round_number(name) is not None:
         return f"{name} of learning while you label"
     return "points carried over from labeled faces" if run is None else f"run {run:03d}"
+
+
+def proposers(project: Project) -> list[tuple[str, str]]:
+    """What a person can put in charge, and what is, by name and in words.
+
+    That is carried-over points, the newest round, and the trainings that have predicted, newest first.
+    """
+    collected = project.store.predictions.collected_runs()
+    trained = [proposer_of(run) for run in list_runs(project) if run.kind == "train" and int(run.id) in collected]
+    rounds = [Proposer("round", number).name for number in project.rounds.numbers()[-1:]]
+    names = dict.fromkeys([CARRIED, *rounds, *trained, project.proposed.in_charge()])
+    return [(name, proposer_words(name)) for name in names]
 
 
 def standing_sentence(project: Project, run: Run) -> str | None:
@@ -56,7 +69,10 @@ def history_sentence(charge: Charge) -> str:
     faces, error, against = (charge.why.get(key) for key in ("faces", "error", "against"))
     if not isinstance(faces, int) or not isinstance(error, int | float) or not isinstance(against, int | float):
         return f"{words}: nothing was judged to be better"
-    return f"{words}: an error of {100 * error:.1f} % against {100 * against:.1f} % on {plural(faces, 'labeled face')}"
+    other = charge.why.get("compared with")
+    of = "the mean shape" if other is None else proposer_words(str(other))
+    on = plural(faces, "labeled face")
+    return f"{words}: an error of {100 * error:.1f} % against {100 * against:.1f} % of {of}, on {on}"
 
 
 def other_proposer(project: Project, run: Run) -> str | None:
@@ -64,4 +80,4 @@ def other_proposer(project: Project, run: Run) -> str | None:
     name = proposer_of(run)
     if project.proposed.in_charge() == name:
         return CARRIED
-    return name if run.kind == "train" and int(run.id) in project.store.predictions.collected_runs() else None
+    return name if name in dict(proposers(project)) else None

@@ -109,6 +109,12 @@ class BatchBody(Signed):
     batch: Key
 
 
+class ProposerBody(BaseModel):
+    """What is put in charge of proposing points, by its name."""
+
+    proposer: Annotated[Name, Field(max_length=100)]
+
+
 class RightBody(Signed):
     """A finding of the label checks to dismiss, or to restore if `right` is false."""
 

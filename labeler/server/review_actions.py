@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from labeler.errors import ConflictError
+from labeler.errors import ConflictError, NotFoundError
 from labeler.guidance.progress import Measure, below, order_of_doubt
+from labeler.pages.in_charge import proposers
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
 from labeler.storage.records import UNSEEN, Point
+from mdmd.data.text import shown
 from mdmd.errors import DataError
 
 
@@ -36,6 +38,22 @@ class ReviewActions:
             for s in order_of_doubt(self.project.index.standings())
         ]
 
+    def proposers(self) -> dict[str, Any]:
+        """The name of what is in charge of proposing points, and what can be put in charge, by name and in words."""
+        return {
+            "in_charge": self.project.proposed.in_charge(),
+            "proposers": [{"name": name, "words": words} for name, words in proposers(self.project)],
+        }
+
+    def put_in_charge(self, name: str) -> dict[str, Any]:
+        """Put a proposer in charge; returns `proposers()`. Raises NotFoundError for one that has no predictions."""
+        known = [known for known, _ in proposers(self.project)]
+        if name not in known:
+            raise NotFoundError(f"nothing that is named {shown(name)} proposes points (there are: {', '.join(known)})")
+        if name != self.project.proposed.in_charge():
+            self.project.charge.put(name)
+        return self.proposers()
+
     def review_pace(self, annotator: str | None) -> dict[str, Any]:
         """The annotator's median seconds per look; None if they have reviewed too few faces."""
         return {"seconds_a_look": self.project.index.seconds_a_look(annotator)}
@@ -48,7 +66,7 @@ class ReviewActions:
         """
         basis, faces = self._basis(), FaceActions(self.project)
         chosen = below(self.project.index.standings(), measure, limit)
-        shown = random.Random(seed).sample(sorted(s.face for s in chosen), min(sample, len(chosen)))
+        drawn = random.Random(seed).sample(sorted(s.face for s in chosen), min(sample, len(chosen)))
         batch = self.store.last_batch()
         return {
             "basis": basis,
@@ -56,7 +74,7 @@ class ReviewActions:
             "points": sum(s.unreviewed for s in chosen),
             "flagged": sum(s.flagged for s in chosen),
             "expected_wrong": sum(s.expected_wrong for s in chosen),
-            "sample": [faces.view(face) for face in shown],
+            "sample": [faces.view(face) for face in drawn],
             "batch": asdict(batch) if batch else None,
         }
 

@@ -34,6 +34,7 @@ from labeler.server.bodies import (
     LearningBody,
     PointsBody,
     ProposalBody,
+    ProposerBody,
     RightBody,
     SeenBody,
     Signed,
@@ -110,6 +111,16 @@ def pictures(actions: Whole) -> list[dict[str, Any]]:
 @routes.get("/review")
 def review(actions: Review) -> list[dict[str, Any]]:
     return actions.review_queue()
+
+
+@routes.get("/proposers")
+def proposers(actions: Review) -> dict[str, Any]:
+    return actions.proposers()
+
+
+@routes.post("/proposers")
+def put_in_charge(actions: Review, body: ProposerBody) -> dict[str, Any]:
+    return actions.put_in_charge(body.proposer)
 
 
 @routes.get("/review/pace")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from labeler.runs.collect import collect_predictions
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, canvas, drag, intercept, open_canvas, root, saved, wait_for
+from tests.browser.conftest import Site, canvas, drag, intercept, open_canvas, root, round_trip, saved, wait_for
+from tests.builders import leave_predictions, predictions_of
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +90,68 @@ def test_an_open_face_keeps_its_points_and_opened_again_shows_what_another_model
         "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % probability). "
         "A accepts, dragging corrects."
     )
+
+
+def test_what_proposes_points_is_chosen_by_keys_while_the_open_face_keeps_its_points(page: Page, site: Site) -> None:
+    project = site.project("knots", pictures=2)
+    first, second = (face.id for face in project.store.faces())
+    for number in (1, 2):
+        found = predictions_of(project, [first, second], p_off=0.3)
+        for record in found["annotations"]:
+            record["keypoints"][0] = 100 * number  # the first landmark's x
+        leave_predictions(project, number, found)
+        collect_predictions(project)
+    open_canvas(page, site, "knots", "review")
+    button, toast = page.locator(".mount-review .right .in-charge"), page.locator(".mount-review .toast")
+
+    def x(face: int) -> Any:
+        wait_for(lambda: page.evaluate(f"{EDITOR}.view?.face") == face)
+        return page.evaluate(f"({{ ...{EDITOR}.view.predictions, ...{EDITOR}.view.points }})[1].x")
+
+    expect(button).to_have_text("In charge: run 002")
+    assert x(first) == 200
+    page.keyboard.press("c")
+    expect(page.get_by_role("dialog", name="What proposes points").get_by_role("button")).to_have_text(
+        ["1points carried over from labeled faces", "2run 002", "3run 001"]
+    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("In charge: run 001")
+    expect(toast).to_have_text("In charge now: run 001. A face that is open keeps its points.")
+    expect(canvas(page, "review")).to_be_focused()
+    round_trip(page)
+    assert x(first) == 200
+    page.keyboard.press("Enter")  # accepts the point that is shown
+    page.keyboard.press("d")
+    assert x(second) == 100
+    saved(page)
+    assert project.store.points()[first][1].x == 200
+
+    button.click()
+    page.get_by_role("button", name="run 002").click()  # and back
+    expect(button).to_have_text("In charge: run 002")
+    round_trip(page)
+    assert x(second) == 100
+    page.evaluate(f"{REVIEW}.openFace({first})")
+    assert x(first) == 200
+    page.evaluate(f"{REVIEW}.openFace({second})")
+    assert x(second) == 200
+    assert project.store.points()[first][1].x == 200
+
+
+def test_what_proposes_nothing_can_be_replaced_on_the_empty_page(page: Page, site: Site) -> None:
+    project = site.project("curlews", pictures=1)
+    leave_predictions(project, 1, predictions_of(project, [project.store.faces()[0].id]))
+    collect_predictions(project)
+    open_canvas(page, site, "curlews", "review")
+    page.keyboard.press("c")
+    page.get_by_role("button", name="points carried over").click()
+    empty = page.locator(".mount-review .empty-state")
+    expect(empty).to_contain_text("Nothing to review")
+    empty.get_by_role("button", name="In charge: points carried over from labeled faces").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="run 001").press("Enter")
+    expect(empty).to_have_count(0)
+    expect(page.locator(".mount-review .strip-row")).to_have_count(1)
 
 
 def test_the_last_face_leads_to_one_that_was_passed_over_and_then_on(page: Page, site: Site) -> None:
@@ -226,6 +290,20 @@ def test_time_that_was_used_stays_used(page: Page, site: Site) -> None:
     page.keyboard.press("m")
     page.keyboard.press("Enter")
     expect(covers).to_have_text("2 faces, 2 doubtful points.")
+
+
+def test_a_face_that_opens_late_leaves_the_keys_to_the_minutes(page: Page, site: Site) -> None:
+    project = opened(page, site, "godwits", predicted({1: 0.5}), predicted({1: 0.4}))
+    page.evaluate(
+        "((e) => { const open = e.open.bind(e), wait = new Promise((go) => (window.go = go));"
+        f" e.open = (...given) => wait.then(() => open(...given)); }})({EDITOR})"
+    )
+    page.keyboard.press("d")
+    page.keyboard.press("m")
+    page.evaluate("go()")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == project.store.faces()[1].id)
+    round_trip(page)
+    expect(page.get_by_label("I have")).to_be_focused()
 
 
 def sources(project: Any) -> dict[int, set[str]]:

@@ -208,6 +208,8 @@ def test_review(page: Page, site: Site) -> None:
         ("Control+z", "Object.keys(e.view.points).length", 1),
         ("u", "document.querySelector('dialog')?.contains(document.activeElement) ?? false", True),
         ("Escape", "[document.querySelector('dialog'), document.activeElement === c.element]", [None, True]),
+        ("c", "document.activeElement.closest('.popover') !== null", True),
+        ("Escape", "[document.querySelector('.popover'), document.activeElement === c.element]", [None, True]),
         ("m", "document.activeElement === p.budget.field", True),
         ("Escape", "document.activeElement === c.element", True),
         ("", "(e.select('1'), e.current)", "1"),

@@ -3,6 +3,7 @@
 import { Budget, looksOf } from "./budget.js";
 import { el, icon, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
+import { InCharge } from "./in_charge.js";
 import { reviewCommands } from "./review_commands.js";
 import { ReviewViewpoint } from "./review_viewpoint.js";
 import { expectedWrong, flaggedIds, proposerText, stepInDoubt, summary } from "../face/face.js";
@@ -23,7 +24,7 @@ import { Skipping } from "../face/skip.js";
 import { goToTab } from "../shell/tabs.js";
 import { Unseen } from "./unseen.js";
 
-/** @import { Definition, FaceView, QueueEntry, ReviewItem } from "../shell/types.js" */
+/** @import { Definition, FaceView, Proposers, QueueEntry, ReviewItem } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
 const NO_PREDICTIONS = {
@@ -67,7 +68,8 @@ export class ReviewPage {
     this.hint = el("div.hint", { role: "status" });
     const right = el("aside.right");
     this.head = el("div.face-head");
-    right.append(this.head);
+    this.inCharge = new InCharge(this);
+    right.append(this.inCharge.button, this.head);
     root.append(left, this.stage, right);
 
     /** @type {Filmstrip<ReviewItem>} */
@@ -122,8 +124,12 @@ export class ReviewPage {
 
   /** @param {{ cameBack?: boolean }} [how] `cameBack`: the page is shown again, which opens its face again */
   async load({ cameBack = false } = {}) {
-    /** @type {[Awaited<ReturnType<typeof loadProject>>, QueueEntry[]]} */
-    const [project, queue] = await Promise.all([loadProject(this.session), this.session.get("/review")]);
+    /** @type {[Awaited<ReturnType<typeof loadProject>>, QueueEntry[], Proposers]} */
+    const [project, queue, proposers] = await Promise.all([
+      loadProject(this.session),
+      this.session.get("/review"),
+      this.session.get("/proposers"),
+    ]);
     this.definition = project.definition;
     this.tolerance = project.settings.tolerance;
     const reviewed = this.trail.length > 0 || project.progress.complete_faces > 0;
@@ -139,7 +145,11 @@ export class ReviewPage {
               ? ALL_REVIEWED
               : NO_PREDICTIONS,
     );
-    if (!queue.length) await this.offerTakingBack();
+    this.inCharge.show(proposers);
+    if (!queue.length) {
+      this.inCharge.offer();
+      await this.offerTakingBack();
+    }
     const { definition } = this;
     if (!queue.length || !definition) return;
     if (JSON.stringify(definition) !== JSON.stringify(this.editor.definition)) {
@@ -187,7 +197,10 @@ export class ReviewPage {
     } catch (error) {
       return void toast(this.root, messageOf(error), "warning");
     }
-    this.editor.canvas.element.focus({ preventScroll: true });
+    // Meanwhile the person may have gone on to the minutes or to a dialog.
+    if (!this.root.contains(document.activeElement) || this.root.querySelector(".strip:focus-within")) {
+      this.editor.canvas.element.focus({ preventScroll: true });
+    }
     this.prefetch();
   }
 

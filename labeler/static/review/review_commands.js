@@ -32,6 +32,7 @@ export function reviewCommands(page) {
     ...acceptCommands(page),
     page.unseen.command(),
     page.budget.command(),
+    page.inCharge.command(),
     ...historyCommands(page, {
       undo: () => page.undo(),
       canUndo: () => page.trail.length || editor.view?.can_undo,

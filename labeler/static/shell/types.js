@@ -194,6 +194,8 @@
 /** Looks that a face takes, and whether it is reviewed. @typedef {{ looks: number, done: boolean, skip: string | null }} ReviewState */
 /** @typedef {Omit<QueueEntry, "picture"> & ReviewState & { picture: Picture }} ReviewItem */
 
+/** What can be put in charge of proposing points, and what is. @typedef {{ in_charge: string, proposers: { name: string, words: string }[] }} Proposers */
+
 /** Faces that were accepted unseen together. @typedef {{ id: number, at: number, annotator: string | null, faces: number, points: number }} Batch */
 
 /**

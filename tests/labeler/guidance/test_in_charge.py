@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from labeler.analysis.better_model import Reason, measuring
 from labeler.guidance.learned_rounds import RoundRecord, read_round
+from labeler.pages.in_charge import proposers
 from labeler.pages.runs import runs_html
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
@@ -116,6 +118,7 @@ def test_a_training_that_could_not_be_judged_is_not_in_charge(project: Project):
 def test_without_carried_over_points_a_training_must_be_better_than_the_mean_shape(project: Project):
     train(project, off=0.3)
     assert in_charge(project) == "run 1"
+    assert re.search(r"an error of 1\.\d % against \d+\.\d % of the mean shape, on", str(runs_html(project, [], None)))
     train(project, off=5.0, number=2)
     assert in_charge(project) == "run 1"
 
@@ -186,7 +189,9 @@ def test_the_page_tells_what_was_in_charge_and_why(project: Project):
     in_charge(project)
     project.charge.put("carried")
     told = str(runs_html(project, [], None))
-    assert "Run 001: an error of " in told
+    assert re.search(
+        r"Run 001: an error of \d\.\d % against \d\.\d % of points carried over from labeled faces, on 20 labeled", told
+    )
     assert "Points carried over from labeled faces: put in charge by hand" in told
     assert told.index("by hand") < told.index("Run 001")
 
@@ -321,3 +326,4 @@ def test_a_later_round_replaces_the_one_that_a_person_chose_but_not_carried_poin
     project.charge.put("carried")
     learn(project, off=0.04, number=3)
     assert in_charge(project) == "carried"
+    assert [name for name, _ in proposers(project)] == ["carried", "round 3"]  # what a person can choose instead

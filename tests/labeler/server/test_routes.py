@@ -162,6 +162,31 @@ def test_a_batch_is_previewed_accepted_unseen_and_taken_back_over_http(client: T
     assert client.post(f"{BASE}/review/unseen/undo", json={"batch": 77}).status_code == 404
 
 
+def test_what_proposes_points_is_put_in_charge_and_back_over_http(client: TestClient, project: Project):
+    known = [
+        {"name": "carried", "words": "points carried over from labeled faces"},
+        {"name": "run 1", "words": "run 001"},
+    ]
+    assert client.get(f"{BASE}/proposers").json() == {"in_charge": "run 1", "proposers": known}
+    labels = client.post(f"{BASE}/faces/1/accept", json={"ids": [2]}).json()["points"]
+    for name, faces in (("carried", []), ("run 1", [1])):
+        for _ in range(2):  # what is in charge already is not put there again
+            answer = client.post(f"{BASE}/proposers", json={"proposer": name})
+            assert answer.json() == {"in_charge": name, "proposers": known}
+        assert [entry["face"] for entry in client.get(f"{BASE}/review").json()] == faces
+        assert client.get(f"{BASE}/faces/1").json()["points"] == labels
+    charges = [(charge.proposer, charge.why["by"]) for charge in project.store.charges.all()]
+    assert charges == [("carried", "person"), ("run 1", "person")]
+
+
+def test_a_run_in_charge_can_be_seen_after_its_folder_is_gone_and_a_running_one_is_no_choice(
+    client: TestClient, project: Project
+):
+    leave_predictions(project, 2, predictions_of(project, [2]))  # not collected yet
+    (project.runs / "001").rename(project.runs / "gone")
+    assert [known["name"] for known in client.get(f"{BASE}/proposers").json()["proposers"]] == ["carried", "run 1"]
+
+
 def test_a_face_is_skipped_and_taken_in_again_over_http(client: TestClient):
     skipped = client.post(f"{BASE}/faces/2/skip", json={"reason": " too blurred ", "annotator": "ana"}).json()
     assert (skipped["skip"], skipped["can_undo"]) == ("too blurred", True)
@@ -277,6 +302,14 @@ def test_a_conflict_comes_with_the_face_as_it_is_now(client: TestClient):
         ("POST", f"{BASE}/faces/1/skip", {"reason": "   "}, 400, "takes a reason"),
         ("POST", f"{BASE}/faces/1/skip", {"reason": "x" * 201}, 422, "reason"),
         ("POST", f"{BASE}/faces/99/skip", {"reason": None}, 404, "no face 99"),
+        (
+            "POST",
+            f"{BASE}/proposers",
+            {"proposer": "run 9"},
+            404,
+            "named 'run 9' proposes points (there are: carried, run 1)",
+        ),
+        ("POST", f"{BASE}/proposers", {}, 422, "proposer"),
         ("GET", f"{BASE}/faces/99/history", None, 404, "no face 99"),
         ("DELETE", f"{BASE}/faces/1", None, 409, "only face"),
         ("PUT", f"{BASE}/definition", {"category": {"keypoints": ["a"] * 1001}, "version": 1}, 422, "keypoints"),
