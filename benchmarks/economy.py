@@ -163,6 +163,9 @@ def main() -> None:
     whole.add_argument("--looks", nargs="+", default=["flags"], metavar="RULE", help="what the annotator looks at")
     whole.add_argument("--looked", action="store_true", help="the tool knows which labels a person has looked at")
     whole.add_argument("--full", type=int, default=FEWEST_MEASURED, help="fewer labeled faces: look at every point")
+    whole.add_argument(
+        "--place", type=float, default=1.0, metavar="P", help="place what is wrong with a probability above"
+    )
     whole.add_argument("--model", type=Path, metavar="RUN", help="a model that was trained on 100 faces of the set")
     options = parser.parse_args()
     if options.from_nothing:

@@ -19,15 +19,16 @@ or `--constant-rate` seconds a step. `--without-rounds` proposes carried-over po
 `--looks` names other rules, which the tool does not have: "recall-R" flags points so that a share R of the wrong ones
 is expected to be caught, "left-S" so that a share S of all points is expected to be left wrong, and "follow" before a
 rule moves the accepted points after the corrected ones. `--full N` looks at every point while fewer than N faces are
-labeled. `--model RUN` adds the row of the way before carried-over points: 100 faces by hand, then flags of RUN, a model
-trained on `--train-faces 100` of the set.
+labeled. `--place P` places points without a look that are wrong with a probability above P. `--model RUN` adds the row
+of the way before carried-over points: 100 faces by hand, then flags of RUN, a model trained on `--train-faces 100`.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -81,6 +82,14 @@ class Work:
         return FACE * self.faces + LOOK * self.looks + PLACE * self.placed
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The points of a face (N,) that the annotator looks at, and those that are placed although they were proposed."""
+
+    looked: Mask
+    placed: Mask
+
+
 @dataclass(frozen=True)
 class Person:
     """An annotator to whom an error above `tolerance` is wrong. `noise` as in the first lines of this file."""
@@ -96,21 +105,21 @@ class Person:
         return labels, np.zeros(len(truth.points)), Work(1, 0, int(truth.labeled.sum()))
 
     def corrects(
-        self, face: Sample, proposed: Prediction, looked: Mask, rng: np.random.Generator, *, moves: bool = False
+        self, face: Sample, proposed: Prediction, seen: Seen, rng: np.random.Generator, *, moves: bool = False
     ) -> tuple[Annotation, Array, Work]:
-        """The labels of a face if the wrong ones of the points that are `looked` (N,) at are corrected, others taken.
+        """The labels of a face if the wrong ones of the points that are looked at are corrected, and others taken.
 
-        With `moves` the points that are not looked at follow the corrected ones.
+        With `moves` the points that are not looked at follow the placed and corrected ones.
         """
-        truth, placed = truth_of(face), self._placed(face, rng)
-        looked = looked & truth.labeled
-        corrected = looked & self.wrong(face, proposed.points)
-        points = np.where(corrected[:, None], placed, proposed.points)
-        if moves and corrected.any():
-            points = followed(points, proposed, looked)
-        taken = np.where(looked, self.tolerance * self._distance(face), np.inf)
-        labels, within = Annotation(points, truth.visibility), np.where(corrected, 0, taken)
-        return labels, within, Work(1, int(looked.sum()), int(corrected.sum()))
+        truth, by_hand = truth_of(face), self._placed(face, rng)
+        looked = seen.looked & truth.labeled
+        placed = (seen.placed & truth.labeled) | (looked & self.wrong(face, proposed.points))
+        unseen = ~(looked | placed)
+        points = np.where(placed[:, None], by_hand, proposed.points)
+        if moves and placed.any():
+            points = followed(points, proposed, ~unseen)
+        within = np.where(placed, 0, np.where(unseen, np.inf, self.tolerance * self._distance(face)))
+        return Annotation(points, truth.visibility), within, Work(1, int(looked.sum()), int(placed.sum()))
 
     def wrong(self, face: Sample, points: Array) -> Mask:
         """Which labeled points of a face (N,) are wrong at the places `points` (N, 2)."""
@@ -147,21 +156,24 @@ def followed(points: Array, proposed: Prediction, looked: Mask) -> Array:
 class Looks:
     """Which points the annotator looks at: all while fewer than `full` faces are labeled, then those above a threshold.
 
-    `name` is that of the rule, as for `--looks`.
+    `name` is that of the rule, as for `--looks`. Points that are wrong with a probability above `place` are placed
+    without a look, as if none had been proposed.
     """
 
     name: str = "flags"
     full: int = FEWEST_MEASURED
+    place: float = 1.0
 
     @property
     def moves(self) -> bool:
         return self.name.startswith("follow ")
 
-    def at(self, off: Array, tolerance: float, labeled: int) -> Mask:
-        """The points (N,) of the first face that are looked at, from the probabilities `off` (F, N) of open faces."""
+    def at(self, off: Array, tolerance: float, labeled: int) -> Seen:
+        """What is seen of the first face, from the probabilities `off` (F, N) of the open faces."""
         if labeled < self.full:
-            return np.ones(off.shape[1], dtype=bool)
-        return off[0] > self._threshold(off, tolerance)
+            return Seen(np.ones(off.shape[1], dtype=bool), np.zeros(off.shape[1], dtype=bool))
+        placed = off[0] > self.place
+        return Seen((off[0] > self._threshold(off, tolerance)) & ~placed, placed)
 
     def _threshold(self, off: Array, tolerance: float) -> float:
         rule, _, share = self.name.removeprefix("follow ").partition("-")
@@ -194,9 +206,9 @@ class Passed:
 
 def simulate(
     strip: Strip, person: Person, looks: Looks, learner: Learner | None, seed: int, *, looked: bool
-) -> list[Passed]:
+) -> Iterator[Passed]:
     """Label all faces of `strip`."""
-    proposers, passed, taken = Proposers(strip, person.tolerance, looked=looked), list[Passed](), 0
+    proposers, taken = Proposers(strip, person.tolerance, looked=looked), 0
     for k, face in enumerate(strip.faces):
         rng = np.random.default_rng([seed, k])
         if k == 0:
@@ -206,8 +218,8 @@ def simulate(
             found = proposers.propose(proposers.shown(k), faces)
             pairs = zip(found, (strip.faces[i].box for i in faces), strict=True)
             off = [probabilities_off(strip.definition, one, box, person.tolerance, LAPLACIAN) for one, box in pairs]
-            looked = looks.at(np.array(off), person.tolerance, k)
-            labels, within, work = person.corrects(face, found[0], looked, rng, moves=looks.moves)
+            seen = looks.at(np.array(off), person.tolerance, k)
+            labels, within, work = person.corrects(face, found[0], seen, rng, moves=looks.moves)
         saved = PASS * (k + 1)
         if learner is not None:
             learner.until(saved, proposers.labels)
@@ -220,8 +232,7 @@ def simulate(
         errors = proposers.errors_on_test()
         wrong, points = person.wrong(face, labels.points), int(labels.labeled.sum())
         own = errors[proposers.in_charge]
-        passed.append(Passed(work, int(wrong.sum()), points, proposers.in_charge, own, min(errors.values())))
-    return passed
+        yield Passed(work, int(wrong.sum()), points, proposers.in_charge, own, min(errors.values()))
 
 
 def table(orders: Sequence[Sequence[Passed]]) -> list[str]:
@@ -279,10 +290,10 @@ def todays_way(strip: Strip, dataset: Dataset, run: Path, person: Person) -> str
     law = model.calibrated(None)[1].law
     pairs = list(zip(found, rest, strict=True))
     off = np.array([probabilities_off(person.definition, p, s.box, person.tolerance, law) for p, s in pairs])
-    looked = off > FlagRule(person.tolerance).threshold_for(off)
+    flagged = off > FlagRule(person.tolerance).threshold_for(off)
     passed = [person.by_hand(face, np.random.default_rng([0, k])) for k, face in enumerate(first)]
-    for k, ((one, face), seen) in enumerate(zip(pairs, looked, strict=True), len(first)):
-        passed.append(person.corrects(face, one, seen, np.random.default_rng([0, k])))
+    for k, ((one, face), looked) in enumerate(zip(pairs, flagged, strict=True), len(first)):
+        passed.append(person.corrects(face, one, Seen(looked, np.zeros_like(looked)), np.random.default_rng([0, k])))
     work = sum((own for *_, own in passed), Work())
     points = sum(int(labels.labeled.sum()) for labels, *_ in passed)
     wrong = sum(person.wrong(f, own.points).sum() for f, (own, *_) in zip([*first, *rest], passed, strict=True))
@@ -319,9 +330,12 @@ def run(options: argparse.Namespace) -> None:
                 for seed in range(options.orders):
                     order = strip.in_order(seed)
                     learner = None if options.without_rounds else Learner(order, keep, rate=options.constant_rate)
-                    orders.append(
-                        simulate(order, person, Looks(name, options.full), learner, seed, looked=options.looked)
-                    )
+                    looks, passed = Looks(name, options.full, options.place), list[Passed]()
+                    for face in simulate(order, person, looks, learner, seed, looked=options.looked):
+                        passed.append(face)
+                        if len(passed) in AFTER:
+                            print(f"order {seed}: {table([passed])[-1]}", file=sys.stderr, flush=True)
+                    orders.append(passed)
                     learners += [] if learner is None else [learner]
                     print(f"{strip.name}, tolerance {100 * tolerance:g} %, {name}, {seed + 1} orders", end="\n\n")
                     print("\n".join(table(orders)), end="\n\n")

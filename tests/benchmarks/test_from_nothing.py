@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from from_nothing import FACE, LOOK, PLACE, Looks, Passed, Person, Work, table
+from from_nothing import FACE, LOOK, PLACE, Looks, Passed, Person, Seen, Work, table
 
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Prediction, Sample
@@ -28,6 +28,10 @@ def proposed(*off: float) -> Prediction:
     return Prediction(POINTS + np.array([(x, 0.0) for x in off]), np.tile(np.eye(2), (4, 1, 1)))
 
 
+def seen(looked: tuple[int, ...] = (), placed: tuple[int, ...] = ()) -> Seen:
+    return Seen(np.isin(range(4), looked), np.isin(range(4), placed))
+
+
 def test_a_face_by_hand_costs_one_action_more_than_its_labeled_points():
     labels, within, work = person().by_hand(ONE, np.random.default_rng(0))
     assert work == Work(faces=1, looks=0, placed=3)
@@ -41,7 +45,7 @@ def test_a_face_by_hand_costs_one_action_more_than_its_labeled_points():
 def test_a_look_and_a_correction_count_one_each_and_the_rest_is_taken_as_it_is():
     # The first is right, the second is wrong and looked at, the third is wrong and not, the fourth has no label.
     found = proposed(9.0, 11.0, 30.0, 30.0)
-    labels, within, work = person().corrects(ONE, found, np.array([1, 1, 0, 1], dtype=bool), np.random.default_rng(0))
+    labels, within, work = person().corrects(ONE, found, seen(looked=(0, 1, 3)), np.random.default_rng(0))
     assert work == Work(faces=1, looks=2, placed=1)
     assert (work.actions, work.seconds) == (4, FACE + 2 * LOOK + PLACE)
     assert within.tolist() == [10.0, 0.0, math.inf, math.inf]
@@ -51,21 +55,37 @@ def test_a_look_and_a_correction_count_one_each_and_the_rest_is_taken_as_it_is()
 
 
 def test_a_face_without_flags_costs_one_action():
-    *_, work = person().corrects(ONE, proposed(9.0, 30.0, 0.0, 0.0), np.zeros(4, dtype=bool), np.random.default_rng(0))
+    *_, work = person().corrects(ONE, proposed(9.0, 30.0, 0.0, 0.0), seen(), np.random.default_rng(0))
     assert work.actions == 1
+
+
+def test_a_point_that_is_placed_although_it_was_proposed_costs_no_look():
+    labels, within, work = person().corrects(
+        ONE, proposed(9.0, 11.0, 30.0, 30.0), seen(looked=(0,), placed=(2, 3)), np.random.default_rng(0)
+    )
+    assert work == Work(faces=1, looks=1, placed=1)
+    assert within.tolist() == [10.0, math.inf, 0.0, math.inf]
+    assert person().wrong(ONE, labels.points).tolist() == [False, True, False, False]
+
+
+def test_points_that_are_more_likely_wrong_than_right_can_be_placed():
+    off = np.array([[0.01, 0.3, 0.02, 0.9]])
+    found = Looks("left-0.01", place=0.5).at(off, 0.1, 5)
+    assert found.looked.tolist() == [False, True, False, False]
+    assert found.placed.tolist() == [False, False, False, True]
 
 
 def test_all_points_are_looked_at_while_doubt_is_not_measured_then_the_flagged_ones():
     off = np.array([[0.01, 0.3, 0.02, 0.9], [0.01, 0.01, 0.01, 0.9]])
-    assert Looks().at(off, 0.1, 4).all()
+    assert Looks().at(off, 0.1, 4).looked.all()
     # Flags are expected to catch 1.8 of 2.16 wrong points at a threshold just below 0.9, which is at most 0.5.
-    assert Looks().at(off, 0.1, 5).tolist() == [False, False, False, True]
+    assert Looks().at(off, 0.1, 5).looked.tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize(("name", "flagged"), [("recall-0.8", [0, 1, 0, 1]), ("left-0.1", [0, 0, 0, 1])])
 def test_other_rules_go_by_the_expected_number_of_wrong_points(name, flagged):
     off = np.array([[0.0, 0.2, 0.05, 0.5]])
-    assert Looks(name).at(off, 0.1, 5).tolist() == [bool(flag) for flag in flagged]
+    assert Looks(name).at(off, 0.1, 5).looked.tolist() == [bool(flag) for flag in flagged]
 
 
 def test_the_table_compares_all_faces_with_the_same_faces_by_hand():
