@@ -1,8 +1,8 @@
 """The two pictures of README: `python benchmarks/readme_pictures.py docs` writes docs/label.png and docs/review.png.
 
 They show the demo, whose labels are the points that its images were drawn with. On the label page, half of a face is
-labeled, and the tool shows ghosts, which it estimates from the labeled faces and the placed points. The review page
-shows the predictions that ship with the demo.
+labeled, and the tool proposes the other half, carried over from the labeled faces. The review page shows the
+predictions that ship with the demo.
 """
 
 from __future__ import annotations
@@ -47,11 +47,14 @@ def label_page(site: Site, out: Path) -> None:
         project.store.edit_points(faces[SHOWN], {key: Point(*places[key], 2)})
     with site.page(project) as page:
         page.set_viewport_size(SIZE)
+        learning(page)
+        while page.evaluate(f"{PAGE}.session.face({faces[SHOWN]})")["proposer"] is None:
+            page.wait_for_timeout(500)
         page.evaluate(f"{PAGE}.openFace({PAGE}.items.find(({{face}}) => face === {faces[SHOWN]}))")
-        page.get_by_label("Start faces from").select_option("mean")
-        page.wait_for_function(f"{PAGE}.proposal.shown")
+        page.wait_for_function(f"{PAGE}.editor.view?.face === {faces[SHOWN]}")
         page.keyboard.press("l")
-        page.mouse.move(*on_screen(page, *places[definition.ids[PLACED]]))
+        doubtful = page.evaluate(f"{PAGE}.editor.current")
+        page.mouse.move(*on_screen(page, *places[int(doubtful)]))
         shoot(page, out)
 
 
@@ -60,8 +63,14 @@ def review_page(site: Site, out: Path) -> None:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")
+        learning(page)
         page.keyboard.press("Shift+F")  # show the whole face, not only its most doubtful point
         shoot(page, out)
+
+
+def learning(page: Page) -> None:
+    """Wait until the base has predicted on all pictures, so that the first round begins."""
+    page.get_by_role("switch").filter(has_text="learning from").wait_for(timeout=600_000)
 
 
 def shoot(page: Page, out: Path) -> None:
