@@ -17,8 +17,9 @@ from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.learned_rounds import LearnedRounds
 from labeler.guidance.proposed import Proposed, ProposedPoints, Proposer
 from labeler.storage.base_points import BasePoints
-from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint, annotation_of
+from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint, annotation_of, true_within
 from labeler.storage.store import Store
+from mdmd.data.boxes import normalizing_distance
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction
 from mdmd.evaluation.error_law import LAPLACIAN
@@ -62,12 +63,12 @@ class CarriedPoints:
                 first = set(self._bases.in_turn([face.id for face in open_faces])[:MOST_PROPOSED])
                 open_faces = [face for face in open_faces if face.id in first]
             version, base = state.definition.version, state.base
-            of_labels = (version, base, tuple((face.id, face.revision) for face in carried))
+            of_labels = (version, base, rule.tolerance, tuple((face.id, face.revision) for face in carried))
             key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces), numbers)
             if key == self._key:
                 return False
             if of_labels != self._fitted[0]:
-                self._fitted = (of_labels, self._fit(state, carried))
+                self._fitted = (of_labels, self._fit(state, carried, rule.tolerance))
             self._propose(self._fitted[1], open_faces, state, rule)
             self._key = key
             return True
@@ -87,9 +88,10 @@ class CarriedPoints:
                 of_rounds[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
         self._proposed.carry(state.proposed(carried, found, rule), of_rounds)
 
-    def left_out(self, parts: Sequence[Collection[int]]) -> dict[int, Prediction]:
+    def left_out(self, parts: Sequence[Collection[int]], tolerance: float) -> dict[int, Prediction]:
         """The points of the faces in `parts`, each carried over from labeled faces that are not in the same part.
 
+        Errors above `tolerance`, a share of the normalizing distance, are corrected.
         Faces without base points, and those for which no other face is labeled, are left out.
         """
         state = self._state()
@@ -99,7 +101,7 @@ class CarriedPoints:
         found: dict[int, Prediction] = {}
         for part in parts:
             wanted = [face for face in part if face in state.seen]
-            fitted = self._fit(state, [face for face in labeled if face.id not in part][:MOST_CARRIED])
+            fitted = self._fit(state, [face for face in labeled if face.id not in part][:MOST_CARRIED], tolerance)
             if fitted is not None and wanted:
                 found.update(zip(wanted, state.carry(fitted, wanted), strict=True))
         return found
@@ -119,7 +121,7 @@ class CarriedPoints:
             newest=max(edited, key=lambda face: edited[face], default=None),
         )
 
-    def _fit(self, state: _State, carried: Sequence[Face]) -> CarriedLabels | None:
+    def _fit(self, state: _State, carried: Sequence[Face], tolerance: float) -> CarriedLabels | None:
         if not carried:
             return None
         definition, seen, labels = state.definition, state.seen, state.labels
@@ -132,6 +134,7 @@ class CarriedPoints:
             boxes=tuple(seen[face.id].box for face in carried),
             labels=tuple(annotation_of(labels[face.id], definition.ids) for face in carried),
             unseen=tuple(any(point.source == UNSEEN for point in labels[face.id].values()) for face in carried),
+            within=tuple(state.within(face.id, tolerance) for face in carried),
         )
 
 
@@ -158,6 +161,15 @@ class _State:
             if face.id in self.seen and settled and any(point.v > 0 for point in own):
                 counting.append(face)
         return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
+
+    def within(self, face: int, tolerance: float) -> np.ndarray:
+        """How far in pixels (N,) the true places may be from the labels of a face; 0 without a label."""
+        labels, box = self.labels[face], self.seen[face].box
+        annotation = annotation_of(labels, self.definition.ids)
+        places = np.where(annotation.labeled[:, None], annotation.points, np.nan)
+        pixels = tolerance * normalizing_distance(self.definition, places, box)
+        known = pixels if np.isfinite(pixels) else np.inf
+        return np.array([true_within(labels[key], known) if key in labels else 0.0 for key in self.definition.ids])
 
     def open_faces(self) -> list[Face]:
         """The faces that lack a label."""

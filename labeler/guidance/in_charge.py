@@ -112,7 +112,7 @@ class InCharge:
         names = list(dict.fromkeys(name for name in (*newest, before) if name != CARRIED))
         found = {name: self._points_of(name, faces) for name in names}
         judged = sorted({face for points in found.values() if points is not None for face in points})
-        carried = self._carried.left_out(_parts(judged, faces))
+        carried = self._carried.left_out(_parts(judged, faces), tolerance)
         for name in names:
             learned = self._rounds.get(round_number(name) or 0)
             points = found[name]

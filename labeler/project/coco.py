@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labeler.analysis.agreement import Noise
-from labeler.storage.records import UNSEEN, Face, Picture, Point, annotation_of
+from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
@@ -92,7 +92,8 @@ def write_coco(
 def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     """The attributes of each face: annotators, number of points by source, and covariances of accepted predictions.
 
-    The source "accepted_unseen" marks predictions that were accepted without review. `point_sources` holds the source
+    The source "accepted_rest" marks predictions that were accepted with the rest of a face, without being in doubt, and
+    "accepted_unseen" those that were accepted without review. `point_sources` holds the source
     of each landmark; a landmark with a source but without coordinates was labeled as absent.
     """
     points, covariances, annotators = store.points(), store.predictions.covariances_of_accepted(), store.annotators()
@@ -152,7 +153,7 @@ def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, 
 def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
     """The labels of `sample` by landmark id; `ids` are the ids of its landmarks.
 
-    Their source is "imported", except that labels accepted unseen keep that source.
+    Their source is "imported", except for labels that nobody looked at by themselves: they keep theirs.
     """
     sources = sample.extra.get("point_sources", [None] * len(ids))
     found = {
@@ -162,7 +163,7 @@ def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
         return found
     rows = zip(ids, sample.annotation.points, sample.annotation.visibility, sources, strict=True)
     labels = {
-        key: Point(float(x), float(y), int(v), UNSEEN if source == UNSEEN else "imported")
+        key: Point(float(x), float(y), int(v), source if source in (ACCEPTED_REST, UNSEEN) else "imported")
         for key, (x, y), v, source in rows
         if v > 0
     }

@@ -9,7 +9,7 @@ from typing import Any
 from labeler.guidance.proposals import Start
 from labeler.project.project import Project
 from labeler.storage.history import ANYTHING, Seen
-from labeler.storage.records import ACCEPTED, Point, PredictedPoint
+from labeler.storage.records import ACCEPTED, ACCEPTED_REST, Point, PredictedPoint
 from mdmd.data.records import Box
 from mdmd.errors import DataError
 
@@ -107,13 +107,14 @@ class FaceActions:
     ) -> dict[str, Any]:
         """Accept the predictions of the landmarks `ids`, or of all without a label, as one undo step.
 
+        A single point, and one in doubt, counts as looked at; the others have the source ACCEPTED_REST.
         `places` are the predicted points (x, y) in pixels that were on the screen, which become the labels whatever is
         predicted by now; None takes the newest predictions. Raises DataError for a landmark without a prediction and
         for a place outside of the picture. With `ids`, also raises ConflictError like `set_points`.
         """
         face = self.store.face(face_id)
+        proposed = self.project.proposed.of(face.id)
         if places is None:
-            proposed = self.project.proposed.of(face.id)
             places = {key: (point.x, point.y) for key, point in proposed.points.items()} if proposed else {}
         else:
             self._must_be_inside(face.image_id, places)
@@ -127,7 +128,13 @@ class FaceActions:
             missing = [key for key in wanted if key not in places]
             if missing:
                 raise DataError(f"there is no prediction of landmark {missing[0]} on this face to accept")
-        labels: dict[int, Point | None] = {key: Point(*places[key], 2, ACCEPTED) for key in wanted}
+        # Where doubt is not measured, a person must look at every point.
+        sure: set[int] = set()
+        if proposed is not None and proposed.proposer.measured and len(wanted) > 1:
+            sure = {key for key, point in proposed.points.items() if not point.flagged}
+        labels: dict[int, Point | None] = {
+            key: Point(*places[key], 2, ACCEPTED_REST if key in sure else ACCEPTED) for key in wanted
+        }
         return self._edit(face_id, labels, ACCEPTED, annotator, seen)
 
     def _must_be_inside(self, picture_id: int, places: Mapping[int, tuple[float, float]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from labeler.storage.connection import Connection
-from labeler.storage.records import ACCEPTED, RADIUS90, UNSEEN, PredictedPoint
+from labeler.storage.records import ACCEPTED, ACCEPTED_REST, RADIUS90, UNSEEN, PredictedPoint
 
 
 class Predictions:
@@ -43,8 +43,8 @@ class Predictions:
         for r in self._connection.rows(
             "SELECT p.face_id, p.landmark_id, p.sxx, p.sxy, p.syy FROM predictions AS p CROSS JOIN current_points AS c"
             " ON c.face_id = p.face_id AND c.landmark_id = p.landmark_id AND c.x = p.x AND c.y = p.y"
-            " WHERE c.v > 0 AND c.source IN (?, ?) ORDER BY p.run_id",
-            *(ACCEPTED, UNSEEN),
+            " WHERE c.v > 0 AND c.source IN (?, ?, ?) ORDER BY p.run_id",
+            *(ACCEPTED, ACCEPTED_REST, UNSEEN),
         ):
             found.setdefault(r["face_id"], {})[r["landmark_id"]] = (r["sxx"], r["sxy"], r["syy"])
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,8 +73,11 @@ class PredictedPoint:
 
 #: The source of labels that were placed on the reference picture of the Schema page.
 REFERENCE = "reference"
-#: Sources of labels that were predictions: reviewed and accepted, or accepted unseen in a batch.
-ACCEPTED, UNSEEN = "accepted", "accepted_unseen"
+#: The source of labels that were places expected from other faces, and that a person took.
+STARTED = "started"
+#: Sources of labels that were predictions: looked at and accepted, accepted with the rest of a face that was looked at
+#: although they were not in doubt, or accepted unseen in a batch.
+ACCEPTED, ACCEPTED_REST, UNSEEN = "accepted", "accepted_rest", "accepted_unseen"
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,16 @@ class SavedDefinition:
     category: dict[str, Any]
     reference: dict[str, Any] | None
     at: float = 0.0
+
+
+def true_within(point: Point, tolerance: float) -> float:
+    """How far in pixels the true place may be from the label `point`, where errors above `tolerance` are corrected.
+
+    0 where a person placed it, infinite where nobody looked at the point by itself.
+    """
+    if point.source in (ACCEPTED_REST, UNSEEN):
+        return math.inf
+    return tolerance if point.source in (ACCEPTED, STARTED) else 0.0
 
 
 def point_of(row: Mapping[str, Any]) -> Point | None:

@@ -109,7 +109,10 @@ def test_faces_are_accepted_one_after_the_other_by_key_and_an_undo_leads_back(pa
     assert labels(project, first) == {}
     page.keyboard.press("Shift+A")
     shows(page, second)
-    assert labels(project, first) == {key: ("accepted", x) for key, (x, _) in PLACES.items()}
+    looked = {4}  # the point in doubt; nobody looked at the others by themselves
+    assert labels(project, first) == {
+        key: ("accepted" if key in looked else "accepted_rest", x) for key, (x, _) in PLACES.items()
+    }
     page.get_by_role("button", name="Accept the face as it is and go on").click()
     shows(page, third)
     saved(page)

@@ -14,6 +14,7 @@ const VERBS = {
   nudged: "nudged",
   corrected: "corrected",
   accepted: "accepted",
+  accepted_rest: "accepted with the rest",
   accepted_unseen: "accepted unseen",
   cleared: "cleared",
   imported: "imported",

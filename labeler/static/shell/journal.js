@@ -109,6 +109,9 @@ function editsOf(face, { last, points: values, ...whole }) {
   return found;
 }
 
+/** Sources of labels that were predictions and were accepted by a person. */
+const ACCEPTED = new Set(["accepted", "accepted_rest"]);
+
 /**
  * @param {number | null} a
  * @param {number | null} b
@@ -162,7 +165,7 @@ export function unseen(view, { face, action, body, points: wanted = {}, values =
     const point = view.points[id];
     if (action === "clear") return !point;
     const place = places?.[id];
-    return point?.source === "accepted" && (!place || (near(point.x, place[0]) && near(point.y, place[1])));
+    return ACCEPTED.has(point?.source ?? "") && (!place || (near(point.x, place[0]) && near(point.y, place[1])));
   };
   return (body.ids ?? []).every(arrived) ? null : { face, action, body };
 }

@@ -303,8 +303,8 @@ def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tm
     record = json.loads((tmp_path / "x.json").read_text())["annotations"][1]
     assert record["keypoints"] == [6, 7, 2, 1, 1, 2, 0, 0, 0, 9, 10, 2]
     assert record["attributes"] == {
-        "sources": {"accepted": 2, "corrected": 1},
-        "point_sources": ["accepted", "corrected", None, "accepted"],
+        "sources": {"accepted_rest": 2, "corrected": 1},
+        "point_sources": ["accepted_rest", "corrected", None, "accepted_rest"],
         "annotators": ["ana", "ben"],
         "covariance": [[4, 1, 9], None, None, [4, 1, 9]],
     }

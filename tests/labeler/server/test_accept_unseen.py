@@ -119,7 +119,7 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
         "annotators": ["ana"],
         "covariance": [[4.0, 1.0, 9.0]] * 4,
     }
-    assert records[5]["sources"] == {"accepted": 4}
+    assert records[5]["sources"] == {"accepted_rest": 4}
     assert records[1]["sources"] == {"placed": 4}
     assert next((a["source"], a["annotator"]) for a in FaceActions(project).history(4)) == ("accepted_unseen", "ana")
 
@@ -241,7 +241,7 @@ def test_what_a_person_edited_since_is_not_taken_back(project: Project):
     points = project.store.points()
     assert {face: sorted(points.get(face, {})) for face in (3, 4, 5, 6)} == {3: [1], 4: [], 5: [1, 2, 3, 4], 6: []}
     assert points[3][1] == Point(30, 31, 2, "dragged")
-    assert {point.source for point in points[5].values()} == {"accepted"}
+    assert {point.source for point in points[5].values()} == {"accepted_rest"}
     assert project.store.face(4).skip == "duplicate"
     assert sorted(FaceActions(project).undo(3)["points"]) == ["1", "2", "3", "4"]  # also taking back can be undone
 

@@ -89,12 +89,28 @@ def test_what_was_on_the_screen_is_accepted_whatever_is_predicted_by_now(actions
     assert sorted(actions.accept(3, [4], places={4: (64.0, 48.0)})["points"]) == ["4"]
 
 
+@pytest.mark.parametrize(
+    ("measured", "ids", "sources"),
+    [
+        pytest.param(True, None, ["accepted", "accepted_rest"], id="the rest is not looked at"),
+        pytest.param(True, [2], ["accepted"], id="a single point is looked at"),
+        pytest.param(False, None, ["accepted", "accepted"], id="where doubt is not measured, all points are looked at"),
+    ],
+)
+def test_an_accepted_point_tells_whether_it_was_looked_at(
+    actions: FaceActions, measured: bool, ids: list[int] | None, sources: list[str]
+):
+    carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, flagged=key == 1) for key in (1, 2)}
+    actions.project.proposed.carry({3: Proposed(Proposer("carried", 9, measured=measured), carried)}, {})
+    assert [point["source"] for point in actions.accept(3, ids)["points"].values()] == sources
+
+
 def test_points_carried_over_are_accepted_like_those_of_a_run(actions: FaceActions):
     carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, False) for key in (1, 2)}
     actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)}, {})
     assert actions.accept(3)["points"] == {
-        "1": {"x": 5.5, "y": 7.0, "v": 2, "source": "accepted"},
-        "2": {"x": 11.0, "y": 7.0, "v": 2, "source": "accepted"},
+        "1": {"x": 5.5, "y": 7.0, "v": 2, "source": "accepted_rest"},
+        "2": {"x": 11.0, "y": 7.0, "v": 2, "source": "accepted_rest"},
     }
 
 
