@@ -19,7 +19,7 @@ from labeler.analysis.rounds import with_carried
 from labeler.guidance.carried_points import MOST_CARRIED
 from labeler.guidance.in_charge import PARTS
 from labeler.guidance.proposed import CARRIED
-from labeler.runs.learner import WORSE
+from labeler.runs.round_task import WORSE
 from mdmd.data.records import Annotation, Prediction, Sample
 from mdmd.evaluation.evaluate import distances_of, errors_of
 from mdmd.evaluation.metrics import face_nme

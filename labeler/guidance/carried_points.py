@@ -52,8 +52,8 @@ class CarriedPoints:
         """
         with self._lock:
             # Every change of labels and base points is a write.
-            numbers = self._rounds.numbers()
-            stamp = (self._store.connection.stamp(), rule, self._bases.looking_at, numbers)
+            rounds = self._rounds.stamp
+            stamp = (self._store.connection.stamp(), rule, self._bases.looking_at, rounds)
             state = None if stamp == self._stamp else self._state()
             if state is None:
                 return False
@@ -64,7 +64,7 @@ class CarriedPoints:
                 open_faces = [face for face in open_faces if face.id in first]
             version, base = state.definition.version, state.base
             of_labels = (version, base, rule.tolerance, tuple((face.id, face.revision) for face in carried))
-            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces), numbers)
+            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces), rounds)
             if key == self._key:
                 return False
             if of_labels != self._fitted[0]:
@@ -84,8 +84,14 @@ class CarriedPoints:
         for number in self._rounds.numbers():
             learned = self._rounds.get(number)
             if learned is not None and learned.record.version == state.definition.version:
-                proposer = Proposer("round", number)
-                of_rounds[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
+                spread = self._rounds.spread(number)
+                proposer = Proposer("round", number, measured=spread is not None)
+                factor = 1.0 if spread is None else spread[:, None, None]
+                fused = {
+                    face: Prediction(one.points, factor * one.covariance)
+                    for face, one in learned.propose(found).items()
+                }
+                of_rounds[proposer.name] = state.proposed(proposer, fused, rule)
         self._proposed.carry(state.proposed(carried, found, rule), of_rounds)
 
     def left_out(self, parts: Sequence[Collection[int]], tolerance: float) -> dict[int, Prediction]:

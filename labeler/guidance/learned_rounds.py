@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labeler.analysis.rounds import with_carried
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
@@ -103,6 +106,8 @@ class LearnedRounds:
         self.folder = folder
         self._lock = threading.Lock()
         self._known: dict[int, LearnedRound | None] = {}
+        self._spreads: dict[int, NDArray[np.float64]] = {}
+        self._times_measured = 0
         #: What the learner does, from how many faces the present round learns, and which data set is being learned.
         self.doing = Doing.NONE
         self.learning_from = 0
@@ -114,6 +119,22 @@ class LearnedRounds:
             return tuple(sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()))
         except OSError:
             return ()
+
+    @property
+    def stamp(self) -> object:
+        """Changes whenever what a round proposes changes, apart from what is carried over."""
+        return self.numbers(), self._times_measured
+
+    def spread(self, number: int) -> NDArray[np.float64] | None:
+        """By how much (N,) the covariances that a round proposes must be multiplied; None if that is not measured."""
+        return self._spreads.get(number)
+
+    def measure(self, spreads: Mapping[int, NDArray[np.float64]]) -> None:
+        """Keep the measured spreads of rounds, by their number."""
+        known = self._spreads
+        if known.keys() != spreads.keys() or any(not np.allclose(known[key], spreads[key]) for key in known):
+            self._spreads = dict(spreads)
+            self._times_measured += 1
 
     def newest(self) -> LearnedRound | None:
         """The last round; None before the first one."""
