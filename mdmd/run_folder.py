@@ -272,6 +272,12 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
     )
 
 
+def must_hold_model(folder: Path) -> None:
+    """Raise DataError if there is no model in `folder`. It is said before PyTorch is loaded, which takes seconds."""
+    if not (folder / MODEL).is_file():
+        raise DataError(f"{folder} holds no model (no {MODEL}); train one with `mdmd train` or `mdmd adapt`")
+
+
 def read_model(folder: Path) -> Model | None:
     """Target and history in model.json in `folder`; None where it is missing, not complete or not readable."""
     told = read_object(folder / MODEL) or {}

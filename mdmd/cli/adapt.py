@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, add_training_options, training_options
 from mdmd.config import BASE_MINUTES, STARTER
+from mdmd.run_folder import must_hold_model
 
 
 def add_to(commands: Commands) -> None:
@@ -76,6 +77,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Adapt and write the run."""
+    if options.base is not None and options.bases is None:
+        must_hold_model(options.base)
     from mdmd import api
 
     api.adapt(

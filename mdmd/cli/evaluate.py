@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, add_flag_options, flag_rule
 from mdmd.files import write_json
+from mdmd.run_folder import must_hold_model
 
 
 def add_to(commands: Commands) -> None:
@@ -32,6 +33,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print the metrics and write them to the file if given."""
+    must_hold_model(options.model)
     from mdmd import api
 
     rule = flag_rule(options)

@@ -20,7 +20,7 @@ from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.files import read_json, replace_file, write_json
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.run_folder import CARRIED, MODEL, WEIGHTS, History
+from mdmd.run_folder import CARRIED, MODEL, WEIGHTS, History, must_hold_model
 from mdmd.transfer.carried_labels import CarriedLabels
 
 FORMAT = 1
@@ -90,8 +90,7 @@ def earlier(name: str) -> str:
 
 def load(folder: Path) -> Checkpoint:
     """The checkpoint in `folder`; DataError says what is missing or broken."""
-    if not (folder / MODEL).is_file():
-        raise DataError(f"{folder} holds no model (no model.json); train one with `mdmd train` or `mdmd adapt`")
+    must_hold_model(folder)
     try:
         record = read_json(folder / MODEL, constants=True)
         keys = sorted(key for key, _, _ in RECORD)

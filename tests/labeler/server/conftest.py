@@ -30,7 +30,8 @@ def application(
     works = [background(workspace)] if background else []
 
     async def build() -> FastAPI:
-        return build_app(workspace, token=token, uploads=folder / "uploads", background=works)
+        uploads = folder / "uploads"
+        return build_app(workspace, token=token, uploads=uploads, background=works, collect_seconds=0.05)
 
     # Outside of a running event loop Gradio opens loops of its own and never closes them. A thread, because a
     # browser test may have left one running in this one.

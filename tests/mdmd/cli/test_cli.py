@@ -405,6 +405,18 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
     assert '"event": "predicted"' in (tmp_path / "log.jsonl").read_text()
 
 
+def test_a_folder_without_a_model_is_named_before_torch_is_loaded(tmp_path):
+    program = (
+        "import sys\nfrom mdmd.cli.main import main\n"
+        "for words in ('predict none x --out p', 'evaluate none --data x', 'adapt --target x --from none --out r'):\n"
+        "    print(main(words.split()), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["2", "False"] * 3
+    assert done.stderr.count("mdmd: error: none holds no model (no model.json); train one with") == 3
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
