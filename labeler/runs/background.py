@@ -51,8 +51,10 @@ def start_mdmd(words: Sequence[str | Path], folder: Path) -> subprocess.Popen[by
     return process
 
 
-def why_failed(folder: Path) -> str:
-    """What a failed process left in `folder` to say why: its error, else the end of what it printed."""
+def why_failed(folder: Path, code: int) -> str:
+    """Why a process with the exit code `code` failed: its error in `folder`, else the end of what it printed there."""
+    if code < 0:
+        return f"its process was ended by the signal {-code}"
     failure = run_folder.read_failure(folder)
     if failure is not None:
         return failure.error

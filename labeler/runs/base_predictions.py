@@ -135,7 +135,9 @@ class BasePredictions:
             if code != 0 and failure is not None and failure.kind == NONE_USABLE:
                 self._add(job, job.parts[job.collected], {})
             elif code != 0:
-                self._fail(f"project {job.project.name}: predicting with the base failed: {why_failed(job.folder)}")
+                self._fail(
+                    f"project {job.project.name}: predicting with the base failed: {why_failed(job.folder, code)}"
+                )
         except (DataError, OSError) as error:
             self._fail(f"project {job.project.name}: the base's points cannot be used: {error}")
             job.process.kill()

@@ -43,14 +43,15 @@ class RoundTask:
     def go_on(self) -> bool:
         """Predict once it has trained, and publish what it predicts; returns whether there is more to do.
 
-        Raises DataError if a process failed; the round then begins anew the next time.
+        Raises DataError if a process failed; the round then begins anew the next time, or goes on if it was killed.
         """
         code = self.process.poll()
         if code is None:
             return True
         if code:
-            why = why_failed(self.folder)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            why = why_failed(self.folder, code)
+            if code > 0:  # a process that was killed can go on where it was
+                shutil.rmtree(self.folder, ignore_errors=True)
             raise DataError(f"project {self.project.name}: learning from the labels failed: {why}")
         if not self.predicts:
             self.process, self.predicts = _predict(self.folder), True

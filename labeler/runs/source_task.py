@@ -42,7 +42,7 @@ class SourceTask:
         code = self.process.poll()
         if code is None:
             return True
-        why = why_failed(self.folder) if code else ""
+        why = why_failed(self.folder, code)
         shutil.rmtree(self.folder, ignore_errors=True)
         if code:
             raise DataError(f"the data set {self.name} could not be learned: {why}")

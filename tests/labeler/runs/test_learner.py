@@ -213,6 +213,25 @@ def test_a_failure_is_said_and_tried_again_later(
     assert learning()
 
 
+def test_a_round_whose_process_was_killed_goes_on_later(
+    project: Project, learner: Make, caplog: pytest.LogCaptureFixture
+):
+    now = [0.0]
+    own = learner(clock=lambda: now[0])
+    own.step()
+    begun = read_round(project.rounds.folder / MAKING)
+    [process] = learning()
+    process.kill()
+    with caplog.at_level(logging.WARNING, logger="labeler"):
+        wait_for(lambda: own.step() or caplog.messages)
+    assert "its process was ended by the signal 9" in caplog.messages[0]
+    label(project, FACES)
+    now[0] = PAUSE + 1
+    own.step()
+    assert learning()
+    assert read_round(project.rounds.folder / MAKING) == begun
+
+
 def test_a_damaged_round_proposes_nothing_and_the_next_one_replaces_it(project: Project, learner: Make):
     damaged = project.rounds.path(1)
     damaged.mkdir(parents=True)
