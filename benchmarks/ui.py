@@ -2,6 +2,7 @@
 
     python benchmarks/ui.py                 # an idle machine
     python benchmarks/ui.py --training      # while a training runs on all cores, as the tool starts it
+    python benchmarks/ui.py --learning      # while the tool learns in the background, and a base predicts
 
 Images and labels are synthetic. A time starts with the browser's time stamp of the input and ends when the frame with
 its effect is drawn, or for a save, when the server's answer has been handled.
@@ -30,6 +31,7 @@ from playwright.sync_api import Browser, CDPSession, Page
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
+from labeler.runs.background import BACKGROUND
 from labeler.runs.control import cancel_run, list_runs
 from labeler.storage.records import Point
 from mdmd.data.definition import GROUPS, Definition
@@ -203,6 +205,17 @@ def training(folder: Path) -> Iterator[None]:
         cancel_run(made, run.id)
 
 
+def learn(site: Site) -> None:
+    """Let the tool learn from the labels of some projects, one after the other, for as long as measurements take."""
+    for k in range(4):
+        made = site.workspace.create(f"learning-{k}")
+        made.import_coco(PAREIDOLIAS)
+        with site.page(made):  # the server learns for projects that were opened
+            pass
+    while not list((site.workspace.root).glob("learning-*/cache/rounds/making/log.jsonl")):
+        time.sleep(0.5)
+
+
 PARTS: dict[str, Callable[[Site], list[Target]]] = {
     "clicks": clicks,
     "switches": switches,
@@ -219,11 +232,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--training", action="store_true", help="while a training runs on all cores")
+    parser.add_argument("--learning", action="store_true", help="while the tool learns in the background")
     parser.add_argument("--only", nargs="+", choices=[*PARTS, "memory"], default=[*PARTS, "memory"])
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="labeler-ui-")))
+        if not options.learning:
+            os.environ[BACKGROUND] = "off"
         site = stack.enter_context(serve(folder))
+        if options.learning:
+            learn(site)
         if options.training:
             with contextlib.redirect_stdout(io.StringIO()):
                 stack.enter_context(training(folder))
