@@ -25,7 +25,6 @@ from mdmd.evaluation.evaluate import distances_of, errors_of
 from mdmd.evaluation.metrics import face_nme
 from mdmd.transfer.carried_labels import CarriedLabels, complex_of
 from mdmd.transfer.mean_shape import left_out_distances
-from mdmd.transfer.spread import radii_of, spread_of
 
 Array = NDArray[np.float64]
 
@@ -41,7 +40,6 @@ class Proposers:
         self._within: dict[int, Array] = {}
         self._carried: CarriedLabels | None = None
         self._rounds: dict[str, Round] = {}
-        self._spread: dict[str, Array] = {}
         self._shown: dict[int, str] = {}
         self._history: list[str] = []
         self._second = ""
@@ -80,8 +78,7 @@ class Proposers:
         if name == CARRIED:
             return carried
         made = self._rounds[name]
-        fused = with_carried([made.found[face] for face in faces], carried, calibrated=made.calibrated)
-        return widened(fused, self._spread[name])
+        return with_carried([made.found[face] for face in faces], carried, calibrated=made.calibrated)
 
     def errors_on_test(self) -> dict[str, float]:
         """The true error of carried-over points, the newest round and the one in charge, on the test faces."""
@@ -127,7 +124,6 @@ class Proposers:
             own = [face for face in new[name] if face in carried]
             fused = with_carried([made.found[f] for f in own], [carried[f] for f in own], calibrated=made.calibrated)
             errors[name] = self._errors(dict(zip(own, fused, strict=True)))
-            self._spread[name] = self._spread_of(dict(zip(own, fused, strict=True)))
         newest = list(self._rounds)[-1]
         self.fails = self._mean(errors[newest]) > WORSE * self._mean(errors[CARRIED])
         mean_shape = self._mean_shape_errors()
@@ -170,19 +166,6 @@ class Proposers:
             return {}
         return dict(zip(found, errors_of(self._strip.definition, list(found.values()), labeled), strict=True))
 
-    def _spread_of(self, found: Mapping[int, Prediction]) -> Array:
-        """By how much (N,) the covariances of points must be multiplied, from labels that they were not learned from.
-
-        1 if it is not known which labels a person looked at.
-        """
-        if not self._looked or not found:
-            return np.ones(len(self._strip.definition.landmarks))
-        off = np.stack([one.points - self.labels[face].points for face, one in found.items()])
-        covariance = np.stack([one.covariance for one in found.values()])
-        radii, reach = radii_of(off, covariance, np.stack([self._within[face] for face in found]))
-        labeled = np.stack([self.labels[face].labeled for face in found])
-        return spread_of(np.where(labeled, radii, np.nan), reach)
-
     def _mean_shape_errors(self) -> dict[int, Array]:
         if len(self.labels) < 2:
             return {}
@@ -212,11 +195,6 @@ class Proposers:
             for one in errors
         ]
         return arrays, [side(self._shown[own[0]], names) for own in subjects.values()]
-
-
-def widened(found: Sequence[Prediction], spread: Array) -> list[Prediction]:
-    """`found` with covariances that are `spread` (N,) times as large."""
-    return [Prediction(one.points, spread[:, None, None] * one.covariance) for one in found]
 
 
 def side(shown: str, names: tuple[str, str]) -> int:

@@ -75,11 +75,12 @@ class Round:
 class Learner:
     """Learns from the labels of a strip. Rounds are kept in `folder`.
 
-    With `rate` a step takes so many seconds, else a round takes as long as it did.
+    With `rate` a step takes so many seconds, else a round takes as long as it did. `holds_out` says whether the faces
+    of measuring subjects calibrate a round once they are enough, else they are always left out.
     """
 
-    def __init__(self, strip: Strip, folder: Path, *, rate: float | None = None) -> None:
-        self._strip, self._folder, self._rate = strip, folder, rate
+    def __init__(self, strip: Strip, folder: Path, *, rate: float | None, holds_out: bool) -> None:
+        self._strip, self._folder, self._rate, self._holds_out = strip, folder, rate, holds_out
         self._running: tuple[float, Round] | None = None
         self._learned, self._start = 0, strip.base
         self.rounds: list[Round] = []
@@ -109,7 +110,8 @@ class Learner:
         labeled = [replace(self._strip.faces[k], annotation=own, split="train") for k, own in sorted(labels.items())]
         kept = [face for face in labeled if measuring(face.group)]
         learning = [face for face in labeled if not measuring(face.group)]
-        if len({face.group for face in kept}) >= FEWEST and len(learning) >= FEWEST_FACES:
+        enough = len({face.group for face in kept}) >= FEWEST and len(learning) >= FEWEST_FACES
+        if self._holds_out and enough:
             learning += [replace(face, split=HELDOUT_SPLIT) for face in kept]
         return Dataset(self._strip.name, self._strip.definition, tuple(learning))
 

@@ -36,8 +36,10 @@ def steps_of(faces: int) -> int:
 def with_carried(found: Sequence[Prediction], carried: Sequence[Prediction], *, calibrated: bool) -> list[Prediction]:
     """What a round proposes for each face: what its model has `found`, fused with the points carried over to the face.
 
-    `calibrated` says whether the covariances of the model are. All are in pixels.
+    `calibrated` says whether the covariances of the model are. All are in pixels. The covariance is that of independent
+    errors, half of what `fused` takes for two models, plus the disagreement: then as many points are expected to be
+    wrong as are (benchmarks/RESULTS.md).
     """
-    if calibrated:
-        return fused(found, carried)
-    return fused([Prediction(one.points, WIDER * one.covariance) for one in found], carried)
+    times = 1.0 if calibrated else WIDER
+    own = [Prediction(one.points, times / 2 * one.covariance) for one in found]
+    return fused(own, [Prediction(one.points, one.covariance / 2) for one in carried])

@@ -41,3 +41,13 @@ def test_a_round_without_calibration_counts_less() -> None:
 
     assert equal.points[0].tolist() == pytest.approx([5, 0])
     assert less.points[0].tolist() == pytest.approx([8, 0])
+
+
+def test_two_proposers_that_agree_are_surer_than_each_and_their_distance_is_doubt() -> None:
+    here, there = (Prediction(np.array([[x, 0.0]]), np.array([np.eye(2)])) for x in (0.0, 10.0))
+
+    [agreed] = with_carried([here], [here], calibrated=True)
+    [apart] = with_carried([here], [there], calibrated=True)
+
+    np.testing.assert_allclose(agreed.covariance[0], np.eye(2) / 2)
+    np.testing.assert_allclose(apart.covariance[0], np.diag([25.5, 0.5]))
