@@ -59,7 +59,7 @@ def label_page(site: Site, out: Path) -> None:
 
 
 def review_page(site: Site, out: Path) -> None:
-    with site.page(open_demo(site.workspace, minutes=None)) as page:
+    with site.page(open_demo(site.workspace)) as page:
         page.set_viewport_size(SIZE)
         page.get_by_role("tab", name="Review").click()
         page.wait_for_function("document.querySelector('.canvas-root[data-page=review]')?.page?.editor?.current")

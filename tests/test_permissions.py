@@ -35,7 +35,7 @@ assert main(["import", "faces", str(inside / "annotations.json"), *shared]) == 0
 assert main(["export", "faces", "--out", str(root / "out" / "faces.json"), *shared]) == 0
 Sources(root, drawn_faces=2).make("drawn68")
 workspace = Workspace(root)
-project = open_demo(workspace, minutes=None)
+project = open_demo(workspace)
 assert main(["report", "demo", "--run", "001", *shared]) == 0
 picture = next(iter(sorted(project.images.iterdir())))
 for width in WIDTHS:

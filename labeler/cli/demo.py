@@ -137,23 +137,22 @@ def add_demo(commands: Commands) -> None:
     show = commands.add(
         "demo",
         run_demo,
-        "Open a project with drawn pictures, labels and a finished training, and start another training.",
+        "Open a project with drawn pictures, labels and a finished training.",
         "labeler demo --headless",
     )
     show.add_argument("--headless", action="store_true", help="no page: train alone and together, measure both, export")
     show.add_argument(
         "--minutes",
         type=float,
+        default=MINUTES,
         metavar="M",
-        help=f"how long it trains (default {demo.MINUTES:g}, with --headless {MINUTES:g} in all)",
+        help=f"with --headless: how long it trains in all (default {MINUTES:g})",
     )
 
 
 def run_demo(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler demo`."""
     if options.headless:
-        return Demo(workspace, minutes=MINUTES if options.minutes is None else options.minutes).make()
-    minutes = demo.MINUTES if options.minutes is None else options.minutes
-    project = demo.open_demo(workspace, minutes=minutes)
-    serve(workspace, project=project.name)
+        return Demo(workspace, minutes=options.minutes).make()
+    serve(workspace, project=demo.open_demo(workspace).name)
     return 0

@@ -43,7 +43,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             with gr.Column(visible=False, elem_classes=["card"]) as trying:
                 gr.HTML(
                     "<h2>Try it first</h2><p>The demo has 120 drawn pictures, labels on half of them, and a finished "
-                    "training with doubtful points to review. It starts another training that you can watch.</p>"
+                    "training with doubtful points to review. The tool learns from the labels while you look.</p>"
                 )
                 demo = gr.Button("Open the demo", variant="secondary")
         with gr.Column(scale=2, elem_classes=["card"]):

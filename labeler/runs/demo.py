@@ -1,18 +1,15 @@
-"""The demo project: shipped pictures with labels, a finished training without its model, and one that starts now."""
+"""The demo project: shipped pictures with labels and a finished training without its model."""
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from labeler.errors import ConflictError
 from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs
 from mdmd.data.coco import read_coco
@@ -28,16 +25,14 @@ UNLABELED = 60
 #: A finished training on these labels, made by benchmarks/demo_run.py; its model is left out.
 SHIPPED_RUN = Path(__file__).parent.parent / "demo" / "run"
 SHIPPED_ID = "001"
-#: Minutes of the training that starts with the demo: the shortest choice of the Train page.
-MINUTES = 5.0
 #: In the project's folder: how far the demo is, "making", "ready" or "done" (measured by `labeler demo --headless`).
 STATE_FILE = "demo.json"
 
 
-def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Project:
-    """The demo project. The first call makes it, with the shipped training, and starts one of `minutes`.
+def open_demo(workspace: Workspace) -> Project:
+    """The demo project. The first call makes it, with the shipped training.
 
-    With `minutes` None no training starts. Raises DataError if another project has the demo's name.
+    Raises DataError if another project has the demo's name.
     """
     if demo_state(workspace) in ("ready", "done"):
         return workspace.open(NAME)
@@ -45,10 +40,6 @@ def open_demo(workspace: Workspace, *, minutes: float | None = MINUTES) -> Proje
     copy_folder(SHIPPED_RUN, project.runs / SHIPPED_ID)
     collect_predictions(project)
     set_state(project, "ready")
-    if minutes is not None:
-        # With two other runs active none can start. The demo works without it.
-        with contextlib.suppress(ConflictError):
-            jobs.start_training(project, source=None, weights=Path("starter"), minutes=minutes)
     return project
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from labeler.pages.runs import live_html
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of, write_report
 from labeler.runs import start as jobs
-from labeler.runs.control import cancel_run, list_runs
+from labeler.runs.control import list_runs
 from labeler.runs.demo import LABELED, SHIPPED_ID, SHIPPED_RUN, UNLABELED, demo_state, open_demo, true_points
-from labeler.runs.processes import process_started
 from mdmd.errors import DataError
 from mdmd.synthetic.datasets import PAREIDOLIAS
-from tests.builders import make_project
+from tests.builders import label_face, make_project
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -27,7 +25,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_the_demo_is_ready_with_labels_a_finished_training_and_doubtful_points(tmp_path: Path):
     shipped = digests(SHIPPED_RUN) | digests(PAREIDOLIAS.parent)
-    project = open_demo(Workspace(tmp_path), minutes=None)
+    project = open_demo(Workspace(tmp_path))
     progress = project.progress()
     assert (progress.pictures, progress.complete_faces) == (LABELED + UNLABELED, LABELED)
     assert progress.predicted_faces == UNLABELED
@@ -41,7 +39,7 @@ def test_the_demo_is_ready_with_labels_a_finished_training_and_doubtful_points(t
 
 
 def test_what_was_predicted_is_near_the_points_that_were_drawn(tmp_path: Path):
-    project = open_demo(Workspace(tmp_path), minutes=None)
+    project = open_demo(Workspace(tmp_path))
     predictions = project.store.predictions.current()
     off = []
     for face in true_points(project).samples:
@@ -54,7 +52,7 @@ def test_what_was_predicted_is_near_the_points_that_were_drawn(tmp_path: Path):
 
 
 def test_the_pages_say_that_the_model_is_not_shipped(tmp_path: Path):
-    project = open_demo(Workspace(tmp_path), minutes=None)
+    project = open_demo(Workspace(tmp_path))
     (run,) = list_runs(project)
     shown = "training ships without its model, only with its predictions and report; train to get a model."
     assert shown in live_html(project, run)
@@ -64,16 +62,12 @@ def test_the_pages_say_that_the_model_is_not_shipped(tmp_path: Path):
             jobs.start_prelabel(project, run_id)
 
 
-def test_a_training_starts_once(tmp_path: Path):
+def test_a_demo_that_is_there_is_opened(tmp_path: Path):
     workspace = Workspace(tmp_path)
-    project = open_demo(workspace, minutes=0.1)
-    live = list_runs(project)[0]
-    assert (live.id, live.active, live.weights) == ("002", True, "starter")
-    pid = json.loads((live.folder / "run.json").read_text())["pid"]
-    cancel_run(project, live.id, patience=15)
-    assert open_demo(workspace).folder == project.folder
-    assert [run.id for run in list_runs(project)] == ["002", SHIPPED_ID]
-    assert process_started(pid) is None
+    project = open_demo(workspace)
+    label_face(project, UNLABELED + LABELED)
+    assert open_demo(workspace) is project
+    assert project.progress().complete_faces == LABELED + 1
 
 
 def test_another_project_of_that_name_is_left_alone(tmp_path: Path):
