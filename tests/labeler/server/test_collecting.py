@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_a_project_that_cannot_be_opened_is_told_once_and_stops_nothing(
         leave_predictions(sound, 1, predictions_of(sound, [1]))
         assert wait_for(sound.store.predictions.current).keys() == {1}
     assert caplog.text.count("project broken: ") == 1
+
+
+def test_an_application_without_work_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def told(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", told)
+    with application(tmp_path, None) as client:
+        assert client.get("/config").status_code == 200  # starts Gradio's queue
+        wait_for(lambda: len(pauses) >= 20)
+    assert min(pauses) >= 0.01
 
 
 class Stumbling(BasePredictions):

@@ -317,7 +317,7 @@ def test_faces_are_overfitted_to_below_half_a_pixel(sets, log, tmp_path):
     _, objects = sets
     face = replace(objects, samples=objects.split("train")[:3])
     settings = QUICK.changed(augment="none", heldout_share=0.0, batch_size=3, distance_share=0.5, learning_rate=3e-3)
-    made = train([face], TINY, Plan(settings, Budget(steps=150), weights="none"), log)
+    made = train([face], TINY, Plan(settings, Budget(steps=80), weights="none"), log)
     made.model.eval()
     store = CropStore(tmp_path / "crops", warn=log.warn)
     cache = FaceCache("objects", face.definition, face.samples, crop_scale=1.4, size=64, store=store)
