@@ -435,3 +435,7 @@ def test_keys_do_nothing_where_there_is_nothing_to_review(page: Page, site: Site
     ):
         page.keyboard.press(key)
     assert page.evaluate(f"[{REVIEW}.trail, {EDITOR}.view]") == [[], None]
+    # As it is before the server's first answer.
+    page.evaluate(f"{REVIEW}.inCharge.known.proposers.splice(0)")
+    page.keyboard.press("c")
+    round_trip(page)

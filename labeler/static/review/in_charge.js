@@ -50,6 +50,7 @@ export class InCharge {
 
   async choose() {
     const { page, known } = this;
+    if (!known.proposers.length) return; // the server has not answered yet
     const buttons = [...page.root.querySelectorAll(".in-charge")];
     const anchor = /** @type {HTMLElement} */ (buttons.findLast((button) => button.checkVisibility()) ?? page.root);
     const choices = known.proposers.map(({ name, words }) => ({ value: name, title: words }));
