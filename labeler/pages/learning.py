@@ -34,7 +34,8 @@ def learning_state(project: Project) -> dict[str, Any]:
     elif rounds.doing in _WAITS:
         text = _WAITS[rounds.doing]
     elif newest is None:
-        text = f"learns from {FEWEST_FACES} labeled faces on"
+        enough = project.progress().training_faces >= FEWEST_FACES
+        text = "learning begins soon" if enough else f"learns from {FEWEST_FACES} labeled faces on"
     else:
         text = f"learned from {plural(newest.record.faces, 'face')}"
     title = ["While you label, the tool learns from your labels in the background, and proposes better points."]

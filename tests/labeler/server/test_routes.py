@@ -87,6 +87,14 @@ def test_the_bar_says_what_is_learned(client: TestClient, opened: Project, doing
     assert (state["on"], state["text"]) == (True, text)
 
 
+def test_the_bar_says_that_learning_begins_soon_once_enough_faces_are_labeled(
+    client: TestClient, workspace: Workspace, tmp_path: Path
+):
+    make_project(tmp_path, "many", pictures=5, labeled=5).close()
+    workspace.open("many").rounds.doing = Doing.WAITING
+    assert client.get("/api/projects/many/learning").json()["text"] == "learning begins soon"
+
+
 def test_learning_is_switched_off_and_stays_off(client: TestClient, opened: Project):
     assert client.put(f"{BASE}/learning", json={"on": False}).json()["on"] is False
     assert not opened.settings.learns
