@@ -52,7 +52,7 @@ class CarriedPoints:
         """
         with self._lock:
             # Every change of labels and base points is a write.
-            rounds = self._rounds.stamp
+            rounds = self._rounds.numbers()
             stamp = (self._store.connection.stamp(), rule, self._bases.looking_at, rounds)
             state = None if stamp == self._stamp else self._state()
             if state is None:
@@ -84,14 +84,8 @@ class CarriedPoints:
         for number in self._rounds.numbers():
             learned = self._rounds.get(number)
             if learned is not None and learned.record.version == state.definition.version:
-                spread = self._rounds.spread(number)
-                proposer = Proposer("round", number, measured=spread is not None)
-                factor = 1.0 if spread is None else spread[:, None, None]
-                fused = {
-                    face: Prediction(one.points, factor * one.covariance)
-                    for face, one in learned.propose(found).items()
-                }
-                of_rounds[proposer.name] = state.proposed(proposer, fused, rule)
+                proposer = Proposer("round", number, measured=labels.measured)
+                of_rounds[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
         self._proposed.carry(state.proposed(carried, found, rule), of_rounds)
 
     def left_out(self, parts: Sequence[Collection[int]], tolerance: float) -> dict[int, Prediction]:

@@ -20,7 +20,7 @@ from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.learned_rounds import LearnedRounds
 from labeler.guidance.proposed import CARRIED, ProposedPoints, round_number, run_number
-from labeler.storage.records import UNSEEN, annotation_of, true_within
+from labeler.storage.records import UNSEEN, annotation_of
 from labeler.storage.store import Store
 from mdmd import run_folder
 from mdmd.data.boxes import normalizing_distance
@@ -30,7 +30,6 @@ from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.transfer.carried_labels import complex_of
 from mdmd.transfer.mean_shape import left_out_distances
-from mdmd.transfer.spread import radii_of, spread_of
 
 Array = NDArray[np.float64]
 #: Carried-over points are judged on faces that are left out, in so many parts.
@@ -39,14 +38,10 @@ PARTS = 5
 
 @dataclass(frozen=True, eq=False)
 class _Labeled:
-    """A labeled face: its subject, labels (N), box and normalizing distance in pixels.
-
-    `within` (N,) is how far in pixels the true places may be from the labels, as in `LabeledFaces`.
-    """
+    """A labeled face: its subject, labels (N), box and normalizing distance in pixels."""
 
     subject: str
     labels: Annotation
-    within: Array
     box: Box
     distance: float
 
@@ -112,7 +107,7 @@ class InCharge:
             return changed
 
     def _judge(self, tolerance: float, newest: Sequence[str]) -> bool:
-        faces = self._labeled(tolerance)
+        faces = self._labeled()
         before = self._proposed.in_charge() if self._store.charges.current() else CARRIED
         names = list(dict.fromkeys(name for name in (*newest, before) if name != CARRIED))
         found = {name: self._points_of(name, faces) for name in names}
@@ -163,13 +158,6 @@ class InCharge:
                 fit.append(name)
         self._verdicts = verdicts
         self._errors = {name: error for name, of in errors.items() if (error := _mean_error(of, faces)) is not None}
-        self._rounds.measure(
-            {
-                number: _spread_of(points, faces)
-                for name, points in found.items()
-                if points and (number := round_number(name)) is not None and name in self._errors
-            }
-        )
         if now != before or self._store.charges.current() is None:
             self._store.charges.add(now, why or {"by": "figures"})
         second = next((name for name in [before, *fit] if name != now and name in errors), "")
@@ -182,7 +170,7 @@ class InCharge:
         chosen = {key for key, subject in subjects.items() if measuring(subject) and shows_challenger(subject)}
         return [face.id for face in self._store.faces() if face.image_id in chosen]
 
-    def _labeled(self, tolerance: float) -> dict[int, _Labeled]:
+    def _labeled(self) -> dict[int, _Labeled]:
         """The faces with reviewed labels, by id."""
         definition = self._index.definition
         if definition is None:
@@ -201,11 +189,7 @@ class InCharge:
                 box = seen[face.id].box if face.id in seen else face.box
                 distance = normalizing_distance(definition, places, box)
                 if annotation.labeled.any() and np.isfinite(distance) and distance > 0:
-                    within = [
-                        true_within(own[key], tolerance * distance) if key in own else 0 for key in definition.ids
-                    ]
-                    subject = pictures[face.image_id].subject
-                    found[face.id] = _Labeled(subject, annotation, np.array(within), box, distance)
+                    found[face.id] = _Labeled(pictures[face.image_id].subject, annotation, box, distance)
         return found
 
     def _points_of(self, name: str, faces: Mapping[int, _Labeled]) -> dict[int, Prediction] | None:
@@ -307,15 +291,6 @@ def _side(shown: str, names: Sequence[str]) -> int:
         rounds = [name for name in names if round_number(name) is not None]
         shown = rounds[0] if len(rounds) == 1 else ""
     return dict(zip(names, (1, -1), strict=False)).get(shown, 0)
-
-
-def _spread_of(found: Mapping[int, Prediction], labeled: Mapping[int, _Labeled]) -> Array:
-    """By how much (N,) the covariances of predictions must be multiplied, from labels they were not learned from."""
-    own = [labeled[face] for face in found]
-    off = np.stack([one.points - labels.labels.points for one, labels in zip(found.values(), own, strict=True)])
-    covariance = np.stack([one.covariance for one in found.values()])
-    radii, reach = radii_of(off, covariance, np.stack([labels.within for labels in own]))
-    return spread_of(np.where(np.stack([labels.labels.labeled for labels in own]), radii, np.nan), reach)
 
 
 def _mean_error(errors: Mapping[int, Array], labeled: Mapping[int, _Labeled]) -> float | None:

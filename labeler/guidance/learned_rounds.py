@@ -12,13 +12,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from labeler.analysis.rounds import with_carried
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
-from mdmd.data.records import HELDOUT_SPLIT, Prediction
+from mdmd.data.records import Prediction
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.files import write_json
@@ -60,7 +57,7 @@ class LearningSource:
 class RoundRecord:
     """round.json. Round `number` learns from `faces` faces in `steps` steps, from the round before or from `base`.
 
-    `calibrated` says whether it measures its covariances on held-out faces; `version` is that of the definition.
+    `version` is that of the definition.
     """
 
     number: int
@@ -68,7 +65,6 @@ class RoundRecord:
     version: int
     faces: int
     steps: int
-    calibrated: bool
 
     def write(self, folder: Path) -> None:
         """Write round.json."""
@@ -95,8 +91,7 @@ class LearnedRound:
         """What it proposes: its own points fused with those carried over, for the faces that have both."""
         faces = [face for face in carried if face in self.points]
         own = [self.points[face] for face in faces]
-        calibrated = self.record.calibrated
-        return dict(zip(faces, with_carried(own, [carried[f] for f in faces], calibrated=calibrated), strict=True))
+        return dict(zip(faces, with_carried(own, [carried[f] for f in faces], calibrated=False), strict=True))
 
 
 class LearnedRounds:
@@ -106,8 +101,6 @@ class LearnedRounds:
         self.folder = folder
         self._lock = threading.Lock()
         self._known: dict[int, LearnedRound | None] = {}
-        self._spreads: dict[int, NDArray[np.float64]] = {}
-        self._times_measured = 0
         #: What the learner does, from how many faces the present round learns, and which data set is being learned.
         self.doing = Doing.NONE
         self.learning_from = 0
@@ -119,22 +112,6 @@ class LearnedRounds:
             return tuple(sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()))
         except OSError:
             return ()
-
-    @property
-    def stamp(self) -> object:
-        """Changes whenever what a round proposes changes, apart from what is carried over."""
-        return self.numbers(), self._times_measured
-
-    def spread(self, number: int) -> NDArray[np.float64] | None:
-        """By how much (N,) the covariances that a round proposes must be multiplied; None if that is not measured."""
-        return self._spreads.get(number)
-
-    def measure(self, spreads: Mapping[int, NDArray[np.float64]]) -> None:
-        """Keep the measured spreads of rounds, by their number."""
-        known = self._spreads
-        if known.keys() != spreads.keys() or any(not np.allclose(known[key], spreads[key]) for key in known):
-            self._spreads = dict(spreads)
-            self._times_measured += 1
 
     def newest(self) -> LearnedRound | None:
         """The last round; None before the first one."""
@@ -188,6 +165,6 @@ def _read(folder: Path) -> LearnedRound:
         raise DataError(f"{folder} holds no round")
     return LearnedRound(
         record,
-        frozenset(sample.group for sample in target if sample.split != HELDOUT_SPLIT),
+        frozenset(sample.group for sample in target),
         {face: Prediction(points, covariance) for face, points, covariance in rows},
     )

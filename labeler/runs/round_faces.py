@@ -7,20 +7,20 @@ from dataclasses import replace
 from labeler.analysis.better_model import measuring
 from labeler.project.coco import samples_of
 from labeler.project.project import Project
-from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
+from mdmd.data.records import Dataset, Sample
 
 #: The most open faces that a round predicts, from the one that was opened last on.
 MOST_PREDICTED = 300
 
 
 def faces_to_learn(project: Project) -> Dataset:
-    """The labeled faces that the base has seen. Measuring faces are held out, or left out while they are too few.
+    """The labeled faces that the base has seen, without measuring ones: labels that were made over shown points lean
+    towards them, and would calibrate a round too well.
 
     Raises DataError if there is no definition yet.
     """
     dataset = project.training_set()
-    held = any(sample.split == HELDOUT_SPLIT for sample in dataset.samples)
-    chosen = [sample for sample in dataset.samples if held or not measuring(sample.group)]
+    chosen = [sample for sample in dataset.samples if not measuring(sample.group)]
     return replace(dataset, samples=_as_seen(project, chosen))
 
 

@@ -17,7 +17,6 @@ from labeler.runs.background import start_mdmd, why_failed
 from labeler.runs.bases import Base
 from labeler.runs.round_faces import faces_to_learn, faces_to_predict
 from mdmd import run_folder
-from mdmd.data.records import HELDOUT_SPLIT
 from mdmd.errors import DataError
 
 #: Seconds between states of a round from which it can go on.
@@ -75,10 +74,9 @@ def due_round(project: Project, base: Base, steps: Callable[[int], int]) -> Roun
     if project.definition is None or project.bases.in_use() != base.name:
         return None
     faces = faces_to_learn(project)
-    learns_from = sum(sample.split != HELDOUT_SPLIT for sample in faces.samples)
+    learns_from = len(faces.samples)
     number = (project.rounds.numbers() or (0,))[-1] + 1
-    calibrated = learns_from < len(faces.samples)
-    record = RoundRecord(number, base.name, faces.definition.version, learns_from, steps(learns_from), calibrated)
+    record = RoundRecord(number, base.name, faces.definition.version, learns_from, steps(learns_from))
     newest = project.rounds.newest()
     learned = newest.record.faces if newest is not None and newest.record.same_start(record) else 0
     return record if due(learns_from, learned) else None
