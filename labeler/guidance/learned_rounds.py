@@ -75,8 +75,9 @@ class RoundRecord:
         return (self.base, self.version) == (other.base, other.version)
 
     def continues(self, other: RoundRecord) -> bool:
-        """Whether `other` is the same round, begun with more or fewer faces."""
-        return self.number == other.number and self.same_start(other)
+        """Whether `other` is the same round if it began now, perhaps with more faces. A file may hold anything."""
+        fewer = 0 < self.faces <= other.faces and 0 < self.steps <= other.steps
+        return fewer and self.number == other.number and self.same_start(other)
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,10 +133,21 @@ def test_a_round_that_was_stopped_goes_on_with_the_faces_it_began_with(project: 
     assert not learning()
     begun = read_round(project.rounds.folder / MAKING)
     label(project, FACES)
-    second = learner(steps=lambda faces: 1)
+    second = learner(steps=lambda faces: 9)
     second.step()
     assert read_round(project.rounds.folder / MAKING) == begun
     second.close()
+
+
+def test_a_round_that_came_with_a_folder_is_not_believed(project: Project, learner: Make):
+    own = learner()
+    own.step()
+    own.close()
+    begun = read_round(project.rounds.folder / MAKING)
+    assert begun is not None
+    replace(begun, steps=10**9).write(project.rounds.folder / MAKING)
+    own.step()
+    assert read_round(project.rounds.folder / MAKING) == begun
 
 
 def test_learning_stops_for_a_run_and_goes_on_after_it(project: Project, learner: Make):
