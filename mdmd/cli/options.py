@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mdmd.config import PRESETS, SAVE_EVERY
 from mdmd.evaluation.calibration import Method
-from mdmd.evaluation.evaluate import RECALL, FlagRule
+from mdmd.evaluation.evaluate import LEFT, RECALL, FlagRule
 
 if TYPE_CHECKING:
     from mdmd.api import TrainingOptions
@@ -135,7 +135,7 @@ def add_flag_options(command: argparse.ArgumentParser) -> None:
         type=float,
         metavar="P",
         help="... with more than this probability (default: chosen so that the flags are expected to catch "
-        f"{100 * RECALL:.0f} %% of all such points)",
+        f"{100 * RECALL:.0f} %% of all such points, and to leave at most {100 * LEFT:.0f} %% of all points)",
     )
 
 

@@ -19,8 +19,8 @@ from mdmd.evaluation.error_law import RadialLaw
 #: A point is wrong if its error is more than this share of the normalizing distance.
 WRONG = 0.10
 
-#: The share of wrong points that flags are expected to catch.
-RECALL = 0.8
+#: The share of wrong points that flags are expected to catch, and the largest share of all that they leave wrong.
+RECALL, LEFT = 0.8, 0.05
 #: Bounds of the threshold. Points that are more likely wrong than right are always flagged; points that are wrong less
 #: than once in twenty times never are, because reviewing them costs more than it finds.
 THRESHOLDS = (0.05, 0.5)
@@ -47,8 +47,8 @@ class FlagRule:
         """The threshold for a set of faces whose points have the probabilities `p_off` (any shape).
 
         If the rule has no threshold: the highest one, within THRESHOLDS, at which flags are expected to catch RECALL of
-        the wrong points. Calibrated probabilities add up to the expected number of wrong points, so no labels are
-        needed, and the expectation holds for exactly these faces.
+        the wrong points and to leave no more than LEFT of all points wrong. Calibrated probabilities add up to the
+        expected number of wrong points, so no labels are needed, and the expectation holds for exactly these faces.
         """
         if self.threshold is not None:
             return self.threshold
@@ -56,7 +56,8 @@ class FlagRule:
         expected = np.cumsum(falling)
         if not len(falling) or expected[-1] <= 0:
             return THRESHOLDS[-1]
-        last = falling[np.argmax(expected >= RECALL * expected[-1])]
+        wanted = max(RECALL * expected[-1], expected[-1] - LEFT * falling.size)
+        last = falling[np.argmax(expected >= wanted)]
         return float(np.clip(np.nextafter(last, 0), *THRESHOLDS))
 
 

@@ -39,7 +39,7 @@ class TrainingOptions(TypedDict, total=False):
     An interrupted run in the same folder is resumed unless `fresh` is true; its state is saved every `save_every`
     seconds. `calibration` is "likelihood" or "conformal". A point is flagged if its probability of an error above
     `tolerance` (a share of the normalizer) exceeds `threshold` (None: chosen so that the flags are expected to catch
-    80 % of such points). `quiet` hides the progress bar.
+    80 % of such points, and to leave at most 5 % of all). `quiet` hides the progress bar.
     """
 
     preset: str

@@ -12,7 +12,7 @@ from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN, RadialLaw
-from mdmd.evaluation.evaluate import RECALL, FlagRule, counterparts, evaluate, plain
+from mdmd.evaluation.evaluate import LEFT, RECALL, FlagRule, counterparts, evaluate, plain
 from tests.builders import SMALL
 
 TRUTH = np.array([[10.0, 10.0], [30.0, 10.0], [20.0, 20.0], [20.0, 30.0]])
@@ -94,6 +94,13 @@ def test_flags_of_calibrated_points_catch_what_they_promise():
     flagged = p > FlagRule().threshold_for(p)
     assert flagged[wrong].mean() == pytest.approx(RECALL, abs=0.02)
     assert flagged.mean() < 0.5
+
+
+def test_where_many_points_are_wrong_flags_leave_few_of_all():
+    p = np.linspace(0.1, 0.7, 1000)
+    left = p[p <= FlagRule().threshold_for(p)].sum() / len(p)
+    assert left == pytest.approx(LEFT, abs=0.001)
+    assert p[p > FlagRule().threshold_for(p)].sum() / p.sum() > RECALL + 0.05
 
 
 @pytest.mark.parametrize(
