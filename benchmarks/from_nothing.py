@@ -16,8 +16,8 @@ A face takes 8 seconds of the clock, and one core learns in the background: a ro
 or `--constant-rate` seconds a step. `--without-rounds` proposes carried-over points only, and takes minutes.
 `--keep FOLDER` keeps each round, so that an interrupted benchmark goes on.
 
-With `--looked` it is known which labels the annotator has looked at: doubt is measured on them alone, and rounds are
-not calibrated on labels that lean towards what was shown (benchmarks/RESULTS.md).
+With `--looked`, as in the tool, it is known which labels the annotator has looked at, and doubt is measured on them
+alone (benchmarks/RESULTS.md).
 
 `--looks` names other rules, which the tool does not have: "recall-R" flags points so that a share R of the wrong ones
 is expected to be caught, "left-S" so that a share S of all points is expected to be left wrong, and "follow" before a
@@ -334,7 +334,7 @@ def run(options: argparse.Namespace) -> None:
                     order = strip.in_order(seed)
                     learner = None
                     if not options.without_rounds:
-                        learner = Learner(order, keep, rate=options.constant_rate, holds_out=not options.looked)
+                        learner = Learner(order, keep, rate=options.constant_rate)
                     looks, passed = Looks(name, options.full, options.place), list[Passed]()
                     for face in simulate(order, person, looks, learner, seed, looked=options.looked):
                         passed.append(face)

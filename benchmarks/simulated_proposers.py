@@ -78,7 +78,7 @@ class Proposers:
         if name == CARRIED:
             return carried
         made = self._rounds[name]
-        return with_carried([made.found[face] for face in faces], carried, calibrated=made.calibrated)
+        return with_carried([made.found[face] for face in faces], carried)
 
     def errors_on_test(self) -> dict[str, float]:
         """The true error of carried-over points, the newest round and the one in charge, on the test faces."""
@@ -86,9 +86,7 @@ class Proposers:
             return {}
         test = self._strip.test
         carried = self._carried.carry(self._strip.seen_test, [face.box for face in test])
-        found = {CARRIED: carried} | {
-            name: with_carried(made.on_test, carried, calibrated=made.calibrated) for name, made in self._rounds.items()
-        }
+        found = {CARRIED: carried} | {name: with_carried(made.on_test, carried) for name, made in self._rounds.items()}
         return {name: nme(self._strip, one, test) for name, one in found.items()}
 
     def _fit(self, labels: Collection[int]) -> CarriedLabels | None:
@@ -122,7 +120,7 @@ class Proposers:
         errors = {CARRIED: self._errors(carried)}
         for name, made in self._rounds.items():
             own = [face for face in new[name] if face in carried]
-            fused = with_carried([made.found[f] for f in own], [carried[f] for f in own], calibrated=made.calibrated)
+            fused = with_carried([made.found[f] for f in own], [carried[f] for f in own])
             errors[name] = self._errors(dict(zip(own, fused, strict=True)))
         newest = list(self._rounds)[-1]
         self.fails = self._mean(errors[newest]) > WORSE * self._mean(errors[CARRIED])

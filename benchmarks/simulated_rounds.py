@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import mdmd
-from labeler.analysis.better_model import FEWEST, measuring
-from labeler.analysis.rounds import FEWEST_FACES, SETTINGS, due, steps_of
+from labeler.analysis.better_model import measuring
+from labeler.analysis.rounds import SETTINGS, due, steps_of
 from mdmd.data.definition import Definition
-from mdmd.data.records import HELDOUT_SPLIT, Annotation, Dataset, Prediction, Sample
+from mdmd.data.records import Annotation, Dataset, Prediction, Sample
 from mdmd.inference.model import Model
 from mdmd.inference.predict import predict
 
@@ -53,8 +53,7 @@ class Strip:
 class Round:
     """A finished round. It learned from `faces` faces, those of `subjects`, in `steps` steps and `seconds`.
 
-    `found` is what its model predicts on the strip and `on_test` on the test faces; `calibrated` as in
-    `rounds.with_carried`. `model` is the model's folder.
+    `found` is what its model predicts on the strip and `on_test` on the test faces. `model` is the model's folder.
     """
 
     number: int
@@ -62,7 +61,6 @@ class Round:
     subjects: frozenset[str]
     steps: int
     seconds: float
-    calibrated: bool
     found: Sequence[Prediction]
     on_test: Sequence[Prediction]
     model: Path
@@ -75,12 +73,11 @@ class Round:
 class Learner:
     """Learns from the labels of a strip. Rounds are kept in `folder`.
 
-    With `rate` a step takes so many seconds, else a round takes as long as it did. `holds_out` says whether the faces
-    of measuring subjects calibrate a round once they are enough, else they are always left out.
+    With `rate` a step takes so many seconds, else a round takes as long as it did. Measuring subjects are left out.
     """
 
-    def __init__(self, strip: Strip, folder: Path, *, rate: float | None, holds_out: bool) -> None:
-        self._strip, self._folder, self._rate, self._holds_out = strip, folder, rate, holds_out
+    def __init__(self, strip: Strip, folder: Path, *, rate: float | None) -> None:
+        self._strip, self._folder, self._rate = strip, folder, rate
         self._running: tuple[float, Round] | None = None
         self._learned, self._start = 0, strip.base
         self.rounds: list[Round] = []
@@ -108,11 +105,7 @@ class Learner:
 
     def _target(self, labels: Mapping[int, Annotation]) -> Dataset:
         labeled = [replace(self._strip.faces[k], annotation=own, split="train") for k, own in sorted(labels.items())]
-        kept = [face for face in labeled if measuring(face.group)]
         learning = [face for face in labeled if not measuring(face.group)]
-        enough = len({face.group for face in kept}) >= FEWEST and len(learning) >= FEWEST_FACES
-        if self._holds_out and enough:
-            learning += [replace(face, split=HELDOUT_SPLIT) for face in kept]
         return Dataset(self._strip.name, self._strip.definition, tuple(learning))
 
     def _round(self, target: Dataset, start: Path) -> Round:
@@ -136,7 +129,6 @@ class Learner:
             frozenset(face.group for face in learning),
             steps,
             spent if self._rate is None else self._rate * steps,
-            len(target.labeled(HELDOUT_SPLIT)) > 0,
             read(out / "found.npz"),
             read(out / "on_test.npz"),
             out,

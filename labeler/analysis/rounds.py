@@ -18,7 +18,7 @@ STEPS = ((50, 120), (25, 80), (0, 60))
 NEW, FEWEST_NEW = 0.1, 2
 #: The settings of a round; the others are those of the default preset. The few faces are all learned from.
 SETTINGS = ("train.heldout_share=0",)
-#: What the covariances of a round are multiplied by that has no held-out faces: they are not calibrated, and too small.
+#: What the covariances of a round are multiplied by: without held-out faces they are not calibrated, and too small.
 WIDER = 4.0
 
 
@@ -33,13 +33,11 @@ def steps_of(faces: int) -> int:
     return next(steps for fewest, steps in STEPS if faces >= fewest)
 
 
-def with_carried(found: Sequence[Prediction], carried: Sequence[Prediction], *, calibrated: bool) -> list[Prediction]:
+def with_carried(found: Sequence[Prediction], carried: Sequence[Prediction]) -> list[Prediction]:
     """What a round proposes for each face: what its model has `found`, fused with the points carried over to the face.
 
-    `calibrated` says whether the covariances of the model are. All are in pixels. The covariance is that of independent
-    errors, half of what `fused` takes for two models, plus the disagreement: then as many points are expected to be
-    wrong as are (benchmarks/RESULTS.md).
+    All are in pixels. The covariance is that of independent errors, half of what `fused` takes for two models, plus the
+    disagreement: then as many points are expected to be wrong as are (benchmarks/RESULTS.md).
     """
-    times = 1.0 if calibrated else WIDER
-    own = [Prediction(one.points, times / 2 * one.covariance) for one in found]
+    own = [Prediction(one.points, WIDER / 2 * one.covariance) for one in found]
     return fused(own, [Prediction(one.points, one.covariance / 2) for one in carried])

@@ -92,7 +92,7 @@ class LearnedRound:
         """What it proposes: its own points fused with those carried over, for the faces that have both."""
         faces = [face for face in carried if face in self.points]
         own = [self.points[face] for face in faces]
-        return dict(zip(faces, with_carried(own, [carried[f] for f in faces], calibrated=False), strict=True))
+        return dict(zip(faces, with_carried(own, [carried[f] for f in faces]), strict=True))
 
 
 class LearnedRounds:

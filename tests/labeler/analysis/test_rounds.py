@@ -32,22 +32,22 @@ def test_rounds_are_longer_with_more_faces() -> None:
     assert lengths[0] < lengths[-1]
 
 
-def test_a_round_without_calibration_counts_less() -> None:
+def test_the_points_of_a_round_count_less_than_carried_ones() -> None:
     found = [Prediction(np.array([[0.0, 0.0]]), np.array([np.eye(2)]))]
     carried = [Prediction(np.array([[10.0, 0.0]]), np.array([np.eye(2)]))]
 
-    [equal] = with_carried(found, carried, calibrated=True)
-    [less] = with_carried(found, carried, calibrated=False)
+    [fused] = with_carried(found, carried)
 
-    assert equal.points[0].tolist() == pytest.approx([5, 0])
-    assert less.points[0].tolist() == pytest.approx([8, 0])
+    assert fused.points[0].tolist() == pytest.approx([8, 0])
 
 
 def test_two_proposers_that_agree_are_surer_than_each_and_their_distance_is_doubt() -> None:
-    here, there = (Prediction(np.array([[x, 0.0]]), np.array([np.eye(2)])) for x in (0.0, 10.0))
+    round_, carried, apart = (
+        Prediction(np.array([[x, 0.0]]), np.array([spread * np.eye(2)])) for x, spread in ((0, 0.25), (0, 1), (10, 1))
+    )
 
-    [agreed] = with_carried([here], [here], calibrated=True)
-    [apart] = with_carried([here], [there], calibrated=True)
+    [agreed] = with_carried([round_], [carried])
+    [disagreed] = with_carried([round_], [apart])
 
     np.testing.assert_allclose(agreed.covariance[0], np.eye(2) / 2)
-    np.testing.assert_allclose(apart.covariance[0], np.diag([25.5, 0.5]))
+    np.testing.assert_allclose(disagreed.covariance[0], np.diag([25.5, 0.5]))
