@@ -48,9 +48,7 @@ def a_round(own: Strip, number: int, error: float, learned: int = 5) -> Round:
         return [Prediction(points + error * rng.normal(size=(2, 2)), covariance) for points in true]
 
     subjects = frozenset(face.group for face in own.faces[:learned])
-    return Round(
-        number, learned, subjects, 60, 60.0, True, found(list(own.faces)), found(list(own.test)), Path("round")
-    )
+    return Round(number, learned, subjects, 60, 60.0, found(list(own.faces)), found(list(own.test)), Path("round"))
 
 
 def labeled(own: Strip, made: Round) -> tuple[Proposers, list[str]]:
