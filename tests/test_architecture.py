@@ -26,7 +26,7 @@ FLOORS = {
         ("loading", "evaluation", "transfer", "datasets", "synthetic"),
         ("data", "config"),
         ("run_folder",),
-        ("files", "device"),
+        ("files", "device", "threads"),
         ("errors",),
     ),
     "labeler": (
@@ -44,7 +44,18 @@ FLOORS = {
     ),
 }
 #: What the tool takes from the method.
-SHARED = ("errors", "files", "run_folder", "config", "data", "datasets", "evaluation", "transfer", "synthetic")
+SHARED = (
+    "errors",
+    "files",
+    "threads",
+    "run_folder",
+    "config",
+    "data",
+    "datasets",
+    "evaluation",
+    "transfer",
+    "synthetic",
+)
 #: A top-level module from outside -> the only rooms or modules of ours that may import it.
 ONLY_IN = {
     "gradio": ("labeler.pages", "labeler.server.app"),

@@ -22,6 +22,7 @@ from labeler.runs.base_predictions import BasePredictions
 from labeler.runs.learner import Learner
 from labeler.server.server_folder import launcher, server_folder
 from mdmd.errors import DataError
+from mdmd.threads import one_for_numpy
 
 FIRST_PORT = 7860
 PORTS_TRIED = 20
@@ -42,6 +43,7 @@ def serve(
     that labels can be carried over, and short rounds learn from the labels. Raises NotFoundError for an unknown
     project, and DataError for a port that cannot be used.
     """
+    one_for_numpy()
     workspace = projects if isinstance(projects, Workspace) else Workspace(Path(projects))
     if project is not None:
         workspace.open(project)

@@ -16,6 +16,7 @@ from mdmd import run_folder
 from mdmd.cli import adapt, evaluate, experiment, predict, pretrain, sources, train
 from mdmd.errors import DataError
 from mdmd.files import writes_files
+from mdmd.threads import one_for_numpy
 
 #: The errors of a full disk.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed or not all done, 2 unusable input, 130 interrupted."""
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    one_for_numpy()
     try:
         with _warnings_on_stderr():
             code = options.run(options)
