@@ -80,6 +80,8 @@ export class Session extends Emitter {
     this.patience = NEWEST_MS;
     /** Faces that are being fetched ahead. @type {Set<number>} */
     this.coming = new Set();
+    /** Faces that were removed here; lists may still have them. @type {Set<number>} */
+    this.removed = new Set();
     /** The state of a face that was shown last. @type {Map<number, FaceView>} */
     this.seen = new Map();
     /** Revisions that this browser's edits gave a face. @type {Map<number, number[]>} */
@@ -186,7 +188,7 @@ export class Session extends Emitter {
   async prefetch(ids) {
     /** @param {number} id */
     const asksFor = (id) => !this.known(id) || (!this.queue.length && this.outdated(id));
-    const missing = ids.filter((id) => !this.coming.has(id) && asksFor(id));
+    const missing = ids.filter((id) => !this.coming.has(id) && !this.removed.has(id) && asksFor(id));
     for (const id of missing) this.coming.add(id);
     await Promise.allSettled(missing.map((id) => this.face(id).finally(() => this.coming.delete(id))));
   }
@@ -270,7 +272,13 @@ export class Session extends Emitter {
     const shown = this.seen.get(face)?.revision;
     // The answers to this browser's edits have been shown as well.
     const revision = shown && Math.max(shown, ...(this.own.get(face) ?? []));
-    return this.request("DELETE", `/faces/${face}${revision ? `?revision=${revision}` : ""}`);
+    this.removed.add(face);
+    try {
+      return await this.request("DELETE", `/faces/${face}${revision ? `?revision=${revision}` : ""}`);
+    } catch (error) {
+      this.removed.delete(face);
+      throw error;
+    }
   }
 
   /**
