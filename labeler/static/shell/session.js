@@ -82,6 +82,8 @@ export class Session extends Emitter {
     this.coming = new Set();
     /** Faces that were removed here; lists may still have them. @type {Set<number>} */
     this.removed = new Set();
+    /** The newest question for each face. @type {Map<number, Promise<FaceView>>} */
+    this.asked = new Map();
     /** The state of a face that was shown last. @type {Map<number, FaceView>} */
     this.seen = new Map();
     /** Revisions that this browser's edits gave a face. @type {Map<number, number[]>} */
@@ -132,16 +134,19 @@ export class Session extends Emitter {
   }
 
   /**
-   * The face as the server has it now.
+   * The face as the server has it now. Throws an ApiError if it was removed.
    * @param {number} id
    * @returns {Promise<FaceView>}
    */
   async face(id) {
     for (;;) {
       await this.idle(id);
+      if (this.removed.has(id)) throw new ApiError(404, { error: "this face was removed" });
       const before = this.kept.get(id)?.view.revision;
       const { saves } = this;
-      const view = await this.get(`/faces/${id}`);
+      const asked = this.get(`/faces/${id}`);
+      this.asked.set(id, asked);
+      const view = await asked;
       // An edit made while the answer was on its way is not in it.
       if (!this.pending(id) && this.kept.get(id)?.view.revision === before) return this.keep(view, saves);
     }
@@ -188,7 +193,7 @@ export class Session extends Emitter {
   async prefetch(ids) {
     /** @param {number} id */
     const asksFor = (id) => !this.known(id) || (!this.queue.length && this.outdated(id));
-    const missing = ids.filter((id) => !this.coming.has(id) && !this.removed.has(id) && asksFor(id));
+    const missing = ids.filter((id) => !this.coming.has(id) && asksFor(id));
     for (const id of missing) this.coming.add(id);
     await Promise.allSettled(missing.map((id) => this.face(id).finally(() => this.coming.delete(id))));
   }
@@ -274,6 +279,7 @@ export class Session extends Emitter {
     const revision = shown && Math.max(shown, ...(this.own.get(face) ?? []));
     this.removed.add(face);
     try {
+      await this.asked.get(face)?.catch(() => null); // a question on its way would find no face
       return await this.request("DELETE", `/faces/${face}${revision ? `?revision=${revision}` : ""}`);
     } catch (error) {
       this.removed.delete(face);
