@@ -113,8 +113,7 @@ def judge(
     the challenger's points or those of an earlier version of it, -1 for the incumbent's, and 0 for those of another;
     leave it out if all faces were labeled without seeing any. `tolerance` (above 0) is the error from which a point is
     wrong, `returning` says that the challenger was in charge before, and `fit` that it may be in charge although it was
-    not compared with the mean shape. Raises ValueError for arrays that do not fit
-    each other.
+    not compared with the mean shape. Raises ValueError for arrays that do not fit each other.
     """
     sides = np.asarray(shown, dtype=int)
     able = fitness(challenger, mean_shape, sides > 0, tolerance=tolerance)

@@ -64,7 +64,7 @@ class CarriedPoints:
                 open_faces = [face for face in open_faces if face.id in first]
             version, base = state.definition.version, state.base
             of_labels = (version, base, rule.tolerance, tuple((face.id, face.revision) for face in carried))
-            key = (of_labels, rule, tuple((face.id, id(state.seen[face.id])) for face in open_faces), rounds)
+            key = (of_labels, rule, tuple((face.id, state.seen[face.id].asked) for face in open_faces), rounds)
             if key == self._key:
                 return False
             if of_labels != self._fitted[0]:
@@ -111,14 +111,14 @@ class CarriedPoints:
         definition, base = self._index.definition, self._bases.in_use()
         if definition is None or base is None:
             return None
-        edited = self._store.last_labeled()
+        settled = self._index.settled_faces()
         return _State(
             definition,
             base,
             seen={face: found for face, found in self._bases.points(base).items() if found.usable},
             labels=self._index.labels(),
             faces=[face for face in self._store.faces() if face.skip is None],
-            newest=max(edited, key=lambda face: edited[face], default=None),
+            settled=settled,
         )
 
     def _fit(self, state: _State, carried: Sequence[Face], tolerance: float) -> CarriedLabels | None:
@@ -142,7 +142,7 @@ class CarriedPoints:
 class _State:
     """The faces that are not skipped, their labels, and what `base` predicts on them (`seen`, usable ones only).
 
-    `newest` is the face whose labels changed last.
+    The labels of `settled` faces count.
     """
 
     definition: Definition
@@ -150,16 +150,11 @@ class _State:
     seen: Mapping[int, BasePoints]
     labels: Mapping[int, Mapping[int, Point]]
     faces: Sequence[Face]
-    newest: int | None
+    settled: Sequence[Face]
 
     def labeled(self) -> list[Face]:
         """The faces whose labels can be carried over, in an order that never changes."""
-        ids, counting = self.definition.ids, []
-        for face in self.faces:
-            own = [self.labels[face.id][key] for key in ids if key in self.labels[face.id]]
-            settled = len(own) == len(ids) or face.id != self.newest
-            if face.id in self.seen and settled and any(point.v > 0 for point in own):
-                counting.append(face)
+        counting = [face for face in self.settled if face.id in self.seen]
         return sorted(counting, key=lambda face: blake2b(str(face.id).encode(), digest_size=8).digest())
 
     def within(self, face: int, tolerance: float) -> np.ndarray:

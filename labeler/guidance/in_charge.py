@@ -68,6 +68,7 @@ class InCharge:
         self._store, self._index, self._bases = store, index, bases
         self._carried, self._rounds, self._proposed, self._runs = carried, rounds, proposed, runs
         self._lock = threading.Lock()
+        self._stamp: object = None
         self._key: object = None
         self._verdicts: dict[str, Decision] = {}
         self._errors: dict[str, float] = {}
@@ -92,19 +93,35 @@ class InCharge:
         self._store.charges.add(proposer, {"by": "person", "newest run": newest})
 
     def refresh(self, tolerance: float) -> bool:
-        """Judge again if labels, runs or `tolerance` have changed; returns whether another one is in charge now."""
+        """Judge again if runs, rounds, `tolerance` or the labels of a face have changed that is complete or was left.
+
+        Returns whether another one is in charge now.
+        """
         with self._lock:
-            newest = newest_training(self._runs, self._store.predictions.collected_runs())
             rounds = self._rounds.numbers()
-            newest_round = f"round {rounds[-1]}" if rounds else None
-            if newest is None and newest_round is None and self._store.charges.current() is None:
+            stamp = (self._store.connection.stamp(), tolerance, rounds)
+            if stamp == self._stamp:
                 return False
-            stamp = (self._store.connection.stamp(), tolerance, newest, newest_round)
-            if stamp == self._key:
+            collected = self._store.predictions.collected_runs()
+            training = newest_training(self._runs, collected)
+            newest = [name for name in (training, f"round {rounds[-1]}" if rounds else None) if name is not None]
+            if not newest and self._store.charges.current() is None:
                 return False
-            changed = self._judge(tolerance, [name for name in (newest, newest_round) if name is not None])
-            self._key = (self._store.connection.stamp(), *stamp[1:])
+            key = (self._faces_key(), frozenset(collected), *stamp[1:], self._store.charges.current())
+            changed = key != self._key and self._judge(tolerance, newest)
+            self._key = (*key[:-1], self._store.charges.current())
+            self._stamp = (self._store.connection.stamp(), *stamp[1:])
             return changed
+
+    def _faces_key(self) -> object:
+        """Changes with the labels that judge, and with which of their faces the base sees."""
+        base = self._bases.in_use()
+        seen = {} if base is None else self._bases.points(base)
+        faces = [
+            (face.id, face.revision, seen[face.id].asked if face.id in seen else None)
+            for face in self._index.settled_faces()
+        ]
+        return self._store.definitions.newest_version(), base, tuple(faces)
 
     def _judge(self, tolerance: float, newest: Sequence[str]) -> bool:
         faces = self._labeled()
@@ -178,11 +195,10 @@ class InCharge:
         base = self._bases.in_use()
         seen = {} if base is None else self._bases.points(base)
         pictures = {picture.id: picture for picture in self._store.images()}
-        labels = self._index.labels()
-        found = {}
-        for face in self._store.faces():
+        faces, labels, found = self._index.settled_faces(), self._index.labels(), dict[int, _Labeled]()
+        for face in faces:
             own = {key: point for key, point in labels[face.id].items() if key in definition.ids}
-            if face.skip is None and own and all(point.source != UNSEEN for point in own.values()):
+            if all(point.source != UNSEEN for point in own.values()):
                 annotation = annotation_of(own, definition.ids)
                 places = np.where(annotation.labeled[:, None], annotation.points, np.nan)
                 # The box in which a base found the face, where a person drew none.

@@ -97,6 +97,16 @@ class LabelIndex:
         self._labels = (faces, labels)
         return labels
 
+    def settled_faces(self) -> list[Face]:
+        """The faces with labels that count: not skipped, and complete unless another face was edited since."""
+        ids, labels, newest, settled = self.ids, self.labels(), self._store.newest_labeled(), []
+        for face in self._store.faces():
+            own = [labels[face.id][key] for key in ids if key in labels.get(face.id, {})]
+            whole = len(own) == len(ids) or face.id != newest
+            if face.skip is None and whole and any(point.v > 0 for point in own):
+                settled.append(face)
+        return settled
+
     def standings(self) -> list[Standing]:
         """The status of every face, in the order of the pictures."""
         return list(self._standing_by_face().values())

@@ -174,8 +174,8 @@ def carry_labels(workspace: Workspace) -> dict[str, str]:
     for name in workspace.opened():
         try:
             project = workspace.open(name)
-            project.judge_proposers()  # first: it measures what is proposed
-            project.carry_labels()
+            project.carry_labels()  # first: a person waits for it
+            project.judge_proposers()
         except (DataError, OSError) as error:
             problems[name] = f"labels cannot be carried over: {error}"
     return problems

@@ -337,6 +337,11 @@ class Store:
         rows = self._rows("SELECT face_id, max(action_id) AS action FROM point_edits GROUP BY face_id")
         return {row["face_id"]: row["action"] for row in rows}
 
+    def newest_labeled(self) -> int | None:
+        """The face whose labels changed last; None before the first label."""
+        rows = self._rows("SELECT face_id FROM point_edits ORDER BY action_id DESC LIMIT 1")
+        return rows[0]["face_id"] if rows else None
+
     def history(self, face_id: int) -> list[Action]:
         """All actions on a face, newest first."""
         self.face(face_id)

@@ -75,8 +75,8 @@ def train(project: Project, off: float, *, held: range = range(21, FACES + 1), n
 
 
 def in_charge(project: Project) -> str:
-    project.judge_proposers()
     project.carry_labels()
+    project.judge_proposers()
     return project.proposed.in_charge()
 
 
@@ -131,6 +131,24 @@ def test_faces_that_are_labeled_after_a_training_judge_it_too(project: Project):
         label(project, face)  # exactly where the run had them
     assert in_charge(project) == "run 1"
     assert project.store.charges.all()[-1].why["faces"] == 8
+
+
+def test_a_face_that_is_being_labeled_judges_nothing_until_it_is_complete(project: Project):
+    base_points(project, SEEN)
+    train(project, off=0.3)
+    in_charge(project)
+    judged = project.charge.verdicts()
+    label(project, FACES + 1, ids=(1, 2, 3))
+    in_charge(project)
+    assert project.charge.verdicts() is judged
+    label(project, FACES + 1, ids=(4,))
+    in_charge(project)
+    assert project.charge.verdicts() is not judged
+    judged = project.charge.verdicts()
+    label(project, FACES + 2, ids=(1,))
+    label(project, FACES + 3, ids=(1,))
+    in_charge(project)
+    assert project.charge.verdicts() is not judged  # the face before was left
 
 
 def test_a_person_puts_a_run_in_charge_and_goes_back(project: Project):
