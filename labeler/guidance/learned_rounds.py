@@ -9,7 +9,6 @@ import shutil
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from labeler.analysis.rounds import with_carried
@@ -24,33 +23,6 @@ from mdmd.files import write_json
 MAKING = "making"
 #: What a round was asked to do.
 ROUND = "round.json"
-
-
-class Doing(StrEnum):
-    """What the background learner does for a project, or why it waits."""
-
-    NONE = "none"  # there is no learner
-    OFF = "off"
-    BATTERY = "battery"
-    PAUSED = "paused"  # for a run
-    ELSEWHERE = "elsewhere"  # another server on this machine learns
-    SOURCE = "source"  # learns a data set that was added
-    WAITING = "waiting"  # for labels
-    LEARNING = "learning"
-
-
-@dataclass(frozen=True)
-class LearningSource:
-    """The data set `name`, which is being learned once; `seconds_left` is None until it is known."""
-
-    name: str
-    seconds_left: float | None
-
-    @property
-    def sentence(self) -> str:
-        """What is going on, in words."""
-        left = "" if self.seconds_left is None else f": {max(1, round(self.seconds_left / 60))} min left"
-        return f"{self.name} is being learned once{left}."
 
 
 @dataclass(frozen=True)
@@ -102,10 +74,6 @@ class LearnedRounds:
         self.folder = folder
         self._lock = threading.Lock()
         self._known: dict[int, LearnedRound | None] = {}
-        #: What the learner does, from how many faces the present round learns, and which data set is being learned.
-        self.doing = Doing.NONE
-        self.learning_from = 0
-        self.source: LearningSource | None = None
 
     def numbers(self) -> tuple[int, ...]:
         """The finished rounds, oldest first."""

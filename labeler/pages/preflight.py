@@ -10,7 +10,7 @@ import huggingface_hub
 from markupsafe import Markup
 
 from labeler.analysis.agreement import FEWEST, advice, measure
-from labeler.guidance.learned_rounds import Doing
+from labeler.guidance.learning import Doing
 from labeler.html.markup import plural, render
 from labeler.project.project import Project
 from labeler.report.measures import headline
@@ -105,7 +105,7 @@ def preflight_html(
     facts += [f"{device_sentence()} {room}"]
     if problem is None and minutes is not None:
         facts.insert(-1, time_sentence(source, minutes, learned=begins is not Beginning.SOURCE_FIRST))
-    learning = project.rounds.source
+    learning = project.learning.source
     if begins is Beginning.STARTER and source is not None and learning is not None and learning.name == source.name:
         facts.insert(-1, f"{learning.sentence} A training that starts before begins with the starter.")
     warnings += [*short, *([problem] if problem else [])]
@@ -225,7 +225,7 @@ def beginning(project: Project, source: Source | None, encoder: str, weights: st
         return Beginning.STARTER
     if has_base(source, preset if preset in PRESETS else "default", encoder):
         return Beginning.WEIGHTS
-    learns = project.rounds.doing not in (Doing.NONE, Doing.OFF)
+    learns = project.learning.doing not in (Doing.NONE, Doing.OFF)
     return Beginning.STARTER if usual and learns else Beginning.SOURCE_FIRST
 
 

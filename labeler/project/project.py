@@ -19,6 +19,7 @@ from labeler.guidance.duplicates import DuplicateFinder
 from labeler.guidance.in_charge import InCharge
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.learned_rounds import LearnedRounds
+from labeler.guidance.learning import Learning
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
@@ -110,6 +111,8 @@ class Project:
         self.index = LabelIndex(self.store, self.name, self.proposed)
         self.bases = BaseFaces(self.store)
         self.rounds = LearnedRounds(folder / "cache" / "rounds")
+        #: What the background learner does now; it says so here.
+        self.learning = Learning()
         self.carried = CarriedPoints(self.store, self.index, self.bases, self.rounds, self.proposed)
         self.charge = InCharge(
             self.store, self.index, self.bases, self.carried, self.rounds, self.proposed, runs=self.runs

@@ -17,7 +17,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from labeler.analysis.rounds import steps_of
-from labeler.guidance.learned_rounds import Doing, LearningSource
+from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.background import PAUSE
@@ -91,7 +91,7 @@ class Learner:
             self._begin([project for project in projects if project.settings.learns])
         source = self._task.state() if isinstance(self._task, SourceTask) else None
         for project in projects:
-            self._tell(project, waits, source)
+            project.learning = self._state(project, waits, source)
 
     def close(self) -> None:
         """End the process, if one runs. Its task goes on when the tool is opened again."""
@@ -150,20 +150,15 @@ class Learner:
             except (DataError, OSError) as error:
                 self._fail(error)
 
-    def _tell(self, project: Project, waits: Doing | None, source: LearningSource | None) -> None:
-        """Keep with the project what is done for it."""
-        rounds, task = project.rounds, self._task
-        own = task if isinstance(task, RoundTask) and task.project is project else None
-        rounds.learning_from = own.record.faces if own is not None else 0
-        rounds.source = source
+    def _state(self, project: Project, waits: Doing | None, source: LearningSource | None) -> Learning:
+        """What is done for a project."""
         if not project.settings.learns:
-            rounds.doing = Doing.OFF
-        elif own is not None:
-            rounds.doing = Doing.LEARNING
-        elif source is not None:
-            rounds.doing = Doing.SOURCE
-        else:
-            rounds.doing = waits or (Doing.ELSEWHERE if self._elsewhere else Doing.WAITING)
+            return Learning(Doing.OFF, source=source)
+        if isinstance(self._task, RoundTask) and self._task.project is project:
+            return Learning(Doing.LEARNING, faces=self._task.record.faces)
+        if source is not None:
+            return Learning(Doing.SOURCE, source=source)
+        return Learning(waits or (Doing.ELSEWHERE if self._elsewhere else Doing.WAITING))
 
     def _take_lock(self) -> bool:
         """Whether this process may learn: no other one on the machine does."""

@@ -7,21 +7,33 @@ from dataclasses import replace
 from labeler.analysis.better_model import measuring
 from labeler.project.coco import samples_of
 from labeler.project.project import Project
+from labeler.storage.base_points import BasePoints
 from mdmd.data.records import Dataset, Sample
 
 #: The most open faces that a round predicts, from the one that was opened last on.
 MOST_PREDICTED = 300
 
 
-def faces_to_learn(project: Project) -> Dataset:
-    """The labeled faces that the base has seen, without measuring ones: labels that were made over shown points lean
-    towards them, and would calibrate a round too well.
+def learning_faces(project: Project) -> list[int]:
+    """The ids of the faces that a round learns from: labeled, not being labeled now, and seen by the base.
 
-    Raises DataError if there is no definition yet.
+    Measuring subjects are left out: labels that were made over shown points lean towards them, and would calibrate a
+    round too well.
     """
-    dataset = project.training_set()
-    chosen = [sample for sample in dataset.samples if not measuring(sample.group)]
-    return replace(dataset, samples=_as_seen(project, chosen))
+    settled, seen = project.index.settled_faces(), _seen(project)
+    pictures = {picture.id: picture for picture in project.store.images()}
+    chosen = []
+    for face in settled:
+        picture = pictures[face.image_id]
+        if face.id in seen and picture.split == "train" and not measuring(picture.subject):
+            chosen.append(face.id)
+    return chosen
+
+
+def faces_to_learn(project: Project) -> Dataset:
+    """The `learning_faces` with their labels. Raises DataError if there is no definition yet."""
+    chosen, dataset = set(learning_faces(project)), project.training_set()
+    return replace(dataset, samples=_as_seen(project, [face for face in dataset.samples if face.face_id in chosen]))
 
 
 def faces_to_predict(project: Project) -> Dataset:
@@ -40,7 +52,12 @@ def faces_to_predict(project: Project) -> Dataset:
 
 
 def _as_seen(project: Project, samples: list[Sample]) -> tuple[Sample, ...]:
+    seen = _seen(project)
+    return tuple(replace(sample, box=seen[sample.face_id].box) for sample in samples if sample.face_id in seen)
+
+
+def _seen(project: Project) -> dict[int, BasePoints]:
+    """What the base has found, by face."""
     base = project.bases.in_use()
-    seen = {} if base is None else project.bases.points(base)
-    usable = [sample for sample in samples if sample.face_id in seen and seen[sample.face_id].usable]
-    return tuple(replace(sample, box=seen[sample.face_id].box) for sample in usable)
+    found = {} if base is None else project.bases.points(base)
+    return {face: points for face, points in found.items() if points.usable}

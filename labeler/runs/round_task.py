@@ -15,7 +15,7 @@ from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.runs.background import start_mdmd, why_failed
 from labeler.runs.bases import Base
-from labeler.runs.round_faces import faces_to_learn, faces_to_predict
+from labeler.runs.round_faces import faces_to_learn, faces_to_predict, learning_faces
 from mdmd import run_folder
 from mdmd.errors import DataError
 
@@ -69,14 +69,14 @@ class RoundTask:
 def due_round(project: Project, base: Base, steps: Callable[[int], int]) -> RoundRecord | None:
     """The round that is to learn now, with so many `steps` for so many faces; None if none is due.
 
-    The base must have seen the faces, because it gives them their boxes. Raises DataError for unusable labels.
+    The base must have seen the faces, because it gives them their boxes.
     """
-    if project.definition is None or project.bases.in_use() != base.name:
+    definition = project.definition
+    if definition is None or project.bases.in_use() != base.name:
         return None
-    faces = faces_to_learn(project)
-    learns_from = len(faces.samples)
+    learns_from = len(learning_faces(project))
     number = (project.rounds.numbers() or (0,))[-1] + 1
-    record = RoundRecord(number, base.name, faces.definition.version, learns_from, steps(learns_from))
+    record = RoundRecord(number, base.name, definition.version, learns_from, steps(learns_from))
     newest = project.rounds.newest()
     learned = newest.record.faces if newest is not None and newest.record.same_start(record) else 0
     return record if due(learns_from, learned) else None

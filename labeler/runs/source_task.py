@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.guidance.learned_rounds import LearningSource
+from labeler.guidance.learning import LearningSource
 from labeler.project.project import Project
 from labeler.runs.background import start_mdmd, why_failed
 from labeler.runs.control import list_runs

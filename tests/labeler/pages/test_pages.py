@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from labeler.guidance.learned_rounds import Doing, LearningSource
+from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
@@ -161,7 +161,7 @@ def test_preflight_says_that_a_source_is_being_learned_and_what_a_training_begin
         return preflight_html(project, source, "", "", "default", 10)
 
     assert "up to 20 to train on mine first" in said(), "nothing learns it in the background"
-    project.rounds.doing, project.rounds.source = Doing.SOURCE, LearningSource("mine", 700.0)
+    project.learning = Learning(Doing.SOURCE, source=LearningSource("mine", 700.0))
     assert "mine is being learned once: 12 min left." in said()
     assert "A training that starts before begins with the starter." in said()
     assert "Takes about 10 minutes." in said()

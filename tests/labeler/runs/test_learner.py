@@ -12,13 +12,15 @@ import pytest
 from filelock import FileLock
 
 from labeler.analysis.better_model import measuring
-from labeler.guidance.learned_rounds import MAKING, Doing, LearningSource, read_round
+from labeler.guidance.learned_rounds import MAKING, read_round
+from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.background import PAUSE
 from labeler.runs.bases import Base, best_base
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.learner import LONG_PAUSE, Learner
+from labeler.runs.round_faces import faces_to_learn, learning_faces
 from labeler.runs.sources import Sources, has_base
 from mdmd import run_folder
 from mdmd.config import STARTER
@@ -89,14 +91,14 @@ def until(learner: Learner, project: Project, rounds: int) -> None:
 def test_a_round_learns_from_the_labels_proposes_points_and_makes_no_run(project: Project, learner: Make):
     own = learner()
     own.step()
-    assert (project.rounds.doing, project.rounds.learning_from) == (Doing.LEARNING, len(learned(project)))
+    assert project.learning == Learning(Doing.LEARNING, len(learned(project)))
     until(own, project, 1)
     first = project.rounds.newest()
     assert first is not None
     assert first.subjects == learned(project)
     assert set(range(LABELED + 1, FACES + 1)) <= first.points.keys()
     assert {face for face in first.points if face <= LABELED} == measured(project)
-    assert project.rounds.doing is Doing.WAITING
+    assert project.learning.doing is Doing.WAITING
     assert not list_runs(project)
     assert not (project.rounds.folder / MAKING).exists()
 
@@ -124,6 +126,20 @@ def learned(project: Project) -> frozenset[str]:
 def measured(project: Project) -> set[int]:
     faces = project.store.faces()[:LABELED]
     return {face.id for face in faces if measuring(project.store.image(face.image_id).subject)}
+
+
+def test_a_round_learns_neither_from_measuring_faces_nor_from_the_one_that_is_being_labeled(project: Project):
+    chosen = {face.id for face in project.store.faces()[:LABELED]} - measured(project)
+    assert set(learning_faces(project)) == chosen
+    assert {sample.face_id for sample in faces_to_learn(project).samples} == chosen
+    (begun, other, *_) = (
+        face.id for face in project.store.faces()[LABELED:] if not measuring(project.store.image(face.image_id).subject)
+    )
+    label(project, begun, ids=(1, 2))
+    assert set(learning_faces(project)) == chosen
+    label(project, other, ids=(1,))  # the one before was left
+    assert set(learning_faces(project)) == chosen | {begun}
+    assert {sample.face_id for sample in faces_to_learn(project).samples} == chosen | {begun}
 
 
 def test_a_round_that_was_stopped_goes_on_with_the_faces_it_began_with(project: Project, learner: Make):
@@ -156,11 +172,11 @@ def test_learning_stops_for_a_run_and_goes_on_after_it(project: Project, learner
     assert learning()
     run = python_run(project, "import time; time.sleep(600)")
     own.step()
-    assert project.rounds.doing is Doing.PAUSED
+    assert project.learning.doing is Doing.PAUSED
     assert not learning()
     cancel_run(project, run.id, patience=PATIENCE_WITH_TRAINING)
     own.step()
-    assert project.rounds.doing is Doing.LEARNING
+    assert project.learning.doing is Doing.LEARNING
 
 
 def test_a_switch_and_a_battery_end_learning(project: Project, learner: Make):
@@ -170,29 +186,29 @@ def test_a_switch_and_a_battery_end_learning(project: Project, learner: Make):
     assert learning()
     battery[0] = True
     own.step()
-    assert (project.rounds.doing, learning()) == (Doing.BATTERY, [])
+    assert (project.learning.doing, learning()) == (Doing.BATTERY, [])
     battery[0] = False
     own.step()
     assert learning()
     project.change_settings(replace(project.settings, learns=False))
     own.step()
-    assert (project.rounds.doing, learning()) == (Doing.OFF, [])
+    assert (project.learning.doing, learning()) == (Doing.OFF, [])
 
 
 def test_one_server_of_a_machine_learns(project: Project, learner: Make, tmp_path: Path):
     own = learner()
     with FileLock(tmp_path / "lock"):
         own.step()
-        assert (project.rounds.doing, learning()) == (Doing.ELSEWHERE, [])
+        assert (project.learning.doing, learning()) == (Doing.ELSEWHERE, [])
     own.step()
-    assert project.rounds.doing is Doing.LEARNING
+    assert project.learning.doing is Doing.LEARNING
 
 
 def test_other_work_in_the_background_goes_first(project: Project, learner: Make):
     busy = [True]
     own = learner(busy=lambda: busy[0])
     own.step()
-    assert (project.rounds.doing, learning()) == (Doing.WAITING, [])
+    assert (project.learning.doing, learning()) == (Doing.WAITING, [])
     busy[0] = False
     own.step()
     assert learning()
@@ -203,7 +219,7 @@ def test_too_few_faces_begin_no_round(project: Project, learner: Make):
         project.store.edit_points(face, dict.fromkeys(project.index.ids))
     own = learner()
     own.step()
-    assert (project.rounds.doing, learning()) == (Doing.WAITING, [])
+    assert (project.learning.doing, learning()) == (Doing.WAITING, [])
 
 
 def test_a_failure_is_said_and_tried_again_later(
@@ -266,12 +282,12 @@ def test_a_data_set_that_was_added_is_learned_once_before_any_round(project: Pro
     assert not has_base(sources.add(PAREIDOLIAS, "cups"))
     own = learner(minutes=0.02)
     own.step()
-    assert (project.rounds.doing, project.rounds.source) == (Doing.SOURCE, LearningSource("cups", None))
+    assert project.learning == Learning(Doing.SOURCE, source=LearningSource("cups", None))
     own.close()
     assert not learning()
     wait_for(lambda: own.step() or has_base(sources.get("cups")), seconds=PATIENCE_WITH_TRAINING)
-    wait_for(lambda: own.step() or project.rounds.doing is not Doing.SOURCE, seconds=PATIENCE_WITH_TRAINING)
-    assert project.rounds.doing is Doing.LEARNING
+    wait_for(lambda: own.step() or project.learning.doing is not Doing.SOURCE, seconds=PATIENCE_WITH_TRAINING)
+    assert project.learning.doing is Doing.LEARNING
     assert best_base(project.folder.parent).folder == STARTER  # nine landmarks are too few to carry labels over
     assert [path.name for path in (project.folder.parent / ".bases").glob("learning-*")] == []
 
@@ -288,8 +304,8 @@ def test_a_data_set_that_cannot_be_learned_does_not_keep_rounds_from_learning(
         wait_for(lambda: own.step() or caplog.messages, seconds=PATIENCE_WITH_TRAINING)
     assert "the data set broken could not be learned" in caplog.messages[0]
     own.step()
-    assert project.rounds.doing is Doing.LEARNING
+    assert project.learning.doing is Doing.LEARNING
     own.close()
     now[0] = LONG_PAUSE + 1
     own.step()
-    assert project.rounds.doing is Doing.SOURCE
+    assert project.learning.doing is Doing.SOURCE

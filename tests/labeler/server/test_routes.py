@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from labeler.guidance.learned_rounds import Doing
+from labeler.guidance.learning import Doing, Learning
 from labeler.project.coco import provenance, samples_of
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
@@ -82,7 +82,7 @@ def test_the_overview_names_project_progress_settings_and_definition(client: Tes
     ],
 )
 def test_the_bar_says_what_is_learned(client: TestClient, opened: Project, doing: Doing, text: str | None):
-    opened.rounds.doing, opened.rounds.learning_from = doing, 24
+    opened.learning = Learning(doing, faces=24)
     state = client.get(f"{BASE}/learning").json()
     assert (state["on"], state["text"]) == (True, text)
 
@@ -91,7 +91,7 @@ def test_the_bar_says_that_learning_begins_soon_once_enough_faces_are_labeled(
     client: TestClient, workspace: Workspace, tmp_path: Path
 ):
     make_project(tmp_path, "many", pictures=5, labeled=5).close()
-    workspace.open("many").rounds.doing = Doing.WAITING
+    workspace.open("many").learning = Learning(Doing.WAITING)
     assert client.get("/api/projects/many/learning").json()["text"] == "learning begins soon"
 
 
