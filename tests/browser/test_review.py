@@ -144,6 +144,8 @@ def test_what_proposes_nothing_can_be_replaced_on_the_empty_page(page: Page, sit
     leave_predictions(project, 1, predictions_of(project, [project.store.faces()[0].id]))
     collect_predictions(project)
     open_canvas(page, site, "curlews", "review")
+    # The server has answered: before, the key does nothing.
+    expect(page.locator(".mount-review .right .in-charge")).to_have_text("In charge: run 001")
     page.keyboard.press("c")
     page.get_by_role("button", name="points carried over").click()
     empty = page.locator(".mount-review .empty-state")
