@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
@@ -28,7 +29,7 @@ from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
 from labeler.server.gradio_door import UPLOAD, GradioDoor
 from labeler.server.routes import build_api
-from labeler.server.security import FILES, FreshFiles, LimitedBody, SameOrigin, TokenGate
+from labeler.server.security import FILES, ICON, MANIFEST, FreshFiles, LimitedBody, SameOrigin, TokenGate
 from mdmd.errors import DataError
 
 logger = logging.getLogger("labeler")
@@ -82,6 +83,7 @@ def build_app(
     )
     install_errors(app)
     app.include_router(build_api(workspace))
+    app.add_api_route(MANIFEST, manifest)  # Gradio's names an icon that it does not serve
     app.mount(FILES, StaticFiles(directory=STATIC), name="files")
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Blocks are built
     pages = build_pages(workspace, sources or machine_sources(workspace.root))
@@ -110,6 +112,13 @@ def build_app(
         head=STYLES,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+
+
+def manifest() -> JSONResponse:
+    """What a browser needs to install the page as an application."""
+    icon = {"src": ICON, "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    record = {"name": "mdmd labeler", "icons": [icon], "start_url": "/", "display": "standalone"}
+    return JSONResponse(record, media_type="application/manifest+json")
 
 
 def _handlers(pages: gr.Blocks) -> dict[int, list[str]]:

@@ -13,11 +13,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: The path of this tool's scripts and styles; /static is Gradio's.
 FILES = "/ui"
+#: What browsers ask for beside a page, without its cookies. It says no more than the page of a locked labeler does.
+ICON, MANIFEST = FILES + "/favicon.svg", "/manifest.json"
+OPEN = (ICON, MANIFEST, "/favicon.ico", "/robots.txt")
 LOCKED = "This labeler is locked: open the address with ?token=... that `labeler open` printed in its terminal."
 
 
 class TokenGate:
-    """Allows requests with the cookie of a session. The address `/?token=` starts a session, as often as it is opened.
+    """Allows requests with the cookie of a session, and all for the paths in OPEN.
+
+    The address `/?token=` starts a session, as often as it is opened.
 
     Sessions are random and kept in memory, so that token and cookies are worth nothing after the server has ended. A
     plain ASGI middleware around everything except the host check, so that it covers pages, routes, files and uploads.
@@ -35,7 +40,7 @@ class TokenGate:
             await send({"type": "websocket.close", "code": 1008})  # nothing here uses websockets
         elif self._has_token(scope):
             await self._welcome(scope)(scope, receive, send)
-        elif self._signed_in(scope):
+        elif scope["path"] in OPEN or self._signed_in(scope):
             await self.app(scope, receive, send)
         elif scope["path"].startswith("/api/"):
             await JSONResponse({"error": LOCKED}, status_code=401)(scope, receive, send)

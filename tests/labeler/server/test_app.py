@@ -38,6 +38,16 @@ def test_nothing_is_served_without_the_token(locked: TestClient, path: str) -> N
     assert locked.get(path, headers={"Cookie": "mdmd_x=1; mdmd=correct"}).status_code == 401
 
 
+def test_what_browsers_ask_for_without_cookies_is_there(locked: TestClient) -> None:
+    record = locked.get("/manifest.json").json()
+    assert record["name"] == "mdmd labeler"
+    [icon] = record["icons"]
+    for path in ("/favicon.ico", "/robots.txt", icon["src"]):
+        assert locked.get(path).status_code == 200
+    for path in ("/manifest.json/..", "/ui/favicon.svg/../boot.js", "/favicon.ico/"):
+        assert locked.get(path).status_code == 401
+
+
 def test_posts_and_uploads_are_locked_too(locked: TestClient) -> None:
     assert locked.post("/api/projects/faces/faces/1/undo", json={}).status_code == 401
     assert locked.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
