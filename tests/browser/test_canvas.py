@@ -25,7 +25,7 @@ SETUP = """async () => {
   canvas.setImage(picture, 400, 300);
   canvas.show({ definition, points: { new0: { x: 100, y: 100, v: 2 } }, current: "new1" });
   window.events = [];
-  for (const name of ["place", "select", "dragend", "box"])
+  for (const name of ["place", "outside", "select", "dragend", "box"])
     canvas.addEventListener(name, (event) => window.events.push({ name, ...event.detail }));
   window.canvas = canvas;
 }"""
@@ -56,9 +56,16 @@ def test_the_picture_fits_and_a_click_places_in_image_pixels(stage: Page) -> Non
     assert (placed["x"], placed["y"]) == pytest.approx((250, 200), abs=0.5 / scale)
 
 
-def test_a_click_beside_the_picture_places_nothing(stage: Page) -> None:
-    stage.mouse.click(3, 3)
-    assert [event["name"] for event in events(stage)] == ["select"]
+def test_a_click_beside_the_picture_places_nothing_and_just_beside_it_on_the_edge(stage: Page) -> None:
+    right, bottom = on_canvas(stage, 400, 300)
+    stage.mouse.click(right + 10, bottom - 100)
+    assert events(stage) == [{"name": "outside", "id": "new1"}]
+    stage.mouse.click(right + 5, bottom + 5)
+    [placed] = events(stage)
+    assert (placed["name"], placed["x"], placed["y"]) == ("place", 400, 300)
+    stage.evaluate("canvas.show({ current: null })")
+    stage.mouse.click(right + 10, bottom - 100)
+    assert events(stage) == [{"name": "select", "id": None}]  # without a place
 
 
 def test_a_trembling_click_selects_and_a_drag_moves_by_the_same_distance(stage: Page) -> None:

@@ -195,3 +195,25 @@ def test_the_view_follows_to_where_the_next_landmark_is_expected(page: Page, sit
     page.keyboard.press("Shift+Z")
     page.keyboard.press("n")
     assert middle() == pytest.approx([200, 150])
+
+
+def test_a_click_beside_the_picture_says_so_and_leaves_the_landmark_to_place(page: Page, site: Site) -> None:
+    project = site.project("oystercatchers", pictures=1)
+    open_canvas(page, site, "oystercatchers", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    hint, toast = page.locator(".mount-label .hint"), page.locator(".mount-label .toast")
+    right, bottom = page.evaluate(f"{EDITOR}.canvas.viewport.toScreen({EDITOR}.picture.width, 100)")
+    left, top = page.evaluate(f"(({{ left, top }}) => [left, top])({EDITOR}.canvas.element.getBoundingClientRect())")
+    page.mouse.click(left + right + 10, top + bottom)
+    expect(toast).to_have_text("Outside the picture: eye_left is not placed. Press 0 if it is absent.")
+    expect(hint).to_have_text("Click eye_left")
+    page.mouse.click(left + right + 4, top + bottom)
+    expect(hint).to_have_text("Click eye_right")
+    page.keyboard.press("Control+z")
+    expect(hint).to_have_text("Click eye_left")
+    page.mouse.click(left + right - 40, top + bottom)
+    saved(page)
+    [points] = project.store.points().values()
+    assert points.keys() == {1}
+    assert points[1].x is not None
+    assert points[1].x < page.evaluate(f"{EDITOR}.picture.width")

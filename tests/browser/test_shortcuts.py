@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import PATIENCE, Site, open_canvas, root, saved
+from tests.browser.conftest import PATIENCE, Site, open_canvas, root, saved, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -281,3 +281,83 @@ def test_schema(page: Page, site: Site) -> None:
         ("Enter", "[p.dirty, p.archive.version]", [False, 2]),
     ]
     assert follow(page, "schema", steps) == commands(page, "schema")
+
+
+#: A key as a browser reports it (what it writes, its place, what is held), and its name in the tables.
+NAMES = [
+    ("a", "KeyA", "", "A"),
+    ("ф", "KeyA", "", "A"),  # Russian
+    ("Ф", "KeyA", "shift", "Shift+A"),
+    ("я", "KeyZ", "ctrl", "Ctrl+Z"),
+    ("я", "KeyZ", "ctrl shift", "Ctrl+Shift+Z"),
+    ("х", "BracketLeft", "", "["),
+    ("ю", "Period", "", "."),
+    (",", "Slash", "shift", ","),  # a sign is what it is
+    ("ㅁ", "KeyA", "", "A"),  # Hangul
+    ("ㄴ", "KeyS", "", "S"),
+    ("Process", "KeyG", "", "G"),  # an input method is on
+    ("Process", "KeyA", "shift", "Shift+A"),
+    ("Process", "Digit0", "", "0"),
+    ("Process", "Slash", "shift", "?"),
+    ("Process", "Enter", "", "Enter"),
+    ("Process", "Space", "", "Space"),
+    ("Process", "ArrowLeft", "shift", "Shift+ArrowLeft"),
+    ("١", "Digit1", "", "1"),  # Arabic
+    ("q", "KeyA", "", "Q"),  # French: a Latin letter is what it writes
+    (",", "KeyM", "", ","),
+    ("ß", "Minus", "", "SS"),  # German, no shortcut
+    ("ArrowUp", "ArrowUp", "alt", "Alt+ArrowUp"),
+]
+
+
+def test_where_a_key_writes_no_latin_letter_its_place_decides(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    for key, code, held, name in NAMES:
+        found = page.evaluate(
+            """async ([key, code, held]) => {
+              const { keyName } = await import("/ui/shell/shortcuts.js");
+              const pressed = Object.fromEntries(held.split(" ").filter(Boolean).map((name) => [`${name}Key`, true]));
+              return keyName(new KeyboardEvent("keydown", { key, code, ...pressed }));
+            }""",
+            [key, code, held],
+        )
+        assert found == name, (key, code, held)
+
+
+def press_at(page: Page, key: str, code: str, modifiers: int = 0) -> None:
+    """A key of another layout, by Chromium's own protocol; modifiers: 1 Alt, 2 Ctrl, 8 Shift."""
+    cdp = page.context.new_cdp_session(page)
+    for kind in ("rawKeyDown", "keyUp"):
+        cdp.send("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": code, "modifiers": modifiers})
+    cdp.detach()
+
+
+def test_a_face_is_labeled_with_a_russian_layout(page: Page, site: Site) -> None:
+    project = site.project("cranes", pictures=2)
+    first, second = (face.id for face in project.store.faces())
+    open_canvas(page, site, "cranes", "label")
+    until = f"{root('label')}?.editor.view?.face"
+    wait_for(lambda: page.evaluate(until) == first)
+    press_at(page, "0", "Digit0")  # absent
+    press_at(page, "т", "KeyN")  # the next landmark
+    press_at(page, "0", "Digit0")
+    press_at(page, "я", "KeyZ", 2)  # undo
+    press_at(page, "в", "KeyD")  # the next picture
+    wait_for(lambda: page.evaluate(until) == second)
+    saved(page)
+    assert {key: point.v for key, point in project.store.points().get(first, {}).items()} == {1: 0}
+
+
+def test_enter_belongs_to_the_input_method_while_it_puts_a_word_together(page: Page, site: Site) -> None:
+    site.project("herons", pictures=2)
+    open_canvas(page, site, "herons", "label")
+    page.keyboard.press("/")
+    search = page.locator(".mount-label .strip-head input")
+    for composing in (True, False):
+        expect(search).to_be_focused()
+        search.evaluate(
+            "(field, isComposing) => field.dispatchEvent("
+            "new KeyboardEvent('keydown', { key: 'Enter', code: 'Enter', isComposing, bubbles: true }))",
+            composing,
+        )
+    expect(search).not_to_be_focused()

@@ -20,19 +20,23 @@ import { Viewport } from "./viewport.js";
 
 /** @type {Record<string, number>} */
 const HIT_RADIUS = { mouse: 8, pen: 12, touch: 18 };
+/** A click this near to the picture, in CSS pixels, means its edge. @type {Record<string, number>} */
+const EDGE = { mouse: 8, pen: 10, touch: 14 };
 /** A click this near to a prediction chooses it where no landmark waits to be placed. */
 const NEAR = 30;
 
 /** @typedef {Position & { id: string, from: DragOrigin }} Drag  A landmark that is dragged to an image point. */
 
 /**
- * Events. `place`: a click beside the points while landmark `id` has no label, or on its prediction. `drag` while a point
+ * Events. `place`: a click beside the points while landmark `id` has no label, or on its prediction; `outside`: such a
+ * click beside the picture, which places nothing. `drag` while a point
  * is dragged, `dragend` when it is released; `transform` and `transformend` for several points moved as one. `dragcancel`:
  * what `drag` and `transform` showed does not count. `select`: a click on a point, or near a prediction with nothing to
- * place; id null: any other click with nothing to place. `box`: a box was drawn or resized. `view`: zoom or position changed. `layers`: something was hidden or
+ * place; id null: any other click with nothing to place, without a place beside the picture. `box`: a box was drawn or resized. `view`: zoom or position changed. `layers`: something was hidden or
  * shown.
  * @typedef {object} CanvasEvents
  * @property {Position & { id: string }} place
+ * @property {{ id: string }} outside
  * @property {Drag} drag
  * @property {Drag} dragend
  * @property {{ places: Positions }} transform
@@ -365,6 +369,18 @@ export class LandmarkCanvas extends Emitter {
     if (!scene.showPoints) return null;
     const predicted = markers(scene, viewport).filter(({ prediction }) => prediction);
     return nearest(predicted, x, y, NEAR);
+  }
+
+  /**
+   * The image point that a click means; null beside the picture.
+   * @param {number} x
+   * @param {number} y
+   * @param {string} pointerType
+   */
+  meant(x, y, pointerType) {
+    const place = this.inside(...this.viewport.toImage(x, y));
+    const [nearX, nearY] = this.viewport.toScreen(place.x, place.y);
+    return Math.hypot(nearX - x, nearY - y) <= (EDGE[pointerType] ?? EDGE.mouse) ? place : null;
   }
 
   /**

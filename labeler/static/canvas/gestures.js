@@ -245,24 +245,25 @@ export class Gestures {
   }
 
   /**
-   * Beside the points: a drag pans, a click places the current landmark, or chooses a prediction near to it. `onTop`: places even
-   * where the landmark has a label.
+   * Beside the points: a drag pans, a click places the current landmark, or chooses a prediction near to it. `onTop`: places
+   * even where the landmark has a label.
    * @param {Start} start
    * @param {boolean} [onTop]
    * @returns {Gesture}
    */
-  ground({ x, y }, onTop = false) {
+  ground({ x, y, pointerType }, onTop = false) {
     const { canvas } = this;
     const { current, points, selection } = canvas.scene;
-    const place = canvas.viewport.toImage(x, y);
-    const waits = current !== null && !selection && (!points[current]?.v || onTop) && canvas.viewport.contains(...place);
+    const place = canvas.meant(x, y, pointerType);
+    const waits = current !== null && !selection && (!points[current]?.v || onTop);
     // A click is where the button went down: a movement below the threshold shifts nothing.
     const click = () => {
-      const [imageX, imageY] = place;
-      if (waits && current !== null) canvas.emit("place", { id: current, x: imageX, y: imageY });
-      else if (!selection) canvas.emit("select", { id: canvas.nearPrediction(x, y)?.landmark.id ?? null, x: imageX, y: imageY });
+      if (!waits || current === null) {
+        if (!selection) canvas.emit("select", { id: canvas.nearPrediction(x, y)?.landmark.id ?? null, ...place });
+      } else if (place) canvas.emit("place", { id: current, ...place });
+      else canvas.emit("outside", { id: current });
     };
-    return { ...this.pan(), click, aims: waits, skipsFirst: true };
+    return { ...this.pan(), click, aims: waits && place !== null, skipsFirst: true };
   }
 
   /**

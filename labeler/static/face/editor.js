@@ -94,6 +94,10 @@ export class FaceEditor extends Emitter {
   listen() {
     const { canvas } = this;
     canvas.on("place", ({ id, x, y }) => this.place(id, x, y));
+    canvas.on("outside", ({ id }) => {
+      const name = this.definition?.landmarks.find((landmark) => landmark.id === id)?.name;
+      this.note(`Outside the picture: ${name} is not placed. Press 0 if it is absent.`);
+    });
     canvas.on("select", ({ id }) => this.select(id ?? this.nextWithoutPoint()));
     canvas.on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
     canvas.on("dragend", ({ id, x, y, from }) => {

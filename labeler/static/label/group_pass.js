@@ -4,6 +4,7 @@
 import { COLORS, groupTitle } from "../shell/definition.js";
 import { el, toast } from "../shell/dom.js";
 import { messageOf } from "../shell/page.js";
+import { keyName } from "../shell/shortcuts.js";
 
 /** @import { FaceView } from "../shell/types.js" */
 /** @import { LabelPage } from "./label.js" */
@@ -164,7 +165,7 @@ export class GroupPass {
   pressInMenu(event) {
     event.stopPropagation();
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (event.key === "Escape" || event.key.toLowerCase() === "k") this.closeMenu();
+    if (event.key === "Escape" || keyName(event) === "K") this.closeMenu();
     else if (step) {
       const rows = [...(this.menu?.querySelectorAll("button") ?? [])].filter(({ disabled }) => !disabled);
       const at = rows.findIndex((row) => row === document.activeElement);

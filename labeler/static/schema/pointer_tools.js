@@ -111,8 +111,13 @@ export class PointerTools {
     if (page.mirrored) return page.select(id);
     if (this.mode !== "points") return this.joined(id);
     if (id !== null) return page.select(id);
-    if (x === undefined || y === undefined || !page.canvas.viewport.contains(x, y)) return page.select(null);
-    this.add(x, y);
+    if (x !== undefined && y !== undefined) this.add(x, y);
+    else if (page.current === null) this.outside();
+    else page.select(null);
+  }
+
+  outside() {
+    this.page.say("Outside the picture: nothing was placed.");
   }
 
   /**

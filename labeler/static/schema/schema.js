@@ -101,6 +101,7 @@ export class SchemaPage {
     const { canvas } = this;
     canvas.on("select", ({ id, x, y }) => this.pointerTools.clicked(id, x, y));
     canvas.on("place", ({ id, x, y }) => this.pointerTools.placed(id, x, y));
+    canvas.on("outside", () => this.pointerTools.outside());
     canvas.on("drag", ({ id, x, y }) => this.pointerTools.draggedTo(id, [x, y]));
     canvas.on("dragend", ({ id, x, y }) => this.pointerTools.dropped(id, [x, y]));
     canvas.on("dragcancel", () => this.pointerTools.dropped(null));

@@ -1,6 +1,7 @@
 // A small menu at a button: a few choices, by mouse, arrow keys or number keys, and optionally a text field.
 
 import { el } from "./dom.js";
+import { keyName } from "./shortcuts.js";
 
 /** The function that closes the menu open on a page, by the page's root. @type {WeakMap<HTMLElement, () => void>} */
 const closeOpen = new WeakMap();
@@ -61,7 +62,7 @@ export function choose(root, anchor, { label, choices, current, other = null }) 
       else if (event.key === "ArrowDown") to(1);
       else if (event.key === "ArrowUp") to(-1);
       else if (field && typing && event.key === "Enter" && field.value.trim()) close(field.value.trim());
-      else if (!typing && buttons[Number(event.key) - 1]) buttons[Number(event.key) - 1].click();
+      else if (!typing && buttons[Number(keyName(event)) - 1]) buttons[Number(keyName(event)) - 1].click();
       else return;
       event.preventDefault();
     });

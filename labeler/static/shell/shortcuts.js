@@ -4,17 +4,44 @@ import { el, icon, isTyping } from "./dom.js";
 
 /** @import { Command } from "./types.js" */
 
+/** What other keys write on an American keyboard, and what with Shift. @type {Record<string, string>} */
+const SIGNS_AT = {
+  Backquote: "`~",
+  Minus: "-_",
+  Equal: "=+",
+  BracketLeft: "[{",
+  BracketRight: "]}",
+  Backslash: "\\|",
+  Semicolon: ";:",
+  Quote: "'\"",
+  Comma: ",<",
+  Period: ".>",
+  Slash: "/?",
+};
+/** A letter that is not Latin, or a digit that is not 0 to 9. */
+const OTHER_SCRIPT = /^(?!\p{Script=Latin}|[0-9])[\p{L}\p{Nd}]$/u;
+
+/**
+ * What a key writes. Where that is of another script, or an input method keeps it to itself, the key's place decides.
+ * @param {KeyboardEvent} event
+ */
+function written({ key, code, shiftKey }) {
+  if (key !== "Process" && !OTHER_SCRIPT.test(key)) return key;
+  return code.match(/^(?:Key|Digit|Numpad)(.)$/)?.[1] ?? SIGNS_AT[code]?.[Number(shiftKey)] ?? code;
+}
+
 /**
  * The name of a key as the tables write it: "Ctrl+Shift+Z", "Shift+A", "ArrowLeft", "?". Shift is named with letters
  * and named keys only.
  * @param {KeyboardEvent} event
  */
 export function keyName(event) {
-  const key = event.key === " " ? "Space" : event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const sign = written(event);
+  const key = sign === " " ? "Space" : sign.length === 1 ? sign.toUpperCase() : sign;
   const shifted = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key));
   // Many keyboards write [ ] { } \ with AltGr, which Windows reports as Ctrl and Alt.
-  const written = event.getModifierState("AltGraph");
-  const [ctrl, alt] = [(event.ctrlKey || event.metaKey) && !written, event.altKey && !written];
+  const altGr = event.getModifierState("AltGraph");
+  const [ctrl, alt] = [(event.ctrlKey || event.metaKey) && !altGr, event.altKey && !altGr];
   return [ctrl ? "Ctrl" : "", alt ? "Alt" : "", shifted ? "Shift" : "", key]
     .filter(Boolean)
     .join("+");
@@ -36,6 +63,8 @@ export class Shortcuts {
     for (const command of commands) for (const key of command.keys) this.byKey.set(key, command);
     /** @type {HTMLElement | null} */
     this.overlay = null;
+    // While an input method puts a word together in a field, Enter and Escape belong to it.
+    root.addEventListener("keydown", (event) => event.isComposing && event.stopPropagation(), { capture: true });
     document.addEventListener("keydown", (event) => this.press(event));
     root.addEventListener("click", () => this.keepFocus());
   }
@@ -48,7 +77,7 @@ export class Shortcuts {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (event.defaultPrevented || event.isComposing || !this.root.offsetParent || isTyping(event.target)) return;
+    if (event.defaultPrevented || !this.root.offsetParent || isTyping(event.target)) return;
     if (this.overlay) {
       if (event.key === "Escape" || event.key === "?") this.toggleHelp();
       return;
