@@ -23,6 +23,9 @@ def add_exchange(commands: Commands) -> None:
     )
     add_name(bring)
     bring.add_argument("file", type=Path, metavar="FILE.json", help="its pictures lie beside it or in images/")
+    bring.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="look for its pictures in this folder, and leave out all others"
+    )
     write = commands.add(
         "export",
         run_export,
@@ -41,11 +44,11 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler import`."""
     new = options.name not in workspace.names() and name_problem(options.name) is None
     if new:
-        read_pictures(options.file)
+        read_pictures(options.file, options.pictures)
         with workspace.making(options.name) as project:
-            report = project.import_coco(options.file)
+            report = project.import_coco(options.file, folder=options.pictures)
     else:
-        report = workspace.open(options.name).import_coco(options.file)
+        report = workspace.open(options.name).import_coco(options.file, folder=options.pictures)
     print_refused(report.refused)
     if report.nothing:
         reason = f"all pictures of {options.file} were refused" if report.refused else f"no pictures in {options.file}"

@@ -115,10 +115,11 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     return found
 
 
-def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
+def read_pictures(path: Path, folder: Path | None = None) -> tuple[Definition, list[list[Sample]]]:
     """The definition and the samples of a COCO-keypoint file, grouped by picture. Raises DataError.
 
-    A picture without a face is one unlabeled sample. `extra["point_sources"]` holds the sources of the labels if the
+    With a `folder`, pictures are searched there too, and those that lie elsewhere are left out. A picture without a
+    face is one unlabeled sample. `extra["point_sources"]` holds the sources of the labels if the
     file is an export of this tool (see `provenance`).
     """
     coco = read_coco_json(path)
@@ -134,7 +135,28 @@ def read_pictures(path: Path) -> tuple[Definition, list[list[Sample]]]:
     pictures: dict[int, list[Sample]] = {}
     for sample in (*told, *others.samples):
         pictures.setdefault(sample.image_id, []).append(sample)
-    return dataset.definition, list(pictures.values())
+    groups = list(pictures.values())
+    return dataset.definition, groups if folder is None else _in_folder(groups, folder)
+
+
+def lies_in(path: Path, folder: Path) -> bool:
+    """Whether `path` lies in `folder` or below it. Links are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _in_folder(pictures: Sequence[Sequence[Sample]], folder: Path) -> list[list[Sample]]:
+    """The pictures that lie in `folder`, and those that are nowhere, with their paths there.
+
+    The file names of a set in several folders begin with the folder ("train2017/1.jpg") or not.
+    """
+    found = []
+    for samples in pictures:
+        name, path = samples[0].file_name, samples[0].path
+        places = (path, folder / name, folder.parent / name)
+        there = next((place for place in places if place.is_file() and lies_in(place, folder)), None)
+        if there is not None or not path.is_file():
+            found.append([replace(sample, path=there or folder / name) for sample in samples])
+    return found
 
 
 def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, ...]:

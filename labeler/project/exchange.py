@@ -11,7 +11,7 @@ from labeler.errors import ConflictError
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
-from labeler.project.coco import labels_of, landmark_ids, provenance, read_pictures, samples_of, write_coco
+from labeler.project.coco import labels_of, landmark_ids, lies_in, provenance, read_pictures, samples_of, write_coco
 from labeler.project.definition import next_category
 from labeler.storage.history import Seen
 from labeler.storage.records import Face, Picture, Point
@@ -154,14 +154,14 @@ class Exchange:
             missing=tuple(sorted(path.name for path in files if not path.is_file())),
         )
 
-    def import_coco(self, path: Path) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file.
+    def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
+        """Add pictures and labels of a COCO-keypoint file, or only those of the pictures in `folder`.
 
         A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
-        pictures outside the file's folder are refused; if all are, nothing is changed. Raises DataError, changing
-        nothing, if the file is not valid or its landmarks are not those of the project.
+        pictures outside the file's folder and `folder` are refused; if all are, nothing is changed. Raises DataError,
+        changing nothing, if the file is not valid or its landmarks are not those of the project.
         """
-        theirs, pictures = read_pictures(path)
+        theirs, pictures = read_pictures(path, folder)
         own = self._index.definition
         ids = None if own is None else landmark_ids(theirs, own, path.name)
         taken = added = faces = points = already = 0
@@ -169,7 +169,7 @@ class Exchange:
         met: dict[int, int] = {}  # number of faces taken from this file, by picture
         for samples in pictures:
             try:
-                self._check_place(samples[0].path, path)
+                self._check_place(samples[0].path, path, folder)
                 picture, new = self._import_picture(samples)
             except DataError as error:
                 refused.append((samples[0].file_name, str(error)))
@@ -198,11 +198,11 @@ class Exchange:
                 already += 1
         return ImportReport(taken, added, faces, points, already, refused)
 
-    def _check_place(self, picture: Path, file: Path) -> None:
+    def _check_place(self, picture: Path, file: Path, folder: Path | None) -> None:
         # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
         # export would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
-        allowed = (file.resolve().parent, self._images.resolve().parent.parent)
-        if not any(picture.resolve().is_relative_to(place) for place in allowed):
+        allowed = (file.resolve().parent, self._images.resolve().parent.parent, *([folder] if folder else []))
+        if not any(lies_in(picture, place) for place in allowed):
             raise DataError(f"the picture lies outside the folder of {file.name}; copy it there to import it")
 
     def _import_picture(self, samples: list[Sample]) -> tuple[Picture, bool]:

@@ -199,9 +199,12 @@ class Project:
         """
         return set_labels(self.store, self.index, frame, annotator=annotator)
 
-    def import_coco(self, path: Path) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file; raises DataError if it is not valid or does not fit."""
-        return self.exchange.import_coco(path)
+    def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
+        """Add pictures and labels of a COCO-keypoint file; raises DataError if it is not valid or does not fit.
+
+        With a `folder`, pictures are searched there too, and those that lie elsewhere are left out.
+        """
+        return self.exchange.import_coco(path, folder=folder)
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
         """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""

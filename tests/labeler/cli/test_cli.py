@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -24,7 +25,16 @@ from labeler.runs.start import resume
 from labeler.server.serve import listen
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
-from tests.builders import CATEGORY, label_face, make_project, python_commands, python_run, wait_for, write_picture
+from tests.builders import (
+    CATEGORY,
+    label_face,
+    make_project,
+    python_commands,
+    python_run,
+    wait_for,
+    write_pareidolias,
+    write_picture,
+)
 
 
 def labeler(root: Path, *words: object) -> int:
@@ -412,3 +422,32 @@ if not (run / "go").exists(): sys.exit(4)
     python_run(project, "time.sleep(60)")
     assert labeler(tmp_path / "projects", "stop", "faces", "--cancel") == 0
     assert capsys.readouterr().out == "run 002 is cancelled\n"
+
+
+def test_new_finds_the_labels_beside_the_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pareidolias(tmp_path / "set", 3)
+    write_picture(tmp_path / "set" / "images" / "unlabeled.png")
+    root, pictures = ["--projects", str(tmp_path / "projects")], str(tmp_path / "set" / "images")
+    assert main(["new", "with", "--pictures", pictures, "--labels", *root]) == 0
+    said = capsys.readouterr().out
+    assert "pictures: 4 added, 0 duplicates, 0 refused" in said
+    assert "labeled: 3 faces, " in said
+    assert Workspace(tmp_path / "projects").open("with").progress().complete_faces == 3
+
+    assert main(["new", "later", "--pictures", pictures, *root]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "annotations.json were left out" in line]
+    command = shlex.split(line.partition("to bring them in: ")[2])
+    assert command[:3] == ["labeler", "import", "later"]
+    assert main([*command[1:], *root]) == 0
+    assert Workspace(tmp_path / "projects").open("later").progress().labeled_faces == 3
+
+    shutil.copyfile(tmp_path / "set" / "annotations.json", tmp_path / "set" / "copy.json")
+    assert main(["new", "which", "--pictures", pictures, "--labels", *root]) == 2
+    assert "several files" in capsys.readouterr().err
+    (tmp_path / "set" / "copy.json").unlink()
+    (tmp_path / "set" / "annotations.json").write_text('{"images": [], "annotations": [], "categories": "keypoints"}')
+    assert main(["new", "which", "--pictures", pictures, "--labels", *root]) == 2
+    assert "no labels that can be used" in capsys.readouterr().err
+    assert main(["new", "which", "--labels", *root]) == 2
+    assert "--pictures" in capsys.readouterr().err
+    assert Workspace(tmp_path / "projects").names() == ["later", "with"]
