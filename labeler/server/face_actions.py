@@ -21,10 +21,16 @@ class FaceActions:
         self.project, self.store = project, project.store
 
     def view(self, face_id: int) -> dict[str, Any]:
-        """The face: its picture, box, labels and predictions by landmark id, and whether undo and redo are possible."""
+        """The face: its picture, box, labels and predictions by landmark id, and whether undo and redo are possible.
+
+        "beside" has the labeled places of the picture's other faces; a blind repeat does not show those it repeats.
+        """
         face = self.store.face(face_id)
         self.project.bases.looking_at = face_id
         picture = self.store.image(face.image_id)
+        faces = self.store.faces(picture.id)
+        others = [other.id for other in faces if other.id not in (face.id, face.repeat_of)]
+        beside = [point for other in others for point in self.store.points(other).get(other, {}).values()]
         ids = self.project.index.ids
         points = self.store.points(face_id).get(face_id, {})
         proposed = self.project.proposed.of(face_id)
@@ -36,7 +42,7 @@ class FaceActions:
                 "name": picture.name,
                 "width": picture.width,
                 "height": picture.height,
-                "faces": [other.id for other in self.store.faces(picture.id)],
+                "faces": [other.id for other in faces],
                 "problem": self.project.originals.problem(picture),
             },
             "revision": face.revision,
@@ -49,6 +55,7 @@ class FaceActions:
             "predictions": {str(key): _predicted(p) for key, p in proposed.points.items() if key in ids}
             if proposed
             else {},
+            "beside": [[point.x, point.y] for point in beside if point.v > 0],
             "proposer": asdict(proposed.proposer) if proposed else None,
             "can_undo": can_undo,
             "can_redo": can_redo,

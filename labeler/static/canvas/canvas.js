@@ -74,6 +74,7 @@ export class LandmarkCanvas extends Emitter {
       points: {},
       predictions: {},
       ghosts: {},
+      beside: [],
       box: null,
       current: null,
       hover: null,

@@ -62,6 +62,7 @@ export function markers(scene, viewport) {
  */
 export function drawScene(context, viewport, scene) {
   drawBox(context, viewport, scene);
+  if (scene.showPoints) drawBeside(context, viewport, scene);
   const marks = markers(scene, viewport);
   const radius = pointRadius(scene.definition?.landmarks.length ?? 0);
   if (scene.showEdges) drawEdges(context, scene, marks);
@@ -71,6 +72,28 @@ export function drawScene(context, viewport, scene) {
   }
   drawCursor(context, viewport, scene);
   drawNames(context, viewport, scene, marks, radius);
+}
+
+/**
+ * Small faint dots that nothing can take hold of.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ */
+function drawBeside(context, viewport, { beside }) {
+  const dots = new Path2D();
+  for (const place of beside) {
+    const [x, y] = viewport.toScreen(...place);
+    dots.moveTo(x + 2.5, y);
+    dots.arc(x, y, 2.5, 0, 2 * Math.PI);
+  }
+  context.globalAlpha = 0.6;
+  context.lineWidth = 2;
+  context.strokeStyle = "#000";
+  context.stroke(dots);
+  context.fillStyle = "#fff";
+  context.fill(dots);
+  context.globalAlpha = 1;
 }
 
 /**

@@ -224,6 +224,7 @@ export class FaceEditor extends Emitter {
       points: view?.points ?? {},
       predictions: this.shownPredictions(),
       ghosts: this.openGhosts(),
+      beside: view?.beside ?? [],
       // A box that is being drawn or moved is not saved yet.
       box: this.drawsNewFace ? this.canvas.scene.box : (this.boxKeys.pending?.box ?? view?.box ?? null),
       current,

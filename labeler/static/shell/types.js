@@ -99,6 +99,7 @@
  * @property {Box} box
  * @property {Record<string, Point>} points
  * @property {Record<string, Prediction>} predictions
+ * @property {Place[]} beside  The labeled places of the picture's other faces.
  * @property {Proposer | null} proposer  Null without predictions.
  * @property {boolean} can_undo
  * @property {boolean} can_redo
@@ -264,6 +265,7 @@
  * @property {Record<string, Point>} points
  * @property {Record<string, Prediction>} predictions
  * @property {Positions} ghosts  Proposed places of landmarks without a label.
+ * @property {Place[]} beside  Points of other faces, drawn faintly.
  * @property {Box | null} box
  * @property {string | null} current
  * @property {string | null} hover

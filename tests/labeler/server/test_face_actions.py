@@ -15,6 +15,7 @@ from labeler.server.project_actions import ProjectActions
 from labeler.server.review_actions import ReviewActions
 from labeler.storage.history import Seen
 from labeler.storage.records import PredictedPoint
+from mdmd.data.records import Box
 from mdmd.errors import DataError
 from tests.builders import leave_predictions, make_project, predictions_of
 
@@ -46,6 +47,19 @@ def test_a_view_is_ready_for_json_and_says_all_there_is(actions: FaceActions):
         False,
     )
     assert actions.view(3)["proposer"] is None
+
+
+def test_a_view_has_the_labeled_places_of_the_other_faces_but_not_those_that_it_repeats(actions: FaceActions):
+    other = actions.store.add_face(1, Box(0, 0, 20, 20))
+    repeat = actions.store.add_repeat(1)
+    assert actions.view(other)["beside"] == []
+    actions.set_points(1, [{"id": 1, "x": 3, "y": 4, "v": 1}, {"id": 2, "x": None, "y": None, "v": 0}])
+    actions.set_points(repeat, [{"id": 1, "x": 5, "y": 6, "v": 2}])
+    assert json.loads(json.dumps(actions.view(other)["beside"])) == [[3, 4]]
+    assert actions.view(1)["beside"] == []
+    assert actions.view(repeat)["beside"] == []
+    actions.set_points(other, [{"id": 3, "x": 7, "y": 8, "v": 2}])
+    assert actions.view(1)["beside"] == actions.view(repeat)["beside"] == [[7, 8]]
 
 
 def test_several_points_are_one_undo_step(actions: FaceActions):
