@@ -88,7 +88,7 @@ class ProposedPoints:
         challenger, faces = self._challenger
         names = [challenger, self.in_charge()] if face_id in faces else [self.in_charge()]
         for name in names:
-            found = self._of_run(name, face_id) if run_number(name) else self._by(name).get(face_id)
+            found = self._of_run(name, face_id) if run_number(name) else self.by(name).get(face_id)
             if found is not None:
                 return found
         return self._carried.get(face_id) or self._newest(face_id).get(face_id)
@@ -96,16 +96,22 @@ class ProposedPoints:
     def all(self) -> dict[int, Proposed]:
         """The proposed points by face."""
         challenger, faces = self._challenger
-        others = {face: found for face, found in self._by(challenger).items() if face in faces}
-        return {**self._newest(), **self._carried, **self._by(self.in_charge()), **others}
+        others = {face: found for face, found in self.by(challenger).items() if face in faces}
+        return {**self._newest(), **self._carried, **self.by(self.in_charge()), **others}
 
-    def _by(self, name: str) -> Mapping[int, Proposed]:
+    def by(self, name: str) -> Mapping[int, Proposed]:
+        """What the proposer of that name proposes, by face."""
         if name == CARRIED:
             return self._carried
         run = run_number(name)
         if run is None:
             return self._rounds.get(name, {})
         return {face: Proposed(Proposer("run", run), points) for face, points in self._predictions.of_run(run).items()}
+
+    def measured(self, name: str) -> bool:
+        """Whether it is known how far the points of the proposer of that name may be off."""
+        found = {} if run_number(name) else self.by(name)
+        return all(one.proposer.measured for one in list(found.values())[:1])
 
     def _of_run(self, name: str, face_id: int) -> Proposed | None:
         run = run_number(name)

@@ -16,6 +16,7 @@ from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.check_service import LabelChecks
 from labeler.guidance.duplicates import DuplicateFinder
+from labeler.guidance.flags import Flags
 from labeler.guidance.in_charge import InCharge
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.learned_rounds import LearnedRounds
@@ -117,6 +118,7 @@ class Project:
         self.charge = InCharge(
             self.store, self.index, self.bases, self.carried, self.rounds, self.proposed, runs=self.runs
         )
+        self.flags = Flags(self.store.predictions, self.index, self.bases, self.proposed, runs=self.runs)
         self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)

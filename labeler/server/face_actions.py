@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labeler.guidance.proposals import Start
+from labeler.pages.flags import face_flags
 from labeler.project.project import Project
 from labeler.storage.history import ANYTHING, Seen
 from labeler.storage.records import ACCEPTED, ACCEPTED_REST, Point, PredictedPoint
@@ -57,6 +58,7 @@ class FaceActions:
             else {},
             "beside": [[point.x, point.y] for point in beside if point.v > 0],
             "proposer": asdict(proposed.proposer) if proposed else None,
+            "flags": face_flags(self.project, face, proposed) if proposed else None,
             "can_undo": can_undo,
             "can_redo": can_redo,
         }

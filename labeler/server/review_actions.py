@@ -9,6 +9,7 @@ from typing import Any
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.guidance.progress import Measure, below, order_of_doubt
+from labeler.pages.flags import flag_words
 from labeler.pages.in_charge import proposers
 from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
@@ -39,10 +40,16 @@ class ReviewActions:
         ]
 
     def proposers(self) -> dict[str, Any]:
-        """The name of what is in charge of proposing points, and what can be put in charge, by name and in words."""
+        """The name of what is in charge of proposing points, and what can be put in charge, by name and in words.
+
+        `flags` is what the flags of the one in charge mean; None where it proposes nothing.
+        """
+        in_charge = self.project.proposed.in_charge()
+        flags = flag_words(self.project, in_charge)
         return {
-            "in_charge": self.project.proposed.in_charge(),
+            "in_charge": in_charge,
             "proposers": [{"name": name, "words": words} for name, words in proposers(self.project)],
+            "flags": asdict(flags) if flags else None,
         }
 
     def put_in_charge(self, name: str) -> dict[str, Any]:

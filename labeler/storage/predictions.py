@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from labeler.storage.connection import Connection
 from labeler.storage.records import ACCEPTED, ACCEPTED_REST, RADIUS90, UNSEEN, PredictedPoint
+from mdmd.evaluation.evaluate import Tally
 
 
 class Predictions:
@@ -31,6 +32,28 @@ class Predictions:
         )
         found = self._read("predictions", f"WHERE p.run_id = ({newest}) {where}", run_id, *parameters)
         return {face: points for face, (_, points) in found.items()}
+
+    def newest_of(self, run_id: int) -> int | None:
+        """The newest run that predicted with the model of `run_id`: itself or a later one. None without predictions."""
+        rows = self._connection.rows(
+            "SELECT id FROM runs AS r WHERE coalesce(r.model, r.id) = ?"
+            " AND EXISTS (SELECT 1 FROM predictions AS p WHERE p.run_id = r.id) ORDER BY id DESC LIMIT 1",
+            run_id,
+        )
+        return rows[0]["id"] if rows else None
+
+    def tally(self, run_id: int) -> Tally:
+        """The flags and probabilities of all points that one run predicted."""
+        [r] = self._connection.rows(
+            "SELECT count(*) AS points, coalesce(sum(flagged), 0) AS flagged, total(p_off) AS wrong,"
+            " total(p_off * flagged) AS caught, min(CASE WHEN flagged THEN p_off END) AS least,"
+            " max(CASE WHEN NOT flagged THEN p_off END) AS most FROM predictions WHERE run_id = ?",
+            run_id,
+        )
+        [at] = self._connection.rows(
+            "SELECT count(*) AS ties FROM predictions WHERE run_id = ? AND flagged AND p_off = ?", run_id, r["least"]
+        )
+        return Tally(r["points"], r["flagged"], r["wrong"], r["caught"], r["least"], at["ties"], r["most"])
 
     def covariances_of_accepted(self) -> dict[int, dict[int, tuple[float, float, float]]]:
         """By face and landmark id, the covariance (xx, xy, yy) of each label that is an accepted prediction of a run.

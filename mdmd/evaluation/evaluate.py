@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -24,6 +25,66 @@ RECALL, LEFT = 0.8, 0.05
 #: Bounds of the threshold. Points that are more likely wrong than right are always flagged; points that are wrong less
 #: than once in twenty times never are, because reviewing them costs more than it finds.
 THRESHOLDS = (0.05, 0.5)
+#: Files keep probabilities with four decimals.
+ROUNDING = 1e-4
+
+
+class Decides(StrEnum):
+    """What decided the threshold of a set of flags."""
+
+    PERSON = "person"  # set by hand
+    CATCH = "catch"  # the flags should catch RECALL of the wrong points
+    LEAVE = "leave"  # they should leave no more than LEFT of all points wrong
+    RARELY_WRONG = "rarely wrong"  # the lower bound of THRESHOLDS
+    MOSTLY_WRONG = "mostly wrong"  # the upper bound
+    UNKNOWN = "unknown"  # the flags come from another rule, such as that of an older version
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Flags and probabilities of `points` points, of which `flagged` are flagged.
+
+    `wrong` and `caught` are the sums of the probabilities of all points and of the flagged ones: how many are expected
+    to be wrong. `least` is the smallest probability of a flagged point, which `ties` flagged points have, and `most`
+    the largest of a point without a flag; None without such a point.
+    """
+
+    points: int
+    flagged: int
+    wrong: float
+    caught: float
+    least: float | None
+    ties: int
+    most: float | None
+
+    @classmethod
+    def of(cls, p_off: np.ndarray, flagged: np.ndarray) -> Tally:
+        """Of points with the probabilities `p_off` and the flags `flagged`, of any one shape."""
+        inside, outside = p_off[flagged], p_off[~flagged]
+        return cls(
+            points=int(p_off.size),
+            flagged=int(inside.size),
+            wrong=float(p_off.sum()),
+            caught=float(inside.sum()),
+            least=float(inside.min()) if inside.size else None,
+            ties=int((inside == inside.min()).sum()) if inside.size else 0,
+            most=float(outside.max()) if outside.size else None,
+        )
+
+
+@dataclass(frozen=True)
+class Flagging:
+    """A set of flags: points are flagged whose error exceeds `tolerance` with a probability above `threshold`.
+
+    `decides` says why it is this threshold. `caught` is the expected share of the wrong points that are flagged, None
+    where no point is expected to be wrong, and `left` the expected share of all points that are wrong and not flagged.
+    """
+
+    tolerance: float
+    threshold: float
+    decides: Decides
+    caught: float | None
+    left: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +120,36 @@ class FlagRule:
         wanted = max(RECALL * expected[-1], expected[-1] - LEFT * falling.size)
         last = falling[np.argmax(expected >= wanted)]
         return float(np.clip(np.nextafter(last, 0), *THRESHOLDS))
+
+    def flagging(self, tally: Tally) -> Flagging:
+        """The threshold that this rule chose for the flags of `tally`, why, and what they are expected to do.
+
+        What the flags do is always that of `tally`. The threshold is that of the rule only if the flags fit it.
+        """
+        threshold, decides = self._decided(tally)
+        caught = tally.caught / tally.wrong if tally.wrong > 0 else None
+        left = max(tally.wrong - tally.caught, 0.0) / max(tally.points, 1)
+        return Flagging(self.tolerance, threshold, decides, caught, left)
+
+    def _decided(self, tally: Tally) -> tuple[float, Decides]:
+        least = 1.0 if tally.least is None else tally.least
+        most = 0.0 if tally.most is None else tally.most
+
+        def fits(threshold: float) -> bool:
+            return most - ROUNDING <= threshold <= least + ROUNDING
+
+        if self.threshold is not None:
+            return (self.threshold, Decides.PERSON) if fits(self.threshold) else (least, Decides.UNKNOWN)
+        low, high = THRESHOLDS
+        catch, leave = RECALL * tally.wrong, tally.wrong - LEFT * tally.points
+        wanted, slack = max(catch, leave), ROUNDING * tally.points
+        if tally.caught < wanted - slack or not tally.flagged:
+            return (low, Decides.RARELY_WRONG) if fits(low) else (least if tally.flagged else most, Decides.UNKNOWN)
+        if least > high:
+            return (high, Decides.MOSTLY_WRONG) if fits(high) else (least, Decides.UNKNOWN)
+        if tally.caught - tally.ties * least > wanted + slack:  # fewer flags would have been enough
+            return least, Decides.UNKNOWN
+        return least, Decides.CATCH if catch >= leave else Decides.LEAVE
 
 
 def probabilities_off(

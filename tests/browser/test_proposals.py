@@ -64,13 +64,20 @@ def test_wrong_points_are_clicked_in_order_of_doubt_and_the_rest_is_accepted(pag
     project, (face, *_) = opened(page, site, "pipits", predicted({1: 0.5, 3: 0.9}))
     hint = page.locator(HINT)
     assert current(page) == "3"
-    expect(hint).to_have_text("Click where nose (doubtful) belongs, or press Enter to accept it")
+    expect(hint).to_have_text(
+        "Click where nose belongs, or press Enter to accept it. It is doubtful: 90 % likely to be off by over 10 % of "
+        "the distance from eye_left to eye_right (flagged from 50 % on)"
+    )
+    head = page.locator(".mount-label .face-head")
+    expected = "Its flags are expected to catch 99 of 100 wrong points, and to leave 0.5 % of all points wrong."
+    expect(head).to_contain_text(f"Proposed by run 001. {expected}")
     click_at(page, "label", 215, 185)
     assert current(page) == "1"
     page.mouse.move(*on_screen(page, "label", 300, 250))
     page.keyboard.press("Enter")  # accepts the point where it is, wherever the pointer rests
     assert current(page) is None
     expect(hint).to_have_text("Drag what is wrong, then press Shift+A to accept the rest and go on")
+    expect(head).not_to_contain_text("flags")
 
     # With nothing in doubt a click places nothing. Near a prediction it chooses that one, and the next click moves it.
     click_at(page, "label", 330, 250)
@@ -251,3 +258,31 @@ def test_edges_of_predictions_are_dashed_and_the_ellipse_of_a_certain_one_is_dra
         "all": [True, True],
         "doubtful": [True, True],
     }
+
+
+def test_how_far_off_the_current_prediction_is_wrong_is_a_dotted_circle_that_goes_with_the_points(
+    page: Page, site: Site
+) -> None:
+    open_empty(page, site)
+    found = page.evaluate("""async () => {
+      const { drawScene } = await import("/ui/canvas/drawing.js");
+      const { Viewport } = await import("/ui/canvas/viewport.js");
+      const viewport = Object.assign(new Viewport(), { width: 200, height: 200, imageWidth: 200, imageHeight: 200 });
+      const landmarks = ["1", "2"].map((id) => ({ id, name: id, group: 0, mirror: null }));
+      const prediction = { x: 100, y: 100, cov: [100, 0, 100], radius90: 2, p_off: 0.3, flagged: true };
+      const seen = (change) => {
+        const context = new OffscreenCanvas(200, 200).getContext("2d");
+        drawScene(context, viewport, { definition: { landmarks, edges: [] }, points: {}, predictions: { 1: prediction },
+          ghosts: {}, hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place", current: "1",
+          hover: null, certainEllipses: false, wrongRadius: 50, ...change });
+        const around = Array.from({ length: 360 }, (_, k) => (k * Math.PI) / 180);
+        const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
+        const on = around.filter((angle) => alpha(100 + 50 * Math.cos(angle), 100 + 50 * Math.sin(angle)));
+        return on.length / 360;
+      };
+      return [seen({}), seen({ current: "2" }), seen({ showPoints: false }), seen({ wrongRadius: null }),
+        seen({ points: { 1: { x: 100, y: 100, v: 2 } } })];
+    }""")
+    dotted, *without = found
+    assert 0.3 < dotted < 0.85
+    assert max(without) < 0.12, "only the name of the point is there"

@@ -87,9 +87,54 @@ def test_an_open_face_keeps_its_points_and_opened_again_shows_what_another_model
     page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     assert current(page) == "1", "the same model's word leaves the person where they are"
     expect(page.locator(".mount-review .hint")).to_have_text(
-        "eye_left: off by more than 10 % with probability 30 % (ellipse: 90 % probability). "
-        "A accepts, dragging corrects."
+        "eye_left: 30 % likely to belong outside the dotted circle. A accepts, dragging corrects."
     )
+
+
+def test_the_page_says_in_numbers_what_a_flag_means_and_once_that_the_threshold_has_changed(
+    page: Page, site: Site
+) -> None:
+    project = opened(page, site, "dunlins", predicted({1: 0.9, 2: 0.5}))
+    note, changed = page.locator(".mount-review .flags"), page.locator(".mount-review .flags-changed")
+    expect(note.locator("summary")).to_have_text("Doubtful: more than 50 % likely wrong")
+    expect(note.locator("p").first).to_have_text(
+        "Flagged: more than 50 % likely to be off by over 10 % of the distance from eye_left to eye_right; expected to "
+        "catch 99 of 100 wrong points, and to leave 0.5 % of all points wrong."
+    )
+    expect(note.locator("li")).to_have_count(3)
+    # The eyes are 15 pixels apart.
+    assert page.evaluate(f"{EDITOR}.canvas.scene.wrongRadius") == pytest.approx(0.1 * 15.13, abs=0.01)
+    expect(changed).to_have_text("")
+    faces = [face.id for face in project.store.faces()]
+    project.store.predictions.add(2, {faces[0]: predicted({1: 0.3, 3: 0.8})})
+    page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
+    said = (
+        "The threshold is now 30 %, it was 50 % before, because the points of run 002 are shown, and those of run 001 "
+        "were before."
+    )
+    expect(changed).to_have_text(said)
+    expect(note.locator("summary")).to_have_text("Doubtful: more than 30 % likely wrong")
+    page.evaluate(f"{REVIEW}.load()")
+    expect(changed).to_have_text(said)
+    open_canvas(page, site, "dunlins", "review")
+    expect(note.locator("summary")).to_have_text("Doubtful: more than 30 % likely wrong")
+    expect(changed).to_have_text("")
+
+
+def test_what_a_flag_means_is_folded_by_key_and_stays_so(page: Page, site: Site) -> None:
+    project = opened(page, site, "sandpipers", predicted({1: 0.9}))
+    summary, sentence = page.locator(".mount-review .flags summary"), page.locator(".mount-review .flags p").first
+    expect(sentence).to_be_visible()
+    summary.press("Enter")
+    expect(sentence).to_be_hidden()
+    expect(summary).to_be_focused()
+    round_trip(page)
+    assert project.store.points().get(1, {}) == {}, "the key accepts no point"
+    open_canvas(page, site, "sandpipers", "review")
+    expect(sentence).to_be_hidden()
+    summary.click()
+    expect(sentence).to_be_visible()
+    expect(canvas(page, "review")).to_be_focused()
 
 
 def test_what_proposes_points_is_chosen_by_keys_while_the_open_face_keeps_its_points(page: Page, site: Site) -> None:

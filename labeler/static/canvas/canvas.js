@@ -88,6 +88,7 @@ export class LandmarkCanvas extends Emitter {
       showBox: false,
       showLoupe: false,
       hiddenGroups: new Set(),
+      wrongRadius: null,
       dimCertain: false,
       certainEllipses: true,
     };

@@ -105,6 +105,7 @@ function drawBeside(context, viewport, { beside }) {
  */
 function drawMarks(context, viewport, scene, marks, radius) {
   for (const mark of marks) if (mark.prediction && spreads(mark, scene)) drawEllipse(context, viewport, mark, scene);
+  drawWrongFrom(context, viewport, scene, marks);
   // Doubtful points last, so that nothing hides them.
   /** @param {Marker} mark */
   const doubtful = (mark) => Number(Boolean(mark.prediction?.flagged));
@@ -302,6 +303,25 @@ function drawEllipse(context, viewport, { landmark, x, y, prediction }, scene) {
     context.fill(path);
   }
   context.globalAlpha = 1;
+}
+
+/**
+ * Draws how far off the current prediction is wrong: a dotted circle, unlike the ellipses and the ring.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Viewport} viewport
+ * @param {Scene} scene
+ * @param {Marker[]} marks
+ */
+function drawWrongFrom(context, viewport, { wrongRadius, current }, marks) {
+  const mark = marks.find(({ landmark, prediction }) => landmark.id === current && prediction);
+  if (!mark || !wrongRadius) return;
+  const circle = new Path2D();
+  circle.arc(mark.x, mark.y, wrongRadius * viewport.scale, 0, 2 * Math.PI);
+  context.save();
+  context.lineCap = "round";
+  context.setLineDash([0.1, 6]);
+  strokeOnDark(context, circle, { width: 1.5, halo: 2 });
+  context.restore();
 }
 
 /**

@@ -1,6 +1,6 @@
 // What can be computed of a face without a server or a screen.
 
-/** @import { Box, Definition, FaceSummary, FaceView } from "../shell/types.js" */
+/** @import { Box, Definition, FaceSummary, FaceView, Prediction } from "../shell/types.js" */
 
 /**
  * The landmark to label after `current`: the next one that is not in `points`, in the order of the definition, or null.
@@ -149,6 +149,26 @@ export function proposerText({ proposer, predictions, points }) {
   if (measured) return from;
   const more = MEASURED_FROM - number;
   return `${from}. Doubt is not measured yet: label ${more} more ${more === 1 ? "face" : "faces"}.`;
+}
+
+/**
+ * Why a point is flagged, to follow another sentence: how likely it is to be wrong, and from where on points are flagged.
+ * @param {Pick<Prediction, "p_off">} prediction
+ * @param {FaceView["flags"] | undefined} flags
+ */
+export function doubtText({ p_off }, flags) {
+  if (!flags || flags.threshold === null) return ". It is doubtful";
+  const [likely, from] = [p_off, flags.threshold].map((share) => `${Math.round(100 * share)} %`);
+  return `. It is doubtful: ${likely} likely to be off by over ${flags.wrong} (flagged from ${from} on)`;
+}
+
+/**
+ * What the flags of a face are expected to do; empty without a doubtful point that is left to review.
+ * @param {FaceView} view
+ */
+export function expectedText({ flags, predictions, points }) {
+  const doubtful = Object.entries(predictions).some(([id, { flagged }]) => flagged && !points[id]);
+  return doubtful && flags ? flags.expected : "";
 }
 
 /**

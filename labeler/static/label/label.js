@@ -4,7 +4,7 @@ import { Checks } from "./checks.js";
 import { Duplicates } from "./duplicates.js";
 import { el, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
-import { proposerText, summary } from "../face/face.js";
+import { doubtText, expectedText, proposerText, summary } from "../face/face.js";
 import { FaceHead } from "./face_head.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
@@ -255,7 +255,7 @@ export class LabelPage {
     const { face, skip } = editor.view;
     const { nth = 1, count = 1 } = this.items.find((item) => item.face === face) ?? {};
     this.head.show(
-      { name: editor.picture.name, labeled, of, nth, count, skip, proposer: proposerText(editor.view) },
+      { name: editor.picture.name, labeled, of, nth, count, skip, proposer: [proposerText(editor.view), expectedText(editor.view)].filter(Boolean).join(". ") },
       { check: this.checks.mark(face), note: this.duplicates.note(face) },
     );
     this.history.show();
@@ -291,8 +291,8 @@ export class LabelPage {
       const prediction = editor.shownPredictions()[current.id];
       const ghost = editor.openGhosts()[current.id] ? ", or press Enter to take its ghost" : "";
       if (!prediction) return `Click ${current.name}${pen}${ghost}`;
-      const doubt = prediction.flagged ? " (doubtful)" : "";
-      return `Click where ${current.name}${doubt} belongs, or press Enter to accept it${pen}`;
+      const doubt = prediction.flagged ? doubtText(prediction, editor.view?.flags) : "";
+      return `Click where ${current.name} belongs, or press Enter to accept it${pen}${doubt}`;
     }
     return editor.proposed.length ? "Drag what is wrong, then press Shift+A to accept the rest and go on" : "";
   }

@@ -12,7 +12,7 @@ export class InCharge {
   constructor(page) {
     this.page = page;
     /** @type {Proposers} */
-    this.known = { in_charge: "", proposers: [] };
+    this.known = { in_charge: "", proposers: [], flags: null };
     this.button = this.newButton();
   }
 

@@ -8,6 +8,7 @@ import { reviewCommands } from "./review_commands.js";
 import { ReviewViewpoint } from "./review_viewpoint.js";
 import { expectedWrong, flaggedIds, proposerText, stepInDoubt, summary } from "../face/face.js";
 import { Filmstrip } from "../face/filmstrip.js";
+import { FlagNote } from "./flags.js";
 import { LandmarkList } from "../face/landmarks.js";
 import {
   emptyState,
@@ -60,7 +61,6 @@ export class ReviewPage {
     this.trail = [];
     /** @type {Definition | null} */
     this.definition = null;
-    this.tolerance = NaN;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left.wide");
@@ -86,8 +86,9 @@ export class ReviewPage {
     });
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
-    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.choose(id) });
     const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
+    this.flags = new FlagNote(right, { project: session.project, leave });
+    this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.choose(id) });
     this.budget = new Budget(left, session, this.strip, { leave });
     this.unseen = new Unseen(this);
     this.skipping = new Skipping(this, () => this.head);
@@ -131,7 +132,6 @@ export class ReviewPage {
       this.session.get("/proposers"),
     ]);
     this.definition = project.definition;
-    this.tolerance = project.settings.tolerance;
     const reviewed = this.trail.length > 0 || project.progress.complete_faces > 0;
     emptyState(
       this.root,
@@ -146,6 +146,7 @@ export class ReviewPage {
               : NO_PREDICTIONS,
     );
     this.inCharge.show(proposers);
+    this.flags.compare(proposers);
     if (!queue.length) {
       this.inCharge.offer();
       await this.offerTakingBack();
@@ -239,6 +240,10 @@ export class ReviewPage {
       el("div.face-count", { text: proposerText(view) }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
     );
+    this.flags.show(left ? view.flags : null);
+    if (editor.canvas.scene.wrongRadius !== (view.flags?.radius ?? null)) {
+      editor.canvas.show({ wrongRadius: view.flags?.radius ?? null });
+    }
     this.list.show(view, editor.current, (id) => {
       const prediction = view.predictions[id];
       return prediction && !view.points[id] ? `${percent(prediction.p_off)} doubt` : null;
@@ -254,8 +259,8 @@ export class ReviewPage {
             ? "Every point of this face is reviewed. Press D for the next face."
             : "Every face is reviewed. Train again with the new labels, or export them."
           : current && prediction && !view.points[current.id]
-            ? `${current.name}: off by more than ${percent(this.tolerance)} with probability ${percent(prediction.p_off)} ` +
-              "(ellipse: 90 % probability). A accepts, dragging corrects."
+            ? `${current.name}: ${percent(prediction.p_off)} likely to ` +
+              `${view.flags?.radius ? "belong outside the dotted circle" : "be wrong"}. A accepts, dragging corrects.`
             : flagged
               ? ""
               : "No doubtful point left. Shift+A accepts the rest and goes on.";

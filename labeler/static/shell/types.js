@@ -86,6 +86,13 @@
  * @typedef {{ kind: "carried" | "round" | "run", number: number, measured: boolean }} Proposer
  */
 
+/**
+ * What a flag means, in sentences. `expected`: what the flags are expected to do; `why`: why the threshold is what it is;
+ * both may be empty. `threshold`: the probability above which a point is flagged; null: none is. An error above
+ * `tolerance`, in words `wrong`, is a wrong point.
+ * @typedef {{ threshold: number | null, tolerance: number, wrong: string, sentence: string, expected: string, why: string }} FlagWords
+ */
+
 /** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */
 
 /**
@@ -101,6 +108,7 @@
  * @property {Record<string, Prediction>} predictions
  * @property {Place[]} beside  The labeled places of the picture's other faces.
  * @property {Proposer | null} proposer  Null without predictions.
+ * @property {(FlagWords & { radius: number | null }) | null} flags  `radius`: how far off a point is wrong, in pixels.
  * @property {boolean} can_undo
  * @property {boolean} can_redo
  */
@@ -195,7 +203,7 @@
 /** Looks that a face takes, and whether it is reviewed. @typedef {{ looks: number, done: boolean, skip: string | null }} ReviewState */
 /** @typedef {Omit<QueueEntry, "picture"> & ReviewState & { picture: Picture }} ReviewItem */
 
-/** What can be put in charge of proposing points, and what is. @typedef {{ in_charge: string, proposers: { name: string, words: string }[] }} Proposers */
+/** What can be put in charge of proposing points, what is, and what its flags mean. @typedef {{ in_charge: string, proposers: { name: string, words: string }[], flags: FlagWords | null }} Proposers */
 
 /** Faces that were accepted unseen together. @typedef {{ id: number, at: number, annotator: string | null, faces: number, points: number }} Batch */
 
@@ -280,6 +288,7 @@
  * @property {boolean} showLoupe
  * @property {Set<number>} hiddenGroups
  * @property {boolean} dimCertain  Predictions without a flag are drawn faintly.
+ * @property {number | null} wrongRadius  How far off a point is wrong, in pixels: a circle around the current prediction.
  * @property {boolean} certainEllipses  They have an ellipse also where they are neither current nor under the pointer.
  */
 

@@ -175,12 +175,16 @@ def test_what_proposes_points_is_put_in_charge_and_back_over_http(client: TestCl
         {"name": "carried", "words": "points carried over from labeled faces"},
         {"name": "run 1", "words": "run 001"},
     ]
-    assert client.get(f"{BASE}/proposers").json() == {"in_charge": "run 1", "proposers": known}
+    answer = client.get(f"{BASE}/proposers").json()
+    flags = answer["flags"]
+    assert answer == {"in_charge": "run 1", "proposers": known, "flags": flags}
+    assert flags["sentence"] == client.get(f"{BASE}/faces/1").json()["flags"]["sentence"]
     labels = client.post(f"{BASE}/faces/1/accept", json={"ids": [2]}).json()["points"]
     for name, faces in (("carried", []), ("run 1", [1])):
         for _ in range(2):  # what is in charge already is not put there again
             answer = client.post(f"{BASE}/proposers", json={"proposer": name})
-            assert answer.json() == {"in_charge": name, "proposers": known}
+            own = flags if name == "run 1" else None  # nothing is carried over here
+            assert answer.json() == {"in_charge": name, "proposers": known, "flags": own}
         assert [entry["face"] for entry in client.get(f"{BASE}/review").json()] == faces
         assert client.get(f"{BASE}/faces/1").json()["points"] == labels
     charges = [(charge.proposer, charge.why["by"]) for charge in project.store.charges.all()]

@@ -12,7 +12,17 @@ from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN, RadialLaw
-from mdmd.evaluation.evaluate import LEFT, RECALL, FlagRule, counterparts, evaluate, plain
+from mdmd.evaluation.evaluate import (
+    LEFT,
+    RECALL,
+    Decides,
+    Flagging,
+    FlagRule,
+    Tally,
+    counterparts,
+    evaluate,
+    plain,
+)
 from tests.builders import SMALL
 
 TRUTH = np.array([[10.0, 10.0], [30.0, 10.0], [20.0, 20.0], [20.0, 30.0]])
@@ -101,6 +111,43 @@ def test_where_many_points_are_wrong_flags_leave_few_of_all():
     left = p[p <= FlagRule().threshold_for(p)].sum() / len(p)
     assert left == pytest.approx(LEFT, abs=0.001)
     assert p[p > FlagRule().threshold_for(p)].sum() / p.sum() > RECALL + 0.05
+
+
+def flagging(p: list[float], rule: FlagRule | None = None, *, flagged_above: float | None = None) -> Flagging:
+    """What `rule` says of the flags that it chose itself, or of those above a probability."""
+    rule, found = rule or FlagRule(), np.array(p)
+    threshold = rule.threshold_for(found) if flagged_above is None else flagged_above
+    return rule.flagging(Tally.of(found, found > threshold))
+
+
+@pytest.mark.parametrize(
+    ("p", "threshold", "decides", "caught", "left"),
+    [
+        ([0.4, 0.3, 0.2, 0.06, 0.03, 0.01], 0.2, Decides.CATCH, 0.9, 0.1 / 6),
+        ([0.45, 0.4, 0.4, 0.35, 0.3, 0.1], 0.3, Decides.LEAVE, 0.95, 0.1 / 6),
+        ([0.06, *[0.04] * 9], 0.05, Decides.RARELY_WRONG, 0.06 / 0.42, 0.036),
+        ([0.001] * 50, 0.05, Decides.RARELY_WRONG, 0.0, 0.001),
+        ([0.9, 0.8, 0.6, 0.55], 0.5, Decides.MOSTLY_WRONG, 1.0, 0.0),
+        ([0.9, 0.9, 0.3, 0.3, 0.3, 0.3, 0.01], 0.3, Decides.LEAVE, 3 / 3.01, 0.01 / 7),
+    ],
+)
+def test_flags_tell_their_threshold_what_decided_it_and_what_they_do(p, threshold, decides, caught, left):
+    found = flagging(p)
+    assert (found.threshold, found.decides) == (pytest.approx(threshold), decides)
+    assert (found.caught, found.left) == (pytest.approx(caught), pytest.approx(left))
+
+
+def test_a_threshold_of_a_person_or_of_another_rule_is_told_as_such():
+    p = [0.9, 0.5, 0.2, 0.01]
+    by_hand = flagging(p, FlagRule(0.05, 0.33))
+    assert (by_hand.tolerance, by_hand.threshold, by_hand.decides) == (0.05, 0.33, Decides.PERSON)
+    assert by_hand.caught == pytest.approx(1.4 / 1.61)
+    for rule in (FlagRule(), FlagRule(threshold=0.7)):
+        other = flagging(p, rule, flagged_above=0.005)
+        assert (other.threshold, other.decides) == (0.01, Decides.UNKNOWN)
+    nothing = flagging([0.3, 0.2], flagged_above=0.9)
+    assert (nothing.threshold, nothing.decides, nothing.caught) == (0.3, Decides.UNKNOWN, 0.0)
+    assert flagging([0.0, 0.0]).caught is None
 
 
 @pytest.mark.parametrize(
