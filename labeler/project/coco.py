@@ -13,9 +13,10 @@ from typing import Any
 from labeler.analysis.agreement import Noise
 from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
+from mdmd.data.boxes import boxed_by_labels, is_whole_picture
 from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
-from mdmd.data.records import Dataset, Sample
+from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.files import write_json
 
@@ -94,9 +95,11 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
 
     The source "accepted_rest" marks predictions that were accepted with the rest of a face, without being in doubt, and
     "accepted_unseen" those that were accepted without review. `point_sources` holds the source
-    of each landmark; a landmark with a source but without coordinates was labeled as absent.
+    of each landmark; a landmark with a source but without coordinates was labeled as absent, and is named in `absent`.
+    `box` says where a box comes from that nobody drew: "labels", "base", or "picture" if it is only the whole picture.
     """
     points, covariances, annotators = store.points(), store.predictions.covariances_of_accepted(), store.annotators()
+    boxes = {face.id: face.box for face in store.faces()}
     ids = dataset.definition.ids
     found = {}
     for sample in dataset.samples:
@@ -106,6 +109,13 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
             "sources": dict(Counter(point.source for point in labels.values())),
             "point_sources": [said[key].source if key in said else None for key in ids],
         }
+        absent = [
+            name for key, name in zip(ids, dataset.definition.landmarks, strict=True) if _is_absent(said.get(key))
+        ]
+        if absent:
+            attributes["absent"] = absent
+        if not_drawn := _box_source(sample, boxes.get(sample.face_id)):
+            attributes["box"] = not_drawn
         if sample.face_id in annotators:
             attributes["annotators"] = annotators[sample.face_id]
         own = covariances.get(sample.face_id, {})
@@ -113,6 +123,19 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
             attributes["covariance"] = [list(own[key]) if key in own else None for key in ids]
         found[sample.face_id] = attributes
     return found
+
+
+def _is_absent(label: Point | None) -> bool:
+    return label is not None and label.v == 0
+
+
+def _box_source(sample: Sample, box: Box | None) -> str | None:
+    """Where the sample's box comes from, if its face has the `box` of the whole picture because none was drawn."""
+    if box is None or not is_whole_picture(box, sample):
+        return None
+    if sample.box == box:
+        return "picture"
+    return "labels" if boxed_by_labels(replace(sample, box=box)).box == sample.box else "base"
 
 
 def read_pictures(path: Path, folder: Path | None = None) -> tuple[Definition, list[list[Sample]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labeler.analysis.better_model import FEWEST, measuring
 from labeler.errors import ConflictError
+from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
@@ -16,7 +17,7 @@ from labeler.project.definition import next_category
 from labeler.storage.history import Seen
 from labeler.storage.records import Face, Picture, Point
 from labeler.storage.store import Store
-from mdmd.data.boxes import boxed_by_labels
+from mdmd.data.boxes import boxed_by_labels, is_whole_picture
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
@@ -97,19 +98,27 @@ class Exchange:
     """Import and export for the project `name` with pictures in `images`."""
 
     def __init__(
-        self, name: str, store: Store, index: LabelIndex, repeats: Repeats, intake: Intake, images: Path
+        self,
+        name: str,
+        store: Store,
+        index: LabelIndex,
+        bases: BaseFaces,
+        repeats: Repeats,
+        intake: Intake,
+        images: Path,
     ) -> None:
-        self._name, self._store, self._index = name, store, index
+        self._name, self._store, self._index, self._bases = name, store, index, bases
         self._repeats, self._intake, self._images = repeats, intake, images
 
     def training_set(self) -> Dataset:
         """The faces to train on: at least one labeled point, not skipped, picture in the split "train".
 
-        Unreviewed predictions are not included. A face without a drawn box gets a box around its labels. As soon as
+        Unreviewed predictions are not included. A face without a drawn box gets a box around its labels or, with few
+        of them, the one in which a base found the face. As soon as
         there are enough of them, the faces of measuring subjects have the split "heldout", so that no training learns
         from them. Raises DataError if there is no definition yet, as do `unlabeled_faces` and `labeled_set`.
         """
-        return _boxed(held_out(self._dataset({face.face for face in self._index.training_faces()})))
+        return self._boxed(held_out(self._dataset({face.face for face in self._index.training_faces()})))
 
     def unlabeled_faces(self) -> Dataset:
         """The faces to pre-label: neither completely labeled nor skipped."""
@@ -118,13 +127,13 @@ class Exchange:
     def labeled_set(self, *, only_complete: bool = False) -> Dataset:
         """The labeled faces of all splits, or only the complete ones, not skipped; boxes as in `training_set`."""
         labeled = [face for face in self._index.wanted_faces() if face.visible]
-        return _boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
+        return self._boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
         """Write the labeled faces as a COCO-keypoint file, or only the completely labeled ones.
 
-        Skipped faces are left out. A face without a drawn box gets a box around its labels, as in training, because the
-        area of the whole picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
+        Skipped faces are left out. A face without a drawn box gets one as in training, because the area of the whole
+        picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
         export or `out` cannot be written; an existing file then stays unchanged.
         """
         dataset = self.labeled_set(only_complete=only_complete)
@@ -237,6 +246,17 @@ class Exchange:
         definition = self._index.must_define()
         return Dataset(self._name, definition, samples_of(self._store, self._images, definition, faces))
 
+    def _boxed(self, dataset: Dataset) -> Dataset:
+        base = self._bases.in_use()
+        seen = {} if base is None else self._bases.points(base)
+        boxed = []
+        for sample in map(boxed_by_labels, dataset.samples):
+            found = seen.get(sample.face_id)
+            if found is not None and found.asked == sample.box and is_whole_picture(sample.box, sample):
+                sample = replace(sample, box=found.box)
+            boxed.append(sample)
+        return replace(dataset, samples=tuple(boxed))
+
 
 def held_out(dataset: Dataset) -> Dataset:
     """`dataset` with the faces of measuring subjects in the split "heldout", if they are enough to judge a model on."""
@@ -247,10 +267,6 @@ def held_out(dataset: Dataset) -> Dataset:
         replace(sample, split=HELDOUT_SPLIT) if measuring(sample.group) else sample for sample in dataset.samples
     )
     return replace(dataset, samples=tuple(samples))
-
-
-def _boxed(dataset: Dataset) -> Dataset:
-    return replace(dataset, samples=tuple(map(boxed_by_labels, dataset.samples)))
 
 
 def _labeled_ones(samples: list[Sample], labels: list[dict[int, Point]]) -> tuple[list[Sample], list[dict[int, Point]]]:

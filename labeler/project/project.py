@@ -122,7 +122,7 @@ class Project:
         self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)
-        self.exchange = Exchange(self.name, self.store, self.index, self.repeats, self.intake, self.images)
+        self.exchange = Exchange(self.name, self.store, self.index, self.bases, self.repeats, self.intake, self.images)
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
 

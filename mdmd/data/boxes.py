@@ -30,6 +30,11 @@ def box_scale(samples: Sequence[Sample]) -> float | None:
 BOX_SCALE = 1.3
 
 
+def is_whole_picture(box: Box, picture: Sample) -> bool:
+    """Whether `box` is all of the sample's picture: then no box was drawn."""
+    return (box.x, box.y, box.w, box.h) == (0, 0, picture.width, picture.height)
+
+
 def boxed_by_labels(sample: Sample) -> Sample:
     """`sample` with a box around its labels, if its box is the whole image and most landmarks are labeled.
 

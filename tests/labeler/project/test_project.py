@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
-from mdmd.data.definition import Definition
+from mdmd.data.definition import Definition, load_definition
 from mdmd.data.records import Box
 from mdmd.errors import DataError
 from tests.builders import (
@@ -32,6 +33,7 @@ from tests.builders import (
     predictions_of,
     write_picture,
 )
+from tests.labeler.guidance.test_carried_points import base_points, still
 
 
 @pytest.mark.parametrize("name", ["monkeys", "Äffchen 1", "顔-2", "हिन्दी", "a" * 60])
@@ -215,6 +217,28 @@ def test_a_missing_box_is_put_around_the_labels_to_train_on(tmp_path: Path):
     records = json.loads((tmp_path / "out.json").read_text())["annotations"]
     assert [record["bbox"] for record in records] == [[17, 7, 26, 26], [5, 5, 50, 40], [0, 0, 64, 48]]
     assert [record["area"] for record in records] == pytest.approx([26 * 26, 50 * 40, 64 * 48])
+    assert [record["attributes"].get("box") for record in records] == ["labels", None, "picture"]
+
+
+def test_a_face_with_few_labels_and_no_drawn_box_has_the_one_in_which_a_base_found_it(tmp_path: Path):
+    project = make_project(tmp_path, pictures=3)  # 64 x 48 pixels each
+    base_points(project, dict.fromkeys((1, 2), still))
+    [seen, other] = [project.bases.points("starter-1")[face] for face in (1, 2)]
+    found = {1: replace(seen, box=Box(10, 5, 30, 30)), 2: replace(other, box=Box(1, 2, 20, 20))}
+    project.bases.add("starter-1", load_definition("300w").to_category(), found)
+    for face in (1, 2, 3):
+        project.store.edit_points(face, {1: Point(20.0, 10.0, 2), 2: Point(None, None, 0)})
+    project.store.edit_box(2, Box(5, 5, 50, 40))
+    assert [sample.box for sample in project.training_set().samples] == [
+        Box(10, 5, 30, 30),
+        Box(5, 5, 50, 40),
+        Box(0, 0, 64, 48),
+    ]
+    project.export(tmp_path / "out.json")
+    records = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    assert [record["attributes"].get("box") for record in records] == ["base", None, "picture"]
+    names = project.index.must_define().landmarks
+    assert [record["attributes"]["absent"] for record in records] == [[names[1]]] * 3
 
 
 def test_a_skipped_face_is_left_out_everywhere_until_it_is_taken_in_again(tmp_path: Path):
@@ -306,6 +330,7 @@ def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tm
         "sources": {"accepted_rest": 2, "corrected": 1},
         "point_sources": ["accepted_rest", "corrected", None, "accepted_rest"],
         "annotators": ["ana", "ben"],
+        "box": "labels",
         "covariance": [[4, 1, 9], None, None, [4, 1, 9]],
     }
 
