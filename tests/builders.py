@@ -44,6 +44,30 @@ MIDLINE = Definition("midline", ("nose", "chin"), groups=(9, 2), mirror=(0, 1), 
 #: Places of its landmarks whose errors are easy to say: the eyes are 20 pixels apart, a pixel is 5 %.
 PLACES = {1: (20.0, 20.0), 2: (40.0, 20.0), 3: (30.0, 30.0), 4: (30.0, 40.0)}
 
+#: Names of landmarks, the side that each tells, and the name of its mirror partner.
+SIDES: list[tuple[str, str | None, str | None]] = [
+    ("ear_left", "left", "ear_right"),
+    ("right_ear", "right", "left_ear"),
+    ("ear_l", "left", "ear_r"),
+    ("R ear", "right", "L ear"),
+    ("earL", "left", "earR"),
+    ("earL1", "left", None),
+    ("LEar", "left", "REar"),
+    ("LeftEarTip", "left", "RightEarTip"),
+    ("earTipRight", "right", "earTipLeft"),
+    ("EAR_LEFT", "left", "EAR_RIGHT"),
+    ("left_brow_0", "left", None),
+    ("eye_1_left", "left", "eye_1_right"),
+    ("ear_left_right", None, None),
+    ("copyright", None, None),
+    ("rim", None, None),
+    ("LEAR", None, None),
+    ("l", None, None),
+    ("öl", None, None),
+    ("Ölr_left", "left", "Ölr_right"),
+    ("nose", None, None),
+    ("", None, None),
+]
 
 #: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
 PATIENCE = 120

@@ -16,8 +16,14 @@ from labeler.storage.records import SavedDefinition
 from mdmd.data.definition import GROUPS, Definition, Problem, category_problems, load_definition, shipped_definitions
 from mdmd.errors import DataError
 
-_OTHER_SIDE = {"left": "right", "right": "left"}
-_SIDE_WORD = re.compile(r"(?<![a-z])(left|right)(?![a-z])")
+_OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+_LETTER = r"[^\W\d_]"
+#: A side word or letter by itself (`ear_left`, `l_ear`), after a small letter (`earL`) or before a capital (`LeftEar`).
+#: static/schema/landmark_names.js reads sides by the same rule.
+_SIDE = re.compile(
+    rf"(?<!{_LETTER})(?:[Ll]eft|[Rr]ight|LEFT|RIGHT|[LlRr])(?!{_LETTER})|(?<=[a-z])(?:Left|Right)(?![a-z])"
+    rf"|(?<=[a-z])[LR](?!{_LETTER})|(?<!{_LETTER})(?:[Ll]eft|[Rr]ight|[LlRr])(?=[A-Z][a-z])"
+)
 
 
 class DefinitionError(DataError):
@@ -97,18 +103,28 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
             yield Problem(f"{name!r} is on the {side or group_side}{found}", (k,))
         return
     partner = definition.landmarks[other]
-    twin = mirrored_name(name)
-    # Only names that end in a side word tell their partner: left_brow_0 may be paired with right_brow_4.
-    if name.endswith(("_left", "_right")) and twin in definition.landmarks and twin != partner:
+    twin = partner_name(name)
+    passes_over = twin is not None and twin in definition.landmarks and twin != partner
+    if passes_over:
         yield Problem(f"{name!r} is paired with {partner!r}, although there is a landmark {twin!r}", (k,))
     if k > other:
         return
+    both = f"{name!r} and {partner!r} are mirror partners"
     if side and side == side_of(partner):
-        yield Problem(f"{name!r} and {partner!r} are mirror partners, and both are named {side}", (k, other))
-    if GROUPS[definition.groups[other]] != mirrored_name(group):
+        yield Problem(f"{both}, and both are named {side}", (k, other))
+    elif GROUPS[definition.groups[other]] != mirrored_name(group):
         found, wanted = _words(GROUPS[definition.groups[other]]), _words(mirrored_name(group))
         text = f"{name!r} is in the {_words(group)}, its mirror partner {partner!r} in the {found}, wanted {wanted}"
         yield Problem(text, (k, other))
+    elif (side is None) != (side_of(partner) is None):
+        named, unnamed = (name, partner) if side else (partner, name)
+        yield Problem(f"{both}, but only {named!r} is named with a side, {unnamed!r} is not", (k, other))
+    elif side and not passes_over and _without_numbers(mirrored_name(name)) != _without_numbers(partner):
+        yield Problem(f"{both}, but their names differ in more than the side", (k, other))
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub(r"[\d_\W]+", "_", name.lower()).strip("_")
 
 
 def _words(group: str) -> str:
@@ -117,14 +133,32 @@ def _words(group: str) -> str:
 
 
 def side_of(name: str) -> str | None:
-    """ "left" or "right" if `name` contains that word and not the other, else None."""
-    found = set(_SIDE_WORD.findall(name.lower()))
-    return found.pop() if len(found) == 1 else None
+    """ "left" or "right" if a name like `ear_left`, `l_ear` or `earL` tells that side and not the other, else None."""
+    found = {"left" if word[0][0] in "Ll" else "right" for word in _SIDE.finditer(name)}
+    return found.pop() if len(found) == 1 and len(name) > 1 else None
+
+
+def partner_name(name: str) -> str | None:
+    """The name of the mirror partner.
+
+    None without a side, and where a number follows the side: left_brow_0 may be paired with right_brow_4.
+    """
+    if side_of(name) is None:
+        return None
+    last = list(_SIDE.finditer(name))[-1]
+    return None if re.search(r"\d", name[last.start() :]) else mirrored_name(name)
 
 
 def mirrored_name(name: str) -> str:
-    """`name` with "left" and "right" swapped."""
-    return _SIDE_WORD.sub(lambda word: _OTHER_SIDE[word[1]], name)
+    """`name` with the sides swapped."""
+
+    def swapped(word: re.Match[str]) -> str:
+        other = _OTHER_SIDE[word[0].lower()]
+        if word[0].islower():
+            return other
+        return other.upper() if word[0].isupper() else other.capitalize()
+
+    return _SIDE.sub(swapped, name)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Route
 
 from mdmd.data.definition import GROUPS, load_definition, shipped_definitions
+from tests.builders import SIDES
 
 pytestmark = pytest.mark.browser
 
@@ -128,8 +129,10 @@ def test_the_mirrored_groups_are_those_of_the_names(call: Call):
 PROPOSE = "(m, place, placed, box) => m.proposeGroup(place, placed, box)"
 
 
-def proposed(call: Call, place: list[float], known: list[tuple[list[float], str]], box: list[float]) -> str:
-    placed = [{"place": at, "group": GROUPS.index(group), "guessed": False} for at, group in known]
+def proposed(
+    call: Call, place: list[float], known: list[tuple[list[float], str]], box: list[float], guessed: str | None = None
+) -> str:
+    placed = [{"place": at, "group": GROUPS.index(group), "guessed": guessed} for at, group in known]
     return GROUPS[call("schema/group_proposal.js", PROPOSE, place, placed, box)]
 
 
@@ -138,7 +141,7 @@ def proposed(call: Call, place: list[float], known: list[tuple[list[float], str]
     [
         ([31, 44], "left_eye"),
         ([69, 44], "right_eye"),
-        ([31, 28], "left_brow"),
+        ([31, 28], "left_eye"),
         ([50, 60], "nose"),
         ([50, 72], "top_mouth"),
         ([50, 87], "bottom_mouth"),
@@ -163,7 +166,113 @@ def test_landmarks_placed_so_far_say_where_the_face_is(call: Call):
     assert proposed(call, [64, 81], known, picture) == "left_eye"
 
 
+PICTURE = [0.0, 0.0, 800.0, 600.0]
+#: The corners of the eyes of a cat on it, in the order in which they are clicked.
+CAT = [[310.0, 280.0], [370.0, 280.0], [430.0, 280.0], [490.0, 280.0]]
+
+
+def test_the_first_clicks_on_a_blank_face_are_eyes_and_no_brows(call: Call):
+    known: list[tuple[list[float], str]] = []
+    for place in CAT:
+        known.append((place, proposed(call, place, known, PICTURE, "place")))
+    assert {group for _, group in known} == {"left_eye", "right_eye"}
+    for place, group in (([400, 350], "nose"), ([400, 455], "jaw"), ([250, 95], "upper_left_contour")):
+        assert proposed(call, place, known, PICTURE, "place") == group
+    eyes = [(place, "left_eye" if place[0] < 400 else "right_eye") for place in CAT]
+    assert proposed(call, [340, 245], eyes, PICTURE) == "left_brow"
+
+
+@pytest.mark.parametrize(
+    ("place", "group"),
+    [
+        ([252, 95], "upper_left_contour"),  # tips of ears
+        ([548, 95], "upper_right_contour"),
+        ([400, 30], "nose"),  # one horn on the middle line: the only upper group that is its own mirror image
+        ([200, 380], "lower_left_contour"),  # tips of whiskers
+        ([600, 380], "lower_right_contour"),
+        ([400, 560], "jaw"),  # a beard
+    ],
+)
+def test_a_place_outside_of_the_face_is_of_the_nearest_contour(call: Call, place: list[float], group: str):
+    eyes = [(at, "left_eye" if at[0] < 400 else "right_eye") for at in CAT]
+    assert proposed(call, place, [*eyes, ([400, 360], "nose")], PICTURE) == group
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("eye_outer_left", "left_eye"),
+        ("R_eyelid", "right_eye"),
+        ("eyebrow_l", "left_brow"),
+        ("noseTip", "nose"),
+        ("lip_top", "top_mouth"),
+        ("lower_lip", "bottom_mouth"),
+        ("jawline", "jaw"),
+        ("ear_tip_left", "upper_left_contour"),
+        ("hornR", "upper_right_contour"),
+        ("horn", None),
+        ("crest", "nose"),
+        ("whisker_left", "top_mouth"),
+        ("upper beak", "top_mouth"),
+        ("beak_lower", "bottom_mouth"),
+        ("beard", "jaw"),
+        ("cheek_left", "lower_left_contour"),
+        ("tear", None),
+        ("a", None),
+    ],
+)
+def test_a_name_tells_the_group_of_a_part(call: Call, name: str, group: str | None):
+    found = call("schema/landmark_names.js", "(m, name) => m.groupOfName(name)", name)
+    assert found == (-1 if group is None else GROUPS.index(group))
+
+
+def test_the_page_and_the_server_read_sides_alike(call: Call):
+    read = "(m, names) => names.map((name) => [m.sideOf(name), m.partnerName(name)])"
+    assert call("schema/landmark_names.js", read, [name for name, *_ in SIDES]) == [list(rest) for _, *rest in SIDES]
+
+
 # Drafts
+
+#: Adds landmarks in the groups given, renames new<k> to each of the names, and says the names, partners and groups.
+NAMED = """(m, groups, names) => {
+    let draft = groups.reduce((draft, group) => m.addLandmark(draft, group).draft, m.emptyDraft());
+    for (const [k, name] of names) draft = m.rename(draft, `new${k}`, name);
+    const nameOf = (id) => draft.landmarks.find((l) => l.id === id)?.name ?? null;
+    return draft.landmarks.map((l) => [l.name, nameOf(l.mirror), l.group]);
+}"""
+
+
+def test_a_pair_of_names_follows_the_names(call: Call):
+    brows = [GROUPS.index("left_brow"), GROUPS.index("right_brow")]
+    upper = [GROUPS.index("upper_left_contour"), GROUPS.index("upper_right_contour")]
+    nose = GROUPS.index("nose")
+    assert call("schema/draft.js", NAMED, brows, []) == [
+        ["brow_1_left", "brow_1_right", brows[0]],
+        ["brow_1_right", "brow_1_left", brows[1]],
+    ]
+    # The proposed pair of an ear and a nose does not stay.
+    assert call("schema/draft.js", NAMED, brows, [(0, "ear_left"), (1, "nose_tip")]) == [
+        ["ear_left", None, upper[0]],
+        ["nose_tip", None, nose],
+    ]
+    for left, right in (("ear_left", "ear_right"), ("ear_l", "ear_r"), ("earL", "earR"), ("L ear", "R ear")):
+        assert call("schema/draft.js", NAMED, brows, [(0, left), (1, right)]) == [
+            [left, right, upper[0]],
+            [right, left, upper[1]],
+        ]
+    # A third landmark takes over the partner that its name tells.
+    three = call("schema/draft.js", NAMED, [*brows, nose], [(0, "a"), (2, "brow_1_left")])
+    assert [row[:2] for row in three] == [["a", None], ["brow_1_right", "brow_1_left"], ["brow_1_left", "brow_1_right"]]
+
+
+def test_a_pair_that_a_person_chose_stays_whatever_the_names(call: Call):
+    chosen = """(m) => {
+        const two = m.addLandmark(m.addLandmark(m.emptyDraft(), 7).draft, 8).draft;
+        const draft = m.rename(m.setMirror(two, "new0", "new1"), "new0", "ear_left");
+        return draft.landmarks.map((l) => l.mirror);
+    }"""
+    assert call("schema/draft.js", chosen) == ["new1", "new0"]
+
 
 ADOPT = (
     "(m, names, known) => { const category = {name: 'x', keypoints: names, flsg: {nose: names.map((_, k) => k)}, "

@@ -1,10 +1,9 @@
 // A landmark definition while it is being edited. Every operation gives a new draft, so that undo is a list of drafts.
 
 import { fromCategory, GROUPS, toCategory } from "../shell/definition.js";
+import { groupOfName, partnerName } from "./landmark_names.js";
 
 /** @import { Category, Draft, Landmark, Place, Reference } from "../shell/types.js" */
-
-const OPPOSITE = { left: "right", right: "left" };
 
 /** @returns {Draft} */
 export function emptyDraft() {
@@ -49,32 +48,16 @@ function freshId({ landmarks }) {
 }
 
 /**
- * The side word at the end of a paired landmark's name.
- * @param {string} name
- * @returns {"left" | "right" | null}
- */
-export function sideOf(name) {
-  return /** @type {"left" | "right" | undefined} */ (name.match(/_(left|right)$/)?.[1]) ?? null;
-}
-
-/** @param {string} name */
-export function partnerName(name) {
-  const side = sideOf(name);
-  return side && name.slice(0, -side.length) + OPPOSITE[side];
-}
-
-/**
  * @param {Draft} draft
  * @param {number} group
  */
 function freshName(draft, group) {
   const title = GROUPS[group];
-  const [, side, part] = title.match(/^(left|right)_(.+)$/) ?? ["", undefined, title.replace(/_?(left|right)_?/, "_")];
-  const word = side ?? sideOf(title.replace(/_contour$/, ""));
-  const stem = part.replaceAll("__", "_");
+  const side = title.match(/left|right/)?.[0];
+  const stem = title.replace(/_(left|right)(?=_)|^(left|right)_/, "");
   const taken = new Set(draft.landmarks.map(({ name }) => name));
   for (let k = 1; ; k++) {
-    const name = [stem, k, word].filter(Boolean).join("_");
+    const name = [stem, k, side].filter(Boolean).join("_");
     if (!taken.has(name)) return name;
   }
 }
@@ -88,7 +71,7 @@ function freshName(draft, group) {
  */
 export function addLandmark(draft, group, place) {
   const id = freshId(draft);
-  const landmark = { id, name: freshName(draft, group), group, mirror: null, guessed: true };
+  const landmark = { id, name: freshName(draft, group), group, mirror: null, guessed: /** @type {const} */ ("place") };
   const grown = {
     ...draft,
     landmarks: [...draft.landmarks, landmark],
@@ -109,7 +92,7 @@ const change = (draft, id, changes) => ({
 });
 
 /**
- * While the group is only proposed, the name may determine it.
+ * While the group is only proposed, the name may determine it. A pair that the former name made is proposed again.
  * @param {Draft} draft
  * @param {string} id
  * @param {string} name
@@ -117,21 +100,10 @@ const change = (draft, id, changes) => ({
  */
 export function rename(draft, id, name) {
   const landmark = draft.landmarks.find((other) => other.id === id);
-  const group = landmark?.guessed ? groupOfName(name) : -1;
-  return pairByName(change(draft, id, group < 0 ? { name } : { name, group }), id);
-}
-
-/**
- * The group that a name like `eye_outer_left` or `lip_top` names, or -1.
- * @param {string} name
- */
-export function groupOfName(name) {
-  const side = sideOf(name) ?? name.match(/^(left|right)_/)?.[1];
-  if (/brow/.test(name)) return GROUPS.indexOf(`${side}_brow`);
-  if (/eye/.test(name)) return GROUPS.indexOf(`${side}_eye`);
-  if (/nose|nostril/.test(name)) return GROUPS.indexOf("nose");
-  if (/mouth|lip/.test(name)) return GROUPS.indexOf(/bottom|lower/.test(name) ? "bottom_mouth" : "top_mouth");
-  return /jaw|chin/.test(name) ? GROUPS.indexOf("jaw") : -1;
+  if (!landmark || landmark.name === name) return draft;
+  const group = landmark.guessed ? groupOfName(name) : -1;
+  const renamed = change(draft, id, group < 0 ? { name } : { name, group, guessed: "name" });
+  return pairByName(landmark.pairedByName ? setMirror(renamed, id, null) : renamed, id);
 }
 
 /**
@@ -141,19 +113,24 @@ export function groupOfName(name) {
  * @returns {Draft}
  */
 export function setGroup(draft, id, group) {
-  return change(draft, id, { group, guessed: false });
+  return change(draft, id, { group, guessed: undefined });
 }
 
 /**
- * Pairs nose_left with nose_right, where neither has a partner.
+ * Pairs nose_left with nose_right, where neither has a partner that a person chose.
  * @param {Draft} draft
  * @param {string} id
  * @returns {Draft}
  */
 function pairByName(draft, id) {
   const landmark = draft.landmarks.find((other) => other.id === id);
-  const other = landmark && draft.landmarks.find(({ name }) => name === partnerName(landmark.name));
-  return other && !other.mirror && !landmark.mirror ? setMirror(draft, id, other.id) : draft;
+  const wanted = landmark && partnerName(landmark.name);
+  const other = draft.landmarks.find(({ name }) => name === wanted);
+  /** @param {Landmark} one */
+  const free = ({ mirror, pairedByName }) => !mirror || pairedByName;
+  if (!landmark || !other || !free(landmark) || !free(other)) return draft;
+  const paired = setMirror(draft, id, other.id);
+  return change(change(paired, id, { pairedByName: true }), other.id, { pairedByName: true });
 }
 
 /**
@@ -167,8 +144,8 @@ function pairByName(draft, id) {
 export function setMirror(draft, id, other) {
   const involved = new Set([id, ...(other === null ? [] : [other])]);
   const landmarks = draft.landmarks.map((landmark) => {
-    if (landmark.id === id) return { ...landmark, mirror: other };
-    if (landmark.id === other) return { ...landmark, mirror: id };
+    if (landmark.id === id) return { ...landmark, mirror: other, pairedByName: false };
+    if (landmark.id === other) return { ...landmark, mirror: id, pairedByName: false };
     return landmark.mirror !== null && involved.has(landmark.mirror) ? { ...landmark, mirror: null } : landmark;
   });
   return { ...draft, landmarks, symmetric: draft.symmetric && other === null };

@@ -2,7 +2,7 @@
 
 import { GROUPS, toCategory } from "../shell/definition.js";
 import { messageOf } from "../shell/page.js";
-import { groupOfName } from "./draft.js";
+import { groupOfName } from "./landmark_names.js";
 
 /** @import { Category, Definition } from "../shell/types.js" */
 

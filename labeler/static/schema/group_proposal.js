@@ -1,4 +1,8 @@
 // The likely group of a new landmark, from its place among the landmarks that are placed.
+//
+// Nobody says where the face lies on the picture. So faces of many sizes are laid over it, each so that one landmark is at a
+// usual place of some group. Each face counts as much as it explains all landmarks; what the faces say about the new
+// place is added up. A group that a person chose or named must fit; one that was proposed counts for nothing.
 
 import { usualPlaces } from "../canvas/schematic.js";
 
@@ -6,19 +10,40 @@ import { usualPlaces } from "../canvas/schematic.js";
 
 /** Where a face's box lies in the unit square of the schematic face. @type {Box} */
 const BOX = [0.08, -0.05, 0.84, 0.97];
-// The weights of a group that was proposed and not chosen, and of the box where the landmarks do not tell the size.
-const GUESSED = 0.3;
-const BOX_WEIGHT = 0.5;
-// Groups that are closer than this in the unit square do not tell the size of a face.
-const SPREAD = 0.08;
+/** The outline of that face. */
+const OUTLINE = { x: 0.5, y: 0.4, rx: 0.42, ry: 0.52 };
+/** A place farther out than this many times the outline belongs to no part of a face: an ear, a horn, a whisker. */
+const OUTSIDE = 1.15;
+/** Sizes of faces that are tried, as shares of the largest that fits the picture, the usual one, and how far sizes spread. */
+const SIZES = [1.25, 1.05, 0.88, 0.74, 0.62, 0.52, 0.44, 0.37, 0.31, 0.26, 0.2, 0.15];
+const USUAL_SIZE = 0.8;
+const SIZE_SPREAD = 0.7;
+/** How far faces lie from the middle of the picture, as a share of what the face leaves free and of the face itself. */
+const FREE = 0.3;
+const OWN = 0.07;
+/** How far landmarks lie from the usual places of their group, in the unit square. */
+const NEAR = 0.035;
+/** What a landmark counts that no group explains. */
+const STRAY = 0.002;
+/** The weight of a face at any place and of any size. */
+const UNUSUAL = 0.002;
+const NOSE = 9;
+/** How often a group is clicked, until an eye is chosen or named: eyes more than others, brows less. @type {Record<number, number>} */
+const OFTEN = { 5: 2, 6: 2, 7: 0.4, 8: 0.4 };
+const OFTEN_OUTSIDE = 0.15;
+const EYES = [5, 6];
+const BROWS = [7, 8];
+/** Landmarks that are looked at: the last ones. */
+const MOST = 24;
+/** Landmarks at which faces are laid. */
+const ANCHORS = 2;
 
-const AXES = /** @type {const} */ ([0, 1]);
-
-/** @typedef {{ place: Place, group: number, guessed?: boolean }} Placed */
-/** A place on the picture, the usual place of its group, and its weight. @typedef {{ from: Place, to: Place, weight: number }} Match */
+/** @typedef {{ place: Place, group: number, guessed?: "place" | "name" }} Placed  `guessed` "place": the group counts for nothing. */
+/** A face over the picture: pixels of its unit, and of its origin. @typedef {{ scale: number, x: number, y: number, weight: number }} Face */
 
 /**
- * The group for a landmark at `place`, from the landmarks that are placed and the box of the face or the picture.
+ * The group for a landmark at `place`, from the landmarks that are placed and the box of the face or the picture. A brow is
+ * proposed only beside an eye, because the first landmarks are rarely brows.
  * @param {Place} place
  * @param {Placed[]} placed
  * @param {Box} box
@@ -26,68 +51,98 @@ const AXES = /** @type {const} */ ([0, 1]);
  */
 export function proposeGroup(place, placed, box) {
   const usual = usualPlaces();
-  /** @type {Match[]} */
-  const known = placed.map(({ place: at, group, guessed }) => ({
-    from: at,
-    to: middle(usual[group]),
-    weight: guessed ? GUESSED : 1,
-  }));
-  const scales = AXES.map((axis) => scaleOf(known, axis));
-  if (!scales.some(Boolean)) {
-    /** @type {(box: Box) => Place} */
-    const center = ([x, y, w, h]) => [x + w / 2, y + h / 2];
-    known.push({ from: center(box), to: center(BOX), weight: BOX_WEIGHT });
+  const known = placed.slice(-MOST).map(({ place: at, group, guessed }) => ({ at, group: guessed === "place" ? null : group }));
+  const eyes = placed.filter(({ group }) => EYES.includes(group));
+  const often = usual.map((_, group) => (eyes.some(({ guessed }) => guessed !== "place") ? 1 : (OFTEN[group] ?? 1)));
+  if (!eyes.length) for (const group of BROWS) often[group] = 0;
+  const total = usual.map(() => 0);
+  for (const face of facesOver(known.slice(-ANCHORS).map(({ at }) => at), usual.flat(), box)) {
+    const explained = known.reduce((product, { at, group }) => {
+      const shares = sharesAt(unit(face, at), usual, often);
+      return product * (STRAY + (group === null ? sum(shares) : near(unit(face, at), usual[group])));
+    }, face.weight);
+    /** @type {(group: number) => Place[]} */
+    const own = (group) => known.filter((other) => other.group === group).map(({ at }) => unit(face, at));
+    const shares = sharesAt(unit(face, place), usual.map((points, group) => [...points, ...own(group)]), often);
+    shares.forEach((share, group) => (total[group] += explained * (share + 1e-9)));
   }
-  const [toX, toY] = AXES.map((axis) => {
-    const scale = scales[axis] ?? scales[1 - axis] ?? BOX[axis + 2] / box[axis + 2];
-    const [from, to] = [mean(known, "from", axis), mean(known, "to", axis)];
-    /** @param {number} x */
-    return (x) => to + scale * (x - from);
-  });
-  /** @type {(place: Place) => Place} */
-  const unit = ([x, y]) => [toX(x), toY(y)];
-  const here = unit(place);
-  const distances = usual.map((points, group) => {
-    const own = placed.filter((other) => other.group === group && !other.guessed).map((other) => unit(other.place));
-    return Math.min(...[...points, ...own].map(([x, y]) => Math.hypot(x - here[0], y - here[1])));
-  });
-  return distances.indexOf(Math.min(...distances));
+  return total.indexOf(Math.max(...total));
 }
 
 /**
- * Units per pixel along an axis, by least squares; null where the groups are too close together or in the wrong
- * order.
- * @param {Match[]} known
- * @param {0 | 1} axis
+ * Faces of every size with one of `anchors` at one of the usual places, weighted by their size and place on the picture;
+ * without anchors, the face that fills it.
+ * @param {Place[]} anchors
+ * @param {Place[]} usual
+ * @param {Box} box
+ * @returns {Face[]}
  */
-function scaleOf(known, axis) {
-  const [from, to] = [mean(known, "from", axis), mean(known, "to", axis)];
-  const total = known.reduce((sum, { weight }) => sum + weight, 0);
-  /** @type {(a: (match: Match) => number, b: (match: Match) => number) => number} */
-  const moment = (a, b) => known.reduce((sum, end) => sum + end.weight * a(end) * b(end), 0) / total;
-  /** @param {Match} end */
-  const pixels = (end) => end.from[axis] - from;
-  /** @param {Match} end */
-  const units = (end) => end.to[axis] - to;
-  const [both, spread] = [moment(pixels, units), moment(units, units)];
-  return both > 0 && spread > SPREAD ** 2 ? spread / both : null;
+function facesOver(anchors, usual, [left, top, width, height]) {
+  const largest = Math.min(width / BOX[2], height / BOX[3]);
+  /** @type {(scale: number) => Place} */
+  const inTheMiddle = (scale) => [left + width / 2 - (BOX[0] + BOX[2] / 2) * scale, top + height / 2 - (BOX[1] + BOX[3] / 2) * scale];
+  if (!anchors.length) {
+    const [x, y] = inTheMiddle(largest);
+    return [{ scale: largest, x, y, weight: 1 }];
+  }
+  return SIZES.flatMap((size) => {
+    const scale = size * largest;
+    const unusual = (Math.log(size / USUAL_SIZE) / SIZE_SPREAD) ** 2;
+    /** @type {(whole: number, part: number) => number} */
+    const reach = (whole, part) => FREE * Math.max(whole - part * scale, 0) + OWN * scale;
+    return anchors.flatMap((anchor) =>
+      usual.map((at) => {
+        const [x, y] = [anchor[0] - at[0] * scale, anchor[1] - at[1] * scale];
+        const [usualX, usualY] = inTheMiddle(scale);
+        const away = ((x - usualX) / reach(width, BOX[2])) ** 2 + ((y - usualY) / reach(height, BOX[3])) ** 2;
+        return { scale, x, y, weight: Math.exp(-(unusual + away) / 2) + UNUSUAL };
+      }),
+    );
+  });
 }
 
 /**
- * @param {Match[]} known
- * @param {"from" | "to"} key
- * @param {0 | 1} axis
- */
-function mean(known, key, axis) {
-  const total = known.reduce((sum, { weight }) => sum + weight, 0);
-  return known.reduce((sum, end) => sum + end.weight * end[key][axis], 0) / total;
-}
-
-/**
- * @param {Place[]} points
+ * A place of the picture in the unit square of a face.
+ * @param {Face} face
+ * @param {Place} place
  * @returns {Place}
  */
-function middle(points) {
-  const [x, y] = AXES.map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
-  return [x, y];
+const unit = ({ scale, x, y }, place) => [(place[0] - x) / scale, (place[1] - y) / scale];
+
+/**
+ * How well each group explains a landmark at `place` of the unit square.
+ * @param {Place} place
+ * @param {Place[][]} usual
+ * @param {number[]} often
+ */
+function sharesAt(place, usual, often) {
+  const outer = outsideGroup(place);
+  if (outer === null) return usual.map((points, group) => often[group] * near(place, points));
+  return usual.map((_, group) => (group === outer ? OFTEN_OUTSIDE : 0));
 }
+
+/**
+ * The group of a place outside of the face: the nearest part of its contour. On the middle line above the face it is the
+ * nose, the only upper group that is its own mirror image. Null on the face.
+ * @param {Place} place
+ */
+function outsideGroup([x, y]) {
+  const [across, down] = [(x - OUTLINE.x) / OUTLINE.rx, (y - OUTLINE.y) / OUTLINE.ry];
+  if (Math.hypot(across, down) < OUTSIDE) return null;
+  const middle = Math.abs(across) < 0.12;
+  if (down < 0.35) return middle ? NOSE : across < 0 ? 0 : 4;
+  return Math.abs(across) < 0.45 ? 2 : across < 0 ? 1 : 3;
+}
+
+/**
+ * @param {Place} place
+ * @param {Place[]} points
+ */
+function near([x, y], points) {
+  let least = Infinity;
+  for (const [px, py] of points) least = Math.min(least, (px - x) ** 2 + (py - y) ** 2);
+  return Math.exp(-least / (2 * NEAR ** 2));
+}
+
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);

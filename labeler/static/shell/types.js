@@ -25,8 +25,9 @@
  */
 
 /**
- * `guessed`: the group was proposed by the program and is not confirmed.
- * @typedef {{ id: string, name: string, group: number, mirror: string | null, guessed?: boolean }} Landmark
+ * `guessed`: what the program proposed the group from, while nobody has chosen it. `pairedByName`: the names made the mirror
+ * pair, and no person.
+ * @typedef {{ id: string, name: string, group: number, mirror: string | null, guessed?: "place" | "name", pairedByName?: boolean }} Landmark
  */
 
 /**

@@ -16,7 +16,7 @@ from labeler.server.project_actions import ProjectActions
 from labeler.storage.records import SavedDefinition
 from mdmd.data.definition import shipped_definitions
 from mdmd.errors import DataError
-from tests.builders import CATEGORY, SMALL, label_face, make_project
+from tests.builders import CATEGORY, SIDES, SMALL, label_face, make_project
 
 
 def category_of(names: list[str], ids: list[int | None] | None) -> dict[str, Any]:
@@ -151,6 +151,10 @@ def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = T
         (pair_of(("left_eye_0", "left_eye"), ("right_eye_1", "right_eye")), "", []),
         (pair_of(("nose_1", "nose"), ("nose_2", "nose")), "", []),
         (pair_of(("copyright", "nose"), ("a", "nose"), paired=False), "", []),
+        (pair_of(("ear_left", "nose"), ("nose_tip", "nose")), "but only 'ear_left' is named with a side", [(0, 1)]),
+        (pair_of(("earL", "nose"), ("eyeR", "nose")), "their names differ in more than the side", [(0, 1)]),
+        (pair_of(("ear_l", "nose"), ("lobe_l", "nose")), "both are named left", [(0, 1)]),
+        (pair_of(("L1", "nose"), ("R2", "nose")), "", []),
     ],
 )
 def test_contradictions_of_left_and_right_are_told_and_keep_nothing_from_being_saved(
@@ -184,6 +188,11 @@ def test_a_pair_that_passes_over_its_namesake_is_told():
         ("'nose_right' is paired with 'nostril_left', although there is a landmark 'nose_left'", (2,)),
         ("'nostril_left' is paired with 'nose_right', although there is a landmark 'nostril_right'", (3,)),
     ]
+
+
+@pytest.mark.parametrize(("name", "side", "partner"), SIDES)
+def test_the_side_and_the_partner_of_a_name(name: str, side: str | None, partner: str | None):
+    assert (schema.side_of(name), schema.partner_name(name)) == (side, partner)
 
 
 def test_no_template_contradicts_itself():
