@@ -217,3 +217,22 @@ def test_a_click_beside_the_picture_says_so_and_leaves_the_landmark_to_place(pag
     assert points.keys() == {1}
     assert points[1].x is not None
     assert points[1].x < page.evaluate(f"{EDITOR}.picture.width")
+
+
+def test_the_current_row_is_whole_whatever_stands_above_it(page: Page, site: Site) -> None:
+    site.project("plovers by the sea", pictures=1)
+    open_canvas(page, site, "plovers by the sea", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    for height in (700, 520, 440):
+        page.set_viewport_size({"width": 1024, "height": height})
+        for _ in range(4):
+            page.keyboard.press("n")
+            wait_for(
+                lambda: page.evaluate(
+                    """() => {
+                      const row = document.querySelector(".mount-label .landmarks [aria-current]");
+                      const [own, list] = [row, row.closest(".landmarks")].map((e) => e.getBoundingClientRect());
+                      return own.top >= list.top && own.bottom <= list.bottom;
+                    }"""
+                )
+            )

@@ -191,17 +191,17 @@ def test_a_pass_labels_one_group_over_all_pictures(page: Page, site: Site) -> No
     )
     menu.get_by_role("button").nth(3).click()
     line = page.locator(".pass-line")
-    expect(line).to_contain_text("Pass: nose, 2 faces left")
+    expect(line).to_contain_text("Only nose: 2 faces left")
     assert current(page) == "3"
     click_at(page, "label", *PLACES[3])
     # The second face has its nose: on to the third.
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == third)
-    expect(line).to_contain_text("Pass: nose, 1 face left")
+    expect(line).to_contain_text("Only nose: 1 face left")
     assert current(page) == "3"
     # What is undone right after going on is seen.
     page.keyboard.press("Control+z")
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == first)
-    expect(line).to_contain_text("Pass: nose, 2 faces left")
+    expect(line).to_contain_text("Only nose: 2 faces left")
     saved(page)
     assert project.store.points(first).get(first, {}) == {}
     wait_for(lambda: current(page) == "3")
@@ -220,7 +220,7 @@ def test_a_pass_labels_one_group_over_all_pictures(page: Page, site: Site) -> No
     page.keyboard.press("k")
     expect(menu.get_by_role("button", name="Nose")).to_be_disabled()
     page.keyboard.press("Enter")
-    expect(line).to_contain_text("Pass: jaw, 2 faces left")
+    expect(line).to_contain_text("Only jaw: 2 faces left")
     page.keyboard.press("Escape")
     expect(line).to_be_hidden()
     assert current(page) == "1"

@@ -31,6 +31,10 @@ export class LandmarkList {
     this.rows = new Map();
     this.element = el("div.landmarks", { "aria-label": "Landmarks", role: "group" });
     root.append(this.element);
+    // What stands above may take a second line, and the window may shrink.
+    new ResizeObserver(() => this.element.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" })).observe(
+      this.element,
+    );
     canvas.on("layers", () => this.showEyes());
   }
 

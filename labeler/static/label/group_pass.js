@@ -122,7 +122,7 @@ export class GroupPass {
     const faces = items.filter(({ face }) => this.left(face, group)).length;
     this.line.replaceChildren(
       el("span.chip", { style: { background: COLORS[group] } }),
-      el("span", { text: `Pass: ${groupTitle(group).toLowerCase()}, ${faces} ${faces === 1 ? "face" : "faces"} left` }),
+      el("span", { text: `Only ${groupTitle(group).toLowerCase()}: ${faces} ${faces === 1 ? "face" : "faces"} left` }),
       el("button.line-button", { type: "button", text: "Leave (K)", onclick: () => this.leave() }),
     );
   }

@@ -289,7 +289,7 @@ export class LabelPage {
     if (editor.waiting && current) {
       const pen = editor.pen === 1 ? " as hidden" : "";
       const prediction = editor.shownPredictions()[current.id];
-      const ghost = editor.openGhosts()[current.id] ? ", or press Enter to take its ghost" : "";
+      const ghost = editor.openGhosts()[current.id] ? ", or press Enter to take the start point" : "";
       if (!prediction) return `Click ${current.name}${pen}${ghost}`;
       const doubt = prediction.flagged ? doubtText(prediction, editor.view?.flags) : "";
       return `Click where ${current.name} belongs, or press Enter to accept it${pen}${doubt}`;

@@ -29,7 +29,14 @@ export function labelCommands(page) {
     ...landmarkSteps("landmark", (direction) => editor.stepInDoubt(direction)),
     ...landmarkCommands(page),
     ...startCommands(page),
-    { keys: ["K"], title: "Pass: label one group over all pictures", run: () => page.groupPass.toggle() },
+    {
+      keys: ["K"],
+      title: "Label one group over all pictures",
+      icon: "oneGroup",
+      group: "start",
+      run: () => page.groupPass.toggle(),
+      active: () => page.groupPass.running,
+    },
     ...viewCommands(page),
     {
       keys: ["X"],

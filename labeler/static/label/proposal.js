@@ -211,11 +211,11 @@ export function startMenu(proposal, canvas) {
  */
 export function startCommands({ proposal }) {
   return [
-    { keys: ["M"], title: "Ghosts of the mean shape, on or off", run: () => proposal.toggle("mean") },
-    { keys: ["Shift+M"], title: "Ghosts from the previous picture, on or off", run: () => proposal.toggle("previous") },
+    { keys: ["M"], title: "Start points of the mean shape, on or off", run: () => proposal.toggle("mean") },
+    { keys: ["Shift+M"], title: "Start points from the previous picture, on or off", run: () => proposal.toggle("previous") },
     {
       keys: ["Shift+G"],
-      title: "Ghosts follow the placed points, on or off",
+      title: "Start points follow the placed ones, on or off",
       icon: "follow",
       group: "start",
       run: () => proposal.toggleFollowing(),
