@@ -10,6 +10,9 @@ from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wan
 from labeler.project.exchange import ExportReport
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs.control import list_runs
+from labeler.runs.model_use import usable_model
+from labeler.runs.run import NO_MODEL
 
 
 def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
@@ -19,9 +22,11 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         write = gr.Button("Write the COCO file", variant="primary")
         report = gr.HTML(padding=False)
         download = gr.DownloadButton("Download", visible=False)
+        model = gr.HTML(padding=False)
 
-    def show(request: gr.Request) -> str:
-        return checks_html(open_project(workspace, request))
+    def show(request: gr.Request) -> tuple[str, str]:
+        project = open_project(workspace, request)
+        return checks_html(project), model_html(project)
 
     @errors_as_messages
     def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
@@ -30,8 +35,8 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         path = written.path.resolve()
         return exported_html(written), gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
-    pages.load(show, None, checks, **QUIETLY)
-    tab.select(show, None, checks, **QUIETLY)
+    pages.load(show, None, [checks, model], **QUIETLY)
+    tab.select(show, None, [checks, model], **QUIETLY)
     write.click(export, only_complete, [report, download])
 
 
@@ -44,6 +49,15 @@ def exported_html(written: ExportReport) -> Markup:
     if written.left_out:
         sentence += f" Faces left out: {written.left_out}."
     return render("exported.html", sentence=sentence, problems=written.problems, path=written.path.resolve())
+
+
+def model_html(project: Project | None) -> Markup:
+    """How the model that the project trained is used elsewhere; empty without a training."""
+    if project is None:
+        return Markup()
+    use = usable_model(project)
+    lacking = use is None and any(run.lacks_model for run in list_runs(project))
+    return render("exported_model.html", use=use, lacking=NO_MODEL) if use or lacking else Markup()
 
 
 def checks_html(project: Project | None) -> Markup:

@@ -13,6 +13,7 @@ from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, duration, plural, render
 from labeler.pages.in_charge import history_sentence, proposer_of, standing_sentence
 from labeler.project.project import Project
+from labeler.runs.model_use import ModelUse, model_use
 from labeler.runs.run import COMPLETE, NO_MODEL, Run, output_of
 from mdmd import run_folder
 
@@ -45,7 +46,7 @@ def live_html(project: Project, run: Run | None) -> Markup:
         run=run,
         kind={"train": "Training", "curve": "Learning curve"}.get(run.kind, "Pre-labeling"),
         progress=_progress(run) if run.active else None,
-        outcome=Outcome() if run.active else _outcome(project, run),
+        outcome=Outcome() if run.active else _outcome(project, run)._replace(use=model_use(project, run)),
     )
 
 
@@ -95,13 +96,14 @@ def _part(run: Run) -> str:
 
 
 class Outcome(NamedTuple):
-    """The end of a run: notes (sentence, tone), the `page` to go to with the `label` of its button, and the address of
-    the report."""
+    """The end of a run: notes (sentence, tone), the `page` to go to with the `label` of its button, the address of the
+    report, and how its model is used."""
 
     notes: Sequence[tuple[str, str]] = ()
     page: str | None = None
     label: str | None = None
     report: str | None = None
+    use: ModelUse | None = None
 
 
 def _outcome(project: Project, run: Run) -> Outcome:

@@ -17,6 +17,7 @@ from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.learning import FEW_HELD_OUT, learning_section
 from labeler.report.measures import Comparison
 from labeler.runs.heldout import HeldOut, read_heldout, read_learned
+from labeler.runs.model_use import ModelUse
 from labeler.runs.run import Run
 from mdmd.errors import DataError
 
@@ -39,6 +40,7 @@ def report_html(
     parts: Sequence[Path] = (),
     invitation: str = "",
     pairs: Sequence[Pair] = (),
+    use: ModelUse | None = None,
     linked: bool = False,
 ) -> Markup:
     """The report of `run`, a training of `project`, as one HTML file that needs no other.
@@ -46,8 +48,9 @@ def report_html(
     `others` are the project's other trainings, newest first, for the table. `against` is the training to compare with,
     by default the newest of `others` that is older and was measured. `parts` are the folders of the learning curve's
     measured parts, `invitation` the text where there are none. `pairs` are faces labeled twice by the same person;
-    their distance is compared with the model's error. With `linked`, the table links to the other reports on the
-    server. Raises DataError for a run that has measured nothing yet, and for `against` without measurements.
+    their distance is compared with the model's error. `use` says how the model is used. With `linked`, the table links
+    to the other reports on the server. Raises DataError for a run that has measured nothing yet, and for `against`
+    without measurements.
     """
     found = read_heldout(run.folder)
     if found is None or not found.final:
@@ -75,6 +78,7 @@ def report_html(
         project=project,
         run=run,
         linked=linked,
+        use=use,
         styles=Markup("".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES)),
         script=Markup((STATIC / "report" / "theme.js").read_text(encoding="utf-8")),
         facts=_facts(run),

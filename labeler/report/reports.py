@@ -9,6 +9,7 @@ from labeler.project.project import Project
 from labeler.report.page import report_html
 from labeler.runs.control import list_runs
 from labeler.runs.learning_curve import how_to_measure, parts_of
+from labeler.runs.model_use import model_use
 from labeler.runs.run import Run
 from mdmd.files import replace_file
 from mdmd.run_folder import REPORT
@@ -28,7 +29,15 @@ def report_of(project: Project, run_id: str, *, against: str | None = None, link
     invitation = how_to_measure(runs, shown) if linked else ""
     pairs = project.repeats.pairs()
     return report_html(
-        project.name, shown, rest, against=other, parts=parts, invitation=invitation, pairs=pairs, linked=linked
+        project.name,
+        shown,
+        rest,
+        against=other,
+        parts=parts,
+        invitation=invitation,
+        pairs=pairs,
+        use=model_use(project, shown, elsewhere=not linked),
+        linked=linked,
     )
 
 

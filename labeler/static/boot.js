@@ -1,6 +1,7 @@
 // Puts the right page into each `.canvas-root` that Gradio has mounted. All pages share one session.
 
 import { Bar } from "./shell/bar.js";
+import { listenForCopies } from "./shell/copy.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
 import { ReviewPage } from "./review/review.js";
@@ -18,6 +19,7 @@ const project = new URLSearchParams(location.search).get("project");
 const session = project ? new Session(project) : null;
 // Gradio's handlers send this event after adding pictures or predictions.
 window.addEventListener("labeler-changed", () => session?.announceChange());
+listenForCopies(document);
 // A training that was started is shown beside the form, whose button may be far below.
 window.addEventListener("labeler-started", () => document.getElementById("run")?.scrollIntoView({ block: "nearest" }));
 

@@ -15,6 +15,7 @@ from labeler.project.project import Project
 from labeler.runs import start as jobs
 from labeler.runs.control import active_runs, cancel_run, find_run, list_runs
 from labeler.runs.run import Run
+from mdmd.files import write_json
 from mdmd.run_folder import STATE
 from tests.browser.conftest import Site, new_context, serve, wait_for
 from tests.builders import PATIENCE_WITH_TRAINING, label_face, leave_predictions, predictions_of, python_run
@@ -216,3 +217,23 @@ def test_name_log_and_delete_a_run(page: Page, site: Site) -> None:
     assert not folder.exists()
     assert sorted(project.store.predictions.current()) == [7, 8]
     assert project.store.points() == labels
+
+
+def test_the_command_that_uses_a_model_is_copied_by_key(page: Page, site: Site) -> None:
+    project = site.project("grebes", pictures=2)
+    folder = leave_predictions(project, 1, predictions_of(project, [1]))
+    write_json(folder / "metrics.json", {"nme": 5.0, "n": 2})
+    (folder / "model.safetensors").touch()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{site.url}/?project=grebes#export")
+    use = page.locator(".model-use:visible")
+    expect(use.get_by_role("heading", name="Use the model of run 001")).to_be_visible()
+    use.get_by_role("button", name="Copy").press("Enter")
+    expect(use.get_by_role("status")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == use.locator("pre").inner_text()
+    assert str(folder) in copied
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+    use.get_by_role("button", name="Copy").press("Enter")
+    expect(use.get_by_role("status")).to_have_text("Selected: press Ctrl+C")
+    assert page.evaluate("getSelection().toString()") == copied

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from labeler.runs import start as jobs
 from labeler.runs.control import list_runs
+from mdmd.data.coco import read_coco
+from mdmd.evaluation.predictions import read_predicted
 from tests.browser.conftest import Site, canvas, open_tab, root, wait_for
-from tests.builders import PATIENCE_WITH_TRAINING, label_face
+from tests.builders import PATIENCE_WITH_TRAINING, label_face, write_pareidolias
 
 pytestmark = pytest.mark.browser
 
 
-def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
+def predicts_a_folder(shown: Locator, folder: Path) -> None:
+    """The command on the page finds the face in each picture of the folder "pictures", as the page says."""
+    command = shown.locator("pre").inner_text()
+    assert shown.get_by_role("button", name="Copy").get_attribute("data-copy") == command
+    assert shown.locator("code").first.inner_text() in command
+    pictures = [sample.path for sample in read_coco(write_pareidolias(folder / "made", 2)).samples]
+    (folder / "pictures").mkdir()
+    for path in pictures:
+        path.rename(folder / "pictures" / path.name)
+    done = subprocess.run(shlex.split(command), cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = read_predicted(folder / "predictions.json")
+    assert found.points.shape == (2, 4, 2)
+    assert not np.array_equal(found.boxes, [[0, 0, 320, 320]] * 2), "faces are found, not whole pictures"
+
+
+def test_train_watch_review_and_cancel_another(page: Page, site: Site, tmp_path: Path) -> None:
     project = site.project("finches", pictures=8)
     for face in project.store.faces()[:6]:
         label_face(project, face.id)
@@ -33,7 +54,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
 
     # One face that it has not learned from judges nothing, so the training proposes points only if a person says so.
     verdict = page.locator(".run .note").filter(has_text="Not in charge: it could not be judged")
-    expect(verdict).to_contain_text("it has not learned from 1 labeled face only. Label about 20 more.")
+    expect(verdict).to_contain_text("that it has not learned from, and these are 1 labeled face. Label about 20 more.")
     expect(page.locator("a.button", has_text="Go on labeling")).to_be_visible()
     page.get_by_role("button", name="Log, name, resume or delete a run").click()
     page.get_by_role("button", name="Put run 001 in charge").click()
@@ -41,6 +62,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site) -> None:
         page.locator(".run .note").filter(has_text="In charge: faces without labels show its points.")
     ).to_be_visible()
     expect(page.get_by_role("button", name="Put points carried over from labeled faces in charge")).to_be_visible()
+    predicts_a_folder(page.locator(".run .model-use"), tmp_path)
     page.locator("a.button", has_text="Review").click()
     wait_for(lambda: page.evaluate(f"{root('review')}?.editor.view?.proposer?.number") == int(first.id))
     expect(page.locator(".left.wide .strip-row")).to_have_count(2)

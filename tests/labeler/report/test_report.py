@@ -193,6 +193,18 @@ def test_the_report_is_one_file_that_loads_nothing(project: Project):
     assert "nan" not in re.sub(r"data:image/jpeg;base64,[^'\"]*", "", page)
 
 
+def test_a_report_says_how_its_model_is_used_and_one_that_may_go_elsewhere_names_no_folder(project: Project):
+    folder = leave_training(project, 1, {1: 0.0, 2: 4.0})
+    write_json(folder / "metrics.json", {"nme": 5.0, "n": 2})
+    assert "Use this model" not in report_of(project, "001"), "it has no model"
+    (folder / "model.safetensors").touch()
+    page = report_of(project, "001")
+    assert "mdmd predict runs/001 pictures --find-boxes --out predictions.json" in page
+    assert "Run it in the folder of the project faces." in page
+    assert str(folder.parent) not in page
+    assert f"Folder: <code>{folder}</code>" in report_of(project, "001", linked=True)
+
+
 def test_hostile_names_stay_text_and_missing_pictures_are_named(tmp_path: Path):
     category = {**CATEGORY, "keypoints": ["<img src=x onerror=alert(1)>", "eye_right", "nose", "chin"]}
     project = label_alike(make_project(tmp_path, pictures=4, definition=Definition.from_category(category)))
