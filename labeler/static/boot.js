@@ -2,6 +2,7 @@
 
 import { Bar } from "./shell/bar.js";
 import { listenForCopies } from "./shell/copy.js";
+import { el } from "./shell/dom.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
 import { ReviewPage } from "./review/review.js";
@@ -37,6 +38,8 @@ export async function boot(element) {
     root.page = bar;
     return followTabs(await landingTab(), () => session && bar.refreshSoon());
   }
+  // The title of the page for who does not see the tabs.
+  root.append(el("h1.sr-only", { text: `${page?.[0].toUpperCase()}${page?.slice(1)}` }));
   if (!session) return emptyState(root, NO_PROJECT);
   const problem = await session.get("").then(
     () => null,

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 #: What holds text and must show all of it, of each page.
 HOLDERS = {
     "label": ".tool, .start-menu, .strip-row, .strip-head > :not([hidden]), .strip-foot > *, .landmarks button,"
-    " .landmarks h3, .face-head, .schematic-caption, .hint",
-    "review": ".tool, .strip-row, .landmarks button, .landmarks h3, .face-head, .hint, .budget label, .budget p",
+    " .landmarks h2, .face-head, .schematic-caption, .hint",
+    "review": ".tool, .strip-row, .landmarks button, .landmarks h2, .face-head, .hint, .budget label, .budget p",
     "schema": ".tool, .form-row, .table-head, .table-rows li:nth-child(-n + 4), .save-row",
 }
 #: Elements of a page whose content is larger than they are, stands out of the window, or lies on another one.

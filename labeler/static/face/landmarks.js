@@ -50,7 +50,7 @@ export class LandmarkList {
         list.append(this.row(landmark));
       const chip = el("span.chip", { style: { background: COLORS[group] } });
       const title = el("span.group-title", { text: groupTitle(group) });
-      this.element.append(el("section", {}, el("h3", {}, chip, title, this.eye(group)), list));
+      this.element.append(el("section", {}, el("h2", {}, chip, title, this.eye(group)), list));
     }
     this.showEyes();
   }

@@ -54,10 +54,10 @@ export class LabelPage {
     this.cameFrom = null;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
-    const left = el("aside.left");
+    const left = el("aside.left", { "aria-label": "Faces" });
     this.stage = el("div.stage");
     this.hint = el("div.hint", { role: "status" });
-    const right = el("aside.right");
+    const right = el("aside.right", { "aria-label": "The open face" });
     this.head = new FaceHead(right, {
       skip: () => this.skipping.toggle(),
       history: () => this.history.toggle(),

@@ -63,10 +63,10 @@ export class ReviewPage {
     this.definition = null;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
-    const left = el("aside.left.wide");
+    const left = el("aside.left.wide", { "aria-label": "Faces with points in doubt" });
     this.stage = el("div.stage");
     this.hint = el("div.hint", { role: "status" });
-    const right = el("aside.right");
+    const right = el("aside.right", { "aria-label": "The open face" });
     this.head = el("div.face-head");
     this.inCharge = new InCharge(this);
     right.append(this.inCharge.button, this.head);

@@ -56,7 +56,7 @@ export class SchemaPage {
     root.classList.add("workbench", "schema");
     this.stage = el("div.stage");
     this.hint = el("div.hint", { role: "status" });
-    this.side = el("aside.right.schema-side");
+    this.side = el("aside.right.schema-side", { "aria-label": "Landmarks" });
     root.append(this.stage, this.side);
     this.canvas = new LandmarkCanvas(this.stage, { label: "Reference picture with landmarks" });
     this.overlay = new SchemaOverlay(this.stage, this.canvas);

@@ -32,6 +32,8 @@ export class Bar {
       title: "Edits are saved at once",
       onclick: () => session?.retryNow(),
     });
+    // A screen reader says what stands in it whenever that changes.
+    this.told = el("span", { role: "status" }, this.mark);
     root.append(
       el("a.product", { href: "/", text: "mdmd labeler" }),
       this.project,
@@ -39,7 +41,7 @@ export class Bar {
       this.meter,
       this.progress,
       this.learning,
-      this.mark,
+      this.told,
     );
     if (!session) return;
     session.on("status", (status) => this.showStatus(status));
@@ -73,7 +75,7 @@ export class Bar {
   showStatus({ state, message }) {
     this.mark.dataset.state = state;
     this.mark.textContent = message || "saved";
-    this.mark.setAttribute("role", state === "failed" ? "alert" : "status");
+    this.told.setAttribute("role", state === "failed" ? "alert" : "status");
   }
 
   refreshSoon() {
