@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import gradio as gr
 from markupsafe import Markup
@@ -12,17 +10,16 @@ from markupsafe import Markup
 from labeler.guidance.label_index import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
-from labeler.pages.request import ANNOUNCE, QUIETLY, errors_as_messages, open_project, wanted_project
-from labeler.pictures.add import IngestReport
-from labeler.project.definition import templates
+from labeler.pages.add_pictures import AddPicturesForm
+from labeler.pages.new_project import NewProjectForm
+from labeler.pages.request import ANNOUNCE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
-from labeler.runs.demo import NAME, open_demo
-from mdmd.data.definition import load_definition
+from labeler.runs.demo import open_demo
 from mdmd.errors import DataError
 
-NO_TEMPLATE = ""
 GO_THERE = "(address) => { if (address) window.location.assign(address); }"
+DEMO, MAKING_DEMO = "or look at the demo project", "Making the demo project…"
 IS_ON = "(state) => state === 'on'"
 
 
@@ -30,31 +27,20 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes=["page"]):
         with gr.Column(scale=3):
             overview = gr.HTML(padding=False)
+            with gr.Column(visible=False, elem_classes=["try-demo"]) as trying:
+                demo = gr.Button(DEMO, size="sm", elem_classes=["link-button", "narrow-button"])
+                gr.HTML(
+                    "<p>120 drawn pictures, half of them labeled, and a finished training with doubtful points.</p>",
+                    padding=False,
+                )
             with gr.Column(visible=False, elem_classes=["card"]) as adding:
-                gr.HTML("<h2>Add pictures</h2>")
-                more = gr.File(file_count="multiple", label="Upload", height="8.75rem")
-                more_folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
-                add = gr.Button("Add pictures", variant="secondary")
-            report = gr.HTML(padding=False)
+                more = AddPicturesForm(workspace)
             with gr.Column(visible=False, elem_classes=["card"]) as repeating:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
             projects = gr.HTML(padding=False)
-            with gr.Column(visible=False, elem_classes=["card"]) as trying:
-                gr.HTML(
-                    "<h2>Try it first</h2><p>The demo has 120 drawn pictures, labels on half of them, and a finished "
-                    "training with doubtful points to review. The tool learns from the labels while you look.</p>"
-                )
-                demo = gr.Button("Open the demo", variant="secondary")
         with gr.Column(scale=2, elem_classes=["card"]):
-            gr.HTML("<h2>New project</h2>")
-            name = gr.Textbox(label="Name", placeholder="macaques", max_length=60)
-            choices = [("Define my own landmarks", NO_TEMPLATE), *((t["title"], t["name"]) for t in templates())]
-            template = gr.Dropdown(choices, value=NO_TEMPLATE, label="Landmarks")
-            files = gr.File(file_count="multiple", label="Pictures", height="8.75rem")
-            folder = gr.Textbox(label="or a folder on this machine", placeholder="/home/me/pictures/macaques")
-            create = gr.Button("Create project", variant="primary")
-            created = gr.HTML(padding=False)
+            new = NewProjectForm(workspace)
     address, repeating_is = (gr.Textbox(visible=False) for _ in range(2))
 
     def show(request: gr.Request) -> tuple[object, ...]:
@@ -68,7 +54,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is not None and project.definition is not None),
             on_or_off(project),
             repeats_html(project),
-            gr.update(visible=project is None and NAME not in workspace.names()),
+            gr.update(visible=project is None),
         )
 
     @errors_as_messages
@@ -76,59 +62,28 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         return project_address(open_demo(workspace).name)
 
     @errors_as_messages
-    def make(name: str | None, template: str | None, files: list[str] | None, folder: str | None) -> tuple[str, str]:
-        chosen = (name or "").strip()
-        paths = picture_paths(files, folder)
-        definition = load_definition(template) if template else None
-        if not paths:
-            workspace.create(chosen, definition=definition)
-            return "", project_address(chosen)
-        with workspace.making(chosen, definition=definition) as project:
-            taken = project.add_pictures(paths)
-        advised = any(each.kind.advice for each in taken.skipped)
-        if taken.complete and not taken.nothing and not advised:
-            return "", project_address(chosen)
-        return render("created_project.html", name=None if taken.nothing else chosen, report=added_html(taken)), ""
-
-    @errors_as_messages
-    def grow(files: list[str] | None, folder: str | None, request: gr.Request) -> tuple[object, ...]:
-        project = wanted_project(workspace, request)
-        paths = picture_paths(files, folder)
-        if not paths:
-            raise DataError("no pictures chosen: upload some, or name a folder on this machine")
-        taken = project.add_pictures(paths)
-        return added_html(taken), None, "", *show(request)
-
-    @errors_as_messages
     def switch(on: bool, request: gr.Request) -> tuple[str, str]:
         project = wanted_project(workspace, request)
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
         return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, create, repeating, repeating_is, said, trying]
+    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
-    create.click(make, [name, template, files, folder], [created, address]).success(
-        show, None, shown, **QUIETLY
-    ).success(None, [address], None, js=GO_THERE)
-    demo.click(try_demo, None, address).success(None, [address], None, js=GO_THERE)
+    made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
+    made.success(None, new.address, None, js=GO_THERE)
+    demo.click(lambda: gr.update(value=MAKING_DEMO, interactive=False), None, demo, **QUIETLY)
+    opened = demo.click(try_demo, None, address, show_progress="hidden")
+    opened.success(None, [address], None, js=GO_THERE)
+    opened.then(lambda: gr.update(value=DEMO, interactive=True), None, demo, **QUIETLY)
     # The checkbox follows changes of the setting, not every refresh: an answer that was requested before a click and
     # arrives after it must not undo the click. `input` reacts to clicks only, `change` would react to updates too.
     repeating_is.change(None, repeating_is, repeat, js=IS_ON)
     switched = repeat.input(switch, repeat, [repeating_is, said], **QUIETLY).success(show, None, shown, **QUIETLY)
     switched.success(None, None, None, js=ANNOUNCE)
-    add.click(grow, [more, more_folder], [report, more, more_folder, *shown]).success(None, None, None, js=ANNOUNCE)
-
-
-def picture_paths(files: list[str] | None, folder: str | None) -> list[Path]:
-    """Uploads and the named folder or file as paths. Raises DataError if that does not exist."""
-    paths = [Path(file) for file in files or []]
-    if folder and folder.strip():
-        path = Path(os.path.expanduser(folder.strip()))
-        if not path.exists():
-            raise DataError(f"there is no folder {folder.strip()} on this machine")
-        paths.append(path)
-    return paths
+    more.searched.success(None, None, None, js=TO_PROBLEM)
+    grown = more.grown.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
+    grown.success(None, None, None, js=ANNOUNCE)
 
 
 def overview_html(project: Project | None, missing: str | None) -> Markup:
@@ -209,22 +164,3 @@ def projects_html(workspace: Workspace, current: Project | None) -> Markup:
         words = complete if progress.faces else "no pictures yet"
         projects.append({"name": name, "problem": None, "share": share_complete(progress), "words": words})
     return render("project_list.html", projects=projects, current=current.name if current else None)
-
-
-def added_html(taken: IngestReport) -> Markup:
-    """How many pictures were added, which were refused and why, and what was passed over."""
-    parts = [f"{plural(taken.added, 'picture')} added"]
-    if taken.already:
-        parts.append(f"{taken.already:,} {'was' if taken.already == 1 else 'were'} here already")
-    if taken.refused:
-        parts.append(f"{len(taken.refused)} refused")
-    if skipped := sum(len(each.names) for each in taken.skipped if each.kind.advice):
-        parts.append(f"{skipped:,} skipped")
-    return render(
-        "added_pictures.html",
-        sentence=", ".join(parts) + ".",
-        complete=taken.complete and not taken.nothing,
-        refused=taken.refused,
-        skipped=[(each.words, each.kind.advice) for each in taken.skipped if each.kind.advice],
-        others=", ".join(each.words for each in taken.skipped if not each.kind.advice),
-    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import html
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
+from markupsafe import Markup
 
+from labeler.html.markup import render
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from mdmd.errors import DataError
@@ -19,6 +22,9 @@ QUIETLY: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 
 #: JavaScript after an event: the canvas pages of this browser tab fetch what they show again.
 ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
+#: JavaScript after an event: marks the fields with a problem (`field_problem`), and gives the first one the focus.
+MARK_PROBLEMS = "() => { window.dispatchEvent(new Event('labeler-checked')); }"
+TO_PROBLEM = "() => { window.dispatchEvent(new Event('labeler-refused')); }"
 #: JavaScript after an event: scrolls to the run that has been started.
 STARTED = "() => { window.dispatchEvent(new Event('labeler-started')); }"
 
@@ -43,6 +49,14 @@ def wanted_project(workspace: Workspace, request: gr.Request) -> Project:
     if not name:
         raise DataError("no project is open: open or create one on the Project page first")
     return workspace.open(name)
+
+
+def field_problem(field: str, problem: object) -> Markup:
+    """What is wrong with the component whose `elem_id` is `field`, to be shown below it; empty if `problem` is None."""
+    if problem is None:
+        return Markup()
+    # The page shows what differs only, and what is said again shall be said again.
+    return render("field_problem.html", field=field, problem=str(problem), time=time.monotonic_ns())
 
 
 def errors_as_messages(handler: Callable[P, R]) -> Callable[P, R]:

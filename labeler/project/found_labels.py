@@ -38,8 +38,9 @@ class FoundLabels:
 
 @dataclass(frozen=True)
 class LabelsBeside:
-    """The files that fit, most labels first, and (name, reason) of those with keypoints that cannot be used."""
+    """The files near `place` that fit, most labels first, and (name, reason) of those that cannot be used."""
 
+    place: Path
     found: tuple[FoundLabels, ...]
     unusable: tuple[tuple[str, str], ...]
 
@@ -66,7 +67,7 @@ def labels_beside(place: Path, definition: Definition | None) -> LabelsBeside:
             found.append(labels)
         elif named or file.is_relative_to(place):
             unusable.append((name, "it holds no label of a picture that is there"))
-    return LabelsBeside(tuple(sorted(found, key=lambda each: -each.points)), tuple(unusable))
+    return LabelsBeside(place, tuple(sorted(found, key=lambda each: -each.points)), tuple(unusable))
 
 
 def _labels_in(file: Path, name: str, folder: Path | None, definition: Definition | None) -> FoundLabels:

@@ -34,14 +34,17 @@ class Workspace:
             return []
         return sorted(path.parent.name for path in self.root.glob("[!.]*/project.json"))
 
+    def name_problem(self, name: str) -> str | None:
+        """Why no new project can have this name; None if one can."""
+        taken = {path.name.casefold() for path in self._folders()}
+        if name.casefold() in taken:
+            return f"there is already a project named {name!r} in {self.root}"
+        return name_problem(name)
+
     def create(self, name: str, *, definition: Definition | None = None) -> Project:
         """Create a project without pictures; raises DataError for an invalid or taken name."""
-        problem = name_problem(name)
-        if problem:
-            raise DataError(problem)
         with self._lock:
-            if name.casefold() in {path.name.casefold() for path in self._folders()}:
-                raise DataError(f"there is already a project named {name!r} in {self.root}")
+            self._must_be_free(name)
             self.root.mkdir(parents=True, exist_ok=True)
             with new_folder(self.root / name) as making:
                 (making / "images").mkdir()
@@ -95,6 +98,11 @@ class Workspace:
             for project in self._open.values():
                 project.store.close()
             self._open.clear()
+
+    def _must_be_free(self, name: str) -> None:
+        problem = self.name_problem(name)
+        if problem:
+            raise DataError(problem)
 
     def _folders(self) -> list[Path]:
         return [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ SHIPPED_RUN = Path(__file__).parent.parent / "demo" / "run"
 SHIPPED_ID = "001"
 #: In the project's folder: how far the demo is, "making", "ready" or "done" (measured by `labeler demo --headless`).
 STATE_FILE = "demo.json"
+#: Of two windows that ask for the demo at once, the second one waits for the first.
+_MAKING = threading.Lock()
 
 
 def open_demo(workspace: Workspace) -> Project:
@@ -34,13 +37,14 @@ def open_demo(workspace: Workspace) -> Project:
 
     Raises DataError if another project has the demo's name.
     """
-    if demo_state(workspace) in ("ready", "done"):
-        return workspace.open(NAME)
-    project = prepare_demo(workspace)
-    copy_folder(SHIPPED_RUN, project.runs / SHIPPED_ID)
-    collect_predictions(project)
-    set_state(project, "ready")
-    return project
+    with _MAKING:
+        if demo_state(workspace) in ("ready", "done"):
+            return workspace.open(NAME)
+        project = prepare_demo(workspace)
+        copy_folder(SHIPPED_RUN, project.runs / SHIPPED_ID)
+        collect_predictions(project)
+        set_state(project, "ready")
+        return project
 
 
 def demo_state(workspace: Workspace, name: str = NAME) -> str | None:

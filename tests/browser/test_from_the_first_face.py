@@ -40,6 +40,8 @@ def test_create_define_correct_and_learn_by_keyboard(
         page.keyboard.type("cups")
         page.get_by_label("or a folder on this machine").last.focus()
         page.keyboard.type(str(pictures))
+        page.keyboard.press("Tab")
+        page.get_by_role("radio", name="Only the pictures").press(" ")
         page.get_by_role("button", name="Create project").focus()
         page.keyboard.press("Enter")
         page.wait_for_url("**/?project=cups*")

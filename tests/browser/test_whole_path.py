@@ -283,7 +283,7 @@ def test_pictures_that_did_not_come_in_are_named_and_leave_no_empty_project(page
     canvas(page, "schema").wait_for()
     page.locator("#tab-project-button").click()
     page.get_by_label("or a folder on this machine").first.fill(str(folder))
-    page.get_by_role("button", name="Add pictures").click()
+    page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("0 pictures added, 1 was here already, 1 refused, 4 skipped.")).to_be_visible()
     expect(said.filter(has_text="1 camera RAW file (DSC_3.NEF)")).to_contain_text("develop to JPEG")
     expect(said.last).to_have_text("Also passed over: 1 .txt file, 1 hidden file or folder")

@@ -16,6 +16,7 @@ from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
+from labeler.pages.picture_places import added_html, picture_paths
 from labeler.pages.preflight import (
     pace_choices,
     pace_of,
@@ -24,7 +25,7 @@ from labeler.pages.preflight import (
     source_sentence,
     weights_sentence,
 )
-from labeler.pages.project import added_html, next_step, overview_html, picture_paths, projects_html, repeats_html
+from labeler.pages.project import next_step, overview_html, projects_html, repeats_html
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
 from labeler.pages.train import NOTHING_SEEN, TrainHandlers
 from labeler.project.coco import write_coco
