@@ -112,6 +112,50 @@ def test_a_wrong_pair_is_off_and_a_right_one_is_not(call: Call):
     assert wrong == pytest.approx(math.hypot(18, 1) / size)  # from one corner of the eye to the other
 
 
+REVIEW = """(m, face, places, pairs) => {
+    const landmarks = face.map((l) => ({ ...l, name: l.id, mirror: pairs[l.id] ?? null }));
+    const { proposals, cautions } = m.review({ landmarks, places });
+    return { proposals: proposals.map(({ a, b, instead }) => [a, b, instead]), said: cautions.map((c) => c.text) };
+}"""
+
+
+def reviewed(call: Call, face: dict[str, Any], pairs: set[frozenset[str]] | list[tuple[str, str]]) -> dict[str, Any]:
+    both = [tuple(pair) for pair in pairs]
+    mirror = {a: b for pair in both for a, b in (pair, pair[::-1])}
+    return call("schema/pair_review.js", REVIEW, landmarks_of(face), placed(face), mirror)
+
+
+def test_the_right_pairs_contradict_nothing_and_missing_ones_are_proposed(call: Call):
+    assert reviewed(call, FACE, PAIRS) == {"proposals": [], "said": []}
+    none = reviewed(call, FACE, [])
+    assert {frozenset((a, b)) for a, b, _ in none["proposals"]} == PAIRS
+    assert none["said"] == []
+
+
+def test_a_pair_that_contradicts_the_places_is_told(call: Call):
+    rest = [tuple(pair) for pair in PAIRS if "jaw_left" not in pair]
+    assert reviewed(call, FACE, [*rest, ("jaw_left", "nose_tip")]) == {
+        "proposals": [["jaw_left", "jaw_right", True]],
+        "said": ["'nose_tip' and 'jaw_left' are mirror partners, but lie far from each other's mirror image"],
+    }
+    kept = [tuple(pair) for pair in PAIRS if not any("eye" in name for name in pair)]
+    said = reviewed(call, FACE, [*kept, ("eye_outer_left", "eye_inner_left")])["said"]
+    assert said == [
+        "'eye_outer_left' and 'eye_inner_left' are mirror partners, but both lie on the left of the picture"
+    ]
+    swapped = {**FACE, "jaw_left": ("lower_right_contour", 30, 20), "jaw_right": ("lower_left_contour", -30, 20)}
+    assert reviewed(call, swapped, PAIRS)["said"] == [
+        "'jaw_left' is named left, but lies on the right of the picture",
+        "'jaw_right' is named right, but lies on the left of the picture",
+    ]
+
+
+def test_names_propose_pairs_before_places_do(call: Call):
+    face = {"ear_l": ("nose", -20, -30), "ear_r": ("nose", 21, -30), "b": ("nose", -20, 10), "c": ("nose", 20, 10)}
+    assert reviewed(call, face, [])["proposals"] == [["ear_l", "ear_r", False], ["b", "c", False]]
+    assert reviewed(call, face, [("ear_l", "c")])["proposals"][0] == ["ear_l", "ear_r", True]
+
+
 def test_the_cheapest_assignment_is_found(call: Call):
     cost = [[4, 1, 3], [2, 0, 5], [3, 2, 2]]
     assert call("schema/assignment.js", "(m, cost) => m.assign(cost)", cost) == [1, 0, 2]

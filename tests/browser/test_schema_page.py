@@ -160,7 +160,8 @@ def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page
     expect(told).to_contain_text("Deleted: nose")
     expect(told).to_contain_text("2 labels on 2 faces are set aside")
     expect(told).to_contain_text("eye_left → auge_left")
-    page.keyboard.press("Enter")
+    expect(told).to_contain_text("'auge_left' and 'eye_right' are mirror partners, but their names differ")
+    page.get_by_role("button", name="Save version 2").click()
     expect(page.locator(".save-state")).to_have_text("Saved, version 2")
     assert list(FaceActions(project).view(1)["points"]) == ["1", "2", "4"]
 
@@ -241,6 +242,45 @@ def test_a_definition_without_pairs_is_declared_symmetric(page: Page, site: Site
     partner.focus()
     partner.select_option(label="chin")
     expect(declare).to_be_hidden()
+
+
+def test_a_pair_that_contradicts_its_names_is_told_before_the_first_version_is_saved(page: Page, site: Site) -> None:
+    project = site.project("lynxes", definition=None)
+    ready(page, site, "lynxes")
+    for x, y in ((150, 110), (250, 110), (200, 160), (130, 30), (270, 30)):
+        click_at(page, "schema", x, y)
+    rows = page.locator(".table-rows li")
+    for k, name in enumerate(("eye_left", "eye_right", "nose", "ear_left", "ear_tip_r")):
+        rows.nth(k).get_by_label("Name").fill(name)
+        rows.nth(k).get_by_label("Name").press("Tab")
+    groups = "[...document.querySelectorAll('.table-rows select[aria-label=Group]')].map((s) => Number(s.value))"
+    assert page.evaluate(groups) == [5, 6, 9, 0, 4]
+    # The names of the ears do not match, but their places do.
+    page.get_by_role("button", name="1 mirror pair is proposed: look at it").click()
+    page.get_by_role("button", name="Accept ear_left ↔ ear_tip_r").click()
+    partner = rows.nth(4).get_by_label("Mirror partner")
+    partner.focus()
+    partner.select_option(label="nose")
+    expect(page.locator(".problems")).to_contain_text("Please check")
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+s")
+    told = page.get_by_role("dialog", name="Before you save")
+    expect(told).to_contain_text(
+        "'nose' and 'ear_tip_r' are mirror partners, but lie far from each other's mirror image"
+    )
+    page.keyboard.press("Enter")
+    expect(told).to_be_hidden()
+    assert project.definition is None
+    rows.nth(4).get_by_label("Name").fill("ear_right")
+    rows.nth(4).get_by_label("Name").press("Tab")
+    partner.focus()
+    partner.select_option(label="ear_left")
+    expect(page.locator(".problems li")).to_have_count(0)
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+s")
+    expect(page.locator(".save-state")).to_have_text("Saved, version 1")
+    assert project.definition is not None
+    assert project.definition.mirror == (1, 0, 2, 4, 3)
 
 
 def test_a_definition_without_a_mouse(page: Page, site: Site) -> None:

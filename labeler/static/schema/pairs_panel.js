@@ -1,36 +1,11 @@
-// Mirror pairs that the symmetry of the points proposes, to be accepted one by one or together; a button that mirrors the
+// Mirror pairs that names and places propose, to be accepted one by one or together; a button that mirrors the
 // picture; and, without pairs, whether every landmark lies on the middle line.
 
 import { el } from "../shell/dom.js";
 import { emptyDraft, setMirror, setSymmetric } from "./draft.js";
-import { symmetryOf } from "./symmetry.js";
 
-/** @import { Draft, Landmark } from "../shell/types.js" */
-
-/** A pair whose mirror image is off by more than this share of the face's size is drawn as odd. */
-const ODD = 0.35;
-
-/** A proposed pair; `instead`: one of the two has another partner now. @typedef {{ a: string, b: string, instead: boolean }} PairProposal */
-/** @typedef {{ proposals: PairProposal[], odd: Set<string> }} PairReview  `odd`: landmarks of doubtful pairs. */
-
-/**
- * What the symmetry of the placed landmarks says about the pairs.
- * @param {Draft} draft
- * @returns {PairReview}
- */
-export function review(draft) {
-  const symmetry = symmetryOf(draft.landmarks, draft.places);
-  if (!symmetry) return { proposals: [], odd: new Set() };
-  const partner = new Map(draft.landmarks.map(({ id, mirror }) => [id, mirror]));
-  const proposals = symmetry.pairs
-    .filter(([a, b]) => partner.get(a) !== b)
-    .map(([a, b]) => ({ a, b, instead: Boolean(partner.get(a) || partner.get(b)) }));
-  const contradicted = new Set(proposals.flatMap(({ a, b }) => [a, b]));
-  /** @param {Landmark} landmark */
-  const wrong = ({ id, mirror }) =>
-    mirror && draft.places[id] && draft.places[mirror] && (contradicted.has(id) || symmetry.off(id, mirror) > ODD);
-  return { proposals, odd: new Set(draft.landmarks.filter(wrong).map(({ id }) => id)) };
-}
+/** @import { Draft } from "../shell/types.js" */
+/** @import { PairProposal, PairReview } from "./pair_review.js" */
 
 export class PairsPanel {
   /** @param {{ change(draft: Draft): void, select(id: string): void, mirrored(): void }} on */

@@ -62,6 +62,7 @@ export class PointerTools {
     this.cursor = null;
     page.canvas.show({ showEdges: true });
     page.show(page.draft);
+    page.check();
   }
 
   /**

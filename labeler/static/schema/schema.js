@@ -11,7 +11,8 @@ import { PointerTools } from "./pointer_tools.js";
 import { LandmarkTable } from "./landmark_table.js";
 import { mirroredImage, mirroredPlaces } from "./mirror_view.js";
 import { emptyState, messageOf, NO_PICTURES, whenStale } from "../shell/page.js";
-import { PairsPanel, review } from "./pairs_panel.js";
+import { review } from "./pair_review.js";
+import { PairsPanel } from "./pairs_panel.js";
 import { PictureCache } from "../canvas/pictures.js";
 import { SchemaArchive } from "./schema_archive.js";
 import { SchemaForm } from "./schema_form.js";
@@ -84,6 +85,7 @@ export class SchemaPage {
       exportFile: () => this.archive.exportFile(),
       group: (group) => this.pointerTools.chooseGroup(group),
       versions: () => this.archive.openVersions(),
+      pairs: () => this.pointerTools.setMode("pairs"),
       select: (id) => this.goTo(id),
       save: () => this.archive.save(),
     });
@@ -222,22 +224,34 @@ export class SchemaPage {
   check() {
     clearTimeout(this.checking);
     this.checking = setTimeout(async () => {
-      const draft = this.draft;
-      /** @type {(text: string) => DefinitionFindings} */
-      const said = (text) => ({ problems: [{ text, landmarks: [] }], cautions: [] });
-      const { category } = drafts.toSave(draft);
-      /** @type {DefinitionFindings} */
-      const answer = draft.landmarks.length
-        ? await this.session.request("POST", "/definition/check", { category }).catch((error) => said(messageOf(error)))
-        : said(NO_LANDMARK);
-      if (draft.landmarks === this.draft.landmarks) this.showFindings(answer);
+      const { draft } = this;
+      const found = await this.findings();
+      if (draft.landmarks === this.draft.landmarks) this.showFindings(found);
     }, CHECK_PAUSE_MS);
+  }
+
+  /**
+   * What the server says about the draft, and what its places say about the pairs.
+   * @returns {Promise<DefinitionFindings>}
+   */
+  async findings() {
+    const { draft } = this;
+    /** @type {(text: string) => DefinitionFindings} */
+    const said = (text) => ({ problems: [{ text, landmarks: [] }], cautions: [] });
+    if (!draft.landmarks.length) return said(NO_LANDMARK);
+    const { category } = drafts.toSave(draft);
+    /** @type {DefinitionFindings} */
+    const { problems, cautions } = await this.session
+      .request("POST", "/definition/check", { category })
+      .catch((error) => said(messageOf(error)));
+    return { problems, cautions: [...cautions, ...review(draft).cautions] };
   }
 
   /** @param {DefinitionFindings} answer */
   showFindings(answer) {
     const { landmarks } = this.draft;
-    this.form.showFindings(answer, landmarks);
+    const proposed = review(this.draft).proposals.filter(({ instead }) => !instead).length;
+    this.form.showFindings(answer, landmarks, this.pointerTools.mode === "pairs" ? 0 : proposed);
     /** @type {Map<string, RowFinding>} */
     const byLandmark = new Map();
     /** @type {(tone: RowFinding["tone"], findings: DefinitionFindings["problems"]) => void} */

@@ -32,16 +32,22 @@ export class SchemaArchive {
 
   // --- saving ---------------------------------------------------------------------------------------------------
 
-  /** Saves. Before an existing definition changes, a dialog shows the effect on the labels. */
+  /** Saves. A dialog first shows what contradicts itself, and the effect on the labels of an existing definition. */
   async save() {
     const { page } = this;
     if (!page.draft.landmarks.length || !page.dirty) return;
-    if (!this.version) return this.store();
     await page.trying(async () => {
+      const { problems, cautions } = await page.findings();
+      if (problems.length) return page.showFindings({ problems, cautions });
+      if (!this.version) {
+        if (!cautions.length) return this.store();
+        return askToSave(page.root, { cautions, changes: null, version: 1, onSave: () => this.store() });
+      }
       const { effect, versions } = await this.told();
       const earlier = new Set(versions.flatMap(({ category }) => category.landmark_ids.map(String)));
       const changes = changesBetween(this.savedDraft(), page.draft, earlier);
-      askToSave(page.root, { changes, effect, version: this.version + 1, onSave: () => this.store() });
+      const version = this.version + 1;
+      askToSave(page.root, { cautions, changes: { list: changes, effect }, version, onSave: () => this.store() });
     });
   }
 

@@ -6,8 +6,10 @@ import { openDialog } from "../shell/dialog.js";
 import { el } from "../shell/dom.js";
 import { draftOf } from "./draft.js";
 
-/** @import { DefinitionVersion, Draft, Effect, Landmark } from "../shell/types.js" */
+/** @import { DefinitionFinding, DefinitionVersion, Draft, Effect, Landmark } from "../shell/types.js" */
 /** @import { Change } from "./changes.js" */
+
+const SHOWN = 6;
 
 /** @typedef {{ spec: string, text: string, run?: () => unknown }} DialogButton */
 
@@ -36,24 +38,49 @@ const many = ({ items }) => (items.length > 1 ? ` ${items.length}` : "");
 const button = (spec, text, onclick) => el(spec, { type: "button", text, onclick });
 
 /**
- * Asks before a version is saved: shows the changes and their effect on the labels.
+ * Asks before a version is saved: shows what may be wrong, and the changes with their effect on the labels; null for the first
+ * version, which changes nothing.
  * @param {HTMLElement} root
- * @param {{ changes: Change[], effect: Effect, version: number, onSave: () => unknown }} options
+ * @param {{
+ *   cautions: DefinitionFinding[],
+ *   changes: { list: Change[], effect: Effect } | null,
+ *   version: number,
+ *   onSave: () => unknown,
+ * }} options
  */
-export function askToSave(root, { changes, effect, version, onSave }) {
+export function askToSave(root, { cautions, changes, version, onSave }) {
   const body = el("div.changes");
-  if (!changes.length) body.append(el("p", { text: "Only the reference picture changes. Labels stay." }));
+  if (cautions.length) body.append(el("h3", { text: "Please check" }), shortList(cautions.map(({ text }) => text)));
+  if (cautions.length && changes) body.append(el("h3", { text: "Changes" }));
+  if (changes) body.append(...changeList(changes.list, changes.effect));
+  const { dialog } = open(root, changes ? `What version ${version} changes` : "Before you save", body, [
+    { spec: "button.plain", text: "Back to the draft" },
+    { spec: "button.primary", text: `Save version ${version}`, run: onSave },
+  ]);
+  // What may be wrong is not passed over by a second Enter.
+  dialog.querySelector(/** @type {"button"} */ (cautions.length ? ".plain" : ".primary"))?.focus();
+}
+
+/**
+ * @param {Change[]} changes
+ * @param {Effect} effect
+ */
+function changeList(changes, effect) {
+  if (!changes.length) return [el("p", { text: "Only the reference picture changes. Labels stay." })];
   const list = el("dl");
   for (const change of changes) {
     const description = el("dd", { text: consequence(change, effect) });
     description.dataset.kind = change.kind;
     list.append(el("dt", {}, el("b", { text: `${change.title}${many(change)}: ` }), listed(change.items)), description);
   }
-  body.append(list);
-  open(root, `What version ${version} changes`, body, [
-    { spec: "button.plain", text: "Back to the draft" },
-    { spec: "button.primary", text: `Save version ${version}`, run: onSave },
-  ]).dialog.querySelector(/** @type {"button"} */ (".primary"))?.focus();
+  return [list];
+}
+
+/** @param {string[]} items */
+function shortList(items) {
+  const rest = items.length - SHOWN;
+  const shown = rest > 1 ? [...items.slice(0, SHOWN), `and ${rest} more, at their landmarks in the list`] : items;
+  return el("ul.cautions", {}, ...shown.map((text) => el("li", { text })));
 }
 
 /**

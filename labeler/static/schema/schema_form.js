@@ -16,6 +16,7 @@ import { GroupFace } from "./group_face.js";
  * @property {() => void} exportFile
  * @property {(group: number) => void} group
  * @property {() => void} versions
+ * @property {() => void} pairs  Shows the proposed mirror pairs.
  * @property {(id: string) => void} select
  * @property {() => void} save
  */
@@ -121,23 +122,26 @@ export class SchemaForm {
   }
 
   /**
-   * The rows of the list show all findings; here, cautions are one line.
+   * The rows of the list show all findings; here, cautions are one line. `proposed`: how many mirror pairs are proposed.
    * @param {DefinitionFindings} findings
    * @param {Landmark[]} landmarks
+   * @param {number} proposed
    */
-  showFindings({ problems, cautions }, landmarks) {
+  showFindings({ problems, cautions }, landmarks, proposed) {
+    /** @type {(tone: string, text: string, run: (() => void) | null) => HTMLElement} */
+    const line = (tone, text, run) =>
+      el(`li.${tone}`, {}, run ? el("button", { type: "button", text, onclick: run }) : el("span", { text }));
     /** @type {(tone: string, text: string, landmark: Landmark | undefined) => HTMLElement} */
-    const item = (tone, text, landmark) => {
-      const words = landmark
-        ? el("button", { type: "button", text, onclick: () => this.on.select(landmark.id) })
-        : el("span", { text });
-      return el(`li.${tone}`, {}, words);
-    };
+    const item = (tone, text, landmark) => line(tone, text, landmark ? () => this.on.select(landmark.id) : null);
     const items = problems.map(({ text, landmarks: [first] }) => item("problem", text, landmarks[first]));
     const [odd] = cautions;
     if (odd) {
       const more = cautions.length > 1 ? ` (and ${cautions.length - 1} more)` : "";
       items.push(item("caution", `Please check: ${odd.text}${more}`, landmarks[odd.landmarks[0]]));
+    }
+    if (proposed) {
+      const pairs = proposed === 1 ? "1 mirror pair is" : `${proposed} mirror pairs are`;
+      items.push(line("proposal", `${pairs} proposed: look at ${proposed === 1 ? "it" : "them"}`, this.on.pairs));
     }
     this.findings.replaceChildren(...items);
     this.blocked = problems.length > 0;

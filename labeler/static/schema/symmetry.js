@@ -25,8 +25,8 @@ const TILTS = [0, -15, 15, -30, 30, -45, 45];
 
 /**
  * The symmetry of the landmarks that have a place. `off(a, b)` is the distance between the mirror image of landmark a
- * and landmark b, as a share of the face's size (root mean square distance to the center). Null for fewer than two
- * places.
+ * and landmark b, as a share of the face's size (root mean square distance to the center); `across(id)` is how far a
+ * landmark lies to the right of the middle line, negative to the left. Null for fewer than two places.
  * @param {Landmark[]} landmarks
  * @param {Places} places
  */
@@ -39,10 +39,12 @@ export function symmetryOf(landmarks, places) {
   const fits = TILTS.map((tilt) => settle(points, kinds, reflection(((90 + tilt) * Math.PI) / 180, center), size));
   const { matches, map } = fits.reduce((best, fit) => (fit.cost < best.cost - 1e-9 ? fit : best));
   return {
-    pairs: matches.filter(([a, b]) => a !== b).map(([a, b]) => [points[a].id, points[b].id]),
+    pairs: matches.filter(([a, b]) => a !== b).map(([a, b]) => /** @type {[string, string]} */ ([points[a].id, points[b].id])),
     midline: matches.filter(([a, b]) => a === b).map(([a]) => points[a].id),
     /** @type {(a: string, b: string) => number} */
     off: (a, b) => Math.sqrt(gap(map, places[a], places[b])) / size,
+    /** @type {(id: string) => number} */
+    across: (id) => (places[id][0] - apply(map, places[id])[0]) / 2 / size,
   };
 }
 
