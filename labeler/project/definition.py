@@ -112,13 +112,12 @@ def _contradictions(definition: Definition, k: int) -> Iterator[Problem]:
     both = f"{name!r} and {partner!r} are mirror partners"
     if side and side == side_of(partner):
         yield Problem(f"{both}, and both are named {side}", (k, other))
-    elif GROUPS[definition.groups[other]] != mirrored_name(group):
-        found, wanted = _words(GROUPS[definition.groups[other]]), _words(mirrored_name(group))
-        text = f"{name!r} is in the {_words(group)}, its mirror partner {partner!r} in the {found}, wanted {wanted}"
-        yield Problem(text, (k, other))
     elif (side is None) != (side_of(partner) is None):
         named, unnamed = (name, partner) if side else (partner, name)
         yield Problem(f"{both}, but only {named!r} is named with a side, {unnamed!r} is not", (k, other))
+    elif GROUPS[definition.groups[other]] != mirrored_name(group):
+        found = f"{_words(group)} and {_words(GROUPS[definition.groups[other]])}"
+        yield Problem(f"{both}, but their groups {found} do not mirror each other", (k, other))
     elif side and not passes_over and _without_numbers(mirrored_name(name)) != _without_numbers(partner):
         yield Problem(f"{both}, but their names differ in more than the side", (k, other))
 

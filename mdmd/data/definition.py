@@ -136,10 +136,11 @@ def _as_indices(end: Any) -> tuple[int, ...]:
 
 
 class Problem(NamedTuple):
-    """Something wrong with a definition, and the indices of the landmarks that it is about."""
+    """Something wrong with a definition: the indices of the landmarks that it is about, or the key of the category."""
 
     text: str
     landmarks: tuple[int, ...] = ()
+    key: str = ""
 
 
 def category_problems(category: Any) -> list[Problem]:
@@ -167,7 +168,7 @@ def category_problems(category: Any) -> list[Problem]:
         problems.append(Problem(f"'definition_version' is {shown(version)}, wanted a whole number"))
     named = category.get("name")
     if named and (said := text_problem(named)):
-        problems.append(Problem(f"'name' {said}"))
+        problems.append(Problem(f"'name' {said}", key="name"))
     return [
         *_name_problems(names),
         *_group_problems(names, category.get("flsg")),
@@ -280,7 +281,10 @@ def _normalizer_problems(normalizer: Any, n: int) -> list[Problem]:
     if len(parts) == 2 and all(parts) and indices and set(parts[0]) != set(parts[1]):
         return []
     return [
-        Problem(f"normalizer {shown(normalizer)} is neither two different landmarks between 0 and {n - 1} nor 'box'")
+        Problem(
+            f"normalizer {shown(normalizer)} is neither two different landmarks between 0 and {n - 1} nor 'box'",
+            key="normalizer",
+        )
     ]
 
 

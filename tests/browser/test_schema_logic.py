@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -365,6 +366,42 @@ def test_a_landmark_is_put_anywhere_in_the_order(call: Call):
         assert "".join(one["id"] for one in call("schema/draft.js", move, key, index)["landmarks"]) == expected
 
 
+# Merging
+
+
+MERGED = """async (m, base, ours, theirs) => {
+    const { emptyDraft } = await import("/schema/draft.js");
+    const whole = (draft) => ({ ...emptyDraft(), ...draft });
+    const { landmarks, edges, normalizer, name, places } = m.merged(whole(ours), whole(base), whole(theirs));
+    return { names: landmarks.map((l) => [l.id, l.name, l.group, l.mirror]), edges, normalizer, name, places };
+}"""
+
+
+def test_a_draft_takes_over_what_only_the_newest_version_changed(call: Call):
+    base = draft({"1": "a", "2": "b", "3": "c"})
+    ours = draft({"1": "a", "2": "mine", "new0": "d"}, name="ours")
+    theirs = draft({"1": "z", "2": "b", "3": "c", "4": "e"}, edges=[["1", "2"]])
+    assert call("schema/draft_merge.js", MERGED, base, ours, theirs) == {
+        "names": [["1", "z", 9, None], ["2", "mine", 9, None], ["new0", "d", 9, None], ["4", "e", 9, None]],
+        "edges": [["1", "2"]],
+        "normalizer": None,
+        "name": "ours",
+        "places": {},
+    }
+    gone = call("schema/draft_merge.js", MERGED, base, draft({"1": "a", "2": "b", "3": "x"}), draft({"3": "c"}))
+    assert gone["names"] == [["3", "x", 9, None]]
+
+
+def test_new_landmarks_become_those_of_the_same_name_that_an_import_brought(call: Call):
+    ours = draft({"new0": "eye_left", "new1": "nose"}, edges=[["new0", "new1"]], places={"new0": [1, 2]})
+    ours["landmarks"][0]["group"] = 5
+    theirs = draft({"1": "nose", "2": "eye_left", "3": "eye_right"})
+    theirs["landmarks"][1]["mirror"], theirs["landmarks"][2]["mirror"] = "3", "2"
+    found = call("schema/draft_merge.js", MERGED, draft({}), ours, theirs)
+    assert found["names"] == [["2", "eye_left", 5, "3"], ["1", "nose", 9, None], ["3", "eye_right", 9, "2"]]
+    assert (found["edges"], found["places"]) == ([["2", "1"]], {"2": [1, 2]})
+
+
 # Changes
 
 
@@ -454,6 +491,13 @@ def test_the_one_category_with_keypoints_of_a_coco_file_is_read(call: Call):
     read = call("schema/exchange.js", READ, both)
     assert read["guessed"] is True
     assert read["category"]["flsg"] == {"left_eye": [0], "top_mouth": [1], "nose": [2]}
+
+
+def test_the_labeled_faces_of_a_file_are_counted(call: Call):
+    faces = [{"keypoints": [1, 2, 2]}, {"keypoints": [0, 0, 0]}, {"keypoints": [5, 5, 1]}, {}, None]
+    text = json.dumps({"annotations": faces, "categories": [{"keypoints": ["nose"]}]})
+    assert call("schema/exchange.js", READ, text)["labeled"] == 2
+    assert call("schema/exchange.js", READ, '{"keypoints": ["nose"], "annotations": 3}')["labeled"] == 0
 
 
 @pytest.mark.parametrize(

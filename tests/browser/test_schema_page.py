@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,14 +136,102 @@ def test_a_definition_saved_elsewhere_is_not_overwritten_and_the_draft_is_kept(
     assert saved is not None
     project.store.definitions.save({**saved.category, "name": "theirs"}, None, edited_from=saved.version)
     page.get_by_role("button", name="Save version 2").click()
-    expect(page.locator(".toast.warning")).to_contain_text("version 2 by now")
+    told = page.get_by_role("dialog", name="Version 2 was saved meanwhile")
+    expect(told).to_contain_text("What version 2 changedName: small → theirs")
+    expect(told).to_contain_text("What your draft changes of version 2Name: theirs → ours")
     assert project.definition is not None
     assert project.definition.name == "theirs"
-    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Go on to save version 3").click()
     expect(page.get_by_role("dialog")).to_contain_text("theirs → ours")
     page.get_by_role("button", name="Save version 3").click()
     expect(page.locator(".save-state")).to_have_text("Saved, version 3")
     complaints.clear()
+
+
+def test_labels_that_were_imported_meanwhile_stay_with_the_draft(page: Page, site: Site, complaints: list[str]) -> None:
+    project = site.project("ospreys", definition=None)
+    ready(page, site, "ospreys")
+    for x, y in ((150, 110), (250, 110), (200, 240)):
+        click_at(page, "schema", x, y)
+    rows = page.locator(".table-rows li")
+    for k, name in enumerate(("eye_left", "eye_right", "beak")):
+        rows.nth(k).get_by_label("Name").fill(name)
+        rows.nth(k).get_by_label("Name").press("Tab")
+    # As `labeler import` does in a project without landmarks.
+    project.store.definitions.save(SMALL.to_category(), None, edited_from=0)
+    project.store.edit_points(1, {key: Point(100.0 + 20 * key, 90.0, 2) for key in (1, 2, 3, 4)}, source="imported")
+    page.locator(".schema-side").get_by_role("button", name="Save").click()
+    told = page.get_by_role("dialog", name="Version 1 was saved meanwhile")
+    expect(told).to_contain_text("Added 4: eye_left, eye_right, nose, chin")
+    expect(told).to_contain_text("Added: beak")
+    page.get_by_role("button", name="Look at the draft").click()
+    names = "[...document.querySelectorAll('.table-rows input')].map((i) => i.value)"
+    assert page.evaluate(names) == ["eye_left", "eye_right", "beak", "nose", "chin"]
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+s")
+    page.get_by_role("button", name="Save version 2").click()
+    expect(page.locator(".save-state")).to_have_text("Saved, version 2")
+    assert project.definition is not None
+    assert project.definition.ids == (1, 2, 5, 3, 4)
+    assert list(FaceActions(project).view(1)["points"])[:4] == ["1", "2", "3", "4"]
+    complaints.clear()
+
+
+def test_a_saved_definition_leads_on_to_the_label_page(page: Page, site: Site) -> None:
+    site.project("puffins")
+    ready(page, site, "puffins")
+    on = page.get_by_role("button", name="Label pictures")
+    expect(on).to_be_visible()
+    page.get_by_label("Name of the definition").fill("ours")
+    page.keyboard.press("Tab")
+    expect(on).to_be_hidden()
+    page.locator(".schema-side").get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".save-state")).to_have_text("Saved, version 2")
+    expect(on).to_be_focused()
+    page.keyboard.press("Enter")
+    canvas(page, "label").wait_for()
+    assert page.evaluate("location.hash") == "#label"
+
+
+def test_what_is_wrong_stands_at_its_field(page: Page, site: Site, complaints: list[str]) -> None:
+    site.project("terns")
+    ready(page, site, "terns")
+    name = page.get_by_label("Name of the definition")
+    name.fill("a\u202eb")
+    page.keyboard.press("Tab")
+    expect(page.locator("#schema-note-name")).to_contain_text(
+        "the name is 'a\\u202eb', which holds the character U+202E"
+    )
+    expect(name).to_have_attribute("aria-invalid", "true")
+    expect(name).to_have_attribute("aria-describedby", "schema-note-name")
+    name.fill("ab")
+    page.keyboard.press("Tab")
+    expect(page.locator("#schema-note-name")).to_be_hidden()
+    page.get_by_label("Normalizer, end 1").select_option(label="nose")
+    page.get_by_label("Normalizer, end 2").select_option(label="nose")
+    expect(page.locator("#schema-note-normalizer")).to_contain_text("neither two different landmarks")
+    expect(page.locator(".problems li")).to_have_count(0)
+    page.get_by_label("Normalizer, end 2").select_option(label="chin")
+    second = page.locator(".table-rows li").nth(1)
+    second.get_by_label("Name").fill("x\u202ey")
+    page.keyboard.press("Tab")
+    expect(second.locator(".finding")).to_contain_text("the name is 'x\\u202ey'")
+    expect(second.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    complaints.clear()
+
+
+def test_an_import_says_that_a_file_holds_labels_too(page: Page, site: Site, tmp_path: Path) -> None:
+    site.project("skuas")
+    ready(page, site, "skuas")
+    labeled = [{"keypoints": [1, 2, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0]}] * 3
+    (tmp_path / "all.json").write_text(json.dumps({"categories": [SMALL.to_category()], "annotations": labeled}))
+    page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "all.json")
+    note = page.locator("#schema-note-start")
+    expect(note).to_contain_text("all.json also holds labels of 3 faces.")
+    note.get_by_role("button", name="Project page").click()
+    assert page.evaluate("location.hash") == "#project"
 
 
 def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page, site: Site) -> None:
@@ -373,7 +462,9 @@ def test_a_definition_goes_out_as_a_file_and_comes_in_from_one(page: Page, site:
     expect(page.locator(".table-rows li").nth(3).get_by_label("Name")).to_have_value(hostile)
     (tmp_path / "bad.json").write_text(json.dumps({**written, "flip_pairs": [[0, 9]]}))
     page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "bad.json")
-    expect(page.locator(".toast.warning")).to_contain_text("bad.json: mirror pair [0, 9] is not two landmark indices")
+    expect(page.locator("#schema-note-start")).to_have_text(
+        re.compile("bad.json: mirror pair .0, 9. is not two landmark indices")
+    )
     assert page.evaluate(ids) == ["1", "2", "4", "new0"]
 
 

@@ -12,19 +12,32 @@ const WANTED = 'wanted a COCO category with "keypoints", or a COCO file with one
 
 /**
  * The category in the text of a JSON file, without the ids of a project. `guessed`: the file has no groups, so they
- * are guessed from the names. Throws an Error with a message for the user.
+ * are guessed from the names. `labeled`: how many labeled faces the file holds. Throws an Error with a message for the user.
  * @param {string} text
  * @param {string} file
- * @returns {{ category: Category, guessed: boolean }}
+ * @returns {{ category: Category, guessed: boolean, labeled: number }}
  */
 export function readCategory(text, file) {
-  const { landmark_ids: _, definition_version: __, ...content } = categoryIn(parsed(text, file), file);
+  const whole = parsed(text, file);
+  const { landmark_ids: _, definition_version: __, ...content } = categoryIn(whole, file);
   const names = content.keypoints;
   if (!Array.isArray(names)) throw new Error(`${file}: "keypoints" is ${kindOf(names)}, wanted a list of names`);
   const guessed = content.flsg === undefined;
   // The server checks the rest.
   const category = /** @type {Category} */ (/** @type {unknown} */ (content));
-  return { category: guessed ? { ...category, flsg: guessedGroups(names) } : category, guessed };
+  return { category: guessed ? { ...category, flsg: guessedGroups(names) } : category, guessed, labeled: labeledFaces(whole) };
+}
+
+/**
+ * The number of annotations with a labeled point: every third number is a visibility.
+ * @param {unknown} content
+ */
+function labeledFaces(content) {
+  const { annotations } = /** @type {Content} */ (content);
+  /** @param {{ keypoints?: unknown } | null} annotation */
+  const isLabeled = (annotation) =>
+    Array.isArray(annotation?.keypoints) && annotation.keypoints.some((number, k) => k % 3 === 2 && number > 0);
+  return Array.isArray(annotations) ? annotations.filter(isLabeled).length : 0;
 }
 
 /**

@@ -19,8 +19,9 @@ import { SchemaForm } from "./schema_form.js";
 import { SchemaOverlay } from "./schema_overlay.js";
 import { schemaCommands } from "./schema_commands.js";
 import { Shortcuts } from "../shell/shortcuts.js";
+import { goToTab } from "../shell/tabs.js";
 
-/** @import { CanvasImage, DefinitionFindings, Draft, FaceView, Landmark, Picture, SavedDefinition } from "../shell/types.js" */
+/** @import { CanvasImage, DefinitionFinding, DefinitionFindings, Draft, FaceView, Landmark, Picture, SavedDefinition } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 /** @import { RowFinding } from "./landmark_table.js" */
 
@@ -88,6 +89,7 @@ export class SchemaPage {
       pairs: () => this.pointerTools.setMode("pairs"),
       select: (id) => this.goTo(id),
       save: () => this.archive.save(),
+      label: () => goToTab("label"),
     });
   }
 
@@ -134,15 +136,14 @@ export class SchemaPage {
     this.archive.saved = saved;
     this.form.offer(saved.templates, pictures);
     if (same) return this.show(this.draft);
-    this.history.begin(draft, saved.version);
+    this.history.begin(draft, kept?.version ?? saved.version);
     this.dirty = Boolean(kept);
-    // A closed page left this draft, and another version was saved since.
-    if (kept && kept.version !== saved.version)
-      this.say(`Version ${saved.version} was saved elsewhere. Your draft is kept: Save shows what it would change.`);
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
     this.show(draft);
     this.select(this.current ?? this.nextUnplaced());
     this.check();
+    // A closed page left this draft, and another version was saved since.
+    if (kept && kept.version !== saved.version) await this.archive.meetNewer();
   }
 
   /** @param {number | null} picture */
@@ -190,6 +191,7 @@ export class SchemaPage {
 
   undo() {
     const draft = this.history.undo();
+    this.form.note("start", null);
     if (draft) this.settle(draft);
   }
 
@@ -218,6 +220,7 @@ export class SchemaPage {
     this.history.begin(placed, this.archive.version);
     Object.assign(this, { dirty: false, current: draft.landmarks[at]?.id ?? null });
     this.pointerTools.letGo(placed);
+    this.form.note("start", null);
     this.show(placed);
   }
 
@@ -236,14 +239,12 @@ export class SchemaPage {
    */
   async findings() {
     const { draft } = this;
-    /** @type {(text: string) => DefinitionFindings} */
-    const said = (text) => ({ problems: [{ text, landmarks: [] }], cautions: [] });
-    if (!draft.landmarks.length) return said(NO_LANDMARK);
+    if (!draft.landmarks.length) return { problems: [{ text: NO_LANDMARK, landmarks: [] }], cautions: [] };
     const { category } = drafts.toSave(draft);
     /** @type {DefinitionFindings} */
     const { problems, cautions } = await this.session
       .request("POST", "/definition/check", { category })
-      .catch((error) => said(messageOf(error)));
+      .catch((error) => ({ problems: [refusal(messageOf(error))], cautions: [] }));
     return { problems, cautions: [...cautions, ...review(draft).cautions] };
   }
 
@@ -296,6 +297,8 @@ export class SchemaPage {
     this.image = null;
     const image = await this.pictureCache.get(picture).catch(() => null);
     if (this.picture !== picture) return;
+    const failed = `${picture.name} could not be loaded. Choose another picture, or reload the page.`;
+    this.form.note("picture", image ? null : { text: failed, tone: "problem" });
     this.image = image;
     this.canvas.setImage(this.mirrored ? mirroredImage(image) : image, picture.width, picture.height);
     this.pictureCache.hold(picture);
@@ -388,4 +391,17 @@ export class SchemaPage {
     if (this.mirrored) this.toggleMirrored();
     else this.pointerTools.leave();
   }
+}
+
+/**
+ * A request that was refused as a finding: "category.name: is ..." is about the name, "category.keypoints.3: ..." about a
+ * landmark.
+ * @param {string} message
+ * @returns {DefinitionFinding}
+ */
+function refusal(message) {
+  const [, key, index, text] = message.match(/^category\.(\w+)(?:\.(\d+))?: (.*)$/s) ?? [];
+  if (key === "name") return { text: `the name ${text}`, landmarks: [], key };
+  if (key === "keypoints" && index) return { text: `the name ${text}`, landmarks: [Number(index)] };
+  return { text: message, landmarks: [] };
 }

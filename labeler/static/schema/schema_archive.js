@@ -4,9 +4,11 @@ import { changesBetween } from "./changes.js";
 import { el, toast } from "../shell/dom.js";
 import { messageOf } from "../shell/page.js";
 import { ApiError } from "../shell/session.js";
+import { goToTab } from "../shell/tabs.js";
 import * as drafts from "./draft.js";
+import { merged } from "./draft_merge.js";
 import { fileOf, readCategory } from "./exchange.js";
-import { askToSave, showVersions } from "./schema_dialogs.js";
+import { askToSave, showNewer, showVersions } from "./schema_dialogs.js";
 
 /** @import { DefinitionFindings, DefinitionVersion, Draft, Effect, Landmark, SavedDefinition } from "../shell/types.js" */
 /** @import { SchemaPage } from "./schema.js" */
@@ -70,15 +72,38 @@ export class SchemaArchive {
     try {
       this.saved = await this.session.request("PUT", "/definition", body);
     } catch (error) {
-      page.say(messageOf(error));
-      // Saved elsewhere meanwhile: the draft stays, and the next preview compares it with the newest version.
-      if (error instanceof ApiError && error.status === 409) this.saved = await this.session.get("/definition").catch(() => this.saved);
-      return;
+      if (error instanceof ApiError && error.status === 409) return page.trying(() => this.meetNewer());
+      return page.say(messageOf(error));
     }
     page.wasSaved(this.savedDraft());
     this.session.announceChange();
     const first = this.version === 1;
     toast(page.root, `Saved. ${first ? "Next: label your pictures on the Label page." : "Labels stay with their landmarks."}`);
+  }
+
+  /**
+   * Another version was saved since the draft began: the draft takes over what it changed, and a dialog says so. Undo takes the
+   * draft back as it was.
+   */
+  async meetNewer() {
+    const { page } = this;
+    /** @type {[SavedDefinition, DefinitionVersion[]]} */
+    const [saved, versions] = await Promise.all([this.session.get("/definition"), this.session.get("/definition/versions")]);
+    const began = versions.find(({ version }) => version === page.history.version);
+    const base = drafts.draftOf(began?.category ?? null, began?.reference);
+    this.saved = saved;
+    page.history.version = saved.version;
+    const theirs = this.savedDraft();
+    const draft = merged(page.draft, base, theirs);
+    page.apply(draft);
+    const earlier = new Set(versions.slice(1).flatMap(({ category }) => category.landmark_ids.map(String)));
+    showNewer(page.root, {
+      version: saved.version,
+      changes: changesBetween(began ? base : null, theirs, earlier),
+      own: changesBetween(theirs, draft, earlier),
+      onSave: () => this.save(),
+      onTake: () => page.begin(theirs),
+    });
   }
 
   // --- versions -------------------------------------------------------------------------------------------------
@@ -128,7 +153,21 @@ export class SchemaArchive {
   async startFrom(name) {
     if (name === "blank") return this.replace(drafts.emptyDraft());
     const path = `/definition/templates/${encodeURIComponent(name)}`;
-    await this.page.trying(async () => this.replace(drafts.draftOf(await this.session.get(path))));
+    await this.startingWith(async () => this.replace(drafts.draftOf(await this.session.get(path))));
+  }
+
+  /**
+   * Does `work` and says what is wrong at the field that began it.
+   * @param {() => Promise<unknown>} work
+   */
+  async startingWith(work) {
+    const { form } = this.page;
+    form.note("start", null);
+    try {
+      await work();
+    } catch (error) {
+      form.note("start", { text: messageOf(error), tone: "problem" });
+    }
   }
 
   /**
@@ -145,16 +184,23 @@ export class SchemaArchive {
 
   /** @param {File} file */
   async importFile(file) {
-    await this.page.trying(async () => {
+    await this.startingWith(async () => {
       if (file.size > LARGEST_FILE)
         throw new Error(`${file.name} has ${file.size} bytes, wanted at most ${LARGEST_FILE}`);
-      const { category, guessed } = readCategory(await file.text(), file.name);
+      const { category, guessed, labeled } = readCategory(await file.text(), file.name);
       /** @type {DefinitionFindings} */
       const { problems } = await this.session.request("POST", "/definition/check", { category });
       if (problems.length) throw new Error(`${file.name}: ${problems.map(({ text }) => text).join("; ")}`);
       this.replace(drafts.draftOf(category));
       const groups = guessed ? " It has no groups: they are guessed from the names. Please check them." : "";
       toast(this.page.root, `${category.keypoints.length} landmarks from ${file.name}.${groups}`);
+      if (labeled)
+        this.page.form.note("start", {
+          text:
+            `${file.name} also holds labels of ${labeled} face${labeled === 1 ? "" : "s"}. A schema takes only the landmarks. ` +
+            "To bring in the labels, name the folder of the file on the Project page.",
+          action: { text: "Project page", run: () => goToTab("project") },
+        });
     });
   }
 

@@ -62,6 +62,37 @@ export function askToSave(root, { cautions, changes, version, onSave }) {
 }
 
 /**
+ * Says that another version was saved since the draft began: what it changed, and what the draft changes of it.
+ * @param {HTMLElement} root
+ * @param {{ version: number, changes: Change[], own: Change[], onSave: () => unknown, onTake: () => unknown }} options
+ */
+export function showNewer(root, { version, changes, own, onSave, onTake }) {
+  /** @param {Change[]} list */
+  const lines = (list) =>
+    list.length
+      ? el("ul.cautions", {}, ...list.map((change) => el("li", {}, el("b", { text: `${change.title}${many(change)}: ` }), listed(change.items))))
+      : el("p", { text: "Nothing but the reference picture." });
+  const body = el(
+    "div.changes",
+    {},
+    el("p", {
+      text:
+        `Version ${version} was saved elsewhere since you began: on another page, or by the command line. Nothing of your draft ` +
+        "is lost. It now holds those changes too; where both changed the same, yours counts.",
+    }),
+    el("h3", { text: `What version ${version} changed` }),
+    lines(changes),
+    el("h3", { text: `What your draft changes of version ${version}` }),
+    lines(own),
+  );
+  open(root, `Version ${version} was saved meanwhile`, body, [
+    { spec: "button.plain", text: `Use version ${version}`, run: onTake },
+    { spec: "button.plain", text: "Look at the draft" },
+    { spec: "button.primary", text: `Go on to save version ${version + 1}`, run: onSave },
+  ]).dialog.querySelector(/** @type {"button"} */ (".primary"))?.focus();
+}
+
+/**
  * @param {Change[]} changes
  * @param {Effect} effect
  */

@@ -7,6 +7,11 @@ import { GroupFace } from "./group_face.js";
 
 /** @import { DefinitionFindings, Draft, Landmark, Picture, Template } from "../shell/types.js" */
 
+/** A row of the form. @typedef {"name" | "start" | "picture" | "normalizer"} FormKey */
+
+/** Rows for which the server checks a key of the category. @type {FormKey[]} */
+const OWN_KEYS = ["name", "normalizer"];
+
 /**
  * @typedef {object} FormEvents
  * @property {(draft: Draft) => void} change
@@ -19,6 +24,7 @@ import { GroupFace } from "./group_face.js";
  * @property {() => void} pairs  Shows the proposed mirror pairs.
  * @property {(id: string) => void} select
  * @property {() => void} save
+ * @property {() => void} label  Goes to the Label page.
  */
 
 export class SchemaForm {
@@ -26,6 +32,8 @@ export class SchemaForm {
   constructor(on) {
     this.on = on;
     this.draft = emptyDraft();
+    /** What is said below a row of the form. @type {Partial<Record<FormKey, HTMLElement>>} */
+    this.notes = {};
     this.dirty = false;
     this.blocked = false;
     /** @type {(label: string, run: (select: HTMLSelectElement) => unknown) => HTMLSelectElement} */
@@ -49,7 +57,7 @@ export class SchemaForm {
       this.file.value = "";
       if (file) on.importFile(file);
     });
-    const bring = button("Import…", "A definition or a COCO file. You can also drop it anywhere on this page", () =>
+    const bring = button("Import…", "The landmarks of a JSON file. You can also drop it anywhere on this page", () =>
       this.file.click(),
     );
     this.picture = select("Reference picture", ({ value }) => on.picture(Number(value)));
@@ -58,19 +66,26 @@ export class SchemaForm {
     this.face = new GroupFace((group) => on.group(group));
     this.findings = el("ul.problems", { "aria-live": "polite" });
     this.save = el("button.primary", { type: "button", text: "Save", onclick: () => on.save() });
+    this.next = button("Label pictures", "The next step: the Label page shows one picture after the other", on.label);
+    this.next.className = "primary";
     this.state = el("span.save-state", { role: "status" });
     this.versions = button("Versions", "All versions and deleted landmarks", () => on.versions());
-    /** @type {(label: string, ...fields: HTMLElement[]) => HTMLElement} */
-    const row = (label, ...fields) => el("div.form-row", {}, el("span.label", { text: label }), ...fields);
-    const normalizer = row("Normalizer", this.ends[0], this.to, this.ends[1]);
+    /** @type {(key: FormKey, label: string, ...fields: HTMLElement[]) => HTMLElement} */
+    const row = (key, label, ...fields) => {
+      const note = el("div.note", { id: `schema-note-${key}`, role: "status", hidden: true });
+      this.notes[key] = note;
+      for (const field of fields) field.setAttribute("aria-describedby", note.id);
+      return el("div.form-row", {}, el("span.label", { text: label }), ...fields, note);
+    };
+    const normalizer = row("normalizer", "Normalizer", this.ends[0], this.to, this.ends[1]);
     normalizer.title =
       "Errors are measured as a share of this length, which every face has. Usual: between the outer corners of the eyes.";
     const rows = el(
       "div.form-rows",
       {},
-      row("Name", this.name),
-      row("Start from", this.template, bring, this.file),
-      row("Picture", this.picture),
+      row("name", "Name", this.name),
+      row("start", "Start from", this.template, bring, this.file),
+      row("picture", "Picture", this.picture),
       normalizer,
     );
     this.head = el("div.schema-form", {}, rows, this.face.element);
@@ -83,6 +98,7 @@ export class SchemaForm {
         button("Export", "This draft as a JSON file", () => on.exportFile()),
         this.state,
         this.save,
+        this.next,
       ),
     ];
   }
@@ -116,6 +132,7 @@ export class SchemaForm {
     this.state.textContent = dirty ? "Not saved yet" : draft.landmarks.length ? `Saved, version ${version}` : "";
     this.state.dataset.dirty = String(dirty);
     this.dirty = dirty;
+    this.leadOn(!dirty && version > 0 && draft.landmarks.length > 0);
     this.allowSave();
     this.versions.disabled = !version;
     if (!listed) this.showEnds();
@@ -133,7 +150,12 @@ export class SchemaForm {
       el(`li.${tone}`, {}, run ? el("button", { type: "button", text, onclick: run }) : el("span", { text }));
     /** @type {(tone: string, text: string, landmark: Landmark | undefined) => HTMLElement} */
     const item = (tone, text, landmark) => line(tone, text, landmark ? () => this.on.select(landmark.id) : null);
-    const items = problems.map(({ text, landmarks: [first] }) => item("problem", text, landmarks[first]));
+    for (const key of OWN_KEYS) {
+      const problem = problems.find((other) => other.key === key);
+      this.note(key, problem ? { text: problem.text, tone: "problem" } : null);
+    }
+    const others = problems.filter(({ key }) => !OWN_KEYS.some((own) => own === key));
+    const items = others.map(({ text, landmarks: [first] }) => item("problem", text, landmarks[first]));
     const [odd] = cautions;
     if (odd) {
       const more = cautions.length > 1 ? ` (and ${cautions.length - 1} more)` : "";
@@ -146,6 +168,33 @@ export class SchemaForm {
     this.findings.replaceChildren(...items);
     this.blocked = problems.length > 0;
     this.allowSave();
+  }
+
+  /**
+   * Says something below a row: what is wrong with it, or what came of it; null takes it away.
+   * @param {FormKey} key
+   * @param {{ text: string, tone?: "problem" | "plain", action?: { text: string, run: () => unknown } } | null} said
+   */
+  note(key, said) {
+    const note = this.notes[key];
+    if (!note) return;
+    note.hidden = !said;
+    note.dataset.tone = said?.tone ?? "plain";
+    const action = said?.action && el("button.plain.small", { type: "button", text: said.action.text, onclick: said.action.run });
+    note.replaceChildren(said?.text ?? "", ...(action ? [" ", action] : []));
+    for (const field of note.parentElement?.querySelectorAll(".field") ?? [])
+      field.setAttribute("aria-invalid", String(said?.tone === "problem"));
+  }
+
+  /**
+   * Once all is saved, the button for the next step stands in place of Save, and takes the focus from it.
+   * @param {boolean} saved
+   */
+  leadOn(saved) {
+    const focused = document.activeElement === this.save;
+    this.next.hidden = !saved;
+    this.save.hidden = saved;
+    if (saved && focused) this.next.focus();
   }
 
   allowSave() {

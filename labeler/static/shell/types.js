@@ -50,7 +50,7 @@
 /** @typedef {{ picture: number, points: Places }} Reference  The reference picture's id and points. */
 /** @typedef {{ image: HTMLImageElement, points: Places, size: Size }} LoadedReference */
 
-/** @typedef {{ text: string, landmarks: number[] }} DefinitionFinding  Landmarks by their index. */
+/** `landmarks`: by their index; `key`: of the category, where it is about no landmark. @typedef {{ text: string, landmarks: number[], key?: string }} DefinitionFinding */
 
 /** Problems keep a definition from being saved; cautions do not. @typedef {{ problems: DefinitionFinding[], cautions: DefinitionFinding[] }} DefinitionFindings */
 

@@ -127,7 +127,7 @@ def test_checking_a_definition_changes_nothing(tmp_path: Path):
     label_face(project, 1)
     actions = ProjectActions(project)
     assert actions.check_definition(SMALL.to_category()) == {"problems": [], "cautions": []}
-    nothing = {"text": "no landmarks: 'keypoints' must list at least one name", "landmarks": ()}
+    nothing = {"text": "no landmarks: 'keypoints' must list at least one name", "landmarks": (), "key": ""}
     assert actions.check_definition({"keypoints": []}) == {"problems": [nothing], "cautions": []}
     assert actions.definition()["version"] == 1
 
@@ -145,7 +145,11 @@ def pair_of(first: tuple[str, str], second: tuple[str, str], *, paired: bool = T
     [
         (pair_of(("eye_left", "right_eye"), ("eye_right", "left_eye")), "named left but is in", [(0,), (1,)]),
         (pair_of(("eye_left", "left_eye"), ("lid_left", "right_eye")), "both are named left", [(0, 1), (1,)]),
-        (pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")), "wanted right eye", [(0, 1)]),
+        (
+            pair_of(("eye_left", "left_eye"), ("brow_right", "right_brow")),
+            "their groups left eye and right brow do not mirror each other",
+            [(0, 1)],
+        ),
         (pair_of(("nose_left", "nose"), ("nose_tip", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("a", "left_eye"), ("b", "nose"), paired=False), "has no mirror partner", [(0,)]),
         (pair_of(("left_eye_0", "left_eye"), ("right_eye_1", "right_eye")), "", []),
