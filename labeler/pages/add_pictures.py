@@ -9,7 +9,7 @@ from labeler.errors import NotFoundError
 from labeler.html.markup import render
 from labeler.pages.labels_offer import NOTHING, LabelsOffer, chosen_labels, imported_html, is_answered, offer
 from labeler.pages.picture_places import FINDS_LABELS, added_html, is_labels, labels_near, named_place, picture_paths
-from labeler.pages.request import MARK_PROBLEMS, QUIETLY, errors_as_messages, field_problem, wanted_project
+from labeler.pages.request import QUIETLY, errors_as_messages, field_problem, wanted_project
 from labeler.project.found_labels import ANNOTATIONS, LabelsBeside
 from labeler.project.workspace import Workspace
 
@@ -39,8 +39,7 @@ class AddPicturesForm:
         self.report = gr.HTML(padding=False)
         looked, shown = [self.folder, self.labels.choice], [self.problem, *self.labels.shown]
         for event in (self.folder.blur, self.folder.submit):
-            checked = event(self.look, looked, shown, **QUIETLY)
-            checked.success(None, None, None, js=MARK_PROBLEMS)
+            event(self.look, looked, shown, **QUIETLY)
         self.searched = self.search.click(
             self.search_labels, looked, [self.nothing_found, *shown], show_progress="hidden"
         )

@@ -9,7 +9,7 @@ from labeler.errors import NotFoundError
 from labeler.html.markup import project_address, render
 from labeler.pages.labels_offer import NOTHING, LabelsOffer, chosen_labels, imported_html, is_answered, offer
 from labeler.pages.picture_places import FINDS_LABELS, added_html, labels_near, picture_paths
-from labeler.pages.request import MARK_PROBLEMS, QUIETLY, errors_as_messages, field_problem
+from labeler.pages.request import QUIETLY, errors_as_messages, field_problem
 from labeler.project.definition import templates
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import load_definition
@@ -46,8 +46,7 @@ class NewProjectForm:
         self.address = gr.Textbox(visible=False)
         looked = [self.folder, self.template, self.labels.choice]
         for event in (self.folder.blur, self.folder.submit, self.template.input):
-            checked = event(self.look, looked, [self.folder_problem, *self.labels.shown], **QUIETLY)
-            checked.success(None, None, None, js=MARK_PROBLEMS)
+            event(self.look, looked, [self.folder_problem, *self.labels.shown], **QUIETLY)
         self.created = gr.on(
             [self.button.click, self.name.submit],
             self.make,

@@ -3,7 +3,7 @@
 import { Bar } from "./shell/bar.js";
 import { listenForCopies } from "./shell/copy.js";
 import { el } from "./shell/dom.js";
-import { forgetWhenChanged, goToProblem, markProblems } from "./shell/forms.js";
+import { followProblems, goToProblem } from "./shell/forms.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
 import { ReviewPage } from "./review/review.js";
@@ -25,9 +25,8 @@ listenForCopies(document);
 // A training that was started is shown beside the form, whose button may be far below.
 window.addEventListener("labeler-started", () => document.getElementById("run")?.scrollIntoView({ block: "nearest" }));
 // A form that was refused says at each field what is wrong with it.
-window.addEventListener("labeler-refused", () => goToProblem());
-window.addEventListener("labeler-checked", () => requestAnimationFrame(markProblems));
-forgetWhenChanged();
+window.addEventListener("labeler-refused", goToProblem);
+followProblems();
 
 /**
  * @param {HTMLElement} element what Gradio made of a template that holds `<div class="canvas-root" data-page="...">`

@@ -20,6 +20,7 @@ def test_labels_beside_the_pictures_come_in_with_them(page: Page, site: Site) ->
     page.get_by_role("button", name="Create project").click()
     question = page.get_by_role("group", name="in annotations.json: bring them in?")
     expect(page.get_by_role("radio", name="Bring in 27 labels of 3 faces on 3 pictures")).to_be_checked()
+    expect(page.get_by_text("choose above, then create the project")).to_be_visible()
     assert site.workspace.names() == []
     page.get_by_role("button", name="Create project").click()
     page.wait_for_url("**/?project=cups*")

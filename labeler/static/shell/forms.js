@@ -10,7 +10,7 @@ function unmark(field) {
  * Marks the fields that have a message of what is wrong with them, and no others.
  * @returns {HTMLElement[]} these fields
  */
-export function markProblems() {
+function markProblems() {
   document.querySelectorAll("[aria-invalid=true]").forEach(unmark);
   /** @type {HTMLElement[]} */
   const messages = [...document.querySelectorAll(/** @type {"p"} */ (".field-problem"))];
@@ -24,15 +24,26 @@ export function markProblems() {
   });
 }
 
-/** Like `markProblems`, and the first of the fields gets the focus. Gradio shows a message some frames late. */
-export function goToProblem(frames = 10) {
+/** Whether the next message of a problem brings the focus to its field: a form was refused, and Gradio has not shown why. */
+let awaited = false;
+
+/** Like `markProblems`, and the first of the fields gets the focus, now or as soon as Gradio shows a message. */
+export function goToProblem() {
   const [first] = markProblems();
-  if (first) first.focus();
-  else if (frames) requestAnimationFrame(() => goToProblem(frames - 1));
+  awaited = !first;
+  first?.focus();
 }
 
-/** A field that is changed is not said to be wrong any more, until the form is sent again. */
-export function forgetWhenChanged() {
+/** Follows messages that appear, and forgets one when its field is changed, until the form is sent again. */
+export function followProblems() {
+  // The style sheet gives every message an animation, so that it says when it appears.
+  document.addEventListener("animationstart", ({ animationName }) => {
+    if (animationName !== "field-problem") return;
+    if (awaited) goToProblem();
+    else markProblems();
+  });
+  document.addEventListener("pointerdown", () => (awaited = false));
+  document.addEventListener("keydown", () => (awaited = false));
   document.addEventListener("input", ({ target }) => {
     if (!(target instanceof Element) || target.getAttribute("aria-invalid") !== "true") return;
     const message = document.getElementById(target.getAttribute("aria-describedby") ?? "");
