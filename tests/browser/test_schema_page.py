@@ -177,6 +177,48 @@ def test_labels_that_were_imported_meanwhile_stay_with_the_draft(page: Page, sit
     complaints.clear()
 
 
+@pytest.mark.parametrize("size", [(1024, 700), (1440, 900)])
+def test_the_current_row_is_never_cut_off(page: Page, site: Site, size: tuple[int, int]) -> None:
+    site.project(f"gulls-{size[0]}", definition=None)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    ready(page, site, f"gulls-{size[0]}")
+    whole = """() => {
+        const list = document.querySelector(".table-rows").getBoundingClientRect();
+        const row = document.querySelector(".table-rows [aria-current=true]").getBoundingClientRect();
+        return row.top >= list.top - 1 && row.bottom <= list.bottom + 1 && list.bottom <= innerHeight;
+    }"""
+    # Names that contradict their groups: a line below each row, and one below the list.
+    for k in range(12):
+        click_at(page, "schema", 130 + 12 * k, 60 + 14 * k)
+        page.wait_for_function(whole)
+    expect(page.locator(".problems li").first).to_be_visible()
+    for name in ("What is a group for?", "What is a mirror partner for?", "What is the normalizer for?"):
+        page.get_by_role("button", name=name).press("Enter")
+        page.wait_for_function(whole)
+    canvas(page, "schema").focus()
+    page.keyboard.press("m")
+    for _ in range(12):
+        page.keyboard.press("n")
+        page.wait_for_function(whole)
+
+
+def test_what_a_group_a_partner_and_the_normalizer_are_for_is_said_beside_them(page: Page, site: Site) -> None:
+    site.project("rooks")
+    ready(page, site, "rooks")
+    for name, said in (
+        ("What is a group for?", "Ears and paired horns: upper left or right contour."),
+        ("What is a mirror partner for?", "takes its place in a mirror"),
+        ("What is the normalizer for?", "Errors are given as a share of this length"),
+    ):
+        button = page.get_by_role("button", name=name)
+        expect(page.get_by_text(said)).to_be_hidden()
+        button.press("Enter")
+        expect(page.get_by_text(said)).to_be_visible()
+        expect(button).to_have_attribute("aria-expanded", "true")
+        button.press("Enter")
+        expect(page.get_by_text(said)).to_be_hidden()
+
+
 def test_a_saved_definition_leads_on_to_the_label_page(page: Page, site: Site) -> None:
     site.project("puffins")
     ready(page, site, "puffins")

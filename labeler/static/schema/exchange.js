@@ -6,7 +6,7 @@ import { groupOfName } from "./landmark_names.js";
 
 /** @import { Category, Definition } from "../shell/types.js" */
 
-const WANTED = 'wanted a COCO category with "keypoints", or a COCO file with one such category';
+const WANTED = 'wanted a COCO category with "keypoints", as Export writes it, or a COCO file with one such category';
 
 /** A JSON object that is not checked yet. @typedef {Record<string, unknown>} Content */
 

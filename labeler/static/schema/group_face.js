@@ -86,7 +86,7 @@ export class GroupFace {
    * @param {(group: number) => unknown} onChoose
    */
   constructor(onChoose) {
-    this.element = made("svg", { viewBox: "6 22 108 90", role: "group", "aria-label": "Semantic groups" });
+    this.element = made("svg", { viewBox: "6 22 108 90", role: "group", "aria-label": "The twelve groups of a face" });
     this.element.classList.add("group-face");
     this.regions = REGIONS.map(([path, x, y], group) => {
       const region = made("g", { role: "button", tabindex: group ? "-1" : "0", "aria-pressed": "false" });

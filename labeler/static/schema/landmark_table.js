@@ -3,11 +3,13 @@
 import { COLORS, GROUPS, groupTitle } from "../shell/definition.js";
 import { el, icon } from "../shell/dom.js";
 import { emptyDraft, moveTo, rename, setGroup, setMirror } from "./draft.js";
+import { RowFollower } from "./follow_row.js";
+import { hint } from "./hints.js";
 import { dragRow } from "./row_drag.js";
 
 /** @import { Draft, Landmark } from "../shell/types.js" */
 
-const MIDLINE = "none: midline";
+const MIDLINE = "none: middle line";
 
 /**
  * @typedef {object} TableOptions
@@ -29,17 +31,21 @@ export class LandmarkTable {
     this.onRemove = onRemove;
     this.order = "";
     this.draft = emptyDraft();
+    /** @type {string | null} */
+    this.current = null;
     /** @type {Map<string, ReturnType<LandmarkTable["row"]>>} */
     this.rows = new Map();
     this.body = el("ol.table-rows", { "aria-label": "Landmarks" });
+    const [group, mirror] = [hint("group"), hint("mirror")];
     const head = el(
       "div.table-head",
-      { "aria-hidden": "true" },
+      {},
       el("span", { text: "Landmark" }),
-      el("span", { text: "Group" }),
-      el("span", { text: "Mirror partner" }),
+      el("span", {}, "Group ", group.button),
+      el("span", {}, "Mirror partner ", mirror.button),
     );
-    root.append(el("div.landmark-table", {}, head, this.body));
+    root.append(el("div.landmark-table", {}, head, group.text, mirror.text, this.body));
+    this.follower = new RowFollower(this.body);
   }
 
   /**
@@ -51,10 +57,13 @@ export class LandmarkTable {
     const order = draft.landmarks.map(({ id }) => id).join();
     if (order !== this.order) this.rebuild(draft, order);
     const names = new Map(draft.landmarks.map(({ id, name }) => [id, name]));
+    const before = this.current;
+    this.current = current;
     for (const landmark of draft.landmarks) {
       const partner = landmark.mirror === null ? undefined : names.get(landmark.mirror);
       this.update(landmark, partner ?? MIDLINE, current);
     }
+    if (current !== before) this.follower.cameUp();
   }
 
   /**
@@ -68,6 +77,7 @@ export class LandmarkTable {
       row.finding.dataset.tone = found?.tone ?? "";
       row.name.setAttribute("aria-invalid", String(found?.tone === "problem"));
     }
+    this.follower.follow();
   }
 
   /** @param {string} id */
@@ -127,7 +137,8 @@ export class LandmarkTable {
       { type: "button", title: "Remove", "aria-label": "Remove", onclick: () => this.onRemove(id) },
       icon("cross"),
     );
-    const finding = el("span.finding");
+    const finding = el("span.finding", { id: `finding-${id}` });
+    for (const field of [name, group, mirror]) field.setAttribute("aria-describedby", finding.id);
     const item = el("li", {}, grip, chip, name, group, mirror, cross, finding);
     /** @type {(EventTarget | null)[]} */
     const selecting = [item, chip, finding];
@@ -188,7 +199,6 @@ export class LandmarkTable {
     const isCurrent = id === current;
     const seen = [name, group, mirror, partner, placed, isCurrent].join("\n");
     if (row.seen === seen) return;
-    const cameUp = isCurrent && row.item.getAttribute("aria-current") !== "true";
     row.seen = seen;
     if (row.name.value !== name && document.activeElement !== row.name) row.name.value = name;
     row.chip.style.background = COLORS[group];
@@ -201,6 +211,6 @@ export class LandmarkTable {
     row.name.title = name;
     row.item.classList.toggle("placed", placed);
     row.item.setAttribute("aria-current", String(isCurrent));
-    if (cameUp) row.item.scrollIntoView({ block: "nearest" });
+    row.item.setAttribute("aria-label", placed ? name : `${name}, not on the picture yet`);
   }
 }

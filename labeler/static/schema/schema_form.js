@@ -4,6 +4,7 @@ import { groupTitle } from "../shell/definition.js";
 import { el } from "../shell/dom.js";
 import { emptyDraft, setNormalizer } from "./draft.js";
 import { GroupFace } from "./group_face.js";
+import { hint } from "./hints.js";
 
 /** @import { DefinitionFindings, Draft, Landmark, Picture, Template } from "../shell/types.js" */
 
@@ -57,7 +58,7 @@ export class SchemaForm {
       this.file.value = "";
       if (file) on.importFile(file);
     });
-    const bring = button("Import…", "The landmarks of a JSON file. You can also drop it anywhere on this page", () =>
+    const bring = button("Import…", "The landmarks of a JSON file, as Export writes it. You can also drop it anywhere on this page", () =>
       this.file.click(),
     );
     this.picture = select("Reference picture", ({ value }) => on.picture(Number(value)));
@@ -72,14 +73,15 @@ export class SchemaForm {
     this.versions = button("Versions", "All versions and deleted landmarks", () => on.versions());
     /** @type {(key: FormKey, label: string, ...fields: HTMLElement[]) => HTMLElement} */
     const row = (key, label, ...fields) => {
-      const note = el("div.note", { id: `schema-note-${key}`, role: "status", hidden: true });
+      const note = el("div.row-note", { id: `schema-note-${key}`, role: "status", hidden: true });
       this.notes[key] = note;
       for (const field of fields) field.setAttribute("aria-describedby", note.id);
       return el("div.form-row", {}, el("span.label", { text: label }), ...fields, note);
     };
-    const normalizer = row("normalizer", "Normalizer", this.ends[0], this.to, this.ends[1]);
-    normalizer.title =
-      "Errors are measured as a share of this length, which every face has. Usual: between the outer corners of the eyes.";
+    const normalizer = row("normalizer", "Normalizer ", this.ends[0], this.to, this.ends[1]);
+    const purpose = hint("normalizer");
+    normalizer.querySelector(".label")?.append(purpose.button);
+    normalizer.append(purpose.text);
     const rows = el(
       "div.form-rows",
       {},
