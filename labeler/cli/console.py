@@ -11,7 +11,14 @@ from labeler.runs.collect import collect_predictions
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.run import COMPLETE, Run
 
-STAGES = {"source": "drawing the source's faces", "base": "learning the source", "adapt": "learning the project"}
+STAGES = {
+    "source": "drawing the source's faces",
+    "base": "learning the source",
+    "adapt": "learning the project",
+    "measure": "measuring the error",
+    "predict": "pre-labeling the other faces",
+    "check": "predicting the labeled faces, for the label checks",
+}
 WAITING = "waiting for another run to end"
 
 
@@ -33,9 +40,10 @@ def follow(
                 if line and line not in told:
                     told.append(line)
                     say(line)
-            if run.series and run.active and time.monotonic() >= next_line:
+            line = _progress_line(run) if run.active and time.monotonic() >= next_line else None
+            if line is not None:
                 next_line = time.monotonic() + every
-                say(_progress_line(run))
+                say(line)
             if not run.active:
                 break
             time.sleep(0.2)
@@ -63,7 +71,11 @@ def _stage(run: Run) -> str:
     return STAGES.get(run.stage or "", "")
 
 
-def _progress_line(run: Run) -> str:
+def _progress_line(run: Run) -> str | None:
+    if run.predicted is not None:
+        return f"  {run.predicted[0]} of {plural(run.predicted[1], 'face')}"
+    if not run.series or run.stage in ("measure", "predict"):
+        return None
     step = run.series[-1]
     parts = [f"  step {step['step']}" + (f" of {step['steps']}" if step.get("steps") else "")]
     parts += [f"loss {step['loss']:.3f}"] if "loss" in step else []
@@ -77,12 +89,12 @@ def _progress_line(run: Run) -> str:
 def _result_line(project: Project, run: Run) -> str:
     if run.kind == "curve":
         return f"done in {run.seconds:.0f} s: {run.what}"
-    progress = project.progress()
     step = f"stopped at step {run.stopped.step} of {run.stopped.of}" if run.stopped else "done"
     text = f"{step} in {run.seconds:.0f} s"
     if run.metrics and run.metrics.get("nme") is not None:
         text += f"; NME {run.metrics['nme']:.2f} % on {plural(run.metrics['n'], 'held-out face')}"
-    if progress.predicted_faces:
-        faces, points = plural(progress.predicted_faces, "face"), plural(progress.flagged_points, "point")
-        text += f"; {faces} pre-labeled, {points} flagged"
+    number = int(run.id)
+    if faces := project.store.predictions.faces_of(number):
+        doubtful = project.store.predictions.tally(number).flagged
+        text += f"; {plural(faces, 'face')} pre-labeled, {plural(doubtful, 'doubtful point')}"
     return text

@@ -15,6 +15,7 @@ from labeler.cli.open import add_open, open_by_default
 from labeler.cli.options import Commands
 from labeler.cli.report import add_report
 from labeler.cli.runs import add_runs
+from labeler.cli.status import add_status
 from labeler.cli.train import add_train
 from labeler.project.workspace import Workspace
 from mdmd.errors import DataError
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"labeler {version}")
     open_by_default(top)
     commands = Commands(top, shared)
-    for add in (add_new, add_open, add_exchange, add_train, add_report, add_runs, add_demo):
+    for add in (add_new, add_open, add_exchange, add_status, add_train, add_report, add_runs, add_demo):
         add(commands)
     return top
 

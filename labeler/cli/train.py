@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labeler.cli.console import follow
 from labeler.cli.options import Commands, add_name
+from labeler.html.markup import plural
 from labeler.project.workspace import Workspace
 from labeler.runs import start
 from labeler.runs.collect import collect_predictions
@@ -74,7 +75,7 @@ def run_train(options: argparse.Namespace, workspace: Workspace) -> int:
         prelabel=not options.no_prelabel,
         seed=options.seed,
     )
-    print(f"training on {run.images} pictures with {run.faces} labeled faces: {run.folder}")
+    print(f"training on {project.progress().training_words} on {plural(run.images, 'picture')}: {run.folder}")
     return follow(project, run)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 from labeler.guidance import timing
-from labeler.guidance.progress import Standing, looks, standing
+from labeler.guidance.progress import Progress, Standing, looks, progress_of, standing
 from labeler.guidance.proposed import ProposedPoints
 from labeler.storage.records import Face, Point
 from labeler.storage.store import Store
@@ -15,28 +14,6 @@ from mdmd.errors import DataError
 
 #: With more changed faces than this, all labels are read in one query instead of one query per face.
 MANY_FACES = 20
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Counts of a project.
-
-    `points` counts labels with coordinates. `labeled_*` counts pictures and faces with at least one of them, and
-    `training_*` counts those in the split "train". Skipped faces count in `skipped_faces` only.
-    """
-
-    pictures: int
-    faces: int
-    labeled_pictures: int
-    labeled_faces: int
-    complete_faces: int
-    points: int
-    predicted_faces: int
-    flagged_points: int
-    unlabeled_faces: int
-    training_pictures: int
-    training_faces: int
-    skipped_faces: int
 
 
 class LabelIndex:
@@ -116,28 +93,17 @@ class LabelIndex:
         return [face for face in self.standings() if face.state != "skipped"]
 
     def training_faces(self) -> list[Standing]:
-        """The faces used for training: not skipped, at least one point, picture in the split "train"."""
-        training = {picture.id for picture in self._store.images() if picture.split == "train"}
+        """The faces used for training: labeled, not skipped, picture in the split "train"."""
+        training = self._training_pictures()
         return [face for face in self.wanted_faces() if face.visible and face.picture in training]
 
     def progress(self) -> Progress:
         """The counts over all pictures and faces."""
-        faces, training = self.wanted_faces(), self.training_faces()
-        labeled = [face for face in faces if face.visible]
-        return Progress(
-            pictures=len(self._store.images()),
-            faces=len(faces),
-            labeled_pictures=len({face.picture for face in labeled}),
-            labeled_faces=len(labeled),
-            complete_faces=sum(face.state == "complete" for face in faces),
-            points=sum(face.visible for face in faces),
-            predicted_faces=sum(face.state == "predicted" for face in faces),
-            flagged_points=sum(face.flagged for face in faces),
-            unlabeled_faces=sum(face.state != "complete" for face in faces),
-            training_pictures=len({face.picture for face in training}),
-            training_faces=len(training),
-            skipped_faces=len(self.standings()) - len(faces),
-        )
+        pictures = len(self._store.images())
+        return progress_of(self.standings(), pictures=pictures, training=self._training_pictures())
+
+    def _training_pictures(self) -> set[int]:
+        return {picture.id for picture in self._store.images() if picture.split == "train"}
 
     def seconds_a_face(self) -> float | None:
         """The median seconds to label a face by hand, over the newest complete faces; None if there are too few."""
@@ -147,6 +113,14 @@ class LabelIndex:
 
     def seconds_a_look(self, annotator: str | None) -> float | None:
         """The annotator's median seconds per look (`progress.looks`) in review; None if there are too few."""
+        return timing.seconds_a_look(self._store, annotator, self._looks())
+
+    def missing_reviews(self, annotator: str | None) -> int:
+        """How many more faces the annotator must review before `seconds_a_look` can tell."""
+        return timing.missing_reviews(self._store, annotator, self._looks())
+
+    def _looks(self) -> Callable[[int], int | None]:
+        """The number of looks that the review of a face took; None for one that is not complete."""
         complete = {face.face for face in self.standings() if face.state == "complete"}
 
         def looks_of(face_id: int) -> int | None:
@@ -155,7 +129,7 @@ class LabelIndex:
             proposed = self._proposed.of(face_id)
             return looks(sum(point.flagged for point in proposed.points.values()) if proposed else 0)
 
-        return timing.seconds_a_look(self._store, annotator, looks_of)
+        return looks_of
 
     def _standing_by_face(self) -> dict[Face, Standing]:
         stamp, basis, found = self._standings

@@ -1,8 +1,17 @@
-"""The status of each face, and the order of review."""
+"""The status of each face, the counts of a project, and the order of review.
+
+The pages and the command line use these words, and no others, for how far a face or a project is:
+
+- A face is *labeled* if one of its landmarks has a label with coordinates. Predictions are no labels.
+- It is *complete* if every landmark has a label; a landmark that the face does not have is labeled as absent.
+- It is *pre-labeled* if a landmark without a label has a predicted point. It may be labeled, too.
+- It is *to go* if it is not complete.
+- A *skipped* face counts as skipped and as nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +30,8 @@ class Standing:
     `expected_wrong` is the expected number of unreviewed points that are off by more than the tolerance, which is the
     sum of their probabilities; `worst` is the largest of these probabilities.
 
-    `state` is "complete" (all landmarks labeled), "predicted", "partial", "empty" or "skipped" (for the reason `skip`).
-    A skipped face has no unreviewed points.
+    `state` is "complete", "predicted" (pre-labeled), "partial" (labeled, not complete and not pre-labeled), "empty" or
+    "skipped" (for the reason `skip`). A skipped face has no unreviewed points.
     """
 
     face: int
@@ -40,6 +49,73 @@ class Standing:
     unseen: int = 0
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Counts of a project; see above for the words.
+
+    `points` counts labels with coordinates, `training_*` the labeled faces in the split "train" and their pictures.
+    """
+
+    pictures: int
+    faces: int
+    labeled_pictures: int
+    labeled_faces: int
+    complete_faces: int
+    points: int
+    predicted_faces: int
+    flagged_points: int
+    faces_to_go: int
+    training_pictures: int
+    training_faces: int
+    skipped_faces: int
+
+    @property
+    def complete_words(self) -> str:
+        """ "60 of 120 faces complete"."""
+        return f"{self.complete_faces:,} of {_count(self.faces, 'face')} complete"
+
+    @property
+    def labeled_words(self) -> str:
+        """ "62 faces labeled, 548 points"."""
+        return f"{_count(self.labeled_faces, 'face')} labeled, {_count(self.points, 'point')}"
+
+    @property
+    def training_words(self) -> str:
+        """ "62 labeled faces", or "50 of 62 labeled faces" where some are in another split than "train"."""
+        some = "" if self.training_faces == self.labeled_faces else f"{self.training_faces:,} of "
+        return f"{some}{_count(self.labeled_faces, 'labeled face')}"
+
+    @property
+    def doubtful_words(self) -> str:
+        """ "69 doubtful points of 60 pre-labeled faces"."""
+        return f"{_count(self.flagged_points, 'doubtful point')} of {_count(self.predicted_faces, 'pre-labeled face')}"
+
+
+def progress_of(standings: Sequence[Standing], *, pictures: int, training: Collection[int]) -> Progress:
+    """The counts over all faces of `pictures` pictures, of which `training` (ids) are in the split "train"."""
+    faces = [face for face in standings if face.state != "skipped"]
+    labeled = [face for face in faces if face.visible]
+    learned = [face for face in labeled if face.picture in training]
+    return Progress(
+        pictures=pictures,
+        faces=len(faces),
+        labeled_pictures=len({face.picture for face in labeled}),
+        labeled_faces=len(labeled),
+        complete_faces=sum(face.state == "complete" for face in faces),
+        points=sum(face.visible for face in faces),
+        predicted_faces=sum(face.state == "predicted" for face in faces),
+        flagged_points=sum(face.flagged for face in faces),
+        faces_to_go=sum(face.state != "complete" for face in faces),
+        training_pictures=len({face.picture for face in learned}),
+        training_faces=len(learned),
+        skipped_faces=len(standings) - len(faces),
+    )
+
+
+def _count(number: int, singular: str) -> str:
+    return f"{number:,} {singular}{'' if number == 1 else 's'}"
+
+
 def standing(
     face: Face, points: Mapping[int, Point], predictions: Mapping[int, PredictedPoint], ids: Collection[int]
 ) -> Standing:
@@ -50,10 +126,10 @@ def standing(
         state, open_points = "skipped", {}
     elif ids and len(labels) == len(ids):
         state = "complete"
-    elif any(key in ids for key in predictions):
+    elif open_points:
         state = "predicted"
     else:
-        state = "partial" if labels else "empty"
+        state = "partial" if any(point.v > 0 for point in labels.values()) else "empty"
     return Standing(
         face=face.id,
         picture=face.image_id,

@@ -28,6 +28,12 @@ def seconds_a_face(store: Store, complete: Iterable[int]) -> float | None:
     return median(newest) if len(newest) >= FEWEST else None
 
 
+def missing_reviews(store: Store, annotator: str | None, looks: Callable[[int], int | None]) -> int:
+    """How many more faces the annotator must review before their pace can be known, whatever the times; see below."""
+    times = store.seconds_reviewed(annotator, longest_pause=LONGEST_PAUSE)
+    return FEWEST - len(list(islice((face for face, _ in times if looks(face)), FEWEST)))
+
+
 def seconds_a_look(store: Store, annotator: str | None, looks: Callable[[int], int | None]) -> float | None:
     """The annotator's median seconds per look over the newest reviewed faces; None if there are too few.
 

@@ -69,15 +69,15 @@ def checks_html(project: Project | None) -> Markup:
     checks = [
         (
             progress.complete_faces == progress.faces > 0,
-            f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete",
+            progress.complete_words,
         ),
         (
             progress.labeled_faces > 0,
-            f"{plural(progress.labeled_faces, 'face')} with at least one label, {plural(progress.points, 'point')}",
+            progress.labeled_words,
         ),
         (
             progress.flagged_points == 0,
-            f"{plural(progress.flagged_points, 'doubtful prediction')} not reviewed; predictions are not exported",
+            f"{progress.doubtful_words} not reviewed; predictions are not exported",
         ),
         *(
             [

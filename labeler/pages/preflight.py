@@ -61,12 +61,15 @@ def preflight_html(
     dataset = project.training_set()
     unseen = sum(sample.unseen for sample in dataset.samples)
     held = heldout_count(faces, PRESETS[preset].train.heldout_share) if preset in PRESETS else 0
-    about = f"about {min(held, faces - unseen)}"
     named = sum(sample.split == HELDOUT_SPLIT and not sample.unseen for sample in dataset.samples)
-    facts = [
-        f"{plural(faces, 'labeled face')} on {plural(progress.training_pictures, 'picture')}, "
-        f"{named or about} of them held out for measuring and calibration."
-    ]
+    facts = [f"{progress.training_words} on {plural(progress.training_pictures, 'picture')}."]
+    if progress.labeled_faces > faces:
+        facts.append("The other labeled faces are on pictures that are kept for tests.")
+    if kept := named or min(held, faces - unseen):
+        facts.append(
+            f"Held out: {'' if named else 'about '}{kept} of them. The model does not learn from these, so they tell "
+            "its error and how far off its points may be."
+        )
     warnings = []
     if faces < FEWEST_FACES:
         warnings.append(

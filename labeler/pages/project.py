@@ -7,7 +7,7 @@ from dataclasses import replace
 import gradio as gr
 from markupsafe import Markup
 
-from labeler.guidance.label_index import Progress
+from labeler.guidance.progress import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
 from labeler.pages.add_pictures import AddPicturesForm
@@ -99,7 +99,7 @@ def overview_html(project: Project | None, missing: str | None) -> Markup:
         tiles=[
             (progress.pictures, noun(progress.pictures, "picture")),
             (progress.complete_faces, f"of {plural(progress.faces, 'face')} complete"),
-            (progress.points, f"{noun(progress.points, 'point')} labeled"),
+            (progress.labeled_faces, progress.labeled_words.partition(" ")[2]),
             (progress.predicted_faces, f"{noun(progress.predicted_faces, 'face')} pre-labeled"),
             (progress.flagged_points, f"doubtful {noun(progress.flagged_points, 'point')}"),
             *(
@@ -141,10 +141,9 @@ def next_step(project: Project) -> tuple[str, str]:
     if progress.flagged_points:
         points = plural(progress.flagged_points, "doubtful point")
         return f"Next: look at {points} on the Review page.", "review"
-    if progress.training_faces < 50 and progress.unlabeled_faces:
-        faces = plural(progress.training_faces, "face")
-        return f"Next: label more faces, {faces} so far. A useful model takes 50 or more.", "label"
-    if progress.unlabeled_faces:
+    if progress.training_faces < 50 and progress.faces_to_go:
+        return f"Next: label more faces, {progress.training_words} so far. A useful model takes 50 or more.", "label"
+    if progress.faces_to_go:
         return f"Next: train on your {plural(progress.training_pictures, 'picture')}, or label more.", "train"
     if not progress.faces:
         return "Every face is skipped: include some again on the Label page, or add more pictures.", "label"
@@ -160,7 +159,6 @@ def projects_html(workspace: Workspace, current: Project | None) -> Markup:
         except DataError as error:
             projects.append({"name": name, "problem": error})
             continue
-        complete = f"{progress.complete_faces:,} of {plural(progress.faces, 'face')} complete"
-        words = complete if progress.faces else "no pictures yet"
+        words = progress.complete_words if progress.faces else "no pictures yet"
         projects.append({"name": name, "problem": None, "share": share_complete(progress), "words": words})
     return render("project_list.html", projects=projects, current=current.name if current else None)

@@ -23,7 +23,9 @@ STAGES = {
     "source": "Drawing the source data set, once",
     "base": "Training on the source, once on this machine",
     "adapt": "Adapting to your landmarks",
-    "predict": "Pre-labeling the other faces",
+    "measure": "Trained: measuring the error, and how far off points may be",
+    "predict": "Trained: pre-labeling the other faces",
+    "check": "Pre-labeled: predicting the labeled faces, which the label checks compare",
 }
 
 
@@ -63,14 +65,18 @@ def _progress(run: Run) -> Progress:
         return Progress("Waiting for its turn", None, [waiting_sentence(run)])
     so_far = f"{duration(run.seconds)} so far"
     stage = _part(run) if run.begun and run.stage != "base" else STAGES.get(run.stage or "", "Starting")
-    if run.state == "stopping" and run.stage != "predict":
+    if run.kind == "prelabel":
+        stage = "Pre-labeling the faces that are not complete"
+    if run.state == "stopping" and run.stage not in ("predict", "check"):
         cancelled = (run.folder / run_folder.CANCEL).exists()
         ending = "Cancelling" if cancelled else "Stopping: measuring and saving the model"
         facts = f"step {run.step:,}" if run.step else "before its first step"
         return Progress(ending, None, [f"{facts} · {so_far}"])
-    if run.stage == "predict":
-        faces, of = run.predicted or (0, 0)
+    if run.predicted is not None:
+        faces, of = run.predicted
         return Progress(stage, faces / max(of, 1), [f"{faces:,} of {plural(of, 'face')} · {so_far}"])
+    if run.stage in ("measure", "predict") or run.kind == "prelabel":
+        return Progress(stage, None, [so_far])
     done = run.step / run.steps if run.step and run.steps else 0.0
     if run.parts:
         done = (max(run.begun - 1, 0) + done) / len(run.parts)
@@ -138,12 +144,10 @@ def _outcome(project: Project, run: Run) -> Outcome:
         if project.proposed.in_charge() != proposer_of(run):
             return Outcome(notes, "label", "Go on labeling", report)
     progress = project.progress()
-    faces = progress.predicted_faces
     if progress.flagged_points:
-        label = f"Review {plural(progress.flagged_points, 'doubtful point')} of {plural(faces, 'face')}"
-        return Outcome(notes, "review", label, report)
-    if faces:
-        return Outcome(notes, "review", f"Review {plural(faces, 'pre-labeled face')}", report)
+        return Outcome(notes, "review", f"Review {progress.doubtful_words}", report)
+    if progress.predicted_faces:
+        return Outcome(notes, "review", f"Review {plural(progress.predicted_faces, 'pre-labeled face')}", report)
     return Outcome(notes, "export", "Export the labels", report)
 
 

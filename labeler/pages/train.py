@@ -60,7 +60,7 @@ class TrainHandlers:
         idle = not any(run.active for run in runs) and not uncollected(project)
         project.judge_proposers()  # so that the card of a run that has just ended says whether it is in charge
         collected = f"{len(project.store.predictions.collected_runs())} {project.proposed.in_charge()}"
-        left = idle and project.index.progress().unlabeled_faces > 0
+        left = idle and project.index.progress().faces_to_go > 0
         states, numbers = fingerprint(runs, collected, left=left)
         timer = gr.Timer(active=not idle)
         shown = shown_run(runs)
@@ -92,7 +92,7 @@ class TrainHandlers:
             gr.update(value=waiting_html(waiting) if waiting else "", visible=behind),
             gr.update(visible=behind),
             runs_html(project, runs, shown),
-            gr.update(visible=again and project.progress().unlabeled_faces > 0),
+            gr.update(visible=again and project.progress().faces_to_go > 0),
             gr.update(visible=bool(runs)),
             gr.update(
                 choices=run_choices(runs),

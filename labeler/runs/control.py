@@ -51,7 +51,7 @@ def why_not_stop(run: Run) -> str | None:
         return "all parts of a learning curve must train equally long; cancel it instead, complete parts are kept"
     if run.kind != "train":
         return "it is pre-labeling, not training; cancel it instead"
-    if run.stage == "predict":
+    if run.stage in ("measure", "predict", "check"):
         return "its training is over already"
     if run.stage != "adapt":
         return (

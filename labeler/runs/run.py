@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -36,8 +37,10 @@ class Run:
 
     - `title` is the name that the user gave it.
     - `series` are the step events of its log and `evals` its held-out measurements, in order.
-    - `predicted` is the number of faces that are pre-labeled and the number that will be. A run of kind "prelabel" uses
-      the model of the run `model`.
+    - `stage` is "source", "base", "adapt", "measure" (its steps are over), "predict" (the faces to pre-label) or
+      "check" (the labeled faces, for the label checks); None before the first event.
+    - `predicted` is the number of faces that are predicted in this stage and the number that will be. A run of kind
+      "prelabel" uses the model of the run `model`.
     - `stopped` says where a training was ended early. `error` is a sentence.
     - `seconds` leaves out the time in the queue and between an interruption and the resume.
     - `had_turn` is False while the run waits in the queue, and for a run that was cancelled there.
@@ -157,7 +160,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         encoder=asked.encoder,
         weights=asked.weights,
         minutes=asked.minutes,
-        stage=_stage(events),
+        stage=_stage(events, asked),
         step=last.get("step"),
         steps=last.get("steps"),
         eta_seconds=_eta(last, asked, len(parts) - len(begun)) if state in ACTIVE else None,
@@ -230,18 +233,33 @@ def _warnings(folder: Path, events: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(found + unusable))
 
 
-def _stage(events: list[dict[str, Any]]) -> str | None:
+def _stage(events: list[dict[str, Any]], asked: Settings) -> str | None:
+    told = _told_predicted(events)
+    if told:
+        # The faces to pre-label are predicted first, then the labeled ones, which starts from 0 again.
+        again = any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(told))
+        return "check" if again else "predict"
     for event in reversed(events):
-        if event.get("event") == "predicted":
-            return "predict"
-        if event.get("event") in ("start", "step", "eval"):
-            return event.get("stage")
+        stage = event.get("stage")
+        if stage == "adapt" and event.get("event") == "done":
+            return "predict" if asked.prelabel else "measure"
+        if stage == "adapt" and (event.get("event") == "stopped" or 0 < event.get("step", 0) == event.get("steps")):
+            return "measure"
+        if event.get("event") in ("start", "step"):
+            return stage
     return None
 
 
 def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
-    newest = next((event for event in reversed(events) if event.get("event") == "predicted"), {})
-    return (newest["faces"], newest["of"]) if {"faces", "of"} <= newest.keys() else None
+    told = _told_predicted(events)
+    return told[-1] if told else None
+
+
+def _told_predicted(events: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """How many faces were predicted, of how many, each time that it was told since the last step of training."""
+    newest = itertools.takewhile(lambda event: event.get("event") not in ("start", "resume", "step"), reversed(events))
+    predicted = [event for event in newest if event.get("event") == "predicted" and {"faces", "of"} <= event.keys()]
+    return [(event["faces"], event["of"]) for event in reversed(predicted)]
 
 
 def _eta(last: dict[str, Any], asked: Settings, parts_to_come: int) -> float | None:

@@ -46,6 +46,7 @@ class ProjectActions:
                         "id": s.face,
                         "state": s.state,
                         "labeled": s.labeled,
+                        "visible": s.visible,
                         "of": s.of,
                         "flagged": s.flagged,
                         "unseen": s.unseen,

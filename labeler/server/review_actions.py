@@ -62,8 +62,12 @@ class ReviewActions:
         return self.proposers()
 
     def review_pace(self, annotator: str | None) -> dict[str, Any]:
-        """The annotator's median seconds per look; None if they have reviewed too few faces."""
-        return {"seconds_a_look": self.project.index.seconds_a_look(annotator)}
+        """The annotator's median seconds per look, and how many more faces they must review before it can be known.
+
+        The time is None while faces are missing, and if they were reviewed too quickly to tell.
+        """
+        index = self.project.index
+        return {"seconds_a_look": index.seconds_a_look(annotator), "missing": index.missing_reviews(annotator)}
 
     def preview_unseen(self, measure: Measure, limit: float, *, seed: int, sample: int) -> dict[str, Any]:
         """The faces whose doubt is at most `limit`, the effect of accepting them unseen, and a random `sample` of them.

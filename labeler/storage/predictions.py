@@ -42,6 +42,11 @@ class Predictions:
         )
         return rows[0]["id"] if rows else None
 
+    def faces_of(self, run_id: int) -> int:
+        """How many faces one run predicted."""
+        rows = self._connection.rows("SELECT count(DISTINCT face_id) AS n FROM predictions WHERE run_id = ?", run_id)
+        return rows[0]["n"]
+
     def tally(self, run_id: int) -> Tally:
         """The flags and probabilities of all points that one run predicted."""
         [r] = self._connection.rows(

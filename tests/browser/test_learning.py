@@ -41,5 +41,5 @@ def test_the_line_is_hidden_where_nothing_learns_in_the_background(page: Page, s
     project = site.project("resting")
     with page.expect_response("**/learning"):
         page.goto(f"{site.url}/?project={project.name}")
-    expect(page.locator(".topbar .progress-text")).to_have_text("0 of 3 done")
+    expect(page.locator(".topbar .progress-text")).to_have_text("0 of 3 faces complete")
     expect(page.get_by_role("switch")).to_have_count(0)

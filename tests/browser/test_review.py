@@ -297,7 +297,7 @@ def test_minutes_say_how_far_they_reach_at_ones_own_pace(page: Page, site: Site)
     project.store.predictions.add(1, {face: predicted({1: 0.5}) for face in faces})
     open_canvas(page, site, "dotterels", "review")
     covers, remains, line = (page.locator(f".mount-review {name}") for name in (".covers", ".remains", ".strip-line"))
-    expect(covers).to_have_text("How far that reaches is known after three reviewed faces.")
+    expect(covers).to_have_text("How far that reaches is known after 3 reviewed faces.")
     expect(remains).to_have_text("About 5.3 wrong points in 10 faces.")
     expect(line).to_have_count(0)
 
@@ -330,7 +330,7 @@ def test_time_that_was_used_stays_used(page: Page, site: Site) -> None:
     expect(covers).to_have_text("1 face, 1 doubtful point.")
     saved(page)
     page.evaluate(f"{REVIEW}.load()")  # the face that is done leaves the queue
-    expect(page.locator(".mount-review .face-count").nth(1)).to_have_text("5 faces to go")
+    expect(page.locator(".mount-review .face-count").nth(1)).to_have_text("5 faces left to review")
     expect(covers).to_have_text("1 face, 1 doubtful point.")
     page.keyboard.press("Shift+A")
     expect(covers).to_have_text("This time is used up. Press Enter to start again.")

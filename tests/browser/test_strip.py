@@ -35,11 +35,11 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
       const { counts, matches, neighbor, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
       const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
       const { describe, edits, when } = await import("/ui/label/history.js");
-      const face = (face, state, name, flagged = 0, unseen = 0) =>
-        ({ face, state, flagged, unseen, picture: { name } });
+      const face = (face, state, name, flagged = 0, unseen = 0, visible = 0) =>
+        ({ face, state, flagged, unseen, visible, picture: { name } });
       const items = [face(1, "complete", "Maske Öl 1.png", 0, 3), face(2, "empty", "maske 2.png"),
-        face(3, "predicted", "stone 1.png", 2), face(4, "skipped", "stone 2.png"), face(5, "partial", "owl.png"),
-        face(6, "predicted", "owl 2.png")];
+        face(3, "predicted", "stone 1.png", 2), face(4, "skipped", "stone 2.png"), 
+        face(5, "partial", "owl.png", 0, 0, 2), face(6, "predicted", "owl 2.png", 0, 0, 1)];
       const ids = (faces) => faces.map(({ face }) => face);
       const shown = (filter, query, open) => shownFaces(items, { filter, query }, open);
       const stones = shown("all", "stone", 2);
@@ -68,15 +68,15 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
     }""")
     assert result["counts"] == {
         "all": 6,
-        "empty": 1,
-        "partial": 1,
+        "empty": 2,
+        "partial": 2,
         "complete": 1,
         "predicted": 2,
         "flagged": 1,
         "unseen": 1,
         "skipped": 1,
     }
-    assert result["filters"] == [[1, 2, 3, 4, 5, 6], [2], [5], [1], [3, 6], [3], [1], [4]]
+    assert result["filters"] == [[1, 2, 3, 4, 5, 6], [2, 3], [5, 6], [1], [3, 6], [3], [1], [4]]
     assert result["words"] == [1]
     assert result["stones"] == [[2, True], [3, False], [4, False]]  # the open face stays, and says that it is beside
     assert (result["after"], result["before"]) == (3, None)
@@ -85,9 +85,9 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
     assert result["left"] == ["less than a minute", "about 12 min", "about 59 min", "about 2 h 10 min"]
     assert result["texts"] == [
         "no pictures yet",
-        "2 of 150 done",
-        "87 of 147 done, 3 skipped, 11 s a face, about 11 min left",
-        "9 of 9 done, 4.0 s a face",
+        "2 of 150 faces complete",
+        "87 of 147 faces complete, 3 skipped, 11 s a face, about 11 min left",
+        "9 of 9 faces complete, 4.0 s a face",
     ]
     assert result["said"] == [
         "placed p3",
@@ -110,30 +110,32 @@ def test_filters_search_and_numbers_never_lose_the_open_face(page: Page, site: S
     assert row_numbers(page) == ["1", "2", "3", "4", "5"]
 
     page.keyboard.press("o")
-    expect(page.get_by_role("dialog", name="Show")).to_contain_text("Unlabeled3")
+    expect(page.get_by_role("dialog", name="Show")).to_contain_text("Unlabeled4")  # with the pre-labeled one
     page.keyboard.press("2")
-    expect(page.locator(".strip-result")).to_contain_text("3 of 5")
-    assert row_numbers(page) == ["1", "3", "5"]
+    expect(page.locator(".strip-result")).to_contain_text("4 of 5")
+    assert row_numbers(page) == ["1", "3", "4", "5"]
     # Labeled, the open face is no longer unlabeled, and yet it stays until the page goes on.
     click_at(page, "label", 150, 110)
     saved(page)
-    expect(page.locator(".strip-result")).to_contain_text("2 of 5")
-    assert row_numbers(page) == ["1", "3", "5"]
+    expect(page.locator(".strip-result")).to_contain_text("3 of 5")
+    assert row_numbers(page) == ["1", "3", "4", "5"]
     page.keyboard.press("d")
     shows(page, faces[2])
-    assert row_numbers(page) == ["3", "5"]
+    assert row_numbers(page) == ["3", "4", "5"]
+    page.keyboard.press("d")
+    shows(page, faces[3])
     page.keyboard.press("d")
     shows(page, faces[4])
     page.keyboard.press("d")
     expect(page.locator(".toast")).to_contain_text("last picture shown")
     page.keyboard.press("a")
-    shows(page, faces[2])
+    shows(page, faces[3])
 
     page.keyboard.press("j")
     page.keyboard.type("2")
     page.keyboard.press("Enter")
     shows(page, faces[1])
-    assert row_numbers(page) == ["2", "3", "5"]
+    assert row_numbers(page) == ["2", "3", "4", "5"]
     page.get_by_role("button", name="Show all").click()
     assert row_numbers(page) == ["1", "2", "3", "4", "5"]
 
@@ -165,7 +167,7 @@ def test_a_face_is_skipped_with_a_reason_undone_and_taken_in_again(page: Page, s
     assert sorted(project.store.points(first)[first]) == [1]
     expect(page.locator(".face-head .skip-note").first).to_have_text("Skipped: too blurred")
     expect(page.locator(".strip-row .skip-reason")).to_have_text("too blurred")
-    expect(page.locator(".topbar .progress-text")).to_have_text("0 of 2 done, 1 skipped")
+    expect(page.locator(".topbar .progress-text")).to_have_text("0 of 2 faces complete, 1 skipped")
     page.keyboard.press("Control+z")
     wait_for(lambda: project.store.face(first).skip is None)
     expect(page.locator(".face-head .skip-note")).to_have_count(0)
@@ -184,7 +186,7 @@ def test_a_face_is_skipped_with_a_reason_undone_and_taken_in_again(page: Page, s
     page.keyboard.press("u")
     shows(page, third)
     page.keyboard.press("u")
-    expect(page.locator(".toast")).to_contain_text("Every face is done")
+    expect(page.locator(".toast")).to_contain_text("Every face is complete")
     page.keyboard.press("a")
     shows(page, second)
     page.get_by_role("button", name="Unskip").click()
@@ -249,10 +251,10 @@ def test_a_skipped_face_leaves_the_review(page: Page, site: Site) -> None:
     page.keyboard.press("1")
     wait_for(lambda: project.store.face(first).skip == "not a face")
     expect(page.locator(".mount-review .strip-row").first).to_contain_text("skipped: not a face")
-    expect(page.locator(".mount-review .face-head")).to_contain_text("1 face to go")
+    expect(page.locator(".mount-review .face-head")).to_contain_text("1 face left to review")
     page.keyboard.press("Control+z")
     wait_for(lambda: project.store.face(first).skip is None)
-    expect(page.locator(".mount-review .face-head")).to_contain_text("2 faces to go")
+    expect(page.locator(".mount-review .face-head")).to_contain_text("2 faces left to review")
 
 
 def test_the_pixels_of_the_strip_go_with_its_rows_and_stay_with_a_row_that_changes(page: Page, site: Site) -> None:

@@ -59,7 +59,7 @@ def test_create_define_and_label(page: Page, site: Site) -> None:
 
     page.locator("#tab-label-button").click()
     # The reference picture is the first labeled face.
-    expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 done")
+    expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 faces complete")
     face, second = (face.id for face in project.store.faces()[:2])
     wait_for(lambda: page.evaluate(f"Object.keys({root('label')}?.editor.view?.points ?? {{}}).length") == 3)
     assert page.evaluate(f"{root('label')}.editor.view.face") == face
@@ -89,7 +89,7 @@ def test_mouse_keys_reload_and_undo(page: Page, site: Site) -> None:
     labels = wait_for(lambda: len(found := project.store.points(first).get(first, {})) == 4 and found)
     for key, (x, y) in PLACES.items():
         assert (labels[key].x, labels[key].y) == pytest.approx((x, y), abs=0.6)
-    expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 done")
+    expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 faces complete")
 
     page.keyboard.press("d")
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
@@ -234,7 +234,7 @@ def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
     page.keyboard.press("Shift+A")
     wait_for(lambda: len(project.store.points(faces[1])[faces[1]]) == 4)
     wait_for(lambda: page.evaluate(f"{root('review')}.editor.view.face") == faces[0])
-    expect(page.locator(".face-head").last).to_contain_text("1 face to go")
+    expect(page.locator(".face-head").last).to_contain_text("1 face left to review")
     page.keyboard.press("Control+z")
     wait_for(lambda: len(project.store.points(faces[1])[faces[1]]) == 2)
     assert page.evaluate(f"{root('review')}.editor.view.face") == faces[1]

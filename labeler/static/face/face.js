@@ -97,12 +97,13 @@ export function expectedWrong(view, definition) {
 export function summary(view, definition) {
   const of = definition?.landmarks.length ?? 0;
   const labeled = definition?.landmarks.filter((landmark) => view.points[landmark.id]).length ?? 0;
-  const predicted = Object.keys(view.predictions).length > 0;
+  const predicted = Object.keys(view.predictions).some((id) => !view.points[id]);
+  const visible = definition?.landmarks.filter(({ id }) => view.points[id]?.v).length ?? 0;
   const unseen = Object.values(view.points).filter(({ source }) => source === "accepted_unseen").length;
-  if (view.skip) return { state: "skipped", labeled, of, flagged: 0, unseen, skip: view.skip };
+  if (view.skip) return { state: "skipped", labeled, visible, of, flagged: 0, unseen, skip: view.skip };
   const flagged = definition ? flaggedIds(view, definition).length : 0;
-  const state = of && labeled === of ? "complete" : predicted ? "predicted" : labeled ? "partial" : "empty";
-  return { state, labeled, of, flagged, unseen, skip: null };
+  const state = of && labeled === of ? "complete" : predicted ? "predicted" : visible ? "partial" : "empty";
+  return { state, labeled, visible, of, flagged, unseen, skip: null };
 }
 
 /**

@@ -6,7 +6,7 @@
 export const STATES = {
   empty: "unlabeled",
   partial: "partly labeled",
-  complete: "done",
+  complete: "complete",
   predicted: "pre-labeled",
   skipped: "skipped",
 };
@@ -16,16 +16,18 @@ export const STATES = {
  * @returns {(item: FaceItem) => boolean}
  */
 const inState = (state) => (item) => item.state === state;
+/** @param {FaceItem} item */
+const isToGo = ({ state }) => state !== "complete" && state !== "skipped";
 
 /**
- * In the order of the menu. Flagged faces are pre-labeled ones too.
+ * In the order of the menu. A pre-labeled face is unlabeled or partly labeled, too.
  * @type {{ id: string, title: string, holds: (item: FaceItem) => boolean }[]}
  */
 export const FILTERS = [
   { id: "all", title: "All faces", holds: () => true },
-  { id: "empty", title: "Unlabeled", holds: inState("empty") },
-  { id: "partial", title: "Partly labeled", holds: inState("partial") },
-  { id: "complete", title: "Done", holds: inState("complete") },
+  { id: "empty", title: "Unlabeled", holds: (item) => isToGo(item) && !item.visible },
+  { id: "partial", title: "Partly labeled", holds: (item) => isToGo(item) && item.visible > 0 },
+  { id: "complete", title: "Complete", holds: inState("complete") },
   { id: "predicted", title: "Pre-labeled", holds: inState("predicted") },
   { id: "flagged", title: "Flagged", holds: (item) => item.flagged > 0 },
   { id: "unseen", title: "Accepted unseen", holds: (item) => item.unseen > 0 },
@@ -86,7 +88,7 @@ export function neighbor(shown, open, direction) {
 }
 
 /**
- * The next face that is neither done nor skipped; after the last one the search starts from the first. Null where
+ * The next face that is neither complete nor skipped; after the last one the search starts from the first. Null where
  * there is none but the open one.
  * @param {FaceItem[]} shown
  * @param {number | null} open
@@ -95,5 +97,5 @@ export function neighbor(shown, open, direction) {
 export function nextUnfinished(shown, open) {
   const at = shown.findIndex(({ face }) => face === open);
   const order = [...shown.slice(at + 1), ...shown.slice(0, Math.max(at, 0))];
-  return order.find(({ state, beside }) => !beside && state !== "complete" && state !== "skipped") ?? null;
+  return order.find((item) => !item.beside && isToGo(item)) ?? null;
 }

@@ -163,12 +163,12 @@ export class FacePicker {
     toast(this.root, `This ${this.narrowed ? `is the ${which} picture shown` : `was the ${which} picture`}.`);
   }
 
-  /** The next face that is neither done nor skipped; where there is none, the user is told. */
+  /** The next face that is neither complete nor skipped; where there is none, the user is told. */
   unfinished() {
     const next = nextUnfinished(this.shown, this.open);
     if (next) return next;
     if (this.narrowed) toast(this.root, "No other face shown here is unfinished.");
-    else toast(this.root, "Every face is done. Train, or review the doubtful points.");
+    else toast(this.root, "Every face is complete. Train, or review the doubtful points.");
     return null;
   }
 

@@ -37,8 +37,8 @@ export function thumbnail(item) {
 function badge({ state, flagged, unseen, labeled, of, duplicate }) {
   if (state === "skipped") return el("span.badge.skipped", { title: "skipped" }, icon("cross"));
   if (state === "complete" && unseen)
-    return el("span.badge.done", { title: `done, ${unseen} points accepted unseen` }, icon("eyeShut"));
-  if (state === "complete") return el("span.badge.done", { title: "done" }, icon("accept"));
+    return el("span.badge.done", { title: `complete, ${unseen} points accepted unseen` }, icon("eyeShut"));
+  if (state === "complete") return el("span.badge.done", { title: "complete" }, icon("accept"));
   if (duplicate && !labeled) return el("span.badge", { text: "≈", title: duplicate });
   if (flagged) return el("span.badge.doubt", { text: flagged, title: `pre-labeled, ${flagged} doubtful` });
   if (state === "predicted") return el("span.badge.predicted", { text: "◇", title: "pre-labeled" });

@@ -9,6 +9,8 @@ import { timeLeft } from "../shell/pace.js";
 /** @import { Filmstrip } from "../face/filmstrip.js" */
 
 const KEY = "mdmd.review.minutes";
+/** Reviewed faces from which on the pace is measured. */
+const MEASURED_FROM = 3;
 
 /**
  * The number of looks that a face takes: one, and one more for each doubtful point. The pace is measured in the same
@@ -67,6 +69,8 @@ export class Budget {
     this.items = [];
     /** Looks since the minutes were set. */
     this.spent = 0;
+    /** Faces that must be reviewed before it can be known how long a look takes. */
+    this.missing = 0;
     /** Seconds per look; null while it is not known. @type {number | null} */
     this.pace = null;
     /** Starts to count `minutes` from now. */
@@ -134,7 +138,7 @@ export class Budget {
     const { annotator } = this.session;
     const query = annotator ? `?annotator=${encodeURIComponent(annotator)}` : "";
     const found = await this.session.get(`/review/pace${query}`).catch(() => null);
-    if (found) this.pace = found.seconds_a_look;
+    if (found) Object.assign(this, { pace: found.seconds_a_look, missing: found.missing });
     this.show();
   }
 
@@ -146,7 +150,9 @@ export class Budget {
       ? `You take ${pace.toFixed(1)} s per look, the median of your newest faces. A face takes one look, and one more for each doubtful point.`
       : "";
     if (!pace) {
-      this.covers.textContent = waiting ? "How far that reaches is known after three reviewed faces." : "";
+      const { missing } = this;
+      const faces = `${missing} ${missing < MEASURED_FROM ? "more " : ""}reviewed ${missing === 1 ? "face" : "faces"}`;
+      this.covers.textContent = waiting && missing ? `How far that reaches is known after ${faces}.` : "";
       this.remains.textContent = waiting ? `About ${about(there.wrong)} wrong points in ${plural(waiting, "face")}.` : "";
       return this.strip.drawLine(null);
     }

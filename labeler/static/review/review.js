@@ -141,7 +141,7 @@ export class ReviewPage {
           ? NO_DEFINITION
           : queue.length
             ? null
-            : reviewed && project.progress.unlabeled_faces === 0
+            : reviewed && project.progress.faces_to_go === 0
               ? ALL_REVIEWED
               : NO_PREDICTIONS,
     );
@@ -235,8 +235,8 @@ export class ReviewPage {
     const left = this.items.filter(({ done }) => !done).length;
     this.head.replaceChildren(
       el("div.face-name", { text: picture.name, title: picture.name, dir: "auto" }),
-      el("div.face-count", { text: `${labeled} of ${of} reviewed · ${flagged} doubtful` }),
-      el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} to go` }),
+      el("div.face-count", { text: `${labeled} of ${of} landmarks labeled · ${flagged} doubtful` }),
+      el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} left to review` }),
       el("div.face-count", { text: proposerText(view) }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
     );

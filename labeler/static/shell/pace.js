@@ -25,14 +25,14 @@ export function timeLeft(seconds) {
 }
 
 /**
- * "87 of 150 done, 3 skipped, 11 s a face, about 12 min left" from the project's overview.
+ * "87 of 150 faces complete, 3 skipped, 11 s a face, about 12 min left" from the project's overview.
  * @param {Pick<Overview, "progress" | "seconds_a_face">} overview
  */
 export function progressText({ progress, seconds_a_face: pace }) {
   const { faces, complete_faces: done, skipped_faces: skipped } = progress;
   if (!faces && !skipped) return "no pictures yet";
   return [
-    `${done} of ${faces} done`,
+    `${done} of ${faces} ${faces === 1 ? "face" : "faces"} complete`,
     skipped ? `${skipped} skipped` : null,
     pace === null ? null : `${faceTime(pace)} a face`,
     pace === null || done === faces ? null : `${timeLeft(pace * (faces - done))} left`,

@@ -117,10 +117,12 @@
 /** @typedef {"empty" | "partial" | "complete" | "predicted" | "skipped"} FaceState */
 
 /**
- * How far a face is: labeled landmarks, their number in the definition, doubtful points, points accepted unseen.
+ * How far a face is (labeler/guidance/progress.py has the words): landmarks with a label, those among them that are not
+ * absent, their number in the definition, doubtful points, points accepted unseen.
  * @typedef {object} FaceSummary
  * @property {FaceState} state
  * @property {number} labeled
+ * @property {number} visible
  * @property {number} of
  * @property {number} flagged
  * @property {number} unseen
@@ -146,7 +148,7 @@
 
 // --- the project -------------------------------------------------------------------------------------------------------
 
-/** @typedef {{ pictures: number, faces: number, complete_faces: number, skipped_faces: number, unlabeled_faces: number }} Progress */
+/** @typedef {{ pictures: number, faces: number, complete_faces: number, skipped_faces: number, faces_to_go: number }} Progress */
 
 /**
  * @typedef {object} Overview

@@ -286,6 +286,44 @@ while not (run / "go").exists(): time.sleep(0.02)
     assert len(lines) == 4
 
 
+def test_following_says_that_it_pre_labels_and_not_the_last_step_again(tmp_path: Path):
+    project = make_project(tmp_path, labeled=3)
+    code = """
+def tell(*events):
+    with (run / "log.jsonl").open("a") as log:
+        log.write("".join(json.dumps(event) + "\\n" for event in events))
+def wait(name):
+    while not (run / name).exists(): time.sleep(0.02)
+step = {"event": "step", "stage": "adapt", "step": 9, "steps": 9, "loss": 1.0, "eta_seconds": 4.0}
+tell({"event": "start", "stage": "adapt"}, step, {"event": "eval", "stage": "adapt", "step": 9, "nme": 7.0})
+wait("measuring")
+tell({"event": "predicted", "faces": 2, "of": 5})
+wait("pre-labeling")
+"""
+    run = python_run(project, code)
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line == "measuring the error":
+            (run.folder / "measuring").touch()
+        if line == "  2 of 5 faces":
+            (run.folder / "pre-labeling").touch()
+
+    assert follow(project, run, say=say, every=0) == 0
+    assert list(dict.fromkeys(lines))[:-1] == ["measuring the error", "pre-labeling the other faces", "  2 of 5 faces"]
+
+
+def test_the_status_is_told_in_the_words_of_the_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    project = make_project(tmp_path, pictures=4, labeled=2)
+    label_face(project, 3, [1])
+    project.store.set_skip(4, "not a face")
+    assert main(["--projects", str(project.folder.parent), "status", "faces"]) == 0
+    assert capsys.readouterr().out == (
+        "2 of 3 faces complete, 1 to go, 1 skipped\n3 faces labeled, 9 points\nfor training: 3 labeled faces\n"
+    )
+
+
 @pytest.mark.parametrize(("cancels", "state"), [(True, "cancelled"), (False, "running")])
 def test_ctrl_c_cancels_the_training_or_ends_the_watching(tmp_path: Path, cancels: bool, state: str):
     project = make_project(tmp_path, labeled=3)

@@ -32,7 +32,7 @@ def test_the_project_has_labeled_and_unlabeled_pictures_and_the_truth_beside(tmp
     project = demo.prepare()
     truth = true_points(project).samples
     progress = project.progress()
-    assert (progress.pictures, progress.training_faces, progress.complete_faces, progress.unlabeled_faces) == (
+    assert (progress.pictures, progress.training_faces, progress.complete_faces, progress.faces_to_go) == (
         9,
         5,
         5,

@@ -29,7 +29,9 @@ SEEN, ABSENT = Point(1, 1, 2), Point(None, None, 0)
         ({1: SEEN}, {}, "partial"),
         ({9: SEEN}, {}, "empty"),
         ({1: SEEN, 2: ABSENT}, {}, "complete"),
+        ({1: ABSENT}, {}, "empty"),
         ({1: SEEN}, predicted(0.1, 0.1), "predicted"),
+        ({1: SEEN}, predicted(0.9), "partial"),
         ({1: SEEN, 2: SEEN}, predicted(0.9, 0.9), "complete"),
     ],
 )

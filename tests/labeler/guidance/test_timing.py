@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labeler.guidance.timing import FEWEST, LONGEST_PAUSE, NEWEST, seconds_a_face, seconds_a_look
+from labeler.guidance.timing import FEWEST, LONGEST_PAUSE, NEWEST, missing_reviews, seconds_a_face, seconds_a_look
 from labeler.storage.records import Point
 from labeler.storage.store import Store
 
@@ -93,9 +93,12 @@ def test_a_look_takes_the_median_over_the_faces_that_this_person_reviewed(desk: 
     counts = dict(zip(faces[1:4], (4, 3, 1), strict=True))
     assert seconds_a_look(desk.store, "ana", counts.get) == 2.0
     assert seconds_a_look(desk.store, "ben", counts.get) is None  # quicker than any hand
+    missing = [missing_reviews(desk.store, name, counts.get) for name in ("ana", "ben", "cy")]
+    assert missing == [0, 0, FEWEST], "faces that were reviewed too quickly to tell are not asked for again"
     assert seconds_a_look(desk.store, None, counts.get) is None
     counts.pop(faces[1])  # not done: two faces are too few
     assert seconds_a_look(desk.store, "ana", counts.get) is None
+    assert missing_reviews(desk.store, "ana", counts.get) == 1
 
 
 def test_labeling_by_hand_and_pauses_are_no_review(desk: Desk):

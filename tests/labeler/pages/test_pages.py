@@ -185,7 +185,7 @@ def test_preflight_counts_labels_and_names_landmarks_with_few(tmp_path: Path) ->
     said = preflight_html(project, None, "test_vit", "", "default", 10)
     assert "4 landmarks with 2 to 5 labels each, 1 mirror pair." in said
     assert "With few labels, so less accurate: chin (2)." in said
-    assert "about 1 of them held out for measuring and calibration" in said
+    assert "Held out: about 1 of them." in said
     assert "Runs on " in said
     assert "what a run with this encoder takes is not known" in said
 
@@ -298,7 +298,7 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     assert "the 90 % ellipses contain 88.0 % of them" in page
     assert "On 1 held-out face the points" in live_html(project, replace(done, metrics={"nme": 6.2, "n": 1}))
     assert "#review" in page
-    assert "Review 4 doubtful points of 1 face" in page
+    assert "Review 4 doubtful points of 1 pre-labeled face" in page
 
 
 def test_a_training_shows_its_curves_and_links_to_its_report(tmp_path: Path) -> None:
@@ -384,6 +384,14 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     predicting = replace(run, state="running", stage="predict", predicted=(36, 120), step=50, steps=200, seconds=40)
     assert "36 of 120 faces · 40 s so far" in live_html(project, predicting)
     assert "step 50" not in live_html(project, predicting), "the steps are those of the training before"
+    waiting = live_html(project, replace(predicting, predicted=None))
+    assert "Trained: pre-labeling the other faces" in waiting
+    assert "0 of 0" not in waiting
+    assert "measuring the error" in live_html(project, replace(predicting, stage="measure", predicted=None))
+    assert "Pre-labeling the faces that are not complete" in live_html(
+        project, replace(predicting, kind="prelabel", stage=None, predicted=None)
+    )
+    assert "predicting the labeled faces" in live_html(project, replace(predicting, stage="check"))
 
 
 def test_a_run_that_was_cancelled_in_the_queue_hides_no_other(tmp_path: Path) -> None:
@@ -463,7 +471,7 @@ def test_projects_are_links_with_progress_and_a_broken_one_is_named(tmp_path: Pa
 def test_checks_before_an_export(tmp_path: Path) -> None:
     page = checks_html(make_project(tmp_path, labeled=2))
     assert "2 of 3 faces complete" in page
-    assert "2 faces with at least one label, 8 points" in page
+    assert "2 faces labeled, 8 points" in page
 
 
 def test_what_an_export_left_out_is_said(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_progress_counts_what_persons_and_models_have_done(tmp_path: Path):
     assert (progress.labeled_pictures, progress.labeled_faces, progress.complete_faces) == (3, 3, 2)
     assert (progress.training_pictures, progress.training_faces) == (3, 3)
     assert progress.points == 10
-    assert (progress.predicted_faces, progress.flagged_points, progress.unlabeled_faces) == (3, 2 + 3 + 4, 3)
+    assert (progress.predicted_faces, progress.flagged_points, progress.faces_to_go) == (3, 2 + 3 + 4, 3)
 
 
 def test_snapshots_carry_store_ids_and_no_prediction(tmp_path: Path):
@@ -249,7 +249,7 @@ def test_a_skipped_face_is_left_out_everywhere_until_it_is_taken_in_again(tmp_pa
         project.store.set_skip(face, "not a face")
     progress = project.progress()
     assert (progress.pictures, progress.faces, progress.skipped_faces) == (4, 1, 3)
-    assert (progress.complete_faces, progress.unlabeled_faces, progress.labeled_faces, progress.points) == (1, 0, 1, 4)
+    assert (progress.complete_faces, progress.faces_to_go, progress.labeled_faces, progress.points) == (1, 0, 1, 4)
     assert (progress.predicted_faces, progress.flagged_points, progress.training_faces) == (0, 0, 1)
     assert [s.face_id for s in project.training_set().samples] == [2]
     assert project.unlabeled_faces().samples == ()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,6 +182,7 @@ def test_predictions_of_a_stopped_run_come_in(project: Project) -> None:
         ),
         ('event(event="start", stage="adapt", steps=9)', "train", "adapt", "it has not trained a step"),
         ('event(event="predicted", faces=1, of=5)', "train", "predict", "its training is over already"),
+        ('event(event="step", stage="adapt", step=9, steps=9)', "train", "measure", "its training is over already"),
         ('event(event="predicted", faces=1, of=5)', "prelabel", "predict", "it is pre-labeling, not training"),
     ],
 )
@@ -193,6 +195,41 @@ def test_what_has_no_model_to_keep_is_not_stopped(
         stop_and_keep(project, "001")
     assert not (project.runs / "001" / "stop").exists()
     assert cancel_run(project, "001", patience=20).state == "cancelled"
+
+
+START = {"event": "start", "stage": "adapt"}
+LAST = {"event": "step", "stage": "adapt", "step": 9, "steps": 9}
+MEASURED, OVER = {"event": "eval", "stage": "adapt", "step": 9}, {"event": "done", "stage": "adapt"}
+
+
+def told(faces: int, of: int) -> dict[str, Any]:
+    return {"event": "predicted", "faces": faces, "of": of}
+
+
+@pytest.mark.parametrize(
+    ("events", "stage", "predicted"),
+    [
+        ([START, {**LAST, "step": 8}, MEASURED], "adapt", None),
+        ([START, LAST, MEASURED], "measure", None),
+        ([START, {**LAST, "step": 4}, {"event": "stopped", "stage": "adapt", "step": 4}], "measure", None),
+        ([{**LAST, "stage": "base"}], "base", None),
+        ([START, LAST, MEASURED, OVER], "predict", None),
+        ([START, LAST, MEASURED, OVER, told(32, 60)], "predict", (32, 60)),
+        ([LAST, OVER, told(32, 60), told(60, 60)], "predict", (60, 60)),
+        ([LAST, OVER, told(32, 60), told(60, 60), told(9, 9)], "check", (9, 9)),
+        ([LAST, OVER, told(9, 9), told(9, 9)], "check", (9, 9)),
+        ([LAST, OVER, told(9, 9), {"event": "resume", "stage": "adapt"}, START], "adapt", None),
+    ],
+)
+def test_the_stage_of_a_training_is_that_of_its_log(
+    project: Project, events: list[dict[str, Any]], stage: str, predicted: tuple[int, int] | None
+) -> None:
+    folder = leave_predictions(project, 1, {})
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"prelabel": True}))
+    (folder / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    [run] = list_runs(project)
+    assert (run.stage, run.predicted) == (stage, predicted)
 
 
 def broken(project: Project) -> Run:

@@ -1,0 +1,22 @@
+"""`labeler status`: how far the labels of a project are."""
+
+from __future__ import annotations
+
+import argparse
+
+from labeler.cli.options import Commands, add_name
+from labeler.project.workspace import Workspace
+
+
+def add_status(commands: Commands) -> None:
+    text = "Print how many faces of a project are complete and labeled, in the words of the pages."
+    add_name(commands.add("status", run_status, text, "labeler status monkeys"))
+
+
+def run_status(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler status`. Points are proposed while the pages are served, so it counts labels only."""
+    progress = workspace.open(options.name).progress()
+    print(f"{progress.complete_words}, {progress.faces_to_go:,} to go, {progress.skipped_faces:,} skipped")
+    print(progress.labeled_words)
+    print(f"for training: {progress.training_words}")
+    return 0
