@@ -24,14 +24,13 @@ function markProblems() {
   });
 }
 
-/** Whether the next message of a problem brings the focus to its field: a form was refused, and Gradio has not shown why. */
-let awaited = false;
+/** Whether a form was refused since the person's last key or click: messages that appear then bring the focus along. */
+let refused = false;
 
-/** Like `markProblems`, and the first of the fields gets the focus, now or as soon as Gradio shows a message. */
+/** Gives the first field with a problem the focus: now, and again when Gradio shows the message of one before it. */
 export function goToProblem() {
-  const [first] = markProblems();
-  awaited = !first;
-  first?.focus();
+  refused = true;
+  markProblems()[0]?.focus();
 }
 
 /** Follows messages that appear, and forgets one when its field is changed, until the form is sent again. */
@@ -39,11 +38,11 @@ export function followProblems() {
   // The style sheet gives every message an animation, so that it says when it appears.
   document.addEventListener("animationstart", ({ animationName }) => {
     if (animationName !== "field-problem") return;
-    if (awaited) goToProblem();
+    if (refused) goToProblem();
     else markProblems();
   });
-  document.addEventListener("pointerdown", () => (awaited = false));
-  document.addEventListener("keydown", () => (awaited = false));
+  document.addEventListener("pointerdown", () => (refused = false));
+  document.addEventListener("keydown", () => (refused = false));
   document.addEventListener("input", ({ target }) => {
     if (!(target instanceof Element) || target.getAttribute("aria-invalid") !== "true") return;
     const message = document.getElementById(target.getAttribute("aria-describedby") ?? "");
