@@ -148,6 +148,27 @@ def test_a_definition_saved_elsewhere_is_not_overwritten_and_the_draft_is_kept(
     complaints.clear()
 
 
+def test_a_draft_left_by_a_closed_page_meets_a_newer_version(page: Page, site: Site) -> None:
+    project = site.project("harriers")
+    ready(page, site, "harriers")
+    name = page.locator(".table-rows li").nth(2).get_by_label("Name")
+    name.fill("beak")
+    name.press("Tab")
+    project.store.definitions.save({**SMALL.to_category(), "name": "theirs"}, None, edited_from=1)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    told = page.get_by_role("dialog", name="Version 2 was saved meanwhile")
+    expect(told).to_contain_text("Name: small → theirs")
+    expect(told).to_contain_text("Renamed: nose → beak")
+    page.get_by_role("button", name="Use version 2").click()
+    third = page.locator(".table-rows li").nth(2).get_by_label("Name")
+    expect(third).to_have_value("nose")
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+z")
+    expect(third).to_have_value("beak")
+    expect(page.get_by_label("Name of the definition")).to_have_value("theirs")
+
+
 def test_labels_that_were_imported_meanwhile_stay_with_the_draft(page: Page, site: Site, complaints: list[str]) -> None:
     project = site.project("ospreys", definition=None)
     ready(page, site, "ospreys")

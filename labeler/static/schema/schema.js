@@ -222,6 +222,8 @@ export class SchemaPage {
     this.pointerTools.letGo(placed);
     this.form.note("start", null);
     this.show(placed);
+    // The rows of new landmarks are new too, and know no findings.
+    this.check();
   }
 
   check() {
@@ -271,7 +273,8 @@ export class SchemaPage {
   /** @param {Draft} draft */
   show(draft) {
     this.draft = draft;
-    if (draft.picture !== this.picture?.id) this.showPicture(draft.picture);
+    const picture = this.pictures.find(({ id }) => id === draft.picture) ?? this.pictures[0];
+    if (picture && picture.id !== this.picture?.id) this.showPicture(picture);
     const { imageWidth } = this.canvas.viewport;
     const places = this.mirrored ? mirroredPlaces(draft, imageWidth) : draft.places;
     const points = Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y, v: /** @type {const} */ (2) }]));
@@ -290,9 +293,8 @@ export class SchemaPage {
     this.shortcuts.refresh();
   }
 
-  /** @param {number | null} id */
-  async showPicture(id) {
-    const picture = this.pictures.find((other) => other.id === id) ?? this.pictures[0];
+  /** @param {Picture} picture */
+  async showPicture(picture) {
     this.picture = picture;
     this.image = null;
     const image = await this.pictureCache.get(picture).catch(() => null);

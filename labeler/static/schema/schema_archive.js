@@ -102,7 +102,7 @@ export class SchemaArchive {
       changes: changesBetween(began ? base : null, theirs, earlier),
       own: changesBetween(theirs, draft, earlier),
       onSave: () => this.save(),
-      onTake: () => page.begin(theirs),
+      onTake: async () => page.begin(await this.withPicture(theirs)),
     });
   }
 
@@ -129,9 +129,17 @@ export class SchemaArchive {
    */
   async restoreVersion({ version, category, reference }) {
     const { page } = this;
-    const draft = drafts.draftOf(category, reference);
-    page.begin(page.has(draft.picture) || !page.picture ? draft : await page.onPicture(draft, page.picture));
+    page.begin(await this.withPicture(drafts.draftOf(category, reference)));
     toast(page.root, `Version ${version} is the draft now. Save it to make it the newest version.`);
+  }
+
+  /**
+   * A version's draft on its own reference picture, or on the page's where it has none.
+   * @param {Draft} draft
+   */
+  async withPicture(draft) {
+    const { page } = this;
+    return page.has(draft.picture) || !page.picture ? draft : page.onPicture(draft, page.picture);
   }
 
   /**
