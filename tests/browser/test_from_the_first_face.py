@@ -64,7 +64,7 @@ def test_create_define_correct_and_learn_by_keyboard(
         expect(page.locator(".save-state")).to_have_text("Saved, version 1")
         page.locator("#tab-label-button").focus()
         page.keyboard.press("Enter")
-        expect(page.locator(".topbar .progress-text")).to_contain_text(f"1 of {PICTURES} done")
+        expect(page.locator(".topbar .progress-text")).to_contain_text(f"1 of {PICTURES} faces complete")
         project = first.workspace.open("cups")
         faces = [face.id for face in project.store.faces()]
 
