@@ -48,7 +48,7 @@ def standing_sentence(project: Project, run: Run) -> str | None:
 def _why_not(found: Decision) -> str:
     faces = plural(found.faces, "labeled face")
     if found.reason is Reason.TOO_FEW_FACES:
-        return f"it could not be judged: it is judged on faces that it has not learned from, and these are {faces}."
+        return f"only {faces} {'is' if found.faces == 1 else 'are'} new to it, too few to judge it on."
     error, against = f"{100 * found.error:.1f} %", f"{100 * found.against:.1f} %"
     if found.reason is Reason.NO_BETTER_THAN_MEAN_SHAPE:
         return f"on {faces} its error of {error} is not clearly below the {against} of the mean shape."

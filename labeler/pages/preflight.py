@@ -169,12 +169,13 @@ def labels_sentence(counts: dict[str, int], mirror: tuple[int, ...]) -> str:
 def source_sentence(source: Source | None) -> tuple[str, bool]:
     """The source set that is trained on beside the labels, and whether this is a warning."""
     if source is None:
-        return "Without a second data set the model is trained on your images alone and is less accurate.", True
-    what = f"{source.name}, {plural(source.faces, 'face')} of {source.landmarks} points"
+        return "Without a second data set the model is trained on your pictures alone and is less accurate.", True
+    drawn = " that the tool draws itself" if source.name == DRAWN else ""
+    what = f"{source.name}: {plural(source.faces, 'face')}{drawn}, with {source.landmarks} points"
     if source.path.exists():
         return f"Together with {what}.", False
     if source.name == DRAWN:
-        return f"Together with {what}, drawn when first used.", False
+        return f"Together with {what}; they are drawn when first used.", False
     return f"The data set {source.name} is missing: there is no file {source.path}.", True
 
 
@@ -182,7 +183,7 @@ def room_sentences(memory: int, disk: int, *, known: bool) -> tuple[str, list[st
     """Free memory and disk beside what a run takes (if `known`), and a warning for each that is too small."""
     free = f"{megabytes(memory)} of memory and {megabytes(disk)} of disk"
     if not known:
-        return f"Free: {free}; what a run with this encoder takes is not known.", []
+        return f"Free: {free}; what a run with this network takes is not known.", []
     short = []
     if memory < DEFAULT_MEMORY:
         short.append(
@@ -245,13 +246,14 @@ def weights_sentence(encoder: str, weights: str, *, starter: Path) -> tuple[str,
         found = Path(os.path.expanduser(weights)).is_file()
         return (f"Pretrained weights: {weights}.", False) if found else (f"There is no weights file {weights}.", True)
     if encoder == "test_vit":
-        return "test_vit is a toy encoder for tests.", True
+        return "test_vit is a toy network for tests.", True
     here = huggingface_hub.try_to_load_from_cache(f"timm/{encoder}", "model.safetensors")
     if isinstance(here, str):
-        return "The encoder's pretrained weights are on this machine.", False
+        return "The weights with which the encoder begins are on this machine.", False
     size = f" ({DOWNLOADS[encoder]} MB)" if encoder in DOWNLOADS else ""
     absent = (
-        f"The encoder's pretrained weights are not on this machine: they are downloaded{size} when training starts. "
+        f"The weights with which the encoder begins are not on this machine: they are downloaded{size} when training "
+        "starts. "
     )
     if encoder == DEFAULT_ENCODER and (starter / run_folder.MODEL).is_file():
         return (

@@ -84,7 +84,7 @@ def _progress(run: Run) -> Progress:
     if run.step:
         facts.append(f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps else ""))
     if run.images_per_second:
-        facts.append(f"{run.images_per_second:.0f} images/s")
+        facts.append(f"{run.images_per_second:.0f} pictures/s")
     facts.append(so_far if run.eta_seconds is None else f"about {duration(run.eta_seconds)} left")
     if run.stage == "base" and run.minutes:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
@@ -136,7 +136,7 @@ def _outcome(project: Project, run: Run) -> Outcome:
         notes.append((f"{NO_MODEL[0].upper()}{NO_MODEL[1:]}.", "plain"))
     if run.stopped:
         step, of = run.stopped.step, run.stopped.of
-        kept = f"Stopped early at step {step:,} of {of:,}. The model is kept, with averaged weights and calibrated."
+        kept = f"Stopped early at step {step:,} of {of:,}. The model is kept, and was measured like any other."
         notes.append((kept, "plain"))
     standing = standing_sentence(project, run) if run.kind == "train" else None
     if standing is not None:
@@ -184,7 +184,7 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
     faces = plural(count, "held-out face") if isinstance(count, int) else "the held-out faces"
     if nme is None:
         return "No held-out error could be measured."
-    sentence = f"On {faces} the points are off by {nme} % of {unit} on average"
+    sentence = f"On {faces}, which it has not learned from, the points are off by {nme} % of {unit} on average"
     coverage = number("coverage90", 100)
     return sentence + (f"; the 90 % ellipses contain {coverage} % of them." if coverage else ".")
 
@@ -234,10 +234,10 @@ def waiting_sentence(run: Run) -> str:
     elif run.kind == "train":
         how = [f"together with {run.source}" if run.source else "alone"]
         how += [f"for {duration(60 * run.minutes)}"] if run.minutes else []
-        images = plural(run.images, "image")
-        does = f"trains on the {images} that were labeled when it was started, {', '.join(how)}"
+        pictures = plural(run.images, "picture")
+        does = f"trains on the {pictures} that were labeled when it was started, {', '.join(how)}"
     else:
-        does = f"pre-labels {plural(run.images, 'image')}"
+        does = f"pre-labels {plural(run.images, 'picture')}"
     return f"It {does}. It starts by itself when the run before it ends, even if this page is closed."
 
 
@@ -262,7 +262,7 @@ def runs_html(project: Project, runs: Sequence[Run], shown: Run | None) -> Marku
             continue
         facts = [time.strftime("%d %b %H:%M", time.localtime(run.created_at)), run.what]
         if run.kind != "curve":  # a curve has the images and the source of its training
-            facts += [plural(run.images, "image"), run.source or "alone"]
+            facts += [plural(run.images, "picture"), run.source or "alone"]
         facts.append(duration(run.seconds))
         facts += ["model not shipped"] if run.lacks_model else []
         nme = (run.metrics or {}).get("nme")

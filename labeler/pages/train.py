@@ -28,7 +28,7 @@ from labeler.project.workspace import Workspace
 from labeler.runs.collect import uncollected
 from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
 from labeler.runs.run import Run
-from labeler.runs.sources import Source, Sources
+from labeler.runs.sources import DRAWN, Source, Sources
 from labeler.runs.start import FEWEST_FACES, resume, start_prelabel, start_training
 from mdmd.config import BASE_MINUTES, PRESETS
 from mdmd.errors import DataError
@@ -119,7 +119,7 @@ class TrainHandlers:
         ready = ready and minutes_problem(minutes) is None
         others = active_runs(self.workspace.root)
         full = next(((name, run) for name, run in others if run.state == "waiting"), None)
-        label = f"Train on my {plural(project.progress().training_pictures, 'image')}"
+        label = f"Train on my {plural(project.progress().training_pictures, 'picture')}"
         if others and not full:
             name, run = others[0]
             label += f", after run {run.id}" + ("" if name == project.name else f" of {name}")
@@ -222,14 +222,21 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):
                 minutes = gr.Number(10, label="Minutes")  # limits of the component itself would answer with a traceback
-                preset = gr.Dropdown(sorted(PRESETS), value="default", label="Preset")
+                preset = gr.Dropdown(
+                    sorted(PRESETS),
+                    value="default",
+                    label="Preset",
+                    info="The other settings of a training: paper needs a GPU, tiny is a toy for tests.",
+                )
                 encoder = gr.Textbox(
-                    label="Encoder", placeholder=PRESETS["default"].model.encoder, info="Any timm ViT."
+                    label="Encoder",
+                    placeholder=PRESETS["default"].model.encoder,
+                    info="The part of the model that sees the picture: the name of any vision transformer of timm.",
                 )
                 weights = gr.Textbox(
                     label="Weights",
                     placeholder=os.environ.get("MDMD_WEIGHTS") or "the encoder's own",
-                    info="A safetensors file on this machine, or starter, or none.",
+                    info="What the encoder knows already: a safetensors file on this machine, or starter, or none.",
                 )
                 gr.HTML("<h3>Add a data set</h3>")
                 source_path = gr.Textbox(label="COCO-keypoint file", placeholder="/data/300w/annotations.json")
@@ -308,11 +315,12 @@ def usual_source(sources: Sources, last: Run | None) -> str:
 
 
 def source_choices(sources: Sources) -> list[tuple[str, str]]:
-    named = [
-        (f"{known.name} · {plural(known.faces, 'face')} · {known.landmarks} points", known.name)
-        for known in sources.all()
-    ]
-    return [*named, ("nothing, my images alone", ALONE)]
+    named = [(f"{known.name} · {_faces_of(known)} · {known.landmarks} points", known.name) for known in sources.all()]
+    return [*named, ("nothing, my pictures alone", ALONE)]
+
+
+def _faces_of(source: Source) -> str:
+    return f"{source.faces:,} drawn faces" if source.name == DRAWN else plural(source.faces, "face")
 
 
 def find_source(sources: Sources, name: str | None) -> Source | None:

@@ -71,7 +71,9 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     expect(page.locator(".run .note").filter(has_text="Stopped early at step")).to_contain_text(
         "of 100,000. The model is kept"
     )
-    expect(page.locator(".run .note").first).to_contain_text("held-out face the points are off by")
+    expect(page.locator(".run .note").first).to_contain_text(
+        "held-out face, which it has not learned from, the points are off by"
+    )
     expect(page.get_by_role("link", name="Go on labeling")).to_be_visible()  # one held-out face judges nothing
     expect(stop).to_be_hidden()
     done = find_run(project, run.id)
@@ -149,13 +151,13 @@ def test_a_run_in_the_queue_is_seen_begins_and_is_cancelled(page: Page, site: Si
     project, other = labeled(site, "robins"), labeled(site, "wrens")
     python_run(project, "while not (run / 'go').exists(): time.sleep(0.02)")
     page.goto(f"{site.url}/?project=wrens#train")
-    train_button = page.get_by_role("button", name="Train on my 6 images, after run 001 of robins")
+    train_button = page.get_by_role("button", name="Train on my 6 pictures, after run 001 of robins")
     expect(train_button).to_be_enabled()
     python_run(other, "time.sleep(60)")
     page.reload()
     heading(page, find_run(other, "001"), "waiting")
-    expect(page.locator(".run .facts")).to_contain_text("6 images that were labeled when it was started")
-    expect(page.get_by_role("button", name="Train on my 6 images", exact=True)).to_be_disabled()
+    expect(page.locator(".run .facts")).to_contain_text("6 pictures that were labeled when it was started")
+    expect(page.get_by_role("button", name="Train on my 6 pictures", exact=True)).to_be_disabled()
     (project.runs / "001" / "go").touch()
     heading(page, find_run(other, "001"), "running")
     python_run(other, "")

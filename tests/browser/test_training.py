@@ -44,17 +44,19 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site, tmp_path:
     first = jobs.start_training(project, source=None, preset="tiny", weights=Path("none"), steps=12)
     page.goto(f"{site.url}/?project=finches#train")
     expect(page.get_by_role("heading", name=f"Training {first.id} running")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on my 6 images, after run 001")).to_be_enabled()
+    expect(page.get_by_role("button", name="Train on my 6 pictures, after run 001")).to_be_enabled()
     expect(page.locator(".facts")).to_contain_text(re.compile(r"step \d+ of 12"), timeout=1000 * PATIENCE_WITH_TRAINING)
     expect(page.get_by_role("heading", name=f"Training {first.id} done")).to_be_visible(
         timeout=1000 * PATIENCE_WITH_TRAINING
     )
     expect(page.locator(".chart")).to_have_count(3)
-    expect(page.locator(".run .note").first).to_contain_text(re.compile(r"On 1 held-out faces? the points are off by"))
+    expect(page.locator(".run .note").first).to_contain_text(
+        re.compile(r"On 1 held-out face, which it has not learned from, the points are off by")
+    )
 
     # One face that it has not learned from judges nothing, so the training proposes points only if a person says so.
-    verdict = page.locator(".run .note").filter(has_text="Not in charge: it could not be judged")
-    expect(verdict).to_contain_text("that it has not learned from, and these are 1 labeled face. Label about 20 more.")
+    verdict = page.locator(".run .note").filter(has_text="Not in charge")
+    expect(verdict).to_contain_text("only 1 labeled face is new to it, too few to judge it on. Label about 20 more.")
     expect(page.locator("a.button", has_text="Go on labeling")).to_be_visible()
     page.get_by_role("button", name="Log, name, resume or delete a run").click()
     page.get_by_role("button", name="Put run 001 in charge").click()
@@ -69,7 +71,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site, tmp_path:
 
     page.locator("#tab-train-button").click()
     page.get_by_role("button", name="Advanced").click()
-    for label, option in (("Preset", "tiny"), ("Learn together with", "nothing, my images alone")):
+    for label, option in (("Preset", "tiny"), ("Learn together with", "nothing, my pictures alone")):
         page.get_by_label(label).click()
         page.get_by_role("option", name=option).click()
     page.get_by_label("Weights").fill("none")
@@ -77,24 +79,24 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site, tmp_path:
     expect(page.get_by_text("Takes about 5 minutes.")).to_be_visible()
     page.get_by_label("Minutes", exact=True).fill("")
     expect(page.get_by_text("a number from 1 to 1,440 is wanted, found nothing")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on my 6 images")).to_be_disabled()
+    expect(page.get_by_role("button", name="Train on my 6 pictures")).to_be_disabled()
     page.get_by_label("Minutes", exact=True).fill("3")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
-    train = page.get_by_role("button", name="Train on my 6 images")
+    train = page.get_by_role("button", name="Train on my 6 pictures")
     expect(train).to_be_enabled()
     train.click()
     expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Training 002 running")).to_be_visible()
-    expect(page.get_by_label("Learn together with")).to_have_value("nothing, my images alone")
+    expect(page.get_by_label("Learn together with")).to_have_value("nothing, my pictures alone")
     expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
     page.get_by_role("button", name="Advanced").click()
     expect(page.get_by_label("Preset")).to_have_value("tiny")
     expect(page.get_by_label("Weights")).to_have_value("none")
     page.get_by_role("button", name="Cancel the run").click()
     expect(page.get_by_role("heading", name="Training 002 cancelled")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on my 6 images")).to_be_enabled()
+    expect(page.get_by_role("button", name="Train on my 6 pictures")).to_be_enabled()
     assert [run.state for run in list_runs(project)] == ["cancelled", "done"]
 
 
@@ -103,7 +105,7 @@ def test_too_few_labels_are_refused_before_the_button(page: Page, site: Site) ->
     label_face(project, project.store.faces()[0].id)
     page.goto(f"{site.url}/?project=robins#train")
     expect(page.get_by_text("Training needs at least 3 labeled faces")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on my 1 image")).to_be_disabled()
+    expect(page.get_by_role("button", name="Train on my 1 picture")).to_be_disabled()
 
 
 def test_pages_without_a_project_say_what_to_do(page: Page, site: Site) -> None:

@@ -65,8 +65,8 @@ def test_preflight_names_what_is_missing(tmp_path: Path) -> None:
     said = preflight_html(project, None, "test_vit", "", "default", 10)
     assert "3 labeled faces on 3 pictures" in said
     assert "Without labels, so they cannot be learned: chin." in said
-    assert "is trained on your images alone" in said
-    assert "toy encoder" in said
+    assert "is trained on your pictures alone" in said
+    assert "toy network" in said
     assert "There is no weights file /nowhere/w.safetensors." in preflight_html(
         project, None, "", "/nowhere/w.safetensors", "default", 10
     )
@@ -187,7 +187,7 @@ def test_preflight_counts_labels_and_names_landmarks_with_few(tmp_path: Path) ->
     assert "With few labels, so less accurate: chin (2)." in said
     assert "Held out: about 1 of them." in said
     assert "Runs on " in said
-    assert "what a run with this encoder takes is not known" in said
+    assert "what a run with this network takes is not known" in said
 
 
 def test_preflight_says_that_pictures_without_mirror_pairs_are_not_mirrored(tmp_path: Path) -> None:
@@ -204,12 +204,13 @@ def test_preflight_says_that_pictures_without_mirror_pairs_are_not_mirrored(tmp_
 
 def test_preflight_says_whether_the_source_is_there(tmp_path: Path) -> None:
     drawn = Sources(tmp_path, drawn_faces=7).get("drawn68")
-    assert source_sentence(drawn) == ("Together with drawn68, 7 faces of 68 points, drawn when first used.", False)
+    drawn_words = "Together with drawn68: 7 faces that the tool draws itself, with 68 points"
+    assert source_sentence(drawn) == (f"{drawn_words}; they are drawn when first used.", False)
     gone = Source("300w", tmp_path / "gone.json", 5, 68, [], given="300w")
     said = f"The data set 300w is missing: there is no file {tmp_path / 'gone.json'}."
     assert source_sentence(gone) == (said, True)
     (tmp_path / "gone.json").touch()
-    assert source_sentence(gone) == ("Together with 300w, 5 faces of 68 points.", False)
+    assert source_sentence(gone) == ("Together with 300w: 5 faces, with 68 points.", False)
 
 
 def test_preflight_compares_free_memory_and_disk_with_what_a_run_takes() -> None:
@@ -220,7 +221,7 @@ def test_preflight_compares_free_memory_and_disk_with_what_a_run_takes() -> None
         "Only 900 MB of memory are free, a run takes about 1.8 GB",
         "Only 90 MB of the disk are free, a run takes up to 500 MB",
     ]
-    assert room_sentences(10**9, 10**9, known=False)[0].endswith("what a run with this encoder takes is not known.")
+    assert room_sentences(10**9, 10**9, known=False)[0].endswith("what a run with this network takes is not known.")
 
 
 def test_the_choices_of_time_include_the_time_of_the_source(tmp_path: Path) -> None:
@@ -294,9 +295,11 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     [run] = list_runs(project)
     done = replace(run, metrics={"nme": 6.234, "coverage90": 0.88, "n": 22})
     page = live_html(project, done)
-    assert "On 22 held-out faces the points are off by 6.2 % of the distance from eye_left to eye_right" in page
+    assert "On 22 held-out faces, which it has not learned from, the points are off by 6.2 % of the distance" in page
     assert "the 90 % ellipses contain 88.0 % of them" in page
-    assert "On 1 held-out face the points" in live_html(project, replace(done, metrics={"nme": 6.2, "n": 1}))
+    assert "On 1 held-out face, which it has not learned from, the points" in live_html(
+        project, replace(done, metrics={"nme": 6.2, "n": 1})
+    )
     assert "#review" in page
     assert "Review 4 doubtful points of 1 pre-labeled face" in page
 
@@ -373,7 +376,7 @@ def test_runs_say_what_happened_and_escape_it(tmp_path: Path) -> None:
     assert "Failed: no such &lt;file&gt;" in page
     assert "&lt;b&gt;careful" in page
     running = replace(run, state="running", stage="adapt", step=50, steps=200, eta_seconds=95.0, images_per_second=41.6)
-    assert "step 50 of 200 · 42 images/s · about 2 min left" in live_html(project, running)
+    assert "step 50 of 200 · 42 pictures/s · about 2 min left" in live_html(project, running)
     learning = replace(running, stage="base", minutes=10)
     assert "about 2 min left · then 10 min for your landmarks" in live_html(project, learning)
     assert "Cancelled. Labels, earlier models and predictions are unchanged." in live_html(
