@@ -128,7 +128,7 @@ def test_a_definition_saved_elsewhere_is_not_overwritten_and_the_draft_is_kept(
 ) -> None:
     project = site.project("egrets")
     ready(page, site, "egrets")
-    page.get_by_label("Name of the definition").fill("ours")
+    page.get_by_label("Name of the schema").fill("ours")
     page.keyboard.press("Tab")
     page.locator(".schema-side").get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).to_contain_text("small → ours")
@@ -166,7 +166,7 @@ def test_a_draft_left_by_a_closed_page_meets_a_newer_version(page: Page, site: S
     canvas(page, "schema").focus()
     page.keyboard.press("Control+z")
     expect(third).to_have_value("beak")
-    expect(page.get_by_label("Name of the definition")).to_have_value("theirs")
+    expect(page.get_by_label("Name of the schema")).to_have_value("theirs")
 
 
 def test_labels_that_were_imported_meanwhile_stay_with_the_draft(page: Page, site: Site, complaints: list[str]) -> None:
@@ -229,6 +229,7 @@ def test_what_a_group_a_partner_and_the_normalizer_are_for_is_said_beside_them(p
     for name, said in (
         ("What is a group for?", "Ears and paired horns: upper left or right contour."),
         ("What is a mirror partner for?", "takes its place in a mirror"),
+        ("What is the picture for?", "Saving makes its points the labels of its first face."),
         ("What is the normalizer for?", "Errors are given as a share of this length"),
     ):
         button = page.get_by_role("button", name=name)
@@ -245,7 +246,7 @@ def test_a_saved_definition_leads_on_to_the_label_page(page: Page, site: Site) -
     ready(page, site, "puffins")
     on = page.get_by_role("button", name="Label pictures")
     expect(on).to_be_visible()
-    page.get_by_label("Name of the definition").fill("ours")
+    page.get_by_label("Name of the schema").fill("ours")
     page.keyboard.press("Tab")
     expect(on).to_be_hidden()
     page.locator(".schema-side").get_by_role("button", name="Save").press("Enter")
@@ -261,7 +262,7 @@ def test_a_saved_definition_leads_on_to_the_label_page(page: Page, site: Site) -
 def test_what_is_wrong_stands_at_its_field(page: Page, site: Site, complaints: list[str]) -> None:
     site.project("terns")
     ready(page, site, "terns")
-    name = page.get_by_label("Name of the definition")
+    name = page.get_by_label("Name of the schema")
     name.fill("a\u202eb")
     page.keyboard.press("Tab")
     expect(page.locator("#schema-note-name")).to_contain_text(

@@ -4,12 +4,12 @@ import { el } from "../shell/dom.js";
 
 /** @typedef {{ button: HTMLButtonElement, text: HTMLElement }} Hint */
 
-/** What a question is called, and its answer. @type {Record<"group" | "mirror" | "normalizer", [question: string, answer: string]>} */
+/** What a question is called, and its answer. @type {Record<"group" | "mirror" | "normalizer" | "picture", [question: string, answer: string]>} */
 const ANSWERS = {
   group: [
     "What is a group for?",
     "The part of the face that a landmark belongs to. Over the groups your landmarks learn from other sets, which have the same " +
-      "parts. A click and a name propose one.\nEars and paired horns: upper left or right contour. A crest or a single horn: nose. Whiskers, upper beak: top " +
+      "parts. A click and a name propose one; the drawn face above sets it.\nEars and paired horns: upper left or right contour. A crest or a single horn: nose. Whiskers, upper beak: top " +
       "mouth. Lower beak: bottom mouth. Anything else outside the face: the nearest contour.",
   ],
   mirror: [
@@ -17,6 +17,11 @@ const ANSWERS = {
     "The landmark that takes its place in a mirror, such as ear_left and ear_right. Training learns from mirrored pictures too, " +
       "and must know who becomes whom. A landmark on the middle line has none. Names with left and right, l and r or L and R " +
       "are paired by themselves.",
+  ],
+  picture: [
+    "What is the picture for?",
+    "The reference: you click your landmarks on it, and the Label page shows it as the model. Saving makes its points the labels " +
+      "of its first face.",
   ],
   normalizer: [
     "What is the normalizer for?",

@@ -80,7 +80,7 @@ export class PointerTools {
   leave() {
     const { page } = this;
     if (this.from !== null) this.from = null;
-    else if (this.mode !== "points") this.mode = "points";
+    else if (this.mode !== "points") return this.setMode(this.mode);
     else if (this.cursor) this.cursor = null;
     else if (page.current !== null) page.current = null;
     else this.group = null;

@@ -81,7 +81,7 @@ export function schemaCommands(page) {
       },
     },
     { keys: ["H"], title: "Versions and deleted landmarks", run: () => page.archive.openVersions() },
-    { keys: ["I"], title: "Import a definition", run: () => page.form.file.click() },
+    { keys: ["I"], title: "Import the landmarks of a file", run: () => page.form.file.click() },
     { keys: ["Escape"], title: "Leave the mode, or add new landmarks", run: () => page.leave() },
     { keys: ["Ctrl+S"], title: "Save", run: () => page.archive.save() },
   ];

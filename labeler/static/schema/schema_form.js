@@ -45,7 +45,7 @@ export class SchemaForm {
     };
     /** @type {(text: string, title: string, run: () => unknown) => HTMLButtonElement} */
     const button = (text, title, run) => el("button.plain.small", { type: "button", text, title, onclick: run });
-    this.name = el("input.field", { type: "text", maxLength: 100, "aria-label": "Name of the definition" });
+    this.name = el("input.field", { type: "text", maxLength: 100, "aria-label": "Name of the schema" });
     this.name.addEventListener("change", () => on.change({ ...this.draft, name: this.name.value.trim() || "face" }));
     this.template = select("Template", (field) => {
       const { value } = field;
@@ -78,17 +78,20 @@ export class SchemaForm {
       for (const field of fields) field.setAttribute("aria-describedby", note.id);
       return el("div.form-row", {}, el("span.label", { text: label }), ...fields, note);
     };
-    const normalizer = row("normalizer", "Normalizer ", this.ends[0], this.to, this.ends[1]);
-    const purpose = hint("normalizer");
-    normalizer.querySelector(".label")?.append(purpose.button);
-    normalizer.append(purpose.text);
+    /** @type {(name: "picture" | "normalizer", element: HTMLElement) => HTMLElement} */
+    const explained = (name, element) => {
+      const { button: ask, text } = hint(name);
+      element.querySelector(".label")?.append(" ", ask);
+      element.append(text);
+      return element;
+    };
     const rows = el(
       "div.form-rows",
       {},
       row("name", "Name", this.name),
       row("start", "Start from", this.template, bring, this.file),
-      row("picture", "Picture", this.picture),
-      normalizer,
+      explained("picture", row("picture", "Picture", this.picture)),
+      explained("normalizer", row("normalizer", "Normalizer", this.ends[0], this.to, this.ends[1])),
     );
     this.head = el("div.schema-form", {}, rows, this.face.element);
     this.foot = [
