@@ -24,7 +24,7 @@ class FlagWords:
 
     The sentence includes what is expected. The last two may be empty. `threshold` is a probability; None where it is
     not measured how far the points may be off. A point is wrong if it is off by more than `tolerance`, which `wrong`
-    says in words: "10 % of the distance from a to b".
+    says in words: "10 % of the distance from a to b". `by_hand`: a person has set the threshold.
     """
 
     threshold: float | None
@@ -33,6 +33,7 @@ class FlagWords:
     sentence: str
     expected: str
     why: str
+    by_hand: bool = False
 
 
 def flag_words(project: Project, proposer: str) -> FlagWords | None:
@@ -47,7 +48,9 @@ def flag_words(project: Project, proposer: str) -> FlagWords | None:
     expected = expected_words(found)
     sentence = f"Flagged: more than {share(found.threshold)} likely to be off by over {wrong}; {expected}."
     told = f"Its flags are {expected}." if found.caught is not None else ""
-    return FlagWords(found.threshold, found.tolerance, wrong, sentence, told, why_sentence(found))
+    return FlagWords(
+        found.threshold, found.tolerance, wrong, sentence, told, why_sentence(found), found.decides is Decides.PERSON
+    )
 
 
 def face_flags(project: Project, face: Face, proposed: Proposed) -> dict[str, Any] | None:

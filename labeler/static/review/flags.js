@@ -103,11 +103,11 @@ export class FlagNote {
  * @param {FlagWords} flags
  */
 export function changeOf(before, now, flags) {
-  if (before.percent === now.percent || before.percent === null || now.percent === null) return "";
+  if (typeof before.percent !== "number" || now.percent === null || before.percent === now.percent) return "";
   const why =
     before.name !== now.name
       ? `the points of ${now.words} are shown, and those of ${before.words} were before`
-      : /by hand/.test(flags.why)
+      : flags.by_hand
         ? "it was set by hand"
         : "the points were proposed anew";
   return `The threshold is now ${now.percent} %, it was ${before.percent} % before, because ${why}.`;

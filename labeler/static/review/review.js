@@ -235,7 +235,7 @@ export class ReviewPage {
     const left = this.items.filter(({ done }) => !done).length;
     this.head.replaceChildren(
       el("div.face-name", { text: picture.name, title: picture.name, dir: "auto" }),
-      el("div.face-count", { text: `${labeled} of ${of} landmarks labeled · ${flagged} doubtful` }),
+      el("div.face-count", { text: `${labeled} of ${of} labeled · ${flagged} doubtful` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} left to review` }),
       el("div.face-count", { text: proposerText(view) }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),

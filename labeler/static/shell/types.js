@@ -90,8 +90,8 @@
 /**
  * What a flag means, in sentences. `expected`: what the flags are expected to do; `why`: why the threshold is what it is;
  * both may be empty. `threshold`: the probability above which a point is flagged; null: none is. An error above
- * `tolerance`, in words `wrong`, is a wrong point.
- * @typedef {{ threshold: number | null, tolerance: number, wrong: string, sentence: string, expected: string, why: string }} FlagWords
+ * `tolerance`, in words `wrong`, is a wrong point. `by_hand`: a person has set the threshold.
+ * @typedef {{ threshold: number | null, tolerance: number, wrong: string, sentence: string, expected: string, why: string, by_hand: boolean }} FlagWords
  */
 
 /** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */

@@ -42,7 +42,7 @@ def test_a_run_tells_its_own_threshold_and_what_its_flags_are_expected_to_do(tmp
     words = flag_words(project, "run 2")
     assert words is not None
     assert "more than 25 % likely to be off by over 5 % of the distance" in words.sentence
-    assert words.why == "The threshold was set by hand."
+    assert (words.why, words.by_hand) == ("The threshold was set by hand.", True)
     assert flag_words(project, "run 3") is None
     assert flag_words(project, "carried") is None
 
