@@ -9,6 +9,10 @@ class NotFoundError(DataError):
     """The requested project, picture, face or run does not exist."""
 
 
+class NoProjectError(NotFoundError):
+    """The requested project does not exist, or not under this name."""
+
+
 class ConflictError(DataError):
     """The request was valid, but the state that it is based on has changed."""
 

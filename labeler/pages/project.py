@@ -11,6 +11,7 @@ from labeler.guidance.progress import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
 from labeler.pages.add_pictures import AddPicturesForm
+from labeler.pages.housekeeping import ProjectForm, TrashForm
 from labeler.pages.new_project import NewProjectForm
 from labeler.pages.request import ANNOUNCE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
 from labeler.project.project import Project
@@ -38,10 +39,13 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             with gr.Column(visible=False, elem_classes=["card"]) as repeating:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
+            address = gr.Textbox(visible=False)
+            form = ProjectForm(workspace, address)
             projects = gr.HTML(padding=False)
+            trash = TrashForm(workspace, address)
         with gr.Column(scale=2, elem_classes=["card"]):
             new = NewProjectForm(workspace)
-    address, repeating_is = (gr.Textbox(visible=False) for _ in range(2))
+    repeating_is = gr.Textbox(visible=False)
 
     def show(request: gr.Request) -> tuple[object, ...]:
         project = open_project(workspace, request)
@@ -55,6 +59,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             on_or_off(project),
             repeats_html(project),
             gr.update(visible=project is None),
+            gr.update(visible=project is not None),
+            *trash.show(project),
         )
 
     @errors_as_messages
@@ -67,7 +73,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
         return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying]
+    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying, form.frame, *trash.shown]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
@@ -81,6 +87,11 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     repeating_is.change(None, repeating_is, repeat, js=IS_ON)
     switched = repeat.input(switch, repeat, [repeating_is, said], **QUIETLY).success(show, None, shown, **QUIETLY)
     switched.success(None, None, None, js=ANNOUNCE)
+    for moved in form.moved:
+        moved.success(None, None, None, js=TO_PROBLEM).success(None, address, None, js=GO_THERE)
+    for changed in trash.changes:
+        back = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
+        back.success(None, None, None, js=ANNOUNCE).success(None, address, None, js=GO_THERE)
     more.searched.success(None, None, None, js=TO_PROBLEM)
     grown = more.grown.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
     grown.success(None, None, None, js=ANNOUNCE)

@@ -23,7 +23,9 @@ QUIETLY: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 #: JavaScript after an event: the canvas pages of this browser tab fetch what they show again.
 ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
 #: JavaScript after an event: marks the fields with a problem (`field_problem`), and gives the first one the focus.
-TO_PROBLEM = "() => { window.dispatchEvent(new Event('labeler-refused')); }"
+TO_PROBLEM = (
+    "() => { document.documentElement.dataset.refused = ''; window.dispatchEvent(new Event('labeler-refused')); }"
+)
 #: JavaScript after an event: scrolls to the run that has been started.
 STARTED = "() => { window.dispatchEvent(new Event('labeler-started')); }"
 

@@ -73,6 +73,8 @@ class Intake:
     ) -> tuple[Picture, bool]:
         """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
 
+        A picture that was removed comes back with its faces and labels.
+
         Raises DataError for a file that is not a usable picture, and for unusable boxes and names.
         """
         boxes = list(boxes)
@@ -95,6 +97,10 @@ class Intake:
             if known:
                 return known, None
             stored = ingest(path, self._images)
+            removed = next((p for p in self._store.removed_images() if digest in (p.sha256, p.file_sha256)), None)
+            if removed is not None:
+                file_digest = sha256_of(self._images / stored.file_name)
+                return self._store.restore_image(removed.id, stored.file_name, file_digest), stored
             try:
                 picture = self._store.add_image(
                     stored.file_name,

@@ -52,6 +52,12 @@ class Thumbnails:
             self._worker = threading.Thread(target=self._work, name="thumbnails", daemon=True)
             self._worker.start()
 
+    def forget(self, source: Path) -> None:
+        """Delete the thumbnails of a picture that is removed."""
+        for width in WIDTHS:
+            self._place(source, width).unlink(missing_ok=True)
+        self._queued.discard(source)
+
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # On Linux this applies to this thread only.

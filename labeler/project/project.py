@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.analysis.image_features import cutout
-from labeler.errors import StorageError
+from labeler.errors import NotFoundError, StorageError
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.check_service import LabelChecks
@@ -26,10 +26,12 @@ from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import IngestReport, Intake
 from labeler.pictures.feature_cache import FeatureCache
+from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
+from labeler.project.trash import Trash
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
@@ -103,6 +105,7 @@ class Project:
         if not (folder / "labels.db").is_file():
             raise DataError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
         self.name = folder.name
+        self.trash = Trash(folder.parent)
         self.folder = folder
         self.store = Store(folder / "labels.db")
         self.originals = OriginalFiles(self.store, self.images)
@@ -177,6 +180,43 @@ class Project:
         Returns the picture and whether it is new. Raises DataError for a file that is not a usable picture.
         """
         return self.intake.add(path, split=split, subject=subject, boxes=boxes)
+
+    def remove_picture(self, image_id: int) -> Path | None:
+        """Remove a picture with its faces and labels; returns where its file lies in the trash, None if it had none.
+
+        Raises NotFoundError, and StorageError, changing nothing, if the file cannot be moved.
+        """
+        picture = self.store.image(image_id)
+        file = self.images / picture.file_name
+        if not file.is_file():
+            self.store.remove_image(image_id)
+            return None
+        if self.store.file_digest(image_id) is None:  # The project is older than the recording of digests.
+            self.originals.remember(picture)
+        digest = self.store.file_digest(image_id) or sha256_of(file)
+        self.store.remove_image(image_id)
+        try:
+            place = self.trash.take(file)
+        except StorageError:
+            self.store.restore_image(image_id, picture.file_name, digest)
+            raise
+        self.thumbnails.forget(file)
+        return place
+
+    def put_picture_back(self, image_id: int) -> Picture:
+        """Bring a removed picture back with its faces and labels. Raises NotFoundError if its file is gone."""
+        removed = next((picture for picture in self.store.removed_images() if picture.id == image_id), None)
+        if removed is None:
+            raise NotFoundError(f"picture {image_id} was not removed")
+        file = self.trash.picture(removed.file_name, {removed.sha256, removed.file_sha256 or ""})
+        if file is None:
+            raise NotFoundError(
+                f"the file {removed.file_name} is not in the trash any more; add the picture again, and its labels "
+                "come back"
+            )
+        picture, _ = self.intake.add(file)
+        self.trash.drop(file)
+        return picture
 
     def training_set(self) -> Dataset:
         """The labeled faces to train on; raises DataError if there is no definition yet."""

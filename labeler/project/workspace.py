@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import unicodedata
@@ -10,14 +11,18 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from labeler.errors import NotFoundError
+from labeler.errors import NoProjectError, StorageError
 from labeler.project.definition import next_category
 from labeler.project.project import FORMAT, Project, Settings
+from labeler.project.trash import Trash
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.text import shown
 from mdmd.errors import DataError
-from mdmd.files import new_folder, write_json
+from mdmd.files import copy_folder, new_folder, write_json
+
+#: The folders of a project that a copy has too; its cache is made again.
+COPIED = ("images", "runs")
 
 
 class Workspace:
@@ -27,6 +32,7 @@ class Workspace:
         self.root = root
         self._lock = threading.Lock()
         self._open: dict[str, Project] = {}
+        self.trash = Trash(root)
 
     def names(self) -> list[str]:
         """The names of the projects, sorted."""
@@ -67,18 +73,66 @@ class Workspace:
                 shutil.rmtree(project.folder)
 
     def open(self, name: str) -> Project:
-        """The project of that name, the same object for all callers; raises NotFoundError if there is none."""
+        """The project of that name, the same object for all callers; raises NoProjectError if there is none."""
         with self._lock:
             folder = self.root / name
             if name_problem(name) or not (folder / "project.json").is_file():
                 there = ", ".join(self.names()) or "none yet"
-                raise NotFoundError(f"there is no project named {shown(name)} in {self.root} (there are: {there})")
+                raise NoProjectError(f"there is no project named {shown(name)} in {self.root} (there are: {there})")
             known = self._open.get(name)
             if known and not known.store.connection.is_file(folder / "labels.db"):
                 # The folder was replaced: edits in the old database would be lost.
                 self._open.pop(name).store.close()
                 known = None
             return known or self._open.setdefault(name, Project(folder))
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a project another name. Raises DataError for an invalid or taken name."""
+        project = self.open(name)
+        with self._lock:
+            if new.casefold() != name.casefold():
+                self._must_be_free(new)
+            elif problem := name_problem(new):
+                raise DataError(problem)
+        self.forget(name)
+        try:
+            os.rename(project.folder, self.root / new)
+        except OSError as error:
+            raise StorageError(f"project {name!r} could not be renamed: {error.strerror}") from None
+        renamed = self.open(new)
+        renamed.change_settings(renamed.settings)  # the record names the project
+
+    def duplicate(self, name: str, new: str) -> None:
+        """Copy a project, with pictures, labels and runs, under another name.
+
+        Raises DataError for an invalid or taken name.
+        """
+        project = self.open(name)
+        with self._lock:
+            self._must_be_free(new)
+        try:
+            with new_folder(self.root / new) as making:
+                for part in COPIED:
+                    if (project.folder / part).is_dir():
+                        copy_folder(project.folder / part, making / part)
+                project.store.copy(making / "labels.db")
+                write_json(making / "project.json", {"name": new, "format": FORMAT, **asdict(project.settings)})
+        except OSError as error:
+            raise StorageError(f"project {name!r} could not be copied: {error.strerror}") from None
+
+    def delete(self, name: str) -> Path:
+        """Move a project to the trash; returns where it lies."""
+        project = self.open(name)
+        self.forget(name)
+        return self.trash.take(project.folder)
+
+    def put_back(self, key: str) -> str:
+        """Bring a deleted project back; returns its name. Raises DataError if a project has that name now."""
+        deleted = self.trash.project(key)
+        with self._lock:
+            self._must_be_free(deleted.name)
+        self.trash.give_back(deleted.path, self.root / deleted.name)
+        return deleted.name
 
     def opened(self) -> list[str]:
         """Names of the projects that are open."""

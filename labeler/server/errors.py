@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from labeler.errors import ConflictError, NotFoundError, StorageError
+from labeler.errors import ConflictError, NoProjectError, NotFoundError, StorageError
 from labeler.project.definition import DefinitionError
 from mdmd.errors import DataError
 
@@ -22,14 +22,18 @@ class EditConflictError(Exception):
 
 
 def install_errors(app: FastAPI) -> None:
-    """Convert errors of the routes to a status code and {"error": message}."""
+    """Convert errors of the routes to a status code and {"error": message}.
+
+    If the project itself is not there, `missing` is "project": a page keeps its edits for when it comes back.
+    """
 
     def data_error(_: Request, error: Exception) -> JSONResponse:
         if isinstance(error, DefinitionError):
             return JSONResponse({"error": str(error), "problems": error.problems}, status_code=422)
         kinds = {NotFoundError: 404, ConflictError: 409, StorageError: 500}
         status = next((code for kind, code in kinds.items() if isinstance(error, kind)), 400)
-        return JSONResponse({"error": str(error)}, status_code=status)
+        missing = {"missing": "project"} if isinstance(error, NoProjectError) else {}
+        return JSONResponse({"error": str(error), **missing}, status_code=status)
 
     def edit_conflict(_: Request, error: Exception) -> JSONResponse:
         view = error.view if isinstance(error, EditConflictError) else None

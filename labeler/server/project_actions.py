@@ -11,6 +11,7 @@ from labeler.guidance.progress import Standing
 from labeler.project import definition as definitions
 from labeler.project.project import Project
 from labeler.project.reference import label_reference
+from labeler.runs.housekeeping import remove_picture
 from mdmd.data.definition import GROUPS
 
 
@@ -21,9 +22,13 @@ class ProjectActions:
         self.project, self.store = project, project.store
 
     def overview(self) -> dict[str, Any]:
-        """The project: progress, median seconds per face (None if too few are done), settings, newest definition."""
+        """The project: name and identity, progress, settings, newest definition.
+
+        `seconds_a_face` is a median, None if too few faces are done.
+        """
         return {
             "name": self.project.name,
+            "id": self.store.identity,
             "progress": asdict(self.project.progress()),
             "seconds_a_face": self.project.index.seconds_a_face(),
             "settings": asdict(self.project.settings),
@@ -58,6 +63,14 @@ class ProjectActions:
             for picture in self.store.images()
         ]
 
+    def remove_picture(self, picture_id: int) -> dict[str, Any]:
+        """Remove a picture with its faces and labels; returns the trash folder, from which it can be put back.
+
+        Raises ConflictError while a run of the project is active.
+        """
+        remove_picture(self.project, picture_id)
+        return {"trash": str(self.project.trash.folder)}
+
     def open_landmarks(self) -> dict[str, list[int]]:
         """By face id, the number of landmarks without a label in each of the 12 groups."""
         definition, labels = self.project.definition, self.project.index.labels()
@@ -76,7 +89,7 @@ class ProjectActions:
         saved = self.store.definitions.newest()
         return {
             "category": saved.category if saved else None,
-            "reference": saved.reference if saved else None,
+            "reference": self._present(saved.reference) if saved else None,
             "version": saved.version if saved else 0,
             "templates": definitions.templates(),
         }
@@ -96,7 +109,13 @@ class ProjectActions:
 
     def definition_versions(self) -> list[dict[str, Any]]:
         """All versions, newest first: number, time in Unix seconds, category, reference."""
-        return [asdict(saved) for saved in reversed(self.store.definitions.all())]
+        versions = reversed(self.store.definitions.all())
+        return [{**asdict(saved), "reference": self._present(saved.reference)} for saved in versions]
+
+    def _present(self, reference: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """`reference`, or None if its picture was removed."""
+        there = {picture.id for picture in self.store.images()}
+        return reference if reference is not None and reference["picture"] in there else None
 
     def save_definition(
         self,

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import Field, FiniteFloat
 
-from labeler.errors import ConflictError, NotFoundError
+from labeler.errors import ConflictError, NoProjectError, NotFoundError
 from labeler.guidance.progress import Measure
 from labeler.pages.learning import learning_state
 from labeler.pictures.thumbnails import WIDTHS
@@ -60,8 +60,12 @@ def build_api(workspace: Workspace) -> APIRouter:
     return router
 
 
-def _project(project: str, request: Request) -> Project:
-    return request.state.workspace.open(project)
+def _project(project: str, request: Request, x_project: Annotated[str | None, Header()] = None) -> Project:
+    """The project of that name. A page says with X-Project which one it means: another one may have the name by now."""
+    opened = request.state.workspace.open(project)
+    if x_project is not None and x_project != opened.store.identity:
+        raise NoProjectError(f"the project that was named {project!r} was renamed or deleted")
+    return opened
 
 
 Opened = Annotated[Project, Depends(_project)]
@@ -173,6 +177,11 @@ def image(
     if width is not None:
         path = project.thumbnails.get(path, width)
     return FileResponse(path, media_type=_media_type(path), headers=headers)
+
+
+@routes.delete("/pictures/{picture_id}")
+def remove_picture(actions: Whole, picture_id: Key) -> dict[str, Any]:
+    return actions.remove_picture(picture_id)
 
 
 @routes.post("/pictures/{picture_id}/faces")

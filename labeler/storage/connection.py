@@ -62,6 +62,14 @@ class Connection:
         with self._lock:
             self.db.close()
 
+    def copy(self, path: Path) -> None:
+        """Write a copy of the database to the new file `path`. Raises StorageError if the disk refuses."""
+        with self._lock:
+            try:
+                self.db.execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.DatabaseError as error:
+                raise StorageError(f"the labels could not be copied: {error}") from error
+
     @contextmanager
     def transaction(self) -> Iterator[Database]:
         """Commit the statements inside, or none if an error is raised. Raises StorageError if the disk refuses."""

@@ -201,6 +201,21 @@ CREATE TABLE shown_proposers (
 #: The training whose model a run predicted with; NULL: its own.
 _MODELS = "ALTER TABLE runs ADD COLUMN model INTEGER;"
 
+#: A random name of this database: a project keeps it under another name, and no other project has it.
+_IDENTITY = """
+CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+"""
+
+#: When a picture was removed. It keeps its row, faces and edits, so that it can come back with its labels.
+_REMOVED = """
+ALTER TABLE images ADD COLUMN removed_at REAL;
+DROP VIEW current_faces;
+CREATE VIEW current_faces AS
+SELECT f.id, f.image_id, f.repeat_of FROM faces AS f JOIN images AS i ON i.id = f.image_id
+WHERE f.deleted_at IS NULL AND i.removed_at IS NULL;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -213,6 +228,8 @@ MIGRATIONS: tuple[str, ...] = (
     _BASE_POINTS,
     _CHARGES,
     _MODELS,
+    _IDENTITY,
+    _REMOVED,
 )
 
 

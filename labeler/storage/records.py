@@ -31,6 +31,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class RemovedPicture:
+    """A picture that was removed `at` a time in Unix seconds, with so many `labels`.
+
+    `file_name` is the name that its file had under images/, and `file_sha256` that file's digest, None if not recorded.
+    """
+
+    id: int
+    file_name: str
+    name: str
+    sha256: str
+    at: float
+    file_sha256: str | None
+    labels: int
+
+
+@dataclass(frozen=True)
 class Face:
     """A face of a picture. `revision` is the id of its newest action, `skip` the reason for skipping it, or None.
 

@@ -28,6 +28,7 @@ from labeler.storage.records import (
     Face,
     Picture,
     Point,
+    RemovedPicture,
     point_of,
 )
 from mdmd.data.records import Box
@@ -52,6 +53,19 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
+
+    @property
+    def identity(self) -> str:
+        """A random name, which stays when the project gets another name and which a copy does not share."""
+        return self._rows("SELECT id FROM identity")[0]["id"]
+
+    def copy(self, path: Path) -> None:
+        """Write a copy to the new file `path`, as it is at one moment, with an identity of its own."""
+        self.connection.copy(path)
+        made = Store(path)
+        with made._transaction() as db:
+            db.execute("UPDATE identity SET id = lower(hex(randomblob(16)))")
+        made.close()
 
     # Pictures and faces
 
@@ -82,12 +96,17 @@ class Store:
 
     def images(self) -> list[Picture]:
         """All pictures, in the order in which they were added."""
-        rows = self._rows("SELECT id, file_name, name, width, height, sha256, split, subject FROM images ORDER BY id")
+        rows = self._rows(
+            "SELECT id, file_name, name, width, height, sha256, split, subject FROM images"
+            " WHERE removed_at IS NULL ORDER BY id"
+        )
         return [Picture(**row) for row in rows]
 
     def image(self, image_id: int) -> Picture:
         rows = self._rows(
-            "SELECT id, file_name, name, width, height, sha256, split, subject FROM images WHERE id = ?", image_id
+            "SELECT id, file_name, name, width, height, sha256, split, subject FROM images"
+            " WHERE id = ? AND removed_at IS NULL",
+            image_id,
         )
         if not rows:
             raise NotFoundError(f"there is no picture {image_id} in this project")
@@ -96,10 +115,37 @@ class Store:
     def image_by_hash(self, sha256: str) -> Picture | None:
         """The picture whose added file, or whose file in the project, has this digest; None if there is none."""
         rows = self._rows(
-            "SELECT id FROM images WHERE sha256 = ? UNION SELECT image_id FROM picture_files WHERE sha256 = ?",
+            "SELECT id FROM images WHERE removed_at IS NULL AND"
+            " (sha256 = ? OR id IN (SELECT image_id FROM picture_files WHERE sha256 = ?))",
             *(sha256, sha256),
         )
         return self.image(rows[0]["id"]) if rows else None
+
+    def remove_image(self, image_id: int) -> None:
+        """Remove a picture with its faces. They stay in the database until `restore_image` brings them back."""
+        with self._transaction() as db:
+            picture = self.image(image_id)
+            # Its file's name becomes free for another picture.
+            name = f"{image_id}/{picture.file_name}"
+            db.execute("UPDATE images SET removed_at = ?, file_name = ? WHERE id = ?", (self._clock(), name, image_id))
+
+    def removed_images(self) -> list[RemovedPicture]:
+        """The removed pictures, the last one first."""
+        rows = self._rows(
+            "SELECT i.id, i.file_name, i.name, i.sha256, i.removed_at AS at, p.sha256 AS file_sha256,"
+            " (SELECT count(*) FROM current_points AS c JOIN faces AS f ON f.id = c.face_id"
+            "  WHERE f.image_id = i.id AND f.deleted_at IS NULL AND f.repeat_of IS NULL) AS labels"
+            " FROM images AS i LEFT JOIN picture_files AS p ON p.image_id = i.id"
+            " WHERE i.removed_at IS NOT NULL ORDER BY i.removed_at DESC, i.id DESC"
+        )
+        return [RemovedPicture(**{**row, "file_name": row["file_name"].partition("/")[2]}) for row in rows]
+
+    def restore_image(self, image_id: int, file_name: str, sha256: str) -> Picture:
+        """Bring a removed picture back, with its faces and labels. `file_name` and `sha256` are those of its file."""
+        with self._transaction() as db:
+            db.execute("UPDATE images SET removed_at = NULL, file_name = ? WHERE id = ?", (file_name, image_id))
+            db.execute("INSERT OR REPLACE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+        return self.image(image_id)
 
     def file_digest(self, image_id: int) -> str | None:
         """The recorded digest of a picture's file in the project; None if none was recorded."""

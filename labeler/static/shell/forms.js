@@ -24,25 +24,26 @@ function markProblems() {
   });
 }
 
-/** Whether a form was refused since the person's last key or click: messages that appear then bring the focus along. */
-let refused = false;
-
 /** Gives the first field with a problem the focus: now, and again when Gradio shows the message of one before it. */
 export function goToProblem() {
-  refused = true;
   markProblems()[0]?.focus();
 }
 
 /** Follows messages that appear, and forgets one when its field is changed, until the form is sent again. */
 export function followProblems() {
+  // Whether a form was refused since the person's last key or click. It may have been before this script was loaded, so
+  // the page says so itself.
+  const { dataset } = document.documentElement;
+  const forget = () => delete dataset.refused;
+  if ("refused" in dataset) goToProblem();
   // The style sheet gives every message an animation, so that it says when it appears.
   document.addEventListener("animationstart", ({ animationName }) => {
     if (animationName !== "field-problem") return;
-    if (refused) goToProblem();
+    if ("refused" in dataset) goToProblem();
     else markProblems();
   });
-  document.addEventListener("pointerdown", () => (refused = false));
-  document.addEventListener("keydown", () => (refused = false));
+  document.addEventListener("pointerdown", forget);
+  document.addEventListener("keydown", forget);
   document.addEventListener("input", ({ target }) => {
     if (!(target instanceof Element) || target.getAttribute("aria-invalid") !== "true") return;
     const message = document.getElementById(target.getAttribute("aria-describedby") ?? "");

@@ -11,6 +11,7 @@ import { collapse, unseen } from "./journal.js";
 
 const RETRY_MS = [400, 1000, 2000, 5000];
 const KEEPALIVE_BYTES = 60_000;
+const JOURNAL = "mdmd.journal.";
 const NAME_KEY = "mdmd.annotator";
 // Revisions by this browser that are remembered per face: more than can wait for an answer.
 const OWN = 1000;
@@ -25,7 +26,7 @@ const CHECKED = new Set(["points", "clear", "accept", "box", "skip", "undo"]);
 export class ApiError extends Error {
   /**
    * @param {number} status
-   * @param {{ error?: string, view?: FaceView } | null} body
+   * @param {{ error?: string, view?: FaceView, missing?: "project" } | null} body
    */
   constructor(status, body) {
     super(body?.error ?? `the server answered ${status}`);
@@ -67,7 +68,9 @@ export class Session extends Emitter {
     this.storage = storage;
     this.fetcher = fetcher;
     this.id = crypto.randomUUID();
-    this.prefix = `mdmd.journal.${project}.`;
+    this.prefix = `${JOURNAL}${project}.`;
+    /** The project's own name, which stays when it is renamed; another one may have its old name then. @type {string | null} */
+    this.identity = null;
     /** @type {QueuedEdit[]} */
     this.queue = [];
     /**
@@ -127,6 +130,7 @@ export class Session extends Emitter {
       init.headers = { "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
     }
+    if (this.identity) init.headers = { ...init.headers, "X-Project": this.identity };
     const response = await this.fetcher(this.base + path, init);
     const answer = await response.json().catch(() => null);
     if (!response.ok) throw new ApiError(response.status, answer);
@@ -288,6 +292,16 @@ export class Session extends Emitter {
   }
 
   /**
+   * Removes a picture with its faces and their labels, and returns where the trash is.
+   * @param {number} picture
+   * @returns {Promise<{ trash: string }>}
+   */
+  async removePicture(picture) {
+    await this.allSaved();
+    return this.request("DELETE", `/pictures/${picture}`);
+  }
+
+  /**
    * Accepts predictions of `ids`, or (null) of all landmarks in `places` that have no label, which on the screen are
    * `seen`. `places`: the predictions on the screen, which become the labels.
    * @param {number} face
@@ -364,7 +378,7 @@ export class Session extends Emitter {
         this.acknowledge(edit, await this.send(edit));
         failures = 0;
       } catch (error) {
-        if (error instanceof ApiError && error.status < 500 && error.status !== 401 && error.status !== 429) {
+        if (error instanceof ApiError && isFinal(error)) {
           this.refuse(edit, error);
           continue;
         }
@@ -469,7 +483,8 @@ export class Session extends Emitter {
   // --- the journal ----------------------------------------------------------------------------------------------
 
   remember() {
-    const edits = this.queue.map(({ face, action, body, seen }) => ({ face, action, body, seen }));
+    const project = this.identity ?? undefined;
+    const edits = this.queue.map(({ face, action, body, seen }) => ({ face, action, body, seen, project }));
     try {
       if (edits.length) this.storage.setItem(this.prefix + this.id, JSON.stringify(edits));
       else this.storage.removeItem(this.prefix + this.id);
@@ -485,24 +500,40 @@ export class Session extends Emitter {
     }
   }
 
-  /** Takes over the journals of closed pages; an open page holds a lock with its id. */
+  /** Takes over the journals of closed pages of this project, whatever its name was; an open page holds a lock with its id. */
   async adopt() {
     navigator.locks.request(this.prefix + this.id, () => new Promise(() => {}));
+    this.identity = (await this.get("").catch(() => null))?.id ?? null;
     const { held = [] } = await navigator.locks.query();
     const alive = new Set([this.prefix + this.id, ...held.map((lock) => lock.name)]);
-    const orphans = Object.keys(this.storage).filter((key) => key.startsWith(this.prefix) && !alive.has(key));
+    const orphans = Object.keys(this.storage).filter((key) => key.startsWith(JOURNAL) && !alive.has(key));
     for (const key of orphans) {
-      for (const edit of collapse(JSON.parse(this.storage.getItem(key) ?? "[]"))) {
+      /** @type {(Edit & { project?: string })[]} */
+      const edits = JSON.parse(this.storage.getItem(key) ?? "[]");
+      // Pages of an older version did not write which project they meant.
+      const own = edits.filter(({ project }) => (project ? project === this.identity : key.startsWith(this.prefix)));
+      if (!own.length) continue;
+      for (const edit of collapse(own)) {
         /** @type {FaceView | null} */
         const view = await this.get(`/faces/${edit.face}`).catch(() => null);
         const rest = view ? unseen(view, edit) : edit;
         if (rest) this.queue.push(rest);
       }
       this.remember();
-      this.storage.removeItem(key);
+      const others = edits.filter((edit) => !own.includes(edit));
+      if (others.length) this.storage.setItem(key, JSON.stringify(others));
+      else this.storage.removeItem(key);
     }
     this.pump();
   }
+}
+
+/**
+ * Whether the server will never take the edit. A project that is not there may come back, under another name too.
+ * @param {ApiError} error
+ */
+function isFinal({ status, body }) {
+  return status < 500 && status !== 401 && status !== 429 && body.missing !== "project";
 }
 
 /**
@@ -512,5 +543,7 @@ export class Session extends Emitter {
 function reason(error) {
   if (!(error instanceof ApiError)) return "NOT SAVED: the server does not answer; your edits are kept in this browser";
   if (error.status === 401) return "NOT SAVED: this page is signed out; open the address that labeler printed";
+  if (error.body.missing === "project")
+    return "NOT SAVED: this project was renamed or deleted; your edits are kept in this browser until it is opened again";
   return `NOT SAVED: ${error.message}; trying again`;
 }

@@ -153,6 +153,7 @@
 /**
  * @typedef {object} Overview
  * @property {string} name
+ * @property {string} id  stays when the project is renamed
  * @property {Progress} progress
  * @property {number | null} seconds_a_face  null: too few faces are done to tell.
  * @property {{ tolerance: number, repeats: number }} settings

@@ -503,3 +503,36 @@ def test_a_project_without_definition_has_none(client: TestClient, project: Proj
     assert client.get("/api/projects/bare").json()["definition"] is None
     body = {"category": CATEGORY, "version": 0}
     assert client.put("/api/projects/bare/definition", json=body).json()["category"]["landmark_ids"] == [1, 2, 3, 4]
+
+
+def test_a_picture_is_removed_over_http(client: TestClient, opened: Project):
+    answer = client.delete(f"{BASE}/pictures/1")
+    assert (answer.status_code, answer.json()["trash"]) == (200, str(opened.trash.folder))
+    assert [picture["id"] for picture in client.get(f"{BASE}/pictures").json()] == [2, 3]
+    for path in ("pictures/1/image", "faces/1"):
+        assert client.get(f"{BASE}/{path}").status_code == 404
+    assert client.delete(f"{BASE}/pictures/1").status_code == 404
+    assert client.post(f"{BASE}/faces/1/points", json=place(1)).status_code == 404
+
+
+def test_a_schema_whose_reference_picture_was_removed_can_be_saved(client: TestClient, opened: Project):
+    reference = {"picture": 2, "points": {"1": [1.0, 2.0], "2": [3.0, 4.0]}}
+    now = client.get(f"{BASE}/definition").json()
+    body = {"category": now["category"], "version": now["version"], "reference": reference}
+    saved = client.put(f"{BASE}/definition", json=body).json()
+    assert saved["reference"]["picture"] == 2
+    opened.remove_picture(2)
+    found = client.get(f"{BASE}/definition").json()
+    assert found["reference"] is None
+    assert [version["reference"] for version in client.get(f"{BASE}/definition/versions").json()] == [None, None]
+    body = {"category": found["category"], "version": found["version"], "reference": None}
+    assert client.put(f"{BASE}/definition", json=body).status_code == 200
+
+
+def test_an_edit_meant_for_another_project_of_that_name_is_not_taken(client: TestClient, opened: Project):
+    identity = client.get(BASE).json()["id"]
+    assert client.get(f"{BASE}/faces/1", headers={"X-Project": identity}).status_code == 200
+    for path, meant in ((f"{BASE}/faces/1", "0" * 32), ("/api/projects/ravens/faces/1", identity)):
+        answer = client.get(path, headers={"X-Project": meant})
+        assert (answer.status_code, answer.json()["missing"]) == (404, "project")
+    assert "missing" not in client.get(f"{BASE}/faces/99", headers={"X-Project": identity}).json()
