@@ -23,7 +23,7 @@ from mdmd.data.boxes import normalizing_distance
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction
 from mdmd.evaluation.error_law import LAPLACIAN
-from mdmd.evaluation.evaluate import FlagRule, probabilities_off
+from mdmd.evaluation.evaluate import FlagRule, Tally, probabilities_off
 from mdmd.transfer.carried_labels import CarriedLabels
 
 #: The most faces that are carried over: more add nothing (benchmarks/RESULTS.md), and a second must be enough.
@@ -75,18 +75,20 @@ class CarriedPoints:
 
     def _propose(self, labels: CarriedLabels | None, open_faces: Sequence[Face], state: _State, rule: FlagRule) -> None:
         if labels is None or not open_faces:
-            self._proposed.carry({}, {})
+            self._proposed.carry({}, {}, {})
             return
         faces = [face.id for face in open_faces]
         found = dict(zip(faces, state.carry(labels, faces), strict=True))
         carried = Proposer("carried", len(labels.labels), measured=labels.measured)
-        of_rounds = {}
+        faces_of_carried, tally = state.proposed(carried, found, rule)
+        of_rounds, tallies = {}, {carried.name: tally}
         for number in self._rounds.numbers():
             learned = self._rounds.get(number)
             if learned is not None and learned.record.version == state.definition.version:
                 proposer = Proposer("round", number, measured=labels.measured)
-                of_rounds[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
-        self._proposed.carry(state.proposed(carried, found, rule), of_rounds)
+                own, tallies[proposer.name] = state.proposed(proposer, learned.propose(found), rule)
+                of_rounds[proposer.name] = own
+        self._proposed.carry(faces_of_carried, of_rounds, tallies)
 
     def left_out(self, parts: Sequence[Collection[int]], tolerance: float) -> dict[int, Prediction]:
         """The points of the faces in `parts`, each carried over from labeled faces that are not in the same part.
@@ -179,8 +181,10 @@ class _State:
         seen = [self.seen[face] for face in faces]
         return labels.carry([_prediction(one) for one in seen], [one.box for one in seen])
 
-    def proposed(self, proposer: Proposer, found: Mapping[int, Prediction], rule: FlagRule) -> dict[int, Proposed]:
-        """What `proposer` has found on each face, with the points flagged that may be off."""
+    def proposed(
+        self, proposer: Proposer, found: Mapping[int, Prediction], rule: FlagRule
+    ) -> tuple[dict[int, Proposed], Tally]:
+        """What `proposer` has found on each face, with the points flagged that may be off, and a tally of the flags."""
         off = np.array(
             [
                 probabilities_off(self.definition, one, self.seen[face].box, rule.tolerance, LAPLACIAN)
@@ -188,10 +192,11 @@ class _State:
             ]
         )
         flagged = (off > rule.threshold_for(off)) & proposer.measured
-        return {
+        faces = {
             face: Proposed(proposer, _points(self.definition, one, doubt, marked))
             for (face, one), doubt, marked in zip(found.items(), off, flagged, strict=True)
         }
+        return faces, Tally.of(off, flagged)
 
 
 def _points(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,6 @@ class Flags:
         self._proposed, self._runs = proposed, runs
         self._lock = threading.Lock()
         self._of_runs: dict[int, Tally] = {}
-        self._of_others: tuple[int, dict[str, Tally]] = (0, {})
 
     def of(self, proposer: str, rule: FlagRule) -> Flagging | None:
         """The flags of a proposer, by its name; None where it proposes nothing.
@@ -40,8 +38,8 @@ class Flags:
         """
         run = run_number(proposer)
         if run is None:
-            tally = self._of_other(proposer)
-            return rule.flagging(tally) if tally.points else None
+            tally = self._proposed.tally(proposer)
+            return rule.flagging(tally) if tally is not None and tally.points else None
         newest = self._predictions.newest_of(run)
         if newest is None:
             return None
@@ -64,25 +62,9 @@ class Flags:
         points = np.array([(proposed.points[key].x, proposed.points[key].y) for key in definition.ids])
         return tolerance * normalizing_distance(definition, points, seen.box if seen else face.box)
 
-    def _of_other(self, proposer: str) -> Tally:
-        times = self._proposed.times_replaced
-        with self._lock:
-            if self._of_others[0] != times:
-                self._of_others = (times, {})
-            known = self._of_others[1]
-            if proposer not in known:
-                known[proposer] = _tally(self._proposed.by(proposer).values())
-            return known[proposer]
-
     def _rule_of(self, run: int, otherwise: FlagRule) -> FlagRule:
         try:
             asked = run_folder.read_record(self._runs / f"{run:03d}").settings
             return FlagRule(asked.tolerance or otherwise.tolerance, asked.threshold)
         except DataError:  # the run was deleted, or its record holds something else
             return FlagRule(otherwise.tolerance)
-
-
-def _tally(faces: Iterable[Proposed]) -> Tally:
-    points = [(point.p_off, point.flagged) for face in faces for point in face.points.values()]
-    rows = np.array(points, dtype=np.float64).reshape(-1, 2)
-    return Tally.of(rows[:, 0], rows[:, 1] > 0)

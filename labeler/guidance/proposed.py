@@ -12,6 +12,7 @@ from typing import Literal
 from labeler.storage.charges import Charges
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import PredictedPoint
+from mdmd.evaluation.evaluate import Tally
 
 #: The name of the proposer that carries labels over to other faces.
 CARRIED = "carried"
@@ -52,6 +53,7 @@ class ProposedPoints:
         self._predictions, self._charges = predictions, charges
         self._carried: Mapping[int, Proposed] = {}
         self._rounds: Mapping[str, Mapping[int, Proposed]] = {}
+        self._tallies: Mapping[str, Tally] = {}
         self._challenger: tuple[str, frozenset[int]] = ("", frozenset())
         #: How often the points of carried labels or rounds, or the challenger, were replaced.
         self.times_replaced = 0
@@ -71,9 +73,17 @@ class ProposedPoints:
         runs = self._predictions.collected_runs()
         return self._charges.current() or (f"run {max(runs)}" if runs else CARRIED)
 
-    def carry(self, faces: Mapping[int, Proposed], rounds: Mapping[str, Mapping[int, Proposed]]) -> None:
-        """Replace all carried-over points by those of `faces`, and those of `rounds` by name, which depend on them."""
-        self._carried, self._rounds = faces, rounds
+    def carry(
+        self,
+        faces: Mapping[int, Proposed],
+        rounds: Mapping[str, Mapping[int, Proposed]],
+        tallies: Mapping[str, Tally],
+    ) -> None:
+        """Replace all carried-over points by those of `faces`, and those of `rounds` by name, which depend on them.
+
+        `tallies` are their flags, by the name of the proposer.
+        """
+        self._carried, self._rounds, self._tallies = faces, rounds, tallies
         self.times_replaced += 1
 
     def challenge(self, proposer: str, faces: Collection[int]) -> None:
@@ -107,6 +117,10 @@ class ProposedPoints:
         if run is None:
             return self._rounds.get(name, {})
         return {face: Proposed(Proposer("run", run), points) for face, points in self._predictions.of_run(run).items()}
+
+    def tally(self, name: str) -> Tally | None:
+        """The flags of carried-over points or of a round; None where they propose nothing."""
+        return self._tallies.get(name)
 
     def measured(self, name: str) -> bool:
         """Whether it is known how far the points of the proposer of that name may be off."""

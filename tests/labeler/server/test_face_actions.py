@@ -115,13 +115,13 @@ def test_an_accepted_point_tells_whether_it_was_looked_at(
     actions: FaceActions, measured: bool, ids: list[int] | None, sources: list[str]
 ):
     carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, flagged=key == 1) for key in (1, 2)}
-    actions.project.proposed.carry({3: Proposed(Proposer("carried", 9, measured=measured), carried)}, {})
+    actions.project.proposed.carry({3: Proposed(Proposer("carried", 9, measured=measured), carried)}, {}, {})
     assert [point["source"] for point in actions.accept(3, ids)["points"].values()] == sources
 
 
 def test_points_carried_over_are_accepted_like_those_of_a_run(actions: FaceActions):
     carried = {key: PredictedPoint(5.5 * key, 7.0, (4.0, 0.0, 4.0), 0.1, False) for key in (1, 2)}
-    actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)}, {})
+    actions.project.proposed.carry({3: Proposed(Proposer("carried", 1), carried)}, {}, {})
     assert actions.accept(3)["points"] == {
         "1": {"x": 5.5, "y": 7.0, "v": 2, "source": "accepted_rest"},
         "2": {"x": 11.0, "y": 7.0, "v": 2, "source": "accepted_rest"},
@@ -201,15 +201,48 @@ def test_pictures_come_in_order_of_ingestion_with_their_state(actions: FaceActio
     assert [(p["name"], p["faces"]) for p in ProjectActions(actions.project).pictures()] == [
         (
             "faces-0.png",
-            [{"id": 1, "state": "predicted", "labeled": 0, "of": 4, "flagged": 4, "unseen": 0, "skip": None}],
+            [
+                {
+                    "id": 1,
+                    "state": "predicted",
+                    "labeled": 0,
+                    "visible": 0,
+                    "of": 4,
+                    "flagged": 4,
+                    "unseen": 0,
+                    "skip": None,
+                }
+            ],
         ),
         (
             "faces-1.png",
-            [{"id": 2, "state": "complete", "labeled": 4, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+            [
+                {
+                    "id": 2,
+                    "state": "complete",
+                    "labeled": 4,
+                    "visible": 4,
+                    "of": 4,
+                    "flagged": 0,
+                    "unseen": 0,
+                    "skip": None,
+                }
+            ],
         ),
         (
             "faces-2.png",
-            [{"id": 3, "state": "partial", "labeled": 1, "of": 4, "flagged": 0, "unseen": 0, "skip": None}],
+            [
+                {
+                    "id": 3,
+                    "state": "partial",
+                    "labeled": 1,
+                    "visible": 1,
+                    "of": 4,
+                    "flagged": 0,
+                    "unseen": 0,
+                    "skip": None,
+                }
+            ],
         ),
     ]
 
