@@ -40,7 +40,7 @@ export async function boot(element) {
   if (page === "bar") {
     const bar = new Bar(root, session);
     root.page = bar;
-    return followTabs(await landingTab(), () => session && bar.refreshSoon());
+    return followTabs(landingTab(), () => session && bar.refreshSoon());
   }
   // The title of the page for who does not see the tabs.
   root.append(el("h1.sr-only", { text: `${page?.[0].toUpperCase()}${page?.slice(1)}` }));

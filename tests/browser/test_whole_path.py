@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labeler.storage.records import PredictedPoint
 from tests.browser.conftest import (
@@ -204,6 +204,21 @@ def test_every_picture_begins_with_its_first_landmark(page: Page, site: Site) ->
     gone = project.store.faces()[-1].id + 1
     page.evaluate(f"{root('label')}.session.prefetch([{gone}])")
     round_trip(page)
+
+
+def test_a_tab_that_a_person_opens_first_stays_open(page: Page, site: Site) -> None:
+    site.project("curlews at dawn")
+    held: list[Route] = []
+    page.route("**/api/projects/curlews*dawn", lambda route: held.append(route))
+    page.goto(f"{site.url}/?project=curlews at dawn")
+    wait_for(lambda: page.title() is not None and held)
+    page.get_by_role("tab", name="Schema").click()
+    for route in held:
+        route.continue_()
+    canvas(page, "schema").wait_for()
+    expect(page.locator(".topbar .progress-text")).to_contain_text("of 3")
+    round_trip(page)
+    expect(page.get_by_role("tab", name="Schema")).to_have_attribute("aria-selected", "true")
 
 
 def test_review_accept_correct_and_export(page: Page, site: Site) -> None:

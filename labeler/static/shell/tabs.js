@@ -11,11 +11,12 @@ export function goToTab(name) {
 }
 
 /**
- * Keeps location.hash at the open tab and opens the tab it names, or else `fallback`. Calls `changed` at each change.
- * @param {string} fallback
+ * Keeps location.hash at the open tab and opens the tab it names, or else `fallback`, unless a person has opened another
+ * one by then. Calls `changed` at each change.
+ * @param {Promise<string>} fallback
  * @param {() => void} changed
  */
-export function followTabs(fallback, changed) {
+export async function followTabs(fallback, changed) {
   for (const name of NAMES) {
     buttonOf(name)?.addEventListener("click", () => {
       history.replaceState(null, "", `${location.pathname}${location.search}#${name}`);
@@ -23,6 +24,8 @@ export function followTabs(fallback, changed) {
     });
   }
   window.addEventListener("hashchange", () => goToTab(location.hash.slice(1)));
+  const landing = await fallback;
   const wanted = location.hash.slice(1);
-  goToTab(NAMES.includes(wanted) ? wanted : fallback);
+  const chosen = NAMES.slice(1).find((name) => buttonOf(name)?.getAttribute("aria-selected") === "true");
+  goToTab(NAMES.includes(wanted) ? wanted : (chosen ?? landing));
 }

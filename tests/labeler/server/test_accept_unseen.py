@@ -116,6 +116,7 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     assert records[3] == {
         "sources": {"accepted_unseen": 4},
         "point_sources": ["accepted_unseen"] * 4,
+        "box": "labels",
         "annotators": ["ana"],
         "covariance": [[4.0, 1.0, 9.0]] * 4,
     }
