@@ -20,7 +20,10 @@ const PAGES = { label: LabelPage, review: ReviewPage, schema: SchemaPage };
 const project = new URLSearchParams(location.search).get("project");
 const session = project ? new Session(project) : null;
 // Gradio's handlers send this event after adding pictures or predictions.
-window.addEventListener("labeler-changed", () => session?.announceChange());
+window.addEventListener("labeler-changed", () => {
+  session?.removed.clear(); // a picture may have been put back, with its faces
+  session?.announceChange();
+});
 listenForCopies(document);
 // A training that was started is shown beside the form, whose button may be far below.
 window.addEventListener("labeler-started", () => document.getElementById("run")?.scrollIntoView({ block: "nearest" }));

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.runs.housekeeping import rename_project
-from tests.browser.conftest import Site, click_at, open_canvas, root, saved, wait_for, watch
+from tests.browser.conftest import Site, canvas, click_at, open_canvas, root, saved, wait_for, watch
 from tests.builders import label_face
 
 pytestmark = pytest.mark.browser
@@ -60,6 +60,7 @@ def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
     page.wait_for_url("**/?project=pipits*")
     assert site.workspace.open("pipits").progress().complete_faces == 1
 
+    canvas(page, "label").wait_for()  # the page goes to its first tab by itself
     page.locator("#tab-project-button").click()
     frame.press("Enter")
     name.fill("wrens")
@@ -67,6 +68,7 @@ def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
     page.wait_for_url("**/?project=wrens*")
     assert "pipits" not in site.workspace.names()
 
+    canvas(page, "label").wait_for()  # the page goes to its first tab by itself
     page.locator("#tab-project-button").click()
     frame.press("Enter")
     page.get_by_role("button", name="Delete…").press("Enter")
@@ -80,3 +82,32 @@ def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
     page.wait_for_url("**/?project=wrens*")
     assert site.workspace.open("wrens").progress().complete_faces == 1
     complaints.clear()  # what a page still asked of the name that it was about to leave
+
+
+def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page(page: Page, site: Site) -> None:
+    project = site.project("dippers", pictures=3)
+    first, second, _ = (face.id for face in project.store.faces())
+    label_face(project, first)
+    open_canvas(page, site, "dippers", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.items.length") == 3)
+    page.evaluate(f"{root('label')}.open(0)")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == first)
+    page.get_by_role("button", name="Remove…").press("Enter")
+    dialog = page.get_by_role("dialog", name="Remove this picture?")
+    expect(dialog).to_contain_text("dippers-0.png: 1 face with 4 labels.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert len(project.store.images()) == 3
+    page.get_by_role("button", name="Remove…").press("Enter")
+    dialog.get_by_role("button", name="Remove the picture").press("Enter")
+    expect(page.get_by_text("Removed dippers-0.png.")).to_be_visible()
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    assert wait_for(lambda: [picture.id for picture in project.store.images()] == [2, 3])
+
+    page.goto(f"{site.url}/?project=dippers#project")
+    page.get_by_role("button", name="Trash").press("Enter")
+    expect(page.get_by_text("1 picture of this project was removed.")).to_be_visible()
+    page.get_by_role("button", name="Put back", exact=True).press("Enter")
+    expect(page.get_by_role("button", name=re.compile("^Trash"))).to_be_hidden()
+    assert len(project.store.points(first)[first]) == 4
+    assert len(project.store.images()) == 3

@@ -2,7 +2,7 @@
 
 import { el } from "../shell/dom.js";
 
-/** @typedef {"skip" | "history" | "remove"} HeadAction */
+/** @typedef {"skip" | "history" | "remove" | "removePicture"} HeadAction */
 /** @typedef {{ name: string, labeled: number, of: number, nth: number, count: number, skip: string | null, proposer: string }} HeadFace  `proposer`: where proposed points come from. */
 
 export class FaceHead {
@@ -48,6 +48,7 @@ export class FaceHead {
       button("history", "History", "Who changed what on this face, and when (H)", "H"),
     ];
     if (count > 1) buttons.push(button("remove", "Remove this face", "Remove this face from the picture"));
+    buttons.push(button("removePicture", "Remove…", "Remove this picture with its labels from the project"));
     this.element.replaceChildren(
       el("div.face-name", { text: name, title: name, dir: "auto" }),
       el("div.face-count", {

@@ -24,6 +24,7 @@ import {
   whenStale,
 } from "../shell/page.js";
 import { FacePicker } from "./picker.js";
+import { askToRemovePicture } from "./remove_picture.js";
 import { Repeats } from "./repeats.js";
 import { Schematic } from "../canvas/schematic.js";
 import { Shortcuts } from "../shell/shortcuts.js";
@@ -62,6 +63,7 @@ export class LabelPage {
       skip: () => this.skipping.toggle(),
       history: () => this.history.toggle(),
       remove: () => this.removeFace(),
+      removePicture: () => askToRemovePicture(this),
     });
     this.schematic = new Schematic(right);
     root.append(left, this.stage, right);
