@@ -5,7 +5,8 @@
 RUN is a base made by `mdmd train`, by default the starter. The base predicts its points once on all faces. Then K faces
 of the training split are drawn, their labels are carried over to the test split, and the errors are averaged over the
 draws. The columns are the NME in percent of the normalizer, the shares of points inside their 50 % and 90 % ellipses,
-and how well doubt tells points that are off by more than 10 % (area under the ROC curve).
+how well doubt tells points that are off by more than 10 % (area under the ROC curve), and the shares of all points that
+are flagged and of the wrong ones that are caught. `--powers` takes other tails of errors than the tool's.
 """
 
 from __future__ import annotations
@@ -20,12 +21,20 @@ from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction, Sample
-from mdmd.evaluation.calibration import Calibration
+from mdmd.evaluation.error_law import RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, evaluate
 from mdmd.inference.predict import predict
 from mdmd.transfer.carried_labels import CarriedLabels
+from mdmd.transfer.spread import LAW
 
-COLUMNS = {"nme": "NME", "coverage50": "inside 50 %", "coverage90": "inside 90 %", "auroc_wrong": "AUROC"}
+COLUMNS = {
+    "nme": "NME",
+    "coverage50": "inside 50 %",
+    "coverage90": "inside 90 %",
+    "auroc_wrong": "AUROC",
+    "flag_rate": "flagged",
+    "flag_recall": "caught",
+}
 
 
 def main() -> None:
@@ -36,6 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 3, 5, 10, 25], help="numbers of labeled faces")
     parser.add_argument("--draws", type=int, default=10, help="draws of labeled faces")
+    parser.add_argument("--powers", type=float, nargs="+", default=[LAW.power], help="powers of the error law")
     options = parser.parse_args()
     dataset = read_coco(options.data)
     base = mdmd.load(options.base)
@@ -44,9 +54,9 @@ def main() -> None:
         split: base.finished(predict(base.network(), faces, base.head), faces, base.head)
         for split, faces in (("train", train), ("test", test))
     }
-    print(f"| labeled faces | {' | '.join(COLUMNS.values())} |\n| --- |{' --- |' * len(COLUMNS)}")
+    print(f"| labeled faces | power | {' | '.join(COLUMNS.values())} |\n| --- | --- |{' --- |' * len(COLUMNS)}")
     for count in options.faces:
-        rows = []
+        rows: dict[float, list[list[float]]] = {power: [] for power in options.powers}
         for draw in range(options.draws):
             chosen = np.random.default_rng(draw).permutation(len(train))[:count]
             labels = CarriedLabels.of(
@@ -57,14 +67,17 @@ def main() -> None:
                 [seen["train"][k] for k in chosen],
                 [train[k] for k in chosen],
             )
-            rows.append(measured(dataset.definition, labels.carry(seen["test"], [s.box for s in test]), test))
-        means = np.mean(rows, axis=0)
-        print(f"| {count} | {' | '.join(f'{mean:.2f}' for mean in means)} |", flush=True)
+            found = labels.carry(seen["test"], [s.box for s in test])
+            for power in options.powers:
+                rows[power].append(measured(dataset.definition, found, test, RadialLaw(power)))
+        for power, each in rows.items():
+            means = " | ".join(f"{mean:.2f}" for mean in np.mean(each, axis=0))
+            print(f"| {count} | {power:g} | {means} |", flush=True)
 
 
-def measured(definition: Definition, found: list[Prediction], faces: list[Sample]) -> list[float]:
+def measured(definition: Definition, found: list[Prediction], faces: list[Sample], law: RadialLaw) -> list[float]:
     """The numbers of COLUMNS."""
-    numbers = evaluate(definition, found, faces, FlagRule(), Calibration().law)
+    numbers = evaluate(definition, found, faces, FlagRule(), law)
     return [numbers[name] for name in COLUMNS]
 
 

@@ -47,11 +47,11 @@ from labeler.analysis.shapes import follow
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Dataset, Prediction, Sample
-from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule, distances_of, probabilities_off
 from mdmd.inference.predict import predict
 from mdmd.training.train import fewer_faces
 from mdmd.transfer.carried_labels import FEWEST_MEASURED
+from mdmd.transfer.spread import LAW
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -220,7 +220,7 @@ def simulate(
             faces = range(k, len(strip.faces))
             found = proposers.propose(proposers.shown(k), faces)
             pairs = zip(found, (strip.faces[i].box for i in faces), strict=True)
-            off = [probabilities_off(strip.definition, one, box, person.tolerance, LAPLACIAN) for one, box in pairs]
+            off = [probabilities_off(strip.definition, one, box, person.tolerance, LAW) for one, box in pairs]
             seen = looks.at(np.array(off), person.tolerance, k)
             labels, within, work = person.corrects(face, found[0], seen, rng, moves=looks.moves)
         saved = PASS * (k + 1)

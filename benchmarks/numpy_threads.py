@@ -55,7 +55,7 @@ def carrying(landmarks: int) -> tuple[float, float]:
     labels = places + 0.02 * points(LABELED, landmarks)
     boxes = [Box(-200, -200, 400, 400)] * (LABELED + OPEN)
     began, spent = time.perf_counter(), time.process_time()
-    faces = LabeledFaces(seen[:LABELED], covariance[:LABELED], labels, np.ones(LABELED))
+    faces = LabeledFaces(seen[:LABELED], covariance[:LABELED], labels)
     fit(faces, boxes[:LABELED], base).place(seen[LABELED:], covariance[LABELED:], boxes[LABELED:])
     return time.perf_counter() - began, time.process_time() - spent
 

@@ -22,9 +22,9 @@ from labeler.storage.store import Store
 from mdmd.data.boxes import normalizing_distance
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction
-from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule, Tally, probabilities_off
 from mdmd.transfer.carried_labels import CarriedLabels
+from mdmd.transfer.spread import LAW
 
 #: The most faces that are carried over: more add nothing (benchmarks/RESULTS.md), and a second must be enough.
 MOST_CARRIED = 40
@@ -187,7 +187,7 @@ class _State:
         """What `proposer` has found on each face, with the points flagged that may be off, and a tally of the flags."""
         off = np.array(
             [
-                probabilities_off(self.definition, one, self.seen[face].box, rule.tolerance, LAPLACIAN)
+                probabilities_off(self.definition, one, self.seen[face].box, rule.tolerance, LAW)
                 for face, one in found.items()
             ]
         )
@@ -204,7 +204,10 @@ def _points(
 ) -> dict[int, PredictedPoint]:
     covariances = found.covariance[:, (0, 0, 1), (0, 1, 1)].tolist()
     rows = zip(definition.ids, found.points.tolist(), covariances, off.tolist(), flagged.tolist(), strict=True)
-    return {key: PredictedPoint(x, y, (sxx, sxy, syy), p, mark) for key, (x, y), (sxx, sxy, syy), p, mark in rows}
+    radius90 = LAW.radius(0.9)
+    return {
+        key: PredictedPoint(x, y, (sxx, sxy, syy), p, mark, radius90) for key, (x, y), (sxx, sxy, syy), p, mark in rows
+    }
 
 
 def _prediction(seen: BasePoints) -> Prediction:

@@ -13,9 +13,10 @@ from labeler.guidance.proposed import run_number
 from labeler.project.project import Project, Settings
 from labeler.runs.control import list_runs
 from labeler.runs.run import Run
+from mdmd import run_folder
 
 #: The names that the command uses for the folder with pictures and for the file that it writes.
-PICTURES, PREDICTIONS = "pictures", "predictions.json"
+PICTURES, PREDICTIONS = "pictures", run_folder.PREDICTIONS
 
 
 @dataclass(frozen=True)

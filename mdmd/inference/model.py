@@ -25,6 +25,7 @@ from mdmd.inference.predict import predict as predict_samples
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.landmark_model import MDMD
 from mdmd.transfer.carried_labels import FEWEST_MEASURED, CarriedLabels
+from mdmd.transfer.spread import LAW
 
 logger = logging.getLogger("mdmd")
 
@@ -153,7 +154,7 @@ class Model:
                     f"face{'' if len(carried.labels) == 1 else 's'}: its ellipses are not measured and no point is "
                     f"flagged; label {FEWEST_MEASURED} faces or more"
                 )
-            return head, Calibration()
+            return head, Calibration(power=LAW.power)
         if head not in self.checkpoint.calibrations:
             logger.warning(
                 f"head {head!r} was not calibrated on held-out faces: its ellipses and flags are uncalibrated"

@@ -31,6 +31,9 @@ MIDDLES = [
     (62, 66),
     (51, 57),
 ]
+#: How much a proposed point counts that a person looked at and took, and one that was taken without a look, beside 1
+#: for one that a person placed.
+TAKEN, UNLOOKED = 0.5, 0.25
 #: Variance of the mean of several base points beside the mean of their variances.
 SHARED = 0.6
 
@@ -71,7 +74,7 @@ def candidates_of(base: Definition) -> Candidates:
 class LabeledFaces:
     """K faces with labels of N landmarks: `points` (K, N) in pixels, NaN for none.
 
-    `base` (K, M) and `covariance` (K, M, 2, 2) are what the base predicts on them. `trust` (K,) weighs the faces.
+    `base` (K, M) and `covariance` (K, M, 2, 2) are what the base predicts on them.
     `within` (K, N) is how far in pixels the true place may be from the label: 0 where a person placed it, the tolerance
     where a person looked at a proposed point and took it, and infinite where nobody looked. None: all were placed.
     """
@@ -79,13 +82,19 @@ class LabeledFaces:
     base: Complex
     covariance: Array
     points: Complex
-    trust: Array
     within: Array | None = None
+
+    @property
+    def heed(self) -> Array:
+        """How much each label counts (K, N): one that was taken over mostly repeats what was proposed."""
+        if self.within is None:
+            return np.ones(self.points.shape)
+        return np.where(self.within == 0, 1.0, np.where(np.isfinite(self.within), TAKEN, UNLOOKED))
 
     def some(self, chosen: NDArray[np.bool_]) -> LabeledFaces:
         """The chosen faces (K,) alone."""
-        arrays = (self.base[chosen], self.covariance[chosen], self.points[chosen], self.trust[chosen])
-        return LabeledFaces(*arrays, None if self.within is None else self.within[chosen])
+        within = None if self.within is None else self.within[chosen]
+        return LabeledFaces(self.base[chosen], self.covariance[chosen], self.points[chosen], within)
 
 
 def evidence(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
@@ -104,7 +113,7 @@ def evidence(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array]:
     )
     c = c + LEAST_ERROR**2 * np.eye(2)
     r = np.stack([residual.real, residual.imag], axis=-1)
-    heed = np.where(np.isnan(points.real), 0, faces.trust[:, None])  # (K, N)
+    heed = np.where(np.isnan(points.real), 0, faces.heed)  # (K, N)
     r, residual = np.nan_to_num(r), np.nan_to_num(residual)
     precision, logs = np.linalg.inv(c), np.linalg.slogdet(c)[1]
     square = np.einsum("knja,kjab,knjb->knj", r, precision, r)

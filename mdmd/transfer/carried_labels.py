@@ -19,8 +19,6 @@ from mdmd.transfer.weights import Array, Complex
 
 #: With fewer labeled faces the deviations are not measured, and no point is flagged.
 FEWEST_MEASURED = 5
-#: How much a face counts that has labels which no person reviewed.
-UNSEEN_TRUST = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,8 @@ class CarriedLabels:
 
     `name` and `definition` are the set of the labels, `base` the definition of the head. `seen` is what the base
     predicts on the faces in `boxes`, `labels` are theirs, and `unseen` says which have labels that were not reviewed.
-    `within` says how far their true places may be from the labels (`LabeledFaces`).
+    `within` says how far their true places may be from the labels (`LabeledFaces`). None: anywhere on the faces in
+    `unseen`, exactly there on the others.
     """
 
     name: str
@@ -66,9 +65,11 @@ class CarriedLabels:
     def shape(self) -> CarriedShape:
         """Where the landmarks lie on other faces."""
         points = np.stack([np.where(one.labeled, complex_of(one.points), np.nan) for one in self.labels])
-        trust = np.where(self.unseen, UNSEEN_TRUST, 1.0)
-        within = None if self.within is None else np.stack(self.within)
-        return fit(LabeledFaces(*_arrays(self.seen), points, trust, within), self.boxes, self.base)
+        if self.within is None:
+            within = np.where(np.array(self.unseen)[:, None], np.inf, np.zeros(points.shape))
+        else:
+            within = np.stack(self.within)
+        return fit(LabeledFaces(*_arrays(self.seen), points, within), self.boxes, self.base)
 
     def carry(self, seen: Sequence[Prediction], boxes: Sequence[Box]) -> list[Prediction]:
         """The landmarks of other faces, of which the base has predicted `seen` in `boxes`, in pixels."""

@@ -36,16 +36,16 @@ class Carrier:
     """How N landmarks follow from M base points. It is fitted to K labeled faces and carries them to any other.
 
     `moving` (K, N, M) and `kriging` (N, M) are the two rules for a landmark that is no base point, `fixed` (N, M) the
-    candidates with their probabilities, and `free` (N,) the probability of none of them. `trust` (K,) weighs the faces.
-    `spread` (N,) is how many times larger the errors are than the base's covariances say. `unknown` (N,) says which
-    landmarks are labeled on no face: they are expected anywhere on the face.
+    candidates with their probabilities, and `free` (N,) the probability of none of them. `heed` (K, N) weighs the
+    labels. `spread` (N,) is how many times larger the errors are than the base's covariances say. `unknown` (N,) says
+    which landmarks are labeled on no face: they are expected anywhere on the face.
     """
 
     moving: Complex
     kriging: Complex
     fixed: Array
     free: Array
-    trust: Array
+    heed: Array
     spread: Array
     unknown: NDArray[np.bool_]
 
@@ -53,7 +53,7 @@ class Carrier:
         """The weights (F, N, M) for faces with base points (F, M)."""
         known = np.where(np.isnan(self.moving), 0, self.moving)
         each = np.tensordot(base, known, axes=(1, 2))  # (F, K, N)
-        own = np.where(np.isnan(self.moving[..., 0].real), 0, self.trust[:, None])  # (K, N)
+        own = np.where(np.isnan(self.moving[..., 0].real), 0, self.heed)  # (K, N)
         heed = np.broadcast_to(own, each.shape)
         if len(own) >= FEWEST_ROBUST:
             s = scale_of(base)[:, None, None]
@@ -134,10 +134,10 @@ def _fit(faces: LabeledFaces, choices: Candidates) -> Carrier:
     unknown = np.asarray(np.isnan(faces.points.real).all(axis=0))
     one = np.where(unknown[:, None], one / np.maximum(one.sum(axis=1, keepdims=True), 1e-300), one)
     none = np.where(unknown, 0, none)
-    kriging = kriging_weights(faces.base, faces.points, faces.trust)
+    kriging = kriging_weights(faces.base, faces.points, faces.heed)
     spread = np.full(faces.points.shape[1], ONE_FACE**2)
     moving = moving_weights(faces.base, faces.points)
-    return Carrier(moving, kriging, one @ choices.weights, none, faces.trust, spread, unknown)
+    return Carrier(moving, kriging, one @ choices.weights, none, faces.heed, spread, unknown)
 
 
 def left_out(faces: LabeledFaces, choices: Candidates) -> tuple[Array, Array, Array]:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mdmd.evaluation.error_law import SQRT3, RadialLaw
 from mdmd.transfer.weights import Array
 
+#: The radii of carried points. Their tail is shorter than the Laplacian's (benchmarks/RESULTS.md).
+LAW = RadialLaw(1.25)
 #: For how many faces the expected spread counts, and for how many faces that of all landmarks in that of one.
 FACES, POOLED = 4.0, 10.0
 #: Larger radii count as this.
@@ -35,21 +38,24 @@ def spread_of(radii: Array, reach: Array, *, expected: float = 1.0) -> Array:
 
     `radii` (K, N) are Mahalanobis, NaN without a label. `reach` (K, N) is the radius within which the true place is if
     the label does not tell it: 0 where it does, infinite where nothing is known. `expected` is the factor that is
-    expected before any label. The most likely factor for Laplacian errors, by expectation and maximization.
+    expected before any label. The most likely factor for errors of `LAW`, by expectation and maximization.
     """
     labeled = np.isfinite(radii)
     exact, known = labeled & (reach == 0), labeled & np.isfinite(reach)
-    # A Laplacian's radius has a gamma distribution of the shape 2; in this unit its mean is the deviation's factor.
-    unit = np.sqrt(3) / 2
-    a, most = unit * np.minimum(np.where(exact, radii, 0), LARGEST), unit * np.where(known, reach, np.inf)
-    share = np.maximum(labeled.sum(axis=1), 1)
-    factor = np.full(radii.shape[1], np.sqrt(expected))
+
+    def size(radius: Array) -> Array:
+        # It has a gamma distribution of the shape 2, whose mean is the deviation's factor to the law's power.
+        return SQRT3 / 2 * (radius / LAW.unit) ** LAW.power
+
+    a, most = size(np.minimum(np.where(exact, radii, 0), LARGEST)), size(np.where(known, reach, np.inf))
+    share, before = np.maximum(labeled.sum(axis=1), 1), expected ** (LAW.power / 2)
+    mean = np.full(radii.shape[1], before)
     for _ in range(TIMES if (known & ~exact).any() else 1):
-        each = np.where(exact, a, np.where(known, _mean_below(most, factor), 0))
+        each = np.where(exact, a, np.where(known, _mean_below(most, mean), 0))
         faces, counts = (each.sum(axis=1) / share).sum(), (known.sum(axis=1) / share).sum()
-        pool = (FACES * np.sqrt(expected) + faces) / (FACES + counts)
-        factor = (POOLED * pool + each.sum(axis=0)) / (POOLED + known.sum(axis=0))
-    return factor**2
+        pool = (FACES * before + faces) / (FACES + counts)
+        mean = (POOLED * pool + each.sum(axis=0)) / (POOLED + known.sum(axis=0))
+    return mean ** (2 / LAW.power)
 
 
 def _mean_below(most: Array, mean: Array) -> Array:

@@ -65,10 +65,10 @@ def aligned_mean(base: Complex, points: Complex) -> tuple[Complex, Complex]:
     return mean, np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def kriging_weights(base: Complex, points: Complex, trust: Array) -> Complex:
+def kriging_weights(base: Complex, points: Complex, heed: Array) -> Complex:
     """Weights (N, M) of all labeled faces together: kriging on the mean shape, bent to what the faces say.
 
-    `trust` (K,) weighs the faces. The weights of a landmark that is labeled on no face have no meaning.
+    `heed` (K, N) weighs the labels. The weights of a landmark that is labeled on no face have no meaning.
     """
     mean, places = aligned_mean(base, points)
     count = len(mean)
@@ -83,12 +83,12 @@ def kriging_weights(base: Complex, points: Complex, trust: Array) -> Complex:
     flat = inverse.sum(axis=-1)
     across = inverse @ rows.conj().swapaxes(-1, -2)  # (N, M, K)
     among, along = rows @ across, (rows @ flat[..., None])[..., 0]
-    own = np.where(unlabeled, 0, trust[:, None]).T / RESIDUAL  # (N, K)
+    own = np.where(unlabeled, 0, heed).T / RESIDUAL  # (N, K)
     found = np.zeros((len(rows), count), dtype=complex)  # no residual yet: all faces count in full
     for _ in range(3 if len(base) >= FEWEST_ROBUST else 1):
-        heed = own / np.sqrt(1 + (np.abs((rows @ found[..., None])[..., 0]) / FAR) ** 2)
-        system = np.eye(len(base)) + heed[..., None] * among
-        bent = np.linalg.solve(system, (heed * along)[..., None])
+        robust = own / np.sqrt(1 + (np.abs((rows @ found[..., None])[..., 0]) / FAR) ** 2)
+        system = np.eye(len(base)) + robust[..., None] * among
+        bent = np.linalg.solve(system, (robust * along)[..., None])
         solved = flat - (across @ bent)[..., 0]
         found = solved / solved.sum(axis=-1, keepdims=True)
     return found

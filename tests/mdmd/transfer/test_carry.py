@@ -5,10 +5,10 @@ import pytest
 
 from mdmd.data.definition import load_definition
 from mdmd.data.records import Box
-from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.transfer.candidates import LabeledFaces, candidates_of, evidence
 from mdmd.transfer.carry import fit
 from mdmd.transfer.mean_shape import left_out_distances, mean_shape
+from mdmd.transfer.spread import LAW
 from mdmd.transfer.weights import kriging_weights, moving_weights, scale_of
 
 BASE = load_definition("300w")
@@ -57,7 +57,7 @@ def faces_of(count: int, seed: int = 0, noise: float = 1.0) -> LabeledFaces:
     labels = np.array([labels_of(one) for one in true])
     seen = true + noise * generator.normal(0, 1, (count, M, 2)) @ [1, 1j]
     covariance = np.broadcast_to(noise**2 * np.eye(2), (count, M, 2, 2)).copy()
-    return LabeledFaces(seen, covariance, labels, np.ones(count))
+    return LabeledFaces(seen, covariance, labels)
 
 
 def boxes_of(faces: LabeledFaces) -> list[Box]:
@@ -86,7 +86,7 @@ def test_all_weights_add_up_to_one():
     faces = faces_of(4)
     for weights in (
         moving_weights(faces.base, faces.points),
-        kriging_weights(faces.base, faces.points, faces.trust),
+        kriging_weights(faces.base, faces.points, faces.heed),
         fit(faces, boxes_of(faces), BASE).carrier.weights(faces.base),
     ):
         np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-9)
@@ -115,7 +115,7 @@ def test_covariances_hold_what_they_say():
     assert (np.linalg.eigvalsh(covariance) > 0).all()
     off = np.stack([(found - others.points).real, (found - others.points).imag], axis=-1)
     radii = np.sqrt(np.einsum("fna,fnab,fnb->fn", off, np.linalg.inv(covariance), off))
-    assert 0.8 < (radii < LAPLACIAN.radius(0.9)).mean() <= 1
+    assert 0.8 < (radii < LAW.radius(0.9)).mean() <= 1
 
 
 def test_a_face_that_the_base_does_not_see_gets_the_mean_shape_of_its_box():
@@ -135,7 +135,7 @@ def test_a_base_that_is_no_better_than_the_box_is_not_relied_on():
     faces = faces_of(6)
     blind = np.random.default_rng(0).uniform(0, 400, faces.base.shape)[..., None] * 1.0
     seen = blind[..., 0] + 1j * blind[::-1, ..., 0]
-    lost = LabeledFaces(seen, faces.covariance, faces.points, faces.trust)
+    lost = LabeledFaces(seen, faces.covariance, faces.points)
     shape = fit(lost, boxes_of(faces), BASE)
     assert not shape.reliable
     found, _ = shape.place(seen, faces.covariance, boxes_of(faces))
@@ -143,13 +143,19 @@ def test_a_base_that_is_no_better_than_the_box_is_not_relied_on():
     assert np.abs(found - faces.points).mean() < 2 * own
 
 
-def test_a_face_without_trust_counts_for_nothing():
-    faces = faces_of(4)
-    spoiled = faces.points.copy()
-    spoiled[3] += 500
-    heeded = LabeledFaces(faces.base, faces.covariance, spoiled, np.array([1.0, 1, 1, 0]))
-    found, _ = fit(heeded, boxes_of(faces), BASE).carrier.carry(faces.base, faces.covariance)
-    assert np.abs(found - faces.points).mean() < 10
+def test_a_label_that_was_taken_over_counts_less_and_one_that_nobody_looked_at_least():
+    faces = faces_of(2)
+    away = faces.points + np.array([[0], [20]])
+
+    def moved(within: float) -> float:
+        """How far the second face's labels move the points."""
+        reach = np.zeros(away.shape)
+        reach[1] = within
+        shape = fit(LabeledFaces(faces.base, faces.covariance, away, reach), boxes_of(faces), BASE)
+        found, _ = shape.carrier.carry(faces.base, faces.covariance)
+        return float((found - faces.points).real[:, [FOREHEAD, CHEEK]].mean())
+
+    assert moved(0) > moved(10) + 1 > moved(np.inf) + 2
 
 
 def test_a_landmark_without_a_label_is_expected_anywhere_and_the_others_are_not_disturbed():
@@ -157,7 +163,7 @@ def test_a_landmark_without_a_label_is_expected_anywhere_and_the_others_are_not_
     some = faces.points.copy()
     some[:, CHEEK] = np.nan
     some[0, NOSE] = np.nan
-    partly = LabeledFaces(faces.base, faces.covariance, some, faces.trust)
+    partly = LabeledFaces(faces.base, faces.covariance, some)
     found, covariance = fit(partly, boxes_of(faces), BASE).place(faces.base, faces.covariance, boxes_of(faces))
     assert np.isfinite(found).all()
     deviation = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdmd.transfer.spread import radii_of, spread_of
+from mdmd.transfer.spread import LAW, radii_of, spread_of
 
 #: Labeled faces and landmarks, and the true factor of variances.
 FACES, LANDMARKS, TRUE = 200, 8, 4.0
@@ -12,9 +12,9 @@ CORRECTED = 3.5
 
 
 def errors(faces: int = FACES) -> np.ndarray:
-    """Mahalanobis radii of a Laplacian whose variances are `TRUE` times as large as predicted."""
+    """Mahalanobis radii of `LAW` whose variances are `TRUE` times as large as predicted."""
     rng = np.random.default_rng(0)
-    return np.sqrt(TRUE) * rng.gamma(2, 1 / np.sqrt(3), (faces, LANDMARKS))
+    return np.sqrt(TRUE) * LAW.unit * rng.gamma(2, 1 / np.sqrt(3), (faces, LANDMARKS)) ** (1 / LAW.power)
 
 
 def test_labels_that_a_person_placed_tell_how_far_points_are_off():
