@@ -16,6 +16,7 @@ from tests.builders import PATIENCE_WITH_TRAINING, label_face, write_picture
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_the_button_measures_the_curve_that_the_report_shows(page: Page, site: Site) -> None:
     project = site.project("siskins", pictures=1)
     project.add_pictures([write_picture(site.folder / "more" / f"{k}.png", color=(9 * k, 90, 140)) for k in range(15)])

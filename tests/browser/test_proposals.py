@@ -237,7 +237,8 @@ def test_edges_of_predictions_are_dashed_and_the_ellipse_of_a_certain_one_is_dra
       const seen = (change) => {
         const context = new OffscreenCanvas(200, 200).getContext("2d");
         drawScene(context, viewport, { definition: { landmarks, edges: [["1", "2"]] }, points: {}, predictions: {},
-          ghosts: {}, hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place", current: null,
+          ghosts: {}, beside: [], hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place",
+          current: null,
           hover: null, certainEllipses: false, ...change });
         const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
         const gaps = Array.from({ length: 40 }, (_, k) => alpha(80 + k, 100)).filter((each) => !each).length;
@@ -273,7 +274,8 @@ def test_how_far_off_the_current_prediction_is_wrong_is_a_dotted_circle_that_goe
       const seen = (change) => {
         const context = new OffscreenCanvas(200, 200).getContext("2d");
         drawScene(context, viewport, { definition: { landmarks, edges: [] }, points: {}, predictions: { 1: prediction },
-          ghosts: {}, hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place", current: "1",
+          ghosts: {}, beside: [], hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place",
+          current: "1",
           hover: null, certainEllipses: false, wrongRadius: 50, ...change });
         const around = Array.from({ length: 360 }, (_, k) => (k * Math.PI) / 180);
         const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
