@@ -53,6 +53,8 @@ export class LabelPage {
     this.mode = "place";
     /** The face from which the page went on by itself to the open one, until that is edited. @type {number | null} */
     this.cameFrom = null;
+    /** The open face, once it was edited. @type {number | null} */
+    this.edited = null;
     this.show = onceAFrame(() => this.draw());
     root.classList.add("workbench");
     const left = el("aside.left", { "aria-label": "Faces" });
@@ -102,7 +104,10 @@ export class LabelPage {
   listen() {
     const { editor, session } = this;
     editor.on("changed", () => this.show());
-    editor.on("edited", ({ face }) => face === this.cameFrom || (this.cameFrom = null));
+    editor.on("edited", ({ face }) => {
+      this.edited = face;
+      if (face !== this.cameFrom) this.cameFrom = null;
+    });
     this.proposal.on("changed", () => this.show());
     editor.on("note", ({ message }) => toast(this.root, message));
     editor.on("completed", () => {
@@ -185,6 +190,7 @@ export class LabelPage {
   async openFace(item, { from = null } = {}) {
     if (!item) return;
     this.cameFrom = from;
+    this.edited = null;
     this.select(item);
     this.root.querySelector(".toast.plain")?.remove();
     // On a picture with several faces, the box shows which face is open.
@@ -233,7 +239,7 @@ export class LabelPage {
     if (!editor.isComplete()) return void (taken || editor.note(NOTHING_PROPOSED));
     if (repeats.running) return this.step(1);
     const next = picker.unfinished();
-    if (next) this.openFace(next, { from: taken ? face : null });
+    if (next) this.openFace(next, { from: taken || this.edited === face ? face : null });
   }
 
   get canUndo() {
