@@ -227,7 +227,7 @@ def test_the_current_row_is_whole_whatever_stands_above_it(page: Page, site: Sit
         page.set_viewport_size({"width": 1024, "height": height})
         for _ in range(4):
             page.keyboard.press("n")
-            wait_for(
+            assert wait_for(
                 lambda: page.evaluate(
                     """() => {
                       const row = document.querySelector(".mount-label .landmarks [aria-current]");
@@ -236,3 +236,12 @@ def test_the_current_row_is_whole_whatever_stands_above_it(page: Page, site: Sit
                     }"""
                 )
             )
+
+
+def test_the_tools_stand_in_one_row_from_1024_pixels_on(page: Page, site: Site) -> None:
+    site.project("stilts", pictures=1)
+    open_canvas(page, site, "stilts", "label")
+    for width in (1024, 1150, 1280, 1344, 1360, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        tops = "[...document.querySelectorAll('.mount-label .tool')].map((tool) => tool.getBoundingClientRect().top)"
+        assert len(set(page.evaluate(tops))) == 1, width
