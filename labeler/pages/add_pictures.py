@@ -8,7 +8,14 @@ from markupsafe import Markup
 from labeler.errors import NotFoundError
 from labeler.html.markup import render
 from labeler.pages.labels_offer import NOTHING, LabelsOffer, chosen_labels, imported_html, is_answered, offer
-from labeler.pages.picture_places import FINDS_LABELS, added_html, is_labels, labels_near, named_place, picture_paths
+from labeler.pages.picture_places import (
+    added_html,
+    is_labels,
+    labels_near,
+    named_place,
+    picture_fields,
+    picture_paths,
+)
 from labeler.pages.request import QUIETLY, errors_as_messages, field_problem, wanted_project
 from labeler.project.found_labels import ANNOTATIONS, LabelsBeside
 from labeler.project.workspace import Workspace
@@ -22,13 +29,7 @@ class AddPicturesForm:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         gr.HTML("<h2>Add pictures or labels</h2>")
-        self.files = gr.File(file_count="multiple", label="Upload pictures", height="8.75rem")
-        self.folder = gr.Textbox(
-            label="or a folder on this machine",
-            info=FINDS_LABELS,
-            placeholder="/home/me/pictures/macaques",
-            elem_id=FOLDER,
-        )
+        self.files, self.folder = picture_fields("Upload pictures", FOLDER)
         self.problem = gr.HTML(padding=False)
         # By itself: a click on the button also leaves the field, and the answer to that may come later.
         self.nothing_found = gr.HTML(padding=False)

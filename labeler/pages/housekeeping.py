@@ -8,6 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from labeler.html.markup import plural, project_address, render
+from labeler.pages.question import Question
 from labeler.pages.request import QUIETLY, TO_PROBLEM, errors_as_messages, field_problem, wanted_project
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
@@ -33,17 +34,13 @@ class ProjectForm:
                 self.rename = gr.Button("Rename", size="sm", min_width=120)
                 self.copy = gr.Button("Make a copy", size="sm", min_width=120)
                 self.delete = gr.Button("Delete…", size="sm", min_width=120)
-            self.question = gr.HTML(padding=False, visible=False)
-            with gr.Row():
-                self.sure = gr.Button("Move to the trash", variant="stop", size="sm", visible=False, min_width=120)
-                self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
-        asked = [self.question, self.sure, self.keep]
-        self.delete.click(self.ask, None, [self.problem, *asked], **QUIETLY).success(None, None, None, js=TO_PROBLEM)
-        self.keep.click(closed, None, asked, **QUIETLY)
+            self.question = Question("Move to the trash")
+        asked = [self.problem, *self.question.parts]
+        self.delete.click(self.ask, None, asked, **QUIETLY).success(None, None, None, js=TO_PROBLEM)
         self.moved = (
             gr.on([self.rename.click, self.name.submit], self.do_rename, self.name, [self.problem, address]),
             self.copy.click(self.do_copy, self.name, [self.problem, address]),
-            self.sure.click(self.do_delete, None, [self.problem, address]),
+            self.question.sure.click(self.do_delete, None, [self.problem, address]),
         )
 
     @errors_as_messages
@@ -73,7 +70,7 @@ class ProjectForm:
         try:
             must_not_run(project)
         except DataError as error:
-            return field_problem(NAME, error), *closed()
+            return field_problem(NAME, error), *Question.closed()
         progress = project.progress()
         question = render(
             "delete_project.html",
@@ -82,8 +79,7 @@ class ProjectForm:
             labels=plural(progress.points, "label"),
             trash=self.workspace.trash.folder.absolute(),
         )
-        shown = gr.update(visible=True)
-        return Markup(), gr.update(value=question, visible=True), shown, shown
+        return Markup(), *Question.asked(question)
 
     @errors_as_messages
     def do_delete(self, request: gr.Request) -> tuple[Markup, str]:
@@ -107,18 +103,13 @@ class TrashForm:
             with gr.Row():
                 self.back = gr.Button("Put back", size="sm", min_width=120)
                 self.empty = gr.Button("Empty the trash…", size="sm", min_width=120)
-            self.question = gr.HTML(padding=False, visible=False)
-            with gr.Row():
-                self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
-                self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
+            self.question = Question("Delete for good")
         #: What `show` returns values for.
         self.shown = [self.frame, self.said, self.chosen]
-        asked = [self.question, self.sure, self.keep]
-        self.empty.click(self.ask, None, asked, **QUIETLY)
-        self.keep.click(closed, None, asked, **QUIETLY)
+        self.empty.click(self.ask, None, self.question.parts, **QUIETLY)
         self.changes = (
             self.back.click(self.put_back, self.chosen, [self.problem, address]),
-            self.sure.click(self.do_empty, None, asked),
+            self.question.sure.click(self.do_empty, None, self.question.parts),
         )
 
     def show(self, project: Project | None) -> tuple[object, ...]:
@@ -152,17 +143,10 @@ class TrashForm:
         """Ask whether to empty the trash."""
         trash = self.workspace.trash
         names = [project.name for project in trash.projects()]
-        question = render("empty_trash.html", names=names, size=megabytes(trash.size()))
-        shown = gr.update(visible=True)
-        return gr.update(value=question, visible=True), shown, shown
+        return Question.asked(render("empty_trash.html", names=names, size=megabytes(trash.size())))
 
     @errors_as_messages
     def do_empty(self) -> tuple[object, ...]:
         """Delete for good what lies in the trash."""
         self.workspace.trash.empty()
-        return closed()
-
-
-def closed() -> tuple[object, ...]:
-    """Updates that hide a question."""
-    return gr.update(value="", visible=False), gr.update(visible=False), gr.update(visible=False)
+        return Question.closed()

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from labeler.errors import NotFoundError
 from labeler.html.markup import project_address, render
 from labeler.pages.labels_offer import NOTHING, LabelsOffer, chosen_labels, imported_html, is_answered, offer
-from labeler.pages.picture_places import FINDS_LABELS, added_html, labels_near, picture_paths
+from labeler.pages.picture_places import added_html, labels_near, picture_fields, picture_paths
 from labeler.pages.request import QUIETLY, errors_as_messages, field_problem
 from labeler.project.definition import templates
 from labeler.project.workspace import Workspace
@@ -32,13 +32,7 @@ class NewProjectForm:
         self.template = gr.Dropdown(
             choices, value=NO_TEMPLATE, label="Landmarks", info="The points that you place on every face."
         )
-        self.files = gr.File(file_count="multiple", label="Pictures", height="8.75rem")
-        self.folder = gr.Textbox(
-            label="or a folder on this machine",
-            info=FINDS_LABELS,
-            placeholder="/home/me/pictures/macaques",
-            elem_id=FOLDER,
-        )
+        self.files, self.folder = picture_fields("Pictures", FOLDER)
         self.folder_problem = gr.HTML(padding=False)
         self.labels = LabelsOffer()
         self.button = gr.Button("Create project", variant="primary")

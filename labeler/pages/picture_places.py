@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import gradio as gr
 from markupsafe import Markup
 
 from labeler.errors import NotFoundError
@@ -15,6 +16,18 @@ from labeler.project.found_labels import LabelsBeside, labels_beside
 from mdmd.data.definition import Definition
 
 FINDS_LABELS = "Labels that lie beside the pictures are found too: COCO keypoints, a .json file that many tools write."
+
+
+def picture_fields(uploads: str, folder_id: str) -> tuple[gr.File, gr.Textbox]:
+    """The field for uploads, with the label `uploads`, and the one that names a folder, with this id on the page."""
+    files = gr.File(file_count="multiple", label=uploads, height="8.75rem")
+    folder = gr.Textbox(
+        label="or a folder on this machine",
+        info=FINDS_LABELS,
+        placeholder="/home/me/pictures/macaques",
+        elem_id=folder_id,
+    )
+    return files, folder
 
 
 def named_place(folder: str | None) -> Path | None:

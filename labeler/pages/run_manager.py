@@ -9,6 +9,7 @@ import gradio as gr
 from labeler.errors import ConflictError
 from labeler.html.markup import render
 from labeler.pages.in_charge import other_proposer, proposer_words
+from labeler.pages.question import Question
 from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.pages.runs import log_html
 from labeler.project.workspace import Workspace
@@ -32,7 +33,7 @@ class RunManagerHandlers:
         run = next((run for run in runs if run.id == run_id), None)
         if run is None:
             hidden = gr.update(visible=False)
-            return "", gr.update(value=""), hidden, hidden, gr.update(interactive=False), "", hidden, *closed()
+            return "", gr.update(value=""), hidden, hidden, gr.update(interactive=False), "", hidden, *Question.closed()
         other = other_proposer(project, run) if project else None
         return (
             log_html(run),
@@ -41,7 +42,7 @@ class RunManagerHandlers:
             gr.update(value=f"Put {proposer_words(other)} in charge" if other else "", visible=other is not None),
             gr.update(interactive=not run.active),
             *curve_offer(runs, run),
-            *closed(),
+            *Question.closed(),
         )
 
     @errors_as_messages
@@ -73,18 +74,12 @@ class RunManagerHandlers:
         """Ask whether to delete the chosen run, with the consequences."""
         project = wanted_project(self.workspace, request)
         run = find_run(project, run_id or "")
-        question = render("delete_run.html", name=run.name, consequences=consequences(project, run))
-        return gr.update(value=question, visible=True), gr.update(visible=True), gr.update(visible=True)
+        return Question.asked(render("delete_run.html", name=run.name, consequences=consequences(project, run)))
 
     @errors_as_messages
     def delete(self, run_id: str | None, request: gr.Request) -> None:
         """Delete the chosen run for good."""
         delete(wanted_project(self.workspace, request), run_id or "")
-
-
-def closed() -> tuple[object, ...]:
-    """Updates that hide the question about deleting."""
-    return gr.update(value="", visible=False), gr.update(visible=False), gr.update(visible=False)
 
 
 def curve_offer(runs: Sequence[Run], run: Run) -> tuple[object, ...]:
@@ -135,17 +130,13 @@ class RunManager:
             self.curve_text = gr.HTML(padding=False)
             with gr.Row():
                 self.curve = gr.Button("Measure the learning curve", size="sm", visible=False, min_width=120)
-            self.question = gr.HTML(padding=False, visible=False)
-            with gr.Row():
-                self.sure = gr.Button("Delete for good", variant="stop", size="sm", visible=False, min_width=120)
-                self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
-        asked = [self.question, self.sure, self.keep]
-        shown = [self.log, self.title, self.resume, self.charge, self.delete, self.curve_text, self.curve, *asked]
+            self.question = Question("Delete for good")
+        shown = [self.log, self.title, self.resume, self.charge, self.delete, self.curve_text, self.curve]
+        shown += self.question.parts
         #: The event that shows the chosen run: handler, inputs, outputs.
         self.refresh = (self.on.show, self.chosen, shown)
         self.chosen.change(*self.refresh, **QUIETLY)
-        self.delete.click(self.on.ask, self.chosen, asked)
-        self.keep.click(closed, None, asked, **QUIETLY)
+        self.delete.click(self.on.ask, self.chosen, self.question.parts)
         #: The events after which the page has to be refreshed.
         self.changes = (
             self.rename.click(self.on.rename, [self.chosen, self.title], None),
@@ -153,5 +144,5 @@ class RunManager:
             self.resume.click(self.on.resume, self.chosen, None),
             self.charge.click(self.on.put_in_charge, self.chosen, None),
             self.curve.click(self.on.measure_curve, self.chosen, None),
-            self.sure.click(self.on.delete, self.chosen, None),
+            self.question.sure.click(self.on.delete, self.chosen, None),
         )

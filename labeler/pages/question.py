@@ -1,0 +1,32 @@
+"""A question before something is deleted, with the button that does it and one that keeps it."""
+
+from __future__ import annotations
+
+import gradio as gr
+from markupsafe import Markup
+
+from labeler.pages.request import QUIETLY
+
+
+class Question:
+    """A question that stands hidden until it is asked, with the button `sure` and one that closes it."""
+
+    def __init__(self, yes: str) -> None:
+        self.words = gr.HTML(padding=False, visible=False)
+        with gr.Row():
+            self.sure = gr.Button(yes, variant="stop", size="sm", visible=False, min_width=120)
+            self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
+        #: What `asked` and `closed` return values for.
+        self.parts = [self.words, self.sure, self.keep]
+        self.keep.click(self.closed, None, self.parts, **QUIETLY)
+
+    @staticmethod
+    def asked(words: Markup) -> tuple[object, ...]:
+        """Updates of `parts` that show it."""
+        shown = gr.update(visible=True)
+        return gr.update(value=words, visible=True), shown, shown
+
+    @staticmethod
+    def closed() -> tuple[object, ...]:
+        """Updates of `parts` that hide it."""
+        return gr.update(value="", visible=False), gr.update(visible=False), gr.update(visible=False)
