@@ -245,11 +245,21 @@ export function adoptIds(draft, known) {
   // New landmarks get new numbers, because an adopted id may be one of a new landmark too.
   let fresh = Math.max(-1, ...[...taken].filter(isNew).map(numberOf)) + 1;
   for (const { id } of draft.landmarks) if (!ids.has(id)) ids.set(id, `new${fresh++}`);
+  return withIds(draft, ids);
+}
+
+/**
+ * The draft with other ids of landmarks, where `ids` names one.
+ * @param {Draft} draft
+ * @param {Map<string, string>} ids
+ * @returns {Draft}
+ */
+export function withIds(draft, ids) {
   /** @param {string} id */
   const own = (id) => ids.get(id) ?? id;
   return {
     ...draft,
-    landmarks: draft.landmarks.map((landmark) => ({ ...landmark, id: own(landmark.id), mirror: landmark.mirror && own(landmark.mirror) })),
+    landmarks: draft.landmarks.map((one) => ({ ...one, id: own(one.id), mirror: one.mirror && own(one.mirror) })),
     edges: draft.edges.map(([a, b]) => [own(a), own(b)]),
     normalizer: draft.normalizer?.map((end) => end.map(own)) ?? null,
     places: Object.fromEntries(Object.entries(draft.places).map(([id, place]) => [own(id), place])),

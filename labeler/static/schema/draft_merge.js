@@ -1,6 +1,6 @@
 // A draft after another version was saved meanwhile: what the other version changed and the draft did not is taken over.
 
-import { setMirror } from "./draft.js";
+import { setMirror, withIds } from "./draft.js";
 
 /** @import { Draft, Landmark } from "../shell/types.js" */
 
@@ -15,7 +15,7 @@ import { setMirror } from "./draft.js";
 export function merged(draft, base, theirs) {
   const [before, now] = [byId(base), byId(theirs)];
   const came = theirs.landmarks.filter(({ id }) => !before.has(id));
-  const ours = withIds(draft, came);
+  const ours = withKnownIds(draft, came);
   const own = byId(ours);
   /** @param {Landmark} landmark */
   const kept = ({ id, name, group }) => {
@@ -72,18 +72,10 @@ function withTheirPair(draft, { id, mirror, base, own }) {
  * @param {Landmark[]} known
  * @returns {Draft}
  */
-function withIds(draft, known) {
+function withKnownIds(draft, known) {
   const ids = new Map(known.map(({ id, name }) => [name, id]));
-  const renamed = new Map(draft.landmarks.flatMap(({ id, name }) => (id.startsWith("new") && ids.has(name) ? [[id, ids.get(name) ?? id]] : [])));
-  /** @param {string} id */
-  const own = (id) => renamed.get(id) ?? id;
-  return {
-    ...draft,
-    landmarks: draft.landmarks.map((one) => ({ ...one, id: own(one.id), mirror: one.mirror && own(one.mirror) })),
-    edges: draft.edges.map(([a, b]) => [own(a), own(b)]),
-    normalizer: draft.normalizer?.map((end) => end.map(own)) ?? null,
-    places: Object.fromEntries(Object.entries(draft.places).map(([id, place]) => [own(id), place])),
-  };
+  const fresh = draft.landmarks.filter(({ id, name }) => id.startsWith("new") && ids.has(name));
+  return withIds(draft, new Map(fresh.map(({ id, name }) => [id, ids.get(name) ?? id])));
 }
 
 /** @param {Draft} draft */
