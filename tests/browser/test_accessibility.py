@@ -35,7 +35,7 @@ def test_axe_finds_nothing_on_any_page(page: Page, site: Site) -> None:
         page.get_by_role("tab", name=name).click()
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            wait_for(  # until it is loaded, and colors have changed
+            assert wait_for(  # until it is loaded, and colors have changed
                 lambda: not page.evaluate(VIOLATIONS),
                 otherwise=lambda where=(name, scheme): f"{where}: {page.evaluate(VIOLATIONS)}",
             )

@@ -116,7 +116,7 @@ def test_faces_are_accepted_one_after_the_other_by_key_and_an_undo_leads_back(pa
     assert labels(project, first) == {}
     page.keyboard.press("Shift+A")
     shows(page, second)
-    looked = {4}  # the point in doubt; nobody looked at the others by themselves
+    looked = {4}  # the point in doubt; no person looked at the others by themselves
     assert labels(project, first) == {
         key: ("accepted" if key in looked else "accepted_rest", x) for key, (x, _) in PLACES.items()
     }
@@ -135,6 +135,30 @@ def test_faces_are_accepted_one_after_the_other_by_key_and_an_undo_leads_back(pa
     assert current(page) == "2"
     saved(page)
     assert labels(project, third) == {1: ("placed", pytest.approx(160, abs=1))}
+
+
+def test_an_undo_right_after_going_on_belongs_to_the_face_that_was_edited(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project, (first, second, _) = opened(page, site, "dunnocks", predicted({}), predicted({}))
+    page.keyboard.press("g")
+    saved(page)  # nothing is on its way any more
+    page.keyboard.press("Shift+A")
+    shows(page, second)
+    page.keyboard.press("Control+z")
+    shows(page, first)
+    wait_for(lambda: labels(project, first) == {})
+
+    # A face that is only passed by keeps its labels.
+    page.keyboard.press("g")
+    saved(page)
+    for key, face in (("d", second), (",", first), ("Shift+A", second), ("Control+z", second)):
+        page.keyboard.press(key)
+        shows(page, face)
+    round_trip(page)
+    assert len(labels(project, first)) == 4
+    assert [complaint for complaint in complaints if "409" not in complaint] == []
+    complaints.clear()  # there was nothing to undo
 
 
 def test_a_face_that_is_not_on_the_screen_yet_is_not_accepted(page: Page, site: Site) -> None:
@@ -223,24 +247,33 @@ def test_predictions_are_no_labels_in_the_strip_and_no_other_start_covers_them(p
     wait_for(lambda: page.evaluate(f"Object.keys({EDITOR}.openGhosts()).length") == 4)
 
 
+#: An async function that begins with `drawn(change)`: draws two landmarks, and returns how opaque each place is.
+DRAWN = """async () => {
+  const { drawScene } = await import("/ui/canvas/drawing.js");
+  const { Viewport } = await import("/ui/canvas/viewport.js");
+  const viewport = Object.assign(new Viewport(), { width: 200, height: 200, imageWidth: 200, imageHeight: 200 });
+  const landmarks = ["1", "2"].map((id) => ({ id, name: id, group: 0, mirror: null }));
+  const drawn = ({ edges = [], ...change }) => {
+    const context = new OffscreenCanvas(200, 200).getContext("2d");
+    drawScene(context, viewport, { definition: { landmarks, edges }, points: {}, predictions: {}, ghosts: {},
+      beside: [], hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place", current: null, hover: null,
+      certainEllipses: false, wrongRadius: null, ...change });
+    return (x, y) => context.getImageData(x, y, 1, 1).data[3];
+  };
+"""
+
+
 def test_edges_of_predictions_are_dashed_and_the_ellipse_of_a_certain_one_is_drawn_when_it_is_looked_at(
     page: Page, site: Site
 ) -> None:
     open_empty(page, site)
-    found = page.evaluate("""async () => {
-      const { drawScene } = await import("/ui/canvas/drawing.js");
-      const { Viewport } = await import("/ui/canvas/viewport.js");
-      const viewport = Object.assign(new Viewport(), { width: 200, height: 200, imageWidth: 200, imageHeight: 200 });
-      const landmarks = ["1", "2"].map((id) => ({ id, name: id, group: 0, mirror: null }));
+    found = page.evaluate(
+        DRAWN
+        + """
       const prediction = (x, flagged) => ({ x, y: 100, cov: [100, 0, 100], radius90: 2, p_off: 0.1, flagged });
       const label = (x) => ({ x, y: 100, v: 2 });
       const seen = (change) => {
-        const context = new OffscreenCanvas(200, 200).getContext("2d");
-        drawScene(context, viewport, { definition: { landmarks, edges: [["1", "2"]] }, points: {}, predictions: {},
-          ghosts: {}, beside: [], hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place",
-          current: null,
-          hover: null, certainEllipses: false, ...change });
-        const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
+        const alpha = drawn({ edges: [["1", "2"]], ...change });
         const gaps = Array.from({ length: 40 }, (_, k) => alpha(80 + k, 100)).filter((each) => !each).length;
         return [gaps > 0, alpha(50, 80) > 0];
       };
@@ -249,7 +282,8 @@ def test_edges_of_predictions_are_dashed_and_the_ellipse_of_a_certain_one_is_dra
         mixed: seen({ predictions, points: { 2: label(150) } }), current: seen({ predictions, current: "1" }),
         hovered: seen({ predictions, hover: "1" }), all: seen({ predictions, certainEllipses: true }),
         doubtful: seen({ predictions: { ...predictions, 1: prediction(50, true) } }) };
-    }""")
+    }"""
+    )
     assert found == {  # whether the edge has gaps, and whether there is an ellipse
         "labels": [False, False],
         "certain": [True, False],
@@ -265,26 +299,20 @@ def test_how_far_off_the_current_prediction_is_wrong_is_a_dotted_circle_that_goe
     page: Page, site: Site
 ) -> None:
     open_empty(page, site)
-    found = page.evaluate("""async () => {
-      const { drawScene } = await import("/ui/canvas/drawing.js");
-      const { Viewport } = await import("/ui/canvas/viewport.js");
-      const viewport = Object.assign(new Viewport(), { width: 200, height: 200, imageWidth: 200, imageHeight: 200 });
-      const landmarks = ["1", "2"].map((id) => ({ id, name: id, group: 0, mirror: null }));
+    found = page.evaluate(
+        DRAWN
+        + """
       const prediction = { x: 100, y: 100, cov: [100, 0, 100], radius90: 2, p_off: 0.3, flagged: true };
       const seen = (change) => {
-        const context = new OffscreenCanvas(200, 200).getContext("2d");
-        drawScene(context, viewport, { definition: { landmarks, edges: [] }, points: {}, predictions: { 1: prediction },
-          ghosts: {}, beside: [], hiddenGroups: new Set(), showPoints: true, showEdges: true, mode: "place",
-          current: "1",
-          hover: null, certainEllipses: false, wrongRadius: 50, ...change });
+        const alpha = drawn({ predictions: { 1: prediction }, current: "1", wrongRadius: 50, ...change });
         const around = Array.from({ length: 360 }, (_, k) => (k * Math.PI) / 180);
-        const alpha = (x, y) => context.getImageData(x, y, 1, 1).data[3];
         const on = around.filter((angle) => alpha(100 + 50 * Math.cos(angle), 100 + 50 * Math.sin(angle)));
         return on.length / 360;
       };
       return [seen({}), seen({ current: "2" }), seen({ showPoints: false }), seen({ wrongRadius: null }),
         seen({ points: { 1: { x: 100, y: 100, v: 2 } } })];
-    }""")
+    }"""
+    )
     dotted, *without = found
     assert 0.3 < dotted < 0.85
     assert max(without) < 0.12, "only the name of the point is there"
