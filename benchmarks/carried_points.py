@@ -5,8 +5,9 @@
 RUN is a base made by `mdmd train`, by default the starter. The base predicts its points once on all faces. Then K faces
 of the training split are drawn, their labels are carried over to the test split, and the errors are averaged over the
 draws. The columns are the NME in percent of the normalizer, the shares of points inside their 50 % and 90 % ellipses,
-how well doubt tells points that are off by more than 10 % (area under the ROC curve), and the shares of all points that
-are flagged and of the wrong ones that are caught. `--powers` takes other tails of errors than the tool's.
+how well doubt tells points that are off by more than 10 % (area under the ROC curve), the negative log-likelihood a
+point, and the shares of all points that are flagged and of the wrong ones that are caught. `--powers` takes other tails
+of errors than the tool's.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ COLUMNS = {
     "coverage50": "inside 50 %",
     "coverage90": "inside 90 %",
     "auroc_wrong": "AUROC",
+    "nll": "NLL",
     "flag_rate": "flagged",
     "flag_recall": "caught",
 }
