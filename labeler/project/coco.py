@@ -94,9 +94,9 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
     """The attributes of each face: annotators, number of points by source, and covariances of accepted predictions.
 
     The source "accepted_rest" marks predictions that were accepted with the rest of a face, without being in doubt, and
-    "accepted_unseen" those that were accepted without review. `point_sources` holds the source
-    of each landmark; a landmark with a source but without coordinates was labeled as absent, and is named in `absent`.
-    `box` says where a box comes from that nobody drew: "labels", "base", or "picture" if it is only the whole picture.
+    "accepted_unseen" those that were accepted without review. `point_sources` holds the source of each landmark; one
+    with a source but without coordinates was labeled as absent, and is named in `absent`. `box` says where a box comes
+    from that no person drew: "labels", "base", or "picture" if it is only the whole picture.
     """
     points, covariances, annotators = store.points(), store.predictions.covariances_of_accepted(), store.annotators()
     boxes = {face.id: face.box for face in store.faces()}
@@ -198,7 +198,7 @@ def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, 
 def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
     """The labels of `sample` by landmark id; `ids` are the ids of its landmarks.
 
-    Their source is "imported", except for labels that nobody looked at by themselves: they keep theirs.
+    Their source is "imported", except for labels that no person looked at by themselves: they keep theirs.
     """
     sources = sample.extra.get("point_sources", [None] * len(ids))
     found = {

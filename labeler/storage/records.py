@@ -120,7 +120,7 @@ class SavedDefinition:
 def true_within(point: Point, tolerance: float) -> float:
     """How far in pixels the true place may be from the label `point`, where errors above `tolerance` are corrected.
 
-    0 where a person placed it, infinite where nobody looked at the point by itself.
+    0 where a person placed it, infinite where no person looked at the point by itself.
     """
     if point.source in (ACCEPTED_REST, UNSEEN):
         return math.inf

@@ -76,7 +76,7 @@ class LabeledFaces:
 
     `base` (K, M) and `covariance` (K, M, 2, 2) are what the base predicts on them.
     `within` (K, N) is how far in pixels the true place may be from the label: 0 where a person placed it, the tolerance
-    where a person looked at a proposed point and took it, and infinite where nobody looked. None: all were placed.
+    where a person looked at a proposed point and took it, and infinite where no person looked. None: all were placed.
     """
 
     base: Complex

@@ -3,7 +3,7 @@
 A label that a person takes over from a proposal has no error against that proposal. Counted as a true place it says
 that the proposal was exact, so that fewer points are flagged, more are taken over, and in the end none is looked at.
 So only a placed label tells the error itself. One that a person looked at and took tells that the error is below what
-the person corrects, and one that nobody looked at tells nothing.
+the person corrects, and one that no person looked at tells nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // The likely group of a new landmark, from its place among the landmarks that are placed.
 //
-// Nobody says where the face lies on the picture. So faces of many sizes are laid over it, each so that one landmark is at a
+// No person says where the face lies on the picture. So faces of many sizes are laid over it, each so that one landmark is at a
 // usual place of some group. Each face counts as much as it explains all landmarks; what the faces say about the new
 // place is added up. A group that a person chose or named must fit; one that was proposed counts for nothing.
 

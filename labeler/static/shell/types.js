@@ -25,7 +25,7 @@
  */
 
 /**
- * `guessed`: what the program proposed the group from, while nobody has chosen it. `pairedByName`: the names made the mirror
+ * `guessed`: what the program proposed the group from, while no person has chosen it. `pairedByName`: the names made the mirror
  * pair, and no person.
  * @typedef {{ id: string, name: string, group: number, mirror: string | null, guessed?: "place" | "name", pairedByName?: boolean }} Landmark
  */

@@ -129,7 +129,7 @@ def test_below_five_faces_nothing_is_flagged_and_from_five_on_what_is_doubtful_i
     assert any(point.flagged for point in enough.points.values())
 
 
-def test_labels_that_nobody_looked_at_do_not_say_that_proposals_are_exact(project: Project):
+def test_labels_that_no_person_looked_at_do_not_say_that_proposals_are_exact(project: Project):
     def deviation(source: str) -> float:
         for face in range(1, 8):
             label(project, face, source="placed" if face < 4 else source)
@@ -143,7 +143,7 @@ def test_labels_that_nobody_looked_at_do_not_say_that_proposals_are_exact(projec
     assert placed < taken < rest
 
 
-def test_labels_that_nobody_looked_at_weigh_less(project: Project):
+def test_labels_that_no_person_looked_at_weigh_less(project: Project):
     base_points(project, dict.fromkeys(range(1, 5), still))
     label(project, 1)
     label(project, 2, lambda z: z + 6)

@@ -143,7 +143,7 @@ def test_a_base_that_is_no_better_than_the_box_is_not_relied_on():
     assert np.abs(found - faces.points).mean() < 2 * own
 
 
-def test_a_label_that_was_taken_over_counts_less_and_one_that_nobody_looked_at_least():
+def test_a_label_that_was_taken_over_counts_less_and_one_that_no_person_looked_at_least():
     faces = faces_of(2)
     away = faces.points + np.array([[0], [20]])
 

@@ -31,7 +31,7 @@ def test_a_label_that_was_looked_at_and_taken_is_no_point_without_an_error():
     assert spread_of(labels, np.zeros_like(radii)).mean() < 0.7 * TRUE
 
 
-def test_a_label_that_nobody_looked_at_tells_nothing():
+def test_a_label_that_no_person_looked_at_tells_nothing():
     radii = errors()
     radii[FACES // 2 :] = 0.0
     reach = np.zeros_like(radii)
