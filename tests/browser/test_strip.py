@@ -289,3 +289,11 @@ def test_a_placed_point_rewrites_its_own_row_of_the_landmarks_and_no_other(page:
     click_at(page, "label", 150, 110)
     saved(page)
     assert page.evaluate("[...touched].sort()") == [0, 1]  # the one that is placed, and the one that is next
+
+
+def test_the_first_visit_begins_at_the_first_face_to_go(page: Page, site: Site) -> None:
+    project = site.project("wheatears")
+    first, second, _ = (face.id for face in project.store.faces())
+    project.store.edit_points(first, {key: Point(10.0 * key, 20.0, 2) for key in project.definition.ids})
+    open_canvas(page, site, "wheatears", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == second)

@@ -601,6 +601,8 @@ export class FaceEditor extends Emitter {
     this.flush();
     if (!this.view) return;
     const { face, points: before } = this.view;
+    const possible = action === "undo" ? this.view.can_undo : this.view.can_redo;
+    if (!possible && !this.session.pending(face)) return this.note(`There is nothing to ${action} on this face.`);
     const view = await this.session.edit(face, action, {});
     if (!view || this.view.face !== face) return;
     const changed = (this.definition?.landmarks ?? [])

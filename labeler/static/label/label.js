@@ -6,6 +6,7 @@ import { el, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { doubtText, expectedText, proposerText, summary } from "../face/face.js";
 import { FaceHead } from "./face_head.js";
+import { nextUnfinished } from "./filters.js";
 import { HistoryPanel } from "./history.js";
 import { LandmarkList } from "../face/landmarks.js";
 import { remember } from "../shell/memory.js";
@@ -150,7 +151,7 @@ export class LabelPage {
     const open = this.picker.open ?? Number(localStorage.getItem(this.placeKey));
     this.picker.setItems(facesOf(project.pictures));
     this.repeats.on = project.settings.repeats > 0;
-    const item = this.items.find(({ face }) => face === open) ?? this.items[0];
+    const item = this.items.find(({ face }) => face === open) ?? nextUnfinished(this.items, null) ?? this.items[0];
     if (this.repeats.running) await this.editor.reload();
     else if (this.editor.view?.face === item.face) {
       this.select(item);
