@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mdmd.data.images import DAMAGED, decode, open_picture, orientation, upright
+from mdmd.data.images import DAMAGED, HEIF, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
 from mdmd.data.text import cleaned
 from mdmd.errors import DataError
@@ -27,12 +27,20 @@ FRAMES = Kind(
     "the later frames of {} animations",
     "only the first frame came in; save others as pictures of their own to add them",
 )
+OTHERS = Kind(
+    "the other pictures of {} HEIC file",
+    "the other pictures of {} HEIC files",
+    "only the main one came in; save others as pictures of their own to add them",
+)
 PAGES = Kind(
     "the later pages of {} TIFF",
     "the later pages of {} TIFFs",
     "only the first page came in; save the others as pictures of their own to add them",
     wanted=True,
 )
+LEFT_OUT = {"TIFF": PAGES, HEIF: OTHERS}
+#: Pillow's names of formats that are stored as JPEG where they are converted.
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", HEIF)
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,11 @@ def ingest(source: Path, folder: Path) -> Ingested:
             )
             return Ingested(name, *image.size, None)
         shown = upright(image)
-    if kind in ("JPEG", "MPO", "WEBP", "AVIF"):
+    if kind in LOSSY:
         name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0))
     else:
         name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3))
-    return Ingested(name, *shown.size, (PAGES if kind == "TIFF" else FRAMES) if several else None)
+    return Ingested(name, *shown.size, LEFT_OUT.get(kind, FRAMES) if several else None)
 
 
 def write_thumbnail(source: Path, copy: Path, width: int) -> None:

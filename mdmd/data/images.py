@@ -6,21 +6,27 @@ Training, prediction and the tool all read images here, so they see the same pix
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from mdmd.data.picture_files import BY_SUFFIX, HEIC, Kind
+from mdmd.data.picture_files import AVIF, HEIC, Kind, kind_not_read
 from mdmd.errors import DataError
 
 #: Formats that Pillow may decode here. SVG is left out on purpose: it can carry scripts.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF", "JPEG2000", "PPM")
+#: The format that pillow-heif adds to Pillow. This package is optional and only imported for a file of this format.
+HEIF = "HEIF"
 #: What a HEIC file says after its first 8 bytes, whatever its name. Phones send such files as .jpg.
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+AVIF_BRANDS = (b"avif", b"avis")
+#: The formats that are read here, in words.
+READ = ("JPEG", "PNG", "WebP", "AVIF", "HEIC", "JPEG 2000", "BMP", "TIFF", "GIF", "PNM")
 PIXEL_CAP = 300_000_000
 #: The EXIF tag of the orientation, and its values that swap width and height.
 ORIENTATION = 0x0112
@@ -79,19 +85,19 @@ def _named(path: Path) -> Iterator[None]:
 
 def open_picture(path: Path) -> Image.Image:
     """Open the image at `path` and read its header only. Raises DataError without the path in its message."""
-    kind = BY_SUFFIX.get(path.suffix.lower())
+    kind = kind_not_read(path.suffix)
     if kind is not None and os.path.exists(path):
         raise DataError(_instead(kind))
     try:
-        image = Image.open(path, formats=FORMATS)
+        image = _opened(path)
     except FileNotFoundError:
         raise DataError("there is no such file") from None
+    except UnidentifiedImageError:
+        if _brand(path) in AVIF_BRANDS and not features.check("avif"):
+            raise DataError(_instead(AVIF)) from None
+        raise DataError(f"this is not a {', '.join(READ[:-1])} or {READ[-1]} picture") from None
     except DAMAGED as error:
-        if _is_heic(path):
-            raise DataError(_instead(HEIC)) from None
-        if isinstance(error, UnidentifiedImageError):
-            raise DataError("this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture") from None
-        raise DataError(f"the picture cannot be read ({error})") from None
+        raise DataError(f"the picture cannot be read ({_one_line(error)})") from None
     width, height = image.size
     if width * height > PIXEL_CAP:
         image.close()
@@ -103,13 +109,35 @@ def _instead(kind: Kind) -> str:
     return f"this is {kind.one.format('a')}: {kind.advice}"
 
 
-def _is_heic(path: Path) -> bool:
+def _opened(path: Path) -> Image.Image:
+    """The image that Pillow, or pillow-heif, opens. Raises DataError for a HEIC file where pillow-heif is missing."""
+    try:
+        return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        if _brand(path) not in HEIC_BRANDS:
+            raise
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        raise DataError(_instead(HEIC)) from None
+    try:
+        return Image.open(path, formats=(HEIF,))
+    except UnidentifiedImageError:
+        raise DataError("the picture is damaged or cut short") from None
+
+
+def _brand(path: Path) -> bytes:
+    """The first brand that a HEIC or AVIF file names, whatever the file's name; empty for other files."""
     try:
         with path.open("rb") as stream:
             start = stream.read(12)
     except OSError:
-        return False
-    return start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS
+        return b""
+    return start[8:] if start[4:8] == b"ftyp" else b""
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def decode(image: Image.Image) -> None:
@@ -117,7 +145,7 @@ def decode(image: Image.Image) -> None:
     try:
         image.load()
     except DAMAGED as error:
-        raise DataError(f"the picture is damaged or cut short ({error})") from None
+        raise DataError(f"the picture is damaged or cut short ({_one_line(error)})") from None
     except MemoryError:
         raise DataError(f"the picture of {image.width} x {image.height} pixels does not fit into memory") from None
 

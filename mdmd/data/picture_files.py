@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The endings of files that are read here (see `mdmd.data.images.FORMATS`).
+#: The endings of files that are always read here (see `mdmd.data.images.FORMATS`).
 SUFFIXES = (
     ".jpg",
     ".jpeg",
@@ -23,7 +24,17 @@ SUFFIXES = (
     ".tif",
     ".tiff",
     ".gif",
+    ".jp2",
+    ".j2k",
+    ".jpf",
+    ".jpx",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
 )
+#: The endings of files that are read where the optional package pillow-heif is installed.
+HEIC_SUFFIXES = (".heic", ".heif", ".hif", ".heics", ".heifs")
 #: The most files that a sentence about a kind names.
 NAMED = 3
 
@@ -71,7 +82,15 @@ class PicturesFound:
 HEIC = Kind(
     "{} HEIC picture",
     "{} HEIC pictures",
-    "this format is not read here; convert to JPEG, for example with: mogrify -format jpg *.HEIC (ImageMagick)",
+    "this format is read where pillow-heif is installed: pip install pillow-heif, start again; or convert to JPEG, for "
+    "example with: mogrify -format jpg *.HEIC (ImageMagick)",
+    wanted=True,
+)
+AVIF = Kind(
+    "{} AVIF picture",
+    "{} AVIF pictures",
+    "the Pillow that is installed was built without this format: pip install --force-reinstall pillow, start again; or "
+    "convert to JPEG, for example with: mogrify -format jpg *.avif (ImageMagick)",
     wanted=True,
 )
 RAW = Kind(
@@ -121,11 +140,10 @@ SPECIAL = Kind(
 )
 HIDDEN = Kind("{} hidden file or folder", "{} hidden files or folders")
 
-#: Endings that say that a file is not read here. Pillow would take the small preview in a RAW file for the picture.
+#: Endings that say that a file is never read here. Pillow would take the small preview in a RAW file for the picture.
 BY_SUFFIX = {
     f".{suffix}": kind
     for kind, suffixes in (
-        (HEIC, "heic heif hif heics heifs"),
         (
             RAW,
             "cr2 cr3 crw nef nrw arw srf sr2 dng raf orf rw2 rwl raw pef srw x3f 3fr fff iiq erf mrw kdc dcr mos mef",
@@ -133,7 +151,7 @@ BY_SUFFIX = {
         (SVG, "svg svgz"),
         (
             OTHER_FORMAT,
-            "psd psb xcf kra jp2 j2k jpf jpx jxl jxr tga pcx ppm pgm pbm pnm exr hdr ico icns dds qoi eps ai wmf emf",
+            "psd psb xcf kra jxl jxr tga pcx pfm exr hdr ico icns dds qoi eps ai wmf emf",
         ),
         (VIDEO, "mp4 mov m4v avi mkv webm mts m2ts 3gp wmv flv mpg mpeg ogv"),
         (PDF, "pdf"),
@@ -142,6 +160,19 @@ BY_SUFFIX = {
 }
 #: Folders that systems make: previews of a Synology, what macOS adds to archives, bins, what a disk check found.
 SYSTEM_FOLDERS = ("@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+
+
+def reads_heic() -> bool:
+    """Whether the optional package that reads HEIC is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+def kind_not_read(suffix: str) -> Kind | None:
+    """The kind of the files with this ending, in any case, if it says that they are not read here; None if not."""
+    suffix = suffix.lower()
+    if suffix in HEIC_SUFFIXES:
+        return None if reads_heic() else HEIC
+    return BY_SUFFIX.get(suffix)
 
 
 def find_pictures(paths: Iterable[Path]) -> PicturesFound:
@@ -173,7 +204,11 @@ def any_wanted(skipped: Iterable[Skipped]) -> bool:
 
 def none_found(paths: Iterable[Path]) -> str:
     """That there are no pictures in `paths`, as a message."""
-    return f"no pictures in {', '.join(map(str, paths))}: wanted files ending in {', '.join(SUFFIXES)}"
+    return f"no pictures in {', '.join(map(str, paths))}: wanted files ending in {', '.join(_read_suffixes())}"
+
+
+def _read_suffixes() -> tuple[str, ...]:
+    return (*SUFFIXES, *HEIC_SUFFIXES) if reads_heic() else SUFFIXES
 
 
 class _Search:
@@ -187,7 +222,7 @@ class _Search:
         return PicturesFound(tuple(self._pictures), tuple(skipped))
 
     def file(self, path: Path) -> None:
-        kind = BY_SUFFIX.get(path.suffix.lower()) or (_content_kind(path) if os.path.exists(path) else None)
+        kind = kind_not_read(path.suffix) or (_content_kind(path) if os.path.exists(path) else None)
         if kind is None:
             self._pictures.append(path)
         else:
@@ -239,8 +274,10 @@ def _file_kind(path: Path, top: Path) -> Kind | None:
     suffix = path.suffix.lower()
     if path.name.startswith("."):
         return HIDDEN
-    if suffix not in SUFFIXES:
-        return BY_SUFFIX.get(suffix) or _kind_of_suffix(suffix)
+    if suffix not in (*SUFFIXES, *HEIC_SUFFIXES):
+        return kind_not_read(suffix) or _kind_of_suffix(suffix)
+    if kind := kind_not_read(suffix):
+        return kind
     return _link_kind(path, top) if os.path.islink(path) else _content_kind(path)
 
 

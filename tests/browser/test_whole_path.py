@@ -275,7 +275,7 @@ def test_review_accept_correct_and_export(page: Page, site: Site) -> None:
 def test_pictures_that_did_not_come_in_are_named_and_leave_no_empty_project(page: Page, site: Site) -> None:
     folder = site.folder / "from a phone"
     folder.mkdir()
-    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "DSC_3.NEF", "clip.mov", "damaged.jpg", "notes.txt", ".DS_Store"):
+    for name in ("IMG_1.PSD", "IMG_2.PSD", "DSC_3.NEF", "clip.mov", "damaged.jpg", "notes.txt", ".DS_Store"):
         (folder / name).write_text("not read")
 
     def create() -> None:
@@ -287,7 +287,7 @@ def test_pictures_that_did_not_come_in_are_named_and_leave_no_empty_project(page
     create()
     expect(page.get_by_text("No project was created, because no picture came in.")).to_be_visible()
     said = page.locator("ul.refused li")
-    expect(said.filter(has_text="2 HEIC pictures (IMG_1.HEIC, IMG_2.HEIC)")).to_contain_text("convert to JPEG")
+    expect(said.filter(has_text="2 pictures in other formats (IMG_1.PSD, IMG_2.PSD)")).to_contain_text("save as PNG")
     expect(said.filter(has_text="damaged.jpg")).to_contain_text("this is not a JPEG")
     assert not (site.workspace.root / "lemurs").exists()
 

@@ -47,7 +47,10 @@ def test_new_makes_a_project_from_a_folder_and_a_definition(tmp_path: Path, caps
     assert labeler(tmp_path / "p", "new", "Äffchen", "--pictures", tmp_path / "in", "--definition", "pare") == 1
     told = capsys.readouterr()
     assert "pictures: 1 added, 0 duplicates, 1 refused" in told.out
-    assert told.err == "refused b.jpg: this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture\n"
+    assert (
+        told.err
+        == "refused b.jpg: this is not a JPEG, PNG, WebP, AVIF, HEIC, JPEG 2000, BMP, TIFF, GIF or PNM picture\n"
+    )
     project = Workspace(tmp_path / "p").open("Äffchen")
     assert project.definition is not None
     assert (len(project.store.images()), len(project.definition.landmarks)) == (1, 9)
@@ -59,22 +62,22 @@ def test_new_says_what_it_passed_over_by_kind(tmp_path: Path, capsys: pytest.Cap
         (folder / name).write_text("text")
     assert labeler(tmp_path / "p", "new", "plain", "--pictures", folder) == 0
     assert capsys.readouterr().err == "skipped 2 .txt files, 1 hidden file or folder\n"
-    for name in ("1.HEIC", "2.heic", "3.NEF"):
+    for name in ("1.PSD", "2.psd", "3.NEF"):
         (folder / name).write_text("text")
     assert labeler(tmp_path / "p", "new", "phone", "--pictures", folder) == 1
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        "skipped 2 HEIC pictures (1.HEIC, 2.heic)",
+        "skipped 2 pictures in other formats (1.PSD, 2.psd)",
         "skipped 1 camera RAW file (3.NEF)",
         "skipped 2 .txt files, 1 hidden file or folder",
     ]
-    assert "convert to JPEG" in lines[0]
+    assert "save as PNG" in lines[0]
     assert len(Workspace(tmp_path / "p").open("phone").store.images()) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("a.jpg", "refused; no project was created"), ("a.heic", "no pictures in"), ("a.txt", "no pictures in")],
+    [("a.jpg", "refused; no project was created"), ("a.psd", "no pictures in"), ("a.txt", "no pictures in")],
 )
 def test_new_leaves_no_project_if_no_picture_came_in(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str

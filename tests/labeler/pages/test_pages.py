@@ -117,12 +117,14 @@ def test_the_project_page_names_pictures_that_did_not_come_in(tmp_path: Path) ->
     said = added_html(project.add_pictures([folder]))
     assert 'class="note good"' in said
     assert "Also passed over: 1 .txt file" in said
-    for name in ("1.heic", "<b>.heic", "clip.mov", "bad.jpg"):
+    for name in ("1.psd", "<b>.psd", "clip.mov", "bad.jpg"):
         (folder / name).write_text("text")
     said = added_html(project.add_pictures([folder]))
     assert 'class="note warning"' in said
     assert "0 pictures added, 1 was here already, 1 refused, 3 skipped." in said
-    assert "<b>2 HEIC pictures (1.heic, &lt;b&gt;.heic)</b> this format is not read here; convert to JPEG" in said
+    assert (
+        "<b>2 pictures in other formats (1.psd, &lt;b&gt;.psd)</b> these formats are not read here; save as PNG" in said
+    )
     assert "<b>1 video (clip.mov)</b> videos are not read here" in said
     assert "<b>bad.jpg</b> this is not a JPEG" in said
     assert "Also passed over: 1 .txt file" in said

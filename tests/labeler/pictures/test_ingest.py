@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, PAGES, ingest, write_thumbnail
+from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, OTHERS, PAGES, ingest, write_thumbnail
 from mdmd.errors import DataError
 from tests.builders import write_picture
 
@@ -154,6 +155,43 @@ def test_an_avif_comes_in_upright_as_a_jpeg(tmp_path: Path):
     assert image.getpixel((20, 55))[2] > 200
 
 
+@pytest.mark.parametrize(("suffix", "form"), [(".jfif", "JPEG"), (".JPE", "JPEG"), (".jp2", "PNG"), (".ppm", "PNG")])
+def test_other_endings_come_in_with_their_colors(tmp_path: Path, suffix: str, form: str):
+    two_halves().save(tmp_path / f"scan{suffix}")
+    image = stored(tmp_path / "images", tmp_path / f"scan{suffix}")
+    left, right = np.asarray(image)[20, 10], np.asarray(image)[20, 50]
+    assert np.abs(left - np.array([255, 0, 0])).max() <= 2
+    assert np.abs(right - np.array([0, 0, 255])).max() <= 2
+    assert (tmp_path / "images" / f"scan.{'jpg' if form == 'JPEG' else 'png'}").is_file()
+
+
+def test_gray_beyond_8_bits_of_a_pgm_is_scaled(tmp_path: Path):
+    values = np.full((32, 32), 1023, dtype=">u2")
+    values[:, :16] = 512
+    (tmp_path / "deep.pgm").write_bytes(b"P5 32 32 1023\n" + values.tobytes())
+    image = stored(tmp_path / "images", tmp_path / "deep.pgm")
+    assert [image.getpixel((x, 5)) for x in (5, 25)] == [(128, 128, 128), (255, 255, 255)]
+
+
+def test_a_heic_comes_in_upright_as_a_jpeg(tmp_path: Path):
+    pytest.importorskip("pillow_heif", reason="pillow-heif is optional").register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned to the right
+    two_halves().save(tmp_path / "photo.HEIC", "HEIF", exif=exif.tobytes(), quality=95)
+    (tmp_path / "sent.jpg").write_bytes((tmp_path / "photo.HEIC").read_bytes())
+    for name in ("photo.HEIC", "sent.jpg"):
+        image = stored(tmp_path / "images", tmp_path / name)
+        assert image.size == (40, 60)
+        assert image.getpixel((20, 5))[0] > 200
+        assert image.getpixel((20, 55))[2] > 200
+    two_halves().save(tmp_path / "two.heic", "HEIF", save_all=True, append_images=[Image.new("RGB", (60, 40))])
+    assert ingest(tmp_path / "two.heic", tmp_path / "images").left_out == OTHERS
+    (tmp_path / "short.heic").write_bytes((tmp_path / "photo.HEIC").read_bytes()[:-40])
+    with pytest.raises(DataError, match="damaged or cut short") as refusal:
+        ingest(tmp_path / "short.heic", tmp_path / "images")
+    assert "\n" not in str(refusal.value)
+
+
 def test_the_stored_name_tells_the_truth_about_the_format(tmp_path: Path):
     two_halves().save(tmp_path / "real.png")
     (tmp_path / "real.png").rename(tmp_path / "wrong.jpg")
@@ -241,7 +279,7 @@ def spoiled(folder: Path) -> dict[str, tuple[Path, str]]:
         "short png": (short_png, "damaged or cut short"),
         "svg": (drawing, "this is a drawing in SVG: .*save as PNG"),
         "raw": (raw, "this is a camera RAW file: .*develop to JPEG"),
-        "heic named jpg": (phone, "this is a HEIC picture: .*convert to JPEG"),
+        "heic named jpg": (phone, "this is a HEIC picture: .*pip install pillow-heif"),
         "broken avif": (broken, "damaged or cut short"),
         "one pixel": (write_picture(folder / "one.png", size=(1, 1)), f"1 x 1 pixels, wanted at least {MINIMUM_SIDE}"),
         "thin": (write_picture(folder / "thin.png", size=(900, 15)), "900 x 15 pixels"),
@@ -250,7 +288,10 @@ def spoiled(folder: Path) -> dict[str, tuple[Path, str]]:
     }
 
 
-def test_what_is_not_usable_is_refused_with_one_sentence_and_leaves_nothing(tmp_path: Path):
+def test_what_is_not_usable_is_refused_with_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     images = tmp_path / "images"
     images.mkdir()
     with warnings.catch_warnings():

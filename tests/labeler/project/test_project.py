@@ -155,8 +155,8 @@ def test_the_report_of_adding_pictures_says_what_did_not_come_in(tmp_path: Path)
         report = project.add_pictures([tmp_path / name])
         assert (report.added, report.complete) == (1, complete)
         assert [each.names for each in report.skipped] == [(name,)]
-    (tmp_path / "b.heic").write_text("heic")
-    report = project.add_pictures([tmp_path / "b.heic"])
+    (tmp_path / "b.psd").write_text("psd")
+    report = project.add_pictures([tmp_path / "b.psd"])
     assert (report.complete, report.nothing) == (False, True)
     (tmp_path / "empty").mkdir()
     assert project.add_pictures([tmp_path / "empty"]).nothing

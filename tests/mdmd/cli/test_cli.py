@@ -477,12 +477,15 @@ def test_predict_names_the_files_of_a_folder_that_it_cannot_read(run, tmp_path, 
     arguments = ["predict", str(run), str(tmp_path), "--out", str(tmp_path / "new" / "p.json")]
     assert main(arguments) == 0
     assert "mdmd: warning: skipped 1 .txt file\n" in capsys.readouterr().err
-    (tmp_path / "IMG.HEIC").write_text("heic")
+    (tmp_path / "IMG.PSD").write_text("psd")
     assert main(arguments) == 1
-    assert "mdmd: warning: skipped 1 HEIC picture (IMG.HEIC): this format is not read here;" in capsys.readouterr().err
+    assert (
+        "mdmd: warning: skipped 1 picture in another format (IMG.PSD): these formats are not read here;"
+        in capsys.readouterr().err
+    )
     (tmp_path / "face.jfif").unlink()
     assert main(arguments) == 2
-    assert "found 1 HEIC picture (IMG.HEIC): this format is not read here;" in capsys.readouterr().err
+    assert "found 1 picture in another format (IMG.PSD): these formats are not read here;" in capsys.readouterr().err
 
 
 def test_a_png_named_jpg_works(run, tmp_path):

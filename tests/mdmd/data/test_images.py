@@ -45,7 +45,7 @@ def test_a_file_that_is_not_an_image_gives_one_sentence_with_its_path(tmp_path: 
     Image.new("1", (20_000, 16_000)).save(tmp_path / "bomb.png")
     said = {
         "absent.jpg": "there is no such file",
-        "letter.jpg": "this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture",
+        "letter.jpg": "this is not a JPEG, PNG, WebP, AVIF, HEIC, JPEG 2000, BMP, TIFF, GIF or PNM picture",
         "short.jpg": "the picture is damaged or cut short",
         "bomb.png": "the picture is 20000 x 16000 pixels, more than 300 megapixels",
     }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from mdmd.data.picture_files import SUFFIXES, any_wanted, find_pictures, skipped_sentences
+from mdmd.data.picture_files import SUFFIXES, any_wanted, find_pictures, none_found, skipped_sentences
 
 
 def files(folder: Path, *names: str) -> Path:
@@ -28,27 +31,45 @@ def skipped(*paths: Path) -> dict[str, tuple[str, ...]]:
     return {each.kind.many.format("").strip(): each.names for each in find_pictures(paths).skipped}
 
 
+def without_pillow_heif(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+
+def test_heic_counts_as_a_picture_where_pillow_heif_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    files(tmp_path, "a.HEIC", "b.jpg", "c.hif")
+    without_pillow_heif(monkeypatch)
+    assert names_of(tmp_path) == ["b.jpg"]
+    assert ".heic" not in none_found([tmp_path])
+    there = ModuleType("pillow_heif")
+    there.__spec__ = ModuleSpec("pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", there)
+    assert names_of(tmp_path) == ["a.HEIC", "b.jpg", "c.hif"]
+    assert list(find_pictures([tmp_path / "a.HEIC"]).pictures) == [tmp_path / "a.HEIC"]
+    assert ".heic" in none_found([tmp_path])
+
+
 def test_pictures_come_in_by_any_of_their_endings_in_any_case(tmp_path: Path):
     given = [f"deep/{k}{suffix.upper() if k % 2 else suffix}" for k, suffix in enumerate(SUFFIXES)]
     assert names_of(files(tmp_path, *given)) == sorted(given)
     assert skipped(tmp_path) == {}
-    assert {".jfif", ".jpe", ".avif"} <= set(SUFFIXES)
+    assert {".jfif", ".jpe", ".avif", ".jp2", ".pgm"} <= set(SUFFIXES)
 
 
 @pytest.mark.parametrize(
     ("names", "kind", "says", "wanted"),
     [
-        (["a.HEIC", "b.heif"], "HEIC pictures", "convert to JPEG", True),
+        (["a.HEIC", "b.heif"], "HEIC pictures", "pip install pillow-heif, start again; or convert to JPEG", True),
         (["a.CR2", "b.cr3", "c.nef", "d.ARW", "e.dng", "f.raf", "g.orf", "h.rw2"], "camera RAW files", "develop", True),
         (["a.svg"], "drawings in SVG", "save as PNG", True),
-        (["a.psd", "b.jp2", "c.jxl"], "pictures in other formats", "save as PNG", True),
+        (["a.psd", "b.tga", "c.jxl"], "pictures in other formats", "save as PNG", True),
         (["a.MOV", "b.mp4"], "videos", "save frames as pictures", False),
         (["a.pdf"], "PDF documents", "save their pictures", False),
     ],
 )
 def test_formats_that_are_not_read_are_named_with_what_to_do(
-    tmp_path: Path, names: list[str], kind: str, says: str, wanted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], kind: str, says: str, wanted: bool
 ):
+    without_pillow_heif(monkeypatch)
     found = find_pictures([files(tmp_path, *names)])
     assert found.pictures == ()
     assert skipped(tmp_path) == {kind: tuple(sorted(names))}
@@ -140,7 +161,10 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path):
         shutil.rmtree(tmp_path / name)
 
 
-def test_a_file_that_is_named_itself_counts_as_a_picture_unless_its_ending_says_otherwise(tmp_path: Path):
+def test_a_file_that_is_named_itself_counts_as_a_picture_unless_its_ending_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    without_pillow_heif(monkeypatch)
     away = files(tmp_path, "a.jpg", "no ending", ".hidden.png", "IMG.HEIC", "clip.mov")
     (tmp_path / "link.jpg").symlink_to("a.jpg")
     given = [away / name for name in ("a.jpg", "no ending", ".hidden.png", "link.jpg", "nowhere.jpg")]
@@ -149,7 +173,8 @@ def test_a_file_that_is_named_itself_counts_as_a_picture_unless_its_ending_says_
     assert [each.names for each in found.skipped] == [("IMG.HEIC",), ("clip.mov",)]
 
 
-def test_names_are_shown_as_text_and_only_the_first_of_many(tmp_path: Path):
+def test_names_are_shown_as_text_and_only_the_first_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    without_pillow_heif(monkeypatch)
     files(tmp_path, "a\nb.heic", os.fsdecode(b"caf\xe9.heic"), "x.heic", "y.heic", "z.heic")
     [sentence] = skipped_sentences(find_pictures([tmp_path]).skipped)
     assert sentence.startswith("5 HEIC pictures (a\ufffdb.heic, caf\ufffd.heic, x.heic and 2 more): ")
