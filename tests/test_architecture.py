@@ -27,7 +27,7 @@ FLOORS = {
         ("loading", "evaluation", "datasets", "synthetic"),
         ("data", "config"),
         ("run_folder",),
-        ("files", "device", "threads"),
+        ("files", "locks", "device", "threads"),
         ("errors",),
     ),
     "labeler": (
@@ -48,6 +48,7 @@ FLOORS = {
 SHARED = (
     "errors",
     "files",
+    "locks",
     "threads",
     "run_folder",
     "config",

@@ -19,7 +19,8 @@ def add_exchange(commands: Commands) -> None:
         "Add pictures and labels of a COCO-keypoint file to a project; a new project is made.",
         "labeler import monkeys monkeys/annotations.json",
         codes="Exits with 0 if all pictures came in; with 1 if some were refused, which is said (the others stay); "
-        "with 2 if none came in (a new project is not left, an existing one is unchanged).",
+        "with 2 if none came in (a new project is not left, an existing one is unchanged). An import that was "
+        "interrupted goes on where it was when the same command is given again.",
     )
     add_name(bring)
     bring.add_argument("file", type=Path, metavar="FILE.json", help="its pictures lie beside it or in images/")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from labeler.errors import StorageError
 from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
-from labeler.pictures.integrity import OriginalFiles
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
@@ -16,6 +16,10 @@ from mdmd.data.places import box_problem
 from mdmd.data.records import Box
 from mdmd.data.text import text_problem
 from mdmd.errors import DataError
+from mdmd.locks import lock
+
+#: Writes more about a picture in the transaction that adds it; told whether the picture is new.
+Also = Callable[[Picture, bool], None]
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,14 @@ class IngestReport:
 
 
 class Intake:
-    """Adds pictures to a project's `store` and folder `images`. Safe to share between threads."""
+    """Adds pictures to a project's `store` and folder `images`. Safe to share between threads and processes.
 
-    def __init__(self, store: Store, images: Path, originals: OriginalFiles) -> None:
-        self._store, self._images, self._originals = store, images, originals
-        self._adding = threading.Lock()
+    A picture comes in as a file first, then with all that the database says of it in one transaction. The file
+    `turn` is locked meanwhile.
+    """
+
+    def __init__(self, store: Store, images: Path, turn: Path) -> None:
+        self._store, self._images, self._turn = store, images, turn
 
     def add_all(self, paths: Iterable[Path]) -> IngestReport:
         """Add files and all pictures in folders; a refused file does not stop the others."""
@@ -69,11 +76,18 @@ class Intake:
         return IngestReport(added, already, refused, (*frames, *found.skipped))
 
     def add(
-        self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
+        self,
+        path: Path,
+        *,
+        split: str = "train",
+        subject: str | None = None,
+        boxes: Iterable[Box] = (),
+        also: Also | None = None,
     ) -> tuple[Picture, bool]:
         """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
 
-        A picture that was removed comes back with its faces and labels.
+        A picture that was removed comes back with its faces and labels. `also` is called, for a picture that is not new
+        too, in the transaction that adds the picture: if it raises an error, the picture does not come in.
 
         Raises DataError for a file that is not a usable picture, and for unusable boxes and names.
         """
@@ -84,39 +98,69 @@ class Intake:
         for what, name in (("split", split), ("subject", subject)):
             if name is not None and (problem := text_problem(name)):
                 raise DataError(f"the {what} {problem}")
-        picture, stored = self._add(path, split=split, subject=subject, boxes=boxes)
+        picture, stored = self._add(path, split=split, subject=subject, boxes=boxes, also=also)
         return picture, stored is not None
 
     def _add(
-        self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()
+        self,
+        path: Path,
+        *,
+        split: str = "train",
+        subject: str | None = None,
+        boxes: Iterable[Box] = (),
+        also: Also | None = None,
     ) -> tuple[Picture, Ingested | None]:
         """Like `add`, but with what was stored, or None for a picture that is not new."""
-        with self._adding:
-            digest = sha256_of(path)
-            known = self._store.image_by_hash(digest)
-            if known:
-                return known, None
-            stored = ingest(path, self._images)
-            removed = next((p for p in self._store.removed_images() if digest in (p.sha256, p.file_sha256)), None)
-            if removed is not None:
-                file_digest = sha256_of(self._images / stored.file_name)
-                return self._store.restore_image(removed.id, stored.file_name, file_digest), stored
-            try:
-                picture = self._store.add_image(
-                    stored.file_name,
-                    name=shown_name(path),
-                    width=stored.width,
-                    height=stored.height,
-                    sha256=digest,
-                    split=split,
-                    subject=subject,
-                    boxes=boxes,
-                )
-            except BaseException:
-                (self._images / stored.file_name).unlink()
+        digest = sha256_of(path)
+        known = self._store.image_by_hash(digest)
+        if known is None:
+            with self._adding():
                 known = self._store.image_by_hash(digest)  # another process may have just added it
-                if known:
-                    return known, None
-                raise
-            self._originals.remember(picture)
+                if known is None:
+                    return self._take_in(path, digest, split, subject, boxes, also)
+        if also is not None:
+            with self._store.transaction():
+                also(known, False)
+        return known, None
+
+    def _take_in(
+        self, path: Path, digest: str, split: str, subject: str | None, boxes: Iterable[Box], also: Also | None
+    ) -> tuple[Picture, Ingested]:
+        stored = ingest(path, self._images)
+        file = self._images / stored.file_name
+        try:
+            file_digest = sha256_of(file)
+            with self._store.transaction():
+                removed = next((p for p in self._store.removed_images() if digest in (p.sha256, p.file_sha256)), None)
+                if removed is not None:
+                    picture = self._store.restore_image(removed.id, stored.file_name, file_digest)
+                else:
+                    picture = self._store.add_image(
+                        stored.file_name,
+                        name=shown_name(path),
+                        width=stored.width,
+                        height=stored.height,
+                        sha256=digest,
+                        split=split,
+                        subject=subject,
+                        boxes=boxes,
+                    )
+                    self._store.add_file_digest(picture.id, file_digest)
+                if also is not None:
+                    also(picture, removed is None)
+        except BaseException:
+            file.unlink()
+            raise
         return picture, stored
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """No other thread or process adds a picture meanwhile. Raises StorageError if the folder cannot be written."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock(self._turn))
+            except OSError as error:
+                raise StorageError(
+                    f"no picture can be added: {self._turn} cannot be written: {error.strerror}"
+                ) from None
+            yield

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from labeler.analysis.better_model import FEWEST, measuring
-from labeler.errors import ConflictError
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
+from labeler.pictures.ingest import sha256_of
 from labeler.project.coco import labels_of, landmark_ids, lies_in, provenance, read_pictures, samples_of, write_coco
 from labeler.project.definition import next_category
-from labeler.storage.history import Seen
-from labeler.storage.records import Face, Picture, Point
+from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
+from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
-from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
+from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample
 from mdmd.errors import DataError
 
 
@@ -166,46 +168,51 @@ class Exchange:
     def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
         """Add pictures and labels of a COCO-keypoint file, or only those of the pictures in `folder`.
 
+        A picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
+        was when it is started again.
+
         A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
         pictures outside the file's folder and `folder` are refused; if all are, nothing is changed. Raises DataError,
         changing nothing, if the file is not valid or its landmarks are not those of the project.
         """
         theirs, pictures = read_pictures(path, folder)
-        own = self._index.definition
-        ids = None if own is None else landmark_ids(theirs, own, path.name)
+        own, category = self._index.definition, None
+        if own is None:
+            category = next_category(theirs.to_category(), ())
+            own = Definition.from_category(category)
+        ids = landmark_ids(theirs, own, path.name)
         taken = added = faces = points = already = 0
-        refused = []
-        met: dict[int, int] = {}  # number of faces taken from this file, by picture
+        refused: list[tuple[str, str]] = []
+        for entries in _by_picture(self._usable(pictures, path, folder, refused)):
+            first = entries[0][0]
+            labels = _PictureLabels(self._store, entries, ids, category)
+            try:
+                _, new = self._intake.add(
+                    first.path, split=first.split, subject=first.group, boxes=labels.boxes, also=labels.write
+                )
+            except DataError as error:
+                refused += [(samples[0].file_name, str(error)) for samples in entries]
+                continue
+            category = None  # a file of which no picture came in leaves no definition
+            taken += len(entries)
+            added += new
+            faces += labels.faces
+            points += labels.points
+            already += len(entries) if labels.already else 0
+        return ImportReport(taken, added, faces, points, already, refused)
+
+    def _usable(
+        self, pictures: Sequence[list[Sample]], file: Path, folder: Path | None, refused: list[tuple[str, str]]
+    ) -> Iterator[list[Sample]]:
+        """Yield the pictures of `file` that may come in, and put the others into `refused`."""
         for samples in pictures:
             try:
-                self._check_place(samples[0].path, path, folder)
-                picture, new = self._import_picture(samples)
+                self._check_place(samples[0].path, file, folder)
+                _check_size(samples[0])
             except DataError as error:
                 refused.append((samples[0].file_name, str(error)))
-                continue
-            if ids is None:  # a file of which no picture came in leaves no definition
-                self._store.definitions.save(next_category(theirs.to_category(), ()), None, edited_from=0)
-                ids = landmark_ids(theirs, self._index.must_define(), path.name)
-            taken += 1
-            added += new
-            present = self._store.faces(picture.id)
-            if picture.id not in met and any(self._store.points(face.id) for face in present):
-                already += 1
-                continue
-            labels = [labels_of(sample, ids) for sample in samples]
-            before = met.get(picture.id, 0)
-            if before:  # The file lists this picture twice: from the second entry only labeled faces are added.
-                samples, labels = _labeled_ones(samples, labels)
-            if any(labels):
-                met[picture.id] = before + len(samples)
-            try:
-                for k, (sample, places) in enumerate(zip(samples, labels, strict=True), start=before):
-                    self._import_face(picture, present[k] if k < len(present) else None, sample, places, new=new)
-                    faces += bool(places)
-                    points += sum(place.v > 0 for place in places.values())
-            except ConflictError:  # the face was labeled at the same time
-                already += 1
-        return ImportReport(taken, added, faces, points, already, refused)
+            else:
+                yield samples
 
     def _check_place(self, picture: Path, file: Path, folder: Path | None) -> None:
         # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
@@ -213,34 +220,6 @@ class Exchange:
         allowed = (file.resolve().parent, self._images.resolve().parent.parent, *([folder] if folder else []))
         if not any(lies_in(picture, place) for place in allowed):
             raise DataError(f"the picture lies outside the folder of {file.name}; copy it there to import it")
-
-    def _import_picture(self, samples: list[Sample]) -> tuple[Picture, bool]:
-        first = samples[0]
-        with open_picture(first.path) as image:
-            size = upright_size(image)
-        if size != (first.width, first.height):
-            raise DataError(
-                f"the file says {first.width} x {first.height} pixels, "
-                f"but the picture has {size[0]} x {size[1]} when upright"
-            )
-        boxes = [sample.box for sample in samples]
-        return self._intake.add(first.path, split=first.split, subject=first.group, boxes=boxes)
-
-    def _import_face(
-        self, picture: Picture, face: Face | None, sample: Sample, labels: Mapping[int, Point], *, new: bool
-    ) -> None:
-        """Write labels to `face`, or to a new face of `picture`; raises ConflictError if `face` has changed since.
-
-        If the picture is not new, `face` also gets the file's box.
-        """
-        if face is None:
-            face_id = self._store.add_face(picture.id, sample.box)
-            if labels:
-                self._store.edit_points(face_id, labels, source="imported")
-        elif labels:
-            action = self._store.edit_points(face.id, labels, source="imported", seen=Seen(face.revision))
-            if not new and sample.annotation is not None:  # without labels the box is only the whole picture
-                self._store.edit_box(face.id, sample.box, seen=Seen(face.revision, [action]))
 
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._index.must_define()
@@ -269,6 +248,89 @@ def held_out(dataset: Dataset) -> Dataset:
     return replace(dataset, samples=tuple(samples))
 
 
-def _labeled_ones(samples: list[Sample], labels: list[dict[int, Point]]) -> tuple[list[Sample], list[dict[int, Point]]]:
-    kept = [k for k, places in enumerate(labels) if places]
-    return [samples[k] for k in kept], [labels[k] for k in kept]
+class _PictureLabels:
+    """The labels of one picture in a COCO file, to be written in the transaction that adds it.
+
+    `entries` are the faces of each entry of the picture, and `ids` the ids of their landmarks. `category` is the
+    definition to save first, if any. `faces` and `points` count what was written, and `already` says that the picture
+    had labels, so that nothing was.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        entries: Sequence[Sequence[Sample]],
+        ids: Sequence[int],
+        category: Mapping[str, Any] | None,
+    ) -> None:
+        self._store, self._category = store, category
+        self._rows = _rows_of([[(sample, labels_of(sample, ids)) for sample in samples] for samples in entries])
+        self.faces = self.points = 0
+        self.already = False
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes of the faces."""
+        return [sample.box for sample, _ in self._rows]
+
+    def write(self, picture: Picture, new: bool) -> None:
+        """Write the labels, unless there are some. A picture that is not `new` also gets the boxes of labeled faces."""
+        if self._category is not None:
+            self._store.definitions.save(self._category, None, edited_from=0)
+        there = self._store.faces(picture.id)
+        if any(self._store.points(face.id) for face in there):
+            self.already = True
+            return
+        for k, (sample, labels) in enumerate(self._rows):
+            face = there[k].id if k < len(there) else self._store.add_face(picture.id, sample.box)
+            if not labels:
+                continue
+            self._store.edit_points(face, labels, source="imported")
+            if k < len(there) and not new and sample.annotation is not None:  # else it is only the whole picture
+                self._store.edit_box(face, sample.box)
+            self.faces += 1
+            self.points += sum(place.v > 0 for place in labels.values())
+
+
+#: A face of a COCO file with its labels by landmark id.
+_Row = tuple[Sample, dict[int, Point]]
+
+
+def _rows_of(entries: Sequence[Sequence[_Row]]) -> list[_Row]:
+    """The faces of a picture: those of its first entry, and the labeled ones of all others.
+
+    Labeled faces take the places of the unlabeled faces of earlier entries.
+    """
+    rows: list[_Row] = []
+    labeled = 0
+    for entry in entries:
+        found = [row for row in entry if row[1]] if labeled else list(entry)
+        rows[labeled : labeled + len(found)] = found
+        if any(labels for _, labels in found):
+            labeled += len(found)
+    return rows
+
+
+def _by_picture(pictures: Iterable[list[Sample]]) -> list[list[list[Sample]]]:
+    """The entries of a COCO file by picture: a file may list one picture several times, under several names, too."""
+    entries = list(pictures)
+    sizes = Counter(_bytes_in(samples[0].path) for samples in entries)
+    groups: dict[object, list[list[Sample]]] = {}
+    for k, samples in enumerate(entries):
+        path = samples[0].path
+        groups.setdefault(sha256_of(path) if sizes[_bytes_in(path)] > 1 else k, []).append(samples)
+    return list(groups.values())
+
+
+def _bytes_in(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _check_size(sample: Sample) -> None:
+    with open_picture(sample.path) as image:
+        size = upright_size(image)
+    if size != (sample.width, sample.height):
+        raise DataError(
+            f"the file says {sample.width} x {sample.height} pixels, "
+            f"but the picture has {size[0]} x {size[1]} when upright"
+        )

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+#: The file that is locked while a picture is added.
+TURN = ".adding"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Project:
         self.store = Store(folder / "labels.db")
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
-        self.intake = Intake(self.store, self.images, self.originals)
+        self.intake = Intake(self.store, self.images, folder / TURN)
         self.proposed = ProposedPoints(self.store.predictions, self.store.charges)
         self.index = LabelIndex(self.store, self.name, self.proposed)
         self.bases = BaseFaces(self.store)

@@ -24,6 +24,7 @@ class Connection:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        self._inside = False  # a transaction, of the thread that holds the lock
         # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
         try:
             if not path.exists():
@@ -72,10 +73,17 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """Commit the statements inside, or none if an error is raised. Raises StorageError if the disk refuses."""
+        """Commit the statements inside, or none if an error is raised. Raises StorageError if the disk refuses.
+
+        Inside another transaction it is a part of it, so the outer block must not go on after an error.
+        """
         with self._lock:
+            if self._inside:
+                yield self.db
+                return
             try:
                 self.db.execute("BEGIN IMMEDIATE")
+                self._inside = True
                 yield self.db
                 self.db.execute("COMMIT")
             except sqlite3.IntegrityError:
@@ -88,6 +96,8 @@ class Connection:
             except BaseException:
                 self.db.rollback()
                 raise
+            finally:
+                self._inside = False
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows that a query returns, each by column name. Raises StorageError if the file cannot be read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ class Store:
         with made._transaction() as db:
             db.execute("UPDATE identity SET id = lower(hex(randomblob(16)))")
         made.close()
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Everything that is written in the block is written at once, or nothing if an error is raised.
+
+        Other threads and processes wait with their edits until the block ends.
+        """
+        return self._transaction()
 
     # Pictures and faces
 

@@ -18,7 +18,7 @@ from labeler.project.project import Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
-from labeler.storage.records import Point
+from labeler.storage.records import Picture, Point
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition, load_definition
 from mdmd.data.records import Box
@@ -442,19 +442,36 @@ def test_what_a_person_labels_during_an_import_stays(tmp_path: Path, monkeypatch
     project = make_project(tmp_path, pictures=0)
     project.add_pictures([tmp_path / "set" / "images" / "a.png"])
     person = Workspace(tmp_path / "projects").open("faces")
-    read = project.store.points
+    find = project.store.image_by_hash
 
-    def labeled_just_then(face_id: int | None = None) -> dict[int, dict[int, Point]]:
-        found = read(face_id)
+    def labeled_just_then(digest: str) -> Picture | None:
         if not person.store.points(1):
             person.store.edit_points(1, {1: Point(1.5, 2.5, 2)})
-        return found
+        return find(digest)
 
-    monkeypatch.setattr(project.store, "points", labeled_just_then)
+    monkeypatch.setattr(project.store, "image_by_hash", labeled_just_then)
     report = project.import_coco(path)
     assert (report.faces, report.already) == (0, 1)
-    assert read(1)[1] == {1: Point(1.5, 2.5, 2)}
+    assert project.store.points(1)[1] == {1: Point(1.5, 2.5, 2)}
     assert project.store.face(1).box == Box(0, 0, 64, 48)
+
+
+def test_a_picture_whose_labels_cannot_be_written_does_not_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = coco_file(tmp_path / "set")
+    project = make_project(tmp_path, pictures=0, definition=None)
+
+    def full(*args: object, **options: object) -> int:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(project.store, "edit_points", full)
+        report = project.import_coco(path)
+    assert ("a.png", "the disk is full") in report.refused
+    assert [picture.name for picture in project.store.images()] == ["bare.png"]
+    assert [file.name for file in project.images.iterdir()] == ["bare.png"]
+    again = project.import_coco(path)
+    assert (again.added, again.faces, again.points, again.already) == (1, 1, 3, 0)
+    assert [version.version for version in project.store.definitions.all()] == [1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text on this system")

@@ -266,6 +266,29 @@ def test_the_last_face_of_a_picture_stays_and_a_deleted_one_keeps_its_rows(store
     assert store.connection.rows("SELECT count(*) AS n FROM point_edits") == [{"n": 1}]
 
 
+def test_a_transaction_of_several_writes_is_written_whole_or_not_at_all(store: Store):
+    def write() -> None:
+        face = add_face(store)
+        store.edit_points(face, {1: Point(1, 1, 2)})
+        store.definitions.save({"name": "one"}, None, edited_from=0)
+
+    def write_and_fail() -> None:
+        with store.transaction():
+            write()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
+    assert (store.images(), store.points(), store.definitions.all()) == ([], {}, [])
+    with store.transaction():
+        write()
+    assert len(store.images()) == len(store.points()) == len(store.definitions.all()) == 1
+    store.edit_points(1, {1: Point(2, 2, 2)})  # transactions of their own again
+    with pytest.raises(NotFoundError):
+        store.edit_points(7, {1: Point(2, 2, 2)})
+    assert store.points()[1][1].x == 2
+
+
 def test_predictions_come_in_once_and_the_newest_run_of_a_face_counts(store: Store):
     first, second = add_face(store), add_face(store, "b.png")
     old, new = (PredictedPoint(x, 2.0, (1.0, 0.0, 1.0), 0.5, True) for x in (1.0, 7.0))
