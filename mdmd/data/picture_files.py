@@ -6,7 +6,7 @@ import importlib.util
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: The endings of files that are always read here (see `mdmd.data.images.FORMATS`).
@@ -123,12 +123,18 @@ PDF = Kind(
 )
 EMPTY = Kind("{} empty file", "{} empty files", "there is nothing in it; copy or download it again", wanted=True)
 LINK_AWAY = Kind(
-    "{} symbolic link",
-    "{} symbolic links",
-    "links out of the folder are not followed; copy the files into it",
+    "{} symbolic link out of the folder",
+    "{} symbolic links out of the folder",
+    "these are not followed; copy what they point to into the folder",
     wanted=True,
 )
-LINK = Kind("{} link within the folder", "{} links within the folder")
+LINK_BROKEN = Kind(
+    "{} symbolic link to nothing",
+    "{} symbolic links to nothing",
+    "what these point to is missing; put it back, or remove the link",
+    wanted=True,
+)
+LINK = Kind("{} link to what came in already", "{} links to what came in already")
 UNREADABLE = Kind(
     "{} folder that cannot be opened",
     "{} folders that cannot be opened",
@@ -178,8 +184,10 @@ def kind_not_read(suffix: str) -> Kind | None:
 def find_pictures(paths: Iterable[Path]) -> PicturesFound:
     """The pictures among `paths` and in the folders among them, those of a folder sorted.
 
-    A folder is searched with its subfolders, but without hidden ones, those of systems and symbolic links. A path that
-    is given itself counts as a picture whatever its ending, unless the ending is that of another kind.
+    A folder is searched with its subfolders, but without hidden ones and those of systems. Symbolic links in it are
+    followed to pictures and folders within it, each of which comes in once and under its own name if it has been found
+    without a link. A path that is given itself counts as a picture whatever its ending, unless the ending is that of
+    another kind.
     """
     search = _Search()
     for path in paths:
@@ -211,6 +219,21 @@ def _read_suffixes() -> tuple[str, ...]:
     return (*SUFFIXES, *HEIC_SUFFIXES) if reads_heic() else SUFFIXES
 
 
+@dataclass
+class _Tree:
+    """What is known while one folder is searched.
+
+    `real` is where the folder `top` really lies. `pictures` maps where a picture really lies to its path, and
+    `searched` holds where the searched folders lie, so that each comes in once, whatever links point to it.
+    """
+
+    top: Path
+    real: str
+    pictures: dict[str, Path] = field(default_factory=dict)
+    searched: set[str] = field(default_factory=set)
+    links: list[Path] = field(default_factory=list)
+
+
 class _Search:
     def __init__(self) -> None:
         self._pictures: list[Path] = []
@@ -229,38 +252,68 @@ class _Search:
             self._skip(kind, path, path.parent)
 
     def folder(self, top: Path) -> None:
-        pictures = []
-        real = top.resolve()
+        tree = _Tree(top, os.path.realpath(top))
+        self._walk(tree, top)
+        for link in tree.links:  # grows while folders behind links are searched
+            self._follow(tree, link)
+        self._pictures += sorted(tree.pictures.values())
+
+    def _walk(self, tree: _Tree, start: Path) -> None:
+        """Search the folder `start`, which is `tree.top` or a link in it."""
 
         def cannot_open(error: OSError) -> None:
             place = Path(os.fsdecode(error.filename))
-            self._skip(UNREADABLE, place, top if place != top else top.parent)
+            self._skip(UNREADABLE, place, tree.top if place != tree.top else tree.top.parent)
 
-        for place, folders, files in os.walk(top, onerror=cannot_open):
+        for place, folders, files in os.walk(start, onerror=cannot_open):
+            real = os.path.realpath(place)
+            if real in tree.searched:
+                folders.clear()
+                continue
+            tree.searched.add(real)
             folders.sort()
             for name in tuple(folders):
-                kind = _folder_kind(Path(place, name), real)
+                path = Path(place, name)
+                kind = _kind_of_folder_name(name)
                 if kind is not None:
-                    folders.remove(name)
-                    self._skip(kind, Path(place, name), top)
-            for path in (Path(place, name) for name in sorted(files)):
-                kind = _file_kind(path, real)
-                if kind is None:
-                    pictures.append(path)
+                    self._skip(kind, path, tree.top)
+                elif os.path.islink(path):
+                    tree.links.append(path)
                 else:
-                    self._skip(kind, path, top)
-        self._pictures += sorted(pictures)
+                    continue
+                folders.remove(name)
+            for path in (Path(place, name) for name in sorted(files)):
+                kind = _kind_of_file_name(path)
+                if kind is None and os.path.islink(path):
+                    tree.links.append(path)
+                elif kind := kind or _content_kind(path):
+                    self._skip(kind, path, tree.top)
+                else:
+                    tree.pictures[os.path.join(real, path.name)] = path
+
+    def _follow(self, tree: _Tree, link: Path) -> None:
+        """Take in the picture or folder that a link points to, unless it came in already or lies elsewhere."""
+        target = os.path.realpath(link)
+        if not os.path.exists(target):
+            kind = LINK_BROKEN
+        elif not Path(target).is_relative_to(tree.real):
+            kind = LINK_AWAY
+        elif target in tree.searched or target in tree.pictures:
+            kind = LINK
+        elif os.path.isdir(target):
+            return self._walk(tree, link)
+        else:
+            kind = _content_kind(link)
+        if kind is None:
+            tree.pictures[target] = link
+        else:
+            self._skip(kind, link, tree.top)
+        return None
 
     def _skip(self, kind: Kind, path: Path, top: Path) -> None:
         name = os.fsencode(path.relative_to(top).as_posix()).decode("utf-8", "replace")
         shown = "".join(c if c.isprintable() else "\ufffd" for c in name)
         self._skipped.setdefault(kind, []).append(shown)
-
-
-def _folder_kind(path: Path, top: Path) -> Kind | None:
-    """Why the folder `path` below `top` is not searched; None if it is."""
-    kind = _kind_of_folder_name(path.name)
-    return kind or (_link_kind(path, top) if os.path.islink(path) else None)
 
 
 def _kind_of_folder_name(name: str) -> Kind | None:
@@ -269,16 +322,14 @@ def _kind_of_folder_name(name: str) -> Kind | None:
     return HIDDEN if name.startswith(".") else None
 
 
-def _file_kind(path: Path, top: Path) -> Kind | None:
-    """Why the file `path` below `top` is not a picture to read; None if it is one, by its ending."""
+def _kind_of_file_name(path: Path) -> Kind | None:
+    """Why a file with this name is not a picture to read; None if it is one, by its ending."""
     suffix = path.suffix.lower()
     if path.name.startswith("."):
         return HIDDEN
-    if suffix not in (*SUFFIXES, *HEIC_SUFFIXES):
-        return kind_not_read(suffix) or _kind_of_suffix(suffix)
-    if kind := kind_not_read(suffix):
-        return kind
-    return _link_kind(path, top) if os.path.islink(path) else _content_kind(path)
+    if suffix in (*SUFFIXES, *HEIC_SUFFIXES):
+        return kind_not_read(suffix)
+    return kind_not_read(suffix) or _kind_of_suffix(suffix)
 
 
 def _kind_of_suffix(suffix: str) -> Kind:
@@ -287,14 +338,6 @@ def _kind_of_suffix(suffix: str) -> Kind:
     if not suffix[1:].isalnum() or len(suffix) > 10:
         return Kind("{} other file", "{} other files")
     return Kind(f"{{}} {suffix} file", f"{{}} {suffix} files")
-
-
-def _link_kind(path: Path, top: Path) -> Kind:
-    """The kind of a symbolic link. Within the folder, what it points to is found by its own name."""
-    target = Path(os.path.realpath(path))
-    if not os.path.exists(target) or not target.is_relative_to(top):
-        return LINK_AWAY
-    return LINK_AWAY if any(map(_kind_of_folder_name, target.relative_to(top).parts)) else LINK
 
 
 def _content_kind(path: Path) -> Kind | None:

@@ -352,7 +352,7 @@ def test_names_that_coco_cannot_hold_are_left_out_and_links_keep_their_names(run
     out = tmp_path / "p.json"
     assert main(["predict", str(run), str(folder), str(folder / "mona.png"), "--out", str(out)]) == 1
     said = capsys.readouterr().err
-    assert "skipped 2 symbolic links (lisa.png, mona.png): " in said
+    assert "skipped 2 symbolic links out of the folder (lisa.png, mona.png): " in said
     assert "2 pictures are left out: " in said
     assert "must be a path that is relative" in said
     assert [image["file_name"] for image in json.loads(out.read_text())["images"]] == ["mona.png"]

@@ -1,4 +1,4 @@
-"""Every file of a folder comes in or is named by its kind, and links lead nowhere."""
+"""Every file of a folder comes in once or is named by its kind, and no link leads out of it."""
 
 from __future__ import annotations
 
@@ -111,26 +111,52 @@ def test_other_files_are_counted_by_their_endings(tmp_path: Path):
     assert not any_wanted(found.skipped)
 
 
-def test_links_are_not_followed_and_those_out_of_the_folder_are_missed(tmp_path: Path):
-    away = files(tmp_path / "away", "secret.jpg", "notes.txt")
-    folder = files(tmp_path / "in", "a.jpg", "deep/b.jpg", ".hidden/c.jpg")
-    (folder / "link.jpg").symlink_to("a.jpg")
+def test_links_within_the_folder_are_followed_and_each_picture_comes_in_once(tmp_path: Path):
+    folder = files(tmp_path / "in", "a.jpg", "deep/b.jpg", ".store/7f3a", ".store/more/c.jpg", ".store/more/.d.jpg")
     (folder / "again").symlink_to("deep")
+    (folder / "link.jpg").symlink_to("a.jpg")
     (folder / "round").symlink_to(".")
     assert names_of(folder) == ["a.jpg", "deep/b.jpg"]
-    assert skipped(folder)["links within the folder"] == ("again", "link.jpg", "round")
+    assert skipped(folder)["links to what came in already"] == ("again", "link.jpg", "round")
     assert not any_wanted(find_pictures([folder]).skipped), "what they point to came in"
+    (folder / "deep" / "e.jpg").symlink_to(folder / ".store" / "7f3a")
+    (folder / "f.jpg").symlink_to("deep/e.jpg")
+    (folder / "more").symlink_to(".store")
+    (folder / ".store" / "more" / "up").symlink_to(folder)
+    (folder / ".store" / "more" / "g.jpg").symlink_to("../../a.jpg")
+    assert names_of(folder) == ["a.jpg", "deep/b.jpg", "f.jpg", "more/more/c.jpg"]
+    assert skipped(folder)["links to what came in already"] == (
+        *("again", "deep/e.jpg", "link.jpg", "more/more/g.jpg", "more/more/up", "round"),
+    )
+    assert not any_wanted(find_pictures([folder]).skipped)
+    (tmp_path / "to in").symlink_to(folder)
+    assert names_of(tmp_path / "to in") == names_of(folder), "the folder that is named itself may be a link"
+
+
+def test_links_out_of_the_folder_and_to_nothing_are_named(tmp_path: Path):
+    away = files(tmp_path / "away", "secret.jpg", "notes.txt")
+    folder = files(tmp_path / "in", "a.jpg")
+    files(tmp_path / "in too", "b.jpg")
     (folder / "out.jpg").symlink_to(away / "secret.jpg")
     (folder / "outside").symlink_to(away)
-    (folder / "gone.jpg").symlink_to(away / "nothing.jpg")
-    (folder / "unseen.jpg").symlink_to(".hidden/c.jpg")
+    (folder / "beside").symlink_to(tmp_path / "in too")
+    (folder / "above").symlink_to(tmp_path)
+    (folder / "by way of.jpg").symlink_to("out.jpg")
     (folder / "notes.txt").symlink_to(away / "notes.txt")
-    assert names_of(folder) == ["a.jpg", "deep/b.jpg"]
-    assert skipped(folder)["symbolic links"] == ("gone.jpg", "out.jpg", "outside", "unseen.jpg")
-    assert skipped(folder)[".txt files"] == ("notes.txt",)
-    assert any_wanted(find_pictures([folder]).skipped)
-    (tmp_path / "to in").symlink_to(folder)
-    assert names_of(tmp_path / "to in") == ["a.jpg", "deep/b.jpg"], "the folder that is named itself may be a link"
+    (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
+    (folder / "self.jpg").symlink_to("self.jpg")
+    found = find_pictures([folder])
+    assert names_of(folder) == ["a.jpg"]
+    assert skipped(folder) == {
+        "symbolic links out of the folder": ("above", "beside", "by way of.jpg", "out.jpg", "outside"),
+        "symbolic links to nothing": ("gone.jpg", "self.jpg"),
+        ".txt files": ("notes.txt",),
+    }
+    assert any_wanted(found.skipped)
+    assert skipped_sentences(found.skipped)[0] == (
+        "5 symbolic links out of the folder (above, beside, by way of.jpg and 2 more): these are not followed; copy "
+        "what they point to into the folder"
+    )
 
 
 def test_empty_files_and_pipes_are_not_opened(tmp_path: Path):
