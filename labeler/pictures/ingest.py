@@ -1,4 +1,4 @@
-"""Copy pictures into a project, upright, in RGB or gray and under a safe name, and make thumbnails."""
+"""Copy pictures into a project, upright, in sRGB or gray and under a safe name, and make thumbnails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from mdmd.data.color import has_other_colors, srgb
 from mdmd.data.images import DAMAGED, HEIF, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
 from mdmd.data.text import cleaned
@@ -73,15 +74,17 @@ def sha256_of(path: Path) -> str:
 def ingest(source: Path, folder: Path) -> Ingested:
     """Copy one picture into `folder`; raises DataError (without the file's name) if it is not usable.
 
-    An upright RGB or gray JPEG or PNG is copied byte for byte. Other pictures are converted: lossy formats to JPEG with
-    quality 95, the rest to PNG. Only the first frame of an animation is used.
+    An upright JPEG or PNG in sRGB or gray is copied byte for byte. Other pictures are converted to sRGB by the rule in
+    `mdmd.data.color`, and stored without a profile: lossy formats as JPEG with quality 95, the rest as PNG. Only the
+    first frame of an animation is used.
     """
     with _open(source) as image:
         kind = image.format or ""
         decode(image)
         several = _frames(image) > 1
         simple = orientation(image) == 1 and not several and "transparency" not in image.info
-        if simple and image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG"):
+        kept = image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG") and not has_other_colors(image)
+        if simple and kept:
             name = _write(
                 folder, source.name, ".png" if kind == "PNG" else ".jpg", lambda t: shutil.copyfile(source, t)
             )
@@ -103,7 +106,7 @@ def write_thumbnail(source: Path, copy: Path, width: int) -> None:
             image.thumbnail(size, reducing_gap=1.0)
         except DAMAGED as error:
             raise DataError(f"the picture is damaged or cut short ({error})") from None
-        small = image if image.mode == "RGB" else image.convert("RGB")
+        small = srgb(image)
         with _written(copy.parent, copy.name, lambda target: small.save(target, "JPEG", quality=88)) as temporary:
             temporary.replace(copy)
 

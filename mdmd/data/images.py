@@ -1,4 +1,4 @@
-"""Read image files: the header first, then the pixels, upright and RGB. No torch.
+"""Read image files: the header first, then the pixels, upright and in sRGB. No torch.
 
 Training, prediction and the tool all read images here, so they see the same pixels.
 """
@@ -12,9 +12,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
+from mdmd.data.color import srgb
 from mdmd.data.picture_files import AVIF, HEIC, Kind, kind_not_read
 from mdmd.errors import DataError
 
@@ -47,7 +47,7 @@ class PictureError(DataError):
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The upright RGB image at `path`. Raises PictureError, which names the path."""
+    """The upright sRGB image at `path`. Raises PictureError, which names the path."""
     return read_reduced(path, 1)[0]
 
 
@@ -162,30 +162,10 @@ def orientation(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """A decoded image as 8-bit RGB, with its EXIF orientation applied."""
+    """A decoded image as 8-bit sRGB (see `mdmd.data.color`), with its EXIF orientation applied."""
     turn = orientation(image)
-    shown = _rgb(image)
+    shown = srgb(image)
     if turn == 1:
         return shown
     shown.getexif()[ORIENTATION] = turn
     return ImageOps.exif_transpose(shown)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """`image` as 8-bit RGB, not rotated: transparent pixels over white, deeper grays scaled to 8 bits."""
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        shown = image.convert("RGBA")
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(shown, mask=shown.getchannel("A"))
-        return flat
-    return image.convert("RGB")
-
-
-def _eight_bit(gray: np.ndarray) -> np.ndarray:
-    """Gray values (H, W) of any depth as uint8. White is the largest value of the bit depth (8, 10, 12, 16 ...)."""
-    values = np.nan_to_num(gray.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    highest = float(values.max())
-    white = 1.0 if 0 < highest <= 1 and gray.dtype.kind == "f" else 2.0 ** max(8, int(highest).bit_length()) - 1
-    return np.round(values / white * 255).astype(np.uint8)

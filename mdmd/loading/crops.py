@@ -28,7 +28,7 @@ from mdmd.loading.crop import Crop, face_crop
 #: The side of a cached crop in sides of the network's crop, so that warps find pixels outside it.
 MARGIN = 1.5
 #: Part of each cache key; increase it when `face_pixels` returns other pixels.
-CUT_VERSION = 2
+CUT_VERSION = 3
 #: The largest side, in image pixels, of the area that one crop pixel averages; larger images are reduced first.
 COARSEST = 64
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
