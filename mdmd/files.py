@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -21,6 +22,8 @@ from mdmd.errors import DataError
 
 #: How the name of a file or folder ends that is being written.
 PARTIAL = ".partial"
+#: Its whole name, with the number of the process that writes it, which older versions did not tell.
+PARTIAL_NAME = re.compile(rf"\..+\.(?:(?P<writer>\d{{1,9}})-)?[0-9a-f]{{8}}{re.escape(PARTIAL)}", re.DOTALL)
 #: JSON may nest this many objects and lists; comparing or printing deeper ones would exceed Python's stack.
 DEEPEST = 100
 TOO_DEEP = f"it nests more than {DEEPEST} lists and objects in each other"
@@ -90,7 +93,7 @@ def copy_folder(source: Path, copy: Path) -> None:
 def _hidden(folder: Path, name: str) -> Path:
     # A name may be as long as a file system allows, and this one must not be longer.
     start = os.fsdecode(os.fsencode(name)[:200])
-    return folder / f".{start}.{secrets.token_hex(4)}{PARTIAL}"
+    return folder / f".{start}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
 
 
 def write_json(path: Path, record: Any, *, indent: int | None = 1, for_others: bool = False) -> None:

@@ -49,12 +49,12 @@ class IngestReport:
 class Intake:
     """Adds pictures to a project's `store` and folder `images`. Safe to share between threads and processes.
 
-    A picture comes in as a file first, then with all that the database says of it in one transaction. The file
-    `turn` is locked meanwhile.
+    A picture comes in as a file first, then with all that the database says of it in one transaction. The
+    `lock_file` is locked meanwhile.
     """
 
-    def __init__(self, store: Store, images: Path, turn: Path) -> None:
-        self._store, self._images, self._turn = store, images, turn
+    def __init__(self, store: Store, images: Path, lock_file: Path) -> None:
+        self._store, self._images, self._lock_file = store, images, lock_file
 
     def add_all(self, paths: Iterable[Path]) -> IngestReport:
         """Add files and all pictures in folders; a refused file does not stop the others."""
@@ -114,7 +114,7 @@ class Intake:
         digest = sha256_of(path)
         known = self._store.image_by_hash(digest)
         if known is None:
-            with self._adding():
+            with self.turn():
                 known = self._store.image_by_hash(digest)  # another process may have just added it
                 if known is None:
                     return self._take_in(path, digest, split, subject, boxes, also)
@@ -154,13 +154,13 @@ class Intake:
         return picture, stored
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
-        """No other thread or process adds a picture meanwhile. Raises StorageError if the folder cannot be written."""
+    def turn(self) -> Iterator[None]:
+        """No other thread or process adds a picture in the block. Raises StorageError if the folder is not writable."""
         with ExitStack() as held:
             try:
-                held.enter_context(lock(self._turn))
+                held.enter_context(lock(self._lock_file))
             except OSError as error:
                 raise StorageError(
-                    f"no picture can be added: {self._turn} cannot be written: {error.strerror}"
+                    f"no picture can be added: {self._lock_file} cannot be written: {error.strerror}"
                 ) from None
             yield

@@ -21,6 +21,8 @@ from mdmd.errors import DataError
 from mdmd.files import written
 
 MINIMUM_SIDE = 16
+#: What the names of files in a project end with.
+SUFFIXES = (".jpg", ".png")
 
 #: What does not come in of a file with several pictures in it. The pages of a TIFF are pictures in their own right.
 FRAMES = Kind(

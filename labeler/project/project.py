@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from labeler.pictures.integrity import OriginalFiles
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
+from labeler.project.leftovers import clear_orphans, clear_partial
 from labeler.project.trash import Trash
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
@@ -130,10 +132,22 @@ class Project:
         self.exchange = Exchange(self.name, self.store, self.index, self.bases, self.repeats, self.intake, self.images)
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
+        self._clearing, self._cleared = threading.Lock(), False
 
     def close(self) -> None:
         """Close the database. The project cannot be used afterwards."""
         self.store.close()
+
+    def clear_leftovers(self) -> None:
+        """Clear away what killed processes have left in the folder, once (see `labeler.project.leftovers`).
+
+        It is done before the first picture is added. Raises StorageError if the folder cannot be written.
+        """
+        with self._clearing:
+            if not self._cleared:
+                clear_partial(self.folder)
+                clear_orphans(self.images, self.store, self.intake, self.trash)
+                self._cleared = True
 
     def change_settings(self, settings: Settings) -> None:
         """Change and save the settings. Raises StorageError, changing nothing, if they cannot be written."""
@@ -172,6 +186,7 @@ class Project:
 
     def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
         """Add files and all pictures in folders; the report says what did not come in."""
+        self.clear_leftovers()
         return self.intake.add_all(paths)
 
     def add_picture(
@@ -181,6 +196,7 @@ class Project:
 
         Returns the picture and whether it is new. Raises DataError for a file that is not a usable picture.
         """
+        self.clear_leftovers()
         return self.intake.add(path, split=split, subject=subject, boxes=boxes)
 
     def remove_picture(self, image_id: int) -> Path | None:
@@ -248,6 +264,7 @@ class Project:
 
         With a `folder`, pictures are searched there too, and those that lie elsewhere are left out.
         """
+        self.clear_leftovers()
         return self.exchange.import_coco(path, folder=folder)
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +40,19 @@ class Trash:
 
     def take(self, path: Path) -> Path:
         """Move a file or folder below the projects root here; returns where it lies. Raises StorageError."""
-        place = self._new_place() / path.relative_to(self._root)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(path, place)
-        except OSError as error:
-            raise StorageError(f"{path} could not be moved to the trash: {error.strerror}") from None
-        return place
+        return self.take_all([path]) / path.relative_to(self._root)
+
+    def take_all(self, paths: Iterable[Path]) -> Path:
+        """Move files or folders here as one deletion; returns its folder. Raises StorageError at the first failure."""
+        folder = self._new_place()
+        for path in paths:
+            place = folder / path.relative_to(self._root)
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(path, place)
+            except OSError as error:
+                raise StorageError(f"{path} could not be moved to the trash: {error.strerror}") from None
+        return folder
 
     def projects(self) -> list[TrashedProject]:
         """The deleted projects, the last one first."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labeler.errors import NoProjectError, StorageError
 from labeler.project.definition import next_category
+from labeler.project.leftovers import clear_partial
 from labeler.project.project import FORMAT, Project, Settings
 from labeler.project.trash import Trash
 from labeler.storage.store import Store
@@ -23,6 +24,8 @@ from mdmd.files import copy_folder, new_folder, write_json
 
 #: The folders of a project that a copy has too; its cache is made again.
 COPIED = ("images", "runs")
+#: The folders of the bases that trainings start from, and of sources.
+BASES, SOURCES = ".bases", ".sources"
 
 
 class Workspace:
@@ -33,6 +36,7 @@ class Workspace:
         self._lock = threading.Lock()
         self._open: dict[str, Project] = {}
         self.trash = Trash(root)
+        self._cleared = False
 
     def names(self) -> list[str]:
         """The names of the projects, sorted."""
@@ -52,6 +56,7 @@ class Workspace:
         with self._lock:
             self._must_be_free(name)
             self.root.mkdir(parents=True, exist_ok=True)
+            clear_partial(self.root, deep=False)
             with new_folder(self.root / name) as making:
                 (making / "images").mkdir()
                 write_json(making / "project.json", {"name": name, "format": FORMAT, **asdict(Settings())})
@@ -133,6 +138,24 @@ class Workspace:
             self._must_be_free(deleted.name)
         self.trash.give_back(deleted.path, self.root / deleted.name)
         return deleted.name
+
+    def clear_leftovers(self) -> dict[str, str]:
+        """Clear away what killed processes have left, once: partial files in all folders, pictures in open projects.
+
+        Returns the problem of each project whose folder cannot be written. See `labeler.project.leftovers`.
+        """
+        if not self._cleared:
+            self._cleared = True
+            clear_partial(self.root, deep=False)
+            for name in (BASES, SOURCES, *self.names()):
+                clear_partial(self.root / name)
+        problems = {}
+        for name in self.opened():
+            try:
+                self.open(name).clear_leftovers()
+            except (DataError, OSError) as error:
+                problems[name] = f"what killed processes left cannot be cleared away: {error}"
+        return problems
 
     def opened(self) -> list[str]:
         """Names of the projects that are open."""

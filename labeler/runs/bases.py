@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from labeler.project.workspace import BASES
 from labeler.runs.sources import DRAWN
 from mdmd import run_folder
 from mdmd.config import STARTER
@@ -33,7 +34,7 @@ def best_base(root: Path, *, starter: Path = STARTER) -> Base:
     One with fewer than FEWEST_LANDMARKS landmarks does not count: too little of a face follows from them.
     Raises DataError if the starter is damaged.
     """
-    trained = [path.parent for path in (root / ".bases").glob(f"*/{run_folder.WEIGHTS}")]
+    trained = [path.parent for path in (root / BASES).glob(f"*/{run_folder.WEIGHTS}")]
     # The starter was trained on more drawn faces than a base of drawn faces.
     real = [folder for folder in trained if not folder.name.startswith(f"{DRAWN}-")]
     for folder in sorted(real, key=lambda folder: (folder / run_folder.WEIGHTS).stat().st_mtime, reverse=True):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labeler.project.project import Project
+from labeler.project.workspace import BASES
 from labeler.runs.sources import DRAWN, Source, Sources
 from mdmd import run_folder
 from mdmd.config import PRESETS
@@ -236,7 +237,7 @@ def _adapt(project: Project, folder: Path, out: Path, settings: Settings, source
     if source is not None:
         options.append(("--source", source.given))
         if settings.uses_base:
-            options += [("--bases", root / ".bases"), ("--base-minutes", settings.base_minutes)]
+            options += [("--bases", root / BASES), ("--base-minutes", settings.base_minutes)]
     return [*_MDMD, "adapt", *_given(options), *_flags(settings), "--quiet"]
 
 

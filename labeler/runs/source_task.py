@@ -12,6 +12,7 @@ from pathlib import Path
 
 from labeler.guidance.learning import LearningSource
 from labeler.project.project import Project
+from labeler.project.workspace import BASES
 from labeler.runs.background import start_mdmd, why_failed
 from labeler.runs.control import list_runs
 from labeler.runs.sources import DRAWN, Source, Sources, has_base
@@ -75,7 +76,7 @@ def source_to_learn(projects: Sequence[Project], sources: Sources) -> Source | N
 
 def begin_source(root: Path, source: Source, *, minutes: float = BASE_MINUTES) -> SourceTask:
     """Begin to learn `source` for the projects in `root`, or go on with it if it was stopped."""
-    folder = root.resolve() / ".bases" / f"learning-{source.name}"
+    folder = root.resolve() / BASES / f"learning-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
     words = ["--data", source.given, "--bases", folder.parent, "--out", folder, "--minutes", minutes, "--quiet"]
     return SourceTask(source.name, folder, start_mdmd(["train", *map(str, words)], folder))

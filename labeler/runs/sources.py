@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.project.workspace import name_problem
+from labeler.project.workspace import BASES, SOURCES, name_problem
 from mdmd.config import PRESETS
 from mdmd.data.coco import default_name, read_coco
 from mdmd.data.definition import load_definition
@@ -56,7 +56,7 @@ class Sources:
 
     def __init__(self, root: Path, *, drawn_faces: int = DRAWN_FACES, added: AddedSources | None = None) -> None:
         self.root = root
-        self.folder = root / ".sources"
+        self.folder = root / SOURCES
         self.drawn_faces = drawn_faces
         self.added = added
 
@@ -136,7 +136,7 @@ class Sources:
 
     def _bases(self, data: str) -> list[str]:
         """The bases trained on the dataset `data`: their names begin with its name."""
-        found = (self.root / ".bases").glob("*/model.json")
+        found = (self.root / BASES).glob("*/model.json")
         return sorted(base.parent.name for base in found if base.parent.name.startswith(f"{data}-"))
 
 

@@ -41,6 +41,8 @@ LARGEST_UPLOAD = "200mb"
 LARGEST_BODY = 8_000_000
 #: Seconds between looks at whether labels have changed that are carried over to other faces.
 CARRY_SECONDS = 0.25
+#: Seconds between looks at whether a project was opened in which nothing was cleared away yet.
+CLEAR_SECONDS = 1.0
 #: Seconds between Gradio's looks at whether an event of a page waits.
 EVENT_SECONDS = 0.02
 STYLES = "".join(
@@ -145,6 +147,7 @@ async def _working(workspace: Workspace, background: Sequence[Work], seconds: fl
     works = [
         (lambda: collect_finished(workspace, since), seconds),
         (lambda: carry_labels(workspace), CARRY_SECONDS),
+        (workspace.clear_leftovers, CLEAR_SECONDS),
         *((steps_of(work), work.every) for work in background),
     ]
     # The pool's threads live as long as the application: Linux ends a process together with the thread that started it.

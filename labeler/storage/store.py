@@ -20,6 +20,7 @@ from labeler.storage.charges import Charges
 from labeler.storage.connection import Connection
 from labeler.storage.definitions import Definitions
 from labeler.storage.history import ANYTHING, Action, Seen, replay
+from labeler.storage.named_files import ALL_NAMES, file_name_of
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import (
     ACCEPTED,
@@ -109,6 +110,10 @@ class Store:
             " WHERE removed_at IS NULL ORDER BY id"
         )
         return [Picture(**row) for row in rows]
+
+    def file_names(self) -> set[str]:
+        """The names of the files of all pictures under images/; those of removed ones as they were."""
+        return {file_name_of(row["file_name"]) for row in self._rows(ALL_NAMES)}
 
     def image(self, image_id: int) -> Picture:
         rows = self._rows(

@@ -18,6 +18,7 @@ import pytest
 
 from labeler.cli.main import main
 from labeler.project.workspace import Workspace
+from mdmd.files import PARTIAL
 from tests.builders import CATEGORY, write_picture
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +34,7 @@ def write_set(folder: Path) -> Path:
         write_picture(folder / "images" / name, color=color)
     write_picture(folder / "images" / "clear.png", color=(4, 5, 6, 99), mode="RGBA")
     images = [
-        {"id": 10 + k, "file_name": name, "width": 64, "height": 48, "split": split, "group": f"subject {name}"}
+        {"id": 10 + k, "file_name": name, "width": 64, "height": 48, "split": split}
         for k, (name, split) in enumerate(
             [("a.png", "train"), ("again.png", "train"), ("bare.png", "test"), ("clear.png", "train")]
         )
@@ -53,8 +54,13 @@ def state_of(root: Path) -> dict[str, Any]:
     workspace = Workspace(root)
     project = workspace.open("faces")
     store = project.store
+    images = sorted(path.name for path in project.images.iterdir())
     told = {
-        "pictures": [(p.name, p.split, p.subject, p.sha256, store.file_digest(p.id)) for p in store.images()],
+        "images": images,
+        "pictures": [
+            (p.name, p.file_name, p.split, p.subject, p.sha256, store.file_digest(p.id)) for p in store.images()
+        ],
+        "left over": [str(path) for path in root.rglob(f"*{PARTIAL}")],
         "files": [hashlib.sha256((project.images / p.file_name).read_bytes()).hexdigest() for p in store.images()],
         "faces": [(face.image_id, face.box) for face in store.faces()],
         "labels": store.points(),
@@ -108,7 +114,9 @@ def kill_everywhere(folder: Path) -> None:
         run_import(root, file, dies_at=moment)
         run_import(root, file, dies_at=1 + moment // 3)
         run_import(root, file)
-        assert state_of(root) == whole, f"killed at line {moment} of {lines}"
+        state = state_of(root)
+        for key, value in whole.items():
+            assert state[key] == value, f"killed at line {moment} of {lines}: {key}: {state[key]}, wanted {value}"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are copies of this one")

@@ -1,0 +1,29 @@
+"""The picture files that a copy of a database knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from labeler.errors import StorageError
+
+#: The row of a removed picture has its number before the name of its file, and a slash.
+ALL_NAMES = "SELECT file_name FROM images"
+
+
+def file_name_of(kept: str) -> str:
+    """The name of a file under images/ as it is, or was before the picture was removed."""
+    return kept.rpartition("/")[2]
+
+
+def named_files(path: Path) -> set[str]:
+    """The names of the files of all pictures in the database `path`, also of removed ones. Nothing is written.
+
+    Raises StorageError if it cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            return {file_name_of(name) for (name,) in connection.execute(ALL_NAMES)}
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"the copy {path} cannot be read ({error})") from None
