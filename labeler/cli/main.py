@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from labeler.cli.add import add_add
 from labeler.cli.demo import add_demo
 from labeler.cli.exchange import add_exchange
 from labeler.cli.new import add_new
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"labeler {version}")
     open_by_default(top)
     commands = Commands(top, shared)
-    for add in (add_new, add_open, add_exchange, add_status, add_train, add_report, add_runs, add_demo):
+    for add in (add_new, add_add, add_open, add_exchange, add_status, add_train, add_report, add_runs, add_demo):
         add(commands)
     return top
 

@@ -93,6 +93,33 @@ def test_new_leaves_no_project_if_no_picture_came_in(
     assert labeler(tmp_path / "p", "new", "monkeys", "--pictures", tmp_path / "in") in (0, 1)
 
 
+def test_add_adds_pictures_to_a_project_and_says_what_did_not_come_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    projects, folder = tmp_path / "p", write_picture(tmp_path / "in" / "a.png").parent
+    assert labeler(projects, "add", "monkeys", folder) == 2
+    assert "no project named 'monkeys'" in capsys.readouterr().err
+    assert labeler(projects, "new", "monkeys", "--pictures", folder) == 0
+    more = [write_picture(folder / "b.png"), write_picture(tmp_path / "more" / "c.png")]
+    capsys.readouterr()
+    assert labeler(projects, "add", "monkeys", folder, more[1]) == 0
+    assert capsys.readouterr().out == "pictures: 2 added, 1 duplicates, 0 refused\n"
+    assert labeler(projects, "add", "monkeys", *more) == 0  # nothing new is no mistake
+    assert capsys.readouterr().out == "pictures: 0 added, 2 duplicates, 0 refused\n"
+    (folder / "broken.png").write_text("text")
+    assert labeler(projects, "add", "monkeys", write_picture(folder / "d.png"), folder / "broken.png") == 1
+    out, err = capsys.readouterr()
+    assert out == "pictures: 1 added, 0 duplicates, 1 refused\n"
+    assert err.startswith("refused broken.png: this is not a ")
+    for wrong, said in ((folder / "broken.png", "were refused"), (tmp_path / "empty", "no pictures in")):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        assert labeler(projects, "add", "monkeys", wrong) == 2
+        assert f"{said}" in (last := capsys.readouterr().err.splitlines()[-1])
+        assert last.endswith("; nothing was changed")
+    names = [picture.name for picture in Workspace(projects).open("monkeys").store.images()]
+    assert names == ["a.png", "b.png", "c.png", "d.png"]
+
+
 def test_projects_may_stand_before_or_after_the_command(tmp_path: Path):
     assert main(["--projects", str(tmp_path / "p"), "new", "a"]) == 0
     assert main(["new", "b", "--projects", str(tmp_path / "p")]) == 0
