@@ -103,7 +103,8 @@ class RunRecord:
 
     `queued` says that another run was active when it was started. `process_started` tells its process `pid` from a
     later one with the same id. `resumed_at` and `seconds_before` are of the newest try and of those before it.
-    `commands` are those that version 0.1.0 recorded, as they were found; they are never run.
+    `left_out` says of each picture that the run does not use why. `commands` are those that version 0.1.0 recorded, as
+    they were found; they are never run.
     """
 
     id: str
@@ -117,6 +118,7 @@ class RunRecord:
     process_started: str | None = None
     resumed_at: float | None = None
     seconds_before: float = 0.0
+    left_out: tuple[str, ...] = ()
     commands: Any = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from labeler.errors import ConflictError, NotFoundError
@@ -14,13 +15,18 @@ from mdmd.errors import DataError
 
 
 class OriginalFiles:
-    """The files under `folder`. A file is hashed once, and again if its time or size changes. Thread-safe."""
+    """The files under `folder`. Thread-safe.
+
+    A file is hashed once, and again if its size, its inode or one of its times changes. The time of change of status
+    (ctime) is among them, which no program can set, so that another file of equal size and modification time is noticed
+    too. Where it matters most, and for file systems that do not keep such times, files are hashed `anew`.
+    """
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
         self._lock = threading.Lock()
-        self._seen: dict[int, tuple[tuple[int, int], str | None]] = {}
+        self._seen: dict[int, tuple[tuple[int, ...], str | None]] = {}
 
     def path(self, picture: Picture) -> Path:
         """The path of a picture's file. Raises NotFoundError if it is missing, ConflictError if it has changed."""
@@ -30,17 +36,26 @@ class OriginalFiles:
             raise (ConflictError if path.is_file() else NotFoundError)(problem)
         return path
 
-    def problem(self, picture: Picture) -> str | None:
-        """Why a picture's file cannot be used, as a message for the user; None if it can."""
+    def problems(self, picture_ids: Collection[int], *, anew: bool = False) -> dict[int, str]:
+        """Why files cannot be used, by picture; only those with a problem. See `problem`."""
+        pictures = [picture for picture in self._store.images() if picture.id in picture_ids]
+        found = ((picture.id, self.problem(picture, anew=anew)) for picture in pictures)
+        return {key: problem for key, problem in found if problem is not None}
+
+    def problem(self, picture: Picture, *, anew: bool = False) -> str | None:
+        """Why a picture's file cannot be used, as a message for the user; None if it can.
+
+        With `anew` the file is hashed whatever is known of it.
+        """
         path = self._folder / picture.file_name
         try:
             stat = path.stat()
         except OSError:
             return f"the file {path} of picture {picture.name!r} is missing; its labels are kept: put the file back"
-        stamp = (stat.st_mtime_ns, stat.st_size)
+        stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         with self._lock:
             known = self._seen.get(picture.id)
-            if known is None or known[0] != stamp:
+            if anew or known is None or known[0] != stamp:
                 known = (stamp, self._changed(picture, path))
                 self._seen[picture.id] = known
         return known[1]

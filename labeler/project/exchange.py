@@ -14,6 +14,7 @@ from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
 from labeler.pictures.ingest import sha256_of
+from labeler.pictures.integrity import OriginalFiles
 from labeler.project.coco import labels_of, landmark_ids, lies_in, provenance, read_pictures, samples_of, write_coco
 from labeler.project.definition import next_category
 from labeler.storage.records import Picture, Point
@@ -32,7 +33,8 @@ class ExportReport:
 
     `unlabeled`, `skipped` and `incomplete` count the faces that are left out as they should be, the latter with
     `only_complete`. `absent` counts completely labeled faces that are left out because every landmark is labeled as
-    absent. `missing` names the pictures whose faces are in the file, but which are no longer in the project's folder.
+    absent. `missing` names the pictures whose faces are in the file, but which are no longer in the project's folder,
+    and `changed` says which are not the ones that were labeled any more.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class ExportReport:
     incomplete: int
     absent: int
     missing: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -71,7 +74,7 @@ class ExportReport:
                 f"pictures that the file names but that are missing from the project: {len(self.missing):,} ({named}); "
                 "put them back into images/"
             )
-        return said
+        return [*said, *self.changed]
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,11 @@ class Exchange:
         bases: BaseFaces,
         repeats: Repeats,
         intake: Intake,
+        originals: OriginalFiles,
         images: Path,
     ) -> None:
         self._name, self._store, self._index, self._bases = name, store, index, bases
-        self._repeats, self._intake, self._images = repeats, intake, images
+        self._repeats, self._intake, self._originals, self._images = repeats, intake, originals, images
 
     def training_set(self) -> Dataset:
         """The faces to train on: at least one labeled point, not skipped, picture in the split "train".
@@ -152,7 +156,9 @@ class Exchange:
         standings, wanted = self._index.standings(), self._index.wanted_faces()
         unlabeled = sum(not face.visible and face.state != "complete" for face in wanted)
         absent = sum(not face.visible and face.state == "complete" for face in wanted)
-        files = {sample.path for sample in dataset.samples}
+        files = {sample.image_id: sample.path for sample in dataset.samples}
+        missing = {key for key, path in files.items() if not path.is_file()}
+        changed = self._originals.problems(files.keys() - missing, anew=True)
         return ExportReport(
             out,
             images=len(coco["images"]),
@@ -162,7 +168,8 @@ class Exchange:
             skipped=len(standings) - len(wanted),
             incomplete=sum(face.visible > 0 and face.state != "complete" for face in wanted) if only_complete else 0,
             absent=absent,
-            missing=tuple(sorted(path.name for path in files if not path.is_file())),
+            missing=tuple(sorted(files[key].name for key in missing)),
+            changed=tuple(changed.values()),
         )
 
     def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,7 +129,9 @@ class Project:
         self.proposals = Proposals(self.store, self.index, self.proposed)
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)
-        self.exchange = Exchange(self.name, self.store, self.index, self.bases, self.repeats, self.intake, self.images)
+        self.exchange = Exchange(
+            self.name, self.store, self.index, self.bases, self.repeats, self.intake, self.originals, self.images
+        )
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
         self._clearing, self._cleared = threading.Lock(), False
@@ -243,6 +245,20 @@ class Project:
     def unlabeled_faces(self) -> Dataset:
         """Faces that are neither completely labeled nor skipped; raises DataError if there is no definition yet."""
         return self.exchange.unlabeled_faces()
+
+    def usable(self, *datasets: Dataset, anew: bool = False) -> tuple[list[Dataset], list[str]]:
+        """`datasets` without the faces whose picture's file has changed since it was added; and a sentence on each.
+
+        With `anew` all files are hashed, otherwise those that seem to have changed (see `OriginalFiles`). Missing files
+        are left to the reader of the data sets, which names them.
+        """
+        used = {sample.image_id for dataset in datasets for sample in dataset.samples if sample.path.is_file()}
+        problems = self.originals.problems(used, anew=anew)
+        kept = [
+            replace(dataset, samples=tuple(sample for sample in dataset.samples if sample.image_id not in problems))
+            for dataset in datasets
+        ]
+        return kept, list(problems.values())
 
     def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
         """Write the labels to `out` as COCO keypoints; raises DataError without labels or if writing fails."""

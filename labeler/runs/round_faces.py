@@ -32,7 +32,7 @@ def learning_faces(project: Project) -> list[int]:
 
 def faces_to_learn(project: Project) -> Dataset:
     """The `learning_faces` with their labels. Raises DataError if there is no definition yet."""
-    chosen, dataset = set(learning_faces(project)), project.training_set()
+    chosen, dataset = set(learning_faces(project)), project.usable(project.training_set())[0][0]
     return replace(dataset, samples=_as_seen(project, [face for face in dataset.samples if face.face_id in chosen]))
 
 
@@ -48,7 +48,7 @@ def faces_to_predict(project: Project) -> Dataset:
     samples = samples_of(project.store, project.images, definition, coming | labeled)
     chosen = [sample for sample in samples if sample.face_id in coming or measuring(sample.group)]
     bare = [replace(sample, annotation=None, split="train") for sample in _as_seen(project, chosen)]
-    return Dataset(project.name, definition, tuple(bare))
+    return project.usable(Dataset(project.name, definition, tuple(bare)))[0][0]
 
 
 def _as_seen(project: Project, samples: list[Sample]) -> tuple[Sample, ...]:

@@ -170,7 +170,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
         stopped=stopped,
-        warnings=_warnings(folder, events),
+        warnings=[*(f"left out: {why}" for why in record.left_out), *_warnings(folder, events)],
         error=_error(folder, newest, state, ended),
         exit_code=ended.code if ended else None,
         seconds=record.seconds_before + max(0.0, finished - started),

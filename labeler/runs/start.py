@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,10 +68,11 @@ def start_training(
     `steps` replaces `minutes`. `base_minutes` limits the training on the source, which is done once on a machine; with
     None, or with the drawn faces and the usual network, the training begins with the starter instead. Every
     `save_every` seconds a state is kept from which the training can resume. While another run is active under the same
-    projects root the new one waits; it trains on the labels of the moment of this call. Raises DataError if there are
-    too few labels, a file is missing or a number is invalid, and ConflictError if another run is waiting already.
+    projects root the new one waits; it trains on the labels of the moment of this call. Pictures whose files have
+    changed since they were added are left out, and the run says which. Raises DataError if there are too few labels, a
+    file is missing or a number is invalid, and ConflictError if another run is waiting already.
     """
-    target = project.training_set()
+    (target, waiting), unusable = project.usable(project.training_set(), project.unlabeled_faces(), anew=True)
     count = len(target.samples)
     if count < FEWEST_FACES:
         raise DataError(
@@ -105,9 +106,8 @@ def start_training(
     check(settings, project)
     if source is not None:
         check_source(source)
-    waiting = project.unlabeled_faces()
     snapshots = {run_folder.TARGET: target, **({run_folder.FACES: waiting} if prelabel and waiting.samples else {})}
-    return start(project, "train", settings, snapshots, source=source)
+    return start(project, "train", settings, snapshots, source=source, left_out=unusable)
 
 
 def start_prelabel(project: Project, run_id: str | None = None) -> Run:
@@ -127,7 +127,9 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
             raise DataError(f"project {project.name!r}: {NO_MODEL}")
         wanted = "there is no trained model yet" if run_id is None else f"run {run_id} has no model"
         raise DataError(f"project {project.name!r}: {wanted}; train first")
-    waiting = project.unlabeled_faces()
+    (waiting,), unusable = project.usable(project.unlabeled_faces(), anew=True)
+    if not waiting.samples and unusable:
+        raise DataError(f"project {project.name!r} has no face left to pre-label: {'; '.join(unusable)}")
     if not waiting.samples:
         raise DataError(f"project {project.name!r} has no face left to pre-label: all are completely labeled")
     settings = Settings(
@@ -137,7 +139,7 @@ def start_prelabel(project: Project, run_id: str | None = None) -> Run:
         threshold=project.settings.threshold,
         model=chosen[0].id,
     )
-    return start(project, "prelabel", settings, {run_folder.FACES: waiting})
+    return start(project, "prelabel", settings, {run_folder.FACES: waiting}, left_out=unusable)
 
 
 def start(
@@ -148,9 +150,11 @@ def start(
     *,
     source: Source | None = None,
     commands: CommandsOf = commands_of,
+    left_out: Sequence[str] = (),
 ) -> Run:
     """Start a run: make its folder with `snapshots` (file name -> faces) and run.json, and run its `commands`.
 
+    `left_out` says of each picture that is not in the snapshots why; the run warns of it.
     The run's numbers of pictures and faces are those of the first snapshot. Raises ConflictError while another run is
     waiting, and DataError for invalid settings.
     """
@@ -161,7 +165,10 @@ def start(
                 write_coco(folder / name, dataset, images=project.images)
             samples = next(iter(snapshots.values())).samples
             images = len({sample.file_name for sample in samples})
-            record = RunRecord(folder.name, kind, time.time(), images, len(samples), settings, queued=queued)
+            counts = (images, len(samples))
+            record = RunRecord(
+                folder.name, kind, time.time(), *counts, settings, queued=queued, left_out=tuple(left_out)
+            )
             _launch(folder, record, commands(project, record, source))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)

@@ -71,6 +71,50 @@ def test_a_replaced_file_is_reported(project: Project):
     assert problem(project, 1) is None
 
 
+def swap(path: Path, color: tuple[int, int, int]) -> os.stat_result:
+    """Another picture in the place of a file, with the same size and time of modification; returns the old stat."""
+    before = path.stat()
+    write_picture(path.with_name("other.png"), color=color)
+    content = path.with_name("other.png").read_bytes()
+    path.with_name("other.png").unlink()
+    path.write_bytes(content.ljust(before.st_size, b"\0"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    now = path.stat()
+    assert (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    return before
+
+
+def test_a_file_of_the_same_size_and_time_is_noticed(project: Project):
+    path = file_of(project, 1)
+    content = path.read_bytes()
+    path.write_bytes(content + bytes(200))  # room for any other picture of one color
+    project.store.connection.db.execute("DELETE FROM picture_files")
+    assert problem(project, 1) is None
+    swap(path, (9, 9, 9))
+    assert "has changed since it was added" in str(problem(project, 1))
+    with pytest.raises(ConflictError, match="has changed since it was added"):
+        project.originals.path(project.store.image(1))
+
+
+def test_on_a_file_system_without_such_times_training_prediction_and_export_notice_it(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = file_of(project, 1)
+    path.write_bytes(path.read_bytes() + bytes(200))
+    project.store.connection.db.execute("DELETE FROM picture_files")
+    assert problem(project, 1) is None
+    old, stat = swap(path, (9, 9, 9)), Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **how: old if self == path else stat(self, **how))
+    assert problem(project, 1) is None, "nothing tells that the file is another one"
+    [learned], said = project.usable(project.training_set(), anew=True)
+    assert [sample.face_id for sample in learned.samples] == [2, 3]
+    [sentence] = said
+    assert sentence.startswith(f"the file {path} of picture 'faces-0.png' has changed since it was added;")
+    assert sentence == problem(project, 1), "now it is known"
+    report = project.export(tmp_path / "out.json")
+    assert (report.faces, report.complete, report.problems) == (3, False, [sentence])
+
+
 def test_a_change_while_the_tool_was_closed_is_seen(project: Project, tmp_path: Path):
     project.store.close()
     replace(file_of(Workspace(tmp_path / "projects").open("faces"), 1), color=(9, 9, 9))

@@ -16,7 +16,10 @@ from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
 from labeler.runs.failures import FULL, why_failed, why_interrupted
 from labeler.runs.run import Run
-from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for
+from mdmd.data.coco import read_coco
+from mdmd.errors import DataError
+from mdmd.run_folder import FACES, TARGET
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for, write_picture
 
 #: `mdmd` with a file size limit, which is what a process can know of a disk that is full ...
 SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit(main())".format(
@@ -64,6 +67,23 @@ def test_a_weights_file_of_garbage(project: Project, tmp_path: Path) -> None:
     assert run.error.endswith(": name another file under Advanced, or none")
 
 
+def test_a_picture_that_was_replaced_is_left_out_by_name(project: Project) -> None:
+    files = {picture.id: picture.file_name for picture in project.store.images()}
+    for key in (1, 5):  # 5 is the only one that is left to predict
+        write_picture(project.images / files[key], color=(9, 9, 9))
+    run = train(project)
+    assert [warning.partition(";")[0] for warning in run.warnings if warning.startswith("left out: ")] == [
+        f"left out: the file {project.images / files[key]} of picture 'faces-{key - 1}.png' has changed since it was "
+        "added"
+        for key in (1, 5)
+    ]
+    assert (run.state, run.images) == ("done", 3)
+    assert [sample.image_id for sample in read_coco(run.folder / TARGET).samples] == [2, 3, 4]
+    assert not (run.folder / FACES).exists()
+    with pytest.raises(DataError, match=r"no face left to pre-label: the file .*faces-4\.png' has changed"):
+        jobs.start_prelabel(project)
+
+
 def test_a_picture_that_is_gone(project: Project) -> None:
     names = {picture.id: picture.file_name for picture in project.store.images()}
     (project.images / names[1]).unlink()
@@ -90,13 +110,13 @@ def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predict
     files[7].write_bytes(files[7].read_bytes()[:100])
     run = train(project)
     assert run.state == "done"
-    said = [warning for warning in run.warnings if " left out: " in warning]
-    assert len(said) == 3
-    assert said[0].startswith("target: 1 pictures are missing")
-    assert said[1].startswith("2 pictures are left out: ")
-    assert f"{files[6].name} cannot be used: there is no such file" in said[1]
-    assert f"{files[7].name} cannot be used: the picture is damaged or cut short" in said[1]
+    said = [warning for warning in run.warnings if "left out: " in warning]
+    assert len(said) == 4
+    assert said[0].startswith(f"left out: the file {files[7]} of picture 'faces-6.png' has changed")
+    assert said[1].startswith("target: 1 pictures are missing")
     assert said[2].startswith("1 picture is left out: ")
+    assert f"{files[6].name} cannot be used: there is no such file" in said[2]
+    assert said[3].startswith("1 picture is left out: ")
     assert collect_predictions(project) == ["001"]
     predicted = {face.image_id for face in project.store.faces() if project.store.predictions.current(face.id)}
     assert predicted == {5}
