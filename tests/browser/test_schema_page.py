@@ -99,6 +99,39 @@ def test_landmarks_from_nothing_with_mistakes(page: Page, site: Site) -> None:
     assert project.definition.edges == ((0, 1),)
 
 
+def test_after_a_rename_a_click_on_another_name_goes_there_and_no_key_is_a_shortcut(page: Page, site: Site) -> None:
+    site.project("bitterns")
+    ready(page, site, "bitterns")
+    rows = page.locator(".table-rows li")
+    names = rows.get_by_label("Name")
+    names.nth(1).click()
+    names.nth(1).fill("eye_far")
+    names.nth(3).click()
+    expect(names.nth(3)).to_be_focused()
+    expect(rows.nth(3)).to_have_attribute("aria-current", "true")
+    page.keyboard.press("End")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("p")
+    page.keyboard.press("Enter")
+    assert [one["name"] for one in page.evaluate(f"{root('schema')}.draft.landmarks")] == [
+        "eye_left",
+        "eye_far",
+        "nose",
+        "chip",
+    ]
+
+
+def test_a_new_landmark_says_that_enter_names_it(page: Page, site: Site) -> None:
+    site.project("darters", definition=None)
+    ready(page, site, "darters")
+    click_at(page, "schema", 200, 150)
+    expect(page.locator(".hint")).to_have_text("Enter to name nose_1, or click to add another")
+    page.keyboard.press("Enter")
+    page.keyboard.type("beak")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hint")).to_have_text("Enter to name beak, or click to add another")
+
+
 def test_renaming_keeps_labels_and_a_draft_survives_a_reload(page: Page, site: Site) -> None:
     project = site.project("herons")
     ready(page, site, "herons")

@@ -39,6 +39,7 @@ export class PointerTools {
       return from ? second(from.name) : first;
     }
     if (current && !draft.places[current.id]) return `Click ${current.name}, or Esc to add another`;
+    if (current) return `Enter to name ${current.name}, or click to add another`;
     return "Click to add a landmark, drag to move one";
   }
 

@@ -98,7 +98,8 @@ export class Shortcuts {
       if (command.active) command.button?.setAttribute("aria-pressed", String(command.active()));
       if (command.enabled) command.button?.toggleAttribute("disabled", !command.enabled());
     }
-    this.keepFocus();
+    // Not at once: a field says that it changed while the focus is on its way to the element that was clicked.
+    setTimeout(() => this.keepFocus());
   }
 
   toolbar() {
