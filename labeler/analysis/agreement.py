@@ -123,17 +123,21 @@ def _landmark(name: str, apart: np.ndarray, in_box: np.ndarray) -> LandmarkNoise
 
 def advice(nme: Measured, floor: Measured) -> str:
     """Whether more labels are worth it, for a model with this NME in percent on held-out faces."""
+    both = f"The model has an NME of {_told(nme)}, your two labelings differ by {_told(floor)}"
+    too_few = f"{both}: the held-out faces are too few to tell whether it is as accurate as you."
+    if not nme.has_interval:
+        return too_few
     if nme.value <= floor.high:
         return (
             f"The model is as accurate as you (NME {nme.value:.1f} % against {_told(floor)} between your two "
             f"labelings): more labels of this kind will hardly improve it, and even a perfect model would have about "
             f"{PERFECT * floor.value:.1f} %."
         )
-    both = f"The model has an NME of {_told(nme)}, your two labelings differ by {_told(floor)}"
     if nme.low <= floor.high:
-        return f"{both}: the held-out faces are too few to tell whether it is as accurate as you."
+        return too_few
     return f"{both}: it is not as accurate as you yet."
 
 
 def _told(number: Measured) -> str:
-    return f"{number.value:.1f} % ({number.low:.1f} to {number.high:.1f})"
+    interval = f" ({number.low:.1f} to {number.high:.1f})" if number.has_interval else ""
+    return f"{number.value:.1f} %{interval}"

@@ -28,6 +28,7 @@ class Flags:
         self._proposed, self._runs = proposed, runs
         self._lock = threading.Lock()
         self._of_runs: dict[int, Tally] = {}
+        self._measured_on: dict[int, int | None] = {}
 
     def of(self, proposer: str, rule: FlagRule) -> Flagging | None:
         """The flags of a proposer, by its name; None where it proposes nothing.
@@ -48,6 +49,21 @@ class Flags:
                 self._of_runs[newest] = self._predictions.tally(newest)
             tally = self._of_runs[newest]
         return self._rule_of(newest, rule).flagging(tally)
+
+    def measured_on(self, proposer: str) -> int | None:
+        """On how many held-out faces a run has measured doubt; None for another proposer and where it is not known."""
+        run = run_number(proposer)
+        if run is None:
+            return None
+        with self._lock:
+            if run not in self._measured_on:
+                try:
+                    model = run_folder.read_model(self._runs / f"{run:03d}")
+                except DataError:  # the file holds something else
+                    model = None
+                count = None if model is None else model.history.heldout.get("n")
+                self._measured_on[run] = None if count is None else int(count)
+            return self._measured_on[run]
 
     def wrong_from(self, face: Face, proposed: Proposed, tolerance: float) -> float | None:
         """How far in pixels a proposed point of a face may be off before it is wrong; None if a landmark has no point.

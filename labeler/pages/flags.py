@@ -11,6 +11,7 @@ from typing import Any
 from labeler.guidance.proposed import Proposed
 from labeler.html.markup import distance_words
 from labeler.project.project import Project
+from labeler.runs.heldout import rough_sentence
 from labeler.storage.records import Face
 from mdmd.data.definition import Definition
 from mdmd.evaluation.evaluate import LEFT, RECALL, THRESHOLDS, Decides, Flagging
@@ -22,9 +23,11 @@ NOT_MEASURED = "No point is flagged, because doubt is not measured yet."
 class FlagWords:
     """What the flags of a proposer mean: the `sentence`, what they are `expected` to do, and `why` the threshold is so.
 
-    The sentence includes what is expected. The last two may be empty. `threshold` is a probability; None where it is
-    not measured how far the points may be off. A point is wrong if it is off by more than `tolerance`, which `wrong`
-    says in words: "10 % of the distance from a to b". `by_hand`: a person has set the threshold.
+    The sentence includes what is expected, which may be empty, as `why` may. `rough` says that doubt is measured on too
+    few faces or not at all, and then nothing is expected; it is empty where doubt can be relied on. `threshold` is a
+    probability; None where it is not measured how far the points may be off. A point is wrong if it is off by more than
+    `tolerance`, which `wrong` says in words: "10 % of the distance from a to b". `by_hand`: a person has set the
+    threshold.
     """
 
     threshold: float | None
@@ -34,6 +37,7 @@ class FlagWords:
     expected: str
     why: str
     by_hand: bool = False
+    rough: str = ""
 
 
 def flag_words(project: Project, proposer: str) -> FlagWords | None:
@@ -44,13 +48,18 @@ def flag_words(project: Project, proposer: str) -> FlagWords | None:
         return None
     wrong = wrong_words(found.tolerance, project.definition)
     if not project.proposed.measured(proposer):
-        return FlagWords(None, found.tolerance, wrong, NOT_MEASURED, "", "")
+        return FlagWords(None, found.tolerance, wrong, NOT_MEASURED, "", "", rough=NOT_MEASURED)
+    by_hand = found.decides is Decides.PERSON
+    flagged = f"Flagged: more than {share(found.threshold)} likely to be off by over {wrong}"
+    faces = project.flags.measured_on(proposer)
+    rough = "" if faces is None else rough_sentence(faces)
+    if rough:
+        why = why_sentence(found) if by_hand else ""
+        return FlagWords(found.threshold, found.tolerance, wrong, f"{flagged}.", "", why, by_hand, rough)
     expected = expected_words(found)
-    sentence = f"Flagged: more than {share(found.threshold)} likely to be off by over {wrong}; {expected}."
     told = f"Its flags are {expected}." if found.caught is not None else ""
-    return FlagWords(
-        found.threshold, found.tolerance, wrong, sentence, told, why_sentence(found), found.decides is Decides.PERSON
-    )
+    sentence, why = f"{flagged}; {expected}.", why_sentence(found)
+    return FlagWords(found.threshold, found.tolerance, wrong, sentence, told, why, by_hand)
 
 
 def face_flags(project: Project, face: Face, proposed: Proposed) -> dict[str, Any] | None:

@@ -13,9 +13,11 @@ from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, duration, plural, render
 from labeler.pages.in_charge import history_sentence, proposer_of, standing_sentence
 from labeler.project.project import Project
+from labeler.runs.heldout import rough_sentence
 from labeler.runs.model_use import ModelUse, model_use
 from labeler.runs.run import COMPLETE, NO_MODEL, Run, output_of
 from mdmd import run_folder
+from mdmd.evaluation.metrics import FEWEST_FACES
 
 #: How many of the newest changes of what proposes points the page shows.
 CHANGES = 6
@@ -173,7 +175,7 @@ def _report_address(project: Project, run_id: str) -> str:
 
 
 def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
-    """The held-out error in words."""
+    """The held-out error in words, and the coverage of the ellipses where it was measured on enough faces."""
     unit = distance_words(project.definition)
 
     def number(key: str, scale: float = 1.0) -> str | None:
@@ -185,6 +187,8 @@ def metrics_sentence(project: Project, metrics: dict[str, object]) -> str:
     if nme is None:
         return "No held-out error could be measured."
     sentence = f"On {faces}, which it has not learned from, the points are off by {nme} % of {unit} on average"
+    if isinstance(count, int) and count < FEWEST_FACES:
+        return f"{sentence}. {rough_sentence(count)}"
     coverage = number("coverage90", 100)
     return sentence + (f"; the 90 % ellipses contain {coverage} % of them." if coverage else ".")
 
@@ -206,7 +210,7 @@ def charts_html(run: Run | None) -> Markup:
     if not losses:
         losses = [("loss", *_pairs([(event["step"], event["loss"]) for event in steps if "loss" in event]))]
     evals = [event for event in run.evals if event.get("stage") in (None, stage)]
-    ranged = [event for event in evals if {"low", "high"} <= event.keys()]
+    ranged = [event for event in evals if {"low", "high"} <= event.keys() and event.get("faces", 0) >= FEWEST_FACES]
     at, low, high = ([event[key] for event in ranged] for key in ("step", "low", "high"))
     band = (at, low, high) if ranged else None
     rates = [(event["step"], 1000 * event["learning_rate"]) for event in steps if "learning_rate" in event]

@@ -16,7 +16,7 @@ from mdmd import run_folder
 from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array
-from mdmd.evaluation.metrics import Measured, measured
+from mdmd.evaluation.metrics import FEWEST_FACES, Measured, measured
 
 #: The gain is estimated for this many more training faces.
 MORE = 25
@@ -35,7 +35,7 @@ class PowerLaw:
     """NME = `scale` n^-`exponent` in percent for n training faces, fitted by least squares in log-log space.
 
     `gain` is by how many points MORE faces lower the NME; its interval is a bootstrap over held-out faces, with all
-    trainings measured on the same resample.
+    trainings measured on the same resample, and NaN for fewer than FEWEST_FACES.
     """
 
     scale: float
@@ -85,7 +85,7 @@ def _power_law(faces: Sequence[int], errors: Array) -> PowerLaw:
     level = y.mean(axis=0) - slope * x.mean()
     last = float(faces[-1])
     gain = np.exp(level + slope * np.log(last)) - np.exp(level + slope * np.log(last + MORE))
-    low, high = np.quantile(gain[1:], [0.025, 0.975])
+    low, high = np.quantile(gain[1:], [0.025, 0.975]) if count >= FEWEST_FACES else (np.nan, np.nan)
     return PowerLaw(float(np.exp(level[0])), float(-slope[0]), Measured(float(gain[0]), float(low), float(high)))
 
 
@@ -101,7 +101,15 @@ def learning_section(run: Path, found: HeldOut, parts: Sequence[Path], invitatio
         return render("learning_curve.html", curve=None, invitation=invitation) if invitation else Markup()
     curve = learning_curve(trainings)
     rows = list(zip(curve.faces, curve.nme, strict=True))
-    return render("learning_curve.html", curve=curve, rows=rows, chart=_chart(curve), more=MORE, few=FEW_HELD_OUT)
+    return render(
+        "learning_curve.html",
+        curve=curve,
+        rows=rows,
+        chart=_chart(curve),
+        more=MORE,
+        few=FEW_HELD_OUT,
+        fewest_faces=FEWEST_FACES,
+    )
 
 
 def _measured(parts: Sequence[Path], found: HeldOut) -> list[tuple[int, HeldOut]]:
@@ -130,5 +138,5 @@ def _chart(curve: LearningCurve) -> Markup:
         grid = np.linspace(counts[0], counts[-1] + MORE, 41).tolist()
         series.append(("power law", grid, [curve.law.at(n) for n in grid]))
     band = (counts, [nme.low for nme in curve.nme], [nme.high for nme in curve.nme])
-    title = "Error by labels, 95 % interval"
+    title = "Error by labels" + (", 95 % interval" if curve.nme[0].has_interval else "")
     return line_chart(title, series, x_label="training faces", y_label="NME, %", from_zero=True, band=band)

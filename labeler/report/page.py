@@ -16,10 +16,11 @@ from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.learning import FEW_HELD_OUT, learning_section
 from labeler.report.measures import Comparison
-from labeler.runs.heldout import HeldOut, read_heldout, read_learned
+from labeler.runs.heldout import HeldOut, read_heldout, read_learned, rough_sentence
 from labeler.runs.model_use import ModelUse
 from labeler.runs.run import Run
 from mdmd.errors import DataError
+from mdmd.evaluation.metrics import FEWEST_FACES
 
 STATIC = Path(__file__).parent.parent / "static"
 STYLES = ("shell/tokens.css", "shell/figures.css", "report/report.css")
@@ -83,6 +84,8 @@ def report_html(
         script=Markup((STATIC / "report" / "theme.js").read_text(encoding="utf-8")),
         facts=_facts(run),
         numbers=numbers,
+        rough=rough_sentence(numbers.faces),
+        fewest_faces=FEWEST_FACES,
         distance=distance_words(found.definition),
         advice=None if noise.floor is None else advice(numbers.nme, noise.floor),
         repeats=noise.faces,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from labeler.html.markup import plural
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
@@ -18,6 +19,7 @@ from mdmd.errors import DataError
 from mdmd.evaluation import metrics
 from mdmd.evaluation.error_law import Array, RadialLaw
 from mdmd.evaluation.evaluate import distances_of
+from mdmd.evaluation.metrics import FEWEST_FACES
 from mdmd.evaluation.predictions import read_predicted
 
 Mask = NDArray[np.bool_]
@@ -71,6 +73,16 @@ class HeldOut:
     @property
     def _annotations(self) -> list[Annotation]:
         return [sample.annotation for sample in self.samples if sample.annotation is not None]
+
+
+def rough_sentence(faces: int) -> str:
+    """What the doubt is worth that was measured on so many held-out faces; empty where they are enough."""
+    if faces >= FEWEST_FACES:
+        return ""
+    return (
+        f"Doubt is measured on {plural(faces, 'held-out face')} only, so ellipses and flags are rough until there are "
+        f"{FEWEST_FACES}."
+    )
 
 
 class Learned(NamedTuple):

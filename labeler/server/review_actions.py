@@ -73,12 +73,14 @@ class ReviewActions:
         """The faces whose doubt is at most `limit`, the effect of accepting them unseen, and a random `sample` of them.
 
         The same `seed` selects the same sample. `basis` and the revisions identify the state shown. `batch` is the last
-        batch that can be taken back, or None.
+        batch that can be taken back, or None. `rough` says why the number of wrong points cannot be relied on; it is
+        empty where it can.
         """
         basis, faces = self._basis(), FaceActions(self.project)
         chosen = below(self.project.index.standings(), measure, limit)
         drawn = random.Random(seed).sample(sorted(s.face for s in chosen), min(sample, len(chosen)))
         batch = self.store.last_batch()
+        flags = flag_words(self.project, self.project.proposed.in_charge())
         return {
             "basis": basis,
             "faces": [{"face": s.face, "revision": s.revision} for s in chosen],
@@ -87,6 +89,7 @@ class ReviewActions:
             "expected_wrong": sum(s.expected_wrong for s in chosen),
             "sample": [faces.view(face) for face in drawn],
             "batch": asdict(batch) if batch else None,
+            "rough": flags.rough if flags else "",
         }
 
     def accept_unseen(

@@ -7,6 +7,7 @@ networks for optical flow).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -119,12 +120,20 @@ def auroc(score: Array, positive: NDArray[np.bool_]) -> float:
 Z95 = 1.959964
 
 
+#: From this many faces on a mean gets an interval. Resamples of fewer hardly differ, and those of one face not at all.
+FEWEST_FACES = 5
+
+
 class Measured(NamedTuple):
-    """A mean over faces with its 95 % interval."""
+    """A mean over faces with its 95 % interval, whose ends are NaN for fewer than FEWEST_FACES faces."""
 
     value: float
     low: float
     high: float
+
+    @property
+    def has_interval(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
 
 def bootstrap_interval(
@@ -145,9 +154,11 @@ def measured_share(hits: Array, of: Array) -> Measured:
     """The share of hits among points, with an interval over faces: `hits` (B,) of `of` (B,) points of each face.
 
     If all points are hits or none is, all resamples are equal; Wilson's score interval (1927) for as many faces then
-    replaces the bootstrap interval of zero width.
+    replaces the bootstrap interval of zero width. Fewer than FEWEST_FACES faces have no interval.
     """
     share, faces = float(hits.sum() / of.sum()), int((of > 0).sum())
+    if faces < FEWEST_FACES:
+        return Measured(share, math.nan, math.nan)
     if 0 < share < 1:
         return Measured(share, *bootstrap_interval(hits, of))
     beyond = Z95**2 / (faces + Z95**2)
@@ -155,5 +166,7 @@ def measured_share(hits: Array, of: Array) -> Measured:
 
 
 def measured(values: Array) -> Measured:
-    """The mean of `values` (B,), one value per face, with its `bootstrap_interval`."""
+    """The mean of `values` (B,), one value per face, with its `bootstrap_interval`; see FEWEST_FACES."""
+    if len(values) < FEWEST_FACES:
+        return Measured(float(values.mean()), math.nan, math.nan)
     return Measured(float(values.mean()), *bootstrap_interval(values))

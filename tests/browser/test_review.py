@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from labeler.runs.collect import collect_predictions
 from labeler.storage.records import Point, PredictedPoint
+from mdmd.files import write_json
 from tests.browser.conftest import Site, canvas, drag, intercept, open_canvas, root, round_trip, saved, wait_for
 from tests.builders import leave_predictions, predictions_of
 
@@ -388,6 +389,23 @@ def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page
     expect(toast).to_have_text("2 faces taken back, 7 points. Later changes stay.")
     assert sources(project) == {rest[0]: {"dragged"}, rest[1]: {"placed"}}
     expect(page.locator(".mount-review .strip-row")).to_have_count(4)
+
+
+def test_doubt_that_was_measured_on_one_face_is_not_offered_as_an_expectation(page: Page, site: Site) -> None:
+    project = site.project("skuas")
+    (project.runs / "001").mkdir(parents=True)
+    write_json(project.runs / "001" / "model.json", {"target": "faces", "history": {"heldout": {"n": 1}}})
+    faces = [face.id for face in project.store.faces()]
+    project.store.predictions.add(1, {face: predicted({1: 0.01 * (1 + k)}) for k, face in enumerate(faces)})
+    open_canvas(page, site, "skuas", "review")
+    only = "Doubt is measured on 1 held-out face only, so ellipses and flags are rough until there are 5."
+    expect(page.locator(".mount-review")).to_contain_text(only)
+    expect(page.locator(".mount-review .flags")).not_to_contain_text("expected")
+    page.keyboard.press("u")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"3 faces, 12 points. How many of these points are wrong is not known. {only}")
+    expect(dialog).not_to_contain_text("wrong expected")
+    expect(dialog.locator(".crop").first).to_contain_text(".png")
 
 
 def test_a_batch_is_taken_back_by_undo_or_later_from_the_dialog_and_from_an_empty_queue(page: Page, site: Site) -> None:

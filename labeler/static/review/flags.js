@@ -38,6 +38,7 @@ export class FlagNote {
     });
     this.sentence = el("p");
     this.why = el("p");
+    this.rough = el("p.flags-rough", { role: "status" });
     this.changed = el("p.flags-changed", { role: "status" });
     const legend = el(
       "ul",
@@ -49,7 +50,7 @@ export class FlagNote {
     const keys = el("p", {}, el("kbd", { text: "P" }), " hides and shows these marks.");
     const open = (storage.getItem(FOLDED) ?? (window.innerHeight < LOW ? "folded" : "open")) === "open";
     this.element = el("details.flags", { open }, this.short, this.sentence, this.why, legend, keys);
-    column.append(this.changed, this.element);
+    column.append(this.changed, this.rough, this.element);
   }
 
   /**
@@ -58,6 +59,9 @@ export class FlagNote {
    */
   show(flags) {
     this.element.hidden = !flags;
+    // Without a threshold the line above the numbers says it.
+    const rough = flags?.threshold === null ? "" : (flags?.rough ?? "");
+    if (this.rough.textContent !== rough) this.rough.textContent = rough;
     if (!flags) return;
     const { threshold } = flags;
     const short = threshold === null ? "No point is flagged yet" : `Doubtful: more than ${percent(threshold)} likely wrong`;

@@ -145,7 +145,7 @@ export class Unseen {
     this.found = found;
     this.say(found);
     this.sayLast(found.batch);
-    for (const { crop, view } of this.crops(found.sample)) {
+    for (const { crop, view } of this.crops(found)) {
       await this.draw(crop, view);
       if (asked !== this.asked) return;
     }
@@ -153,14 +153,15 @@ export class Unseen {
   }
 
   /** @param {UnseenPreview} preview */
-  say({ faces, points, flagged, expected_wrong: wrong, sample }) {
+  say({ faces, points, flagged, expected_wrong: wrong, sample, rough }) {
     const share = points ? (100 * wrong) / points : 0;
+    const expected = rough
+      ? `How many of these points are wrong is not known. ${rough}`
+      : `About ${wrong.toFixed(1)} of these points are expected to be wrong (${share.toFixed(1)} %).`;
     const doubtful = flagged ? `, ${flagged} of them doubtful` : "";
     this.would.replaceChildren(
       el("b", { text: faces.length ? `${plural(faces.length, "face")}, ${plural(points, "point")}${doubtful}. ` : "No face" }),
-      faces.length
-        ? `About ${wrong.toFixed(1)} of these points are expected to be wrong (${share.toFixed(1)} %).`
-        : " is below this limit.",
+      faces.length ? expected : " is below this limit.",
     );
     this.yes.textContent = faces.length ? `Accept ${plural(faces.length, "face")} unseen` : "Accept";
     this.sampleHead.hidden = !sample.length;
@@ -181,16 +182,16 @@ export class Unseen {
     );
   }
 
-  /** @param {FaceView[]} views */
-  crops(views) {
-    const crops = views.map((view) => {
+  /** @param {UnseenPreview} preview */
+  crops({ sample, rough }) {
+    const crops = sample.map((view) => {
       const crop = el("canvas", { width: 0, height: 0 });
       const wrong = Object.entries(view.predictions).reduce((sum, [id, p]) => sum + (view.points[id] ? 0 : p.p_off), 0);
-      const words = `${wrong.toFixed(2)} wrong expected`;
+      const words = rough ? view.picture.name : `${wrong.toFixed(2)} wrong expected`;
       const go = () => (this.close(), this.page.openFace(view.face));
       const button = el(
         "button.crop",
-        { type: "button", title: `${view.picture.name}: look at this face`, "aria-label": `${view.picture.name}, ${words}: look at it`, onclick: go },
+        { type: "button", title: `${view.picture.name}: look at this face`, "aria-label": `${[...new Set([view.picture.name, words])].join(", ")}: look at it`, onclick: go },
         crop,
         el("span", { text: words, "aria-hidden": "true" }),
       );

@@ -91,7 +91,7 @@
  * What a flag means, in sentences. `expected`: what the flags are expected to do; `why`: why the threshold is what it is;
  * both may be empty. `threshold`: the probability above which a point is flagged; null: none is. An error above
  * `tolerance`, in words `wrong`, is a wrong point. `by_hand`: a person has set the threshold.
- * @typedef {{ threshold: number | null, tolerance: number, wrong: string, sentence: string, expected: string, why: string, by_hand: boolean }} FlagWords
+ * @typedef {{ threshold: number | null, tolerance: number, wrong: string, sentence: string, expected: string, why: string, by_hand: boolean, rough: string }} FlagWords
  */
 
 /** @typedef {{ id: number, name: string, width: number, height: number }} PictureSize  What is needed to show a picture. */
@@ -222,6 +222,7 @@
  * @property {number} expected_wrong
  * @property {FaceView[]} sample
  * @property {Batch | null} batch
+ * @property {string} rough  Why the number of wrong points cannot be relied on; empty where it can.
  */
 
 /**

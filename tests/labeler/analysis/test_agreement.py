@@ -101,6 +101,11 @@ def test_sigmas_are_there_for_every_landmark_and_never_zero():
             "held-out faces are too few to tell whether it is as accurate as you.",
         ),
         (
+            Measured(2.2, math.nan, math.nan),
+            "The model has an NME of 2.2 %, your two labelings differ by 3.0 % (2.6 to 3.4): the held-out faces are "
+            "too few to tell whether it is as accurate as you.",
+        ),
+        (
             Measured(5.2, 4.8, 5.6),
             "The model has an NME of 5.2 % (4.8 to 5.6), your two labelings differ by 3.0 % (2.6 to 3.4): it is not "
             "as accurate as you yet.",

@@ -11,6 +11,7 @@ from labeler.pages.flags import face_flags, flag_words, share
 from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
+from labeler.server.review_actions import ReviewActions
 from labeler.storage.records import PredictedPoint
 from mdmd.files import parse_json, write_json
 from tests.builders import MIDLINE, PLACES, leave_predictions, make_project, predictions_of
@@ -26,6 +27,11 @@ def run(project: Project, number: int, doubts: dict[int, float], **settings: obj
     write_json(folder / "run.json", parse_json((folder / "run.json").read_text(), "") | settings)
     points = {key: PredictedPoint(*PLACES[key], (4.0, 0.0, 4.0), doubts[key], doubts[key] > 0.2) for key in PLACES}
     project.store.predictions.add(number, dict.fromkeys(faces, points))
+
+
+def measured_on(project: Project, number: int, faces: int) -> None:
+    """Let a run have measured its error on so many held-out faces."""
+    write_json(project.runs / f"{number:03d}" / "model.json", {"target": "faces", "history": {"heldout": {"n": faces}}})
 
 
 def test_a_run_tells_its_own_threshold_and_what_its_flags_are_expected_to_do(tmp_path: Path) -> None:
@@ -45,6 +51,23 @@ def test_a_run_tells_its_own_threshold_and_what_its_flags_are_expected_to_do(tmp
     assert (words.why, words.by_hand) == ("The threshold was set by hand.", True)
     assert flag_words(project, "run 3") is None
     assert flag_words(project, "carried") is None
+
+
+@pytest.mark.parametrize(("faces", "rough"), [(1, True), (4, True), (5, False)])
+def test_a_run_that_measured_doubt_on_few_faces_promises_nothing(tmp_path: Path, faces: int, rough: bool) -> None:
+    project = make_project(tmp_path)
+    run(project, 1, {1: 0.9, 2: 0.3, 3: 0.01, 4: 0.01})
+    measured_on(project, 1, faces)
+    words = flag_words(project, "run 1")
+    assert words is not None
+    assert words.threshold == pytest.approx(0.3)
+    assert ("expected to catch" in words.sentence) != rough
+    assert bool(words.expected) != rough
+    only = (
+        f"Doubt is measured on {faces} held-out face{'' if faces == 1 else 's'} only, so ellipses and flags are rough"
+    )
+    assert words.rough.startswith(only) if rough else not words.rough
+    assert ReviewActions(project).preview_unseen("expected", 2.0, seed=0, sample=0)["rough"] == words.rough
 
 
 def test_a_face_tells_how_far_off_its_points_are_wrong(tmp_path: Path) -> None:

@@ -299,9 +299,10 @@ def test_a_finished_run_says_the_error_and_where_to_go(tmp_path: Path) -> None:
     page = live_html(project, done)
     assert "On 22 held-out faces, which it has not learned from, the points are off by 6.2 % of the distance" in page
     assert "the 90 % ellipses contain 88.0 % of them" in page
-    assert "On 1 held-out face, which it has not learned from, the points" in live_html(
-        project, replace(done, metrics={"nme": 6.2, "n": 1})
-    )
+    few = live_html(project, replace(done, metrics={"nme": 6.2, "coverage90": 0.93, "n": 1}))
+    assert "On 1 held-out face, which it has not learned from, the points" in few
+    assert "Doubt is measured on 1 held-out face only, so ellipses and flags are rough until there are 5." in few
+    assert "90 % ellipses" not in few, "they were fitted to this very face"
     assert "#review" in page
     assert "Review 4 doubtful points of 1 pre-labeled face" in page
 
@@ -311,11 +312,14 @@ def test_a_training_shows_its_curves_and_links_to_its_report(tmp_path: Path) -> 
     leave_predictions(project, 1, predictions_of(project, []))
     (run,) = list_runs(project)
     steps = [{"stage": "adapt", "step": k, "loss": 2.0, "learning_rate": 1e-3} for k in (1, 2)]
-    evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5} for k in (1, 2)]
+    evals = [{"stage": "adapt", "step": k, "nme": 9.0, "low": 8.0, "high": 10.5, "faces": 5} for k in (1, 2)]
     learning = replace(run, state="running", stage="adapt", series=steps, evals=evals)
     curves = charts_html(learning)
     assert "NME, %; shaded: 95 % interval" in curves
     assert 'class="band"' in curves
+    few = charts_html(replace(learning, evals=[{**event, "faces": 1, "low": 9.0, "high": 9.0} for event in evals]))
+    assert "interval" not in few
+    assert 'class="band"' not in few
     assert ">Learning rate<" in curves
     assert "Held-out error" in curves
     assert "Held-out error" not in charts_html(replace(learning, state="failed", evals=[])), "there will be none"

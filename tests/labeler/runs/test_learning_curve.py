@@ -39,7 +39,7 @@ from mdmd.run_folder import RunRecord, read_record
 from tests.builders import label_alike, leave_predictions, make_project, predictions_of, python_run
 from tests.labeler.runs.test_start import over, wait
 
-HELD = (1, 2, 3, 4)
+HELD = (1, 2, 3, 4, 5)
 #: Instead of training: a command that leaves what a part leaves, fails where the file `fail` names it, and waits for
 #: the file `go` where there is a file `hold`.
 PART = """
@@ -297,7 +297,7 @@ def test_errors_that_follow_a_power_law_give_it_back_exactly(project: Project):
     found = [(s, read_heldout(folder / str(s), target=folder / "target.json")) for s in SHARES]
     found.append((100, read_heldout(project.runs / "001")))
     curve = learning_curve([(n, told) for n, told in found if told is not None][::-1])
-    assert (curve.faces, curve.heldout) == ((25, 50, 75, 100), 4)
+    assert (curve.faces, curve.heldout) == ((25, 50, 75, 100), 5)
     assert [nme.value for nme in curve.nme] == pytest.approx([4, 20 / math.sqrt(50), 20 / math.sqrt(75), 2])
     assert curve.law is not None
     assert (curve.law.scale, curve.law.exponent) == pytest.approx((20, 0.5))
@@ -323,7 +323,7 @@ def test_the_interval_is_that_of_fits_to_the_same_resamples_of_all_four(project:
     law = learning_curve([(n, told) for n, told in found if told is not None]).law
     assert law is not None
     gains = []
-    for picks in np.random.default_rng(0).integers(0, 4, (2000, 4)):
+    for picks in np.random.default_rng(0).integers(0, 5, (2000, 5)):
         means = [np.mean([1.25 * off[n][HELD[k]] for k in picks]) for n in level]
         slope, start = np.polyfit(np.log(list(level)), np.log(means), 1)
         gains.append(math.exp(start) * (100**slope - 125**slope))
@@ -332,8 +332,8 @@ def test_the_interval_is_that_of_fits_to_the_same_resamples_of_all_four(project:
 
 
 def test_a_curve_without_a_slope_says_that_no_gain_is_to_be_seen(project: Project):
-    leave_training(project, faces=80, off={1: 1.0, 2: 8.0, 3: 4.0, 4: 2.0})
-    one, other = {1: 8.0, 2: 1.0, 3: 2.0, 4: 4.0}, {1: 2.0, 2: 4.0, 3: 8.0, 4: 1.0}
+    leave_training(project, faces=80, off={1: 1.0, 2: 8.0, 3: 4.0, 4: 2.0, 5: 4.0})
+    one, other = {1: 8.0, 2: 1.0, 3: 2.0, 4: 4.0, 5: 2.0}, {1: 2.0, 2: 4.0, 3: 8.0, 4: 1.0, 5: 8.0}
     leave_curve(project, 2, {25: (20, one), 50: (40, other), 75: (60, one)})
     page = report_of(project, "001")
     assert "25 more training faces: <b>no significant gain</b>. Along the fitted curve the error changes by" in page
@@ -344,6 +344,17 @@ def test_a_curve_without_a_slope_says_that_no_gain_is_to_be_seen(project: Projec
     assert low < change < high
     assert "are expected to lower" not in page
     assert "NaN" not in page
+
+
+def test_a_curve_over_few_held_out_faces_has_no_intervals(project: Project):
+    few = {1: 1.0, 2: 8.0, 3: 4.0, 4: 2.0}
+    leave_training(project, faces=80, off=few)
+    leave_curve(project, 2, {n: (4 * n // 5, {face: 2 * by for face, by in few.items()}) for n in (25, 50, 75)})
+    page = report_of(project, "001")
+    assert "measured on the same 4 held-out faces. No intervals are given: it takes 5 faces" in page
+    assert "but so few held-out faces cannot show how far to trust this" in page
+    assert "nan" not in page
+    assert "95 % interval" not in page
 
 
 def test_a_curve_that_is_not_measured_is_told_of_on_the_server_only(project: Project):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -206,9 +208,9 @@ def test_auroc_is_the_share_of_ordered_pairs(rows: list[tuple[int, bool]]):
 
 
 def test_a_share_is_of_all_points_and_its_interval_over_faces():
-    hits, of = np.array([4, 2, 0, 9]), np.array([4, 4, 1, 9])
+    hits, of = np.array([4, 2, 0, 9, 1]), np.array([4, 4, 1, 9, 2])
     share = measured_share(hits, of)
-    assert share.value == pytest.approx(15 / 18)
+    assert share.value == pytest.approx(16 / 20)
     assert 0 < share.low < share.value < share.high <= 1
     # As many points a face: the mean over faces and its interval.
     each = np.random.default_rng(0).integers(0, 10, 40)
@@ -219,6 +221,14 @@ def test_a_share_of_all_or_none_claims_no_certainty():
     # Wilson's interval of 6 of 6 and of 0 of 10, as in his formula: n / (n + z^2), z^2 / (n + z^2).
     assert measured_share(np.full(6, 9), np.full(6, 9)) == pytest.approx((1, 0.6097, 1), abs=1e-4)
     assert measured_share(np.zeros(10), np.ones(10)) == pytest.approx((0, 0, 0.2775), abs=1e-4)
+
+
+@pytest.mark.parametrize("faces", [1, 4, 5])
+def test_it_takes_five_faces_for_an_interval(faces: int):
+    each = np.arange(1.0, faces + 1)
+    for found in (measured(each), measured_share(each, np.full(faces, 9)), measured_share(each, each)):
+        assert found.has_interval == (faces >= 5)
+        assert math.isfinite(found.value)
 
 
 def test_bootstrap_interval_has_the_width_of_the_standard_error_and_is_reproducible():
