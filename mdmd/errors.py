@@ -10,3 +10,7 @@ class DataError(ValueError):
     """
 
     kind = "data"
+
+
+class InUseError(DataError):
+    """The folder of a run is in use by another process, so nothing was written to it."""

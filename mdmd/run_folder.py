@@ -8,14 +8,16 @@ tool's folders.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from mdmd.errors import DataError
-from mdmd.files import parse_json, read_json, write_json
+from mdmd.errors import DataError, InUseError
+from mdmd.files import parse_json, read_json, write_json, writes_files
+from mdmd.locks import lock
 
 T = TypeVar("T")
 
@@ -29,6 +31,9 @@ TITLE = "title.txt"
 BEGAN = "began.json"
 EXIT = "exit.json"
 OUTPUT = "output.txt"
+
+#: Locked by the training that writes here, as long as it lives.
+LOCK = ".lock"
 
 # Requests to a run: the file has no content.
 CANCEL = "cancel"
@@ -238,6 +243,30 @@ class Model:
 
     target: str
     history: History
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make `folder` and keep other trainings out of it during the block. Raises InUseError if one is in it.
+
+    Of the processes that train together only the one that writes files takes part.
+    """
+    if not writes_files():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder / LOCK, wait=False) as held:
+        if not held:
+            raise InUseError(f"another training is using {folder}: wait until it has ended, or name another folder")
+        yield
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a training is using `folder`."""
+    if not (folder / LOCK).is_file():
+        return False
+    with lock(folder / LOCK, wait=False) as held:
+        return not held
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from mdmd import run_folder
 from mdmd.cli import adapt, evaluate, experiment, predict, pretrain, sources, train
-from mdmd.errors import DataError
+from mdmd.errors import DataError, InUseError
 from mdmd.files import writes_files
 from mdmd.threads import one_for_numpy
 
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _warnings_on_stderr():
             code = options.run(options)
+    except InUseError as error:
+        print(f"mdmd: error: {error}", file=sys.stderr)  # nothing is written where another training is
+        return 2
     except DataError as error:
         return _refuse(options, str(error), error.kind, code=2)
     except KeyboardInterrupt:
@@ -86,7 +89,8 @@ def _refuse(options: argparse.Namespace, message: str, kind: str, *, code: int) 
         out = out[0].parent if options.faces else None
     if out is not None and out.is_dir() and writes_files():
         with contextlib.suppress(OSError):  # the disk may be full
-            run_folder.Failure(message, kind).write(out)
+            if not run_folder.in_use(out):
+                run_folder.Failure(message, kind).write(out)
     return code
 
 

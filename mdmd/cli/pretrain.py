@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, seed
 from mdmd.errors import DataError
-from mdmd.run_folder import LOG
+from mdmd.run_folder import LOG, alone_in
 
 
 def add_to(commands: Commands) -> None:
@@ -54,8 +54,7 @@ def run(options: argparse.Namespace) -> None:
     budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
     photos = read_set(options.photos)[0] if options.photos is not None else None
     drawing = Drawing(faces=options.faces, workers=options.workers)
-    options.out.mkdir(parents=True, exist_ok=True)
-    with RunLog(options.out / LOG, quiet=options.quiet) as log:
+    with alone_in(options.out), RunLog(options.out / LOG, quiet=options.quiet) as log:
         plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
         made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
     print(f"starter of {made.history.rounds} rounds: {options.out}")

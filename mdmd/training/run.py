@@ -15,7 +15,7 @@ from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import write_json, writes_files
 from mdmd.models.checkpoint import Checkpoint
-from mdmd.run_folder import ERROR, HELDOUT, LOG, METRICS, MODEL, STATE, STOP
+from mdmd.run_folder import ERROR, HELDOUT, LOG, METRICS, MODEL, STATE, STOP, alone_in
 from mdmd.training.distributed import Processes, launched
 from mdmd.training.plan import Plan
 from mdmd.training.resume import Keep
@@ -91,9 +91,10 @@ class TrainingRun:
     def opened(self, warnings: Sequence[str]) -> Iterator[tuple[RunLog, Processes]]:
         """The run's log, which only the main process writes, and the processes that train together.
 
-        The log starts with `warnings` about the data, which the user has already seen.
+        The log starts with `warnings` about the data, which the user has already seen. Raises InUseError while another
+        training is in the folder.
         """
-        with launched() as processes:
+        with alone_in(self.out), launched() as processes:
             if processes.main:
                 self.clear()
             processes.wait()
@@ -104,8 +105,7 @@ class TrainingRun:
                 yield log, processes
 
     def clear(self) -> None:
-        """Create the folder and remove the files of earlier runs, except a state from which this run can resume."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        """Remove the files of earlier runs, except a state from which this run can resume."""
         if self.fresh:
             (self.out / STATE).unlink(missing_ok=True)
         finished = (self.out / MODEL).is_file() and not (self.out / STATE).is_file()

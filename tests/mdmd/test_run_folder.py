@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mdmd import run_folder
-from mdmd.errors import DataError
+from mdmd.errors import DataError, InUseError
 from mdmd.run_folder import Began, Ended, Failure, RunRecord, Settings, Stopped
 
 RECORD = RunRecord(
@@ -23,6 +23,22 @@ RECORD = RunRecord(
     pid=7,
     process_started="boot:1",
 )
+
+
+def test_a_folder_has_one_training_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    out = tmp_path / "run"
+    assert not run_folder.in_use(out)
+    with run_folder.alone_in(out):
+        assert run_folder.in_use(out)
+        with pytest.raises(InUseError, match=f"another training is using {out}: wait"), run_folder.alone_in(out):
+            pass
+        monkeypatch.setenv("RANK", "1")  # a process that trains together with the one that writes
+        with run_folder.alone_in(out):
+            pass
+        monkeypatch.delenv("RANK")
+    assert not run_folder.in_use(out)
+    with run_folder.alone_in(out):
+        pass
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path):

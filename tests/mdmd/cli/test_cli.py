@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mdmd import run_folder
 from mdmd.cli import main as cli
 from mdmd.cli.main import main
 from mdmd.synthetic.datasets import write_source
@@ -403,6 +404,27 @@ def test_predict_keeps_the_ids_of_given_faces(run, drawn, tmp_path):
     found = json.loads((tmp_path / "p.json").read_text())
     assert [a["id"] for a in found["annotations"]] == [a["id"] for a in faces["annotations"]]
     assert '"event": "predicted"' in (tmp_path / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["adapt", "--target", "{objects}", *QUICK],
+        ["train", "--data", "{people}", *QUICK],
+        ["pretrain", "--steps", "1"],
+        ["adapt", "--target", "absent.json"],
+    ],
+)
+def test_a_folder_in_which_a_training_lives_is_refused_and_left_alone(run, drawn, capsys, words):
+    people, objects = drawn
+    arguments = [word.format(people=people, objects=objects) for word in words]
+    with run_folder.alone_in(run):
+        before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+        assert main([*arguments, "--out", str(run)]) == 2
+        assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    [said] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("mdmd: error: ")]
+    wanted = "no such file" if "absent.json" in words else f"another training is using {run}: wait until it has ended"
+    assert said.startswith(f"mdmd: error: {wanted}")
 
 
 def test_a_folder_without_a_model_is_named_before_torch_is_loaded(tmp_path):

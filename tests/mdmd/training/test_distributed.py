@@ -33,5 +33,5 @@ def test_two_processes_give_the_result_of_one(tmp_path):
     # Equal except for the order of sums; in bfloat16, a step is rounded to three digits.
     assert together == pytest.approx(alone, rel=2e-3)
     left = {p.name for p in (tmp_path / "two").iterdir()}
-    assert left == {"log.jsonl", "metrics.json", "model.json", "model.safetensors"}
+    assert left == {".lock", "log.jsonl", "metrics.json", "model.json", "model.safetensors"}
     assert "error" not in (tmp_path / "two" / "log.jsonl").read_text()
