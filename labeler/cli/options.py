@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from labeler.html.refused import refused_lines
 from labeler.project.workspace import Workspace
 from mdmd.data.picture_files import Skipped, skipped_sentences
 
@@ -37,9 +38,9 @@ def add_name(command: argparse.ArgumentParser) -> None:
 
 
 def print_refused(refused: Sequence[tuple[str, str]]) -> None:
-    """Print (name, reason) of each refused picture to stderr, one per line."""
-    for name, sentence in refused:
-        print(f"refused {name}: {sentence}", file=sys.stderr)
+    """Print the refused pictures, (name, reason), to stderr: one line a reason."""
+    for sentence in refused_lines(refused):
+        print(f"refused {sentence}", file=sys.stderr)
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:

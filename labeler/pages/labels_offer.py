@@ -8,6 +8,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from labeler.html.markup import plural, render
+from labeler.html.refused import NOT_THERE, refused_html
 from labeler.project.exchange import ImportReport
 from labeler.project.found_labels import FoundLabels, LabelsBeside
 
@@ -74,4 +75,5 @@ def imported_html(taken: ImportReport, file: Path) -> Markup:
             else "pictures have labels and stay as they are"
         )
         sentence += f"; {taken.already:,} {stays}"
-    return render("imported_labels.html", sentence=f"{sentence}.", refused=taken.refused)
+    refused = refused_html(taken.refused, missing=NOT_THERE) if taken.refused else ""
+    return render("imported_labels.html", sentence=f"{sentence}.", refused=refused, some=bool(taken.faces))

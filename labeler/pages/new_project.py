@@ -45,7 +45,10 @@ class NewProjectForm:
             [self.button.click, self.name.submit],
             self.make,
             [self.name, self.template, self.files, self.folder, self.labels.choice],
-            [self.name_problem, self.folder_problem, *self.labels.shown, self.said, self.address],
+            [
+                *(self.name_problem, self.folder_problem, *self.labels.shown, self.said, self.address),
+                *(self.name, self.files, self.folder),
+            ],
         )
 
     @errors_as_messages
@@ -61,7 +64,11 @@ class NewProjectForm:
     def make(
         self, name: str | None, template: str | None, files: list[str] | None, folder: str | None, choice: str | None
     ) -> tuple[object, ...]:
-        """Create the project; returns its address, or what is wrong with the fields, or what did not come in."""
+        """Create the project; returns its address, or what is wrong with the fields, or what did not come in.
+
+        The fields are emptied once the project is there.
+        """
+        kept, emptied = (gr.skip(), gr.skip(), gr.skip()), ("", None, "")
         chosen = (name or "").strip()
         definition = load_definition(template) if template else None
         problem = self.workspace.name_problem(chosen) if chosen else "a project needs a name"
@@ -72,17 +79,17 @@ class NewProjectForm:
         problems = field_problem(NAME, problem), field_problem(FOLDER, folder_problem)
         question = offer(beside, choice, advice=TAKE_THEIRS if template else "")
         if problem or folder_problem:
-            return *problems, *question, "", ""
+            return *problems, *question, "", "", *kept
         if not is_answered(beside, choice):
             said = render(
                 "note.html", sentence="Labels lie beside the pictures: choose above, then create the project.", tone=""
             )
-            return *problems, *question, said, ""
+            return *problems, *question, said, "", *kept
         paths = picture_paths(files, folder)
         labels = chosen_labels(beside, choice)
         if not paths and labels is None:
             self.workspace.create(chosen, definition=definition)
-            return *problems, *question, "", project_address(chosen)
+            return *problems, *question, "", project_address(chosen), *emptied
         reports = []
         with self.workspace.making(chosen, definition=definition) as project:
             # First: boxes, subjects and splits of the file are taken for new pictures only.
@@ -95,6 +102,8 @@ class NewProjectForm:
         advised = any(each.kind.advice for each in taken.skipped)
         refused = taken.refused or (imported and imported.refused)
         if there and taken.complete and not refused and not advised:
-            return *problems, *question, "", project_address(chosen)
+            return *problems, *offer(NOTHING), "", project_address(chosen), *emptied
         said = render("created_project.html", name=chosen if there else None, report=Markup("").join(reports))
-        return *problems, *question, said, ""
+        if there:
+            return *problems, *offer(NOTHING), said, "", *emptied
+        return *problems, *question, said, "", *kept

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from labeler.errors import NotFoundError
 from labeler.html.markup import plural, render
+from labeler.html.refused import refused_html
 from labeler.pages.labels_offer import NOTHING
 from labeler.pictures.add import IngestReport
 from labeler.project.found_labels import LabelsBeside, labels_beside
@@ -76,7 +77,7 @@ def added_html(taken: IngestReport, *, before: int = 0) -> Markup:
         "added_pictures.html",
         sentence=", ".join(parts) + ".",
         complete=taken.complete and not (taken.nothing and not before),
-        refused=taken.refused,
+        refused=refused_html(taken.refused) if taken.refused else "",
         skipped=[(each.words, each.kind.advice) for each in taken.skipped if each.kind.advice],
         others=", ".join(each.words for each in taken.skipped if not each.kind.advice),
     )

@@ -28,6 +28,37 @@ def test_labels_beside_the_pictures_come_in_with_them(page: Page, site: Site) ->
     assert question.count() == 0
 
 
+def test_a_file_that_names_more_pictures_than_there_are_is_no_failure(page: Page, site: Site) -> None:
+    pictures = write_pareidolias(site.folder / "pots", 40).parent / "images"
+    for picture in sorted(pictures.iterdir())[4:]:
+        picture.unlink()
+    page.goto(site.url)
+    name, folder = page.get_by_label("Name").first, page.get_by_label("or a folder on this machine").last
+    name.fill("pots")
+    folder.fill(str(pictures))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("radio", name="Bring in")).to_be_checked()
+    page.get_by_role("button", name="Create project").click()
+    created = page.get_by_text("The project “pots” is created.")
+    expect(created).to_be_visible()
+    expect(page.get_by_text("36 labels of 4 faces came in from annotations.json.")).to_be_visible()
+    expect(page.locator(".refused li")).to_have_text(
+        ["36 pictures of the file are not in the folder"], use_inner_text=True
+    )
+    leads_on = page.get_by_role("link", name="Open pots")
+    box, list_box = leads_on.bounding_box(), page.locator(".refused").bounding_box()
+    assert box
+    assert list_box
+    assert box["y"] < list_box["y"]
+
+    # Pressed once more, the form asks for another project.
+    expect(name).to_have_value("")
+    expect(folder).to_have_value("")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_text("A project needs a name")).to_be_visible()
+    assert site.workspace.names() == ["cups", "pots"]
+
+
 def test_they_come_in_later_too_and_only_if_they_fit(page: Page, site: Site) -> None:
     annotations = write_pareidolias(site.folder / "mugs", 3)
     project = site.workspace.create("mugs")
