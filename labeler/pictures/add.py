@@ -62,16 +62,17 @@ class Intake:
         added = already = 0
         refused = []
         left_out: dict[Kind, list[str]] = {}
-        for file in found.pictures:
+        for file, place in zip(found.pictures, found.names, strict=True):
+            name = shown_name(place)
             try:
-                _, stored = self._add(file)
+                _, stored = self._add(file, name=name)
             except DataError as error:
-                refused.append((shown_name(file), str(error)))
+                refused.append((name, str(error)))
                 continue
             added += stored is not None
             already += stored is None
             if stored and stored.left_out:
-                left_out.setdefault(stored.left_out, []).append(shown_name(file))
+                left_out.setdefault(stored.left_out, []).append(name)
         frames = (Skipped(kind, tuple(names)) for kind, names in left_out.items())
         return IngestReport(added, already, refused, (*frames, *found.skipped))
 
@@ -79,12 +80,15 @@ class Intake:
         self,
         path: Path,
         *,
+        name: str | None = None,
         split: str = "train",
         subject: str | None = None,
         boxes: Iterable[Box] = (),
         also: Also | None = None,
     ) -> tuple[Picture, bool]:
         """Add one picture; returns it and whether it is new. A file with the same bytes is not added again.
+
+        `name` is what it was called where it comes from, such as its path below a folder; by default the file's name.
 
         A picture that was removed comes back with its faces and labels. `also` is called, for a picture that is not new
         too, in the transaction that adds the picture: if it raises an error, the picture does not come in.
@@ -95,16 +99,18 @@ class Intake:
         for box in boxes:
             if problem := box_problem(box):
                 raise DataError(f"the box {box} {problem}")
-        for what, name in (("split", split), ("subject", subject)):
-            if name is not None and (problem := text_problem(name)):
+        for what, text in (("name", name), ("split", split), ("subject", subject)):
+            if text is not None and (problem := text_problem(text)):
                 raise DataError(f"the {what} {problem}")
-        picture, stored = self._add(path, split=split, subject=subject, boxes=boxes, also=also)
+        name = name or shown_name(Path(path.name))
+        picture, stored = self._add(path, name=name, split=split, subject=subject, boxes=boxes, also=also)
         return picture, stored is not None
 
     def _add(
         self,
         path: Path,
         *,
+        name: str,
         split: str = "train",
         subject: str | None = None,
         boxes: Iterable[Box] = (),
@@ -117,14 +123,21 @@ class Intake:
             with self.turn():
                 known = self._store.image_by_hash(digest)  # another process may have just added it
                 if known is None:
-                    return self._take_in(path, digest, split, subject, boxes, also)
+                    return self._take_in(path, digest, name, split, subject, boxes, also)
         if also is not None:
             with self._store.transaction():
                 also(known, False)
         return known, None
 
     def _take_in(
-        self, path: Path, digest: str, split: str, subject: str | None, boxes: Iterable[Box], also: Also | None
+        self,
+        path: Path,
+        digest: str,
+        name: str,
+        split: str,
+        subject: str | None,
+        boxes: Iterable[Box],
+        also: Also | None,
     ) -> tuple[Picture, Ingested]:
         stored = ingest(path, self._images)
         file = self._images / stored.file_name
@@ -137,7 +150,7 @@ class Intake:
                 else:
                     picture = self._store.add_image(
                         stored.file_name,
-                        name=shown_name(path),
+                        name=name,
                         width=stored.width,
                         height=stored.height,
                         sha256=digest,

@@ -16,7 +16,7 @@ from PIL import Image
 from mdmd.data.color import has_other_colors, srgb
 from mdmd.data.images import DAMAGED, HEIF, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
-from mdmd.data.text import cleaned
+from mdmd.data.text import LONGEST, cleaned
 from mdmd.errors import DataError
 from mdmd.files import written
 
@@ -57,9 +57,13 @@ class Ingested:
 
 
 def shown_name(path: Path) -> str:
-    """The file's name as text. Bytes that are not UTF-8, as in names from old archives, and characters that no name
-    may hold are replaced."""
-    return cleaned(os.fsencode(path.name).decode("utf-8", "replace"), "\ufffd")
+    """The name of a file, or its path below a folder, as text.
+
+    Bytes that are not UTF-8, as in names from old archives, and characters that no name may hold are replaced. Of a
+    path that is longer than a name may be, the end is kept.
+    """
+    name = cleaned(os.fsencode(path.as_posix()).decode("utf-8", "replace"), "\ufffd")
+    return name if len(name) <= LONGEST else f"\u2026{name[1 - LONGEST :]}"
 
 
 def sha256_of(path: Path) -> str:

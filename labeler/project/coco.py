@@ -14,7 +14,7 @@ from labeler.analysis.agreement import Noise
 from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
-from mdmd.data.coco import default_name, from_coco, read_coco_json, to_coco
+from mdmd.data.coco import ORIGINAL_NAME, default_name, from_coco, read_coco_json, to_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
@@ -45,6 +45,7 @@ def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Poi
         group=picture.subject,
         image_id=picture.id,
         face_id=face.id,
+        extra={} if picture.name == picture.file_name else {ORIGINAL_NAME: picture.name},
         unseen=any(points[key].source == UNSEEN for key in definition.ids if key in points and points[key].v > 0),
     )
 
@@ -149,7 +150,7 @@ def read_pictures(path: Path, folder: Path | None = None) -> tuple[Definition, l
     dataset = from_coco(coco, folder=path.parent, name=default_name(path), where=path.name)
     n = len(dataset.definition.landmarks)
     told = [
-        replace(s, extra={"point_sources": _sources(r, n)})
+        replace(s, extra={**s.extra, "point_sources": _sources(r, n)})
         for s, r in zip(dataset.samples, coco["annotations"], strict=True)
     ]
     used = {sample.image_id for sample in dataset.samples}

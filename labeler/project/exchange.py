@@ -20,6 +20,7 @@ from labeler.project.definition import next_category
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
+from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
@@ -195,7 +196,12 @@ class Exchange:
             labels = _PictureLabels(self._store, entries, ids, category)
             try:
                 _, new = self._intake.add(
-                    first.path, split=first.split, subject=first.group, boxes=labels.boxes, also=labels.write
+                    first.path,
+                    name=str(first.extra.get(ORIGINAL_NAME, first.file_name)),
+                    split=first.split,
+                    subject=first.group,
+                    boxes=labels.boxes,
+                    also=labels.write,
                 )
             except DataError as error:
                 refused += [(samples[0].file_name, str(error)) for samples in entries]

@@ -41,11 +41,12 @@ NEEDED = ("face_id", "landmark_id", "x", "y", "visibility")
 def labels_frame(store: Store, index: LabelIndex) -> pd.DataFrame:
     """All labels of landmarks in the newest definition, ordered by picture, face and landmark.
 
-    Columns: `image_id`; `image`, the name of the added file; `file_name`, its name under images/; `face_id`;
-    `landmark_id`; `landmark`, its name; `group`, its semantic group; `x` and `y` in pixels of the upright image, NaN
-    where the landmark is absent; `visibility`: 0 absent, 1 hidden, 2 visible; `origin`, how the label came about
-    (placed, dragged, imported, accepted, ...); `split`; `subject`; `skipped`: whether the face is left out of training
-    and export. A landmark that is not labeled yet has no row. Raises DataError if there is no definition yet.
+    Columns: `image_id`; `image`, the name of the added file with its path below the added folder; `file_name`, its name
+    under images/; `face_id`; `landmark_id`; `landmark`, its name; `group`, its semantic group; `x` and `y` in pixels of
+    the upright image, NaN where the landmark is absent; `visibility`: 0 absent, 1 hidden, 2 visible; `origin`, how the
+    label came about (placed, dragged, imported, accepted, ...); `split`; `subject`; `skipped`: whether the face is left
+    out of training and export. A landmark that is not labeled yet has no row. Raises DataError if there is no
+    definition yet.
     """
     import pandas as pd
 

@@ -18,7 +18,11 @@ RADIUS90 = LAPLACIAN.radius(0.9)
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the project. `file_name` is its name under images/, `name` the name of the added file."""
+    """A picture of the project. `file_name` is its name under images/.
+
+    `name` is what it was called where it comes from: its path below the folder that was added, or its file's name. It
+    is shown and exported, never opened.
+    """
 
     id: int
     file_name: str

@@ -19,6 +19,8 @@ from mdmd.files import LARGEST_SET, read_json, write_json
 
 #: The largest box that is accepted, in sizes of its image.
 LARGEST_BOX = 100
+#: The key of what an image was called where it comes from, such as its path below a folder. It is never opened.
+ORIGINAL_NAME = "original_name"
 #: `attributes.source` of an annotation that a model predicted and no person has reviewed.
 PREDICTED = "predicted"
 
@@ -197,8 +199,8 @@ def check_file_name(file_name: Any, label: str) -> None:
 
 
 def _extra(image: Mapping[str, Any], record: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """Further facts kept with the face: `style` and `subset` of its image, `subsets` of its own."""
-    extra: dict[str, Any] = {key: image[key] for key in ("style", "subset") if key in image}
+    """Further facts kept with the face: `style`, `subset` and `original_name` of its image, `subsets` of its own."""
+    extra: dict[str, Any] = {key: image[key] for key in ("style", "subset", ORIGINAL_NAME) if key in image}
     for key, name in extra.items():
         _check_name(name, key, label)
     subsets = record.get("subsets")
@@ -270,9 +272,10 @@ def to_coco(
     - One category, with id 1. Ids start at 1, because pycocotools treats annotation id 0 as unmatched.
     - `iscrowd` is 0, `area` and the sides of boxes are above 0, `segmentation` is [], `num_keypoints` is always there.
     - An unlabeled point is 0, 0, 0. `skeleton` counts from 1. Coordinates are not rounded, so a round trip is exact.
-    - Extra keys hold what COCO has no place for: `split` and `group` of an image; `flsg`, `flip_pairs`, `normalizer`
-      and `landmark_ids` of the category; `attributes` (from `attributes[face_id]`), `subsets`, `split` (if it differs
-      from the image's) and `unseen` (true if labels were accepted without review) of an annotation.
+    - Extra keys hold what COCO has no place for: `split`, `group` and `original_name` of an image; `flsg`,
+      `flip_pairs`, `normalizer` and `landmark_ids` of the category; `attributes` (from `attributes[face_id]`),
+      `subsets`, `split` (if it differs from the image's) and `unseen` (true if labels were accepted without review) of
+      an annotation.
     - A face without an annotation has only zeros as points.
 
     The samples keep their ids (annotation id = `face_id`, image id = `image_id`) if `ids_are_sound`; otherwise both are

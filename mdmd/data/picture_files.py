@@ -73,9 +73,13 @@ class Skipped:
 
 @dataclass(frozen=True)
 class PicturesFound:
-    """The pictures among files and folders, and what was passed over, by kind."""
+    """The pictures among files and folders, and what was passed over, by kind.
+
+    `names` are the paths of the `pictures` below the folder that was searched; of one that was given itself its name.
+    """
 
     pictures: tuple[Path, ...]
+    names: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
 
 
@@ -236,18 +240,19 @@ class _Tree:
 
 class _Search:
     def __init__(self) -> None:
-        self._pictures: list[Path] = []
+        self._pictures: list[tuple[Path, Path]] = []  # each with its name
         self._skipped: dict[Kind, list[str]] = {}
 
     def found(self) -> PicturesFound:
         skipped = [Skipped(kind, tuple(sorted(names))) for kind, names in self._skipped.items()]
         skipped.sort(key=lambda s: (not s.kind.wanted, not s.kind.advice, -len(s.names), s.kind.many))
-        return PicturesFound(tuple(self._pictures), tuple(skipped))
+        pictures, names = zip(*self._pictures, strict=True) if self._pictures else ((), ())
+        return PicturesFound(tuple(pictures), tuple(names), tuple(skipped))
 
     def file(self, path: Path) -> None:
         kind = kind_not_read(path.suffix) or (_content_kind(path) if os.path.exists(path) else None)
         if kind is None:
-            self._pictures.append(path)
+            self._pictures.append((path, Path(path.name)))
         else:
             self._skip(kind, path, path.parent)
 
@@ -256,7 +261,7 @@ class _Search:
         self._walk(tree, top)
         for link in tree.links:  # grows while folders behind links are searched
             self._follow(tree, link)
-        self._pictures += sorted(tree.pictures.values())
+        self._pictures += [(path, path.relative_to(top)) for path in sorted(tree.pictures.values())]
 
     def _walk(self, tree: _Tree, start: Path) -> None:
         """Search the folder `start`, which is `tree.top` or a link in it."""

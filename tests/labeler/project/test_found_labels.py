@@ -57,7 +57,7 @@ def test_labels_are_found_where_they_usually_lie_and_come_in(tmp_path: Path, fil
     project = Workspace(tmp_path / "projects").create("terns")
     report = project.import_coco(found.file, folder=found.folder)
     assert (report.added, report.faces, report.points, report.refused) == (2, 2, 8, [])
-    assert {picture.name for picture in project.store.images()} == {"a.png", "b.png"}
+    assert {picture.name for picture in project.store.images()} == set(names)
 
 
 def test_only_the_pictures_of_the_named_folder_come_in(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_only_the_pictures_of_the_named_folder_come_in(tmp_path: Path) -> None:
     assert (found.points, found.faces, found.images) == (4, 1, 1)
     project = Workspace(tmp_path / "projects").create("terns")
     report = project.import_coco(found.file, folder=found.folder)
-    assert [picture.name for picture in project.store.images()] == ["a.png"]
+    assert [picture.name for picture in project.store.images()] == ["train/a.png"]
     [(name, reason)] = report.refused
     assert name == "train/gone.png"
     assert "no such file" in reason

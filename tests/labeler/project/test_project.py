@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from labeler.errors import NotFoundError, StorageError
-from labeler.project.project import Settings
+from labeler.project.project import Project, Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
@@ -160,6 +160,70 @@ def test_the_report_of_adding_pictures_says_what_did_not_come_in(tmp_path: Path)
     assert (report.complete, report.nothing) == (False, True)
     (tmp_path / "empty").mkdir()
     assert project.add_pictures([tmp_path / "empty"]).nothing
+
+
+ORIGINALS = ("s1/100% a#1?.jpg", "s1/face.jpg", "s2/deep/face.jpg", "top.jpg")
+
+
+def with_folders(tmp_path: Path) -> Project:
+    """A project with a folder of pictures added, all labeled."""
+    project = make_project(tmp_path, pictures=0)
+    for k, name in enumerate(ORIGINALS):
+        write_picture(tmp_path / "in" / name, color=(60 * k, 0, 0))
+    project.add_pictures([tmp_path / "in"])
+    for face in project.store.faces():
+        label_face(project, face.id)
+    return project
+
+
+def test_original_names_are_kept_and_given_back(tmp_path: Path):
+    project = with_folders(tmp_path)
+    pictures = project.store.images()
+    assert [picture.name for picture in pictures] == list(ORIGINALS)
+    assert [picture.file_name for picture in pictures] == ["100_ a_1_.jpg", "face.jpg", "face-2.jpg", "top.jpg"]
+    assert FaceActions(project).view(2)["picture"]["name"] == "s1/face.jpg"
+    project.export(tmp_path / "out" / "labels.json")
+    images = json.loads((tmp_path / "out" / "labels.json").read_text())["images"]
+    assert [image.get("original_name") for image in images] == [*ORIGINALS[:3], None]
+    assert [image["file_name"] for image in images] == [picture.file_name for picture in pictures]
+    elsewhere = Workspace(tmp_path / "projects").create("elsewhere")
+    assert elsewhere.import_coco(tmp_path / "out" / "labels.json").taken == 4
+    assert [picture.name for picture in elsewhere.store.images()] == list(ORIGINALS)
+    for one, other in zip(pictures, elsewhere.store.images(), strict=True):
+        same = (project.images / one.file_name).read_bytes() == (elsewhere.images / other.file_name).read_bytes()
+        assert same, "two pictures of one name in two folders stay apart"
+        assert project.store.points(one.id)[one.id].keys() == elsewhere.store.points(other.id)[other.id].keys()
+
+
+def test_an_original_name_in_a_file_is_text_and_opens_nothing(tmp_path: Path):
+    project = with_folders(tmp_path)
+    project.export(tmp_path / "out" / "labels.json")
+    coco = json.loads((tmp_path / "out" / "labels.json").read_text())
+    secret = write_picture(tmp_path / "secret.jpg", color=(99, 99, 99))
+    for image, name in zip(coco["images"], (str(secret), "../../secret.jpg", "s1/face.jpg", 7), strict=True):
+        image["original_name"] = name
+    (tmp_path / "out" / "labels.json").write_text(json.dumps(coco))
+    elsewhere = Workspace(tmp_path / "projects").create("elsewhere")
+    elsewhere.import_coco(tmp_path / "out" / "labels.json")
+    names = [picture.name for picture in elsewhere.store.images()]
+    assert names == [str(secret), "../../secret.jpg", "s1/face.jpg", "7"]
+    stored = {path.read_bytes() for path in elsewhere.images.iterdir()}
+    assert stored == {path.read_bytes() for path in project.images.iterdir()}
+    assert secret.read_bytes() not in stored
+    coco["images"][0]["original_name"] = "a\nb"
+    (tmp_path / "out" / "labels.json").write_text(json.dumps(coco))
+    with pytest.raises(DataError, match=r"original_name is 'a\\nb', which holds the character"):
+        elsewhere.import_coco(tmp_path / "out" / "labels.json")
+
+
+def test_of_a_long_path_the_end_is_kept(tmp_path: Path):
+    folder = tmp_path.joinpath(*("d" * 200 for _ in range(3)))
+    write_picture(folder / "face.png")
+    project = make_project(tmp_path / "made", pictures=0)
+    project.add_pictures([tmp_path])
+    [picture] = project.store.images()
+    assert len(picture.name) == 500
+    assert picture.name.endswith("d/face.png")
 
 
 def test_the_same_bytes_come_in_once_whatever_they_are_called(tmp_path: Path):

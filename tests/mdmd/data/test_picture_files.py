@@ -133,6 +133,15 @@ def test_links_within_the_folder_are_followed_and_each_picture_comes_in_once(tmp
     assert names_of(tmp_path / "to in") == names_of(folder), "the folder that is named itself may be a link"
 
 
+def test_names_are_paths_below_the_folder_that_was_searched(tmp_path: Path):
+    files(tmp_path / "in", "a.jpg", "s1/b.jpg", ".store/c.jpg")
+    (tmp_path / "in" / "s2").symlink_to(".store")
+    found = find_pictures([tmp_path / "in", tmp_path / "in" / "s1", tmp_path / "in" / "s1" / "b.jpg"])
+    names = ["a.jpg", "s1/b.jpg", "s2/c.jpg", "b.jpg", "b.jpg"]
+    assert [name.as_posix() for name in found.names] == names
+    assert [path.name for path in found.pictures] == [Path(name).name for name in names]
+
+
 def test_links_out_of_the_folder_and_to_nothing_are_named(tmp_path: Path):
     away = files(tmp_path / "away", "secret.jpg", "notes.txt")
     folder = files(tmp_path / "in", "a.jpg")
