@@ -19,3 +19,7 @@ class ConflictError(DataError):
 
 class StorageError(DataError):
     """The file system refused a write and nothing was changed, or stored data cannot be read."""
+
+
+class DamagedError(DataError):
+    """A stored file is not what was written: a copy of it can be put back."""

@@ -16,6 +16,7 @@ from labeler.cli.open import add_open, open_by_default
 from labeler.cli.options import Commands
 from labeler.cli.report import add_report
 from labeler.cli.runs import add_runs
+from labeler.cli.safekeeping import add_safekeeping
 from labeler.cli.status import add_status
 from labeler.cli.train import add_train
 from labeler.project.workspace import Workspace
@@ -65,7 +66,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"labeler {version}")
     open_by_default(top)
     commands = Commands(top, shared)
-    for add in (add_new, add_add, add_open, add_exchange, add_status, add_train, add_report, add_runs, add_demo):
+    for add in (
+        *(add_new, add_add, add_open, add_exchange, add_status, add_train, add_report, add_runs),
+        *(add_safekeeping, add_demo),
+    ):
         add(commands)
     return top
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import gradio as gr
 from markupsafe import Markup
 
@@ -31,7 +34,8 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     @errors_as_messages
     def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
         project = wanted_project(workspace, request)
-        written = project.export(project.folder / "exports" / f"{project.name}.json", only_complete=only_complete)
+        folder = project.folder / "exports" if project.read_only is None else Path(tempfile.mkdtemp(prefix="labeler-"))
+        written = project.export(folder / f"{project.name}.json", only_complete=only_complete)
         path = written.path.resolve()
         return exported_html(written), gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 

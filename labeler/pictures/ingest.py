@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from labeler.errors import StorageError
 from mdmd.data.color import has_other_colors, srgb
 from mdmd.data.images import DAMAGED, HEIF, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
@@ -153,13 +154,13 @@ def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]
 
 @contextmanager
 def _written(folder: Path, name: str, write: Callable[[Path], object]) -> Iterator[Path]:
-    """`written` in a folder that need not exist yet; raises DataError if writing fails."""
+    """`written` in a folder that need not exist yet; raises StorageError if writing fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with written(folder, name, write) as temporary:
             yield temporary
     except OSError as error:
-        raise DataError(f"cannot write into {folder}: {error.strerror or error}") from None
+        raise StorageError(f"cannot write into {folder}: {error.strerror or error}") from None
 
 
 def _names(stem: str, suffix: str) -> Iterable[str]:

@@ -75,7 +75,8 @@ class OriginalFiles:
             return f"{said}it has {size[0]} x {size[1]} pixels instead of {picture.width} x {picture.height}; {way_out}"
         first = self._store.file_digest(picture.id)
         if first is None:  # The project is older than the recording of digests.
-            self._store.add_file_digest(picture.id, digest)
+            if self._store.connection.read_only is None:
+                self._store.add_file_digest(picture.id, digest)
         elif first != digest:
             return f"{said}{way_out}"
         return None

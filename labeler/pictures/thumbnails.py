@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from queue import SimpleQueue
 
+from labeler.errors import StorageError
 from labeler.pictures.ingest import write_thumbnail
 from mdmd.errors import DataError
 
@@ -29,12 +30,18 @@ class Thumbnails:
         self._worker: threading.Thread | None = None
 
     def get(self, source: Path, width: int) -> Path:
-        """The path of a JPEG of `source` at most `width` pixels wide; raises DataError if it cannot be made."""
+        """The path of a JPEG of `source` at most `width` pixels wide, or `source` itself where nothing can be written.
+
+        Raises DataError if the picture is damaged.
+        """
         copy = self._place(source, width)
         try:
             os.utime(copy)  # mark as recently used
         except FileNotFoundError:
-            write_thumbnail(source, copy, width)
+            try:
+                write_thumbnail(source, copy, width)
+            except StorageError:
+                return source
             self._drop(keep=copy)
         except OSError:
             pass  # the folder is read-only

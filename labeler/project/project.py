@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.analysis.image_features import cutout
-from labeler.errors import NotFoundError, StorageError
+from labeler.errors import DamagedError, NotFoundError, StorageError
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.check_service import LabelChecks
@@ -33,7 +33,10 @@ from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
 from labeler.project.leftovers import clear_orphans, clear_partial
+from labeler.project.safekeeping import FOLDER as BACKUPS
+from labeler.project.safekeeping import Safekeeping
 from labeler.project.trash import Trash
+from labeler.storage.backups import Backups
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
@@ -107,11 +110,13 @@ class Project:
         if form != FORMAT:
             raise DataError(f"{folder} has the project format {form!r}, this labeler knows {FORMAT}: update it")
         if not (folder / "labels.db").is_file():
-            raise DataError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
+            raise DamagedError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
         self.name = folder.name
         self.trash = Trash(folder.parent)
         self.folder = folder
-        self.store = Store(folder / "labels.db")
+        backups = Backups(folder / BACKUPS, folder / "labels.db")
+        self.store = Store(folder / "labels.db", migrates=lambda: backups.make("update"))
+        self.safekeeping = Safekeeping(folder, self.store, backups)
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, folder / TURN)
@@ -138,6 +143,7 @@ class Project:
 
     def close(self) -> None:
         """Close the database. The project cannot be used afterwards."""
+        self.safekeeping.close()
         self.store.close()
 
     def clear_leftovers(self) -> None:
@@ -158,6 +164,11 @@ class Project:
         except OSError as error:
             raise StorageError(f"the settings could not be written, nothing was changed: {error.strerror}") from None
         self.settings = settings
+
+    @property
+    def read_only(self) -> str | None:
+        """Why the project can only be looked at; None if its labels can be written."""
+        return self.store.connection.read_only
 
     @property
     def images(self) -> Path:
@@ -273,6 +284,7 @@ class Project:
 
         Raises DataError, naming the row, and ConflictError if another writer has changed a point in the meantime.
         """
+        self.safekeeping.before("import")
         return set_labels(self.store, self.index, frame, annotator=annotator)
 
     def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
@@ -281,14 +293,14 @@ class Project:
         With a `folder`, pictures are searched there too, and those that lie elsewhere are left out.
         """
         self.clear_leftovers()
+        self.safekeeping.before("import")
         return self.exchange.import_coco(path, folder=folder)
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
         """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""
         path, widest = self.images / picture.file_name, max(WIDTHS)
-        if picture.width <= widest:
-            return cutout(path, box, 1.0)
-        return cutout(self.thumbnails.get(path, widest), box, widest / picture.width)
+        small = self.thumbnails.get(path, widest) if picture.width > widest else path
+        return cutout(small, box, 1.0 if small == path else widest / picture.width)
 
 
 def open_project(path: Path | str) -> Project:

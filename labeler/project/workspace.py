@@ -15,7 +15,10 @@ from labeler.errors import NoProjectError, StorageError
 from labeler.project.definition import next_category
 from labeler.project.leftovers import clear_partial
 from labeler.project.project import FORMAT, Project, Settings
+from labeler.project.safekeeping import FOLDER as BACKUPS
+from labeler.project.safekeeping import restore
 from labeler.project.trash import Trash
+from labeler.storage.backups import Backup, Backups
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.text import shown
@@ -80,14 +83,11 @@ class Workspace:
     def open(self, name: str) -> Project:
         """The project of that name, the same object for all callers; raises NoProjectError if there is none."""
         with self._lock:
-            folder = self.root / name
-            if name_problem(name) or not (folder / "project.json").is_file():
-                there = ", ".join(self.names()) or "none yet"
-                raise NoProjectError(f"there is no project named {shown(name)} in {self.root} (there are: {there})")
+            folder = self.folder(name)
             known = self._open.get(name)
             if known and not known.store.connection.is_file(folder / "labels.db"):
                 # The folder was replaced: edits in the old database would be lost.
-                self._open.pop(name).store.close()
+                self._open.pop(name).store.close()  # no mark: it would be written beside the other file
                 known = None
             return known or self._open.setdefault(name, Project(folder))
 
@@ -158,22 +158,52 @@ class Workspace:
         return problems
 
     def opened(self) -> list[str]:
-        """Names of the projects that are open."""
+        """Names of the projects that are open and can be written."""
         with self._lock:
-            return list(self._open)
+            return [name for name, project in self._open.items() if project.read_only is None]
+
+    def restore(self, name: str, number: int) -> Backup:
+        """Go back to a copy of a project's labels, even if they cannot be opened; returns it.
+
+        Files of pictures that the copy knows come back from the trash. Raises NotFoundError, DamagedError and
+        StorageError.
+        """
+        folder = self.folder(name)
+        self.forget(name)
+        chosen = restore(folder, number)
+        project = self.open(name)
+        for picture in project.store.images():
+            file = project.images / picture.file_name
+            digests = {picture.sha256, project.store.file_digest(picture.id) or ""}
+            if not file.exists() and (found := self.trash.picture(picture.file_name, digests)):
+                self.trash.give_back(found, file)
+        return chosen
+
+    def backups(self, name: str) -> Backups:
+        """The copies of a project's labels. Raises NoProjectError."""
+        folder = self.folder(name)
+        return Backups(folder / BACKUPS, folder / "labels.db")
+
+    def folder(self, name: str) -> Path:
+        """The folder of the project of that name. Raises NoProjectError if there is none."""
+        folder = self.root / name
+        if name_problem(name) or not (folder / "project.json").is_file():
+            there = ", ".join(self.names()) or "none yet"
+            raise NoProjectError(f"there is no project named {shown(name)} in {self.root} (there are: {there})")
+        return folder
 
     def forget(self, name: str) -> None:
         """Close a project's database, so that its folder can be removed."""
         with self._lock:
             project = self._open.pop(name, None)
             if project:
-                project.store.close()
+                project.close()
 
     def close(self) -> None:
         """Close the databases of all open projects."""
         with self._lock:
             for project in self._open.values():
-                project.store.close()
+                project.close()
             self._open.clear()
 
     def _must_be_free(self, name: str) -> None:

@@ -43,6 +43,8 @@ LARGEST_BODY = 8_000_000
 CARRY_SECONDS = 0.25
 #: Seconds between looks at whether a project was opened in which nothing was cleared away yet.
 CLEAR_SECONDS = 1.0
+#: Seconds between looks at whether a copy of the labels is due, and the most that the mark beside them is behind.
+SAFE_SECONDS = 1.0
 #: Seconds between Gradio's looks at whether an event of a page waits.
 EVENT_SECONDS = 0.02
 STYLES = "".join(
@@ -148,6 +150,7 @@ async def _working(workspace: Workspace, background: Sequence[Work], seconds: fl
         (lambda: collect_finished(workspace, since), seconds),
         (lambda: carry_labels(workspace), CARRY_SECONDS),
         (workspace.clear_leftovers, CLEAR_SECONDS),
+        (lambda: keep_safe(workspace), SAFE_SECONDS),
         *((steps_of(work), work.every) for work in background),
     ]
     # The pool's threads live as long as the application: Linux ends a process together with the thread that started it.
@@ -190,4 +193,18 @@ def carry_labels(workspace: Workspace) -> dict[str, str]:
             project.judge_proposers()
         except (DataError, OSError) as error:
             problems[name] = f"labels cannot be carried over: {error}"
+    return problems
+
+
+def keep_safe(workspace: Workspace) -> dict[str, str]:
+    """Mark, check and copy the labels of all open projects. Returns the problem of each that has one."""
+    problems = {}
+    for name in workspace.opened():
+        try:
+            safekeeping = workspace.open(name).safekeeping
+            safekeeping.step()
+            if safekeeping.warnings:
+                problems[name] = "; ".join(safekeeping.warnings)
+        except (DataError, OSError) as error:
+            problems[name] = f"its labels cannot be kept safe: {error}"
     return problems

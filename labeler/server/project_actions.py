@@ -139,6 +139,7 @@ class ProjectActions:
         if reference is not None:
             self.store.image(reference["picture"])
             reference = definitions.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])
+        self.project.safekeeping.before("schema")
         saved = self.store.definitions.save(complete, reference, edited_from=version)
         label_reference(self.store, saved, versions[-1] if versions else None, annotator=annotator)
         return self.definition()

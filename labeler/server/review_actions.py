@@ -116,6 +116,7 @@ class ReviewActions:
             for face, revision in revisions.items()
             if face in waiting
         }
+        self.project.safekeeping.before("batch")
         batch, written = self.store.accept_unseen(edits, annotator=annotator)
         return {
             "batch": batch,

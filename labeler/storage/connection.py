@@ -4,52 +4,64 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from labeler.errors import StorageError
-from labeler.storage.migrations import migrate
-from mdmd.errors import DataError
+from labeler.errors import DamagedError, StorageError
+from labeler.storage import checksums
+from labeler.storage.files import memory_copy
+from labeler.storage.migrations import MIGRATIONS, migrate, version_of
+
+#: What SQLite says where a file or its disk cannot be written.
+CANNOT_WRITE = (
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
 
 
 class Connection:
     """The open file `path`, migrated to the newest schema. One lock serves all threads.
 
-    Raises StorageError if the file cannot be opened for writing, and DataError if it is not a label database.
+    `migrates` is called before an older file is migrated. Where nothing can be written, on a full disk or in another
+    user's folder, `read_only` says why: the labels are then a copy in memory, as they were when the file was opened. An
+    edit opens the file again, and is refused if it still cannot be written.
+
+    Raises StorageError if the file cannot be read, and DamagedError if it is not a usable label database.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, migrates: Callable[[], object] = lambda: None) -> None:
         self._lock = threading.RLock()
         self._inside = False  # a transaction, of the thread that holds the lock
-        # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
+        self._path, self._migrates = path, migrates
+        #: Why nothing can be written; None if it can.
+        self.read_only: str | None = None
+        self._reopened = 0
+        is_new = not path.exists()
         try:
-            if not path.exists():
+            if is_new:
                 path.touch()  # SQLite makes files of 0644 at most; -wal and -shm get the mode of this file
-            connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+            elif path.stat().st_size == 0:
+                raise DamagedError(f"{path} is empty (0 bytes): it held the labels of its project")
+            self.db = _writable(path, migrates)
         except OSError as error:
             raise _cannot_be_opened(path, error.strerror) from None
+        except StorageError as error:  # no copy could be made of a file that is to be migrated
+            self.db, self.read_only = _in_memory(path), str(error)
         except sqlite3.OperationalError as error:
-            raise _cannot_be_opened(path, error) from None
-        try:
-            self.db = Database(connection, strict=True)
-            self.db.execute("PRAGMA foreign_keys = ON")
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = FULL")
-            migrate(self.db, where=str(path))
-            self._identity = _identity(path)
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise _cannot_be_opened(path, error) from None
+            if is_new or _code(error) not in CANNOT_WRITE:
+                raise _cannot_be_opened(path, error) from None
+            self.db, self.read_only = _in_memory(path), f"{path.parent} cannot be written ({error})"
         except sqlite3.DatabaseError as error:
-            connection.close()
-            raise DataError(f"{path} is not a usable label database: {error}") from None
-        except BaseException:
-            connection.close()
-            raise
+            raise _damaged(path, error) from None
+        self._identity = _identity(path)
 
     def is_file(self, path: Path) -> bool:
         """Whether `path` is still the file that was opened. A project folder may have been replaced."""
@@ -81,6 +93,8 @@ class Connection:
             if self._inside:
                 yield self.db
                 return
+            if self.read_only is not None:
+                self._open_again()
             try:
                 self.db.execute("BEGIN IMMEDIATE")
                 self._inside = True
@@ -99,6 +113,16 @@ class Connection:
             finally:
                 self._inside = False
 
+    def _open_again(self) -> None:
+        """Open the file for writing, of which there was only a copy in memory. Raises StorageError if that fails."""
+        try:
+            database = _writable(self._path, self._migrates)
+        except (sqlite3.DatabaseError, StorageError):
+            raise StorageError(f"nothing was changed, this project can only be looked at: {self.read_only}") from None
+        self.db.close()
+        self.db, self.read_only = database, None
+        self._reopened += 1
+
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows that a query returns, each by column name. Raises StorageError if the file cannot be read."""
         with self._lock:
@@ -109,10 +133,61 @@ class Connection:
             except sqlite3.DatabaseError as error:
                 raise StorageError(f"the labels could not be read: {error}") from error
 
-    def stamp(self) -> tuple[int, int]:
-        """A value that changes with every write, by this or another process."""
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for several queries. Raises StorageError if the file cannot be read."""
         with self._lock:
-            return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.conn.total_changes
+            try:
+                yield self.db.conn
+            except sqlite3.DatabaseError as error:
+                raise StorageError(f"the labels could not be read: {error}") from error
+
+    def stamp(self) -> tuple[int, int]:
+        """A value that changes with every write, by this or another process. Raises StorageError as `rows` does."""
+        with self.reading() as connection:
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            return version, (self._reopened << 40) + connection.total_changes
+
+
+def _writable(path: Path, migrates: Callable[[], object]) -> Database:
+    """The open file. Raises sqlite3.OperationalError if it cannot be written."""
+    # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
+    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    try:
+        checksums.install(connection)
+        database = Database(connection, strict=True)
+        database.execute("PRAGMA foreign_keys = ON")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        if 0 < version_of(connection, where=str(path)) < len(MIGRATIONS):
+            migrates()
+        migrate(database, where=str(path))
+        # A file that cannot be written opens without a word.
+        database.execute("BEGIN IMMEDIATE")
+        database.rollback()
+    except BaseException:
+        connection.close()
+        raise
+    return database
+
+
+def _in_memory(path: Path) -> Database:
+    """A copy of the file in memory, migrated. Raises StorageError if it cannot be read, and DamagedError."""
+    try:
+        connection = memory_copy(path)
+        checksums.install(connection)
+        database = Database(connection, strict=True)
+        migrate(database, where=str(path))
+    except (sqlite3.OperationalError, OSError) as error:
+        raise StorageError(f"{path} cannot be read: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, error) from None
+    return database
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code: an extended one holds it in its lowest byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -122,3 +197,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _cannot_be_opened(path: Path, error: object) -> StorageError:
     return StorageError(f"{path} cannot be opened for writing: {error} (is its folder read-only, or the disk full?)")
+
+
+def _damaged(path: Path, error: object) -> DamagedError:
+    return DamagedError(f"{path} is not a usable label database: {error}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
 from sqlite_utils import Database
 
+from labeler.storage import checksums
 from mdmd.errors import DataError
 
 _FIRST = """
@@ -216,6 +218,17 @@ SELECT f.id, f.image_id, f.repeat_of FROM faces AS f JOIN images AS i ON i.id = 
 WHERE f.deleted_at IS NULL AND i.removed_at IS NULL;
 """
 
+#: The sums of labeler/storage/checksums.py. `part` is a table, `key` a face, picture, version or batch in it.
+_CHECKSUMS = """
+CREATE TABLE checksums (
+    part TEXT NOT NULL,
+    key INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (part, key)
+) STRICT, WITHOUT ROWID;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -230,6 +243,7 @@ MIGRATIONS: tuple[str, ...] = (
     _MODELS,
     _IDENTITY,
     _REMOVED,
+    _CHECKSUMS,
 )
 
 
@@ -238,18 +252,27 @@ def migrate(database: Database, *, where: str, steps: Sequence[str] = MIGRATIONS
 
     Raises DataError if the database comes from a newer version of the tool.
     """
+    if version_of(database.conn, where=where, steps=steps) == len(steps):
+        return
     database.execute("BEGIN IMMEDIATE")
     try:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(steps):
-            raise DataError(
-                f"{where} has the format {version} of a newer labeler, this one knows up to {len(steps)}: "
-                "update the labeler to open it"
-            )
-        for step in steps[version:]:
+        for step in steps[version_of(database.conn, where=where, steps=steps) :]:
             database.executescript(step)
+        if _CHECKSUMS in steps:
+            checksums.rebuild(database.conn)
         database.execute(f"PRAGMA user_version = {len(steps)}")
         database.execute("COMMIT")
     except BaseException:
         database.rollback()
         raise
+
+
+def version_of(connection: sqlite3.Connection, *, where: str, steps: Sequence[str] = MIGRATIONS) -> int:
+    """How many steps were applied to a database. Raises DataError if it comes from a newer version of the tool."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(steps):
+        raise DataError(
+            f"{where} has the format {version} of a newer labeler, this one knows up to {len(steps)}: "
+            "update the labeler to open it"
+        )
+    return version

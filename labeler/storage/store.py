@@ -40,12 +40,15 @@ class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
     `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs, `base_points`
-    what a base predicts on the faces, and `charges` what was in charge of proposing points.
+    what a base predicts on the faces, and `charges` what was in charge of proposing points. `migrates` is called before
+    a file of an older labeler is changed.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float] = time.time, migrates: Callable[[], object] = lambda: None
+    ) -> None:
         self._clock = clock
-        self.connection = Connection(path)
+        self.connection = Connection(path, migrates=migrates)
         self.definitions = Definitions(self.connection, clock)
         self.predictions = Predictions(self.connection, clock)
         self.base_points = BasePointsTable(self.connection)
@@ -157,7 +160,12 @@ class Store:
         """Bring a removed picture back, with its faces and labels. `file_name` and `sha256` are those of its file."""
         with self._transaction() as db:
             db.execute("UPDATE images SET removed_at = NULL, file_name = ? WHERE id = ?", (file_name, image_id))
-            db.execute("INSERT OR REPLACE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+            db.execute(
+                # Not OR REPLACE: it would delete the old row without the trigger that takes it out of the checksums.
+                "INSERT INTO picture_files (image_id, sha256) VALUES (?, ?)"
+                " ON CONFLICT (image_id) DO UPDATE SET sha256 = excluded.sha256",
+                (image_id, sha256),
+            )
         return self.image(image_id)
 
     def file_digest(self, image_id: int) -> str | None:
@@ -167,7 +175,10 @@ class Store:
 
     def add_file_digest(self, image_id: int, sha256: str) -> None:
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO picture_files (image_id, sha256) VALUES (?, ?)", (image_id, sha256))
+            db.execute(
+                "INSERT INTO picture_files (image_id, sha256) VALUES (?, ?) ON CONFLICT (image_id) DO NOTHING",
+                (image_id, sha256),
+            )
 
     def faces(self, image_id: int | None = None) -> list[Face]:
         """The faces of a picture, or of all pictures in order, without deleted faces and blind repeats."""
@@ -400,6 +411,10 @@ class Store:
         """The face whose labels changed last; None before the first label."""
         rows = self._rows("SELECT face_id FROM point_edits ORDER BY action_id DESC LIMIT 1")
         return rows[0]["face_id"] if rows else None
+
+    def newest_action(self) -> int:
+        """The id of the newest edit of any face; 0 before the first."""
+        return self._rows("SELECT coalesce(max(id), 0) AS newest FROM actions")[0]["newest"]
 
     def history(self, face_id: int) -> list[Action]:
         """All actions on a face, newest first."""
