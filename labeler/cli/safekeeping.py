@@ -11,6 +11,7 @@ from labeler.html.copies import contents_words, loss_words
 from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs.housekeeping import restore_project
 from mdmd.errors import DataError
 
 
@@ -64,7 +65,8 @@ def run_check(options: argparse.Namespace, workspace: Workspace) -> int:
 def run_restore(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler restore`."""
     if options.number is not None:
-        copy = workspace.restore(options.name, options.number)
+        copy = workspace.backups(options.name).backup(options.number)
+        restore_project(workspace, options.name, copy.number)
         print(f"the labels are those of copy {copy.number} ({copy.words})")
         return 0
     backups, project = workspace.backups(options.name), _opened(workspace, options.name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import gradio as gr
 from markupsafe import Markup
 
+from labeler.errors import StorageError
 from labeler.guidance.progress import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
@@ -14,6 +15,7 @@ from labeler.pages.add_pictures import AddPicturesForm
 from labeler.pages.housekeeping import ProjectForm, TrashForm
 from labeler.pages.new_project import NewProjectForm
 from labeler.pages.request import ANNOUNCE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
+from labeler.pages.restore import RestoreForm
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.demo import open_demo
@@ -40,6 +42,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
             address = gr.Textbox(visible=False)
+            restoring = RestoreForm(workspace)
             form = ProjectForm(workspace, address)
             projects = gr.HTML(padding=False)
             trash = TrashForm(workspace, address)
@@ -48,10 +51,16 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     repeating_is = gr.Textbox(visible=False)
 
     def show(request: gr.Request) -> tuple[object, ...]:
-        project = open_project(workspace, request)
-        missing = request.query_params.get("project") if project is None else None
+        project, problem = open_project(workspace, request), None
+        try:
+            overview = overview_html(project)
+        except StorageError as error:  # its labels were damaged while they were open
+            project, problem = None, str(error)
+        if project is None:
+            name = request.query_params.get("project")
+            overview = overview_html(None, name, problem or problem_of(workspace, name))
         return (
-            overview_html(project, missing),
+            overview,
             gr.update(visible=project is not None),
             projects_html(workspace, project),
             gr.update(variant="primary" if project is None else "secondary"),
@@ -61,6 +70,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is None),
             gr.update(visible=project is not None),
             *trash.show(project),
+            *restoring.show(request),
         )
 
     @errors_as_messages
@@ -73,7 +83,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
         return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying, form.frame, *trash.shown]
+    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying, form.frame]
+    shown += [*trash.shown, *restoring.shown]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
@@ -89,6 +100,9 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     switched.success(None, None, None, js=ANNOUNCE)
     for moved in form.moved:
         moved.success(None, None, None, js=TO_PROBLEM).success(None, address, None, js=GO_THERE)
+    for changed in restoring.changes:
+        done = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
+        done.success(None, None, None, js=ANNOUNCE)
     for changed in trash.changes:
         back = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
         back.success(None, None, None, js=ANNOUNCE).success(None, address, None, js=GO_THERE)
@@ -97,15 +111,30 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     grown.success(None, None, None, js=ANNOUNCE)
 
 
-def overview_html(project: Project | None, missing: str | None) -> Markup:
-    """The open project at a glance, or what the tool is for. `missing` is a name in the address without a project."""
+def problem_of(workspace: Workspace, name: str | None) -> str | None:
+    """Why the project of this name cannot be opened; None if there is no such project."""
+    if name not in workspace.names():
+        return None
+    try:
+        workspace.open(name)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def overview_html(project: Project | None, missing: str | None = None, problem: str | None = None) -> Markup:
+    """The open project at a glance, or what the tool is for.
+
+    `missing` is a name in the address whose project is not there, or cannot be opened because of `problem`.
+    """
     if project is None:
-        return render("welcome.html", missing=missing)
+        return render("welcome.html", missing=missing, problem=problem)
     progress = project.progress()
     sentence, page = next_step(project)
     return render(
         "project_overview.html",
         name=project.name,
+        warnings=project.safekeeping.warnings,
         share=share_complete(progress),
         tiles=[
             (progress.pictures, noun(progress.pictures, "picture")),

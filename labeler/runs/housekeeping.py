@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from labeler.errors import ConflictError
+from labeler.errors import ConflictError, DamagedError
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.control import list_runs
@@ -26,6 +27,16 @@ def delete_project(workspace: Workspace, name: str) -> Path:
     """Move a project to the trash; returns where it lies. Raises ConflictError while a run is active."""
     must_not_run(workspace.open(name))
     return workspace.delete(name)
+
+
+def restore_project(workspace: Workspace, name: str, number: int) -> None:
+    """Go back to a copy of a project's labels.
+
+    Raises ConflictError while a run is active, and what `Workspace.restore` raises.
+    """
+    with suppress(DamagedError):  # then there is nothing that a run could go on with
+        must_not_run(workspace.open(name))
+    workspace.restore(name, number)
 
 
 def remove_picture(project: Project, image_id: int) -> Path | None:

@@ -24,7 +24,8 @@ class ProjectActions:
     def overview(self) -> dict[str, Any]:
         """The project: name and identity, progress, settings, newest definition.
 
-        `seconds_a_face` is a median, None if too few faces are done.
+        `seconds_a_face` is a median, None if too few faces are done. `warnings` say in sentences what is wrong with the
+        stored labels, and `read_only` whether they cannot be written.
         """
         return {
             "name": self.project.name,
@@ -33,6 +34,8 @@ class ProjectActions:
             "seconds_a_face": self.project.index.seconds_a_face(),
             "settings": asdict(self.project.settings),
             "definition": self.definition()["category"],
+            "warnings": self.project.safekeeping.warnings,
+            "read_only": self.project.read_only is not None,
         }
 
     def pictures(self) -> list[dict[str, Any]]:

@@ -90,6 +90,8 @@ class Backups:
         with self._lock:
             try:
                 with closing(self._live()) as live:
+                    if not live.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                        raise DamagedError(f"{self._path} is empty")
                     found = checksums.summary(live)
                     if found is not None and found == self._summary_of_newest():
                         return None

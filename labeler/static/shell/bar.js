@@ -27,6 +27,8 @@ export class Bar {
       hidden: true,
       onclick: () => this.switchLearning(),
     });
+    // What is wrong with the stored labels stands on the Project page.
+    this.trouble = el("a.trouble", { href: "#project", role: "alert", hidden: true });
     this.mark = el("button.save-mark", {
       type: "button",
       title: "Edits are saved at once",
@@ -41,6 +43,7 @@ export class Bar {
       this.meter,
       this.progress,
       this.learning,
+      this.trouble,
       this.told,
     );
     if (!session) return;
@@ -89,6 +92,10 @@ export class Bar {
     if (!overview) return;
     const { faces, complete_faces: done } = overview.progress;
     this.progress.textContent = progressText(overview);
+    const [first = "", ...others] = overview.warnings;
+    this.trouble.hidden = !first;
+    this.trouble.title = [first, ...others].join("\n");
+    this.trouble.textContent = overview.read_only ? "cannot be changed" : "labels need a look";
     this.fill.style.width = `${faces ? (100 * done) / faces : 0}%`;
   }
 }

@@ -158,6 +158,8 @@
  * @property {number | null} seconds_a_face  null: too few faces are done to tell.
  * @property {{ tolerance: number, repeats: number }} settings
  * @property {Category | null} definition
+ * @property {string[]} warnings  what is wrong with the stored labels
+ * @property {boolean} read_only
  */
 
 /** What is learned in the background: whether it is switched on, and that in words; no text without a learner. @typedef {{ on: boolean, text: string | null, title: string }} Learning */

@@ -1,0 +1,73 @@
+"""Copies of the labels on the Project page, and what all pages say about damaged labels."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site, open_canvas, root, wait_for
+from tests.builders import label_face
+
+pytestmark = pytest.mark.browser
+
+
+def project_page(page: Page, site: Site, name: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{site.url}/?project={name}#project")
+
+
+def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site) -> None:
+    project = site.project("wrynecks")
+    label_face(project, 1)
+    project.safekeeping.before("asked")
+    label_face(project, 2)
+    project_page(page, site, "wrynecks")
+    page.get_by_role("button", name="Copies of the labels").click()
+    expect(page.get_by_text("1 labeled face, 4 points; going back loses 1 edit on 1 face")).to_be_visible()
+    page.get_by_role("button", name="Go back to this copy…").click()
+    expect(page.get_by_text("by hand? What is there now is copied first")).to_be_visible()
+    page.get_by_role("button", name="Go back", exact=True).click()
+    expect(page.get_by_text("The labels are those of the copy now.")).to_be_visible()
+    now = site.workspace.open("wrynecks").store
+    assert set(now.points()) == {1}
+    expect(page.locator(".topbar")).to_contain_text("1 of 3 faces complete")
+    expect(page.get_by_text("2 labeled faces, 8 points; going back loses nothing")).to_be_visible()
+    page.get_by_role("button", name="Go back to this copy…").click()
+    page.get_by_role("button", name="Go back", exact=True).click()
+    wait_for(lambda: set(now.points()) == {1, 2})
+
+
+def test_every_page_says_that_labels_are_damaged(page: Page, site: Site) -> None:
+    project = site.project("treecreepers")
+    label_face(project, 1)
+    open_canvas(page, site, "treecreepers", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    expect(page.locator(".topbar .trouble")).to_be_hidden()
+    project.store.connection.db.execute("DROP TRIGGER point_edits_updated")
+    project.store.connection.db.execute("UPDATE point_edits SET x = x + 1 WHERE landmark_id = 2")
+    project_page(page, site, "treecreepers")
+    page.get_by_role("button", name="Copies of the labels").click()
+    page.get_by_role("button", name="Check the labels").click()
+    expect(page.get_by_text("labels.db is damaged: the labels of face 1 in picture 1")).to_be_visible()
+    expect(page.locator(".topbar .trouble")).to_have_text("labels need a look")
+
+
+def test_a_project_whose_labels_cannot_be_opened_goes_back_to_a_copy(
+    page: Page, site: Site, complaints: list[str]
+) -> None:
+    project = site.project("nuthatches")
+    label_face(project, 1)
+    project.safekeeping.before("asked")
+    project.close()
+    site.workspace.close()
+    (project.folder / "labels.db").write_bytes(b"")
+    project_page(page, site, "nuthatches")
+    expect(page.get_by_text("Project nuthatches cannot be opened")).to_be_visible()
+    page.get_by_role("button", name="Copies of the labels").click()
+    expect(page.get_by_text("the labels that there are now cannot be read")).to_be_visible()
+    page.get_by_role("button", name="Go back to this copy…").click()
+    page.get_by_role("button", name="Go back", exact=True).click()
+    wait_for(lambda: (project.folder / "labels.db").stat().st_size)
+    expect(page.locator("h1", has_text="nuthatches")).to_be_visible()
+    assert set(site.workspace.open("nuthatches").store.points()) == {1}
+    complaints.clear()  # what needs the labels was answered with an error before
