@@ -51,14 +51,11 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     repeating_is = gr.Textbox(visible=False)
 
     def show(request: gr.Request) -> tuple[object, ...]:
-        project, problem = open_project(workspace, request), None
+        project, name = open_project(workspace, request), request.query_params.get("project")
         try:
-            overview = overview_html(project)
+            overview = overview_html(project, name, problem_of(workspace, name))
         except StorageError as error:  # its labels were damaged while they were open
-            project, problem = None, str(error)
-        if project is None:
-            name = request.query_params.get("project")
-            overview = overview_html(None, name, problem or problem_of(workspace, name))
+            project, overview = None, overview_html(None, name, str(error))
         return (
             overview,
             gr.update(visible=project is not None),
@@ -125,7 +122,8 @@ def problem_of(workspace: Workspace, name: str | None) -> str | None:
 def overview_html(project: Project | None, missing: str | None = None, problem: str | None = None) -> Markup:
     """The open project at a glance, or what the tool is for.
 
-    `missing` is a name in the address whose project is not there, or cannot be opened because of `problem`.
+    Without a project, `missing` is the name in the address, and `problem` says why a project of that name cannot be
+    opened.
     """
     if project is None:
         return render("welcome.html", missing=missing, problem=problem)

@@ -16,6 +16,7 @@ import psutil
 from labeler.errors import StorageError
 from labeler.pictures.add import Intake
 from labeler.pictures.ingest import SUFFIXES
+from labeler.project.safekeeping import FOLDER
 from labeler.project.trash import Trash
 from labeler.storage.named_files import named_files
 from labeler.storage.store import Store
@@ -26,8 +27,6 @@ logger = logging.getLogger("labeler")
 
 #: Seconds without a change after which a file counts as abandoned although a process has the number of its writer.
 ABANDONED = 86_400.0
-#: The folder of a project with older copies of its database.
-COPIES = "backups"
 
 
 def clear_partial(folder: Path, *, deep: bool = True) -> None:
@@ -76,7 +75,7 @@ def clear_orphans(images: Path, store: Store, intake: Intake, trash: Trash) -> N
         if not orphans:
             return
         try:
-            for copy in sorted((images.parent / COPIES).rglob("*.db")):
+            for copy in sorted((images.parent / FOLDER).rglob("*.db")):
                 known |= {_key(name) for name in named_files(copy)}
         except StorageError as error:
             logger.warning(f"{images} holds files that no picture names, but {error}: they stay")

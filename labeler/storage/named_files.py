@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from labeler.errors import StorageError
+from labeler.storage.files import reading
 
 #: The row of a removed picture has its number before the name of its file, and a slash.
 ALL_NAMES = "SELECT file_name FROM images"
@@ -23,7 +23,7 @@ def named_files(path: Path) -> set[str]:
     Raises StorageError if it cannot be read.
     """
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        with reading(path) as connection:
             return {file_name_of(name) for (name,) in connection.execute(ALL_NAMES)}
     except sqlite3.DatabaseError as error:
         raise StorageError(f"the copy {path} cannot be read ({error})") from None
