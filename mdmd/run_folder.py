@@ -288,6 +288,18 @@ def read_ended(folder: Path) -> Ended | None:
     return _found(Ended, folder / EXIT)
 
 
+def succeeded(folder: Path, ended: Ended) -> bool:
+    """Whether the run in `folder` has its result, although its last command may have failed.
+
+    The result of a training is its model, with the predictions of FACES if there are faces to predict. LABELED is
+    optional. A run that was cancelled did not succeed.
+    """
+    if ended.code == 0:
+        return True
+    wanted = [WEIGHTS, MODEL, METRICS, *([PREDICTIONS] if (folder / FACES).is_file() else [])]
+    return all((folder / name).is_file() for name in wanted) and not (folder / CANCEL).exists()
+
+
 def read_failure(folder: Path) -> Failure | None:
     """error.json in `folder`; None where it is missing or not complete."""
     return _found(Failure, folder / ERROR)

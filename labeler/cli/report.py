@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from labeler.cli.console import follow
@@ -62,7 +63,12 @@ def run_curve(options: argparse.Namespace, workspace: Workspace) -> int:
     print(f"measuring the learning curve of training {training} in {len(run.parts)} parts: {run.folder}")
     code = follow(project, run)
     if code == 0:
-        print(write_report(project, training))
+        try:
+            print(write_report(project, training))
+        except (DataError, OSError) as error:
+            why = error if isinstance(error, DataError) else error.strerror or error
+            print(f"the curve is measured, but its report could not be written: {why}", file=sys.stderr)
+            return 1
     return code
 
 

@@ -40,7 +40,9 @@ def newest_stamp(runs: Path) -> tuple[Path, Path, int] | None:
     ):
         record, ended = run_folder.read_object(folder / run_folder.RECORD), run_folder.read_ended(folder)
         training = record is not None and record.get("kind") == "train"  # a learning curve has a target.json too
-        if not training or not (folder / run_folder.TARGET).is_file() or ended is None or ended.code != 0:
+        if not training or not (folder / run_folder.TARGET).is_file() or ended is None:
+            continue
+        if not run_folder.succeeded(folder, ended):
             continue
         for name in (run_folder.LABELED, run_folder.HELDOUT):
             if (folder / name).is_file():

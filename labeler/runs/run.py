@@ -170,7 +170,11 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
         evals=[event for event in events if event.get("event") == "eval"],
         metrics=metrics,
         stopped=stopped,
-        warnings=[*(f"left out: {why}" for why in record.left_out), *_warnings(folder, events)],
+        warnings=[
+            *(f"left out: {why}" for why in record.left_out),
+            *_warnings(folder, events),
+            *_without(folder, record, state, ended),
+        ],
         error=_error(folder, newest, state, ended),
         exit_code=ended.code if ended else None,
         seconds=record.seconds_before + max(0.0, finished - started),
@@ -185,7 +189,7 @@ def read_run(folder: Path, *, now: float | None = None) -> Run | None:
 
 def _state(folder: Path, record: RunRecord, ended: Ended | None, now: float) -> str:
     if ended is not None:
-        if ended.code == 0:
+        if ended.code == 0 or (record.kind == "train" and run_folder.succeeded(folder, ended)):
             return "done"
         return "cancelled" if (folder / run_folder.CANCEL).exists() else "failed"
     if record.pid is None:
@@ -233,6 +237,16 @@ def _warnings(folder: Path, events: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(found + unusable))
 
 
+def _without(folder: Path, record: RunRecord, state: str, ended: Ended | None) -> list[str]:
+    """What a complete training lacks because a step after it failed, and why, as a sentence if there is any."""
+    if state not in COMPLETE or ended is None or ended.code == 0:
+        return []
+    lacks = "a step after the training failed, but nothing is missing"
+    if record.settings.prelabel and not (folder / run_folder.LABELED).is_file():
+        lacks = "the predictions of the labeled faces are missing, so label checks do without this model"
+    return [f"{lacks}: {_why_failed(folder, folder, ended)}"]
+
+
 def _stage(events: list[dict[str, Any]], asked: Settings) -> str | None:
     told = _told_predicted(events)
     if told:
@@ -271,8 +285,10 @@ def _eta(last: dict[str, Any], asked: Settings, parts_to_come: int) -> float | N
 def _error(folder: Path, newest: Path, state: str, ended: Ended | None) -> str | None:
     if state == "interrupted":
         return why_interrupted(shutil.disk_usage(folder).free)
-    if state != "failed" or ended is None:
-        return None
+    return _why_failed(folder, newest, ended) if state == "failed" and ended is not None else None
+
+
+def _why_failed(folder: Path, newest: Path, ended: Ended) -> str:
     before, resumed, after = output_of(folder).rpartition(RESUMED)
     output = after.partition("\n")[2] if resumed else before + after
     return why_failed(ended.code, run_folder.read_failure(newest), output, shutil.disk_usage(folder).free)

@@ -273,7 +273,7 @@ def test_an_export_exits_with_1_if_it_is_not_what_the_labels_say(tmp_path: Path,
             "run 001 was cancelled\n`labeler resume faces` continues it",
         ),
         (
-            "[(run / n).write_text('{}') for n in ('model.safetensors', 'metrics.json')]; sys.exit(1)",
+            "[(run / n).write_text('{}') for n in ('model.safetensors', 'metrics.json', 'faces.json')]; sys.exit(1)",
             1,
             "run 001 failed: ended with exit code 1\nits model is complete: `labeler prelabel faces` predicts with it",
         ),
@@ -342,6 +342,26 @@ wait("pre-labeling")
 
     assert follow(project, run, say=say, every=0) == 0
     assert list(dict.fromkeys(lines))[:-1] == ["measuring the error", "pre-labeling the other faces", "  2 of 5 faces"]
+
+
+def test_a_report_that_cannot_be_written_does_not_undo_a_measured_curve(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    project = make_project(tmp_path, labeled=3)
+
+    def refuse(*given: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    for name, stand_in in (
+        ("_training", lambda project, run_id: "001"),
+        ("start_curve", lambda project, training: python_run(project, "pass", kind="curve")),
+        ("write_report", refuse),
+    ):
+        monkeypatch.setattr(f"labeler.cli.report.{name}", stand_in)
+    assert labeler(project.folder.parent, "curve", "faces") == 1
+    said = "the curve is measured, but its report could not be written: No space left on device\n"
+    assert capsys.readouterr().err == said
+    assert list_runs(project)[0].state == "done"
 
 
 def test_the_status_is_told_in_the_words_of_the_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

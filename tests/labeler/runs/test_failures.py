@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labeler.guidance.model_predictions import newest_stamp
 from labeler.pages.runs import live_html
 from labeler.project.project import Project
 from labeler.runs import commands
@@ -18,8 +19,8 @@ from labeler.runs.failures import FULL, why_failed, why_interrupted
 from labeler.runs.run import Run
 from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
-from mdmd.run_folder import FACES, TARGET
-from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for, write_picture
+from mdmd.run_folder import FACES, HELDOUT, LABELED, TARGET, Ended, Settings
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_commands, python_run, wait_for, write_picture
 
 #: `mdmd` with a file size limit, which is what a process can know of a disk that is full ...
 SMALL_DISK = "import resource, sys; from mdmd.cli.main import main; {}; sys.exit(main())".format(
@@ -120,6 +121,47 @@ def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predict
     assert collect_predictions(project) == ["001"]
     predicted = {face.image_id for face in project.store.faces() if project.store.predictions.current(face.id)}
     assert predicted == {5}
+
+
+TRAINED = "[(run / name).write_text('{}') for name in ('model.json', 'model.safetensors', 'metrics.json')]\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "prelabel", "state", "said"),
+    [
+        ("print('no room'); sys.exit(1)", True, "done", "label checks do without this model: no room"),
+        ("os.kill(os.getpid(), 9)", True, "done", "label checks do without this model: its process was killed"),
+        ("(run / 'labeled.json').touch(); sys.exit(1)", True, "done", "nothing is missing: ended with exit code 1"),
+        ("sys.exit(1)", False, "done", "nothing is missing: ended with exit code 1"),
+        ("(run / 'faces.json').touch(); sys.exit(1)", True, "failed", "ended with exit code 1"),
+        ("(run / 'model.safetensors').unlink(); sys.exit(1)", True, "failed", "ended with exit code 1"),
+        ("(run / 'cancel').touch(); sys.exit(130)", True, "cancelled", None),
+    ],
+)
+def test_a_failed_step_after_the_training_does_not_fail_a_run_with_its_result(
+    project: Project, code: str, prelabel: bool, state: str, said: str | None
+) -> None:
+    faces = {TARGET: project.training_set()}
+    jobs.start(project, "train", Settings(prelabel=prelabel), faces, commands=python_commands(TRAINED + code))
+    run = over(project)
+    assert run.state == state
+    if state == "done":
+        assert run.error is None
+        assert (said or "?") in run.warnings[-1]
+    else:
+        assert (run.error, run.warnings) == (said, [])
+
+
+def test_without_predictions_of_labeled_faces_the_run_has_its_other_results(project: Project) -> None:
+    run = train(project)
+    (run.folder / LABELED).unlink()
+    Ended(1).write(run.folder)
+    run = over(project)
+    assert run.state == "done"
+    assert "the predictions of the labeled faces are missing" in run.warnings[-1]
+    assert "predictions of the labeled faces are missing" in live_html(project, run)
+    assert collect_predictions(project) == ["001"]
+    assert newest_stamp(project.runs) == (run.folder, run.folder / HELDOUT, (run.folder / HELDOUT).stat().st_mtime_ns)
 
 
 def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
