@@ -138,7 +138,9 @@ def test_what_a_flag_means_is_folded_by_key_and_stays_so(page: Page, site: Site)
     expect(canvas(page, "review")).to_be_focused()
 
 
-def test_what_proposes_points_is_chosen_by_keys_while_the_open_face_keeps_its_points(page: Page, site: Site) -> None:
+def test_what_proposes_points_is_chosen_by_keys_and_an_open_face_without_labels_shows_them(
+    page: Page, site: Site
+) -> None:
     project = site.project("knots", pictures=2)
     first, second = (face.id for face in project.store.faces())
     for number in (1, 2):
@@ -163,26 +165,26 @@ def test_what_proposes_points_is_chosen_by_keys_while_the_open_face_keeps_its_po
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(button).to_have_text("In charge: run 001")
-    expect(toast).to_have_text("In charge now: run 001. A face that is open keeps its points.")
+    expect(toast).to_have_text("In charge now: run 001.")
     expect(canvas(page, "review")).to_be_focused()
-    round_trip(page)
-    assert x(first) == 200
+    wait_for(lambda: x(first) == 100)
+    expect(page.locator(".mount-review .face-head")).to_contain_text("Proposed by run 001")
     page.keyboard.press("Enter")  # accepts the point that is shown
-    page.keyboard.press("d")
-    assert x(second) == 100
     saved(page)
-    assert project.store.points()[first][1].x == 200
+    assert project.store.points()[first][1].x == 100
 
     button.click()
     page.get_by_role("button", name="run 002").click()  # and back
     expect(button).to_have_text("In charge: run 002")
+    expect(toast).to_have_text("In charge now: run 002. This face keeps its points, because it has labels.")
     round_trip(page)
-    assert x(second) == 100
-    page.evaluate(f"{REVIEW}.openFace({first})")
-    assert x(first) == 200
-    page.evaluate(f"{REVIEW}.openFace({second})")
+    assert page.evaluate(f"{EDITOR}.view.proposer.number") == 1, "work on it has begun"
+    page.keyboard.press("d")
     assert x(second) == 200
-    assert project.store.points()[first][1].x == 200
+    page.evaluate(f"{REVIEW}.openFace({first})")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == first)
+    assert page.evaluate(f"{EDITOR}.view.proposer.number") == 2, "opened again"
+    assert project.store.points()[first][1].x == 100
 
 
 def test_what_proposes_nothing_can_be_replaced_on_the_empty_page(page: Page, site: Site) -> None:

@@ -186,6 +186,11 @@ export class FaceEditor extends Emitter {
     if (this.view?.face === face) this.receive({ view, fresh: true }, { predictions: predictions || this.blank });
   }
 
+  /** Whether the open face has a label, or will have one when a nudge is sent. */
+  get hasLabels() {
+    return Object.keys(this.view?.points ?? {}).length > 0 || this.nudged !== null;
+  }
+
   /** Whether no point is shown that could move: neither a label nor a prediction nor a ghost. */
   get blank() {
     const { view, ghosts } = this;

@@ -67,8 +67,12 @@ export class InCharge {
     } catch (error) {
       return void toast(page.root, messageOf(error), "warning");
     }
-    toast(page.root, `In charge now: ${this.words}. A face that is open keeps its points.`);
+    // The person has asked for other points: none of them moves under the hand unless work on the face has begun.
+    const begun = page.editor.hasLabels;
+    const stays = begun ? " This face keeps its points, because it has labels." : "";
+    toast(page.root, `In charge now: ${this.words}.${stays}`);
     page.session.announceChange();
+    if (!begun) await page.editor.reload({ predictions: true }).catch((error) => toast(page.root, messageOf(error), "warning"));
   }
 
   /** @returns {Command} */
