@@ -23,9 +23,10 @@ MOST_PICTURES = 500
 
 
 class ProjectForm:
-    """Rename, copy and delete. `moved` are the events after which the page leads to `address`."""
+    """Rename, copy and delete. `moved` are the events after which the page leads to the address in `done` and says its
+    words there."""
 
-    def __init__(self, workspace: Workspace, address: gr.Textbox) -> None:
+    def __init__(self, workspace: Workspace, done: list[gr.Textbox]) -> None:
         self.workspace = workspace
         with gr.Accordion("Rename, copy or delete this project", open=False, visible=False) as self.frame:
             self.name = gr.Textbox(label="New name", max_length=60, elem_id=NAME)
@@ -38,30 +39,30 @@ class ProjectForm:
         asked = [self.problem, *self.question.parts]
         self.delete.click(self.ask, None, asked, **QUIETLY).success(None, None, None, js=TO_PROBLEM)
         self.moved = (
-            gr.on([self.rename.click, self.name.submit], self.do_rename, self.name, [self.problem, address]),
-            self.copy.click(self.do_copy, self.name, [self.problem, address]),
-            self.question.sure.click(self.do_delete, None, [self.problem, address]),
+            gr.on([self.rename.click, self.name.submit], self.do_rename, self.name, [self.problem, *done]),
+            self.copy.click(self.do_copy, self.name, [self.problem, *done]),
+            self.question.sure.click(self.do_delete, None, [self.problem, *done]),
         )
 
     @errors_as_messages
-    def do_rename(self, new: str | None, request: gr.Request) -> tuple[Markup, str]:
-        """Rename the open project; returns what is wrong, or the new address."""
-        project = wanted_project(self.workspace, request)
-        return self._under(new, lambda name: rename_project(self.workspace, project.name, name))
+    def do_rename(self, new: str | None, request: gr.Request) -> tuple[Markup, str, str]:
+        """Rename the open project; returns what is wrong, or the new address and what was done."""
+        old = wanted_project(self.workspace, request).name
+        return self._under(new, lambda name: rename_project(self.workspace, old, name), f"“{old}” is now named")
 
     @errors_as_messages
-    def do_copy(self, new: str | None, request: gr.Request) -> tuple[Markup, str]:
-        """Copy the open project; returns what is wrong, or the address of the copy."""
-        project = wanted_project(self.workspace, request)
-        return self._under(new, lambda name: copy_project(self.workspace, project.name, name))
+    def do_copy(self, new: str | None, request: gr.Request) -> tuple[Markup, str, str]:
+        """Copy the open project; returns what is wrong, or the address of the copy and what was done."""
+        old = wanted_project(self.workspace, request).name
+        return self._under(new, lambda name: copy_project(self.workspace, old, name), f"This is the copy of “{old}”:")
 
-    def _under(self, new: str | None, change: Callable[[str], None]) -> tuple[Markup, str]:
+    def _under(self, new: str | None, change: Callable[[str], None], done: str) -> tuple[Markup, str, str]:
         name = (new or "").strip()
         try:
             change(name)
         except DataError as error:
-            return field_problem(NAME, error if name else "type the new name first"), ""
-        return Markup(), project_address(name)
+            return field_problem(NAME, error if name else "type the new name first"), "", ""
+        return Markup(), f"{project_address(name)}#project", f"{done} “{name}”."
 
     @errors_as_messages
     def ask(self, request: gr.Request) -> tuple[object, ...]:
@@ -82,19 +83,20 @@ class ProjectForm:
         return Markup(), *Question.asked(question)
 
     @errors_as_messages
-    def do_delete(self, request: gr.Request) -> tuple[Markup, str]:
+    def do_delete(self, request: gr.Request) -> tuple[Markup, str, str]:
         """Move the open project to the trash."""
+        name = wanted_project(self.workspace, request).name
         try:
-            delete_project(self.workspace, wanted_project(self.workspace, request).name)
+            delete_project(self.workspace, name)
         except DataError as error:
-            return field_problem(NAME, error), ""
-        return Markup(), "/"
+            return field_problem(NAME, error), "", ""
+        return Markup(), "/", f"“{name}” is in the trash, which can put it back."
 
 
 class TrashForm:
     """What can be put back, and emptying the trash. `changes` are the events after which the page is shown anew."""
 
-    def __init__(self, workspace: Workspace, address: gr.Textbox) -> None:
+    def __init__(self, workspace: Workspace, done: list[gr.Textbox]) -> None:
         self.workspace = workspace
         with gr.Accordion("Trash", open=False, visible=False) as self.frame:
             self.said = gr.HTML(padding=False)
@@ -108,8 +110,8 @@ class TrashForm:
         self.shown = [self.frame, self.said, self.chosen]
         self.empty.click(self.ask, None, self.question.parts, **QUIETLY)
         self.changes = (
-            self.back.click(self.put_back, self.chosen, [self.problem, address]),
-            self.question.sure.click(self.do_empty, None, self.question.parts),
+            self.back.click(self.put_back, self.chosen, [self.problem, *done]),
+            self.question.sure.click(self.do_empty, None, [*self.question.parts, *done]),
         )
 
     def show(self, project: Project | None) -> tuple[object, ...]:
@@ -127,17 +129,18 @@ class TrashForm:
         return gr.update(visible=bool(choices or size)), said, gr.update(choices=choices, value=value)
 
     @errors_as_messages
-    def put_back(self, chosen: str | None, request: gr.Request) -> tuple[Markup, str]:
-        """Bring back the chosen project or picture; returns what is wrong, and the address of a project."""
+    def put_back(self, chosen: str | None, request: gr.Request) -> tuple[Markup, str, str]:
+        """Bring back the chosen project or picture; returns what is wrong, or a project's address and what was done."""
         chosen = chosen or ""
         try:
             if chosen.startswith(PICTURE):
                 number = chosen.removeprefix(PICTURE)
                 wanted_project(self.workspace, request).put_picture_back(int(number) if number.isdecimal() else 0)
-                return Markup(), ""
-            return Markup(), project_address(self.workspace.put_back(chosen.removeprefix(PROJECT)))
+                return Markup(), "", "The picture is back, with its labels."
+            name = self.workspace.put_back(chosen.removeprefix(PROJECT))
+            return Markup(), f"{project_address(name)}#project", f"“{name}” is back."
         except DataError as error:
-            return field_problem(BACK, error), ""
+            return field_problem(BACK, error), "", ""
 
     def ask(self) -> tuple[object, ...]:
         """Ask whether to empty the trash."""
@@ -149,4 +152,4 @@ class TrashForm:
     def do_empty(self) -> tuple[object, ...]:
         """Delete for good what lies in the trash."""
         self.workspace.trash.empty()
-        return Question.closed()
+        return *Question.closed(), "", "The trash is empty."

@@ -14,7 +14,7 @@ from labeler.html.markup import noun, plural, project_address, render
 from labeler.pages.add_pictures import AddPicturesForm
 from labeler.pages.housekeeping import ProjectForm, TrashForm
 from labeler.pages.new_project import NewProjectForm
-from labeler.pages.request import ANNOUNCE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
+from labeler.pages.request import ANNOUNCE, DONE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
 from labeler.pages.restore import RestoreForm
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
@@ -42,10 +42,11 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
             address = gr.Textbox(visible=False)
+            outcome = [address, gr.Textbox(visible=False)]
             restoring = RestoreForm(workspace)
-            form = ProjectForm(workspace, address)
+            form = ProjectForm(workspace, outcome)
             projects = gr.HTML(padding=False)
-            trash = TrashForm(workspace, address)
+            trash = TrashForm(workspace, outcome)
         with gr.Column(scale=2, elem_classes=["card"]):
             new = NewProjectForm(workspace)
     repeating_is = gr.Textbox(visible=False)
@@ -96,13 +97,13 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     switched = repeat.input(switch, repeat, [repeating_is, said], **QUIETLY).success(show, None, shown, **QUIETLY)
     switched.success(None, None, None, js=ANNOUNCE)
     for moved in form.moved:
-        moved.success(None, None, None, js=TO_PROBLEM).success(None, address, None, js=GO_THERE)
+        moved.success(None, None, None, js=TO_PROBLEM).success(None, outcome, None, js=DONE)
     for changed in restoring.changes:
         done = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
         done.success(None, None, None, js=ANNOUNCE)
     for changed in trash.changes:
         back = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
-        back.success(None, None, None, js=ANNOUNCE).success(None, address, None, js=GO_THERE)
+        back.success(None, None, None, js=ANNOUNCE).success(None, outcome, None, js=DONE)
     more.searched.success(None, None, None, js=TO_PROBLEM)
     grown = more.grown.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
     grown.success(None, None, None, js=ANNOUNCE)

@@ -26,6 +26,9 @@ ANNOUNCE = "() => { window.dispatchEvent(new Event('labeler-changed')); }"
 TO_PROBLEM = (
     "() => { document.documentElement.dataset.refused = ''; window.dispatchEvent(new Event('labeler-refused')); }"
 )
+#: JavaScript after an event with an address and words: goes to the address, if there is one, and says the words there,
+#: else here.
+DONE = "(address, words) => { window.dispatchEvent(new CustomEvent('labeler-done', { detail: { address, words } })); }"
 #: JavaScript after an event: scrolls to the run that has been started.
 STARTED = "() => { window.dispatchEvent(new Event('labeler-started')); }"
 

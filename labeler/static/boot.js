@@ -3,6 +3,7 @@
 import { Bar } from "./shell/bar.js";
 import { listenForCopies } from "./shell/copy.js";
 import { el } from "./shell/dom.js";
+import { tellWhatIsDone } from "./shell/done.js";
 import { followProblems, goToProblem } from "./shell/forms.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
@@ -43,6 +44,7 @@ export async function boot(element) {
   if (page === "bar") {
     const bar = new Bar(root, session);
     root.page = bar;
+    tellWhatIsDone(root);
     return followTabs(landingTab(), () => session && bar.refreshSoon());
   }
   // The title of the page for who does not see the tabs.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.runs.housekeeping import rename_project
-from tests.browser.conftest import Site, canvas, click_at, open_canvas, root, saved, wait_for, watch
+from tests.browser.conftest import Site, click_at, open_canvas, root, round_trip, saved, wait_for, watch
 from tests.builders import label_face
 
 pytestmark = pytest.mark.browser
@@ -57,31 +57,50 @@ def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
     expect(name).to_be_focused()
     name.fill("pipits")
     page.get_by_role("button", name="Make a copy").press("Enter")
-    page.wait_for_url("**/?project=pipits*")
+    page.wait_for_url("**/?project=pipits#project")
+    expect(page.get_by_role("status").get_by_text("This is the copy of “larks”: “pipits”.")).to_be_visible()
     assert site.workspace.open("pipits").progress().complete_faces == 1
 
-    canvas(page, "label").wait_for()  # the page goes to its first tab by itself
-    page.locator("#tab-project-button").click()
     frame.press("Enter")
     name.fill("wrens")
     name.press("Enter")
-    page.wait_for_url("**/?project=wrens*")
+    page.wait_for_url("**/?project=wrens#project")
+    expect(page.get_by_text("“pipits” is now named “wrens”.")).to_be_visible()
     assert "pipits" not in site.workspace.names()
 
-    canvas(page, "label").wait_for()  # the page goes to its first tab by itself
-    page.locator("#tab-project-button").click()
     frame.press("Enter")
     page.get_by_role("button", name="Delete…").press("Enter")
     expect(page.get_by_text("Delete project wrens, with 2 pictures and 4 labels?")).to_be_visible()
     page.get_by_role("button", name="Move to the trash").press("Enter")
     page.wait_for_url(re.compile(r"/(#project)?$"))
+    expect(page.get_by_text("“wrens” is in the trash, which can put it back.")).to_be_visible()
     assert "wrens" not in site.workspace.names()
     page.get_by_role("button", name="Trash").press("Enter")
     expect(page.get_by_text(str(site.workspace.trash.folder.absolute()))).to_be_visible()
     page.get_by_role("button", name="Put back", exact=True).press("Enter")
-    page.wait_for_url("**/?project=wrens*")
+    page.wait_for_url("**/?project=wrens#project")
+    expect(page.get_by_text("“wrens” is back.")).to_be_visible()
     assert site.workspace.open("wrens").progress().complete_faces == 1
     complaints.clear()  # what a page still asked of the name that it was about to leave
+
+
+def test_the_open_face_and_a_draft_survive_a_rename(page: Page, site: Site) -> None:
+    project = site.project("ravens", pictures=3)
+    last = project.store.faces()[2].id
+    open_canvas(page, site, "ravens", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.items.length") == 3)
+    page.evaluate(f"{root('label')}.open(2)")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view?.face") == last)
+    open_canvas(page, site, "ravens", "schema")
+    page.get_by_label("Name of the schema").fill("mine")
+    page.keyboard.press("Tab")
+    expect(page.locator(".save-state")).to_have_text("Not saved yet")
+    page.on("dialog", lambda dialog: dialog.accept())
+    rename_project(site.workspace, "ravens", "jays")
+    open_canvas(page, site, "jays", "schema")
+    expect(page.get_by_label("Name of the schema")).to_have_value("mine")
+    open_canvas(page, site, "jays", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == last)
 
 
 def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page(page: Page, site: Site) -> None:
@@ -100,8 +119,9 @@ def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page
     assert len(project.store.images()) == 3
     page.get_by_role("button", name="Remove…").press("Enter")
     dialog.get_by_role("button", name="Remove the picture").press("Enter")
-    expect(page.get_by_text("Removed dippers-0.png.")).to_be_visible()
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    round_trip(page)
+    expect(page.get_by_text("Removed dippers-0.png.")).to_be_visible()
     assert wait_for(lambda: [picture.id for picture in project.store.images()] == [2, 3])
 
     page.goto(f"{site.url}/?project=dippers#project")
@@ -109,5 +129,6 @@ def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page
     expect(page.get_by_text("1 picture of this project was removed.")).to_be_visible()
     page.get_by_role("button", name="Put back", exact=True).press("Enter")
     expect(page.get_by_role("button", name=re.compile("^Trash"))).to_be_hidden()
+    expect(page.get_by_text("The picture is back, with its labels.")).to_be_visible()
     assert len(project.store.points(first)[first]) == 4
     assert len(project.store.images()) == 3

@@ -165,7 +165,7 @@ export class LabelPage {
   }
 
   get placeKey() {
-    return `mdmd.place.${this.session.project}`;
+    return this.session.keyOf("place");
   }
 
   /** All faces; the strip may show fewer. */

@@ -31,7 +31,8 @@ export function askToRemovePicture(page) {
       const others = page.items.filter((other) => other.picture.id !== picture.id);
       const next = others.find(({ number }) => number > item.number) ?? others[others.length - 1];
       for (const { face } of faces) page.session.removed.add(face);
-      if (next) page.select(next);
+      // Before the words, which a face that opens takes away.
+      if (next) await page.openFace(next);
       page.session.announceChange();
       toast(page.root, `Removed ${picture.name}. The Project page puts it back, under Trash.`);
     } catch (error) {

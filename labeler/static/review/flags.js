@@ -21,13 +21,13 @@ const GLYPHS = {
 
 export class FlagNote {
   /**
-   * `leave()`: the canvas takes the keys again.
+   * `key`: under which the threshold is remembered. `leave()`: the canvas takes the keys again.
    * @param {HTMLElement} column
-   * @param {{ project: string, leave: () => void, storage?: Storage }} options
+   * @param {{ key: string, leave: () => void, storage?: Storage }} options
    */
-  constructor(column, { project, leave, storage = localStorage }) {
+  constructor(column, { key, leave, storage = localStorage }) {
     this.storage = storage;
-    this.key = `mdmd.review.threshold.${project}`;
+    this.key = key;
     this.short = el("summary", {
       onclick: ({ detail }) => {
         remember(storage, FOLDED, this.element.open ? "folded" : "open");

@@ -87,7 +87,7 @@ export class ReviewPage {
     this.editor.canvas.show({ dimCertain: true, showEdges: false });
     this.stage.append(this.hint);
     const leave = () => this.editor.canvas.element.focus({ preventScroll: true });
-    this.flags = new FlagNote(right, { project: session.project, leave });
+    this.flags = new FlagNote(right, { key: session.keyOf("review.threshold"), leave });
     this.list = new LandmarkList(right, { canvas: this.editor.canvas, onSelect: (id) => this.choose(id) });
     this.budget = new Budget(left, session, this.strip, { leave });
     this.unseen = new Unseen(this);

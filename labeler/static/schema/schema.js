@@ -37,7 +37,7 @@ export class SchemaPage {
   constructor(root, session) {
     this.root = root;
     this.session = session;
-    this.history = new DraftHistory(`mdmd.draft.${session.project}`);
+    this.history = new DraftHistory(session.keyOf("draft"));
     this.draft = drafts.emptyDraft();
     /** @type {string | null} */
     this.current = null;

@@ -129,7 +129,7 @@ export function toast(root, message, tone = "plain", action = null) {
     note.append(el("button", { type: "button", text: action.text, onclick: press }));
   }
   root.append(note);
-  setTimeout(() => note.remove(), action ? 20_000 : tone === "warning" ? 8000 : 3200);
+  setTimeout(() => note.remove(), action ? 20_000 : tone === "plain" ? 3200 : 8000);
 }
 
 /** The browser's text size in CSS pixels: one rem of the style sheets. */

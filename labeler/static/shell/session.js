@@ -6,6 +6,7 @@
 
 import { Emitter } from "./emitter.js";
 import { collapse, unseen } from "./journal.js";
+import { remember } from "./memory.js";
 
 /** @import { Box, Edit, EditAction, EditBody, FaceView, PictureSize, Places, PointEdit } from "./types.js" */
 
@@ -103,6 +104,23 @@ export class Session extends Emitter {
     window.addEventListener("pagehide", () => this.sendRest());
     window.addEventListener("online", () => this.retryNow());
     this.ready = this.adopt();
+  }
+
+  /**
+   * The key in the browser's storage of something that belongs to this project under any name. What an older page kept
+   * under its present name moves there.
+   * @param {string} what
+   */
+  keyOf(what) {
+    const old = `mdmd.${what}.${this.project}`;
+    if (!this.identity) return old;
+    const key = `mdmd.${what}.${this.identity}`;
+    const left = this.storage.getItem(old);
+    if (left !== null) {
+      if (this.storage.getItem(key) === null) remember(this.storage, key, left);
+      this.storage.removeItem(old);
+    }
+    return key;
   }
 
   // --- reading --------------------------------------------------------------------------------------------------

@@ -322,6 +322,6 @@
  * @property {HTMLButtonElement} [button]  Its button on the toolbar, once that is built.
  */
 
-/** @typedef {"plain" | "warning"} Tone */
+/** @typedef {"plain" | "lasting" | "warning"} Tone  "lasting": plain, for as long as a warning. */
 
 export {};
