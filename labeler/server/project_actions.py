@@ -11,7 +11,7 @@ from labeler.guidance.progress import Standing
 from labeler.project import definition as definitions
 from labeler.project.project import Project
 from labeler.project.reference import label_reference
-from labeler.runs.housekeeping import remove_picture
+from labeler.runs.housekeeping import must_not_run, remove_picture
 from mdmd.data.definition import GROUPS
 
 
@@ -65,6 +65,17 @@ class ProjectActions:
             }
             for picture in self.store.images()
         ]
+
+    def removal(self, picture_id: int) -> dict[str, Any]:
+        """What removing a picture would do besides: `reference` says that the definition is shown on it.
+
+        Raises NotFoundError, and ConflictError while a run of the project is active.
+        """
+        picture = self.store.image(picture_id)
+        must_not_run(self.project)
+        saved = self.store.definitions.newest()
+        reference = saved.reference if saved else None
+        return {"reference": bool(reference and reference.get("picture") == picture.id)}
 
     def remove_picture(self, picture_id: int) -> dict[str, Any]:
         """Remove a picture with its faces and labels; returns the trash folder, from which it can be put back.

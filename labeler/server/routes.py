@@ -179,6 +179,11 @@ def image(
     return FileResponse(path, media_type=_media_type(path), headers=headers)
 
 
+@routes.get("/pictures/{picture_id}/removal")
+def removal(actions: Whole, picture_id: Key) -> dict[str, Any]:
+    return actions.removal(picture_id)
+
+
 @routes.delete("/pictures/{picture_id}")
 def remove_picture(actions: Whole, picture_id: Key) -> dict[str, Any]:
     return actions.remove_picture(picture_id)

@@ -124,6 +124,11 @@ def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page
     expect(page.get_by_text("Removed dippers-0.png.")).to_be_visible()
     assert wait_for(lambda: [picture.id for picture in project.store.images()] == [2, 3])
 
+    page.evaluate(f"({root('label')}).session.removal = () => Promise.reject(new Error('a run is running')), 0")
+    page.get_by_role("button", name="Remove…").press("Enter")
+    expect(page.get_by_text("a run is running")).to_be_visible()
+    expect(dialog).to_have_count(0)
+
     page.goto(f"{site.url}/?project=dippers#project")
     page.get_by_role("button", name="Trash").press("Enter")
     expect(page.get_by_text("1 picture of this project was removed.")).to_be_visible()

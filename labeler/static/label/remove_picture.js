@@ -7,10 +7,13 @@ import { messageOf } from "../shell/page.js";
 /** @import { LabelPage } from "./label.js" */
 
 /** @param {LabelPage} page */
-export function askToRemovePicture(page) {
+export async function askToRemovePicture(page) {
   const item = page.items[page.index];
   if (!item) return;
   const { picture } = item;
+  // What stands in the way is said before anything is asked.
+  const found = await page.session.removal(picture.id).catch((error) => void toast(page.root, messageOf(error), "warning"));
+  if (!found || page.items[page.index]?.picture.id !== picture.id) return;
   const faces = page.items.filter((other) => other.picture.id === picture.id);
   const labels = faces.reduce((sum, face) => sum + face.labeled, 0);
   const sure = el("button.plain", { type: "button", text: "Remove the picture", onclick: () => remove() });
@@ -19,6 +22,7 @@ export function askToRemovePicture(page) {
     "div.dialog-text",
     {},
     el("p", { text: `${picture.name}: ${count(faces.length, "face")} with ${count(labels, "label")}.` }),
+    found.reference ? el("p", { text: "It is the reference picture of the schema, which is shown on another one then." }) : null,
     el("p", { text: "It goes to the trash with its labels. Put back on the Project page brings both back." }),
   );
   const { close } = openDialog(page.root, "Remove this picture?", body, [sure, keep]);

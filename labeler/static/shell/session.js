@@ -310,6 +310,15 @@ export class Session extends Emitter {
   }
 
   /**
+   * Whether a picture is the reference picture of the definition. Throws an ApiError where it cannot be removed now.
+   * @param {number} picture
+   * @returns {Promise<{ reference: boolean }>}
+   */
+  removal(picture) {
+    return this.get(`/pictures/${picture}/removal`);
+  }
+
+  /**
    * Removes a picture with its faces and their labels, and returns where the trash is.
    * @param {number} picture
    * @returns {Promise<{ trash: string }>}

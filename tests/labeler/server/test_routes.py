@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from labeler.guidance.learning import Doing, Learning
 from labeler.project.coco import provenance, samples_of
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs import housekeeping
 from labeler.runs.collect import collect_predictions
 from labeler.server.errors import install_errors
 from labeler.server.routes import build_api
@@ -513,6 +515,23 @@ def test_a_picture_is_removed_over_http(client: TestClient, opened: Project):
         assert client.get(f"{BASE}/{path}").status_code == 404
     assert client.delete(f"{BASE}/pictures/1").status_code == 404
     assert client.post(f"{BASE}/faces/1/points", json=place(1)).status_code == 404
+
+
+def test_what_stands_in_the_way_of_removing_a_picture_is_said_before(
+    client: TestClient, opened: Project, monkeypatch: pytest.MonkeyPatch
+):
+    assert client.get(f"{BASE}/pictures/1/removal").json() == {"reference": False}
+    now = client.get(f"{BASE}/definition").json()
+    body = {"category": now["category"], "reference": {"picture": 1, "points": {"1": [1.0, 2.0]}}}
+    assert client.put(f"{BASE}/definition", json={**body, "version": now["version"]}).status_code == 200
+    assert client.get(f"{BASE}/pictures/1/removal").json() == {"reference": True}
+    assert client.get(f"{BASE}/pictures/2/removal").json() == {"reference": False}
+    assert client.get(f"{BASE}/pictures/99/removal").status_code == 404
+    monkeypatch.setattr(
+        housekeeping, "list_runs", lambda project: [SimpleNamespace(name="7", state="running", active=1)]
+    )
+    answer = client.get(f"{BASE}/pictures/1/removal")
+    assert (answer.status_code, answer.json()["error"][:16]) == (409, "run 7 of project")
 
 
 def test_a_schema_whose_reference_picture_was_removed_can_be_saved(client: TestClient, opened: Project):
