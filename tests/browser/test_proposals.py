@@ -64,9 +64,10 @@ def test_wrong_points_are_clicked_in_order_of_doubt_and_the_rest_is_accepted(pag
     project, (face, *_) = opened(page, site, "pipits", predicted({1: 0.5, 3: 0.9}))
     hint = page.locator(HINT)
     assert current(page) == "3"
-    expect(hint).to_have_text(
-        "Click where nose belongs, or press Enter to accept it. It is doubtful: 90 % likely to be off by over 10 % of "
-        "the distance from eye_left to eye_right (flagged from 50 % on)"
+    expect(hint).to_have_text("Click nose, or press Enter to accept it. Doubtful: 90 % likely wrong")
+    expect(page.locator(".mount-label .landmarks").get_by_role("button", name="nose doubtful")).to_have_attribute(
+        "title",
+        "90 % likely to be off by over 10 % of the distance from eye_left to eye_right (flagged from 50 % on)",
     )
     head = page.locator(".mount-label .face-head")
     expected = "Its flags are expected to catch 99 of 100 wrong points, and to leave 0.5 % of all points wrong."
@@ -84,7 +85,7 @@ def test_wrong_points_are_clicked_in_order_of_doubt_and_the_rest_is_accepted(pag
     assert current(page) is None
     click_at(page, "label", 262, 110)
     assert current(page) == "2"
-    expect(hint).to_have_text("Click where eye_right belongs, or press Enter to accept it")
+    expect(hint).to_have_text("Click eye_right, or press Enter to accept it")
     page.keyboard.press("Escape")
     assert current(page) is None
     drag(page, "label", PLACES[2], (240, 120))

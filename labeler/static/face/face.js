@@ -153,15 +153,26 @@ export function proposerText({ proposer, predictions, points }) {
 }
 
 /**
- * Why a point is flagged, to follow another sentence: how likely it is to be wrong, and from where on points are flagged.
+ * How likely the place of a doubtful point is wrong, in a few words.
  * @param {Pick<Prediction, "p_off">} prediction
  * @param {FaceView["flags"] | undefined} flags
  */
 export function doubtText({ p_off }, flags) {
-  if (!flags || flags.threshold === null) return ". It is doubtful";
-  const [likely, from] = [p_off, flags.threshold].map((share) => `${Math.round(100 * share)} %`);
-  return `. It is doubtful: ${likely} likely to be off by over ${flags.wrong} (flagged from ${from} on)`;
+  return flags && flags.threshold !== null ? `Doubtful: ${percent(p_off)} likely wrong` : "Doubtful";
 }
+
+/**
+ * The same with what wrong means, and from which probability on points are doubtful.
+ * @param {Pick<Prediction, "p_off">} prediction
+ * @param {FaceView["flags"] | undefined} flags
+ */
+export function doubtTitle({ p_off }, flags) {
+  if (!flags || flags.threshold === null) return "";
+  return `${percent(p_off)} likely to be off by over ${flags.wrong} (flagged from ${percent(flags.threshold)} on)`;
+}
+
+/** @param {number} share */
+const percent = (share) => `${Math.round(100 * share)} %`;
 
 /**
  * What the flags of a face are expected to do; empty without a doubtful point that is left to review.

@@ -2,7 +2,7 @@
 
 import { COLORS, groupTitle } from "../shell/definition.js";
 import { el, icon } from "../shell/dom.js";
-import { landmarkState } from "./face.js";
+import { doubtTitle, landmarkState } from "./face.js";
 
 /** @import { Definition, FaceView, Landmark } from "../shell/types.js" */
 /** @import { LandmarkCanvas } from "../canvas/canvas.js" */
@@ -114,6 +114,8 @@ export class LandmarkList {
       // Writing the same text again would lay out and paint the whole list.
       if (button.dataset.state !== state) button.dataset.state = state;
       if (word.textContent !== text) word.textContent = text;
+      const title = state === "doubtful" ? doubtTitle(view.predictions[id], view.flags) : "";
+      if (button.title !== title) button.title = title;
       if (id === current) {
         if (button.getAttribute("aria-current") !== "true") button.scrollIntoView({ block: "nearest" });
         button.setAttribute("aria-current", "true");

@@ -300,8 +300,9 @@ export class LabelPage {
       const prediction = editor.shownPredictions()[current.id];
       const ghost = editor.openGhosts()[current.id] ? ", or press Enter to take the start point" : "";
       if (!prediction) return `Click ${current.name}${pen}${ghost}`;
-      const doubt = prediction.flagged ? doubtText(prediction, editor.view?.flags) : "";
-      return `Click where ${current.name} belongs, or press Enter to accept it${pen}${doubt}`;
+      // One line: a face may reach to the top of the picture.
+      const doubt = prediction.flagged ? `. ${doubtText(prediction, editor.view?.flags)}` : "";
+      return `Click ${current.name}, or press Enter to accept it${pen}${doubt}`;
     }
     return editor.proposed.length ? "Drag what is wrong, then press Shift+A to accept the rest and go on" : "";
   }
