@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeler.storage.connection import Connection
+from labeler.storage.connection import Connection, record_in
 from mdmd.data.records import Box
-from mdmd.files import parse_json
 
 #: A base point as it is stored: x, y and the covariance's xx, xy, yy.
 NUMBERS = 5
@@ -45,7 +44,7 @@ class BasePointsTable:
     def categories(self) -> dict[str, dict[str, Any]]:
         """The definition of each base as a COCO category, by the base's name; the base that came last is last."""
         rows = self._connection.rows("SELECT name, category FROM bases ORDER BY id")
-        return {row["name"]: parse_json(row["category"], f"base {row['name']} cannot be read") for row in rows}
+        return {row["name"]: record_in(row["category"], f"base {row['name']}") for row in rows}
 
     def of(self, base: str) -> dict[int, BasePoints]:
         """The points of `base` by face id."""

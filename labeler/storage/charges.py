@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labeler.storage.connection import Connection
-from mdmd.files import parse_json
+from labeler.storage.connection import Connection, record_in
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Charges:
     def all(self) -> list[Charge]:
         """Oldest first."""
         rows = self._connection.rows("SELECT id, proposer, why, at FROM charges ORDER BY id")
-        return [Charge(r["proposer"], parse_json(r["why"], f"charge {r['id']} cannot be read"), r["at"]) for r in rows]
+        return [Charge(r["proposer"], record_in(r["why"], f"charge {r['id']}"), r["at"]) for r in rows]
 
     def current(self) -> str | None:
         """What is in charge; None before the first decision."""

@@ -15,6 +15,8 @@ from labeler.errors import DamagedError, StorageError
 from labeler.storage import checksums
 from labeler.storage.files import memory_copy
 from labeler.storage.migrations import MIGRATIONS, migrate, version_of
+from mdmd.errors import DataError
+from mdmd.files import parse_json
 
 #: What SQLite says where a file or its disk cannot be written.
 CANNOT_WRITE = (
@@ -147,6 +149,17 @@ class Connection:
         with self.reading() as connection:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
             return version, (self._reopened << 40) + connection.total_changes
+
+
+def record_in(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in a column of the row that `what` names. Raises DamagedError for anything else."""
+    try:
+        found = parse_json(text, f"{what} cannot be read")
+        if not isinstance(found, dict):
+            raise DataError(f"{what} cannot be read: found a JSON {type(found).__name__}, wanted an object")
+    except DataError as error:
+        raise DamagedError(f"labels.db is damaged: {error}") from None
+    return found
 
 
 def _writable(path: Path, migrates: Callable[[], object]) -> Database:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mdmd.files import parse_json
+from labeler.storage.connection import record_in
 
 #: The last number given, by table; a number is never given twice.
 Numbers = dict[str, int]
@@ -89,7 +89,7 @@ def raise_numbers(connection: sqlite3.Connection, given: Mapping[str, int]) -> N
             "SELECT category, reference, at FROM definitions WHERE version = ?", (newest,)
         ).fetchone()
         again = json.dumps(
-            {**parse_json(category, f"definition {newest} cannot be read"), "definition_version": version + 1},
+            {**record_in(category, f"definition {newest}"), "definition_version": version + 1},
             ensure_ascii=False,
         )
         connection.execute("INSERT INTO definitions VALUES (?, ?, ?, ?)", (version + 1, again, reference, at))

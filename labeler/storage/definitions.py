@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labeler.errors import ConflictError
-from labeler.storage.connection import Connection
+from labeler.storage.connection import Connection, record_in
 from labeler.storage.records import SavedDefinition
-from mdmd.files import parse_json
 
 
 class Definitions:
@@ -33,10 +32,8 @@ class Definitions:
         return [
             SavedDefinition(
                 row["version"],
-                parse_json(row["category"], f"definition {row['version']} cannot be read"),
-                parse_json(row["reference"], f"reference {row['version']} cannot be read")
-                if row["reference"]
-                else None,
+                record_in(row["category"], f"definition {row['version']}"),
+                record_in(row["reference"], f"reference {row['version']}") if row["reference"] else None,
                 row["at"],
             )
             for row in rows

@@ -287,3 +287,20 @@ def test_a_mark_that_cannot_be_used_says_nothing(store: Store, tmp_path: Path, c
     (tmp_path / "labels.mark").write_text(content)
     assert Mark(store.connection, tmp_path / "labels.mark").missing is None
     assert given(tmp_path / "labels.mark") == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7"])
+def test_damaged_json_in_a_row_is_one_sentence_that_names_it(store: Store, tmp_path: Path, text: str):
+    store.definitions.save(CATEGORY, None, edited_from=0)
+    store.charges.add("carried", {"by": "person"})
+    store.base_points.write("starter", {"name": "cat"}, {})
+    change_silently(tmp_path / "labels.db", f"UPDATE definitions SET category = '{text}'")
+    change_silently(tmp_path / "labels.db", f"UPDATE charges SET why = '{text}'")
+    change_silently(tmp_path / "labels.db", f"UPDATE bases SET category = '{text}'")
+    for read, row in (
+        (store.definitions.all, "definition 1"),
+        (store.charges.all, "charge 1"),
+        (store.base_points.categories, "base starter"),
+    ):
+        with pytest.raises(DamagedError, match=f"labels.db is damaged: {row} cannot be read: "):
+            read()
