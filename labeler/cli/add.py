@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from labeler.cli.options import Commands, add_name, print_refused, print_skipped
+from labeler.cli.options import Commands, add_name, add_subject_rule, print_refused, print_skipped
+from labeler.pictures.subjects import subjects_words
 from labeler.project.workspace import Workspace
 from mdmd.data.picture_files import none_found
 from mdmd.errors import DataError
@@ -29,11 +30,13 @@ def add_add(commands: Commands) -> None:
         metavar="PICTURES",
         help="picture files, and folders with all pictures in them",
     )
+    add_subject_rule(more)
 
 
 def run_add(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler add`."""
-    report = workspace.open(options.name).add_pictures(options.pictures)
+    project = workspace.open(options.name)
+    report = project.add_pictures(options.pictures, subjects=options.subjects)
     print_refused(report.refused)
     print_skipped(report.skipped)
     if report.nothing:
@@ -41,4 +44,6 @@ def run_add(options: argparse.Namespace, workspace: Workspace) -> int:
         reason = f"all pictures in {named} were refused" if report.refused else none_found(options.pictures)
         raise DataError(f"{reason}; nothing was changed")
     print(f"pictures: {report.added} added, {report.already} duplicates, {len(report.refused)} refused")
+    if options.subjects:
+        print(subjects_words(project.subjects()))
     return 0 if report.complete else 1

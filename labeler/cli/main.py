@@ -18,6 +18,7 @@ from labeler.cli.report import add_report
 from labeler.cli.runs import add_runs
 from labeler.cli.safekeeping import add_safekeeping
 from labeler.cli.status import add_status
+from labeler.cli.subjects import add_subjects
 from labeler.cli.train import add_train
 from labeler.project.workspace import Workspace
 from mdmd.errors import DataError
@@ -67,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     open_by_default(top)
     commands = Commands(top, shared)
     for add in (
-        *(add_new, add_add, add_open, add_exchange, add_status, add_train, add_report, add_runs),
+        *(add_new, add_add, add_subjects, add_open, add_exchange, add_status, add_train, add_report, add_runs),
         *(add_safekeeping, add_demo),
     ):
         add(commands)

@@ -7,7 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from labeler.cli.options import Commands, add_name, print_refused, print_skipped
+from labeler.cli.options import Commands, add_name, add_subject_rule, print_refused, print_skipped
+from labeler.pictures.subjects import SubjectRule, subjects_words
 from labeler.project.found_labels import FoundLabels, LabelsBeside, labels_beside
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import Definition, load_definition, shipped_definitions
@@ -34,6 +35,7 @@ def add_new(commands: Commands) -> None:
         help="bring in the labels of the COCO-keypoint file that lies beside the pictures: in their folder, in its "
         "parent, or in a folder named annotations in either (without this, such a file is named and left out)",
     )
+    add_subject_rule(new)
     new.add_argument(
         "--definition",
         metavar="D",
@@ -48,17 +50,32 @@ def run_new(options: argparse.Namespace, workspace: Workspace) -> int:
     complete = True
     if options.labels and options.pictures is None:
         raise DataError("--labels looks beside the pictures: name their folder with --pictures")
+    if options.subjects and options.pictures is None:
+        raise DataError("--subjects says who is on the pictures: name their folder with --pictures")
     if options.pictures is None:
         project = workspace.create(options.name, definition=definition)
         print(f"created project {project.name!r} in {project.folder}")
     else:
-        complete = _with_pictures(workspace, options.name, definition, options.pictures, with_labels=options.labels)
+        complete = _with_pictures(
+            workspace,
+            options.name,
+            definition,
+            options.pictures,
+            with_labels=options.labels,
+            subjects=options.subjects,
+        )
     print(f'next: labeler open "{options.name}"')
     return 0 if complete else 1
 
 
 def _with_pictures(
-    workspace: Workspace, name: str, definition: Definition | None, folder: Path, *, with_labels: bool
+    workspace: Workspace,
+    name: str,
+    definition: Definition | None,
+    folder: Path,
+    *,
+    with_labels: bool,
+    subjects: SubjectRule | None,
 ) -> bool:
     """Create the project with the pictures in `folder`; returns whether all came in. Raises DataError if none did."""
     if not folder.is_dir():
@@ -68,7 +85,9 @@ def _with_pictures(
     with workspace.making(name, definition=definition) as project:
         # First: boxes, subjects and splits of the file are taken for new pictures only.
         imported = project.import_coco(labels.file, folder=folder) if labels else None
-        report = project.add_pictures([folder])
+        ruled = project.set_subjects(subjects) if imported and subjects else None
+        report = project.add_pictures([folder], subjects=subjects)
+        who = subjects_words(project.subjects())
         added = len(project.store.images())
     refused = [*(imported.refused if imported else []), *report.refused]
     print_refused(refused)
@@ -81,9 +100,13 @@ def _with_pictures(
     print(f"pictures: {added} added, {duplicates} duplicates, {len(refused)} refused")
     if imported and labels:
         print(f"labeled: {imported.faces} faces, {imported.points} points from {labels.file}")
+    if subjects:
+        print(who)
+    if ruled and ruled.problem:
+        print(ruled.problem, file=sys.stderr)
     if not with_labels:
         _name_left_out(beside, name, folder)
-    return report.complete and not refused
+    return report.complete and not refused and not (ruled and ruled.problem)
 
 
 def _the_only(beside: LabelsBeside, folder: Path) -> FoundLabels:

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from labeler.html.refused import refused_lines
+from labeler.pictures.subjects import HELP, PICTURE, SubjectRule
 from labeler.project.workspace import Workspace
 from mdmd.data.picture_files import Skipped, skipped_sentences
+from mdmd.errors import DataError
 
 Command = Callable[[argparse.Namespace, Workspace], int]
 
@@ -35,6 +37,23 @@ class Commands:
 
 def add_name(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", metavar="NAME", help="the project")
+
+
+def add_subject_rule(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--subjects",
+        type=_rule,
+        metavar="RULE",
+        help="who is on the new pictures, so that a model is never measured on a person or animal that it has learned "
+        f"from: {HELP} (default: {PICTURE})",
+    )
+
+
+def _rule(text: str) -> SubjectRule:
+    try:
+        return SubjectRule(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def print_refused(refused: Sequence[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,12 @@ class InCharge:
             return changed
 
     def _faces_key(self) -> object:
-        """Changes with the labels that judge, and with which of their faces the base sees."""
+        """Changes with the labels that judge, their subjects, and with which of their faces the base sees."""
         base = self._bases.in_use()
         seen = {} if base is None else self._bases.points(base)
+        subjects = {picture.id: picture.subject for picture in self._store.images()}
         faces = [
-            (face.id, face.revision, seen[face.id].asked if face.id in seen else None)
+            (face.id, face.revision, subjects[face.image_id], seen[face.id].asked if face.id in seen else None)
             for face in self._index.settled_faces()
         ]
         return self._store.definitions.newest_version(), base, tuple(faces)
@@ -217,7 +218,8 @@ class InCharge:
         learned_round = self._rounds.get(round_number(name) or 0)
         if learned_round is not None:
             fits = learned_round.record.version == self._store.definitions.newest_version()
-            new = {face: faces[face].subject not in learned_round.subjects for face in faces}
+            learned = learned_round.subjects | self._subjects(learned_round.learned_from)
+            new = {face: one.subject not in learned for face, one in faces.items()}
             return {face: one for face, one in learned_round.points.items() if fits and new.get(face, False)}
         if run is None:
             return None
@@ -230,9 +232,17 @@ class InCharge:
         if heldout.landmark_ids != ids or not heldout.final:
             return None
         kept = set(heldout.face_ids)
-        learned = {s.group for s in target if s.annotation is not None and s.face_id not in kept}
+        learners = [s for s in target if s.annotation is not None and s.face_id not in kept]
+        learned = {s.group for s in learners}
+        # Subjects may have been set anew since: some that were told apart are one now.
+        learned |= self._subjects({s.image_id for s in learners})
+        learned |= self._joined({s.image_id: s.group for s in target if s.annotation is not None})
         rows = zip(heldout.face_ids, heldout.points, heldout.covariance, strict=True)
-        found = {face: Prediction(points, covariance) for face, points, covariance in rows if face in faces}
+        found = {
+            face: Prediction(points, covariance)
+            for face, points, covariance in rows
+            if face in faces and faces[face].subject not in learned
+        }
         for face, points in self._store.predictions.of_run(run).items():
             new = face in faces and face not in found and faces[face].subject not in learned
             if new and points.keys() >= set(ids):
@@ -240,6 +250,18 @@ class InCharge:
                 spread = np.array([[(xx, xy), (xy, yy)] for xx, xy, yy in (points[key].cov for key in ids)])
                 found[face] = Prediction(places, spread)
         return found
+
+    def _subjects(self, picture_ids: Collection[int]) -> set[str]:
+        """The subjects that these pictures have now."""
+        return {picture.subject for picture in self._store.images() if picture.id in picture_ids}
+
+    def _joined(self, then: Mapping[int, str]) -> set[str]:
+        """The subjects whose pictures were of several subjects `then`."""
+        before: dict[str, set[str]] = {}
+        for picture in self._store.images():
+            if picture.id in then:
+                before.setdefault(picture.subject, set()).add(then[picture.id])
+        return {subject for subject, parts in before.items() if len(parts) > 1}
 
 
 def newest_training(runs: Path, collected: Iterable[int]) -> str | None:

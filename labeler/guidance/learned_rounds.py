@@ -54,10 +54,14 @@ class RoundRecord:
 
 @dataclass(frozen=True, eq=False)
 class LearnedRound:
-    """A finished round: the `subjects` that it has learned from, and what its own model predicts by face."""
+    """A finished round, and what its own model predicts by face.
+
+    It has learned from the pictures with the ids `learned_from`, which were of `subjects` at that time.
+    """
 
     record: RoundRecord
     subjects: frozenset[str]
+    learned_from: frozenset[int]
     points: Mapping[int, Prediction]
 
     def propose(self, carried: Mapping[int, Prediction]) -> dict[int, Prediction]:
@@ -135,5 +139,6 @@ def _read(folder: Path) -> LearnedRound:
     return LearnedRound(
         record,
         frozenset(sample.group for sample in target),
+        frozenset(sample.image_id for sample in target),
         {face: Prediction(points, covariance) for face, points, covariance in rows},
     )

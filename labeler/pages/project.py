@@ -16,6 +16,7 @@ from labeler.pages.housekeeping import ProjectForm, TrashForm
 from labeler.pages.new_project import NewProjectForm
 from labeler.pages.request import ANNOUNCE, DONE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
 from labeler.pages.restore import RestoreForm
+from labeler.pages.subjects import SubjectsForm, subjects_html
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.demo import open_demo
@@ -38,6 +39,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 )
             with gr.Column(visible=False, elem_classes=["card"]) as adding:
                 more = AddPicturesForm(workspace)
+            with gr.Column(visible=False, elem_classes=["card"]) as grouping:
+                subjects = SubjectsForm(workspace)
             with gr.Column(visible=False, elem_classes=["card"]) as repeating:
                 repeat = gr.Checkbox(label="Repeat one face in ten blind")
                 said = gr.HTML(padding=False)
@@ -62,6 +65,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is not None),
             projects_html(workspace, project),
             gr.update(variant="primary" if project is None else "secondary"),
+            gr.update(visible=project is not None),
+            subjects_html(project),
             gr.update(visible=project is not None and project.definition is not None),
             on_or_off(project),
             repeats_html(project),
@@ -81,8 +86,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
         return on_or_off(project), repeats_html(project)
 
-    shown = [overview, adding, projects, new.button, repeating, repeating_is, said, trying, form.frame]
-    shown += [*trash.shown, *restoring.shown]
+    shown = [overview, adding, projects, new.button, grouping, subjects.said, repeating, repeating_is, said, trying]
+    shown += [form.frame, *trash.shown, *restoring.shown]
     pages.load(show, None, shown, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
@@ -104,6 +109,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     for changed in trash.changes:
         back = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
         back.success(None, None, None, js=ANNOUNCE).success(None, outcome, None, js=DONE)
+    subjects.changed.success(None, None, None, js=TO_PROBLEM).success(None, None, None, js=ANNOUNCE)
     more.searched.success(None, None, None, js=TO_PROBLEM)
     grown = more.grown.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
     grown.success(None, None, None, js=ANNOUNCE)

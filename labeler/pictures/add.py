@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labeler.errors import StorageError
 from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
+from labeler.pictures.subjects import SubjectRule
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
@@ -56,8 +57,11 @@ class Intake:
     def __init__(self, store: Store, images: Path, lock_file: Path) -> None:
         self._store, self._images, self._lock_file = store, images, lock_file
 
-    def add_all(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and all pictures in folders; a refused file does not stop the others."""
+    def add_all(self, paths: Iterable[Path], *, subjects: SubjectRule | None = None) -> IngestReport:
+        """Add files and all pictures in folders; a refused file does not stop the others.
+
+        `subjects` tells the subjects of new pictures; without it, and where it does not fit, each is one by itself.
+        """
         found = find_pictures(paths)
         added = already = 0
         refused = []
@@ -65,7 +69,8 @@ class Intake:
         for file, place in zip(found.pictures, found.names, strict=True):
             name = shown_name(place)
             try:
-                _, stored = self._add(file, name=name)
+                subject = subjects.of_file(file, name) if subjects else None
+                _, stored = self._add(file, name=name, subject=subject)
             except DataError as error:
                 refused.append((name, str(error)))
                 continue

@@ -29,6 +29,7 @@ from labeler.pictures.add import IngestReport, Intake
 from labeler.pictures.feature_cache import FeatureCache
 from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
+from labeler.pictures.subjects import SubjectRule, SubjectsReport, set_subjects, subject_counts
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
@@ -197,10 +198,21 @@ class Project:
 
     # Shortcuts to `intake`, `exchange` and `frame`
 
-    def add_pictures(self, paths: Iterable[Path]) -> IngestReport:
-        """Add files and all pictures in folders; the report says what did not come in."""
+    def add_pictures(self, paths: Iterable[Path], *, subjects: SubjectRule | None = None) -> IngestReport:
+        """Add files and all pictures in folders; the report says what did not come in.
+
+        `subjects` tells who is on the new pictures; without it each is a subject by itself.
+        """
         self.clear_leftovers()
-        return self.intake.add_all(paths)
+        return self.intake.add_all(paths, subjects=subjects)
+
+    def subjects(self) -> dict[str, int]:
+        """The number of pictures of each subject, a person or an animal, those with most first."""
+        return subject_counts(self.store)
+
+    def set_subjects(self, rule: SubjectRule) -> SubjectsReport:
+        """Tell the subjects of all pictures by their names."""
+        return set_subjects(self.store, rule)
 
     def add_picture(
         self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()

@@ -168,6 +168,12 @@ class Store:
             )
         return self.image(image_id)
 
+    def set_subjects(self, subjects: Mapping[int, str]) -> None:
+        """Set the subject of pictures, by id, in one transaction. Removed pictures are no exception."""
+        with self._transaction() as db:
+            for key, subject in subjects.items():
+                db.execute("UPDATE images SET subject = ? WHERE id = ? AND subject <> ?", (subject, key, subject))
+
     def file_digest(self, image_id: int) -> str | None:
         """The recorded digest of a picture's file in the project; None if none was recorded."""
         rows = self._rows("SELECT sha256 FROM picture_files WHERE image_id = ?", image_id)

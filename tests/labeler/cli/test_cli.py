@@ -120,6 +120,44 @@ def test_add_adds_pictures_to_a_project_and_says_what_did_not_come_in(
     assert names == ["a.png", "b.png", "c.png", "d.png"]
 
 
+def test_subjects_come_from_folders_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    projects, folder = tmp_path / "p", tmp_path / "in"
+    for k, name in enumerate(("kira/1.png", "kira/2.png", "momo/1.png")):
+        write_picture(folder / name, color=(60 * k, 0, 0))
+    with pytest.raises(SystemExit) as refusal:
+        labeler(projects, "new", "monkeys", "--pictures", folder, "--subjects", "(.*)_")
+    assert refusal.value.code == 2
+    assert "wanted folder, picture, or a pattern with {subject}" in capsys.readouterr().err
+    assert labeler(projects, "new", "monkeys", "--subjects", "folder") == 2
+    assert "name their folder with --pictures" in capsys.readouterr().err
+    assert labeler(projects, "new", "monkeys", "--pictures", folder, "--subjects", "folder") == 0
+    assert "2 subjects on 3 pictures: kira (2), momo (1)\n" in capsys.readouterr().out
+    more = write_picture(tmp_path / "sol_7.png", color=(9, 9, 9))
+    assert labeler(projects, "add", "monkeys", more, "--subjects", "{subject}_*") == 0
+    assert "3 subjects on 4 pictures: kira (2), momo (1), sol (1)\n" in capsys.readouterr().out
+    assert labeler(projects, "subjects", "monkeys", "picture") == 0
+    assert capsys.readouterr().out.startswith("4 subjects on 4 pictures: ")
+    assert labeler(projects, "subjects", "monkeys", "{subject}/*") == 1
+    out, err = capsys.readouterr()
+    assert out == (
+        "3 subjects on 4 pictures: kira (2), momo (1), sol_7.png (1)\npictures with another subject than before: 3\n"
+    )
+    assert err.endswith("1 of the pictures, which keep the subject that they had: sol_7.png\n")
+    assert labeler(projects, "subjects", "monkeys") == 0
+    assert capsys.readouterr().out == "3 subjects on 4 pictures: kira (2), momo (1), sol_7.png (1)\n"
+    assert labeler(projects, "subjects", "monkeys", "Folder") == 2
+
+
+def test_labels_beside_the_pictures_and_a_rule_for_subjects_go_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    made = make_project(tmp_path, pictures=4, labeled=2)
+    made.export(made.images / "annotations.json")
+    command = ("new", "again", "--pictures", made.images, "--labels", "--subjects", "{subject}-*")
+    assert labeler(tmp_path / "p", *command) == 0
+    assert "1 subject on 4 pictures: faces (4)" in capsys.readouterr().out
+
+
 def test_projects_may_stand_before_or_after_the_command(tmp_path: Path):
     assert main(["--projects", str(tmp_path / "p"), "new", "a"]) == 0
     assert main(["new", "b", "--projects", str(tmp_path / "p")]) == 0

@@ -108,6 +108,17 @@ def test_a_training_that_is_no_better_does_not(project: Project, off: float):
     assert found.proposer.name == "carried"
 
 
+@pytest.mark.parametrize("animal", [lambda picture: picture % 20, lambda picture: (picture + 1) // 2])
+def test_a_training_is_not_judged_on_subjects_that_it_told_apart(project: Project, animal: Callable[[int], int]):
+    """Either it learned from other faces of the animal, or the predictions of a fold may have."""
+    train(project, off=0.3)
+    assert in_charge(project) == "run 1"
+    assert project.charge.error("run 1") is not None
+    project.store.set_subjects({picture.id: f"animal {animal(picture.id)}" for picture in project.store.images()})
+    project.judge_proposers()
+    assert project.charge.error("run 1") is None
+
+
 def test_a_training_that_could_not_be_judged_is_not_in_charge(project: Project):
     base_points(project, SEEN)
     train(project, off=0.1, held=range(39, FACES + 1))
