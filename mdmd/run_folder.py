@@ -56,6 +56,7 @@ EVENTS = {
     "step": {"step"},
     "eval": {"step", "nme"},
     "predicted": {"faces", "of"},
+    "drawn": {"faces", "of"},
 }
 #: The names of numbers, of numbers that may be null, and of texts in events of any kind.
 NUMBERS = {"time", "step", "of", "faces", "loss", "low", "high", "learning_rate", "images_per_second"}

@@ -108,6 +108,8 @@ def preflight_html(
     facts += [f"{device_sentence()} {room}"]
     if problem is None and minutes is not None:
         facts.insert(-1, time_sentence(source, minutes, learned=begins is not Beginning.SOURCE_FIRST))
+        around = around_sentence(source, progress.faces_to_go)
+        facts[-1:-1] = [around] if around else []
     learning = project.learning.source
     if begins is Beginning.STARTER and source is not None and learning is not None and learning.name == source.name:
         facts.insert(-1, f"{learning.sentence} A training that starts before begins with the starter.")
@@ -132,6 +134,15 @@ def time_sentence(source: Source | None, minutes: float, *, learned: bool) -> st
         f"Takes up to {plural(round(minutes + BASE_MINUTES), 'minute')} this time: up to {BASE_MINUTES:g} to train "
         f"on {source.name} first, once on this machine, then {usual} for your landmarks."
     )
+
+
+def around_sentence(source: Source | None, to_go: int) -> str:
+    """What a run does before and after the training, in time of its own; empty if there is nothing."""
+    draws = source is not None and source.name == DRAWN and not source.path.exists()
+    before = f"Before that, {source.faces:,} faces are drawn, once on this machine" if source and draws else ""
+    after = f"then {plural(to_go, 'face')} {'is' if to_go == 1 else 'are'} pre-labeled" if to_go else ""
+    said = "; ".join(each for each in (before, after) if each)
+    return f"{said[0].upper()}{said[1:]}, which takes minutes of its own." if said else ""
 
 
 def precision_sentence(project: Project) -> str | None:

@@ -31,6 +31,12 @@ STAGES = {
 }
 
 
+NO_MODEL_YET = (
+    "There is no model of your landmarks yet. If you cancel, the training on the source is kept and the next training "
+    "continues it."
+)
+
+
 def shown_run(runs: Sequence[Run]) -> Run | None:
     """The run that the page shows: the active one, else the newest that has started, else the newest.
 
@@ -49,7 +55,7 @@ def live_html(project: Project, run: Run | None) -> Markup:
         project=project.name,
         run=run,
         kind={"train": "Training", "curve": "Learning curve"}.get(run.kind, "Pre-labeling"),
-        progress=_progress(run) if run.active else None,
+        progress=_progress(run, project.progress().faces_to_go) if run.active else None,
         outcome=Outcome() if run.active else _outcome(project, run)._replace(use=model_use(project, run)),
     )
 
@@ -62,7 +68,8 @@ class Progress(NamedTuple):
     lines: list[str]
 
 
-def _progress(run: Run) -> Progress:
+def _progress(run: Run, to_go: int) -> Progress:
+    """`to_go` faces are not complete."""
     if run.state == "waiting":
         return Progress("Waiting for its turn", None, [waiting_sentence(run)])
     so_far = f"{duration(run.seconds)} so far"
@@ -76,8 +83,12 @@ def _progress(run: Run) -> Progress:
         return Progress(ending, None, [f"{facts} · {so_far}"])
     if run.predicted is not None:
         faces, of = run.predicted
-        return Progress(stage, faces / max(of, 1), [f"{faces:,} of {plural(of, 'face')} · {so_far}"])
-    if run.stage in ("measure", "predict") or run.kind == "prelabel":
+        lines = [f"{faces:,} of {plural(of, 'face')} · {so_far}"]
+        return Progress(stage, faces / max(of, 1), lines + ([NO_MODEL_YET] if run.stage == "source" else []))
+    if run.stage == "predict" or run.kind == "prelabel":
+        # Until the model is read and the first faces are done, there is no count.
+        return Progress(stage, None, [f"{plural(to_go, 'face')} · {so_far}"])
+    if run.stage == "measure":
         return Progress(stage, None, [so_far])
     done = run.step / run.steps if run.step and run.steps else 0.0
     if run.parts:
@@ -92,10 +103,7 @@ def _progress(run: Run) -> Progress:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
     lines = [" · ".join(facts)]
     if run.kind == "train" and run.stage in ("source", "base"):
-        lines.append(
-            "There is no model of your landmarks yet. If you cancel, the training on the source is kept and the next "
-            "training continues it."
-        )
+        lines.append(NO_MODEL_YET)
     return Progress(stage, done, lines)
 
 

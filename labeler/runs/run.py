@@ -39,7 +39,8 @@ class Run:
     - `series` are the step events of its log and `evals` its held-out measurements, in order.
     - `stage` is "source", "base", "adapt", "measure" (its steps are over), "predict" (the faces to pre-label) or
       "check" (the labeled faces, for the label checks); None before the first event.
-    - `predicted` is the number of faces that are predicted in this stage and the number that will be. A run of kind
+    - `predicted` is the number of faces that are predicted in this stage, or in stage "source" drawn, and the number
+      that will be. A run of kind
       "prelabel" uses the model of the run `model`.
     - `stopped` says where a training was ended early. `error` is a sentence.
     - `seconds` leaves out the time in the queue and between an interruption and the resume.
@@ -265,14 +266,14 @@ def _stage(events: list[dict[str, Any]], asked: Settings) -> str | None:
 
 
 def _predicted(events: list[dict[str, Any]]) -> tuple[int, int] | None:
-    told = _told_predicted(events)
+    told = _told_predicted(events) or _told_predicted(events, "drawn")
     return told[-1] if told else None
 
 
-def _told_predicted(events: list[dict[str, Any]]) -> list[tuple[int, int]]:
+def _told_predicted(events: list[dict[str, Any]], kind: str = "predicted") -> list[tuple[int, int]]:
     """How many faces were predicted, of how many, each time that it was told since the last step of training."""
     newest = itertools.takewhile(lambda event: event.get("event") not in ("start", "resume", "step"), reversed(events))
-    predicted = [event for event in newest if event.get("event") == "predicted" and {"faces", "of"} <= event.keys()]
+    predicted = [event for event in newest if event.get("event") == kind and {"faces", "of"} <= event.keys()]
     return [(event["faces"], event["of"]) for event in reversed(predicted)]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from mdmd.files import new_folder, write_json
 from mdmd.run_folder import read_object, typed
 from mdmd.synthetic.datasets import write_source
 
+#: How many faces are drawn between two words on it in the log of a run.
+TOLD_EVERY = 20
 #: The built-in source and how many faces are drawn for it.
 DRAWN = "drawn68"
 DRAWN_FACES = 1200
@@ -108,15 +111,18 @@ class Sources:
         write_json(self.folder / name / "source.json", record, indent=1)
         return self.get(name)
 
-    def make(self, name: str) -> Path:
-        """The COCO file of a source; the built-in source is drawn first if it is missing. Raises DataError."""
+    def make(self, name: str, told: Callable[[int], object] = lambda done: None) -> Path:
+        """The COCO file of a source; the built-in source is drawn first if it is missing. Raises DataError.
+
+        `told` is called with the number of faces that are drawn so far.
+        """
         source = self.get(name)
         if name != DRAWN or source.path.is_file():
             return source.path
         self.folder.mkdir(parents=True, exist_ok=True)
         record = {"name": DRAWN, "data": "annotations.json", "faces": self.drawn_faces, "landmarks": source.landmarks}
         with new_folder(self.folder / DRAWN) as making:
-            write_source(making, self.drawn_faces, seed=0)
+            write_source(making, self.drawn_faces, seed=0, told=told)
             write_json(making / "source.json", record, indent=1)
         return source.path
 
@@ -158,10 +164,18 @@ def machine_sources(root: Path) -> Sources:
 
 
 def main(root: Path, name: str, faces: int, log: Path) -> None:
-    """Make a source as the first step of a run, and write the start to the run's `log`."""
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"event": "start", "time": time.time(), "stage": "source"}) + "\n")
-    Sources(root, drawn_faces=faces).make(name)
+    """Make a source as the first step of a run, and write the start and how far it is to the run's `log`."""
+
+    def write(event: str, **numbers: int) -> None:
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"event": event, "time": time.time(), "stage": "source", **numbers}) + "\n")
+
+    def told(done: int) -> None:
+        if done % TOLD_EVERY == 0 or done == faces:
+            write("drawn", faces=done, of=faces)
+
+    write("start")
+    Sources(root, drawn_faces=faces).make(name, told)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,20 @@ def draw_source(seed: int, size: int = 256) -> Drawing:
     return image, points, box_of_points(points)
 
 
-def write_source(folder: Path, count: int, *, seed: int, size: int = 256, workers: int = 1) -> Path:
+def write_source(
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    size: int = 256,
+    workers: int = 1,
+    told: Callable[[int], object] = lambda done: None,
+) -> Path:
     """Write `count` drawn faces as `folder`/images/*.jpg and COCO `folder`/annotations.json; returns the JSON's path.
 
     The last fifth has the split "test" (at least one of two). The JSON is written last, so if it exists, the set is
-    complete. The files do not depend on the number of `workers` (processes). Raises DataError for a `count` below 1.
+    complete. The files do not depend on the number of `workers` (processes). `told` is called after each face with the
+    number of faces so far. Raises DataError for a `count` below 1.
     """
     if count < 1:
         raise DataError(f"found a count of {count} pictures to draw, wanted at least 1")
@@ -70,6 +79,7 @@ def write_source(folder: Path, count: int, *, seed: int, size: int = 256, worker
                     extra={"style": "face"},
                 )
             )
+            told(k + 1)
     path = folder / "annotations.json"
     info = {"description": "Human-like faces with 68 landmarks, drawn by a program: no photographs, no people"}
     write_json(path, to_coco(samples, load_definition(SOURCE), info=info), indent=None)

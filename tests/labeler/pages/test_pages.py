@@ -36,6 +36,7 @@ from labeler.runs.control import list_runs
 from labeler.runs.hardware import device_sentence
 from labeler.runs.processes import process_started
 from labeler.runs.sources import Source, Sources
+from labeler.runs.sources import main as draw_source
 from labeler.storage.records import Point
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.data.definition import Definition
@@ -152,6 +153,36 @@ def test_preflight_says_the_time_of_source_and_landmarks(tmp_path: Path) -> None
     (base / "model.json").write_text("{}")
     assert "Takes about 10 minutes." in said(weights="none")
     assert first_time in said(encoder="vit_small_patch16_224")
+
+
+def test_preflight_says_what_comes_before_and_after_the_training(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=5, labeled=3)
+    sources = Sources(project.folder.parent, drawn_faces=2)
+    drawn = sources.get("drawn68")
+    both = (
+        "Before that, 2 faces are drawn, once on this machine; then 2 faces are pre-labeled, which takes minutes of its"
+    )
+    assert both in preflight_html(project, drawn, "", "", "default", 10)
+    assert "Then 2 faces are pre-labeled, which" in preflight_html(project, None, "", "", "default", 10)
+    sources.make("drawn68")
+    assert "Before that" not in preflight_html(project, sources.get("drawn68"), "", "", "default", 10)
+    for face in project.store.faces():
+        label_face(project, face.id)
+    assert "minutes of its own" not in preflight_html(project, None, "", "", "default", 10)
+
+
+def test_a_run_counts_what_it_draws_and_says_how_much_it_will_predict(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=5, labeled=3)
+    folder = leave_predictions(project, 1, predictions_of(project, []))
+    draw_source(tmp_path / "sources", "drawn68", 2, folder / "log.jsonl")
+    (run,) = list_runs(project)
+    assert (run.stage, run.predicted) == ("source", (2, 2))
+    page = live_html(project, replace(run, state="running", predicted=(300, 1200)))
+    assert "300 of 1,200 faces" in page
+    assert 'style="width: 25.0%"' in page
+    assert "There is no model of your landmarks yet" in page
+    page = live_html(project, replace(run, state="running", stage="predict", predicted=None))
+    assert "2 faces · " in page
 
 
 def test_preflight_says_that_a_source_is_being_learned_and_what_a_training_begins_with(tmp_path: Path) -> None:
