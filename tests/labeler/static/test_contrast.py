@@ -55,6 +55,19 @@ def test_the_colors_of_a_theme_can_be_told_apart(theme: str, wanted: float, pair
     assert {pair: round(value, 2) for pair, value in found.items() if value < wanted} == {}
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_marks_of_groups_are_outlined_in_the_lists(theme: str):
+    """Some colors of groups are near white or near black: their outline shows them on every ground."""
+    tokens = themes()[theme]
+    assert min(contrast(tokens["ink-soft"], tokens[ground]) for ground in GROUNDS) >= 3
+    text = (STATIC / "face" / "workbench.css").read_text(encoding="utf-8")
+    blocks = re.findall(r"^(\.canvas-root [^{}]*\.(?:chip|mark)) {(.*?)^}", text, re.DOTALL | re.MULTILINE)
+    colored = {name: block for name, block in blocks if name.endswith(".chip") or "var(--color)" in block}
+    assert len(colored) == 4, "the chip of a group; the marks of visible, hidden and predicted points"
+    for name, block in colored.items():
+        assert re.search(r"(border: 1px solid|box-shadow: 0 0 0 1px) var\(--ink-soft\)", block), name
+
+
 def test_colors_are_tokens():
     """No style sheet writes a color of its own, but for shadows and lines on pictures, which are black and white."""
     found = []
