@@ -121,6 +121,41 @@ def test_after_a_rename_a_click_on_another_name_goes_there_and_no_key_is_a_short
     ]
 
 
+def test_after_every_step_is_undone_nothing_waits_to_be_saved(page: Page, site: Site) -> None:
+    site.project("loons")
+    ready(page, site, "loons")
+    state = page.locator(".save-state")
+    expect(state).to_have_text("Saved, version 1")
+    name = page.locator(".table-rows li").first.get_by_label("Name")
+    for each in ("eye_far", "eye_near"):
+        name.fill(each)
+        name.press("Tab")
+    expect(state).to_have_text("Not saved yet")
+    canvas(page, "schema").focus()
+    page.keyboard.press("Control+z")
+    expect(state).to_have_text("Not saved yet")
+    page.keyboard.press("Control+z")
+    expect(state).to_have_text("Saved, version 1")
+    ready(page, site, "loons")
+    expect(state).to_have_text("Saved, version 1")
+    expect(name).to_have_value("eye_left")
+
+
+def test_what_is_absent_on_the_reference_picture_is_not_asked_for(page: Page, site: Site) -> None:
+    project = site.project("smews")
+    first, second, _ = (face.id for face in project.store.faces())
+    for face, (key, v) in ((first, (4, 0)), (second, (3, 0))):
+        project.store.edit_points(face, {k: Point(100.0 + 20 * k, 90.0, 2) for k in (1, 2, 3, 4) if k != key})
+        project.store.edit_points(face, {key: Point(None, None, v)})
+    ready(page, site, "smews")
+    hint = page.locator(".hint")
+    expect(hint).to_have_text("Click to add a landmark, drag to move one")
+    page.get_by_label("Reference picture", exact=True).select_option("2")
+    wait_for(lambda: page.evaluate(f"Object.keys({root('schema')}.draft.places).join()") == "1,2,4")
+    expect(hint).to_have_text("Click to add a landmark, drag to move one")
+    assert page.evaluate(f"{root('schema')}.current") is None
+
+
 def test_a_new_landmark_says_that_enter_names_it(page: Page, site: Site) -> None:
     site.project("darters", definition=None)
     ready(page, site, "darters")

@@ -44,6 +44,10 @@ export class SchemaPage {
     this.mirrored = false;
     /** Whether the draft differs from the saved version. */
     this.dirty = false;
+    /** The draft that is the saved version, if there is one. @type {Draft | null} */
+    this.clean = null;
+    /** Landmarks that a person has marked absent on the reference picture. @type {Set<string>} */
+    this.absent = new Set();
     /** @type {Picture[]} */
     this.pictures = [];
     /** The reference picture, and its pixels once they are loaded. @type {Picture | null} */
@@ -130,6 +134,7 @@ export class SchemaPage {
     const kept = this.history.kept();
     let draft = kept?.draft ?? drafts.draftOf(saved.category, saved.reference);
     if (!this.has(draft.picture)) draft = await this.onPicture(draft, this.mostLabeled());
+    else await this.firstFace(pictures.find(({ id }) => id === draft.picture));
     // Work that began while the answers were on their way continues.
     if (this.dirty) return;
     const same = saved.version === this.archive.version && JSON.stringify(draft) === JSON.stringify(this.draft);
@@ -138,6 +143,7 @@ export class SchemaPage {
     if (same) return this.show(this.draft);
     this.history.begin(draft, kept?.version ?? saved.version);
     this.dirty = Boolean(kept);
+    this.clean = kept ? null : draft;
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
     this.show(draft);
     this.select(this.current ?? this.nextUnplaced());
@@ -182,7 +188,8 @@ export class SchemaPage {
 
   /** @param {Draft} draft */
   settle(draft) {
-    this.dirty = true;
+    this.dirty = draft !== this.clean;
+    if (!this.dirty) this.history.forget();
     this.pointerTools.letGo(draft);
     if (!draft.landmarks.some(({ id }) => id === this.current)) this.current = null;
     this.show(draft);
@@ -218,7 +225,7 @@ export class SchemaPage {
     this.history.forget();
     const placed = draft.picture ? draft : { ...draft, picture: this.draft.picture };
     this.history.begin(placed, this.archive.version);
-    Object.assign(this, { dirty: false, current: draft.landmarks[at]?.id ?? null });
+    Object.assign(this, { dirty: false, clean: placed, current: draft.landmarks[at]?.id ?? null });
     this.pointerTools.letGo(placed);
     this.form.note("start", null);
     this.show(placed);
@@ -325,16 +332,29 @@ export class SchemaPage {
    * @param {Picture} picture
    * @returns {Promise<Draft>}
    */
-  async onPicture(draft, { id, faces }) {
-    /** @type {FaceView | null} */
-    const face = faces[0] && (await this.session.get(`/faces/${faces[0].id}`).catch(() => null));
+  async onPicture(draft, picture) {
+    const face = await this.firstFace(picture);
     /** @type {Draft["places"]} */
     const places = {};
     for (const landmark of draft.landmarks) {
       const point = face?.points[landmark.id];
       if (point?.v) places[landmark.id] = [point.x, point.y];
     }
-    return { ...draft, picture: id, places };
+    return { ...draft, picture: picture.id, places };
+  }
+
+  /**
+   * The first face of the reference picture, if it has one, and what is absent on it.
+   * @param {Picture | undefined} picture
+   * @returns {Promise<FaceView | null>}
+   */
+  async firstFace(picture) {
+    const first = picture?.faces[0];
+    /** @type {FaceView | null} */
+    const face = first ? await this.session.get(`/faces/${first.id}`).catch(() => null) : null;
+    const absent = Object.entries(face?.points ?? {}).filter(([, { v }]) => v === 0);
+    this.absent = new Set(absent.map(([id]) => id));
+    return face;
   }
 
   toggleMirrored() {
@@ -348,7 +368,7 @@ export class SchemaPage {
   // --- the current landmark ------------------------------------------------------------------------------------------
 
   nextUnplaced() {
-    return this.draft.landmarks.find(({ id }) => !this.draft.places[id])?.id ?? null;
+    return this.draft.landmarks.find(({ id }) => !this.draft.places[id] && !this.absent.has(id))?.id ?? null;
   }
 
   /** @param {string | null} id */
