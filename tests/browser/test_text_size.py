@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from labeler.project.project import Project
 from labeler.storage.records import PredictedPoint
 from mdmd.data.definition import load_definition
-from tests.browser.conftest import Site, canvas, open_tab, root, wait_for
+from tests.browser.conftest import Site, canvas, open_canvas, open_tab, root, wait_for
 from tests.builders import label_face
 
 pytestmark = pytest.mark.browser
@@ -145,3 +145,27 @@ def test_nothing_jumps_when_the_bar_arrives(page: Page, site: Site):
     assert before is not None
     assert before["y"] == 40
     assert tabs.bounding_box() == before
+
+
+def test_a_narrow_bar_cuts_the_progress_and_neither_the_name_nor_what_is_saved(page: Page, site: Site):
+    site.project("goats and geese")
+    page.set_viewport_size({"width": 1024, "height": 700})
+    open_canvas(page, site, "goats and geese", "label")
+    expect(page.locator(".topbar .progress-text")).to_have_text("0 of 3 faces complete")
+    found = page.evaluate("""() => {
+      const bar = document.querySelector(".topbar");
+      const [name, progress, learning, mark] = [".project", ".progress-text", ".learning", ".save-mark"].map((one) =>
+        bar.querySelector(one),
+      );
+      progress.textContent = "1,208 of 2,290 faces complete, 1 skipped, 25 s a face, about 7 h 30 min left";
+      learning.hidden = false;
+      learning.textContent = "learning waits for the run";
+      const lines = (element) => Math.round(element.clientHeight / parseFloat(getComputedStyle(element).fontSize));
+      return {
+        name: name.scrollWidth <= name.clientWidth,
+        progress: progress.scrollWidth > progress.clientWidth,
+        saved: lines(mark) <= 2,
+        fits: bar.scrollWidth <= 1024 && mark.getBoundingClientRect().right <= 1024,
+      };
+    }""")
+    assert found == {"name": True, "progress": True, "saved": True, "fits": True}

@@ -17,7 +17,7 @@ export class Bar {
   constructor(root, session) {
     this.session = session;
     root.classList.add("topbar");
-    this.project = el("span.project", { text: session?.project ?? "" });
+    this.project = el("span.project", { text: session?.project ?? "", title: session?.project ?? "" });
     this.progress = el("span.progress-text");
     this.fill = el("span.fill");
     this.meter = el("span.meter", { "aria-hidden": "true" }, this.fill);
@@ -35,7 +35,7 @@ export class Bar {
       onclick: () => session?.retryNow(),
     });
     // A screen reader says what stands in it whenever that changes.
-    this.told = el("span", { role: "status" }, this.mark);
+    this.told = el("span.told", { role: "status" }, this.mark);
     root.append(
       el("a.product", { href: "/", text: "mdmd labeler" }),
       this.project,
@@ -91,7 +91,7 @@ export class Bar {
     const overview = (await this.session?.get("").catch(() => null)) ?? null;
     if (!overview) return;
     const { faces, complete_faces: done } = overview.progress;
-    this.progress.textContent = progressText(overview);
+    this.progress.textContent = this.progress.title = progressText(overview);
     const [first = "", ...others] = overview.warnings;
     this.trouble.hidden = !first;
     this.trouble.title = [first, ...others].join("\n");
