@@ -6,7 +6,7 @@ Warnings, such as a missing image, go to the logger "mdmd". Input that cannot be
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -26,6 +26,7 @@ from mdmd.inference.inputs import faces_of_file, whole, whole_pictures
 from mdmd.inference.model import Model
 from mdmd.inference.predict import predict as predict_samples
 from mdmd.loading.batches import named_heldout
+from mdmd.loading.crops import left_out, named
 from mdmd.models import checkpoint
 from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
@@ -39,9 +40,6 @@ from mdmd.training.train import train as learn_sets
 from mdmd.transfer.carried_labels import CarriedLabels
 
 logger = logging.getLogger("mdmd")
-
-#: The most images that a warning about left out images names.
-NAMED = 3
 
 
 def load(run: Path | str) -> Model:
@@ -147,7 +145,9 @@ def _carry_over(target: Dataset, folder: Path, chosen: Preset, run: TrainingRun,
     base = Model(_given_base(folder, chosen, run), folder.name)
     with run.opened(warnings) as (log, _):
         log.event("start", stage="carry", steps=0, minutes=None, train_faces={target.name: len(faces)}, heldout_faces=0)
-        raw = predict_samples(base.network(), faces, base.head)
+        unusable: dict[Path, str] = {}
+        raw = predict_samples(base.network(), faces, base.head, unusable=unusable)
+        faces, raw = _readable(faces, raw, unusable, target.name, log.warn)
         seen = base.finished(raw, faces, base.head)
         carried = CarriedLabels.of(target.name, target.definition, base.head, base.definition, seen, faces)
         made = replace(base.checkpoint, target=target.name, carried=carried, history=_carried_history(base, carried))
@@ -286,12 +286,10 @@ def predict_all(
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:
     """Warn about images that are left out. Raises PictureError if none is left."""
-    named = "; ".join([*problems[:NAMED], *(["..."] if len(problems) > NAMED else [])])
     if none_left:
-        raise PictureError(named)
-    sentence = f"{len(problems):,} picture{' is' if len(problems) == 1 else 's are'} left out: {named}"
-    logger.warning(sentence)
-    log.warn(sentence, said=True)
+        raise PictureError(named(problems))
+    logger.warning(left_out(problems))
+    log.warn(left_out(problems), said=True)
 
 
 def evaluate(
@@ -328,10 +326,32 @@ def evaluate(
             raise DataError(f"{dataset.name} has no subset {subset!r} in {split}; found: {found}")
     samples = _reviewed(samples)
     _, calibration = model.calibrated(head)
-    applied = model.finished(predict_samples(model.network(), samples, model.seeing(head)), samples, head)
+    unusable: dict[Path, str] = {}
+    raw = predict_samples(model.network(), samples, model.seeing(head), unusable=unusable)
+    samples, raw = _readable(samples, raw, unusable, dataset.name, logger.warning)
+    applied = model.finished(raw, samples, head)
     predictions = [Prediction(p.points[order], p.covariance[order]) for p in applied]
     measured = dataset.definition if normalizer == "definition" else replace(dataset.definition, normalizer=None)
     return plain(measure(measured, predictions, samples, model.rule_for(head, rule), calibration.law))
+
+
+def _readable(
+    samples: Sequence[Sample],
+    raw: Sequence[Prediction],
+    unusable: Mapping[Path, str],
+    name: str,
+    warn: Callable[[str], None],
+) -> tuple[list[Sample], list[Prediction]]:
+    """The samples of the set `name`, and their predictions, without those whose pictures are `unusable`.
+
+    A warning names these. Raises PictureError if none is left.
+    """
+    kept = [(sample, found) for sample, found in zip(samples, raw, strict=True) if sample.path not in unusable]
+    if not kept:
+        raise PictureError(f"{name}: no labeled picture can be used: {named([*unusable.values()])}")
+    if unusable:
+        warn(f"{name}: {left_out([*unusable.values()])}")
+    return [sample for sample, _ in kept], [found for _, found in kept]
 
 
 def _reviewed(samples: Sequence[Sample]) -> list[Sample]:

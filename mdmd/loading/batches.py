@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from mdmd.config import heldout_count
 from mdmd.data.definition import Definition
+from mdmd.data.images import PictureError
 from mdmd.data.records import HELDOUT_SPLIT, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.loading.augment import WARPS, mirrored_share, random_photometry, random_warp, warp_pictures
@@ -69,15 +71,19 @@ class FaceCache:
         self.labeled = torch.from_numpy(labeled)
         store.use(self._keys)
 
-    def fill(self) -> None:
-        """Crop all faces now, on all cores, so that unreadable images fail before training and no step waits."""
+    def fill(self) -> dict[Path, str]:
+        """Crop all faces now, on all cores, so that no step waits; returns why images cannot be used, by path."""
 
-        def cut_one(k: int) -> None:
-            self._pixels(k)
+        def cut_one(k: int) -> str | None:
+            try:
+                self._pixels(k)
+            except PictureError as error:
+                return str(error)
+            return None
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(cut_one, range(len(self))):
-                pass
+            problems = list(pool.map(cut_one, range(len(self))))
+        return {file: why for file, why in zip(self._files, problems, strict=True) if why is not None}
 
     def _pixels(self, k: int) -> NDArray[np.uint8]:
         stored = self._store.read(self._keys[k], (3, self._side, self._side))

@@ -31,6 +31,8 @@ MARGIN = 1.5
 CUT_VERSION = 3
 #: The largest side, in image pixels, of the area that one crop pixel averages; larger images are reduced first.
 COARSEST = 64
+#: The most pictures that a message about pictures that are left out names.
+NAMED = 3
 #: Threads that decode pictures while the network computes; more bring little, and the network needs its cores.
 READERS = 2
 
@@ -111,6 +113,16 @@ def ahead(jobs: Iterable[Callable[[], T]], *, depth: int, workers: int = 1) -> G
             yield done
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def left_out(problems: Sequence[str]) -> str:
+    """ "2 pictures are left out: ...", with the reasons of the first few; `problems` has one of each picture."""
+    return f"{len(problems):,} picture{' is' if len(problems) == 1 else 's are'} left out: {named(problems)}"
+
+
+def named(problems: Sequence[str]) -> str:
+    """The first few `problems`, and dots for the others."""
+    return "; ".join([*problems[:NAMED], *(["..."] if len(problems) > NAMED else [])])
 
 
 def batches_ahead(device: torch.device) -> int:

@@ -7,7 +7,7 @@ import copy
 import math
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 
 from mdmd.config import MIRRORED, ModelConfig, TrainConfig
 from mdmd.data.boxes import box_scale
+from mdmd.data.images import PictureError
 from mdmd.data.records import HELDOUT_SPLIT, Dataset, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration, Method, calibrate
@@ -23,6 +24,7 @@ from mdmd.evaluation.evaluate import evaluate, plain
 from mdmd.loading.augment import mirrored_share
 from mdmd.loading.batches import FaceCache, named_heldout, split_heldout
 from mdmd.loading.crop_cache import CropStore
+from mdmd.loading.crops import left_out, named
 from mdmd.models.checkpoint import Checkpoint, earlier
 from mdmd.models.encoder import load_pretrained, load_weights
 from mdmd.models.heads import RegressionHead
@@ -137,9 +139,41 @@ def start_encoder(model: MDMD, weights: str | None, log: RunLog) -> str | None:
 
 
 def _learn(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run) -> Checkpoint:
-    """Train as `run` says and calibrate the sets `held`, on held-out faces or by folds."""
-    datasets, plan, log, stage = run.datasets, run.plan, run.log, run.stage
+    """Train as `run` says and calibrate the sets `held`, on held-out faces or by folds.
+
+    Pictures that cannot be read are left out.
+    """
     began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        if run.plan.crops is None:
+            crops = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdmd-crops-")))
+            run = replace(run, plan=replace(run.plan, crops=crops))
+        readable = _readable(run, checkpoint.model.config)
+        run = replace(run, datasets=tuple(readable[dataset.name] for dataset in run.datasets))
+        return _learn_readable(checkpoint, [readable[dataset.name] for dataset in held], run, began)
+
+
+def _readable(run: _Run, config: ModelConfig) -> dict[str, Dataset]:
+    """The run's sets by name, without faces whose pictures cannot be read; a warning names them.
+
+    What is read is kept as crops, so that the training does not read it again. Raises PictureError if no labeled face
+    of a set is left.
+    """
+    faces = [(*dataset.labeled("train"), *dataset.labeled(HELDOUT_SPLIT)) for dataset in run.datasets]
+    caches = _caches(run.datasets, faces, config, run.plan, warn=lambda sentence: None)
+    found = [cache.fill() for cache in caches]
+    kept = {}
+    for dataset, own, unusable in zip(run.datasets, faces, found, strict=True):
+        if unusable and all(face.path in unusable for face in own):
+            raise PictureError(f"{dataset.name}: no labeled picture can be used: {named([*unusable.values()])}")
+        if unusable:
+            run.log.warn(f"{dataset.name}: {left_out([*unusable.values()])}")
+        kept[dataset.name] = replace(dataset, samples=tuple(s for s in dataset.samples if s.path not in unusable))
+    return kept
+
+
+def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, began: float) -> Checkpoint:
+    datasets, plan, log, stage = run.datasets, run.plan, run.log, run.stage
     learned: dict[str, Sequence[Sample]] = {}
     heldout: dict[str, Sequence[Sample]] = {dataset.name: () for dataset in datasets}
     never: dict[str, Sequence[Sample]] = {}
@@ -255,26 +289,30 @@ class _Run:
         began: float | None = None,
     ) -> MDMD:
         """Train `model` on the faces `learned` of each set, on the plan's device."""
-        with _caches(self.datasets, learned, model.config, self.plan, self.log) as caches:
-            model.to(self.plan.processes.device)
-            for cache in caches:
-                if cache.name not in self.known:
-                    self._start_head(model, cache)
-            for dataset in self.datasets:
-                if earlier(dataset.name) in model.definitions:
-                    model.drop_head(earlier(dataset.name))
-            return fit(
-                model,
-                caches,
-                self.plan,
-                self.log,
-                watch,
-                self.stage,
-                frozen_blocks=self.frozen_blocks,
-                target_share=self.target_share,
-                state=state,
-                began=began,
-            )
+        faces = [learned[dataset.name] for dataset in self.datasets]
+        caches = _caches(self.datasets, faces, model.config, self.plan, warn=self.log.warn)
+        for cache in caches:
+            if unusable := cache.fill():  # since they were read at the start of the run
+                raise PictureError(f"{cache.name}: {named([*unusable.values()])}")
+        model.to(self.plan.processes.device)
+        for cache in caches:
+            if cache.name not in self.known:
+                self._start_head(model, cache)
+        for dataset in self.datasets:
+            if earlier(dataset.name) in model.definitions:
+                model.drop_head(earlier(dataset.name))
+        return fit(
+            model,
+            caches,
+            self.plan,
+            self.log,
+            watch,
+            self.stage,
+            frozen_blocks=self.frozen_blocks,
+            target_share=self.target_share,
+            state=state,
+            began=began,
+        )
 
     def _start_head(self, model: MDMD, faces: FaceCache) -> None:
         head = model.head(faces.name)
@@ -363,20 +401,22 @@ def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, augment: s
     return few
 
 
-@contextlib.contextmanager
 def _caches(
-    datasets: Sequence[Dataset], learned: Mapping[str, Sequence[Sample]], config: ModelConfig, plan: Plan, log: RunLog
-) -> Iterator[list[FaceCache]]:
-    with contextlib.ExitStack() as stack:
-        folder = plan.crops or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdmd-crops-")))
-        store = CropStore(folder, warn=log.warn)
-        size, scale = config.image_size, config.crop_scale
-        caches = [
-            FaceCache(d.name, d.definition, learned[d.name], crop_scale=scale, size=size, store=store) for d in datasets
-        ]
-        for cache in caches:
-            cache.fill()
-        yield caches
+    datasets: Sequence[Dataset],
+    faces: Sequence[Sequence[Sample]],
+    config: ModelConfig,
+    plan: Plan,
+    *,
+    warn: Callable[[str], None],
+) -> list[FaceCache]:
+    """A cache for the `faces` of each set. All are made before the first is filled, so none evicts crops of another."""
+    assert plan.crops is not None  # `_learn` makes a folder
+    store = CropStore(plan.crops, warn=warn)
+    size, scale = config.image_size, config.crop_scale
+    return [
+        FaceCache(d.name, d.definition, own, crop_scale=scale, size=size, store=store)
+        for d, own in zip(datasets, faces, strict=True)
+    ]
 
 
 def without_pictures_of(samples: Sequence[Sample], others: Sequence[Sample]) -> Sequence[Sample]:

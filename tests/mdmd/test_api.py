@@ -152,6 +152,52 @@ def test_training_leaves_a_run_that_loads(objects, tmp_path):
     np.testing.assert_allclose(again.predict(image).means, made.predict(image).means, rtol=1e-5)
 
 
+def cut_short(objects: Path, folder: Path, which: slice) -> tuple[Path, list[str]]:
+    """A copy of the set in which some pictures end in the middle, although their headers are sound; and their names."""
+    shutil.copytree(objects.parent, folder)
+    files = sorted((folder / "images").iterdir())[which]
+    for file in files:
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return folder / objects.name, [file.name for file in files]
+
+
+def test_pictures_that_are_cut_short_are_left_out_by_name(objects, run, tmp_path, caplog):
+    path, names = cut_short(objects, tmp_path / "cut", slice(4, 6))  # of twelve to learn from
+    made = mdmd.adapt(path, tmp_path / "new", sources=[path], **QUICK)
+    history = made.checkpoint.history
+    assert history.faces["cut"] == history.faces["cut-2"] == 10 - history.heldout["n"]
+    log = [json.loads(line) for line in (tmp_path / "new" / "log.jsonl").read_text().splitlines()]
+    said = [event["message"] for event in log if event["event"] == "warning" and "left out" in event["message"]]
+    assert [sentence.partition(" (")[0].partition("; ")[0] for sentence in said] == [
+        f"{name}: 2 pictures are left out: picture {path.parent / 'images' / names[0]} cannot be used: "
+        "the picture is damaged or cut short"
+        for name in ("cut", "cut-2")
+    ]
+    assert names[1] in said[0]
+    measured = mdmd.evaluate(run, path, split="train")
+    assert measured["n"] == 10
+    assert "cut: 2 pictures are left out: " in caplog.text
+    carried = mdmd.adapt(path, tmp_path / "carried", base=run, preset="tiny", steps=0, quiet=True)
+    assert carried.checkpoint.history.faces == {"cut": 10}
+    assert '"cut: 2 pictures are left out: ' in (tmp_path / "carried" / "log.jsonl").read_text()
+
+
+def test_a_set_without_a_readable_picture_is_one_sentence(objects, run, tmp_path):
+    path, names = cut_short(objects, tmp_path / "cut", slice(None))
+    for work in (
+        lambda: mdmd.adapt(path, tmp_path / "new", **QUICK),
+        lambda: mdmd.adapt(path, tmp_path / "new", base=run, preset="tiny", steps=0, quiet=True),
+        lambda: mdmd.evaluate(run, path, split="train"),
+    ):
+        with pytest.raises(mdmd.DataError) as refused:
+            work()
+        assert str(refused.value).startswith(
+            f"cut: no labeled picture can be used: picture {path.parent / 'images' / names[0]} cannot be used: "
+        )
+        assert str(refused.value).endswith("; ...")
+        assert refused.value.kind == "picture"
+
+
 def test_a_prediction_takes_images_or_a_file(model, objects):
     for words in ({}, {"pictures": [objects.parent / "images"], "faces": objects}):
         with pytest.raises(mdmd.DataError, match="either pictures"):
