@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from labeler.errors import DamagedError, NotFoundError, StorageError
 from labeler.storage import checksums
 from labeler.storage.contents import Contents, Loss, Numbers, contents_of, loss, numbers_of, raise_numbers
-from labeler.storage.files import INDEX, LOG, memory_copy, reading
+from labeler.storage.files import BROKEN, INDEX, LOG, memory_copy, reading
 from labeler.storage.migrations import MIGRATIONS, migrate, version_of
 from mdmd.files import written
 
@@ -98,7 +98,7 @@ class Backups:
                     return self._write(live, reason)
             except sqlite3.OperationalError as error:
                 raise StorageError(f"no copy of {self._path} could be made: {error}") from None
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise DamagedError(f"{self._path} is damaged: {error}") from None
             except OSError as error:
                 raise StorageError(f"no copy of {self._path} could be made: {error.strerror or error}") from None
@@ -158,7 +158,7 @@ class Backups:
         try:
             with closing(self._live()) as connection:
                 return checksums.problems(connection)
-        except sqlite3.DatabaseError as error:
+        except BROKEN as error:
             return [f"it cannot be read ({error})"]
 
     def _live(self) -> sqlite3.Connection:
@@ -185,12 +185,12 @@ class Backups:
                     self.make("restore")
                     with reading(self._path) as now:
                         numbers |= {key: max(n, numbers.get(key, 0)) for key, n in numbers_of(now).items()}
-                except (DamagedError, sqlite3.DatabaseError):
+                except (DamagedError, *BROKEN):
                     self._move_away()
                 raise_numbers(copy, numbers)
                 with closing(sqlite3.connect(self._path, timeout=10)) as target:
                     copy.backup(target)
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise StorageError(f"the labels could not be put back: {error}") from None
             except OSError as error:
                 raise StorageError(f"the labels could not be put back: {error.strerror or error}") from None
@@ -210,7 +210,7 @@ class Backups:
         """A copy in memory with today's schema."""
         try:
             connection = memory_copy(backup.path)
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (*BROKEN, OSError) as error:
             raise DamagedError(f"the copy {backup.path} cannot be read: {error}") from None
         with closing(connection):
             try:
@@ -218,7 +218,7 @@ class Backups:
                 if version_of(connection, where=str(backup.path)) < len(MIGRATIONS):
                     migrate(Database(connection), where=str(backup.path))
                 yield connection
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise DamagedError(f"the copy {backup.path} cannot be read: {error}") from None
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 
+from labeler.storage.files import BROKEN
+
 #: The tables of a person's words. A sum is kept for each value of the column beside it.
 WORDS: Mapping[str, str] = {
     "images": "id",
@@ -79,7 +81,7 @@ def problems(connection: sqlite3.Connection) -> list[str]:
         structure = [line for (line,) in connection.execute(f"PRAGMA integrity_check({MOST_TOLD})") if line != "ok"]
         broken = [f"its structure is broken ({line.replace(chr(10), ' ')})" for line in structure]
         return broken + (list(_changed(connection)) if is_there(connection) else [])
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         return [f"its structure is broken ({error})"]
 
 
@@ -91,12 +93,13 @@ def _changed(connection: sqlite3.Connection) -> Iterator[str]:
     faces, others = set[int](), list[str]()
     for table, wanted in expected.items():
         found = _sums(connection, table) if table in WORDS else {}
-        for key in sorted({k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k)}):
+        # A damaged key may be of any type.
+        for key in sorted({k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k)}, key=str):
             if table == "faces" or WORDS.get(table) == "face_id":
                 faces.add(key)
             else:
                 others.append(_named(connection, table, key))
-    named = [_face(connection, face) for face in sorted(faces)]
+    named = [_face(connection, face) for face in sorted(faces, key=str)]
     for sentences in (named, others):
         yield from sentences[:MOST_TOLD]
         if len(sentences) > MOST_TOLD:
@@ -113,14 +116,14 @@ def _named(connection: sqlite3.Connection, table: str, key: int) -> str:
 
 def _face(connection: sqlite3.Connection, face: int) -> str:
     rows = []
-    with suppress(sqlite3.DatabaseError):
+    with suppress(*BROKEN):
         rows = connection.execute("SELECT image_id FROM faces WHERE id = ?", (face,)).fetchall()
     picture = f" in picture {rows[0][0]}{_name(connection, rows[0][0])}" if rows else ""
     return f"the labels of face {face}{picture} are not as they were saved"
 
 
 def _name(connection: sqlite3.Connection, picture: int) -> str:
-    with suppress(sqlite3.DatabaseError):
+    with suppress(*BROKEN):
         for (name,) in connection.execute("SELECT name FROM images WHERE id = ?", (picture,)):
             return f" ({str(name).encode('utf-8', 'replace').decode()})"
     return ""

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from labeler.errors import DamagedError, StorageError
 from labeler.storage import checksums
-from labeler.storage.files import memory_copy
+from labeler.storage.files import BROKEN, memory_copy
 from labeler.storage.migrations import MIGRATIONS, migrate, version_of
 from mdmd.errors import DataError
 from mdmd.files import parse_json
@@ -60,8 +60,10 @@ class Connection:
         except sqlite3.OperationalError as error:
             if is_new or _code(error) not in CANNOT_WRITE:
                 raise _cannot_be_opened(path, error) from None
-            self.db, self.read_only = _in_memory(path), f"{path.parent} cannot be written ({error})"
-        except sqlite3.DatabaseError as error:
+            full = _code(error) == sqlite3.SQLITE_FULL
+            why = f"the disk of {path.parent} is full" if full else f"nothing can be written into {path.parent}"
+            self.db, self.read_only = _in_memory(path), why
+        except BROKEN as error:
             raise _damaged(path, error) from None
         self._identity = _identity(path)
 
@@ -82,7 +84,7 @@ class Connection:
         with self._lock:
             try:
                 self.db.execute("VACUUM INTO ?", (str(path),))
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise StorageError(f"the labels could not be copied: {error}") from error
 
     @contextmanager
@@ -105,8 +107,8 @@ class Connection:
             except sqlite3.IntegrityError:
                 self.db.rollback()
                 raise
-            except sqlite3.DatabaseError as error:
-                with suppress(sqlite3.DatabaseError):
+            except BROKEN as error:
+                with suppress(*BROKEN):
                     self.db.rollback()
                 raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
             except BaseException:
@@ -119,7 +121,7 @@ class Connection:
         """Open the file for writing, of which there was only a copy in memory. Raises StorageError if that fails."""
         try:
             database = _writable(self._path, self._migrates)
-        except (sqlite3.DatabaseError, StorageError):
+        except (*BROKEN, StorageError):
             raise StorageError(f"nothing was changed, this project can only be looked at: {self.read_only}") from None
         self.db.close()
         self.db, self.read_only = database, None
@@ -132,7 +134,7 @@ class Connection:
                 cursor = self.db.execute(sql, parameters)
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise StorageError(f"the labels could not be read: {error}") from error
 
     @contextmanager
@@ -141,7 +143,7 @@ class Connection:
         with self._lock:
             try:
                 yield self.db.conn
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 raise StorageError(f"the labels could not be read: {error}") from error
 
     def stamp(self) -> tuple[int, int]:
@@ -193,7 +195,7 @@ def _in_memory(path: Path) -> Database:
         migrate(database, where=str(path))
     except (sqlite3.OperationalError, OSError) as error:
         raise StorageError(f"{path} cannot be read: {error}") from None
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         raise _damaged(path, error) from None
     return database
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+#: What is raised for a file that cannot be read; the latter for an error whose words quote a damaged page.
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: What SQLite puts at the end of the name of a file's write-ahead log and of the log's index.
 LOG, INDEX = "-wal", "-shm"
 
 
 def memory_copy(path: Path) -> sqlite3.Connection:
-    """A copy of the database in the file `path`, in memory, usable by all threads. Raises sqlite3.DatabaseError."""
+    """A copy of the database in the file `path`, in memory, usable by all threads. Raises BROKEN."""
     copy = sqlite3.connect(":memory:", check_same_thread=False)
     try:
         with reading(path) as connection:
@@ -27,7 +29,7 @@ def memory_copy(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads `path`, with what its log holds. Raises sqlite3.DatabaseError.
+    """A connection that only reads `path`, with what its log holds. Raises BROKEN.
 
     SQLite itself reads a file with a log only if it may write beside it; then it reads copies in a temporary folder.
     """

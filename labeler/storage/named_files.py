@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from labeler.errors import StorageError
-from labeler.storage.files import reading
+from labeler.storage.files import BROKEN, reading
 
 #: The row of a removed picture has its number before the name of its file, and a slash.
 ALL_NAMES = "SELECT file_name FROM images"
@@ -25,5 +24,5 @@ def named_files(path: Path) -> set[str]:
     try:
         with reading(path) as connection:
             return {file_name_of(name) for (name,) in connection.execute(ALL_NAMES)}
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         raise StorageError(f"the copy {path} cannot be read ({error})") from None

@@ -304,3 +304,22 @@ def test_damaged_json_in_a_row_is_one_sentence_that_names_it(store: Store, tmp_p
     ):
         with pytest.raises(DamagedError, match=f"labels.db is damaged: {row} cannot be read: "):
             read()
+
+
+def test_a_damaged_schema_is_damage_although_its_error_cannot_even_be_read(
+    store: Store, backups: Backups, tmp_path: Path
+):
+    face = add_face(store)
+    store.edit_points(face, {1: Point(3, 4, 2)})
+    copy = backups.make("asked")
+    assert copy
+    store.close()
+    path = tmp_path / "labels.db"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE images", b"CREATE \xea\xff\xfeLE images"))
+    assert backups.damage()
+    with pytest.raises(DamagedError, match="is not a usable label database"):
+        Store(path)
+    backups.restore(copy)
+    again = Store(path)
+    assert again.points() == {face: {1: Point(3, 4, 2)}}
+    again.close()
