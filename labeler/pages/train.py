@@ -211,13 +211,15 @@ class TrainHandlers:
 def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes=["page"]):
         with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
-            preflight = gr.HTML(padding=False)
+            gr.HTML("<h1>Train</h1>", padding=False)
             source = gr.Dropdown(
                 [],
                 label="Learn together with",
                 info="A large data set with other landmarks makes yours more accurate.",
             )
             pace = gr.Radio([(name, name) for name in PACES], value="standard", label="How long")
+            # Below the choices, which the button would cover in a low window.
+            preflight = gr.HTML(padding=False)
             start = gr.Button("Train", variant="primary", size="lg", interactive=False, elem_classes=["in-sight"])
             prelabel = gr.Button("Pre-label the other faces again", size="sm", visible=False)
             with gr.Accordion("Advanced", open=False):

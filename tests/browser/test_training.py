@@ -176,6 +176,23 @@ def test_the_button_is_in_sight_in_a_low_window(page: Page, site: Site) -> None:
         assert button.evaluate(hidden) == [], f"something stands over the button in a window {height} high"
 
 
+def test_the_button_covers_no_choice_in_a_low_window(page: Page, site: Site) -> None:
+    project = site.project("plovers", pictures=8)
+    for face in project.store.faces()[:6]:
+        label_face(project, face.id)
+    page.set_viewport_size({"width": 1024, "height": 700})
+    page.goto(f"{site.url}/?project=plovers#train")
+    expect(page.get_by_role("button", name="Train on my")).to_be_enabled()
+    expect(page.get_by_text("Takes about 10 minutes.")).to_be_attached()
+    choices = [page.get_by_label("Learn together with"), *page.get_by_role("radio", name=re.compile(" min")).all()]
+    assert len(choices) == 4
+    for choice in choices:
+        expect(choice).to_be_in_viewport(ratio=1)
+        covered = "(one) => { const { x, y, width, height } = one.getBoundingClientRect();"
+        covered += " return Boolean(document.elementFromPoint(x + width / 2, y + height / 2)?.closest('.in-sight')); }"
+        assert not choice.evaluate(covered)
+
+
 def test_canvas_pages_never_scroll(page: Page, site: Site) -> None:
     site.project("swifts", pictures=30)
     for width, height in ((1024, 700), (2560, 1440)):
