@@ -138,6 +138,8 @@ def _frames(image: Image.Image) -> int:
 def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
     """Write a file atomically under a free name derived from `name`; returns the name. Never replaces a file."""
     with _written(folder, "new", write) as temporary:
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # its row may reach the disk before it
         taken = {path.name.casefold() for path in folder.iterdir()}
         for candidate in _names(_safe_stem(name), suffix):
             if candidate.casefold() in taken:

@@ -57,6 +57,7 @@ def heading(page: Page, run: Run, state: str, *, seconds: float = PATIENCE_WITH_
     expect(page.get_by_role("heading", name=f"Training {run.id} {state}")).to_be_visible(timeout=1000 * seconds)
 
 
+@pytest.mark.slow
 def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: Site) -> None:
     project = labeled(site, "finches")
     labels = project.store.points()
@@ -84,6 +85,7 @@ def test_stop_and_keep_leaves_a_measured_model_and_pre_labels(page: Page, site: 
     assert project.store.points() == labels
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_is_told_and_resumed_from_the_page(page: Page, site: Site) -> None:
     project = labeled(site, "larks")
     labels = project.store.points()
@@ -120,6 +122,7 @@ while not (run / "stop").exists(): time.sleep(0.02)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_server_changes_nothing_for_a_training(chromium: Browser, tmp_path: Path) -> None:
     with serve(tmp_path) as (site, server):
         project = labeled(site, "owls")
