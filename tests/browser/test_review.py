@@ -394,12 +394,12 @@ def test_faces_below_a_limit_are_shown_accepted_unseen_and_taken_back(page: Page
 
 
 def test_doubt_that_was_measured_on_one_face_is_not_offered_as_an_expectation(page: Page, site: Site) -> None:
-    project = site.project("noddies")
+    project = site.project("jaegers")
     (project.runs / "001").mkdir(parents=True)
     write_json(project.runs / "001" / "model.json", {"target": "faces", "history": {"heldout": {"n": 1}}})
     faces = [face.id for face in project.store.faces()]
     project.store.predictions.add(1, {face: predicted({1: 0.01 * (1 + k)}) for k, face in enumerate(faces)})
-    open_canvas(page, site, "noddies", "review")
+    open_canvas(page, site, "jaegers", "review")
     only = "Doubt is measured on 1 held-out face only, so ellipses and flags are rough until there are 5."
     expect(page.locator(".mount-review")).to_contain_text(only)
     expect(page.locator(".mount-review .flags")).not_to_contain_text("expected")
