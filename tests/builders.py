@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from sqlite_utils import Database
 
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs import start as jobs
 from labeler.runs.commands import CommandsOf
 from labeler.runs.run import Run
+from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco, to_coco
 from mdmd.data.definition import Definition
@@ -125,6 +128,20 @@ def make_project(
     for face in project.store.faces()[:labeled]:
         label_face(project, face.id)
     return project
+
+
+def write_first_version(path: Path) -> None:
+    """A label database as the first labeler wrote it: one picture, whose face has landmark 4 at (3, 3)."""
+    database = Database(sqlite3.connect(path), strict=True)
+    migrate(database, where=path.name, steps=MIGRATIONS[:1])
+    database.execute("INSERT INTO images VALUES (1, 'a.png', 'a.png', 9, 9, 'x', 'train', 'a', 1.0)")
+    database.execute("INSERT INTO faces (id, image_id) VALUES (1, 1)")
+    database.execute("INSERT INTO actions VALUES (1, 1, 'create', 'whole picture', NULL, 1.0)")
+    database.execute("INSERT INTO box_edits (action_id, face_id, x, y, w, h) VALUES (1, 1, 0, 0, 9, 9)")
+    database.execute("INSERT INTO actions VALUES (2, 1, 'edit', 'placed', NULL, 2.0)")
+    database.execute("INSERT INTO point_edits VALUES (2, 1, 4, 3, 3, 2, 'placed', NULL, NULL, NULL, NULL)")
+    database.conn.commit()
+    database.close()
 
 
 def label_face(project: Project, face_id: int, ids: Iterable[int] | None = None) -> None:

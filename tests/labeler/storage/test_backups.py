@@ -11,16 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from labeler.errors import DamagedError, NotFoundError
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
 from labeler.storage.contents import Loss
 from labeler.storage.mark import Mark, given
-from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
 from labeler.storage.store import Store
 from mdmd.data.records import Box
+from tests.builders import write_first_version
 
 CATEGORY = {"name": "cat", "keypoints": ["nose"], "landmark_ids": [1]}
 
@@ -97,16 +96,7 @@ def test_going_back_is_taken_back(store: Store, backups: Backups):
 
 
 def test_a_copy_of_an_older_labeler_is_brought_up_to_date(tmp_path: Path):
-    database = Database(sqlite3.connect(tmp_path / "labels.db"), strict=True)
-    migrate(database, where="labels.db", steps=MIGRATIONS[:3])
-    database.execute("INSERT INTO images VALUES (1, 'a.png', 'a.png', 9, 9, 'x', 'train', 'a', 1.0)")
-    database.execute("INSERT INTO faces (id, image_id) VALUES (1, 1)")
-    database.execute("INSERT INTO actions VALUES (1, 1, 'create', 'whole picture', NULL, 1.0)")
-    database.execute("INSERT INTO box_edits (action_id, face_id, x, y, w, h) VALUES (1, 1, 0, 0, 9, 9)")
-    database.execute("INSERT INTO actions VALUES (2, 1, 'edit', 'placed', NULL, 2.0)")
-    database.execute("INSERT INTO point_edits VALUES (2, 1, 4, 3, 3, 2, 'placed', NULL, NULL, NULL, NULL)")
-    database.conn.commit()
-    database.close()
+    write_first_version(tmp_path / "labels.db")
     backups = Backups(tmp_path / "backups", tmp_path / "labels.db")
     store = Store(tmp_path / "labels.db", migrates=lambda: backups.make("update"))
     [copy] = backups.all()

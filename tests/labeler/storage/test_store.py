@@ -22,6 +22,7 @@ from labeler.storage.records import Point, PredictedPoint
 from labeler.storage.store import Store
 from mdmd.data.records import Box
 from mdmd.errors import DataError
+from tests.builders import write_first_version
 
 
 @pytest.fixture
@@ -472,16 +473,7 @@ def test_a_box_or_a_skip_of_another_person_is_not_overwritten_unseen(store: Stor
 
 
 def test_a_file_of_the_first_version_gains_skips_and_keeps_its_labels(tmp_path: Path):
-    database = Database(sqlite3.connect(tmp_path / "labels.db"), strict=True)
-    migrate(database, where="labels.db", steps=MIGRATIONS[:1])
-    database.execute("INSERT INTO images VALUES (1, 'a.png', 'a.png', 9, 9, 'x', 'train', 'a', 1.0)")
-    database.execute("INSERT INTO faces (id, image_id) VALUES (1, 1)")
-    database.execute("INSERT INTO actions VALUES (1, 1, 'create', 'whole picture', NULL, 1.0)")
-    database.execute("INSERT INTO box_edits (action_id, face_id, x, y, w, h) VALUES (1, 1, 0, 0, 9, 9)")
-    database.execute("INSERT INTO actions VALUES (2, 1, 'edit', 'placed', NULL, 2.0)")
-    database.execute("INSERT INTO point_edits VALUES (2, 1, 4, 3, 3, 2, 'placed', NULL, NULL, NULL, NULL)")
-    database.conn.commit()
-    database.close()
+    write_first_version(tmp_path / "labels.db")
     store = Store(tmp_path / "labels.db")
     assert store.points(1) == {1: {4: Point(3, 3, 2)}}
     assert store.face(1).skip is None
