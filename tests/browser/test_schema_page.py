@@ -621,7 +621,7 @@ def test_rows_are_dragged_and_what_is_odd_stands_beside_the_row(page: Page, site
     expect(page.locator(".schema-side").get_by_role("button", name="Save")).to_be_enabled()
 
 
-def test_nothing_is_cut_off_in_a_small_window_and_a_long_list_is_fast(page: Page, site: Site) -> None:
+def test_nothing_is_cut_off_in_a_small_window_and_a_letter_changes_its_row_only(page: Page, site: Site) -> None:
     names = ["mouth_corner_left", "mouth_corner_right", *(f"point_{k}" for k in range(2, 189))]
     many = Definition(
         "many", tuple(names), tuple(k % 12 for k in range(189)), (1, 0, *range(2, 189)), normalizer=((0,), (1,))
@@ -642,18 +642,14 @@ def test_nothing_is_cut_off_in_a_small_window_and_a_long_list_is_fast(page: Page
     )
     field = page.locator(".table-rows li").nth(100).get_by_label("Name")
     field.focus()
-    # Time of the page's own thread, which other programs on this machine do not change.
-    tools = page.context.new_cdp_session(page)
-    tools.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
-    tools.send("Performance.enable")
-
-    def busy() -> float:
-        return next(m["value"] for m in tools.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
-
-    before, letters = busy(), "nostril_rim_left"
-    for letter in letters:
+    page.evaluate(
+        "window.changed = new Set(); new MutationObserver((all) => all.forEach(({ target }) => window.changed.add("
+        "[...document.querySelectorAll('.table-rows li')].findIndex((row) => row.contains(target)))))"
+        ".observe(document.querySelector('.table-rows'), { subtree: true, childList: true, attributes: true })"
+    )
+    for letter in "nostril_rim_left":
         page.keyboard.press(letter)
         page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    assert (busy() - before) / len(letters) < 0.050
+    assert set(page.evaluate("[...window.changed]")) <= {100}  # the other 188 rows stay as they are
     page.keyboard.press("Enter")
     assert page.evaluate(f"{root('schema')}.draft.landmarks[100].name").endswith("nostril_rim_left")
