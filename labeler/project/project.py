@@ -212,6 +212,7 @@ class Project:
 
     def set_subjects(self, rule: SubjectRule) -> SubjectsReport:
         """Tell the subjects of all pictures by their names."""
+        self.safekeeping.before("subjects")
         return set_subjects(self.store, rule)
 
     def add_picture(

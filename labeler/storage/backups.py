@@ -32,6 +32,7 @@ REASONS = {
     "update": "before a newer labeler changed the format",
     "import": "before labels came in",
     "schema": "before the landmarks changed",
+    "subjects": "before subjects were set",
     "batch": "before points were accepted together",
     "restore": "before going back to a copy",
     "asked": "by hand",

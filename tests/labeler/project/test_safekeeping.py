@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labeler.errors import DamagedError, StorageError
+from labeler.pictures.subjects import SubjectRule
 from labeler.pictures.thumbnails import WIDTHS
 from labeler.project.project import Project, open_project
 from labeler.project.safekeeping import EDITS, SECONDS, Safekeeping
@@ -96,6 +97,8 @@ def test_a_copy_is_made_before_what_changes_much(tmp_path: Path) -> None:
     actions.save_definition({**category, "skeleton": []}, None, version=1)
     assert copied(project) == ["schema", "import"]
     assert project.safekeeping.loss(project.safekeeping.backups.all()[0]).versions == 1
+    project.set_subjects(SubjectRule("{subject}-*"))
+    assert copied(project) == ["subjects", "schema", "import"]
 
 
 def test_damage_is_told_and_the_last_good_copy_is_put_back(tmp_path: Path) -> None:
