@@ -18,6 +18,8 @@ from labeler.storage.migrations import MIGRATIONS, migrate, version_of
 from mdmd.errors import DataError
 from mdmd.files import parse_json
 
+#: Seconds for another process to finish its transaction, such as `labeler import` beside an open page.
+PATIENCE = 10
 #: What SQLite says where a file or its disk cannot be written.
 CANNOT_WRITE = (
     sqlite3.SQLITE_READONLY,
@@ -166,8 +168,7 @@ def record_in(text: str, what: str) -> dict[str, Any]:
 
 def _writable(path: Path, migrates: Callable[[], object]) -> Database:
     """The open file. Raises sqlite3.OperationalError if it cannot be written."""
-    # The timeout lets another process finish its transaction, such as `labeler import` beside an open page.
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
     try:
         checksums.install(connection)
         database = Database(connection, strict=True)
@@ -177,13 +178,23 @@ def _writable(path: Path, migrates: Callable[[], object]) -> Database:
         if 0 < version_of(connection, where=str(path)) < len(MIGRATIONS):
             migrates()
         migrate(database, where=str(path))
-        # A file that cannot be written opens without a word.
-        database.execute("BEGIN IMMEDIATE")
-        database.rollback()
+        _must_take_writes(connection)
     except BaseException:
         connection.close()
         raise
     return database
+
+
+def _must_take_writes(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.OperationalError for a file that cannot be written: it opens without a word."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_BUSY:  # while another program writes, this one can read
+            raise
+    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE}")
 
 
 def _in_memory(path: Path) -> Database:

@@ -376,6 +376,23 @@ def test_a_damaged_page_is_one_sentence(tmp_path: Path):
     store.close()
 
 
+def test_a_file_that_another_program_has_locked_is_read_and_then_written(store: Store, tmp_path: Path):
+    face = add_face(store)
+    store.edit_points(face, {1: Point(1, 1, 2)})
+    other = sqlite3.connect(tmp_path / "labels.db")
+    other.execute("BEGIN EXCLUSIVE")
+    again = Store(tmp_path / "labels.db")
+    assert again.points() == {face: {1: Point(1, 1, 2)}}
+    assert again.connection.read_only is None
+    again.connection.db.execute("PRAGMA busy_timeout = 50")
+    with pytest.raises(StorageError, match="nothing was changed: database is locked"):
+        again.edit_points(face, {1: Point(2, 2, 2)})
+    other.close()
+    again.edit_points(face, {1: Point(2, 2, 2)})
+    assert store.points() == {face: {1: Point(2, 2, 2)}}
+    again.close()
+
+
 def test_a_folder_that_takes_no_files_is_not_called_a_broken_database(tmp_path: Path):
     with pytest.raises(StorageError, match=r"cannot be opened for writing: .*read-only, or the disk full"):
         Store(tmp_path / "no folder" / "labels.db")
