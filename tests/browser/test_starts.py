@@ -22,7 +22,9 @@ def label(project: Project, face: int, ids: tuple[int, ...] = (1, 2, 3, 4)) -> N
 
 def opened(page: Page, site: Site, name: str, face: int) -> None:
     open_canvas(page, site, name, "label")
-    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == face)
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    page.evaluate(f"{root('label')}.openFace({root('label')}.items.find(({{ face }}) => face === {face}))")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == face)
 
 
 def ghosts(page: Page) -> dict[str, dict[str, float]]:

@@ -57,7 +57,8 @@ def test_from_a_folder_with_labels_to_a_coco_file(page: Page, site: Site) -> Non
     for face in faces[1:9]:
         wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
         canvas(page, "label").focus()
-        page.keyboard.press("u")
+        if face != faces[1]:  # the page begins at the first face to go
+            page.keyboard.press("u")
         wait_for(lambda face=face: page.evaluate(f"{EDITOR}.view.face") == face)
         hint = page.locator(".mount-label .hint")
         expect(hint).to_have_text("Click ear_left")

@@ -61,8 +61,10 @@ def test_create_define_and_label(page: Page, site: Site) -> None:
     # The reference picture is the first labeled face.
     expect(page.locator(".topbar .progress-text")).to_have_text("1 of 3 faces complete")
     face, second = (face.id for face in project.store.faces()[:2])
-    wait_for(lambda: page.evaluate(f"Object.keys({root('label')}?.editor.view?.points ?? {{}}).length") == 3)
-    assert page.evaluate(f"{root('label')}.editor.view.face") == face
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == second)
+    page.keyboard.press("PageUp")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == face)
+    assert page.evaluate(f"Object.keys({root('label')}.editor.view.points).length") == 3
     page.keyboard.press("h")
     expect(page.locator(".history .entry").first).to_contain_text("from the reference picture: 3 landmarks")
     page.keyboard.press("h")

@@ -77,7 +77,9 @@ export class Shortcuts {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (event.defaultPrevented || !this.root.offsetParent || isTyping(event.target)) return;
+    // Escape means nothing to a closed menu.
+    const types = isTyping(event.target) && !(event.key === "Escape" && event.target instanceof HTMLSelectElement);
+    if (event.defaultPrevented || !this.root.offsetParent || types) return;
     if (this.overlay) {
       if (event.key === "Escape" || event.key === "?") this.toggleHelp();
       return;

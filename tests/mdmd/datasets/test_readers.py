@@ -148,8 +148,8 @@ def test_missing_pictures_and_broken_labels_leave_the_others_intact(tmp_path: Pa
     first, second, third = found.problems
     assert first == f"{bad}, line 9: found '15.000000 13,0', wanted two numbers 'x y'"
     assert (
-        second
-        == f"picture {root}/afw/3_1.jpg cannot be used: this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture"
+        second == f"picture {root}/afw/3_1.jpg cannot be used: "
+        "this is not a JPEG, PNG, WebP, AVIF, HEIC, JPEG 2000, BMP, TIFF, GIF or PNM picture"
     )
     assert third == f"{root}/elsewhere/4_1.pts lies in none of afw, helen, lfpw, ibug, 01_Indoor, 02_Outdoor"
 
@@ -421,7 +421,7 @@ def test_images_that_differ_from_the_file_and_labels_far_away_are_left_out(tmp_p
     found = reading("coco", path)
     assert found.problems[0] == "picture 1.png: the file says 64 x 48 pixels, but it has 48 x 64 when upright"
     assert found.problems[1].endswith(
-        "3.png cannot be used: this is not a JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF picture"
+        "3.png cannot be used: this is not a JPEG, PNG, WebP, AVIF, HEIC, JPEG 2000, BMP, TIFF, GIF or PNM picture"
     )
     assert found.far == ("2.png, face 2: nose",)
     [sample] = found.dataset.samples
