@@ -9,7 +9,6 @@ from labeler.cli.options import Commands, add_name
 from labeler.errors import DamagedError
 from labeler.html.copies import contents_words, loss_words
 from labeler.html.markup import plural
-from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.housekeeping import restore_project
 from mdmd.errors import DataError
@@ -69,23 +68,18 @@ def run_restore(options: argparse.Namespace, workspace: Workspace) -> int:
         restore_project(workspace, options.name, copy.number)
         print(f"the labels are those of copy {copy.number} ({copy.words})")
         return 0
-    backups, project = workspace.backups(options.name), _opened(workspace, options.name)
+    backups = workspace.backups(options.name)
+    try:
+        workspace.open(options.name)
+    except DataError as error:  # that is no reason not to list the copies
+        print(error, file=sys.stderr)
     for copy in reversed(backups.all()):
         try:
-            holds = contents_words(backups.contents(copy))
-            loses = loss_words(None if project is None else project.safekeeping.loss(copy))
+            contents = backups.contents(copy)
+            holds, loses = contents_words(contents), loss_words(backups.loss(contents))
         except DamagedError as error:
             holds, loses = str(error), "it cannot be used"
         print(f"{copy.number:>4}  {copy.words}: {holds}; {loses}")
     if not backups.all():
         print(f"there are no copies yet; `labeler backup {options.name}` makes one")
     return 0
-
-
-def _opened(workspace: Workspace, name: str) -> Project | None:
-    """The project; None, and why on stderr, if its labels cannot be opened."""
-    try:
-        return workspace.open(name)
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return None

@@ -7,12 +7,11 @@ from contextlib import suppress
 import gradio as gr
 from markupsafe import Markup
 
-from labeler.errors import DamagedError, StorageError
+from labeler.errors import DamagedError
 from labeler.html.copies import contents_words, loss_words
 from labeler.html.markup import render
 from labeler.pages.question import Question
 from labeler.pages.request import QUIETLY, TO_PROBLEM, errors_as_messages, field_problem, wanted_project
-from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.housekeeping import restore_project
 from mdmd.errors import DataError
@@ -52,46 +51,40 @@ class RestoreForm:
         """Updates of `shown`."""
         name = request.query_params.get("project") or ""
         try:
-            backups, project = self.workspace.backups(name), self._project(request)
+            backups, missing = self.workspace.backups(name), self._misses_edits(request)
         except DataError:
             return gr.update(visible=False), Markup(), gr.update(choices=[], value=None), Markup(), gr.update()
         copies = backups.all()
         choices = [(copy.words, str(copy.number)) for copy in copies]
         value = choices[0][1] if choices else None
-        missing = project is not None and project.safekeeping.missing is not None
         return (
             gr.update(visible=True),
             render("copies.html", folder=backups.folder.absolute(), none=not copies),
             gr.update(choices=choices, value=value, visible=bool(copies)),
-            self._look(name, value, project),
+            self._look(name, value),
             gr.update(visible=missing),
         )
 
-    def _project(self, request: gr.Request) -> Project | None:
-        """The open project; None if its labels cannot be opened. Raises DataError if there is none."""
-        try:
-            return wanted_project(self.workspace, request)
-        except DamagedError:
-            return None
+    def _misses_edits(self, request: gr.Request) -> bool:
+        """Whether edits of the open project are missing. Raises DataError if there is no project."""
+        with suppress(DamagedError):  # then all of them are
+            return wanted_project(self.workspace, request).safekeeping.missing is not None
+        return False
 
     @errors_as_messages
     def do_look(self, chosen: str | None, request: gr.Request) -> Markup:
         """What the chosen copy holds, and what going back to it would lose."""
-        return self._look(request.query_params.get("project") or "", chosen, self._project(request))
+        return self._look(request.query_params.get("project") or "", chosen)
 
-    def _look(self, name: str, chosen: str | None, project: Project | None) -> Markup:
+    def _look(self, name: str, chosen: str | None) -> Markup:
         if not chosen:
             return Markup()
         try:
             backups = self.workspace.backups(name)
-            copy = backups.backup(number_of(chosen))
-            holds = contents_words(backups.contents(copy))
+            contents = backups.contents(backups.backup(number_of(chosen)))
         except DataError as error:
             return field_problem(COPY, error)
-        loss = None
-        with suppress(StorageError):  # the labels there are now are damaged
-            loss = None if project is None else project.safekeeping.loss(copy)
-        return render("copy.html", holds=holds, loses=loss_words(loss))
+        return render("copy.html", holds=contents_words(contents), loses=loss_words(backups.loss(contents)))
 
     @errors_as_messages
     def ask(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from labeler.errors import DamagedError, StorageError
 from labeler.storage.backups import Backup, Backups
-from labeler.storage.contents import Contents, Loss
 from labeler.storage.mark import NAME, Mark, Missing, given
 from labeler.storage.store import Store
 
@@ -41,11 +40,6 @@ class Safekeeping:
     def missing(self) -> Missing | None:
         """What was saved and is not in the database."""
         return self._mark.missing
-
-    @property
-    def damage(self) -> tuple[str, ...]:
-        """What the last check has found damaged."""
-        return self._damage
 
     @property
     def warnings(self) -> list[str]:
@@ -103,15 +97,6 @@ class Safekeeping:
             self._mark.accept()
         except OSError as error:
             raise StorageError(f"{self._folder / NAME} could not be written: {error.strerror}") from None
-
-    def contents(self, backup: Backup) -> Contents:
-        """What a copy holds. Raises DamagedError if it cannot be read."""
-        return self.backups.contents(backup)
-
-    def loss(self, backup: Backup) -> Loss:
-        """What going back to a copy would lose. Raises DamagedError if it cannot be read."""
-        with self._store.connection.reading() as live:
-            return self.backups.loss(backup, live)
 
     def close(self) -> None:
         """Write what is known now. For before the database is closed."""

@@ -90,7 +90,7 @@ class Backups:
         """
         with self._lock:
             try:
-                with closing(self._live()) as live:
+                with reading(self._path) as live:
                     if not live.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise DamagedError(f"{self._path} is empty")
                     found = checksums.summary(live)
@@ -149,22 +149,21 @@ class Backups:
         with self._opened(backup) as connection:
             return contents_of(connection)
 
-    def loss(self, backup: Backup, live: sqlite3.Connection) -> Loss:
-        """What going back to a copy would lose of the database `live`. Raises DamagedError if it cannot be read."""
-        with self._opened(backup) as connection:
-            return loss(live, connection)
+    def loss(self, contents: Contents) -> Loss | None:
+        """What going back to a copy with these `contents` would lose; None if the database cannot be read."""
+        try:
+            with reading(self._path) as live:
+                return loss(live, contents.numbers)
+        except BROKEN:
+            return None
 
     def damage(self) -> list[str]:
         """What is damaged in the database itself, as sentences. It reads all of it."""
         try:
-            with closing(self._live()) as connection:
+            with reading(self._path) as connection:
                 return checksums.problems(connection)
         except BROKEN as error:
             return [f"it cannot be read ({error})"]
-
-    def _live(self) -> sqlite3.Connection:
-        """A connection of its own that only reads, so that no one waits for it."""
-        return sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
 
     def problems(self, backup: Backup) -> list[str]:
         """What is damaged in a copy, as sentences."""
@@ -181,14 +180,16 @@ class Backups:
             raise DamagedError(f"the copy {backup.path} is damaged: {'; '.join(damage)}; choose another one")
         with self._opened(backup) as copy:
             try:
-                numbers = dict(given or {})
+                raise_numbers(copy, given or {})
                 try:
+                    if not self._path.is_file():
+                        raise DamagedError(f"{self._path} is missing")
                     self.make("restore")
                     with reading(self._path) as now:
-                        numbers |= {key: max(n, numbers.get(key, 0)) for key, n in numbers_of(now).items()}
-                except (DamagedError, *BROKEN):
+                        numbers = numbers_of(now)
+                    raise_numbers(copy, numbers)
+                except DamagedError:
                     self._move_away()
-                raise_numbers(copy, numbers)
                 with closing(sqlite3.connect(self._path, timeout=10)) as target:
                     copy.backup(target)
             except BROKEN as error:
@@ -208,7 +209,7 @@ class Backups:
 
     @contextmanager
     def _opened(self, backup: Backup) -> Iterator[sqlite3.Connection]:
-        """A copy in memory with today's schema."""
+        """The database of a copy, in memory and with today's schema."""
         try:
             connection = memory_copy(backup.path)
         except (*BROKEN, OSError) as error:

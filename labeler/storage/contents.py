@@ -15,14 +15,12 @@ Numbers = dict[str, int]
 
 @dataclass(frozen=True)
 class Contents:
-    """Counts of what a database holds. `last` is the time of the last edit in Unix seconds; None before the first."""
+    """Counts of what a database holds, and the last `numbers` that it gave."""
 
     pictures: int
     labeled_faces: int
     points: int
-    landmarks_version: int
-    edits: int
-    last: float | None
+    numbers: Numbers
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,12 @@ def contents_of(connection: sqlite3.Connection) -> Contents:
         "SELECT count(*), count(DISTINCT c.face_id) FROM current_points AS c"
         " JOIN current_faces AS f ON f.id = c.face_id WHERE c.v > 0 AND f.repeat_of IS NULL"
     ).fetchone()
-    edits, last = connection.execute("SELECT count(*), max(at) FROM actions WHERE kind <> 'create'").fetchone()
     [pictures] = connection.execute("SELECT count(*) FROM images WHERE removed_at IS NULL").fetchone()
-    return Contents(pictures, faces, points, numbers_of(connection)["definitions"], edits, last)
+    return Contents(pictures, faces, points, numbers_of(connection))
 
 
-def loss(newer: sqlite3.Connection, older: sqlite3.Connection) -> Loss:
-    """What going back from `newer` to `older` would lose."""
-    before = numbers_of(older)
+def loss(newer: sqlite3.Connection, before: Numbers) -> Loss:
+    """What going back from `newer` to an older database would lose, which gave the numbers `before`."""
     edits, faces = newer.execute(
         "SELECT count(*), count(DISTINCT face_id) FROM actions WHERE kind <> 'create' AND id > ?",
         (before.get("actions", 0),),

@@ -29,24 +29,31 @@ def memory_copy(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads `path`, with what its log holds. Raises BROKEN.
+    """A connection of its own that only reads `path`, so that no writer waits for it. Raises BROKEN.
 
-    SQLite itself reads a file with a log only if it may write beside it; then it reads copies in a temporary folder.
+    Where nothing can be written, SQLite does not read a file that keeps a log: then it reads the file as one that does
+    not change or, where the log holds something, copies of both in a temporary folder.
     """
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+        if _can_read(connection):
+            yield connection
+            return
     log = path.with_name(path.name + LOG)
     if not (log.is_file() and log.stat().st_size):
-        # Without a log nobody is writing, and nothing needs to be locked.
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{address}&immutable=1", uri=True)) as connection:
             yield connection
         return
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            with tempfile.TemporaryDirectory(prefix="labeler-") as folder:
-                for file in (path, log):
-                    shutil.copyfile(file, Path(folder) / file.name)
-                with closing(sqlite3.connect(Path(folder) / path.name)) as copied:
-                    yield copied
-            return
-        yield connection
+    with tempfile.TemporaryDirectory(prefix="labeler-") as folder:
+        for file in (path, log):
+            shutil.copyfile(file, Path(folder) / file.name)
+        with closing(sqlite3.connect(Path(folder) / path.name)) as connection:
+            yield connection
+
+
+def _can_read(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    return True

@@ -296,4 +296,5 @@ def test_the_first_visit_begins_at_the_first_face_to_go(page: Page, site: Site) 
     first, second, _ = (face.id for face in project.store.faces())
     project.store.edit_points(first, {key: Point(10.0 * key, 20.0, 2) for key in project.definition.ids})
     open_canvas(page, site, "wheatears", "label")
-    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == second)
+    shown = wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    assert shown == second

@@ -96,7 +96,10 @@ def test_a_copy_is_made_before_what_changes_much(tmp_path: Path) -> None:
     category = dict(actions.definition()["category"])
     actions.save_definition({**category, "skeleton": []}, None, version=1)
     assert copied(project) == ["schema", "import"]
-    assert project.safekeeping.loss(project.safekeeping.backups.all()[0]).versions == 1
+    backups = project.safekeeping.backups
+    lost = backups.loss(backups.contents(backups.all()[0]))
+    assert lost
+    assert lost.versions == 1
     project.set_subjects(SubjectRule("{subject}-*"))
     assert copied(project) == ["subjects", "schema", "import"]
 
@@ -178,6 +181,7 @@ def test_a_project_on_a_read_only_medium_can_be_looked_at(tmp_path: Path) -> Non
         assert said.startswith("This project can only be looked at: ")
         with pytest.raises(StorageError, match="nothing was changed, this project can only be looked at"):
             label_face(project, 3)
+        assert project.safekeeping.check() == ()
         assert carry_labels(workspace) == keep_safe(workspace) == {}
         workspace.close()
 
