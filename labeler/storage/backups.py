@@ -182,8 +182,8 @@ class Backups:
             try:
                 raise_numbers(copy, given or {})
                 try:
-                    if not self._path.is_file():
-                        raise DamagedError(f"{self._path} is missing")
+                    if not self._path.is_file() or self.damage():
+                        raise DamagedError(f"{self._path} is damaged")
                     self.make("restore")
                     with reading(self._path) as now:
                         numbers = numbers_of(now)

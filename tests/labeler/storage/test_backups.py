@@ -330,3 +330,24 @@ def test_a_damaged_schema_is_damage_although_its_error_cannot_even_be_read(
     again = Store(path)
     assert again.points() == {face: {1: Point(3, 4, 2)}}
     again.close()
+
+
+def test_damage_that_the_sums_do_not_show_is_moved_away_when_going_back(store: Store, backups: Backups, tmp_path: Path):
+    for k in range(30):
+        store.edit_points(add_face(store, f"{k}.png"), {1: Point(3, 4, 2)})
+    copy = backups.make("asked")  # so that no other is made: the sums have not changed since
+    assert copy
+    labels = store.points()
+    store.close()
+    path = tmp_path / "labels.db"
+    with closing(sqlite3.connect(path)) as database:
+        [(page,)] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_sequence'")
+        [(size,)] = database.execute("PRAGMA page_size")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes([7]) * size)
+    backups.restore(copy)
+    again = Store(path)
+    assert again.points() == labels
+    again.close()
+    assert len(list(backups.folder.glob("damaged */labels.db"))) == 1
