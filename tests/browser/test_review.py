@@ -179,7 +179,8 @@ def test_what_proposes_points_is_chosen_by_keys_and_an_open_face_without_labels_
     expect(toast).to_have_text("In charge now: run 002. This face keeps its points, because it has labels.")
     round_trip(page)
     assert page.evaluate(f"{EDITOR}.view.proposer.number") == 1, "work on it has begun"
-    page.keyboard.press("d")
+    # By its number: with one point accepted the first face may come last in the queue, which is loaded anew meanwhile.
+    page.evaluate(f"{REVIEW}.openFace({second})")
     assert x(second) == 200
     page.evaluate(f"{REVIEW}.openFace({first})")
     wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == first)
