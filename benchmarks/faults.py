@@ -1,6 +1,6 @@
 """What becomes of a project when a process is killed, the disk is full, or the file of its labels is damaged.
 
-    python benchmarks/faults.py [--kills 200] [--full 50] [--damages 200] [--folder FOLDER]
+    python benchmarks/faults.py [--kills 200] [--full 50] [--damages 200] [--circumstances 1] [--folder FOLDER]
 
 Each trial works on a fresh copy of a small project. A child process does one thing (`DOINGS`) and tells each edit that
 was acknowledged; it is killed at a random moment of the time that the thing takes. Then the project is opened as the
@@ -12,6 +12,10 @@ For a full disk the project lies on a file system of its own (this needs root) w
 thing must end well or with one sentence, and be done when there is room again. For damage, a part of one page of
 labels.db is overwritten: "told" counts what opening or the check names, "harmless" what leaves all of a person's words
 as they were, "silent" the rest. After each the newest copy is put back and compared.
+
+Each thing is also done on a read-only medium, while another program has locked labels.db, and after the clock was set
+back by a day. "refused" is one sentence and nothing changed. What is wrong when the circumstance has passed stands
+after it, as above.
 """
 
 from __future__ import annotations
@@ -21,13 +25,14 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tarfile
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -276,46 +281,111 @@ def row(name: str, number: int, of: int, found: Counter[str], columns: Sequence[
 
 
 def full_disks(base: Path, folder: Path, number: int, rng: random.Random) -> None:
-    disk = folder / "disk"
-    disk.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True)
-    if done.returncode:
-        print(f"A full disk was not tried: {done.stderr.decode().strip()}")
-        return
-    try:
+    with disk(folder) as (place, _):
         print("\n| full disk while | trials | refused in one sentence | damaged | unfinished | left over | other |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for name, doing in DOINGS.items():
-            done_in_child(fresh(base, disk / "trial", doing), doing, None)
-            before = usage(fresh(base, disk / "empty", doing))
-            needed = max(usage(disk / "trial" / "base") - before, 0) + 400_000
-            wanted = once_more(disk / "trial" / "base", doing)
-            shutil.rmtree(disk / "empty")
+            done_in_child(fresh(base, place / "trial", doing), doing, None)
+            before = usage(fresh(base, place / "empty", doing))
+            needed = max(usage(place / "trial" / "base") - before, 0) + 400_000
+            wanted = once_more(place / "trial" / "base", doing)
+            shutil.rmtree(place / "empty")
             found, refused = Counter[str](), 0
             for _ in range(number):
-                project, filler = fresh(base, disk / "trial", doing), disk / "filler"
-                told = 0
-
-                def say() -> None:
-                    nonlocal told
-                    told += 1
-
+                project, filler = fresh(base, place / "trial", doing), place / "filler"
                 fill(filler, leave=rng.randrange(needed))
-                try:
-                    opened = open_project(project)
-                    try:
-                        doing.do(opened, say)
-                    finally:
-                        opened.close()
-                except DataError:
-                    refused += 1
-                except Exception as error:  # what a user must never see
-                    found[f"{type(error).__name__}: {error}"] += 1
+                how, told = tried(project, doing)
                 filler.unlink()
+                refused += how == "refused"
+                found.update([how] * (how not in ("done", "refused")))
                 found.update(outcome(project, doing, told, wanted))
             row(name, number, refused, found, ("damaged", "unfinished", "left over"))
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[tuple[Path, Callable[[str], object]]]:
+    """A folder on a small file system of its own, and what mounts it anew with an option ("ro" or "rw")."""
+    place = folder / "disk"
+    place.mkdir(exist_ok=True)
+
+    def mount(*words: str) -> None:
+        done = subprocess.run(["mount", *words, str(place)], capture_output=True)
+        if done.returncode:
+            raise SystemExit(
+                f"a file system of its own needs root (--full 0 --circumstances 0): {done.stderr.decode()}"
+            )
+
+    mount("-t", "tmpfs", "-o", "size=16m", "tmpfs")
+    try:
+        yield place, lambda option: mount("-o", f"remount,{option}")
     finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def tried(folder: Path, doing: Doing, clock: Callable[[], float] = time.time) -> tuple[str, int]:
+    """Do it in this process. Returns "done", "refused" or an error that a user must never see, and the edits told."""
+    told = 0
+
+    def say() -> None:
+        nonlocal told
+        told += 1
+
+    try:
+        project = open_project(folder, clock=clock)
+        try:
+            doing.do(project, say)
+        finally:
+            project.close()
+    except DataError:
+        return "refused", told
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", told
+    return "done", told
+
+
+def circumstances(base: Path, folder: Path) -> None:
+    """A table of things and circumstances."""
+
+    def yesterday() -> float:
+        return time.time() - 86_400
+
+    with disk(folder) as (place, mount):
+
+        @contextmanager
+        def read_only(project: Path) -> Iterator[None]:
+            mount("ro")
+            try:
+                yield
+            finally:
+                mount("rw")
+
+        @contextmanager
+        def locked(project: Path) -> Iterator[None]:
+            with closing(sqlite3.connect(project / "labels.db")) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                yield
+
+        @contextmanager
+        def clock_back(project: Path) -> Iterator[None]:
+            yield
+
+        hows: dict[str, tuple[Callable[[Path], AbstractContextManager[None]], Callable[[], float]]] = {
+            "read-only medium": (read_only, time.time),
+            "labels.db locked": (locked, time.time),
+            "clock set back": (clock_back, yesterday),
+        }
+        print(f"\n| while | {' | '.join(hows)} |")
+        print(f"| --- |{' --- |' * len(hows)}")
+        for name, doing in DOINGS.items():
+            done_in_child(fresh(base, place / "trial", doing), doing, None)
+            wanted = once_more(place / "trial" / "base", doing)
+            cells = []
+            for circumstance, clock in hows.values():
+                project = fresh(base, place / "trial", doing)
+                with circumstance(project):
+                    how, told = tried(project, doing, clock)
+                cells.append(", ".join([how, *outcome(project, doing, told, wanted)]))
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def usage(folder: Path) -> int:
@@ -373,6 +443,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200, help="kills of each thing")
     parser.add_argument("--full", type=int, default=50, help="full disks for each thing")
     parser.add_argument("--damages", type=int, default=200, help="damaged pages")
+    parser.add_argument("--circumstances", type=int, choices=(0, 1), default=1, help="whether these are tried")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     options = parser.parse_args()
@@ -384,6 +455,8 @@ def main() -> None:
             kills(base, folder, options.kills, rng)
         if options.full:
             full_disks(base, folder, options.full, rng)
+        if options.circumstances:
+            circumstances(base, folder)
         if options.damages:
             damages(base, folder, options.damages, rng)
 

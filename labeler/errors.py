@@ -21,5 +21,9 @@ class StorageError(DataError):
     """The file system refused a write and nothing was changed, or stored data cannot be read."""
 
 
+class LockedError(StorageError):
+    """Another program keeps the labels locked, and nothing was changed."""
+
+
 class DamagedError(DataError):
     """A stored file is not what was written: a copy of it can be put back."""

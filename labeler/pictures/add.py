@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.errors import StorageError
+from labeler.errors import LockedError, StorageError
 from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
 from labeler.pictures.subjects import SubjectRule
 from labeler.storage.records import Picture
@@ -58,7 +58,7 @@ class Intake:
         self._store, self._images, self._lock_file = store, images, lock_file
 
     def add_all(self, paths: Iterable[Path], *, subjects: SubjectRule | None = None) -> IngestReport:
-        """Add files and all pictures in folders; a refused file does not stop the others.
+        """Add files and all pictures in folders; a refused file does not stop the others. Raises LockedError.
 
         `subjects` tells the subjects of new pictures; without it, and where it does not fit, each is one by itself.
         """
@@ -71,6 +71,8 @@ class Intake:
             try:
                 subject = subjects.of_file(file, name) if subjects else None
                 _, stored = self._add(file, name=name, subject=subject)
+            except LockedError:
+                raise  # each further picture would wait as long
             except DataError as error:
                 refused.append((name, str(error)))
                 continue

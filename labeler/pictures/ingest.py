@@ -158,7 +158,7 @@ def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]
 def _written(folder: Path, name: str, write: Callable[[Path], object]) -> Iterator[Path]:
     """`written` in a folder that need not exist yet; raises StorageError if writing fails."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # never its parent: the project may have just been renamed
         with written(folder, name, write) as temporary:
             yield temporary
     except OSError as error:

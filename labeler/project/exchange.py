@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labeler.analysis.better_model import FEWEST, measuring
+from labeler.errors import LockedError
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.repeats import Repeats
@@ -181,7 +182,7 @@ class Exchange:
 
         A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
         pictures outside the file's folder and `folder` are refused; if all are, nothing is changed. Raises DataError,
-        changing nothing, if the file is not valid or its landmarks are not those of the project.
+        changing nothing, if the file is not valid or its landmarks are not those of the project, and LockedError.
         """
         theirs, pictures = read_pictures(path, folder)
         own, category = self._index.definition, None
@@ -203,6 +204,8 @@ class Exchange:
                     boxes=labels.boxes,
                     also=labels.write,
                 )
+            except LockedError:
+                raise  # each further picture would wait as long
             except DataError as error:
                 refused += [(samples[0].file_name, str(error)) for samples in entries]
                 continue

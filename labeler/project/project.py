@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,9 +93,12 @@ class Settings:
 
 
 class Project:
-    """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads."""
+    """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads.
 
-    def __init__(self, folder: Path) -> None:
+    `clock` gives the Unix seconds that edits and copies of the labels bear.
+    """
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         try:
             record = read_json(folder / "project.json")
             form, threshold = record["format"], record["threshold"]
@@ -115,9 +119,9 @@ class Project:
         self.name = folder.name
         self.trash = Trash(folder.parent)
         self.folder = folder
-        backups = Backups(folder / BACKUPS, folder / "labels.db")
-        self.store = Store(folder / "labels.db", migrates=lambda: backups.make("update"))
-        self.safekeeping = Safekeeping(folder, self.store, backups)
+        backups = Backups(folder / BACKUPS, folder / "labels.db", clock=clock)
+        self.store = Store(folder / "labels.db", clock=clock, migrates=lambda: backups.make("update"))
+        self.safekeeping = Safekeeping(folder, self.store, backups, clock=clock)
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, folder / TURN)
@@ -316,6 +320,9 @@ class Project:
         return cutout(small, box, 1.0 if small == path else widest / picture.width)
 
 
-def open_project(path: Path | str) -> Project:
-    """Open the project in the folder `path`; raises DataError if the folder is not a project."""
-    return Project(Path(path).resolve())
+def open_project(path: Path | str, *, clock: Callable[[], float] = time.time) -> Project:
+    """Open the project in the folder `path`; raises DataError if the folder is not a project.
+
+    `clock` gives the Unix seconds that edits and copies of the labels bear.
+    """
+    return Project(Path(path).resolve(), clock=clock)

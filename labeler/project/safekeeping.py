@@ -86,9 +86,9 @@ class Safekeeping:
             self._copied = (newest, self._clock())
 
     def check(self) -> tuple[str, ...]:
-        """What is damaged now, as sentences. Reads the whole database."""
-        self._checked = True
+        """What is damaged now, as sentences. Reads the whole database. Raises LockedError."""
         self._damage = tuple(self.backups.damage())
+        self._checked = True
         return self._damage
 
     def accept_missing(self) -> None:

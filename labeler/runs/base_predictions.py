@@ -111,7 +111,8 @@ class BasePredictions:
             number = left.name.removeprefix("base-")
             if left == folder or not number.isdecimal() or process_started(int(number)) is None:
                 shutil.rmtree(left, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(exist_ok=True)  # never its parent: the project may have just been renamed
+        folder.mkdir()
         parts = list(_parts(missing))
         definition = Definition.from_category(base.category, where=f"base {base.name}")
         words = []

@@ -90,7 +90,9 @@ def begin_round(project: Project, record: RoundRecord, base: Base) -> RoundTask:
         record = left
     else:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        # Never the folder of the project: it may have just been renamed.
+        for place in (folder.parent.parent, folder.parent, folder):
+            place.mkdir(exist_ok=True)
         write_coco(folder / run_folder.TARGET, faces_to_learn(project), images=project.images)
         write_coco(folder / run_folder.FACES, faces_to_predict(project), images=project.images)
         record.write(folder)

@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from labeler.errors import DamagedError, NotFoundError, StorageError
 from labeler.storage import checksums
 from labeler.storage.contents import Contents, Loss, Numbers, contents_of, loss, numbers_of, raise_numbers
-from labeler.storage.files import BROKEN, INDEX, LOG, memory_copy, reading
+from labeler.storage.files import BROKEN, INDEX, LOCKED, LOG, PATIENCE, is_locked, locked, memory_copy, reading
 from labeler.storage.migrations import MIGRATIONS, migrate, version_of
 from mdmd.files import written
 
@@ -60,11 +60,16 @@ class Backup:
 
 
 class Backups:
-    """The copies of the database `path` in `folder`. `clock` gives Unix seconds. Safe to share between threads."""
+    """The copies of the database `path` in `folder`. `clock` gives Unix seconds. Safe to share between threads.
 
-    def __init__(self, folder: Path, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    Another program that keeps the database locked has `patience` seconds to let go of it.
+    """
+
+    def __init__(
+        self, folder: Path, path: Path, *, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+    ) -> None:
         self.folder = folder
-        self._path, self._clock = path, clock
+        self._path, self._clock, self._patience = path, clock, patience
         self._lock = threading.Lock()
         self._newest: tuple[Path, checksums.Summary] | None = None
 
@@ -90,7 +95,7 @@ class Backups:
         """
         with self._lock:
             try:
-                with reading(self._path) as live:
+                with reading(self._path, patience=self._patience) as live:
                     if not live.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise DamagedError(f"{self._path} is empty")
                     found = checksums.summary(live)
@@ -152,17 +157,19 @@ class Backups:
     def loss(self, contents: Contents) -> Loss | None:
         """What going back to a copy with these `contents` would lose; None if the database cannot be read."""
         try:
-            with reading(self._path) as live:
+            with reading(self._path, patience=self._patience) as live:
                 return loss(live, contents.numbers)
         except BROKEN:
             return None
 
     def damage(self) -> list[str]:
-        """What is damaged in the database itself, as sentences. It reads all of it."""
+        """What is damaged in the database itself, as sentences. It reads all of it. Raises LockedError."""
         try:
-            with reading(self._path) as connection:
+            with reading(self._path, patience=self._patience) as connection:
                 return checksums.problems(connection)
         except BROKEN as error:
+            if is_locked(error):
+                raise locked(self._path) from None
             return [f"it cannot be read ({error})"]
 
     def problems(self, backup: Backup) -> list[str]:
@@ -174,7 +181,8 @@ class Backups:
         """Put a copy in the place of the database, which is copied before; its connections see an edit of another one.
 
         Numbers that were given since then, in the database or as `given`, are not given again. A damaged database is
-        moved into the folder of copies. Raises StorageError, and DamagedError, changing nothing, if the copy is broken.
+        moved into the folder of copies. Raises StorageError, and, changing nothing, LockedError, or DamagedError if the
+        copy is broken.
         """
         if damage := self.problems(backup):
             raise DamagedError(f"the copy {backup.path} is damaged: {'; '.join(damage)}; choose another one")
@@ -185,17 +193,22 @@ class Backups:
                     if not self._path.is_file() or self.damage():
                         raise DamagedError(f"{self._path} is damaged")
                     self.make("restore")
-                    with reading(self._path) as now:
+                    with reading(self._path, patience=self._patience) as now:
                         numbers = numbers_of(now)
                     raise_numbers(copy, numbers)
                 except DamagedError:
                     self._move_away()
-                with closing(sqlite3.connect(self._path, timeout=10)) as target:
-                    copy.backup(target)
+                with closing(sqlite3.connect(self._path, timeout=self._patience)) as target:
+                    copy.backup(target, progress=self._not_locked)
             except BROKEN as error:
                 raise StorageError(f"the labels could not be put back: {error}") from None
             except OSError as error:
                 raise StorageError(f"the labels could not be put back: {error.strerror or error}") from None
+
+    def _not_locked(self, status: int, _remaining: int, _pages: int) -> None:
+        """Ends a copying that would be tried again and again. SQLite has waited already."""
+        if status in LOCKED:
+            raise locked(self._path)
 
     def _move_away(self) -> None:
         """Move the damaged database with its log into the folder of copies."""

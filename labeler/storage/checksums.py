@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 
-from labeler.storage.files import BROKEN
+from labeler.storage.files import BROKEN, is_locked
 
 #: The tables of a person's words. A sum is kept for each value of the column beside it.
 WORDS: Mapping[str, str] = {
@@ -75,13 +75,18 @@ def summary(connection: sqlite3.Connection) -> Summary | None:
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:
-    """What is damaged in a database, as sentences; none if nothing is. It reads all of the file."""
+    """What is damaged in a database, as sentences; none if nothing is. It reads all of the file.
+
+    Raises sqlite3.OperationalError if another program keeps it locked.
+    """
     connection.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
     try:
         structure = [line for (line,) in connection.execute(f"PRAGMA integrity_check({MOST_TOLD})") if line != "ok"]
         broken = [f"its structure is broken ({line.replace(chr(10), ' ')})" for line in structure]
         return broken + (list(_changed(connection)) if is_there(connection) else [])
     except BROKEN as error:
+        if is_locked(error):
+            raise
         return [f"its structure is broken ({error})"]
 
 

@@ -13,13 +13,11 @@ from sqlite_utils import Database
 
 from labeler.errors import DamagedError, StorageError
 from labeler.storage import checksums
-from labeler.storage.files import BROKEN, memory_copy
+from labeler.storage.files import BROKEN, PATIENCE, code_of, is_locked, locked, memory_copy
 from labeler.storage.migrations import MIGRATIONS, migrate, version_of
 from mdmd.errors import DataError
 from mdmd.files import parse_json
 
-#: Seconds for another process to finish its transaction, such as `labeler import` beside an open page.
-PATIENCE = 10
 #: What SQLite says where a file or its disk cannot be written.
 CANNOT_WRITE = (
     sqlite3.SQLITE_READONLY,
@@ -38,7 +36,8 @@ class Connection:
     user's folder, `read_only` says why: the labels are then a copy in memory, as they were when the file was opened. An
     edit opens the file again, and is refused if it still cannot be written.
 
-    Raises StorageError if the file cannot be read, and DamagedError if it is not a usable label database.
+    Raises StorageError if the file cannot be read, LockedError if another program lets nobody read it, and DamagedError
+    if it is not a usable label database.
     """
 
     def __init__(self, path: Path, *, migrates: Callable[[], object] = lambda: None) -> None:
@@ -60,9 +59,11 @@ class Connection:
         except StorageError as error:  # no copy could be made of a file that is to be migrated
             self.db, self.read_only = _in_memory(path), str(error)
         except sqlite3.OperationalError as error:
-            if is_new or _code(error) not in CANNOT_WRITE:
+            if is_locked(error):
+                raise locked(path) from None
+            if is_new or code_of(error) not in CANNOT_WRITE:
                 raise _cannot_be_opened(path, error) from None
-            full = _code(error) == sqlite3.SQLITE_FULL
+            full = code_of(error) == sqlite3.SQLITE_FULL
             why = f"the disk of {path.parent} is full" if full else f"nothing can be written into {path.parent}"
             self.db, self.read_only = _in_memory(path), why
         except BROKEN as error:
@@ -91,7 +92,9 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
-        """Commit the statements inside, or none if an error is raised. Raises StorageError if the disk refuses.
+        """Commit the statements inside, or none if an error is raised.
+
+        Raises StorageError if the disk refuses, and LockedError if another program does not let go of the file.
 
         Inside another transaction it is a part of it, so the outer block must not go on after an error.
         """
@@ -112,6 +115,8 @@ class Connection:
             except BROKEN as error:
                 with suppress(*BROKEN):
                     self.db.rollback()
+                if is_locked(error):
+                    raise locked(self._path) from error
                 raise StorageError(f"the labels could not be written, nothing was changed: {error}") from error
             except BaseException:
                 self.db.rollback()
@@ -192,9 +197,9 @@ def _must_take_writes(connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.rollback()
     except sqlite3.OperationalError as error:
-        if _code(error) != sqlite3.SQLITE_BUSY:  # while another program writes, this one can read
+        if not is_locked(error):  # while another program writes, this one can read
             raise
-    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE}")
+    connection.execute(f"PRAGMA busy_timeout = {1000 * PATIENCE:.0f}")
 
 
 def _in_memory(path: Path) -> Database:
@@ -209,11 +214,6 @@ def _in_memory(path: Path) -> Database:
     except BROKEN as error:
         raise _damaged(path, error) from None
     return database
-
-
-def _code(error: sqlite3.Error) -> int:
-    """The primary result code: an extended one holds it in its lowest byte."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _identity(path: Path) -> tuple[int, int]:

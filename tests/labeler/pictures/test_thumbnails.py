@@ -78,3 +78,13 @@ def test_preparing_stops_at_the_limit(tmp_path: Path):
     copies._waiting.put(tmp_path / "gone.png")  # taken up when the last picture is done
     wait_for(lambda: copies._waiting.qsize() == 0)
     assert sum((tmp_path / "cache" / name).stat().st_size for name in names(tmp_path / "cache")) <= one
+
+
+def test_a_thumbnail_that_is_late_does_not_bring_a_renamed_folder_back(tmp_path: Path) -> None:
+    source = write_picture(tmp_path / "old" / "images" / "a.png")
+    copies = Thumbnails(tmp_path / "old" / "cache")
+    held = tmp_path / "held.png"  # open since before the folder was renamed
+    held.hardlink_to(source)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert copies.get(held, 240) == held
+    assert not (tmp_path / "old").exists()

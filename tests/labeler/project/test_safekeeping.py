@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from labeler.errors import DamagedError, StorageError
+from labeler.errors import DamagedError, LockedError, StorageError
 from labeler.pictures.subjects import SubjectRule
 from labeler.pictures.thumbnails import WIDTHS
 from labeler.project.project import Project, open_project
@@ -211,6 +212,27 @@ def test_a_project_on_a_full_disk_can_be_looked_at_and_goes_on_when_there_is_roo
 def suppress_full() -> Iterator[None]:
     with pytest.raises(OSError, match="No space left"):
         yield
+
+
+def test_what_comes_in_stops_at_a_locked_database_and_goes_on_later(tmp_path: Path) -> None:
+    source, target = make_project(tmp_path, "source", labeled=3), make_project(tmp_path, "target", pictures=0)
+    source.export(source.folder / "exports" / "labels.json")
+    target.store.connection.db.execute("PRAGMA busy_timeout = 50")
+    waits = []
+    target.store.connection.db.conn.set_trace_callback(lambda sql: waits.append(sql) if "BEGIN" in sql else None)
+    with closing(sqlite3.connect(target.folder / "labels.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for take in (
+            lambda: target.import_coco(source.folder / "exports" / "labels.json"),
+            lambda: target.add_pictures([source.images]),
+        ):
+            waits.clear()
+            with pytest.raises(LockedError, match="another program keeps"):
+                take()
+            assert len(waits) == 1
+    assert list(target.images.iterdir()) == []
+    assert target.import_coco(source.folder / "exports" / "labels.json").added == 3
+    target.close()
 
 
 def test_a_log_that_nobody_can_fold_in_is_read(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from labeler.errors import DamagedError, NotFoundError
+from labeler.errors import DamagedError, LockedError, NotFoundError, StorageError
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
 from labeler.storage.contents import Loss
 from labeler.storage.mark import Mark, given
@@ -351,3 +351,31 @@ def test_damage_that_the_sums_do_not_show_is_moved_away_when_going_back(store: S
     assert again.points() == labels
     again.close()
     assert len(list(backups.folder.glob("damaged */labels.db"))) == 1
+
+
+def test_a_locked_database_is_not_called_damaged_nor_moved_away(store: Store, tmp_path: Path) -> None:
+    face = add_face(store)
+    store.edit_points(face, {1: Point(3, 4, 2)})
+    store.close()
+    path = tmp_path / "labels.db"
+    backups = Backups(tmp_path / "backups", path, patience=0.05)
+    made = backups.make("asked")
+    assert made is not None
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")  # nobody may even read
+        other.execute("BEGIN EXCLUSIVE")
+        for attempt in (backups.damage, lambda: backups.restore(made)):
+            with pytest.raises(LockedError, match=r"another program keeps .*labels\.db locked: close it and try again"):
+                attempt()
+        with pytest.raises(StorageError, match="locked"):
+            backups.make("edits")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")  # everybody may read
+        assert backups.damage() == []
+        with pytest.raises(LockedError):
+            backups.restore(made)
+    assert [file.name for file in backups.folder.iterdir()] == [made.path.name]
+    backups.restore(made)
+    again = Store(path)
+    assert again.points() == {face: {1: Point(3, 4, 2)}}
+    again.close()
