@@ -213,7 +213,8 @@ def evaluate(
     """Metrics over the labeled points of `samples`, which must all be labeled.
 
     `predictions` carry calibrated covariances, `law` is their radial law.
-    `nme`, `fr10`, `auc10` in percent, with `nme_low` and `nme_high` the 95 % bootstrap interval over faces;
+    `nme`, `fr10`, `auc10` in percent, with `nme_low` and `nme_high` the 95 % bootstrap interval over faces (NaN for
+    fewer than `metrics.FEWEST_FACES`);
     `coverage50`, `coverage90`, `auroc_wrong`, `flag_recall` (share of wrong points that are flagged) and `flag_rate`
     (share of all points) as shares; `coverage90_<group>` for each semantic group of the definition; `nll` a point in
     shares of the normalizer; `ause` of the predicted standard deviation; `n` faces. A share of an empty set is NaN.
@@ -230,11 +231,11 @@ def evaluate(
     off_far = np.stack([probabilities_off(definition, p, s.box, WRONG, law) for p, s in paired])[labeled]
     off = np.stack([probabilities_off(definition, p, s.box, rule.tolerance, law) for p, s in paired])
     flagged = (off > rule.threshold_for(off))[labeled]
-    low, high = metrics.bootstrap_interval(nme)
+    error = metrics.measured(nme)
     return {
-        "nme": 100 * float(nme.mean()),
-        "nme_low": 100 * low,
-        "nme_high": 100 * high,
+        "nme": 100 * error.value,
+        "nme_low": 100 * error.low,
+        "nme_high": 100 * error.high,
         "fr10": 100 * metrics.failure_rate(nme),
         "auc10": 100 * metrics.area_under_curve(nme),
         "coverage50": metrics.coverage(radii, 0.5, law),

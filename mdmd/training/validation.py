@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,8 +66,11 @@ class Watch:
         # One more report like this one, and the following evaluations with every view.
         self.closing = took * (1 + self._following * len(VIEWS[model.config.views]))
         measured = evaluate(model.head_definition(self.head), found, self.faces, self.rule, LAPLACIAN)
-        nme, low, high = (round(measured[key], 3) for key in ("nme", "nme_low", "nme_high"))
-        self.log.event("eval", stage=self.stage, step=step, nme=nme, low=low, high=high, faces=len(self.faces))
+        interval = {end: round(measured[f"nme_{end}"], 3) for end in ("low", "high")}
+        if math.isnan(measured["nme_low"]):
+            interval = {}  # too few faces
+        nme = round(measured["nme"], 3)
+        self.log.event("eval", stage=self.stage, step=step, nme=nme, **interval, faces=len(self.faces))
         self.tell(model, found, self.faces, LAPLACIAN, step=step, final=False)
 
     def tell(

@@ -55,6 +55,13 @@ def test_two_faces_by_hand():
     assert numbers["ause"] == pytest.approx(7 / 8)
 
 
+def test_an_error_has_an_interval_from_five_faces_on():
+    faces = [face(shift) for shift in (0.0, 1.0, 2.0, 3.0, 4.0)]
+    few, enough = plain(measured(*faces[:4])), measured(*faces)
+    assert (few["nme_low"], few["nme_high"]) == (None, None)
+    assert 0 < enough["nme_low"] < enough["nme"] < enough["nme_high"] < 5
+
+
 def test_sparsification_follows_the_predicted_spread():
     # The doubtful face's four points go first, in any order: what is left has 3, 2, 1 of their 4 mean errors among 7,
     # 6, 5 points, then none. The oracle is done after the first.
