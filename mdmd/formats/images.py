@@ -1,0 +1,115 @@
+"""Find the image that a file of another tool names. Such names come from other machines, and are never trusted."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote, urlsplit
+
+from mdmd.data.picture_files import HEIC_SUFFIXES, SUFFIXES
+
+#: The most files that are looked at below a folder.
+MOST_FILES = 2_000_000
+ENDINGS = frozenset((*SUFFIXES, *HEIC_SUFFIXES))
+
+
+class ImageFinder:
+    """Finds images by name in `folders`, and below them by base name where that is unique.
+
+    Nothing outside of the folders is found: not by "..", by an absolute name, nor by a link that leads out of them.
+    Names may be Windows paths or addresses, and differ in upper and lower case or in how accents are written.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+        self._by_name: dict[str, list[Path]] | None = None
+
+    def find(self, name: str) -> Path | None:
+        """The file that `name` means; None if there is none, or several could be meant."""
+        parts = parts_of(name)
+        if not parts:
+            return None
+        for first in range(len(parts)):  # the whole name, then ever fewer of its folders
+            for folder in self._folders:
+                path = folder.joinpath(*parts[first:])
+                if self._is_image(path):
+                    return path
+        tails = [(path, _folded(path.parts)) for path in self._named(parts[-1])]
+        wanted = _folded(parts)
+        for length in range(min(len(parts), 8), 0, -1):  # of several, the one whose folders are named alike
+            found = [path for path, own in tails if own[-length:] == wanted[-length:]]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+    def like(self, label: Path, *, instead: Mapping[str, str] | None = None) -> Path | None:
+        """The image whose name is that of the file `label` but for its ending; None if there is no one.
+
+        It lies beside the label, or in the folder that `instead` names in the place of a part of the label's path.
+        """
+        beside = list(label.parent.parts)
+        last = {part: k for k, part in enumerate(beside)}
+        for part, other in (instead or {}).items():
+            if part in last:
+                beside[last[part]] = other
+        for folder in self._folders:
+            for place in (folder.joinpath(*beside), folder / label.parent):
+                found = [path for suffix in ENDINGS if self._is_image(path := place / f"{label.stem}{suffix}")]
+                if len(found) == 1:
+                    return found[0]
+        same = [path for suffix in ENDINGS for path in self._named(f"{label.stem}{suffix}")]
+        return same[0] if len(same) == 1 else None
+
+    def _is_image(self, path: Path) -> bool:
+        return path.is_file() and self._is_inside(path)
+
+    def _named(self, name: str) -> list[Path]:
+        if self._by_name is None:
+            self._by_name = {}
+            for path in self._all():
+                self._by_name.setdefault(_fold(path.name), []).append(path)
+        return self._by_name.get(_fold(name), [])
+
+    def _all(self) -> Iterator[Path]:
+        seen, count = set[Path](), 0
+        for folder in self._folders:
+            for place, inner, files in os.walk(folder):
+                inner[:] = sorted(name for name in inner if not name.startswith("."))
+                for name in sorted(files):
+                    path = Path(place, name)
+                    if path.suffix.lower() not in ENDINGS or path in seen or not self._is_inside(path):
+                        continue
+                    seen.add(path)
+                    yield path
+                    count += 1
+                    if count == MOST_FILES:
+                        return
+
+    def _is_inside(self, path: Path) -> bool:
+        real = path.resolve()
+        return any(real.is_relative_to(folder) for folder in self._folders)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The folders and the file of a name as other tools write it, without a drive, a host, "." and ".."."""
+    if "://" in name:
+        name = unquote(urlsplit(name).path)
+    # Backslashes are part of a file's name on other systems than Windows, but no tool writes such names.
+    path = PureWindowsPath(name) if "\\" in name or PureWindowsPath(name).drive else PurePosixPath(name)
+    return tuple(part for part in path.parts if part not in (path.anchor, ".", ".."))
+
+
+def base_name(name: str) -> str:
+    """The last part of a name as other tools write it; empty if it has none."""
+    parts = parts_of(name)
+    return parts[-1] if parts else ""
+
+
+def _folded(parts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_fold(part) for part in parts)
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

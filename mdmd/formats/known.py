@@ -1,0 +1,38 @@
+"""All formats, and which of them a file or folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mdmd.errors import DataError
+from mdmd.formats import yolo_pose
+from mdmd.formats.format import Format, Reading
+from mdmd.formats.labels import LabelSet
+
+#: In the order in which they are asked whether a file or folder is theirs.
+FORMATS: tuple[Format, ...] = (yolo_pose.FORMAT,)
+
+
+def by_name(name: str) -> Format:
+    """The format of this name. Raises DataError."""
+    found = next((form for form in FORMATS if form.name == name), None)
+    if found is None:
+        raise DataError(f"found the format {name!r}, wanted one of {', '.join(form.name for form in FORMATS)}")
+    return found
+
+
+def detect(place: Path) -> Format:
+    """The format of a file or folder, by its content. Raises DataError if it is none of them."""
+    if not place.exists():
+        raise DataError(f"no such file or folder: {place}")
+    found = next((form for form in FORMATS if form.detect(place)), None)
+    if found is None:
+        titles = ", ".join(form.title for form in FORMATS)
+        raise DataError(f"{place} holds labels in no format that is known here ({titles})")
+    return found
+
+
+def read(place: Path, *, name: str | None = None, how: Reading | None = None) -> tuple[Format, LabelSet]:
+    """Read a file or folder in the format of this name, by default the one that is found. Raises DataError."""
+    form = detect(place) if name is None else by_name(name)
+    return form, form.read(place, how or Reading())

@@ -1,0 +1,263 @@
+"""YOLO-pose: a folder with data.yaml and a text file for each image, as Ultralytics reads it.
+
+A line is `class x y w h` and then `x y v` for each landmark, in shares of the image. `kpt_shape` in data.yaml is the
+number of landmarks and of numbers for each (3, or 2 without v), `flip_idx` the mirrored landmarks and `kpt_names` their
+names. An image lies at images/SPLIT/NAME.jpg, and its text file at labels/SPLIT/NAME.txt.
+Source: https://docs.ultralytics.com/datasets/pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mdmd.data.boxes import box_of_points
+from mdmd.data.places import box_problem, is_place
+from mdmd.data.records import Box
+from mdmd.data.text import shown, text_problem
+from mdmd.errors import DataError
+from mdmd.files import replace_file
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
+from mdmd.formats.images import ImageFinder
+from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
+from mdmd.formats.text import inside, lines_of, size_of
+
+SPLITS = ("train", "val", "test")
+#: Bytes of a data.yaml that are read.
+LARGEST_YAML = 1_000_000
+CLASS = "face"
+
+
+def detect(place: Path) -> bool:
+    """Whether `place` is a data.yaml with keypoints, or a folder with one."""
+    return _yaml_of(place) is not None
+
+
+def read(place: Path, how: Reading) -> LabelSet:
+    """Read the set whose data.yaml is `place` or lies in it. Its `path` is that of another machine and not used."""
+    file = _yaml_of(place)
+    if file is None:
+        raise DataError(f"{place}: no data.yaml with kpt_shape")
+    told = _parsed(file)
+    landmarks, mirror, changes = _landmarks(told, file)
+    reader = _Reader(told, file.parent, how.pictures)
+    images = tuple(reader.images())
+    if not images and not reader.left_out:
+        raise DataError(f"{file}: there are no label files in the folders that it names")
+    return LabelSet(landmarks, images, mirror=mirror, left_out=tuple(reader.left_out), changes=changes)
+
+
+def _yaml_of(place: Path) -> Path | None:
+    if place.is_file():
+        files = [place] if place.suffix.lower() in (".yaml", ".yml") else []
+    else:
+        files = sorted(path for suffix in ("*.yaml", "*.yml") for path in place.glob(suffix))
+    return next((path for path in files if _has_keypoints(path)), None)
+
+
+def _has_keypoints(path: Path) -> bool:
+    try:
+        return "kpt_shape" in _parsed(path)
+    except DataError:
+        return False
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST_YAML:
+            raise DataError(f"{path} has more than {LARGEST_YAML:,} bytes")
+        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as kpt_shape, train and names")
+    return found
+
+
+def _shape(told: Mapping[str, Any], file: Path) -> tuple[int, int]:
+    """The number of landmarks, and of numbers for each."""
+    shape = told.get("kpt_shape")
+    if (
+        not isinstance(shape, list)
+        or len(shape) != 2
+        or not all(isinstance(number, int) and not isinstance(number, bool) for number in shape)
+        or not 1 <= shape[0] <= 1000
+        or shape[1] not in (2, 3)
+    ):
+        raise DataError(f"{file}: kpt_shape is {shown(shape)}, wanted the number of landmarks, and 2 or 3")
+    return shape[0], shape[1]
+
+
+def _landmarks(told: Mapping[str, Any], file: Path) -> tuple[tuple[str, ...], tuple[int, ...] | None, tuple[str, ...]]:
+    """Names, mirror pairs, and what of both could not be used."""
+    count, _ = _shape(told, file)
+    changes = []
+    names = told.get("kpt_names")
+    names = next(iter(names.values()), None) if isinstance(names, dict) else names
+    if not isinstance(names, list) or len(names) != count or any(map(text_problem, names)) or len({*names}) != count:
+        if names is not None:
+            changes.append(f"kpt_names in {file.name} are not {count} different names: the landmarks are numbered")
+        names = [f"landmark_{k + 1}" for k in range(count)]
+    mirror = told.get("flip_idx")
+    if mirror is not None and not _is_mirror(mirror, count):
+        changes.append(f"flip_idx in {file.name} is not a list of mirrored landmarks: it is not used")
+        mirror = None
+    return tuple(names), None if mirror is None else tuple(mirror), tuple(changes)
+
+
+def _is_mirror(found: Any, count: int) -> bool:
+    return (
+        isinstance(found, list)
+        and all(isinstance(k, int) for k in found)
+        and sorted(found) == list(range(count))
+        and all(found[found[k]] == k for k in range(count))
+    )
+
+
+class _Reader:
+    """Reads the label files of one set. What cannot be read is in `left_out`."""
+
+    def __init__(self, told: Mapping[str, Any], root: Path, pictures: Path | None) -> None:
+        self._told, self._root = told, root
+        self._shape = _shape(told, root / "data.yaml")
+        self._finder = ImageFinder(*([pictures] if pictures else []), root)
+        self.left_out: list[LeftOut] = []
+
+    def images(self) -> Iterator[Image]:
+        seen = set[Path]()
+        for split, label in self._label_files():
+            if label in seen:
+                continue  # a set without faces to validate on names those of the training again
+            seen.add(label)
+            name = label.relative_to(self._root).as_posix()
+            path = self._finder.like(label.relative_to(self._root), instead={"labels": "images"})
+            try:
+                size = size_of(path)
+                faces = tuple(self._faces(label, name, size))
+            except DataError as error:
+                self.left_out.append(LeftOut(name, str(error)))
+                continue
+            shown_name = path.name if path is not None else label.with_suffix(".jpg").name
+            yield Image(shown_name, path, faces, size, split)
+
+    def _label_files(self) -> Iterator[tuple[str, Path]]:
+        for split in SPLITS:
+            given = self._told.get(split)
+            for place in given if isinstance(given, list) else [given]:
+                if isinstance(place, str):
+                    yield from ((split, file) for file in self._labels_of(place))
+
+    def _labels_of(self, place: str) -> Iterator[Path]:
+        """The label files of a folder of images, or of the images that a text file lists."""
+        path = self._root.joinpath(*(part for part in Path(place).parts if part not in ("..", "/")))
+        if path.suffix.lower() == ".txt":
+            for line in lines_of(path):
+                yield from self._labels_of(str(Path(line.strip()).with_suffix("")))
+            return
+        parts = list(path.parts)
+        if "images" in parts:
+            parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+        folder = Path(*parts)
+        if folder.is_dir():
+            yield from (file for file in sorted(folder.rglob("*.txt")) if not file.is_symlink())
+        elif (file := folder.with_name(folder.name + ".txt")).is_file():
+            yield file
+
+    def _faces(self, label: Path, name: str, size: tuple[int, int]) -> Iterator[Face]:
+        count, each = self._shape
+        for number, line in enumerate(lines_of(label), start=1):
+            words = line.split()
+            if not words:
+                continue
+            try:
+                found = np.array(words, dtype=np.float64)
+                if len(found) != 5 + count * each:
+                    raise DataError(f"found {len(found)} numbers, wanted {5 + count * each}")
+                yield _face(found[1:5], found[5:].reshape(count, each), size, self._class(found[0]))
+            except (ValueError, DataError) as error:
+                why = str(error) if isinstance(error, DataError) else f"found {shown(line)}, wanted numbers"
+                self.left_out.append(LeftOut(f"{name}, line {number}", why))
+
+    def _class(self, number: float) -> Mapping[str, Any]:
+        names = self._told.get("names")
+        found = names[int(number)] if isinstance(names, list) and 0 <= number < len(names) else None
+        found = names.get(int(number)) if isinstance(names, dict) else found
+        return {"class": found} if isinstance(found, str) and found != CLASS else {}
+
+
+def _face(bbox: np.ndarray, table: np.ndarray, size: tuple[int, int], extra: Mapping[str, Any]) -> Face:
+    points = table[:, :2] * size
+    visibility = table[:, 2] if table.shape[1] == 3 else np.where(np.any(table != 0, axis=1), 2, 0)
+    if not np.isin(visibility, (0, 1, 2)).all():
+        raise DataError(f"found the visibility {visibility[~np.isin(visibility, (0, 1, 2))][0]:g}, wanted 0, 1 or 2")
+    points[visibility == 0] = 0
+    middle, sides = bbox[:2] * size, bbox[2:] * size
+    box = Box(*(middle - sides / 2).tolist(), *sides.tolist())
+    if not is_place(points):
+        raise DataError("a landmark lies too far from its image")
+    return Face(points, visibility.astype(np.int64), None if box_problem(box) else box, extra=extra)
+
+
+def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
+    """Write data.yaml, labels and images. What lies outside of its image would keep the image from being read."""
+    lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
+    splits = set[str]()
+    for image in labels.images:
+        split = image.split if image.split in SPLITS else "train"
+        splits.add(split)
+        size = size_of(image.path) if image.size is None else image.size
+        place = Path(split, *(f"{part}_" if part == "images" else part for part in Path(image.name).parts))
+        lines = []
+        for face in image.faces:
+            kept, outside = inside(face, size)
+            lost["absent"] += 0 if face.absent is None else int(face.absent.sum())
+            lost["outside"] += outside
+            lost["scores"] += face.scores is not None
+            line = _line(kept, size)
+            lost["face"] += line is None
+            lines += [] if line is None else [line]
+        lost["subject"] += image.subject is not None
+        target = out / "labels" / place.with_suffix(".txt")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{line}\n" for line in lines)
+        replace_file(target, lambda partial, text=text: partial.write_text(text, encoding="utf-8"))
+        place_picture(image, out / "images" / place, pictures)
+    told = {
+        **{split: f"images/{split if split in splits else 'train'}" for split in ("train", "val")},
+        **({"test": "images/test"} if "test" in splits else {}),
+        "kpt_shape": [len(labels.landmarks), 3],
+        "flip_idx": list(labels.mirror or range(len(labels.landmarks))),
+        "names": {0: CLASS},
+        "kpt_names": {0: list(labels.landmarks)},
+    }
+    text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    replace_file(out / "data.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
+    groups = 0 if labels.definition is None else len(labels.landmarks)
+    return losses(**lost, edges=len(labels.edges), groups=groups)
+
+
+def _line(face: Face, size: tuple[int, int]) -> str | None:
+    """The line of a face; None if it has neither a box nor a label inside its image."""
+    labeled = face.visibility > 0
+    box = face.box or (box_of_points(face.points[labeled]) if labeled.any() else None)
+    if box is None:
+        return None
+    low = np.clip([box.x, box.y], 0, size)
+    high = np.clip([box.x + box.w, box.y + box.h], 0, size)
+    if (high <= low).any():
+        return None
+    shares = [*((low + high) / 2 / size), *((high - low) / size)]
+    rows = np.column_stack([face.points / size, face.visibility])
+    numbers = [*map(_text, shares), *(word for x, y, v in rows for word in (_text(x), _text(y), str(int(v))))]
+    return " ".join(["0", *numbers])
+
+
+def _text(share: float) -> str:
+    return f"{share:.9f}".rstrip("0").rstrip(".") or "0"
+
+
+FORMAT = Format("yolo-pose", "YOLO-pose", detect, read, write)

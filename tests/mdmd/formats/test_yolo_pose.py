@@ -1,0 +1,95 @@
+"""YOLO-pose: what Ultralytics writes is read, and what is written is what it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from mdmd.data.records import Box
+from mdmd.errors import DataError
+from mdmd.formats.format import Reading
+from mdmd.formats.known import detect
+from mdmd.formats.labels import Image, LabelSet
+from mdmd.formats.yolo_pose import read, write
+from tests.builders import write_picture
+from tests.mdmd.formats.foreign import SIZE, TRUTH, case, check_truth, one_image, same
+
+NAMES = ("eye_left", "eye_right", "chin")
+
+
+def test_a_set_of_another_machine_is_read(tmp_path: Path) -> None:
+    place = case("yolo_pose", tmp_path / "set")
+    assert detect(place).name == "yolo-pose"
+    labels = read(place, Reading())
+    check_truth(labels)
+    assert labels.landmarks == tuple(TRUTH["names"])
+    assert labels.mirror == (3, 2, 1, 0, 4, 6, 5, 7, 8)
+    assert {image.split for image in labels.images} == {"train"}
+    assert all(image.faces[0].box is not None for image in labels.images)
+
+
+def test_without_its_names_and_pairs_landmarks_are_numbered(tmp_path: Path) -> None:
+    place = case("yolo_pose", tmp_path / "set")
+    file = place / "data.yaml"
+    told = yaml.safe_load(file.read_text())
+    del told["kpt_names"]
+    told["flip_idx"] = [1, 2, 0, 3, 4, 5, 6, 7, 8]
+    file.write_text(yaml.safe_dump(told))
+    labels = read(file, Reading())
+    assert labels.landmarks == tuple(f"landmark_{k}" for k in range(1, 10))
+    assert labels.mirror is None
+    assert labels.changes == ("flip_idx in data.yaml is not a list of mirrored landmarks: it is not used",)
+
+
+def test_two_numbers_a_landmark_and_lines_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "data.yaml").write_text("train: images\nkpt_shape: [2, 2]\nnames: [ape]\n")
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 1 1 .25 .5 0 0\n\n0 1 2\n0 a b c d e f g h\n")
+    (tmp_path / "labels" / "gone.txt").write_text("0 .5 .5 1 1 .25 .5 0 0\n")
+    write_picture(tmp_path / "images" / "a.png", size=(40, 20))
+    labels = read(tmp_path, Reading())
+    [image] = labels.images
+    [face] = image.faces
+    assert (face.points.tolist(), face.visibility.tolist()) == ([[10, 10], [0, 0]], [2, 0])
+    assert (face.box, face.extra) == (Box(0, 0, 40, 20), {"class": "ape"})
+    assert [out.record for out in labels.left_out] == [
+        "labels/a.txt, line 3",
+        "labels/a.txt, line 4",
+        "labels/gone.txt",
+    ]
+    assert "found 3 numbers, wanted 9" in labels.left_out[0].why
+
+
+@pytest.mark.parametrize("shape", ["[9]", "[0, 3]", "[9, 4]", "nine", "[true, 3]"])
+def test_an_impossible_shape_is_said(tmp_path: Path, shape: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"kpt_shape: {shape}\n")
+    with pytest.raises(DataError, match=r"kpt_shape is .*, wanted the number of landmarks, and 2 or 3"):
+        read(tmp_path, Reading())
+
+
+def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Path) -> None:
+    points = [[10.123456, 20, 2], [330, 40, 2], [100, 319.5, 1]]
+    first = one_image(tmp_path / "in", points, "s1/a.png", box=Box(-5, 10, 200, 400), absent=np.array([0, 0, 0]) > 0)
+    second = one_image(tmp_path / "in", [[1, 2, 2], [0, 0, 0], [0, 0, 0]], "b.png", absent=np.array([0, 1, 1]) > 0)
+    empty = Image("c.png", write_picture(tmp_path / "in" / "c.png", size=SIZE), (), SIZE, "val", subject="eve")
+    labels = LabelSet(NAMES, (first, second, empty), edges=((0, 1),), mirror=(1, 0, 2))
+    lost = write(labels, tmp_path / "out", "copy")
+    assert [loss.words for loss in lost] == [
+        "2 points that are absent become unlabeled",
+        "1 point outside its image is left out",
+        "1 face is left out",
+        "the subject of 1 image is left out",
+        "1 edge is left out",
+    ]
+    told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())
+    assert (told["train"], told["val"], told["flip_idx"]) == ("images/train", "images/val", [1, 0, 2])
+    again = read(tmp_path / "out", Reading())
+    assert (again.landmarks, again.mirror, again.left_out) == (NAMES, (1, 0, 2), ())
+    found = {image.name: image for image in again.images}
+    assert (found["c.png"].split, found["c.png"].faces) == ("val", ())
+    wanted = one_image(tmp_path / "in", [points[0], [0, 0, 0], points[2]], box=Box(0, 10, 195, 310))
+    same(found["a.png"].faces[0], wanted.faces[0])
+    assert found["a.png"].path == tmp_path / "out" / "images" / "train" / "s1" / "a.png"
