@@ -111,7 +111,7 @@ def main() -> None:
         projects = Path(folder) / "projects"
         workspace = Workspace(projects)
         project = workspace.create("crowd", definition=load_definition("pare"))
-        project.import_coco(PAREIDOLIAS)
+        project.import_labels(PAREIDOLIAS)
         faces, ids = [face.id for face in project.store.faces()], project.index.ids
         print("| faces | training | edits | lost | unseen | p50 | p95 |")
         print("| --- | --- | --- | --- | --- | --- | --- |")

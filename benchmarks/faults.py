@@ -89,7 +89,7 @@ def edits_of(project: Project) -> int:
 
 
 def bring_in(project: Project, say: Say) -> None:
-    project.import_coco(project.folder.parent / "in" / "in.json")
+    project.import_labels(project.folder.parent / "in" / "in.json")
 
 
 def write_out(project: Project, say: Say) -> None:

@@ -194,7 +194,7 @@ def resident(process: int) -> int:
 def training(folder: Path) -> Iterator[None]:
     """Run a training like one from the page, on drawn faces, with a thread for every core."""
     made = Workspace(folder / "other projects").create("training")
-    made.import_coco(PAREIDOLIAS)
+    made.import_labels(PAREIDOLIAS)
     os.environ["OMP_NUM_THREADS"] = str(os.cpu_count())
     run = jobs.start_training(made, source=None, weights=Path("none"), minutes=600, prelabel=False)
     try:
@@ -209,7 +209,7 @@ def learn(site: Site) -> None:
     """Let the tool learn from the labels of some projects, one after the other, for as long as measurements take."""
     for k in range(4):
         made = site.workspace.create(f"learning-{k}")
-        made.import_coco(PAREIDOLIAS)
+        made.import_labels(PAREIDOLIAS)
         with site.page(made):  # the server learns for projects that were opened
             pass
     while not list((site.workspace.root).glob("learning-*/cache/rounds/making/log.jsonl")):

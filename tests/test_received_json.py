@@ -12,7 +12,7 @@ import pytest
 from labeler.cli.main import main
 from labeler.cli.new import read_definition
 from labeler.guidance.model_predictions import read_predictions
-from labeler.project.coco import read_pictures
+from labeler.project.incoming import incoming
 from labeler.project.project import open_project
 from labeler.project.workspace import Workspace
 from labeler.runs.demo import demo_state
@@ -48,7 +48,7 @@ def model(file: Path) -> Any:
 #: The name of a file -> what reads it, and raises DataError.
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "read_coco": ("a.json", read_coco),
-    "labeler import": ("a.json", read_pictures),
+    "labeler import": ("a.json", incoming),
     "a definition": ("a.json", lambda file: read_definition(str(file))),
     "predictions": ("predictions.json", read_predicted),
     "run.json": ("run.json", lambda file: run_folder.read_record(file.parent)),

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from labeler.cli.main import main
 from labeler.cli.new import read_definition
 from labeler.pictures.ingest import shown_name
-from labeler.project.coco import read_pictures
+from labeler.project.incoming import incoming
 from labeler.project.workspace import Workspace
 from labeler.runs.run import read_title
 from labeler.runs.sources import Sources
@@ -75,7 +75,8 @@ def through_a_file(path: str) -> Callable[[Path, Any], object]:
     def door(folder: Path, value: Any) -> object:
         file = folder / "annotations.json"
         file.write_text(json.dumps(coco(**{path: value})), encoding="utf-8")
-        return read_coco(file), read_pictures(file)
+        found = incoming(file)
+        return read_coco(file), found
 
     return door
 

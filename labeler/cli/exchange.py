@@ -1,32 +1,56 @@
-"""`labeler import` and `labeler export`: read and write COCO files."""
+"""`labeler import` and `labeler export`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from labeler.cli.new import read_definition
 from labeler.cli.options import Commands, add_name, print_refused
-from labeler.project.coco import read_pictures
+from labeler.project.incoming import Incoming, incoming, matched
+from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
+from mdmd.data.definition import Definition
 from mdmd.errors import DataError
+from mdmd.formats.known import FORMATS
 
 
 def add_exchange(commands: Commands) -> None:
     bring = commands.add(
         "import",
         run_import,
-        "Add pictures and labels of a COCO-keypoint file to a project; a new project is made.",
+        "Add pictures and labels of another tool, or of an export, to a project; a new project is made.",
         "labeler import monkeys monkeys/annotations.json",
         codes="Exits with 0 if all pictures came in; with 1 if some were refused, which is said (the others stay); "
         "with 2 if none came in (a new project is not left, an existing one is unchanged). An import that was "
         "interrupted goes on where it was when the same command is given again.",
     )
     add_name(bring)
-    bring.add_argument("file", type=Path, metavar="FILE.json", help="its pictures lie beside it or in images/")
+    bring.add_argument("place", type=Path, metavar="PATH", help="the file or folder; its format is found by content")
+    names = ", ".join(form.name for form in FORMATS)
+    bring.add_argument("--format", metavar="F", help=f"read it as this format ({names})")
     bring.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="look for its pictures in this folder, and leave out all others"
     )
+    bring.add_argument(
+        "--map",
+        nargs="+",
+        default=[],
+        action="extend",
+        metavar="OURS=THEIRS",
+        help="landmarks of the project that have another name in the file",
+    )
+    bring.add_argument(
+        "--definition",
+        metavar="D",
+        help="the landmarks of a new project, as in labeler new (default: those of the file)",
+    )
+    bring.add_argument("--one-based", action="store_true", help="its coordinates begin with 1")
+    bring.add_argument("--dry-run", action="store_true", help="only say what would come in")
     write = commands.add(
         "export",
         run_export,
@@ -44,15 +68,23 @@ def add_exchange(commands: Commands) -> None:
 def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler import`."""
     new = options.name not in workspace.names() and name_problem(options.name) is None
-    if new:
-        read_pictures(options.file, options.pictures)
-        with workspace.making(options.name) as project:
-            report = project.import_coco(options.file, folder=options.pictures)
-    else:
-        report = workspace.open(options.name).import_coco(options.file, folder=options.pictures)
+    definition = None if options.definition is None else read_definition(options.definition)
+    if definition is not None and not new:
+        raise DataError(f"project {options.name!r} is there and has its own landmarks: leave out --definition")
+    chosen, one_based = _chosen(options.map), options.one_based or None
+    found = incoming(options.place, name=options.format, pictures=options.pictures, one_based=one_based)
+    if options.dry_run:
+        own = definition if new else workspace.open(options.name).index.definition
+        return _print_found(found, own or found.definition, chosen)
+    with workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name) as project:
+        report = project.bring_in(found, chosen=chosen, folder=options.pictures)
+    for sentence in report.notes:
+        print(sentence)
     print_refused(report.refused)
     if report.nothing:
-        reason = f"all pictures of {options.file} were refused" if report.refused else f"no pictures in {options.file}"
+        reason = (
+            f"all pictures of {options.place} were refused" if report.refused else f"no pictures in {options.place}"
+        )
         raise DataError(f"{reason}; {'no project was created' if new else 'nothing was changed'}")
     if new:
         print(f"created project {options.name!r}")
@@ -61,6 +93,47 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
         f"{len(report.refused)} refused; labeled: {report.faces} faces, {report.points} points"
     )
     return 1 if report.refused else 0
+
+
+@contextmanager
+def _opened(workspace: Workspace, name: str) -> Iterator[Project]:
+    yield workspace.open(name)
+
+
+def _chosen(pairs: Sequence[str]) -> dict[str, str]:
+    """Their landmarks by ours, from OURS=THEIRS. Raises DataError."""
+    chosen = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise DataError(f"--map {pair}: wanted OURS=THEIRS, such as nose_tip=nose")
+        if ours in chosen:
+            raise DataError(f"--map {pair}: {ours!r} is matched with {chosen[ours]!r} already")
+        chosen[ours] = theirs
+    return chosen
+
+
+def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, str]) -> int:
+    """What would come in, for --dry-run."""
+    faces = [sample for samples in found.entries for sample in samples if sample.annotation is not None]
+    points = sum(int(sample.annotation.labeled.sum()) for sample in faces if sample.annotation is not None)
+    there = sum(samples[0].path.is_file() for samples in found.entries)
+    splits = Counter(samples[0].split for samples in found.entries)
+    print(f"{found.title}: {len(found.entries):,} pictures, of which {there:,} are there")
+    print(f"labeled: {len(faces):,} faces, {points:,} points")
+    print(f"splits: {', '.join(f'{split} {count:,}' for split, count in splits.items()) or 'none'}")
+    print(f"landmarks: {', '.join(found.landmarks)}")
+    said = list(found.notes)
+    if own is None:
+        said.append("the file does not tell which part of the face its landmarks belong to: add --definition")
+    else:
+        said += matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen).words(
+            found.landmarks, own
+        )
+    for sentence in said:
+        print(sentence)
+    print_refused([(out.record, out.why) for out in found.left_out])
+    return 1 if found.left_out else 0
 
 
 def run_export(options: argparse.Namespace, workspace: Workspace) -> int:

@@ -84,7 +84,7 @@ def _with_pictures(
     labels = _the_only(beside, folder) if with_labels else None
     with workspace.making(name, definition=definition) as project:
         # First: boxes, subjects and splits of the file are taken for new pictures only.
-        imported = project.import_coco(labels.file, folder=folder) if labels else None
+        imported = project.import_labels(labels.file, folder=folder) if labels else None
         ruled = project.set_subjects(subjects) if imported and subjects else None
         report = project.add_pictures([folder], subjects=subjects)
         who = subjects_words(project.subjects())

@@ -95,7 +95,7 @@ class AddPicturesForm:
             if place is not None and is_labels(place):
                 problem = f"no labels can come in from {place.name}"
             return field_problem(FOLDER, problem), *offer(beside, choice), "", *kept
-        imported = project.import_coco(labels.file, folder=labels.folder) if labels else None
+        imported = project.import_labels(labels.file, folder=labels.folder) if labels else None
         reports = [imported_html(imported, labels.file)] if labels and imported else []
         if paths or imported is None or imported.added:
             taken = project.add_pictures(paths)

@@ -93,7 +93,7 @@ class NewProjectForm:
         reports = []
         with self.workspace.making(chosen, definition=definition) as project:
             # First: boxes, subjects and splits of the file are taken for new pictures only.
-            imported = project.import_coco(labels.file, folder=labels.folder) if labels else None
+            imported = project.import_labels(labels.file, folder=labels.folder) if labels else None
             taken = project.add_pictures(paths)
             there = bool(project.store.images())
         if labels and imported:

@@ -14,7 +14,7 @@ from labeler.analysis.agreement import Noise
 from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
-from mdmd.data.coco import ORIGINAL_NAME, default_name, from_coco, read_coco_json, to_coco
+from mdmd.data.coco import ORIGINAL_NAME, to_coco
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
@@ -139,71 +139,21 @@ def _box_source(sample: Sample, box: Box | None) -> str | None:
     return "labels" if boxed_by_labels(replace(sample, box=box)).box == sample.box else "base"
 
 
-def read_pictures(path: Path, folder: Path | None = None) -> tuple[Definition, list[list[Sample]]]:
-    """The definition and the samples of a COCO-keypoint file, grouped by picture. Raises DataError.
-
-    With a `folder`, pictures are searched there too, and those that lie elsewhere are left out. A picture without a
-    face is one unlabeled sample. `extra["point_sources"]` holds the sources of the labels if the
-    file is an export of this tool (see `provenance`).
-    """
-    coco = read_coco_json(path)
-    dataset = from_coco(coco, folder=path.parent, name=default_name(path), where=path.name)
-    n = len(dataset.definition.landmarks)
-    told = [
-        replace(s, extra={**s.extra, "point_sources": _sources(r, n)})
-        for s, r in zip(dataset.samples, coco["annotations"], strict=True)
-    ]
-    used = {sample.image_id for sample in dataset.samples}
-    bare = [{"id": k + 1, "image_id": image["id"]} for k, image in enumerate(coco["images"]) if image["id"] not in used]
-    others = from_coco({**coco, "annotations": bare}, folder=path.parent, name=dataset.name, where=path.name)
-    pictures: dict[int, list[Sample]] = {}
-    for sample in (*told, *others.samples):
-        pictures.setdefault(sample.image_id, []).append(sample)
-    groups = list(pictures.values())
-    return dataset.definition, groups if folder is None else _in_folder(groups, folder)
-
-
 def lies_in(path: Path, folder: Path) -> bool:
     """Whether `path` lies in `folder` or below it. Links are followed."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _in_folder(pictures: Sequence[Sequence[Sample]], folder: Path) -> list[list[Sample]]:
-    """The pictures that lie in `folder`, and those that are nowhere, with their paths there.
-
-    The file names of a set in several folders begin with the folder ("train2017/1.jpg") or not.
-    """
-    found = []
-    for samples in pictures:
-        name, path = samples[0].file_name, samples[0].path
-        places = (path, folder / name, folder.parent / name)
-        there = next((place for place in places if place.is_file() and lies_in(place, folder)), None)
-        if there is not None or not path.is_file():
-            found.append([replace(sample, path=there or folder / name) for sample in samples])
-    return found
-
-
-def landmark_ids(theirs: Definition, own: Definition, where: str) -> tuple[int, ...]:
-    """The id in `own` of each landmark of `theirs`, by name; raises DataError if the names differ."""
-    ids = dict(zip(own.landmarks, own.ids, strict=True))
-    extra, missing = sorted(set(theirs.landmarks) - set(ids)), sorted(set(ids) - set(theirs.landmarks))
-    if extra or missing:
-        example = f"{extra[0]!r} is only in the file" if extra else f"{missing[0]!r} is only in the project"
-        raise DataError(
-            f"{where} has {len(theirs.landmarks)} landmarks, the project has {len(ids)}, "
-            f"and they are not the same ones: {example}"
-        )
-    return tuple(ids[name] for name in theirs.landmarks)
-
-
-def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
-    """The labels of `sample` by landmark id; `ids` are the ids of its landmarks.
+def labels_of(sample: Sample, ids: Sequence[int | None]) -> dict[int, Point]:
+    """The labels of `sample` by landmark id; `ids` are the ids of its landmarks, None for one that is left out.
 
     Their source is "imported", except for labels that no person looked at by themselves: they keep theirs.
     """
     sources = sample.extra.get("point_sources", [None] * len(ids))
     found = {
-        key: Point(None, None, 0, "imported") for key, source in zip(ids, sources, strict=True) if source is not None
+        key: Point(None, None, 0, "imported")
+        for key, source in zip(ids, sources, strict=True)
+        if key is not None and source is not None
     }
     if sample.annotation is None:
         return found
@@ -211,15 +161,6 @@ def labels_of(sample: Sample, ids: Sequence[int]) -> dict[int, Point]:
     labels = {
         key: Point(float(x), float(y), int(v), source if source in (ACCEPTED_REST, UNSEEN) else "imported")
         for key, (x, y), v, source in rows
-        if v > 0
+        if key is not None and v > 0
     }
     return {**found, **labels}
-
-
-def _sources(record: Mapping[str, Any], n: int) -> list[str | None]:
-    """The `point_sources` of an annotation with n landmarks; all None if they are missing or malformed."""
-    attributes = record.get("attributes")
-    found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
-    if isinstance(found, list) and len(found) == n and all(s is None or isinstance(s, str) for s in found):
-        return found
-    return [None] * n

@@ -16,8 +16,9 @@ from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
 from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
-from labeler.project.coco import labels_of, landmark_ids, lies_in, provenance, read_pictures, samples_of, write_coco
+from labeler.project.coco import labels_of, lies_in, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
+from labeler.project.incoming import Incoming, matched
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
@@ -85,7 +86,7 @@ class ImportReport:
 
     `taken` counts the pictures of the file that are in the project now and `added` the new ones among them, `faces` and
     `points` those that got labels, and `already` the pictures left unchanged because they had labels. `refused` holds
-    (name, reason) of refused pictures.
+    (name, reason) of refused pictures and faces, and `notes` sentences about what was read otherwise than it stands.
     """
 
     taken: int
@@ -94,6 +95,7 @@ class ImportReport:
     points: int
     already: int
     refused: list[tuple[str, str]]
+    notes: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -174,27 +176,36 @@ class Exchange:
             changed=tuple(changed.values()),
         )
 
-    def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file, or only those of the pictures in `folder`.
+    def import_labels(
+        self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> ImportReport:
+        """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
 
-        A picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
+        `chosen` says which landmark of the file some of the project's are (see `labeler.project.incoming.matched`). A
+        picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
         was when it is started again.
 
         A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
         pictures outside the file's folder and `folder` are refused; if all are, nothing is changed. Raises DataError,
-        changing nothing, if the file is not valid or its landmarks are not those of the project, and LockedError.
+        changing nothing, if the landmarks are not those of the project or the file tells no groups and the project has
+        none either, and LockedError.
         """
-        theirs, pictures = read_pictures(path, folder)
+        found = found if folder is None else found.in_folder(folder)
         own, category = self._index.definition, None
         if own is None:
-            category = next_category(theirs.to_category(), ())
+            if found.definition is None:
+                raise DataError(
+                    f"{found.where} does not tell which part of the face its landmarks belong to, and the project has "
+                    "no landmarks yet: choose a definition first (Schema page, or --definition)"
+                )
+            category = next_category(found.definition.to_category(), ())
             own = Definition.from_category(category)
-        ids = landmark_ids(theirs, own, path.name)
+        match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
         taken = added = faces = points = already = 0
-        refused: list[tuple[str, str]] = []
-        for entries in _by_picture(self._usable(pictures, path, folder, refused)):
+        refused = [(out.record, out.why) for out in found.left_out]
+        for entries in _by_picture(self._usable(found, folder, refused)):
             first = entries[0][0]
-            labels = _PictureLabels(self._store, entries, ids, category)
+            labels = _PictureLabels(self._store, entries, match.ids, category)
             try:
                 _, new = self._intake.add(
                     first.path,
@@ -215,27 +226,26 @@ class Exchange:
             faces += labels.faces
             points += labels.points
             already += len(entries) if labels.already else 0
-        return ImportReport(taken, added, faces, points, already, refused)
+        notes = (*found.notes, *match.words(found.landmarks, own))
+        return ImportReport(taken, added, faces, points, already, refused, notes)
 
     def _usable(
-        self, pictures: Sequence[list[Sample]], file: Path, folder: Path | None, refused: list[tuple[str, str]]
-    ) -> Iterator[list[Sample]]:
-        """Yield the pictures of `file` that may come in, and put the others into `refused`."""
-        for samples in pictures:
+        self, found: Incoming, folder: Path | None, refused: list[tuple[str, str]]
+    ) -> Iterator[Sequence[Sample]]:
+        """Yield the pictures that may come in, and put the others into `refused`."""
+        # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
+        # export would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
+        allowed = (*found.roots, self._images.resolve().parent.parent, *([folder] if folder else []))
+        for samples in found.entries:
+            picture = samples[0].path
             try:
-                self._check_place(samples[0].path, file, folder)
+                if not any(lies_in(picture, place) for place in allowed):
+                    raise DataError(f"the picture lies outside the folder of {found.where}; copy it there to import it")
                 _check_size(samples[0])
             except DataError as error:
                 refused.append((samples[0].file_name, str(error)))
             else:
                 yield samples
-
-    def _check_place(self, picture: Path, file: Path, folder: Path | None) -> None:
-        # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
-        # export would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
-        allowed = (file.resolve().parent, self._images.resolve().parent.parent, *([folder] if folder else []))
-        if not any(lies_in(picture, place) for place in allowed):
-            raise DataError(f"the picture lies outside the folder of {file.name}; copy it there to import it")
 
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._index.must_define()
@@ -265,7 +275,7 @@ def held_out(dataset: Dataset) -> Dataset:
 
 
 class _PictureLabels:
-    """The labels of one picture in a COCO file, to be written in the transaction that adds it.
+    """The labels of one picture of a file, to be written in the transaction that adds it.
 
     `entries` are the faces of each entry of the picture, and `ids` the ids of their landmarks. `category` is the
     definition to save first, if any. `faces` and `points` count what was written, and `already` says that the picture
@@ -276,7 +286,7 @@ class _PictureLabels:
         self,
         store: Store,
         entries: Sequence[Sequence[Sample]],
-        ids: Sequence[int],
+        ids: Sequence[int | None],
         category: Mapping[str, Any] | None,
     ) -> None:
         self._store, self._category = store, category
@@ -308,7 +318,7 @@ class _PictureLabels:
             self.points += sum(place.v > 0 for place in labels.values())
 
 
-#: A face of a COCO file with its labels by landmark id.
+#: A face of a file with its labels by landmark id.
 _Row = tuple[Sample, dict[int, Point]]
 
 
@@ -327,11 +337,11 @@ def _rows_of(entries: Sequence[Sequence[_Row]]) -> list[_Row]:
     return rows
 
 
-def _by_picture(pictures: Iterable[list[Sample]]) -> list[list[list[Sample]]]:
-    """The entries of a COCO file by picture: a file may list one picture several times, under several names, too."""
+def _by_picture(pictures: Iterable[Sequence[Sample]]) -> list[list[Sequence[Sample]]]:
+    """The entries of a file by picture: a file may list one picture several times, under several names, too."""
     entries = list(pictures)
     sizes = Counter(_bytes_in(samples[0].path) for samples in entries)
-    groups: dict[object, list[list[Sample]]] = {}
+    groups: dict[object, list[Sequence[Sample]]] = {}
     for k, samples in enumerate(entries):
         path = samples[0].path
         groups.setdefault(sha256_of(path) if sizes[_bytes_in(path)] > 1 else k, []).append(samples)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.project.coco import landmark_ids, read_pictures
+from labeler.project.incoming import incoming, matched
 from mdmd.data.definition import Definition
 from mdmd.data.text import cleaned
 from mdmd.errors import DataError
@@ -72,12 +72,20 @@ def labels_beside(place: Path, definition: Definition | None) -> LabelsBeside:
 
 def _labels_in(file: Path, name: str, folder: Path | None, definition: Definition | None) -> FoundLabels:
     """What can be imported from `file`. Raises DataError if nothing can."""
-    theirs, pictures = read_pictures(file, folder)
+    read = incoming(file, pictures=folder)
+    read = read if folder is None else read.in_folder(folder)
     if definition is not None:
-        landmark_ids(theirs, definition, file.name)
-    there = [samples for samples in pictures if samples[0].path.is_file()]
+        if matched(read.landmarks, definition, read.where, mirror=read.mirror).guessed:
+            raise DataError(
+                "its landmarks have other names than those of the project; say which is which when importing it"
+            )
+    elif read.definition is None:
+        raise DataError("it does not tell which part of the face its landmarks belong to; choose a definition first")
+    there = [samples for samples in read.entries if samples[0].path.is_file()]
     labeled = [sample.annotation for samples in there for sample in samples if sample.annotation is not None]
     points = sum(int((annotation.visibility > 0).sum()) for annotation in labeled)
+    if not points and read.left_out:
+        raise DataError(f"{read.left_out[0].record}: {read.left_out[0].why}")
     return FoundLabels(file, name, folder, points, len(labeled), len(there))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from labeler.pictures.subjects import SubjectRule, SubjectsReport, set_subjects,
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
+from labeler.project.incoming import Incoming, incoming
 from labeler.project.leftovers import clear_orphans, clear_partial
 from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import Safekeeping
@@ -304,14 +305,32 @@ class Project:
         self.safekeeping.before("import")
         return set_labels(self.store, self.index, frame, annotator=annotator)
 
-    def import_coco(self, path: Path, *, folder: Path | None = None) -> ImportReport:
-        """Add pictures and labels of a COCO-keypoint file; raises DataError if it is not valid or does not fit.
+    def import_labels(
+        self,
+        place: Path,
+        *,
+        form: str | None = None,
+        folder: Path | None = None,
+        chosen: Mapping[str, str] | None = None,
+        one_based: bool | None = None,
+    ) -> ImportReport:
+        """Add pictures and labels of a file or folder of another tool, or of an export.
 
-        With a `folder`, pictures are searched there too, and those that lie elsewhere are left out.
+        The format is found by content, unless `form` names it (`mdmd.formats.known`). With a `folder`, pictures are
+        searched there, and those that lie elsewhere are left out. `chosen` names landmarks of the file by those of the
+        project. Raises DataError if nothing can be read or the landmarks do not fit.
         """
+        return self.bring_in(
+            incoming(place, name=form, pictures=folder, one_based=one_based), chosen=chosen, folder=folder
+        )
+
+    def bring_in(
+        self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> ImportReport:
+        """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
-        return self.exchange.import_coco(path, folder=folder)
+        return self.exchange.import_labels(found, chosen=chosen, folder=folder)
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
         """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""

@@ -87,7 +87,7 @@ def prepare_demo(
         for sample in samples:
             shutil.copyfile(sample.path, images / sample.file_name)
         write_coco(Path(folder) / "labels.json", Dataset("labels", shipped.definition, samples), images=images)
-        project.import_coco(Path(folder) / "labels.json")
+        project.import_labels(Path(folder) / "labels.json")
     for sample in shipped.samples[labeled : labeled + unlabeled]:
         project.add_picture(sample.path, boxes=[sample.box])
     return project

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mdmd.errors import DataError
-from mdmd.formats import yolo_pose
+from mdmd.formats import coco, yolo_pose
 from mdmd.formats.format import Format, Reading
 from mdmd.formats.labels import LabelSet
 
 #: In the order in which they are asked whether a file or folder is theirs.
-FORMATS: tuple[Format, ...] = (yolo_pose.FORMAT,)
+FORMATS: tuple[Format, ...] = (coco.FORMAT, yolo_pose.FORMAT)
 
 
 def by_name(name: str) -> Format:
@@ -27,6 +27,8 @@ def detect(place: Path) -> Format:
         raise DataError(f"no such file or folder: {place}")
     found = next((form for form in FORMATS if form.detect(place)), None)
     if found is None:
+        if place.suffix.lower() == ".json" and place.is_file():
+            return coco.FORMAT  # whose reader says what is missing
         titles = ", ".join(form.title for form in FORMATS)
         raise DataError(f"{place} holds labels in no format that is known here ({titles})")
     return found

@@ -129,7 +129,7 @@ class _Reader:
 
     def images(self) -> Iterator[Image]:
         seen = set[Path]()
-        for split, label in self._label_files():
+        for split, folder, label in self._label_files():
             if label in seen:
                 continue  # a set without faces to validate on names those of the training again
             seen.add(label)
@@ -141,18 +141,19 @@ class _Reader:
             except DataError as error:
                 self.left_out.append(LeftOut(name, str(error)))
                 continue
-            shown_name = path.name if path is not None else label.with_suffix(".jpg").name
-            yield Image(shown_name, path, faces, size, split)
+            suffix = ".jpg" if path is None else path.suffix
+            yield Image(label.relative_to(folder).with_suffix(suffix).as_posix(), path, faces, size, split)
 
-    def _label_files(self) -> Iterator[tuple[str, Path]]:
+    def _label_files(self) -> Iterator[tuple[str, Path, Path]]:
+        """The split of each label file, the folder of its split, and its path."""
         for split in SPLITS:
             given = self._told.get(split)
             for place in given if isinstance(given, list) else [given]:
                 if isinstance(place, str):
-                    yield from ((split, file) for file in self._labels_of(place))
+                    yield from ((split, *found) for found in self._labels_of(place))
 
-    def _labels_of(self, place: str) -> Iterator[Path]:
-        """The label files of a folder of images, or of the images that a text file lists."""
+    def _labels_of(self, place: str) -> Iterator[tuple[Path, Path]]:
+        """The label files of a folder of images, or of the images that a text file lists, after their folders."""
         path = self._root.joinpath(*(part for part in Path(place).parts if part not in ("..", "/")))
         if path.suffix.lower() == ".txt":
             for line in lines_of(path):
@@ -163,9 +164,9 @@ class _Reader:
             parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
         folder = Path(*parts)
         if folder.is_dir():
-            yield from (file for file in sorted(folder.rglob("*.txt")) if not file.is_symlink())
+            yield from ((folder, file) for file in sorted(folder.rglob("*.txt")) if not file.is_symlink())
         elif (file := folder.with_name(folder.name + ".txt")).is_file():
-            yield file
+            yield file.parent, file
 
     def _faces(self, label: Path, name: str, size: tuple[int, int]) -> Iterator[Face]:
         count, each = self._shape

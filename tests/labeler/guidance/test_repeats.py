@@ -117,11 +117,11 @@ def test_an_import_gives_its_boxes_to_the_faces_and_not_to_repeats(tmp_path: Pat
     theirs = make_project(tmp_path, "theirs", pictures=1, labeled=1)
     theirs.export(tmp_path / "projects" / "theirs.json")
     ours = make_project(tmp_path, "ours", pictures=0)
-    ours.import_coco(tmp_path / "projects" / "theirs.json")
+    ours.import_labels(tmp_path / "projects" / "theirs.json")
     ours.store.edit_points(1, dict.fromkeys((1, 2, 3, 4)))
     made = ours.store.add_repeat(1)
     ours.store.edit_box(made, Box(1, 2, 3, 4))
-    ours.import_coco(tmp_path / "projects" / "theirs.json")
+    ours.import_labels(tmp_path / "projects" / "theirs.json")
     assert len(ours.store.points(1)[1]) == 4
     assert (ours.store.face(made).box, ours.store.points(made)) == (Box(1, 2, 3, 4), {})
 

@@ -223,7 +223,7 @@ def test_what_comes_in_stops_at_a_locked_database_and_goes_on_later(tmp_path: Pa
     with closing(sqlite3.connect(target.folder / "labels.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         for take in (
-            lambda: target.import_coco(source.folder / "exports" / "labels.json"),
+            lambda: target.import_labels(source.folder / "exports" / "labels.json"),
             lambda: target.add_pictures([source.images]),
         ):
             waits.clear()
@@ -231,7 +231,7 @@ def test_what_comes_in_stops_at_a_locked_database_and_goes_on_later(tmp_path: Pa
                 take()
             assert len(waits) == 1
     assert list(target.images.iterdir()) == []
-    assert target.import_coco(source.folder / "exports" / "labels.json").added == 3
+    assert target.import_labels(source.folder / "exports" / "labels.json").added == 3
     target.close()
 
 

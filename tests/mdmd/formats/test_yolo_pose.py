@@ -91,5 +91,5 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     found = {image.name: image for image in again.images}
     assert (found["c.png"].split, found["c.png"].faces) == ("val", ())
     wanted = one_image(tmp_path / "in", [points[0], [0, 0, 0], points[2]], box=Box(0, 10, 195, 310))
-    same(found["a.png"].faces[0], wanted.faces[0])
-    assert found["a.png"].path == tmp_path / "out" / "images" / "train" / "s1" / "a.png"
+    same(found["s1/a.png"].faces[0], wanted.faces[0])
+    assert found["s1/a.png"].path == tmp_path / "out" / "images" / "train" / "s1" / "a.png"

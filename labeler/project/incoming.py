@@ -1,0 +1,238 @@
+"""What comes in from a file or folder of any format: pictures with their faces, and which landmarks they have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mdmd.data.coco import ORIGINAL_NAME
+from mdmd.data.definition import Definition
+from mdmd.data.images import PictureError, picture_size
+from mdmd.data.records import Annotation, Box, Sample
+from mdmd.data.text import path_problem, text_problem
+from mdmd.errors import DataError
+from mdmd.formats.coco import ANNOTATIONS
+from mdmd.formats.format import Reading
+from mdmd.formats.images import parts_of
+from mdmd.formats.known import read
+from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
+
+
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """The pictures of a file or folder in the format `title`, which messages call `where`.
+
+    `entries` are the faces of each picture, of which one without a face has one without labels. `landmarks` are the
+    names in their order, and `definition` is there if the file tells groups. `roots` are the folders in which pictures
+    may lie. `left_out` and `changes` are as in `LabelSet`; `predicted` counts faces that a model labeled, which have no
+    labels here.
+    """
+
+    title: str
+    where: str
+    landmarks: tuple[str, ...]
+    mirror: tuple[int, ...] | None
+    definition: Definition | None
+    entries: tuple[tuple[Sample, ...], ...]
+    roots: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
+    changes: tuple[str, ...]
+    predicted: int
+
+    @property
+    def notes(self) -> list[str]:
+        """What was read otherwise than it stands in the file, as sentences."""
+        unreviewed = f"faces that a model labeled and nobody has reviewed come in without labels: {self.predicted:,}"
+        return [*self.changes, *([unreviewed] if self.predicted else [])]
+
+    def in_folder(self, folder: Path) -> Incoming:
+        """Only the pictures that lie in `folder`, and those that are nowhere, as if they were to lie there."""
+        kept = []
+        for samples in self.entries:
+            path = samples[0].path
+            if not path.is_file():
+                kept.append(tuple(replace(sample, path=folder / Path(sample.file_name).name) for sample in samples))
+            elif path.resolve().is_relative_to(folder.resolve()):
+                kept.append(samples)
+        return replace(self, entries=tuple(kept))
+
+
+def incoming(
+    place: Path, *, name: str | None = None, pictures: Path | None = None, one_based: bool | None = None
+) -> Incoming:
+    """Read a file or folder in the format `name`, by default the one that is found. Raises DataError.
+
+    Pictures are searched in the folder `pictures`, if any, and beside the labels.
+    """
+    form, labels = read(place, name=name, how=Reading(pictures, one_based))
+    around = place if place.is_dir() else place.parent
+    if not place.is_dir() and around.name == ANNOTATIONS:
+        around = around.parent
+    entries, left_out = [], list(labels.left_out)
+    for image in labels.images:
+        try:
+            entries.append(_samples(image, labels, around))
+        except DataError as error:
+            left_out.append(LeftOut(image.name, str(error)))
+    return Incoming(
+        form.title,
+        place.resolve().name,
+        labels.landmarks,
+        labels.mirror,
+        labels.definition,
+        tuple(entries),
+        tuple(folder.resolve() for folder in (around, pictures) if folder is not None),
+        tuple(left_out),
+        labels.changes,
+        sum(face.predicted for image in labels.images for face in image.faces),
+    )
+
+
+def _samples(image: Image, labels: LabelSet, around: Path) -> tuple[Sample, ...]:
+    path = image.path or around.joinpath(*parts_of(image.name))
+    size = image.size or _size_of(path)
+    subjects = {face.subject for face in image.faces}
+    name = _own_name(image, around)
+    base = Sample(
+        path,
+        image.name,
+        *size,
+        Box(0.0, 0.0, float(size[0]), float(size[1])),
+        split=image.split or "train",
+        group=image.subject or (subjects.pop() if len(subjects) == 1 else None) or name,
+        extra={ORIGINAL_NAME: name},
+    )
+    faces = tuple(_sample(base, face, labels) for face in image.faces)
+    return faces or (base,)
+
+
+def _own_name(image: Image, around: Path) -> str:
+    """What the picture is called in the project: its name in the file, or below its folder where that is none."""
+    told = image.extra.get(ORIGINAL_NAME)
+    if told is not None and told != "":
+        if problem := text_problem(str(told) if isinstance(told, int) else told):
+            raise DataError(f"{ORIGINAL_NAME} {problem}")
+        return str(told)
+    parts = parts_of(image.name)
+    if image.path is not None and not _is_plain(image.name):
+        real = image.path.resolve()
+        parts = real.relative_to(around.resolve()).parts if real.is_relative_to(around.resolve()) else parts[-1:]
+    return "/".join(parts)
+
+
+def _is_plain(name: str) -> bool:
+    return not path_problem(name) and "/".join(parts_of(name)) == name
+
+
+def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
+    labeled = (face.visibility > 0).any() and not face.predicted
+    annotation = Annotation(face.points, face.visibility) if labeled else None
+    box = face.box
+    if box is None and annotation is not None:
+        box = _around(annotation)
+    return replace(
+        base,
+        box=box or base.box,
+        annotation=annotation,
+        unseen=face.extra.get("unseen") is True,
+        extra={**base.extra, "point_sources": _sources(face, len(labels.landmarks))},
+    )
+
+
+def _around(annotation: Annotation) -> Box | None:
+    points = annotation.points[annotation.labeled]
+    (x, y), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return Box(x, y, right - x, bottom - y) if right > x and bottom > y else None
+
+
+def _sources(face: Face, count: int) -> list[str | None]:
+    """Where each label comes from; "imported" where only its absence is told, None where nothing is."""
+    attributes = face.extra.get("attributes")
+    found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
+    if isinstance(found, list) and len(found) == count and all(s is None or isinstance(s, str) for s in found):
+        return found
+    absent = np.zeros(count, dtype=bool) if face.absent is None or face.predicted else face.absent
+    return ["imported" if missing else None for missing in absent]
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    try:
+        return picture_size(path)
+    except PictureError:
+        return 1, 1  # the import says why the picture cannot come in
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which landmark of the project each landmark of the file is, by its id; None if it is left out.
+
+    `guessed` says that they were matched by their order, because the names have nothing in common.
+    """
+
+    ids: tuple[int | None, ...]
+    guessed: bool = False
+
+    def words(self, theirs: Sequence[str], own: Definition) -> list[str]:
+        """What a person should know of the match, in sentences."""
+        names = dict(zip(own.ids, own.landmarks, strict=True))
+        said = []
+        if self.guessed:
+            pairs = ", ".join(
+                f"{names[key]}={name}" for key, name in zip(self.ids, theirs, strict=True) if key is not None
+            )
+            said.append(f"the names differ, so landmarks were matched by their order, which is a guess: {pairs}")
+        if extra := [name for key, name in zip(self.ids, theirs, strict=True) if key is None]:
+            said.append(f"landmarks that the project does not have are left out: {', '.join(extra)}")
+        if missing := [name for key, name in names.items() if key not in self.ids]:
+            said.append(f"landmarks that the file does not have stay without labels: {', '.join(missing)}")
+        return said
+
+
+def matched(
+    theirs: Sequence[str],
+    own: Definition,
+    where: str,
+    *,
+    mirror: Sequence[int] | None = None,
+    chosen: Mapping[str, str] | None = None,
+) -> Match:
+    """Match the landmarks `theirs` with those of `own`: as `chosen` (theirs by own name), else by name.
+
+    If no name is the same, as many landmarks with the same mirror pairs are matched by their order. Raises DataError if
+    they cannot be matched, or each side has names that the other one does not.
+    """
+    by_name = dict(zip(own.landmarks, own.ids, strict=True))
+    given = _given(chosen or {}, theirs, by_name, where)
+    ids = [given.get(name, by_name.get(name)) for name in theirs]
+    ids = [None if name not in given and key in given.values() else key for name, key in zip(theirs, ids, strict=True)]
+    if all(key is None for key in ids):
+        same_pairs = mirror is None or tuple(mirror) == own.mirror
+        if len(theirs) == len(own.ids) and same_pairs and not given:
+            return Match(own.ids, guessed=True)
+    extra = sorted(name for name, key in zip(theirs, ids, strict=True) if key is None)
+    missing = sorted(name for name, key in by_name.items() if key not in ids)
+    if extra and missing and not given:
+        raise DataError(
+            f"{where} has {len(theirs)} landmarks, the project has {len(by_name)}, and they are not the same ones: "
+            f"{extra[0]!r} is only in the file, {missing[0]!r} only in the project; say which is which "
+            f"(--map {missing[0]}={extra[0]} ...)"
+        )
+    return Match(tuple(ids))
+
+
+def _given(chosen: Mapping[str, str], theirs: Sequence[str], by_name: Mapping[str, int], where: str) -> dict[str, int]:
+    """The id of each of their landmarks that a person has matched. Raises DataError for names that are not there."""
+    for name, other in chosen.items():
+        if name not in by_name:
+            raise DataError(f"the project has no landmark {name!r} (it has: {', '.join(by_name)})")
+        if other not in theirs:
+            raise DataError(f"{where} has no landmark {other!r} (it has: {', '.join(theirs)})")
+    given = {other: by_name[name] for name, other in chosen.items()}
+    if len(given) < len(chosen):
+        [(twice, _)] = Counter(chosen.values()).most_common(1)
+        raise DataError(f"the landmark {twice!r} of {where} is matched with two of the project")
+    return given

@@ -1,0 +1,418 @@
+"""COCO keypoints as other tools write them. `mdmd.data.coco` reads and writes the dialect of this project.
+
+A folder may hold a file for each split, as COCO itself (annotations/person_keypoints_train2017.json), Roboflow
+(train/_annotations.coco.json), CVAT and Datumaro lay them out. Ids may be text, and need not be sound as long as they
+are not ambiguous. Source: https://cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdmd.data.coco import LARGEST_BOX, PREDICTED, read_coco_json
+from mdmd.data.definition import MOST_LANDMARKS, Definition
+from mdmd.data.places import PLACE, box_problem, is_place
+from mdmd.data.records import Box
+from mdmd.data.text import path_problem, shown, text_problem
+from mdmd.errors import DataError
+from mdmd.formats.format import Format, Reading
+from mdmd.formats.images import ImageFinder, base_name
+from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
+
+#: A file without one of these keys holds no labels in this format.
+KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
+#: The folders in which the file of a set, or of a split, may lie.
+ANNOTATIONS = "annotations"
+#: What a part of the name of a file or its folder says of the split.
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+#: The most files that are looked at in a folder.
+MOST_FILES = 1000
+#: The keys of a record that are read; the others are kept as `extra`.
+IMAGE_KEYS = frozenset(("id", "file_name", "width", "height", "split", "group"))
+FACE_KEYS = frozenset(("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd"))
+
+Record = Mapping[str, Any]
+
+
+def detect(place: Path) -> bool:
+    """Whether `place` is a file that may hold COCO keypoints, or a folder with one."""
+    return next(iter(_files(place)), None) is not None
+
+
+def read(place: Path, how: Reading) -> LabelSet:
+    """Read a file, or all files of a folder as one set. They must have the same landmarks."""
+    files = [place] if place.is_file() else list(_files(place))
+    if not files:
+        raise DataError(f"{place}: no JSON file with images, annotations, and categories with keypoints")
+    sets = [_File(file, place, how.pictures).read() for file in files]
+    first = sets[0]
+    for file, other in zip(files, sets, strict=True):
+        if other.landmarks != first.landmarks:
+            raise DataError(f"{file} has other landmarks than {files[0]}: import one of them")
+    return replace(
+        first,
+        images=tuple(image for each in sets for image in each.images),
+        left_out=tuple(out for each in sets for out in each.left_out),
+        changes=tuple(change for each in sets for change in each.changes),
+    )
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        candidates: Iterable[Path] = [place] if place.suffix.lower() == ".json" else []
+    elif place.is_dir():
+        inner = [path for path in sorted(place.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+        deeper = [path / ANNOTATIONS for path in inner]
+        folders = [place, *inner[:MOST_FILES], *deeper[:MOST_FILES]]
+        candidates = (path for folder in folders for path in sorted(folder.glob("*.json"))[:MOST_FILES])
+    else:
+        return
+    for path in candidates:
+        if not path.name.startswith(".") and not path.is_symlink() and _may_be(path):
+            yield path
+
+
+def _may_be(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return all(content.find(key) >= 0 for key in KEYS)
+    except (OSError, ValueError):  # unreadable, or empty
+        return False
+
+
+class _File:
+    """Reads one file. What cannot be understood is left out and named, what is read otherwise is counted."""
+
+    def __init__(self, file: Path, place: Path, pictures: Path | None) -> None:
+        self._file = file
+        coco = read_coco_json(file)
+        if not isinstance(coco, Mapping):
+            raise DataError(f"{file}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
+        self._coco: Record = coco
+        around = file.parent.parent if file.parent.name == ANNOTATIONS else file.parent
+        self._finder = ImageFinder(*([pictures] if pictures else []), around, place if place.is_dir() else around)
+        self._left_out: list[LeftOut] = []
+        self._changed = Counter[str]()
+
+    def read(self) -> LabelSet:
+        category = self._category()
+        landmarks = _names(category, self._file)
+        records = self._images()
+        faces: dict[Any, list[Face]] = {key: [] for key in records}
+        for image, face in self._faces(category, landmarks, records):
+            faces[image].append(face)
+        images = tuple(self._image(record, faces[key]) for key, record in records.items())
+        edges, mirror, definition = self._structure(category, len(landmarks))
+        changes = tuple(f"{self._file.name}: {text}: {count:,}" for text, count in self._changed.items())
+        known = {"images", "annotations", "categories"}
+        extra = {key: value for key, value in self._coco.items() if key not in known}
+        return LabelSet(landmarks, images, edges, mirror, definition, tuple(self._left_out), changes, extra)
+
+    def _list(self, key: str) -> Sequence[Any]:
+        found = self._coco.get(key)
+        if not isinstance(found, list):
+            raise DataError(f"{self._file}: no list {key!r}; a COCO file has images, annotations and categories")
+        return found
+
+    # --- categories -----------------------------------------------------------------------------------------------
+
+    def _category(self) -> Record:
+        """The category with keypoints that has the most annotations. Others are left out."""
+        found = [one for one in self._list("categories") if isinstance(one, Mapping) and one.get("keypoints")]
+        if not found:
+            raise DataError(f"{self._file}: no category has keypoints, so the points have no names")
+        used = Counter(_key(one.get("category_id")) for one in self._list("annotations") if isinstance(one, Mapping))
+        chosen = max(found, key=lambda one: used[_key(one.get("id"))])
+        for one in found:
+            if one is not chosen and used[_key(one.get("id"))]:
+                count = used[_key(one.get("id"))]
+                why = f"its {count:,} faces have other landmarks than those of category {shown(chosen.get('name'))}"
+                self._left_out.append(LeftOut(f"category {shown(one.get('name'))}", why))
+        return chosen
+
+    def _structure(self, category: Record, count: int) -> tuple[Any, tuple[int, ...] | None, Definition | None]:
+        """Edges, mirror pairs, and the definition where the file tells groups."""
+        edges = _pairs(category.get("skeleton"))
+        if any(0 in pair for pair in edges):
+            self._changed["edges counted from 0 instead of 1"] += len(edges)
+        else:
+            edges = [(a - 1, b - 1) for a, b in edges]
+        edges = tuple(pair for pair in edges if all(0 <= k < count for k in pair))
+        mirror = list(range(count))
+        pairs = [pair for pair in _pairs(category.get("flip_pairs")) if all(0 <= k < count for k in pair)]
+        for a, b in pairs:
+            mirror[a], mirror[b] = b, a
+        sound = pairs and all(mirror[mirror[k]] == k for k in range(count))
+        definition = None
+        if "flsg" in category:
+            try:
+                definition = Definition.from_category({**category, "skeleton": [[a + 1, b + 1] for a, b in edges]})
+            except DataError as error:
+                self._changed[f"groups that cannot be used ({error})"] += 1
+        return edges, tuple(mirror) if sound else None, definition
+
+    # --- images ---------------------------------------------------------------------------------------------------
+
+    def _images(self) -> dict[Any, Record]:
+        """The records of images by their keys. Two of one id would leave open which of them a face belongs to."""
+        found: dict[Any, Record] = {}
+        twice = set[Any]()
+        for position, record in enumerate(self._list("images")):
+            label = _label("image", record, position)
+            if not isinstance(record, Mapping):
+                self._left_out.append(LeftOut(label, f"found a JSON {type(record).__name__}, wanted an object"))
+                continue
+            key = _key(record.get("id"))
+            if key is None:
+                self._left_out.append(LeftOut(label, f"id is {shown(record.get('id'))}, wanted a number or text"))
+            elif key in found and _name(found[key]) != _name(record):
+                twice.add(key)
+                self._left_out.append(LeftOut(f"{label} ({shown(_name(record))})", "another image has its id"))
+            elif _name(record) is None:
+                problem = path_problem(record.get("file_name")) or "names no file"
+                self._left_out.append(LeftOut(label, f"file_name {problem}"))
+            else:
+                found.setdefault(key, record)
+        for key in twice:
+            self._left_out.append(
+                LeftOut(f"image {shown(key)} ({shown(_name(found[key]))})", "another image has its id")
+            )
+            del found[key]
+        return found
+
+    def _image(self, record: Record, faces: Sequence[Face]) -> Image:
+        name = str(_name(record))
+        width, height = (_whole(record.get(key)) for key in ("width", "height"))
+        split, subject = (_text(record.get(key)) for key in ("split", "group"))
+        return Image(
+            name,
+            self._path(name),
+            tuple(faces),
+            (width, height) if width and height else None,
+            split or self._split(),
+            subject,
+            {key: value for key, value in record.items() if key not in IMAGE_KEYS},
+        )
+
+    def _path(self, name: str) -> Path | None:
+        info = self._coco.get("info")
+        folder = info.get("image_folder") if isinstance(info, Mapping) else None
+        if isinstance(folder, str) and not path_problem(folder) and ".." not in Path(name).parts:
+            path = self._file.parent / folder / name
+            if path.is_file() and not Path(name).is_absolute():
+                return path  # an export of this project tells where its pictures are
+        return self._finder.find(name)
+
+    def _split(self) -> str | None:
+        """What the name of the file, or of its folder, says of the split."""
+        words = [*self._file.stem.lower().replace("-", "_").split("_"), self._file.parent.name.lower()]
+        bare = [word.rstrip("0123456789") for word in words]
+        return next((SPLITS[word] for word in bare if word in SPLITS), None)
+
+    # --- faces ----------------------------------------------------------------------------------------------------
+
+    def _faces(
+        self, category: Record, landmarks: tuple[str, ...], images: Mapping[Any, Record]
+    ) -> Iterator[tuple[Any, Face]]:
+        others = {
+            _key(one.get("id"))
+            for one in self._list("categories")
+            if isinstance(one, Mapping) and one is not category and _key(one.get("id")) != _key(category.get("id"))
+        }
+        seen = set[tuple[Any, bytes]]()
+        for position, record in enumerate(self._list("annotations")):
+            label = _label("annotation", record, position)
+            if not isinstance(record, Mapping):
+                self._left_out.append(LeftOut(label, f"found a JSON {type(record).__name__}, wanted an object"))
+                continue
+            if _key(record.get("category_id")) in others:
+                if not record.get("keypoints"):
+                    self._changed["annotations of other categories, which have no keypoints, are left out"] += 1
+                continue
+            if record.get("iscrowd") in (1, True, "1"):
+                self._changed["regions of crowds are left out"] += 1
+                continue
+            image = _key(record.get("image_id"))
+            if image not in images:
+                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} is not in the file"))
+                continue
+            try:
+                face = self._face(record, landmarks, images[image])
+            except DataError as error:
+                self._left_out.append(LeftOut(label, str(error)))
+                continue
+            same = (image, face.points.tobytes() + face.visibility.tobytes())
+            if face.visibility.any() and same in seen:
+                self._changed["faces that stand twice are taken once"] += 1
+                continue
+            seen.add(same)
+            yield image, face
+
+    def _face(self, record: Record, landmarks: tuple[str, ...], image: Record) -> Face:
+        points, visibility, scores = self._points(record.get("keypoints"), len(landmarks))
+        attributes = record.get("attributes")
+        attributes = attributes if isinstance(attributes, Mapping) else {}
+        told = attributes.get("absent")
+        absent = np.array([name in told for name in landmarks]) if isinstance(told, list) else None
+        track = next((record[key] for key in ("track_id", "instance_id") if key in record), attributes.get("track_id"))
+        return Face(
+            points,
+            visibility,
+            self._box(record.get("bbox"), image),
+            absent if absent is not None and absent.any() else None,
+            predicted=attributes.get("source") == PREDICTED,
+            scores=scores,
+            subject=_text(track),
+            extra={key: value for key, value in record.items() if key not in FACE_KEYS},
+        )
+
+    def _points(self, keypoints: Any, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Points (N, 2), visibility (N,), and confidences (N,) that stood in the place of the visibility."""
+        if keypoints is None or keypoints == []:
+            return np.zeros((count, 2)), np.zeros(count, dtype=np.int64), None
+        if not isinstance(keypoints, list) or len(keypoints) not in (2 * count, 3 * count):
+            found = len(keypoints) if isinstance(keypoints, list) else shown(keypoints)
+            raise DataError(f"found {found} keypoint numbers, wanted {3 * count} (x, y, v of {count} landmarks)")
+        each = len(keypoints) // count
+        try:
+            table = np.array([_number(value) for value in keypoints]).reshape(count, each)
+        except (TypeError, ValueError, OverflowError):
+            raise DataError("keypoints hold something that is not a number") from None
+        points = table[:, :2].copy()
+        scores = None
+        if each == 2:
+            visibility = np.where(np.any(points != 0, axis=1), 2.0, 0.0)
+            self._changed["faces without visibility: points at (0, 0) are not labeled, others visible"] += 1
+        else:
+            visibility = table[:, 2]
+            said = [isinstance(value, bool) for value in keypoints[2::3]]
+            visibility = np.where(said, 2 * visibility, visibility)
+            if np.any((visibility > 0) & (visibility < 1)):
+                scores, visibility = visibility, np.where(visibility > 0, 2.0, 0.0)
+                self._changed["faces with confidences instead of visibility: points above 0 are visible"] += 1
+            elif np.any(visibility > 2):
+                self._changed["points with a visibility above 2 are read as visible"] += int((visibility > 2).sum())
+                visibility = np.minimum(visibility, 2)
+        nowhere = (visibility > 0) & ~np.isfinite(points).all(axis=1)
+        if nowhere.any():
+            self._changed["points without a place are not labeled"] += int(nowhere.sum())
+            visibility = np.where(nowhere, 0, visibility)
+        if not np.isin(visibility, (0, 1, 2)).all():
+            wrong = visibility[~np.isin(visibility, (0, 1, 2))][0]
+            raise DataError(f"found the visibility {wrong:g}, wanted 0, 1 or 2")
+        far = (visibility > 0) & ~np.array([is_place(point) for point in points])
+        if far.any():
+            self._changed[f"points that are not {PLACE} are not labeled"] += int(far.sum())
+            visibility = np.where(far, 0, visibility)
+        points[visibility == 0] = 0
+        return points, visibility.astype(np.int64), scores
+
+    def _box(self, bbox: Any, image: Record) -> Box | None:
+        if not isinstance(bbox, list) or len(bbox) != 4:
+            if bbox not in (None, []):
+                self._changed["boxes that are no x, y, width, height are not used"] += 1
+            return None
+        try:
+            x, y, w, h = map(_number, bbox)
+        except (TypeError, ValueError, OverflowError):
+            self._changed["boxes that are no x, y, width, height are not used"] += 1
+            return None
+        if w == h == 0:
+            return None  # how some tools say that there is none
+        if w < 0 or h < 0:
+            self._changed["boxes with a negative width or height are turned round"] += 1
+        box = Box(min(x, x + w), min(y, y + h), abs(w), abs(h))
+        size = [_whole(image.get(key)) for key in ("width", "height")]
+        far = all(size) and max(box.w, box.h, abs(box.x), abs(box.y)) > LARGEST_BOX * max(map(int, filter(None, size)))
+        if not all(map(math.isfinite, (x, y, w, h))) or box_problem(box) or far:
+            self._changed["boxes that cannot be the box of a face are not used"] += 1
+            return None
+        return box
+
+
+def _names(category: Record, file: Path) -> tuple[str, ...]:
+    names = category["keypoints"]
+    if not isinstance(names, list) or len(names) > MOST_LANDMARKS:
+        raise DataError(f"{file}: the category's keypoints are {shown(names)}, wanted a list of names")
+    for name in names:
+        if problem := text_problem(name):
+            raise DataError(f"{file}: the name of a landmark {problem}")
+    [(most, count), *_] = Counter(names).most_common(1)
+    if count > 1:
+        raise DataError(f"{file}: {count} landmarks are called {most!r}, wanted a name of its own for each")
+    return tuple(names)
+
+
+def _pairs(found: Any) -> list[tuple[int, int]]:
+    """The pairs of whole numbers in `found`."""
+    if not isinstance(found, list):
+        return []
+    whole = (pair for pair in found if isinstance(pair, list) and len(pair) == 2 and all(type(k) is int for k in pair))
+    return [(a, b) for a, b in whole]
+
+
+def _key(value: Any) -> int | str | None:
+    """An id as other records refer to it: 7, 7.0 and "7" are one; None if it is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isdecimal() and len(text) < 20 else text
+    return value if isinstance(value, int) else None
+
+
+def _label(what: str, record: Any, position: int) -> str:
+    known = isinstance(record, Mapping) and record.get("id") is not None
+    return f"{what} {shown(record['id'])}" if known else f"{what} number {position} (it has no id)"
+
+
+def _name(record: Record) -> str | None:
+    """The name of an image: its file_name, else what its path or address ends in."""
+    name = record.get("file_name")
+    if isinstance(name, str) and not path_problem(name) and base_name(name):
+        return name
+    others = (record.get(key) for key in ("path", "coco_url", "flickr_url"))
+    return next(
+        (
+            base_name(other)
+            for other in others
+            if isinstance(other, str) and not path_problem(other) and base_name(other)
+        ),
+        None,
+    )
+
+
+def _number(value: Any) -> float:
+    """A number, also one that is written as text. Raises ValueError or TypeError."""
+    if value is None:
+        return math.nan
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        number = _number(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return int(number) if 1 <= number <= 1_000_000 and number == int(number) else None
+
+
+def _text(value: Any) -> str | None:
+    """A name; None if it is none. Names of other tools may be whole numbers."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return None if not text or text_problem(text) else text
+
+
+FORMAT = Format("coco", "COCO keypoints", detect, read)

@@ -1,0 +1,178 @@
+"""What comes in from other tools: pictures, names, landmarks that are matched, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeler.cli.main import main
+from labeler.project.incoming import Match, incoming, matched
+from labeler.project.workspace import Workspace
+from mdmd.errors import DataError
+from tests.builders import SMALL, write_picture
+from tests.mdmd.formats.foreign import PICTURES, TRUTH, case
+
+NAMES = SMALL.landmarks
+
+
+def labeler(tmp_path: Path, *words: str) -> int:
+    return main(["--projects", str(tmp_path / "projects"), *words])
+
+
+def foreign(folder: Path, names: list[str], **category: Any) -> Path:
+    """A COCO file without groups, with one face on one picture."""
+    write_picture(folder / "a.png", (60, 50))
+    record = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [n for k in range(len(names)) for n in (k, k, 2)]}
+        ],
+        "categories": [{"id": 1, "name": "head", "keypoints": names, **category}],
+    }
+    (folder / "labels.json").write_text(json.dumps(record))
+    return folder / "labels.json"
+
+
+def labels_of_first(tmp_path: Path, name: str) -> dict[str, tuple[float | None, float | None]]:
+    project = Workspace(tmp_path / "projects").open(name)
+    definition = project.index.definition
+    assert definition is not None
+    names = dict(zip(definition.ids, definition.landmarks, strict=True))
+    return {names[key]: (point.x, point.y) for key, point in project.store.points()[1].items()}
+
+
+@pytest.mark.parametrize("name", ["coco_annotator", "coco_cvat", "coco_roboflow", "yolo_pose"])
+def test_a_set_of_another_tool_comes_into_a_project_with_the_same_names(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = case(name, tmp_path / "set")
+    assert labeler(tmp_path, "new", "faces", "--definition", "animweb") == 0
+    assert labeler(tmp_path, "import", "faces", str(place)) == 0
+    assert "pictures: 3 added, 0 unchanged because they have labels, 0 refused; labeled: 3 faces, 26 points" in (
+        capsys.readouterr().out
+    )
+    project = Workspace(tmp_path / "projects").open("faces")
+    definition = project.index.definition
+    assert definition is not None
+    order = [definition.ids[definition.landmarks.index(landmark)] for landmark in TRUTH["names"]]
+    for picture in project.store.images():
+        [face] = project.store.faces(picture.id)
+        points = project.store.points(face.id)[face.id]
+        true = TRUTH["points"][f"{picture.name.rpartition('/')[2].split('.')[0].removesuffix('_jpg')}.jpg"]
+        for key, (x, y, v) in zip(order, true, strict=True):
+            assert (points[key].v if key in points else 0) == v
+            if v:
+                assert (points[key].x, points[key].y) == pytest.approx((x, y), abs=0.01)
+    assert {picture.name for picture in project.store.images()} == {path.rpartition("/")[2] for path in PICTURES[name]}
+
+
+def test_a_new_project_takes_the_landmarks_of_a_definition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = case("coco_plain", tmp_path / "set")
+    assert labeler(tmp_path, "import", "faces", str(place)) == 2
+    assert "choose a definition first" in capsys.readouterr().err
+    assert Workspace(tmp_path / "projects").names() == []
+    assert labeler(tmp_path, "import", "faces", str(place), "--definition", "animweb") == 0
+    assert labeler(tmp_path, "import", "faces", str(place), "--definition", "animweb") == 2
+    assert "has its own landmarks" in capsys.readouterr().err
+
+
+def test_landmarks_are_matched_by_name_whatever_their_order(tmp_path: Path) -> None:
+    assert matched(NAMES[::-1], SMALL, "a.json") == Match(SMALL.ids[::-1])
+    more = matched([*NAMES, "ear"], SMALL, "a.json")
+    assert more == Match((*SMALL.ids, None))
+    assert more.words([*NAMES, "ear"], SMALL) == ["landmarks that the project does not have are left out: ear"]
+    fewer = matched(NAMES[:3], SMALL, "a.json")
+    assert fewer.words(NAMES[:3], SMALL) == ["landmarks that the file does not have stay without labels: chin"]
+
+
+def test_names_that_have_nothing_in_common_are_matched_by_order_which_is_said(tmp_path: Path) -> None:
+    theirs = ["l", "r", "n", "c"]
+    match = matched(theirs, SMALL, "a.json", mirror=SMALL.mirror)
+    assert match == Match(SMALL.ids, guessed=True)
+    assert match.words(theirs, SMALL) == [
+        "the names differ, so landmarks were matched by their order, which is a guess: eye_left=l, eye_right=r, "
+        "nose=n, chin=c"
+    ]
+    for mirror, names in (((0, 1, 3, 2), theirs), (None, theirs[:3])):
+        with pytest.raises(DataError, match="'chin' only in the project"):
+            matched(names, SMALL, "a.json", mirror=mirror)
+
+
+def test_landmarks_are_matched_as_a_person_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "in", ["eye_left", "eye_right", "snout", "chin"])
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", str(file)) == 2
+    assert "(--map nose=snout ...)" in capsys.readouterr().err
+    assert labeler(tmp_path, "import", "apes", str(file), "--map", "nose=chin", "chin=snout", "--dry-run") == 0
+    assert project.store.images() == []
+    assert labeler(tmp_path, "import", "apes", str(file), "--map", "nose=chin", "chin=snout") == 0
+    assert labels_of_first(tmp_path, "apes") == {
+        "eye_left": (0, 0),
+        "eye_right": (1, 1),
+        "nose": (3, 3),
+        "chin": (2, 2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (["nose"], "--map nose: wanted OURS=THEIRS"),
+        (["nose="], "wanted OURS=THEIRS"),
+        (["ear=snout"], "the project has no landmark 'ear' (it has: eye_left"),
+        (["nose=ear"], "labels.json has no landmark 'ear' (it has: eye_left"),
+        (["nose=snout", "nose=chin"], "'nose' is matched with 'snout' already"),
+        (["nose=snout", "chin=snout"], "'snout' of labels.json is matched with two"),
+    ],
+)
+def test_a_match_that_cannot_be_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pairs: list[str], said: str
+) -> None:
+    file = foreign(tmp_path / "in", ["eye_left", "eye_right", "snout", "chin"])
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", str(file), "--map", *pairs) == 2
+    assert said in capsys.readouterr().err
+    assert project.store.images() == []
+
+
+def test_what_would_come_in_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "in", [*NAMES, "ear"], flip_pairs=[[0, 1]])
+    record = json.loads(file.read_text())
+    record["images"].append({"id": 2, "file_name": "gone.png", "split": "test"})
+    record["annotations"].append({"id": 2, "image_id": 7})
+    file.write_text(json.dumps(record))
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", str(file), "--dry-run") == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "COCO keypoints: 2 pictures, of which 1 are there",
+        "labeled: 1 faces, 5 points",
+        "splits: train 1, test 1",
+        "landmarks: eye_left, eye_right, nose, chin, ear",
+        "landmarks that the project does not have are left out: ear",
+    ]
+    assert "annotation 2: image 7 is not in the file" in said.err
+    assert project.store.images() == []
+
+
+def test_a_models_predictions_come_in_without_labels_and_are_counted(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    record = json.loads(file.read_text())
+    record["annotations"][0]["attributes"] = {"source": "predicted"}
+    file.write_text(json.dumps(record))
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    report = project.import_labels(file)
+    assert (report.added, report.faces, report.points) == (1, 0, 0)
+    assert report.notes == ("faces that a model labeled and nobody has reviewed come in without labels: 1",)
+
+
+def test_subjects_of_tracks_and_of_images_come_in(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    record = json.loads(file.read_text())
+    record["annotations"][0]["track_id"] = 12
+    file.write_text(json.dumps(record))
+    [entry] = incoming(file).entries
+    assert entry[0].group == "12"
