@@ -12,11 +12,15 @@ from pathlib import Path
 from labeler.cli.new import read_definition
 from labeler.cli.options import Commands, add_name, print_refused
 from labeler.project.incoming import Incoming, incoming, matched
+from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
+from labeler.runs.control import list_runs
+from mdmd import run_folder
 from mdmd.data.definition import Definition
 from mdmd.errors import DataError
-from mdmd.formats.known import FORMATS
+from mdmd.evaluation.predictions import read_predicted
+from mdmd.formats.known import FORMATS, by_name
 
 
 def add_exchange(commands: Commands) -> None:
@@ -54,15 +58,31 @@ def add_exchange(commands: Commands) -> None:
     write = commands.add(
         "export",
         run_export,
-        "Write the labels as COCO-keypoint JSON; unreviewed predictions are left out.",
-        "labeler export monkeys --out monkeys.json",
+        "Write the labels as COCO-keypoint JSON, or as a set of another format; unreviewed predictions are left out.",
+        "labeler export monkeys --format yolo-pose --out yolo --split train=80,val=20 --with-pictures copy",
         codes="Exits with 0 if the file holds what the labels say; with 1 if pictures that it names are missing, or "
         "complete faces are left out because they have no point; with 2 if nothing was written. Skipped faces, faces "
         "without labels, and with --only-complete incomplete ones are left out as usual.",
     )
     add_name(write)
-    write.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the file to write")
+    write.add_argument(
+        "--out", type=Path, required=True, metavar="PATH", help="the JSON file to write; with --format, a new folder"
+    )
     write.add_argument("--only-complete", action="store_true", help="only faces with all landmarks labeled")
+    written = ", ".join(form.name for form in FORMATS if form.write is not None)
+    write.add_argument("--format", metavar="F", help=f"write a set of another format ({written})")
+    write.add_argument(
+        "--split",
+        metavar="S",
+        help="with --format: kept (as pictures came in, the default), as-trained (the faces that the newest training "
+        "held out are val), or shares such as train=80,val=20; subjects are never split",
+    )
+    write.add_argument(
+        "--with-pictures", choices=("copy", "link", "none"), help="with --format: put pictures into it (default: none)"
+    )
+    write.add_argument(
+        "--clip", action="store_true", help="with --format: move points outside their picture to its border"
+    )
 
 
 def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -138,10 +158,47 @@ def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, s
 
 def run_export(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler export`."""
-    report = workspace.open(options.name).export(options.out, only_complete=options.only_complete)
+    project = workspace.open(options.name)
+    if options.format is not None:
+        return _export_set(options, project)
+    for option in ("split", "with_pictures", "clip"):
+        if getattr(options, option):
+            raise DataError(f"--{option.replace('_', '-')} is for sets of another format: name it with --format")
+    report = project.export(options.out, only_complete=options.only_complete)
     print(f"{report.faces} faces of {report.images} pictures with {report.points} points: {report.path}")
     if report.left_out:
         print(f"faces left out: {report.left_out}")
     for sentence in report.problems:
         print(sentence, file=sys.stderr)
     return 0 if report.complete else 1
+
+
+def _export_set(options: argparse.Namespace, project: Project) -> int:
+    report = project.exchange.export_set(
+        by_name(options.format),
+        options.out,
+        split=_split(options.split, project),
+        pictures=options.with_pictures or "none",
+        only_complete=options.only_complete,
+        clip=options.clip,
+    )
+    splits = ", ".join(f"{split} {count:,}" for split, count in report.images.items())
+    print(f"{report.faces:,} faces with {report.points:,} points, pictures: {splits}; in {report.path}")
+    for loss in report.lost:
+        print(f"{report.title} cannot keep all: {loss.words}")
+    return 0
+
+
+def _split(text: str | None, project: Project) -> Split:
+    if text is None or text == "kept":
+        return Split()
+    return Split(held_out=_held_out(project)) if text == "as-trained" else Split.of(text)
+
+
+def _held_out(project: Project) -> frozenset[int]:
+    """The faces that the newest training held out. Raises DataError if there is none."""
+    for run in sorted(list_runs(project), key=lambda run: int(run.id), reverse=True):
+        file = run.folder / run_folder.HELDOUT
+        if run.kind == "train" and run.metrics is not None and file.is_file():
+            return frozenset(read_predicted(file).face_ids)
+    raise DataError("--split as-trained: no training of this project has held out faces; train first, or name shares")

@@ -19,6 +19,7 @@ from labeler.pictures.integrity import OriginalFiles
 from labeler.project.coco import labels_of, lies_in, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
 from labeler.project.incoming import Incoming, matched
+from labeler.project.outgoing import Split, outgoing, write_set
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
@@ -28,6 +29,8 @@ from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample
 from mdmd.errors import DataError
+from mdmd.formats.format import Format, Pictures
+from mdmd.formats.labels import Loss
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,21 @@ class ExportReport:
                 "put them back into images/"
             )
         return [*said, *self.changed]
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """The result of an export as a set of the format `title`: its folder, its images by split, faces and points.
+
+    `lost` is what the format cannot keep.
+    """
+
+    path: Path
+    title: str
+    images: Mapping[str, int]
+    faces: int
+    points: int
+    lost: tuple[Loss, ...]
 
 
 @dataclass(frozen=True)
@@ -146,10 +164,7 @@ class Exchange:
         picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
         export or `out` cannot be written; an existing file then stays unchanged.
         """
-        dataset = self.labeled_set(only_complete=only_complete)
-        if not dataset.samples:
-            kind = "completely labeled" if only_complete else "labeled"
-            raise DataError(f"nothing to export: no face of project {self._name!r} is {kind} yet")
+        dataset = self._to_export(only_complete=only_complete)
         coco = write_coco(
             out,
             dataset,
@@ -175,6 +190,37 @@ class Exchange:
             missing=tuple(sorted(files[key].name for key in missing)),
             changed=tuple(changed.values()),
         )
+
+    def export_set(
+        self,
+        form: Format,
+        out: Path,
+        *,
+        split: Split | None = None,
+        pictures: Pictures = "none",
+        only_complete: bool = False,
+        clip: bool = False,
+    ) -> SetReport:
+        """Write the labeled faces into the new folder `out` as a set of another format.
+
+        Raises DataError, leaving nothing, if there is nothing to export, a picture that is to be copied is missing or
+        `out` cannot be written.
+        """
+        dataset = self._to_export(only_complete=only_complete)
+        names = {picture.id: picture.name for picture in self._store.images()}
+        labels, lost = outgoing(dataset, names, self._store.points(), split or Split(), clip=clip)
+        lost += write_set(labels, form, out, pictures)
+        by_split = Counter(image.split or "" for image in labels.images)
+        points = sum(int((face.visibility > 0).sum()) for image in labels.images for face in image.faces)
+        return SetReport(out, form.title, dict(sorted(by_split.items())), labels.faces, points, tuple(lost))
+
+    def _to_export(self, *, only_complete: bool) -> Dataset:
+        """The labeled faces. Raises DataError if there are none."""
+        dataset = self.labeled_set(only_complete=only_complete)
+        if not dataset.samples:
+            kind = "completely labeled" if only_complete else "labeled"
+            raise DataError(f"nothing to export: no face of project {self._name!r} is {kind} yet")
+        return dataset
 
     def import_labels(
         self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None

@@ -7,6 +7,7 @@ are not ambiguous. Source: https://cocodataset.org/#format-data.
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 from collections import Counter
@@ -17,15 +18,18 @@ from typing import Any
 
 import numpy as np
 
+from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import LARGEST_BOX, PREDICTED, read_coco_json
 from mdmd.data.definition import MOST_LANDMARKS, Definition
 from mdmd.data.places import PLACE, box_problem, is_place
 from mdmd.data.records import Box
 from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
-from mdmd.formats.format import Format, Reading
+from mdmd.files import write_json
+from mdmd.formats.format import Format, Pictures, Reading, place_picture
 from mdmd.formats.images import ImageFinder, base_name
-from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
+from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
+from mdmd.formats.text import size_of
 
 #: A file without one of these keys holds no labels in this format.
 KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
@@ -33,6 +37,8 @@ KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
 ANNOTATIONS = "annotations"
 #: What a part of the name of a file or its folder says of the split.
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+#: What faces are called as a class of objects.
+CLASS = "face"
 #: The most files that are looked at in a folder.
 MOST_FILES = 1000
 #: The keys of a record that are read; the others are kept as `extra`.
@@ -209,7 +215,8 @@ class _File:
             path = self._file.parent / folder / name
             if path.is_file() and not Path(name).is_absolute():
                 return path  # an export of this project tells where its pictures are
-        return self._finder.find(name)
+        # COCO's own layout has a folder a split, whose name the name of the file ends in.
+        return self._finder.find(f"{self._file.stem.rpartition('_')[2]}/{name}")
 
     def _split(self) -> str | None:
         """What the name of the file, or of its folder, says of the split."""
@@ -415,4 +422,96 @@ def _text(value: Any) -> str | None:
     return None if not text or text_problem(text) else text
 
 
-FORMAT = Format("coco", "COCO keypoints", detect, read)
+def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
+    """Write annotations/person_keypoints_SPLIT.json and images/SPLIT/NAME, as COCO, CVAT and Datumaro lay them out.
+
+    Beyond what COCO defines, the category has `flip_pairs` and, if groups are known, what `Definition.to_category`
+    writes; images have `split` and `group`, faces `track_id`, `score` and `attributes`. What `extra` holds comes back.
+    """
+    by_split: dict[str, list[Image]] = {}
+    for image in labels.images:
+        by_split.setdefault(image.split or "train", []).append(image)
+    face_ids = itertools.count(1)
+    image_ids = itertools.count(1)
+    for split, images in by_split.items():
+        ids = [next(image_ids) for _ in images]
+        record = {
+            "info": {},
+            "licenses": [],
+            **labels.extra,
+            "images": [_image_record(image, key) for image, key in zip(images, ids, strict=True)],
+            "annotations": [
+                _face_record(face, next(face_ids), key, labels.landmarks)
+                for image, key in zip(images, ids, strict=True)
+                for face in image.faces
+            ],
+            "categories": [_category_record(labels)],
+        }
+        record["info"] = {key: value for key, value in (record["info"] or {}).items() if key != "image_folder"}
+        file = out / ANNOTATIONS / f"person_keypoints_{split}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, record, indent=None, for_others=True)
+        for image in images:
+            place_picture(image, out / "images" / split / image.name, pictures)
+    return []
+
+
+def _category_record(labels: LabelSet) -> dict[str, Any]:
+    if labels.definition is not None:
+        return {**labels.definition.to_category(), "name": CLASS}
+    pairs = [] if labels.mirror is None else [[k, m] for k, m in enumerate(labels.mirror) if k < m]
+    return {
+        "id": 1,
+        "name": CLASS,
+        "supercategory": CLASS,
+        "keypoints": list(labels.landmarks),
+        "skeleton": [[a + 1, b + 1] for a, b in labels.edges],
+        **({"flip_pairs": pairs} if pairs else {}),
+    }
+
+
+def _image_record(image: Image, key: int) -> dict[str, Any]:
+    width, height = image.size or size_of(image.path)
+    told = {"split": image.split, "group": image.subject}
+    return {
+        **image.extra,
+        "id": key,
+        "file_name": image.name,
+        "width": width,
+        "height": height,
+        **{name: value for name, value in told.items() if value is not None},
+    }
+
+
+def _face_record(face: Face, key: int, image: int, landmarks: tuple[str, ...]) -> dict[str, Any]:
+    labeled = face.visibility > 0
+    box = face.box or (box_of_points(face.points[labeled]) if labeled.any() else None)
+    sides = (1.0, 1.0) if box is None else (box.w, box.h)
+    attributes = dict(face.extra.get("attributes") or {})
+    if face.absent is not None and face.absent.any():
+        attributes["absent"] = [name for name, absent in zip(landmarks, face.absent, strict=True) if absent]
+    if face.predicted:
+        attributes["source"] = PREDICTED
+    return {
+        "segmentation": [],
+        **face.extra,
+        **({"attributes": attributes} if attributes else {}),
+        **({"track_id": face.subject} if face.subject is not None else {}),
+        **({"score": float(np.mean(face.scores[labeled]))} if face.scores is not None and labeled.any() else {}),
+        "id": key,
+        "image_id": image,
+        "category_id": 1,
+        "keypoints": [
+            number
+            for (x, y), v in zip(face.points.tolist(), face.visibility.tolist(), strict=True)
+            for number in ((x, y, v) if v else (0, 0, 0))
+        ],
+        "num_keypoints": int(labeled.sum()),
+        "bbox": [0, 0, 0, 0] if box is None else [box.x, box.y, box.w, box.h],
+        # COCO's metric divides by the area, which must not be 0.
+        "area": max(sides[0] * sides[1], 1.0),
+        "iscrowd": 0,
+    }
+
+
+FORMAT = Format("coco", "COCO keypoints", detect, read, write)
