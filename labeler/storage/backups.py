@@ -158,8 +158,8 @@ class Backups:
         """What going back to a copy with these `contents` would lose; None if the database cannot be read."""
         try:
             with reading(self._path, patience=self._patience) as live:
-                return loss(live, contents.numbers)
-        except BROKEN:
+                return loss(live, contents)
+        except (*BROKEN, DamagedError):
             return None
 
     def damage(self) -> list[str]:

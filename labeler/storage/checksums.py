@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 from labeler.storage.files import BROKEN, is_locked
@@ -80,6 +80,24 @@ def problems(connection: sqlite3.Connection) -> list[str]:
     Raises sqlite3.OperationalError if another program keeps it locked.
     """
     connection.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
+    # Rows and their sums are read from one state of the file: others may write meanwhile.
+    with _one_state(connection):
+        return _problems(connection)
+
+
+@contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    inside = connection.in_transaction
+    if not inside:
+        connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if not inside:
+            connection.rollback()
+
+
+def _problems(connection: sqlite3.Connection) -> list[str]:
     try:
         structure = [line for (line,) in connection.execute(f"PRAGMA integrity_check({MOST_TOLD})") if line != "ok"]
         broken = [f"its structure is broken ({line.replace(chr(10), ' ')})" for line in structure]

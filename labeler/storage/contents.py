@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labeler.storage.connection import record_in
@@ -13,14 +13,24 @@ from labeler.storage.connection import record_in
 Numbers = dict[str, int]
 
 
+#: The first and last of ids that follow each other without a gap.
+Range = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Contents:
-    """Counts of what a database holds, and the last `numbers` that it gave."""
+    """Counts of what a database holds, and by what its edits, images and landmarks are known.
+
+    Ids of `actions` and `images` are never given twice, so that they tell apart what two databases hold. The last
+    number that was given does not: going back raises it. `landmarks` are the categories of all versions.
+    """
 
     pictures: int
     labeled_faces: int
     points: int
-    numbers: Numbers
+    actions: tuple[Range, ...]
+    images: tuple[Range, ...]
+    landmarks: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -44,22 +54,52 @@ def contents_of(connection: sqlite3.Connection) -> Contents:
         " JOIN current_faces AS f ON f.id = c.face_id WHERE c.v > 0 AND f.repeat_of IS NULL"
     ).fetchone()
     [pictures] = connection.execute("SELECT count(*) FROM images WHERE removed_at IS NULL").fetchone()
-    return Contents(pictures, faces, points, numbers_of(connection))
+    actions, images = (_ranges(connection, table) for table in ("actions", "images"))
+    return Contents(pictures, faces, points, actions, images, _landmarks(connection))
 
 
-def loss(newer: sqlite3.Connection, before: Numbers) -> Loss:
-    """What going back from `newer` to an older database would lose, which gave the numbers `before`."""
-    edits, faces = newer.execute(
-        "SELECT count(*), count(DISTINCT face_id) FROM actions WHERE kind <> 'create' AND id > ?",
-        (before.get("actions", 0),),
+def loss(now: sqlite3.Connection, before: Contents) -> Loss:
+    """What going back from `now` to a database with the contents `before` would lose."""
+    kept, ends = _kept(before.actions)
+    edits, faces = now.execute(
+        f"{kept} SELECT count(*), count(DISTINCT face_id) FROM actions AS row WHERE kind <> 'create' AND {OUTSIDE}",
+        ends,
     ).fetchone()
-    [pictures] = newer.execute(
-        "SELECT count(*) FROM images WHERE removed_at IS NULL AND id > ?", (before.get("images", 0),)
+    kept, ends = _kept(before.images)
+    [pictures] = now.execute(
+        f"{kept} SELECT count(*) FROM images AS row WHERE removed_at IS NULL AND {OUTSIDE}", ends
     ).fetchone()
-    [versions] = newer.execute(
-        "SELECT count(*) FROM definitions WHERE version > ?", (before["definitions"],)
-    ).fetchone()
-    return Loss(edits, faces, pictures, versions)
+    return Loss(edits, faces, pictures, len(_landmarks(now) - before.landmarks))
+
+
+#: A condition for rows whose ids are not in the table `kept` of `_kept`.
+OUTSIDE = "NOT EXISTS (SELECT 1 FROM kept WHERE row.id BETWEEN kept.low AND kept.high)"
+
+
+def _kept(ranges: Sequence[Range]) -> tuple[str, list[int]]:
+    """The beginning of a query in which these ranges are the table `kept`, and its parameters."""
+    ranges = ranges or [(0, 0)]  # no row has this id
+    return f"WITH kept(low, high) AS (VALUES {', '.join(['(?, ?)'] * len(ranges))})", [
+        n for ends in ranges for n in ends
+    ]
+
+
+def _ranges(connection: sqlite3.Connection, table: str) -> tuple[Range, ...]:
+    """The ids of a table."""
+    rows = connection.execute(
+        f"SELECT min(id), max(id) FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS island FROM {table})"
+        " GROUP BY island ORDER BY 1"
+    )
+    return tuple((low, high) for low, high in rows)
+
+
+def _landmarks(connection: sqlite3.Connection) -> frozenset[str]:
+    """The categories of all versions, as text. A version that got a new number has the same landmarks."""
+    found = set[str]()
+    for version, category in connection.execute("SELECT version, category FROM definitions").fetchall():
+        record = record_in(category, f"definition {version}")
+        found.add(json.dumps({**record, "definition_version": None}, sort_keys=True))
+    return frozenset(found)
 
 
 def numbers_of(connection: sqlite3.Connection) -> Numbers:

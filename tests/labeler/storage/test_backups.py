@@ -14,7 +14,9 @@ import pytest
 
 from labeler.errors import DamagedError, LockedError, NotFoundError, StorageError
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
+from labeler.storage.checksums import problems
 from labeler.storage.contents import Loss
+from labeler.storage.files import reading
 from labeler.storage.mark import Mark, given
 from labeler.storage.records import Point
 from labeler.storage.store import Store
@@ -53,7 +55,7 @@ def test_a_copy_holds_what_was_there_and_is_made_once(store: Store, backups: Bac
     assert backups.make("edits") is None  # nothing has changed
     contents = backups.contents(made)
     assert (contents.pictures, contents.labeled_faces, contents.points) == (1, 1, 1)
-    assert contents.numbers == {"images": 1, "faces": 1, "actions": 2, "definitions": 0}
+    assert (contents.images, contents.actions, contents.landmarks) == (((1, 1),), ((1, 2),), frozenset())
     store.edit_points(face, {1: Point(5, 4, 2)})
     assert backups.make("edits") is not None
     assert [copy.number for copy in backups.all()] == [2, 1]
@@ -379,3 +381,46 @@ def test_a_locked_database_is_not_called_damaged_nor_moved_away(store: Store, tm
     again = Store(path)
     assert again.points() == {face: {1: Point(3, 4, 2)}}
     again.close()
+
+
+def test_what_going_back_loses_is_said_after_going_back_and_forth(store: Store, backups: Backups) -> None:
+    def losses() -> list[tuple[int, int, int, int]]:
+        """What going back to each copy would lose, the oldest first."""
+        found = [backups.loss(backups.contents(copy)) for copy in reversed(backups.all())]
+        return [(loss.edits, loss.faces, loss.pictures, loss.versions) for loss in found if loss is not None]
+
+    face = add_face(store)
+    store.definitions.save(CATEGORY, None, edited_from=0)
+    store.edit_points(face, {1: Point(1, 1, 2)})
+    backups.make("opened")
+    other = add_face(store, "b.png")
+    store.definitions.save({**CATEGORY, "keypoints": ["snout"]}, None, edited_from=1)
+    for k in range(3):
+        store.edit_points(other, {1: Point(k, 1, 2)})
+    assert losses() == [(3, 1, 1, 1)]
+    backups.restore(backups.backup(1))  # copies what is there as 2
+    assert losses() == [(0, 0, 0, 0), (0, 0, 0, 0)]
+    store.edit_points(face, {1: Point(7, 1, 2)})
+    backups.make("edits")  # 3: the first picture, one edit more
+    assert losses() == [(1, 1, 0, 0), (1, 1, 0, 0), (0, 0, 0, 0)]
+    backups.restore(backups.backup(2))
+    # Its edits have smaller numbers than the one that copy 3 ends with, and yet that does not hold them.
+    assert losses() == [(3, 1, 1, 1), (0, 0, 0, 0), (3, 1, 1, 1)]
+
+
+def test_edits_that_are_written_during_a_check_are_no_damage(store: Store, tmp_path: Path) -> None:
+    face = add_face(store)
+    store.edit_points(face, {1: Point(1, 1, 2)})
+    backups, writes = Backups(tmp_path / "backups", tmp_path / "labels.db"), []
+
+    def write(sql: str) -> None:
+        """Between two reads of the check."""
+        if "FROM" in sql and len(writes) < 20:
+            writes.append(sql)
+            store.edit_points(face, {1: Point(float(len(writes)), 2, 2)})
+
+    with reading(tmp_path / "labels.db") as connection:
+        connection.set_trace_callback(write)
+        assert problems(connection) == []
+    assert len(writes) > 3
+    assert backups.damage() == []
