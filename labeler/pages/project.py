@@ -89,6 +89,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     shown = [overview, adding, projects, new.button, grouping, subjects.said, repeating, repeating_is, said, trying]
     shown += [form.frame, *trash.shown, *restoring.shown]
     pages.load(show, None, shown, **QUIETLY)
+    # Not with `show`, which runs again and again: it would undo what a person is typing.
+    pages.load(subjects.remembered, None, subjects.rule, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
     made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
     made.success(None, new.address, None, js=GO_THERE)

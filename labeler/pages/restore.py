@@ -91,20 +91,25 @@ class RestoreForm:
         """Ask whether to go back to the chosen copy."""
         name = request.query_params.get("project") or ""
         try:
-            copy = self.workspace.backups(name).backup(number_of(chosen))
+            backups = self.workspace.backups(name)
+            copy = backups.backup(number_of(chosen))
+            loses = loss_words(backups.loss(backups.contents(copy)))
         except DataError as error:
             return field_problem(COPY, error), *Question.closed()
-        return Markup(), *Question.asked(render("restore.html", words=copy.words))
+        asked = render("restore.html", words=copy.words, loses=loses[:1].upper() + loses[1:])
+        return Markup(), *Question.asked(asked)
 
     @errors_as_messages
     def do_restore(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
         """Go back to the chosen copy."""
         name = request.query_params.get("project") or ""
         try:
-            restore_project(self.workspace, name, number_of(chosen))
+            copy = self.workspace.backups(name).backup(number_of(chosen))
+            restore_project(self.workspace, name, copy.number)
         except DataError as error:
             return field_problem(COPY, error), *Question.closed()
-        return render("note.html", sentence="The labels are those of the copy now.", tone="good"), *Question.closed()
+        said = f"The labels are those of the copy of {copy.words} now."
+        return render("note.html", sentence=said, tone="good"), *Question.closed()
 
     @errors_as_messages
     def do_make(self, request: gr.Request) -> Markup:

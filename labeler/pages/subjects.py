@@ -6,7 +6,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from labeler.html.markup import render
-from labeler.pages.request import errors_as_messages, field_problem, wanted_project
+from labeler.pages.request import errors_as_messages, field_problem, open_project, wanted_project
 from labeler.pictures.subjects import FOLDER, PICTURE, PLACE, SubjectRule, SubjectsReport, subjects_words
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
@@ -32,6 +32,11 @@ class SubjectsForm:
         self.problem = gr.HTML(padding=False)
         self.button = gr.Button("Set subjects", variant="secondary", min_width=120)
         self.changed = gr.on([self.button.click, self.rule.submit], self.set, self.rule, [self.problem, self.said])
+
+    def remembered(self, request: gr.Request) -> str:
+        """The rule that was set last."""
+        project = open_project(self.workspace, request)
+        return (project.settings.subjects or "") if project else ""
 
     @errors_as_messages
     def set(self, text: str | None, request: gr.Request) -> tuple[Markup, Markup | dict[str, object]]:

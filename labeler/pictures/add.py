@@ -9,7 +9,6 @@ from pathlib import Path
 
 from labeler.errors import LockedError, StorageError
 from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
-from labeler.pictures.subjects import SubjectRule
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
@@ -21,6 +20,8 @@ from mdmd.locks import lock
 
 #: Writes more about a picture in the transaction that adds it; told whether the picture is new.
 Also = Callable[[Picture, bool], None]
+#: The subject of a file that is called by a name; None if it is a subject by itself.
+SubjectOf = Callable[[Path, str], str | None]
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,10 @@ class Intake:
     def __init__(self, store: Store, images: Path, lock_file: Path) -> None:
         self._store, self._images, self._lock_file = store, images, lock_file
 
-    def add_all(self, paths: Iterable[Path], *, subjects: SubjectRule | None = None) -> IngestReport:
+    def add_all(self, paths: Iterable[Path], *, subject: SubjectOf = lambda file, name: None) -> IngestReport:
         """Add files and all pictures in folders; a refused file does not stop the others. Raises LockedError.
 
-        `subjects` tells the subjects of new pictures; without it, and where it does not fit, each is one by itself.
+        `subject` tells the subject of each new picture from its file and name; None: it is one by itself.
         """
         found = find_pictures(paths)
         added = already = 0
@@ -69,8 +70,7 @@ class Intake:
         for file, place in zip(found.pictures, found.names, strict=True):
             name = shown_name(place)
             try:
-                subject = subjects.of_file(file, name) if subjects else None
-                _, stored = self._add(file, name=name, subject=subject)
+                _, stored = self._add(file, name=name, subject=subject(file, name))
             except LockedError:
                 raise  # each further picture would wait as long
             except DataError as error:

@@ -63,13 +63,15 @@ class Settings:
     A predicted point is flagged if it is off by more than `tolerance` with a probability above `threshold`. `tolerance`
     is a share of the definition's normalizing distance. With a `threshold` of None, the model chooses it so that the
     flags are expected to catch most of the wrong points. `repeats` is the share of labeled faces that are labeled a
-    second time, blind. `learns` says whether the tool learns from the labels in the background.
+    second time, blind. `learns` says whether the tool learns from the labels in the background. `subjects` is the rule
+    that tells who is on pictures that are added (`labeler.pictures.subjects`); None: each is a subject by itself.
     """
 
     tolerance: float = 0.1
     threshold: float | None = None
     repeats: float = 0.0
     learns: bool = True
+    subjects: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance <= 1:
@@ -78,6 +80,8 @@ class Settings:
             raise DataError(f"threshold is {self.threshold}, wanted a probability from 0 to 1")
         if not 0 <= self.repeats <= 1:
             raise DataError(f"repeats is {self.repeats}, wanted a share from 0 to 1")
+        if self.subjects is not None:
+            SubjectRule(self.subjects)
 
     @property
     def flag_rule(self) -> FlagRule:
@@ -109,6 +113,7 @@ class Project:
                 None if threshold is None else float(threshold),
                 repeats,
                 record.get("learns", True) is not False,
+                subjects=None if record.get("subjects") is None else str(record["subjects"]),
             )
         except (ValueError, KeyError, TypeError) as error:
             why = error if isinstance(error, DataError) else repr(error)
@@ -206,19 +211,32 @@ class Project:
     def add_pictures(self, paths: Iterable[Path], *, subjects: SubjectRule | None = None) -> IngestReport:
         """Add files and all pictures in folders; the report says what did not come in.
 
-        `subjects` tells who is on the new pictures; without it each is a subject by itself.
+        `subjects` tells who is on the new pictures; without it the rule that was set last does, if one was.
         """
         self.clear_leftovers()
-        return self.intake.add_all(paths, subjects=subjects)
+        paths, kept = list(paths), self.settings.subjects
+        if subjects is not None:
+            if kept is None:
+                self.change_settings(replace(self.settings, subjects=subjects.text))
+            return self.intake.add_all(paths, subject=subjects.of_file)
+        if kept is None:
+            return self.intake.add_all(paths)
+        rule, single = SubjectRule(kept), set(paths)
+        # The folder of an uploaded file is one of the server's.
+        return self.intake.add_all(
+            paths, subject=lambda file, name: rule.of_name(name) if file in single else rule.of_file(file, name)
+        )
 
     def subjects(self) -> dict[str, int]:
         """The number of pictures of each subject, a person or an animal, those with most first."""
         return subject_counts(self.store)
 
     def set_subjects(self, rule: SubjectRule) -> SubjectsReport:
-        """Tell the subjects of all pictures by their names."""
+        """Tell the subjects of all pictures by their names, and of those that are added later."""
         self.safekeeping.before("subjects")
-        return set_subjects(self.store, rule)
+        report = set_subjects(self.store, rule)
+        self.change_settings(replace(self.settings, subjects=rule.text))
+        return report
 
     def add_picture(
         self, path: Path, *, split: str = "train", subject: str | None = None, boxes: Iterable[Box] = ()

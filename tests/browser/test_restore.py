@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -25,9 +27,9 @@ def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site
     page.get_by_role("button", name="Copies of the labels").click()
     expect(page.get_by_text("1 labeled face, 4 points; going back loses 1 edit on 1 face")).to_be_visible()
     page.get_by_role("button", name="Go back to this copy…").click()
-    expect(page.get_by_text("by hand? What is there now is copied first")).to_be_visible()
+    expect(page.get_by_text("by hand? Going back loses 1 edit on 1 face")).to_be_visible()
     page.get_by_role("button", name="Go back", exact=True).click()
-    expect(page.get_by_text("The labels are those of the copy now.")).to_be_visible()
+    expect(page.get_by_text(re.compile("The labels are those of the copy of .*, by hand now"))).to_be_visible()
     now = site.workspace.open("wrynecks").store
     assert set(now.points()) == {1}
     expect(page.locator(".topbar")).to_contain_text("1 of 3 faces complete")
@@ -49,7 +51,12 @@ def test_every_page_says_that_labels_are_damaged(page: Page, site: Site) -> None
     page.get_by_role("button", name="Copies of the labels").click()
     page.get_by_role("button", name="Check the labels").click()
     expect(page.get_by_text("labels.db is damaged: the labels of face 1 in picture 1")).to_be_visible()
-    expect(page.locator(".topbar .trouble")).to_have_text("labels need a look")
+    trouble = page.locator(".topbar .trouble")
+    expect(trouble).to_have_text("labels need a look")
+    page.get_by_role("tab", name="Train").click()
+    trouble.click()
+    expect(page).to_have_url(f"{site.url}/?project=treecreepers#project")
+    expect(page.get_by_text("labels.db is damaged: the labels of face 1 in picture 1")).to_be_visible()
 
 
 def test_a_project_whose_labels_cannot_be_opened_goes_back_to_a_copy(

@@ -110,8 +110,8 @@ def test_the_page_says_in_numbers_what_a_flag_means_and_once_that_the_threshold_
     project.store.predictions.add(2, {faces[0]: predicted({1: 0.3, 3: 0.8})})
     page.evaluate(f"{REVIEW}.load({{ cameBack: true }})")
     said = (
-        "The threshold is now 30 %, it was 50 % before, because the points of run 002 are shown, and those of run 001 "
-        "were before."
+        "The threshold is now 30 %, it was 50 % before, because the points of run 002 are shown, and the "
+        "points of run 001 were before."
     )
     expect(changed).to_have_text(said)
     expect(note.locator("summary")).to_have_text("Doubtful: more than 30 % likely wrong")

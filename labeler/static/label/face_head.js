@@ -48,7 +48,7 @@ export class FaceHead {
       button("history", "History", "Who changed what on this face, and when (H)", "H"),
     ];
     if (count > 1) buttons.push(button("remove", "Remove this face", "Remove this face from the picture"));
-    buttons.push(button("removePicture", "Remove…", "Remove this picture with its labels from the project"));
+    buttons.push(button("removePicture", "Remove picture…", "Remove this picture with its labels from the project"));
     this.element.replaceChildren(
       el("div.face-name", { text: name, title: name, dir: "auto" }),
       el("div.face-count", {

@@ -110,7 +110,7 @@ export function changeOf(before, now, flags) {
   if (typeof before.percent !== "number" || now.percent === null || before.percent === now.percent) return "";
   const why =
     before.name !== now.name
-      ? `the points of ${now.words} are shown, and those of ${before.words} were before`
+      ? `${pointsOf(now.words)} are shown, and ${pointsOf(before.words)} were before`
       : flags.by_hand
         ? "it was set by hand"
         : "the points were proposed anew";
@@ -132,3 +132,8 @@ function glyph(name) {
 
 /** @param {number} share */
 const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** @param {string} proposer "run 002", or "points carried over from labeled faces" */
+function pointsOf(proposer) {
+  return proposer.startsWith("points") ? proposer : `the points of ${proposer}`;
+}

@@ -28,7 +28,7 @@ export class Bar {
       onclick: () => this.switchLearning(),
     });
     // What is wrong with the stored labels stands on the Project page.
-    this.trouble = el("a.trouble", { href: "#project", role: "alert", hidden: true });
+    this.trouble = el("a.trouble", { href: `/${location.search}#project`, role: "alert", hidden: true });
     this.mark = el("button.save-mark", {
       type: "button",
       title: "Edits are saved at once",

@@ -79,7 +79,7 @@ def test_new_pictures_get_the_subjects_of_their_folders(tmp_path: Path):
     project.add_pictures([more / "7.jpg"], subjects=SubjectRule("folder"))
     assert subjects(project)["7.jpg"] == "sol"
     project.add_pictures([write_picture(tmp_path / "later" / "8.jpeg", color=(200, 200, 200)).parent])
-    assert subjects(project)["8.jpeg"] == "8.jpg", "without a rule a picture is a subject by itself"
+    assert subjects(project)["8.jpeg"] == "later", "the rule holds for pictures that are added later"
 
 
 def test_subjects_of_pictures_that_are_there_are_set_at_once(tmp_path: Path):
@@ -138,3 +138,32 @@ def test_few_subjects_are_not_split_either(tmp_path: Path):
     learned, held = split_heldout(project.training_set(), 0.3, 1)
     assert held
     assert not {s.group for s in learned} & {s.group for s in held}
+
+
+def test_a_rule_holds_for_pictures_that_are_added_later(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=0)
+    project.add_pictures([pictures(tmp_path / "in", "kira/1.png", "momo/1.png")])
+    assert sorted(project.subjects().values()) == [1, 1]
+    project.set_subjects(SubjectRule("folder"))
+    again = Workspace(tmp_path / "projects").open(project.name)
+    more = pictures(tmp_path / "more", "old/1.png", "old/2.png", "x/3.png", "kira/9.png", "momo/8.png", "momo/7.png")
+    again.add_pictures([more / "kira", more])
+    assert again.subjects() == {"momo": 3, "kira": 2, "x": 1}  # two of them were there already
+    # An uploaded file lies in a folder of the server's.
+    again.add_pictures([pictures(tmp_path / "0f3a9c", *(f"{k}.png" for k in range(20))) / "19.png"])
+    assert again.subjects()["19.png"] == 1
+    assert subjects(again)["19.png"] == "19.png"
+    again.set_subjects(SubjectRule("picture"))
+    again.add_pictures([pictures(tmp_path / "last", *(f"{k}/new.png" for k in range(24))) / "23"])
+    assert subjects(again)["new.png"] != "23"
+
+
+def test_the_rule_of_a_new_project_is_remembered(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=0)
+    project.add_pictures([pictures(tmp_path / "in", "kira/1.png")], subjects=SubjectRule("folder"))
+    project.add_pictures([pictures(tmp_path / "more", "old/1.png", "a/2.png", "kira/3.png")])
+    assert project.subjects() == {"kira": 2, "a": 1}
+    record = project.folder / "project.json"
+    record.write_text(record.read_text().replace('"folder"', "[1]"))
+    with pytest.raises(DataError, match="the rule for subjects is"):
+        Workspace(tmp_path / "projects").open(project.name)
