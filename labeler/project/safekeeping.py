@@ -60,6 +60,11 @@ class Safekeeping:
         self._mark.write()
         if not self._checked:
             self.check()
+        if self.backups.unchecked:
+            try:
+                self.backups.check_new()
+            except DamagedError:
+                self.check()
         newest, now = self._store.newest_action(), self._clock()
         if self._copied is None:
             self._try("opened", newest)
@@ -79,10 +84,15 @@ class Safekeeping:
             self._failed = str(error)
 
     def before(self, reason: str) -> None:
-        """Make a copy before something that changes much. Raises StorageError and DamagedError: it must not be done."""
+        """Make a copy before something that changes much. Raises StorageError and DamagedError: it must not be done.
+
+        A person waits for it. Where `step` is called every second, it checks the copy a moment later.
+        """
         if self._store.connection.read_only is None:
+            if self._damage:
+                raise DamagedError(f"labels.db is damaged: {'; '.join(self._damage)}")
             newest = self._store.newest_action()
-            self.backups.make(reason)
+            self.backups.make(reason, check=not self._checked)
             self._copied = (newest, self._clock())
 
     def check(self) -> tuple[str, ...]:

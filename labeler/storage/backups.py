@@ -72,6 +72,7 @@ class Backups:
         self._path, self._clock, self._patience = path, clock, patience
         self._lock = threading.Lock()
         self._newest: tuple[Path, checksums.Summary] | None = None
+        self._unchecked: list[Backup] = []
 
     def all(self) -> list[Backup]:
         """The newest first."""
@@ -79,6 +80,11 @@ class Backups:
         found = [(match, name) for name in names if (match := NAME.fullmatch(name))]
         copies = [Backup(int(match[1]), match[2], match[3], self.folder / name) for match, name in found]
         return sorted(copies, key=lambda copy: copy.number, reverse=True)
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether `check_new` has something to do."""
+        return bool(self._unchecked)
 
     def backup(self, number: int) -> Backup:
         """The copy with this number. Raises NotFoundError."""
@@ -88,10 +94,11 @@ class Backups:
             raise NotFoundError(f"there is no copy {number} (there are: {there})")
         return found
 
-    def make(self, reason: str) -> Backup | None:
+    def make(self, reason: str, *, check: bool = True) -> Backup | None:
         """Make a copy; None if the newest one holds the same words.
 
-        Raises StorageError if the disk refuses, and DamagedError, keeping the older copies, if the database is damaged.
+        Without `check` the copy is not read again, which takes longest; `check_new` does that later. Raises
+        StorageError if the disk refuses, and DamagedError, keeping the older copies, if the database is damaged.
         """
         with self._lock:
             try:
@@ -101,7 +108,7 @@ class Backups:
                     found = checksums.summary(live)
                     if found is not None and found == self._summary_of_newest():
                         return None
-                    return self._write(live, reason)
+                    return self._write(live, reason, check=check)
             except sqlite3.OperationalError as error:
                 raise StorageError(f"no copy of {self._path} could be made: {error}") from None
             except BROKEN as error:
@@ -109,7 +116,7 @@ class Backups:
             except OSError as error:
                 raise StorageError(f"no copy of {self._path} could be made: {error.strerror or error}") from None
 
-    def _write(self, live: sqlite3.Connection, reason: str) -> Backup:
+    def _write(self, live: sqlite3.Connection, reason: str, *, check: bool) -> Backup:
         self.folder.mkdir(exist_ok=True)
         newest = next(iter(self.all()), None)
         number = 1 + (newest.number if newest else 0)
@@ -124,15 +131,30 @@ class Backups:
         with written(self.folder, made.path.name, copy) as partial:
             with reading(partial) as connection:
                 found = checksums.summary(connection)
-                damage = checksums.problems(connection)
+                damage = checksums.problems(connection) if check else []
             if damage:
                 raise DamagedError(f"{self._path} is damaged: {'; '.join(damage)}")
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(partial, made.path)
         self._newest = None if found is None else (made.path, found)
-        self._drop_surplus()
+        if check:
+            self._drop_surplus()
+        else:
+            self._unchecked.append(made)
         return made
+
+    def check_new(self) -> None:
+        """Check the copies that were made without. One that is damaged is removed, and DamagedError is raised."""
+        with self._lock:
+            while self._unchecked:
+                made = self._unchecked.pop()
+                damage = self.problems(made) if made.path.is_file() else []
+                if damage:
+                    made.path.unlink()
+                    self._newest = None
+                    raise DamagedError(f"{self._path} is damaged: {'; '.join(damage)}")
+            self._drop_surplus()
 
     def _summary_of_newest(self) -> checksums.Summary | None:
         newest = next(iter(self.all()), None)

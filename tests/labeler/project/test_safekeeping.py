@@ -105,6 +105,28 @@ def test_a_copy_is_made_before_what_changes_much(tmp_path: Path) -> None:
     assert copied(project) == ["subjects", "schema", "import"]
 
 
+def test_a_copy_that_a_person_waits_for_is_checked_a_moment_later(tmp_path: Path) -> None:
+    project = make_project(tmp_path, labeled=2)
+    safekeeping = project.safekeeping
+    safekeeping.step()
+    label_face(project, 3)
+    safekeeping.before("schema")
+    assert safekeeping.backups.unchecked
+    safekeeping.step()
+    assert not safekeeping.backups.unchecked
+    assert copied(project) == ["schema", "opened"]
+    label_face(project, 1)
+    project.store.connection.db.execute("DROP TRIGGER point_edits_updated")
+    project.store.connection.db.execute("UPDATE point_edits SET x = x + 1 WHERE landmark_id = 2")
+    safekeeping.before("import")
+    assert copied(project) == ["import", "schema", "opened"]
+    safekeeping.step()
+    assert copied(project) == ["schema", "opened"]
+    assert any("labels.db is damaged" in said for said in safekeeping.warnings)
+    with pytest.raises(DamagedError, match=r"labels\.db is damaged: the labels of face 1"):
+        safekeeping.before("import")
+
+
 def test_damage_is_told_and_the_last_good_copy_is_put_back(tmp_path: Path) -> None:
     project = make_project(tmp_path, labeled=2)
     labels = project.store.points()
