@@ -69,7 +69,8 @@ ONLY_IN = {
         ("torch", "torchvision", "timm", "safetensors"),
         tuple(f"mdmd.{room}" for room in ("api", "loading", "models", "inference", "training", "device", "cli")),
     ),
-    "h5py": ("mdmd.datasets.cofw",),
+    "h5py": ("mdmd.datasets.cofw", "mdmd.formats.deeplabcut", "mdmd.formats.sleap"),
+    "sleap_io": ("mdmd.formats.sleap",),
 }
 HEAVY = ("torch", "timm")  # what must never reach the server's process
 PURE = ("mdmd.models.losses", "mdmd.models.decoder", "mdmd.models.heads")  # modules that import nothing of ours

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,9 @@ from labeler.project.incoming import Incoming, incoming, matched
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
-from labeler.runs.control import list_runs
-from mdmd import run_folder
+from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
 from mdmd.errors import DataError
-from mdmd.evaluation.predictions import read_predicted
 from mdmd.formats.known import FORMATS, by_name
 
 
@@ -53,7 +52,9 @@ def add_exchange(commands: Commands) -> None:
         metavar="D",
         help="the landmarks of a new project, as in labeler new (default: those of the file)",
     )
-    bring.add_argument("--one-based", action="store_true", help="its coordinates begin with 1")
+    begins = bring.add_mutually_exclusive_group()
+    begins.add_argument("--one-based", dest="one_based", action="store_true", default=None, help="it counts from 1")
+    begins.add_argument("--zero-based", dest="one_based", action="store_false", help="it counts from 0")
     bring.add_argument("--dry-run", action="store_true", help="only say what would come in")
     write = commands.add(
         "export",
@@ -91,13 +92,21 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     definition = None if options.definition is None else read_definition(options.definition)
     if definition is not None and not new:
         raise DataError(f"project {options.name!r} is there and has its own landmarks: leave out --definition")
-    chosen, one_based = _chosen(options.map), options.one_based or None
-    found = incoming(options.place, name=options.format, pictures=options.pictures, one_based=one_based)
-    if options.dry_run:
-        own = definition if new else workspace.open(options.name).index.definition
-        return _print_found(found, own or found.definition, chosen)
-    with workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name) as project:
-        report = project.bring_in(found, chosen=chosen, folder=options.pictures)
+    chosen = _chosen(options.map)
+    with tempfile.TemporaryDirectory(prefix="labeler-") as made:
+        found = incoming(
+            options.place,
+            name=options.format,
+            pictures=options.pictures,
+            one_based=options.one_based,
+            unpacked=Path(made),
+        )
+        if options.dry_run:
+            own = definition if new else workspace.open(options.name).index.definition
+            return _print_found(found, own or found.definition, chosen)
+        making = workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name)
+        with making as project:
+            report = project.bring_in(found, chosen=chosen, folder=options.pictures)
     for sentence in report.notes:
         print(sentence)
     print_refused(report.refused)
@@ -192,13 +201,4 @@ def _export_set(options: argparse.Namespace, project: Project) -> int:
 def _split(text: str | None, project: Project) -> Split:
     if text is None or text == "kept":
         return Split()
-    return Split(held_out=_held_out(project)) if text == "as-trained" else Split.of(text)
-
-
-def _held_out(project: Project) -> frozenset[int]:
-    """The faces that the newest training held out. Raises DataError if there is none."""
-    for run in sorted(list_runs(project), key=lambda run: int(run.id), reverse=True):
-        file = run.folder / run_folder.HELDOUT
-        if run.kind == "train" and run.metrics is not None and file.is_file():
-            return frozenset(read_predicted(file).face_ids)
-    raise DataError("--split as-trained: no training of this project has held out faces; train first, or name shares")
+    return Split(held_out=held_out_of_newest(project)) if text == "as-trained" else Split.of(text)

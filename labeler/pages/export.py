@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from labeler.html.markup import plural, render
+from labeler.pages.export_set import build_export_set
 from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.project.exchange import ExportReport
 from labeler.project.project import Project
@@ -25,6 +26,7 @@ def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         write = gr.Button("Write the COCO file", variant="primary")
         report = gr.HTML(padding=False)
         download = gr.DownloadButton("Download", visible=False)
+        build_export_set(workspace, only_complete)
         model = gr.HTML(padding=False)
 
     def show(request: gr.Request) -> tuple[str, str]:

@@ -62,13 +62,19 @@ class Incoming:
 
 
 def incoming(
-    place: Path, *, name: str | None = None, pictures: Path | None = None, one_based: bool | None = None
+    place: Path,
+    *,
+    name: str | None = None,
+    pictures: Path | None = None,
+    one_based: bool | None = None,
+    unpacked: Path | None = None,
 ) -> Incoming:
     """Read a file or folder in the format `name`, by default the one that is found. Raises DataError.
 
-    Pictures are searched in the folder `pictures`, if any, and beside the labels.
+    Pictures are searched in the folder `pictures`, if any, and beside the labels. Those that a file embeds are written
+    into the folder `unpacked`, or left out.
     """
-    form, labels = read(place, name=name, how=Reading(pictures, one_based))
+    form, labels = read(place, name=name, how=Reading(pictures, one_based, unpacked))
     around = place if place.is_dir() else place.parent
     if not place.is_dir() and around.name == ANNOTATIONS:
         around = around.parent
@@ -85,7 +91,7 @@ def incoming(
         labels.mirror,
         labels.definition,
         tuple(entries),
-        tuple(folder.resolve() for folder in (around, pictures) if folder is not None),
+        tuple(folder.resolve() for folder in (around, pictures, unpacked) if folder is not None),
         tuple(left_out),
         labels.changes,
         sum(face.predicted for image in labels.images for face in image.faces),

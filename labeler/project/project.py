@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -338,9 +339,9 @@ class Project:
         searched there, and those that lie elsewhere are left out. `chosen` names landmarks of the file by those of the
         project. Raises DataError if nothing can be read or the landmarks do not fit.
         """
-        return self.bring_in(
-            incoming(place, name=form, pictures=folder, one_based=one_based), chosen=chosen, folder=folder
-        )
+        with tempfile.TemporaryDirectory(prefix="labeler-") as made:
+            found = incoming(place, name=form, pictures=folder, one_based=one_based, unpacked=Path(made))
+            return self.bring_in(found, chosen=chosen, folder=folder)
 
     def bring_in(
         self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None

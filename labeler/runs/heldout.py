@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.html.markup import plural
+from labeler.project.project import Project
+from labeler.runs.control import list_runs
 from mdmd import run_folder
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import Definition
@@ -130,3 +132,12 @@ def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:
         final=found.final,
         step=found.step,
     )
+
+
+def held_out_of_newest(project: Project) -> frozenset[int]:
+    """The faces that the newest training held out. Raises DataError if there is none."""
+    for run in sorted(list_runs(project), key=lambda run: int(run.id), reverse=True):
+        file = run.folder / run_folder.HELDOUT
+        if run.kind == "train" and run.metrics is not None and file.is_file():
+            return frozenset(read_predicted(file).face_ids)
+    raise DataError("no training of this project has held out faces: train first, or name shares")

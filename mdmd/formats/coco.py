@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import mmap
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from mdmd.data.records import Box
 from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import write_json
-from mdmd.formats.format import Format, Pictures, Reading, place_picture
+from mdmd.formats.format import Format, Pictures, Reading, place_picture, written_names
 from mdmd.formats.images import ImageFinder, base_name
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.text import size_of
@@ -429,8 +430,10 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     writes; images have `split` and `group`, faces `track_id`, `score` and `attributes`. What `extra` holds comes back.
     """
     by_split: dict[str, list[Image]] = {}
-    for image in labels.images:
-        by_split.setdefault(image.split or "train", []).append(image)
+    for image, name in zip(labels.images, written_names(labels), strict=True):
+        # It becomes a part of names of files.
+        split = image.split if image.split and re.fullmatch(r"[\w-]{1,50}", image.split) else "train"
+        by_split.setdefault(split, []).append(replace(image, name=name))
     face_ids = itertools.count(1)
     image_ids = itertools.count(1)
     for split, images in by_split.items():

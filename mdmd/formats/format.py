@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mdmd.errors import DataError
+from mdmd.formats.images import parts_of
 from mdmd.formats.labels import Image, LabelSet, Loss
 
 Pictures = Literal["copy", "link", "none"]
@@ -19,11 +20,13 @@ Pictures = Literal["copy", "link", "none"]
 class Reading:
     """How a set is read: a folder in which its pictures lie too, and whether its coordinates begin with 1.
 
-    With `one_based` None the format decides, and raises DataError where it cannot know.
+    With `one_based` None the format decides, and raises DataError where it cannot know. Images that a file embeds are
+    written into the folder `unpacked`; without one they are left out.
     """
 
     pictures: Path | None = None
     one_based: bool | None = None
+    unpacked: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,21 @@ def place_picture(image: Image, target: Path, pictures: Pictures) -> None:
         target.symlink_to(os.path.relpath(image.path.resolve(), target.parent.resolve()))
     else:
         shutil.copyfile(image.path, target)
+
+
+def written_names(labels: LabelSet) -> list[str]:
+    """Under which name each image is written: a path inside the set with "/", its own if no other image has it."""
+    taken = set[str]()
+    names = []
+    for image in labels.images:
+        name = PurePosixPath(*(parts_of(image.name) or ("image",)))
+        free, number = name, 1
+        while str(free).casefold() in taken:
+            number += 1
+            free = name.with_stem(f"{name.stem}_{number}")
+        taken.add(str(free).casefold())
+        names.append(str(free))
+    return names
 
 
 def losses(**counts: int) -> list[Loss]:

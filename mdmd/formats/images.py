@@ -63,7 +63,10 @@ class ImageFinder:
         return same[0] if len(same) == 1 else None
 
     def _is_image(self, path: Path) -> bool:
-        return path.is_file() and self._is_inside(path)
+        try:
+            return path.is_file() and self._is_inside(path)
+        except (OSError, ValueError):  # no file can have such a name
+            return False
 
     def _named(self, name: str) -> list[Path]:
         if self._by_name is None:
@@ -95,7 +98,10 @@ class ImageFinder:
 def parts_of(name: str) -> tuple[str, ...]:
     """The folders and the file of a name as other tools write it, without a drive, a host, "." and ".."."""
     if "://" in name:
-        name = unquote(urlsplit(name).path)
+        try:
+            name = unquote(urlsplit(name).path)
+        except ValueError:  # a host that cannot be
+            return ()
     # Backslashes are part of a file's name on other systems than Windows, but no tool writes such names.
     path = PureWindowsPath(name) if "\\" in name or PureWindowsPath(name).drive else PurePosixPath(name)
     return tuple(part for part in path.parts if part not in (path.anchor, ".", ".."))

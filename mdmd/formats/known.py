@@ -5,12 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 
 from mdmd.errors import DataError
-from mdmd.formats import coco, yolo_pose
+from mdmd.formats import (
+    coco,
+    cvat,
+    deeplabcut,
+    dlib_xml,
+    label_studio,
+    labelme,
+    lightning_pose,
+    menpo,
+    sleap,
+    table,
+    tpsdig,
+    via,
+    x_anylabeling,
+    yolo_pose,
+)
 from mdmd.formats.format import Format, Reading
 from mdmd.formats.labels import LabelSet
 
 #: In the order in which they are asked whether a file or folder is theirs.
-FORMATS: tuple[Format, ...] = (coco.FORMAT, yolo_pose.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    coco.FORMAT,
+    yolo_pose.FORMAT,
+    cvat.FORMAT,
+    label_studio.FORMAT,
+    via.FORMAT,
+    x_anylabeling.FORMAT,
+    labelme.FORMAT,
+    sleap.FORMAT,
+    deeplabcut.FORMAT,
+    lightning_pose.FORMAT,
+    dlib_xml.FORMAT,
+    tpsdig.FORMAT,
+    *menpo.FORMATS,
+    *table.FORMATS,
+)
 
 
 def by_name(name: str) -> Format:

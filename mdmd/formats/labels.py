@@ -122,4 +122,9 @@ LOSSES: Mapping[str, tuple[str, str]] = {
     "names": ("the name of {} landmark is left out", "the names of {} landmarks are left out"),
     "groups": ("the group of {} landmark is left out", "the groups of {} landmarks are left out"),
     "scores": ("the score of {} face is left out", "the scores of {} faces are left out"),
+    "face subject": ("the subject of {} face is left out", "the subjects of {} faces are left out"),
+    "predicted": (
+        "{} face that a model labeled becomes one that a person labeled",
+        "{} faces that a model labeled become ones that a person labeled",
+    ),
 }

@@ -1,18 +1,28 @@
-"""What readers and writers of several formats need: lines of text, sizes of images, and points inside them."""
+"""What readers and writers of several formats need: lines and tables of text, numbers, sizes and points of images."""
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mdmd.data.images import picture_size
+from mdmd.data.places import FARTHEST
+from mdmd.data.text import shown
 from mdmd.errors import DataError
+from mdmd.formats.images import MOST_FILES
 from mdmd.formats.labels import Face
 
 #: Bytes of a text file that are read.
 LARGEST_TEXT = 1_000_000_000
+#: Files that are looked at to find out what a folder holds.
+FEW_FILES = 20_000
 
 
 def text_of(path: Path) -> str:
@@ -35,6 +45,75 @@ def text_of(path: Path) -> str:
 def lines_of(path: Path) -> list[str]:
     """The lines of a text file. Raises DataError."""
     return text_of(path).splitlines()
+
+
+def start_of(path: Path, most: int = 1_000_000) -> str:
+    """The first `most` bytes of a file as text, whatever they are; empty if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(most)
+    except OSError:
+        return ""
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
+
+
+def rows_of(text: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table in which a cell is not blank, and the numbers of their lines. Raises DataError."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(f"line {reader.line_num} is no row of a table: {error}") from None
+
+
+def csv_text(rows: list[list[str]], separator: str = ",") -> str:
+    """Rows as the text of a table."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def number_of(text: str) -> float:
+    """The number that a cell says; NaN if it is blank or says so. Raises DataError."""
+    if not text or text.casefold() in ("nan", "na", "none", "null", "n/a"):
+        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        raise DataError(f"found {shown(text)}, wanted a number") from None
+    if not abs(number) <= FARTHEST:
+        raise DataError(f"found {shown(text)}, wanted a number within {FARTHEST:,.0f}")
+    return number
+
+
+def files_below(folder: Path, *endings: str, most: int = MOST_FILES) -> Iterator[Path]:
+    """Files in `folder` and below whose names end so, in order; no links and hidden ones. At most `most` are looked at.
+
+    A label file lies beside its picture, so a folder of them may be as large as one of pictures.
+    """
+    seen = 0
+    for place, inner, files in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(files):
+            seen += 1
+            if seen > most:
+                return
+            path = Path(place, name)
+            if name.lower().endswith(endings) and not name.startswith(".") and not path.is_symlink():
+                yield path
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A number and its noun: "1 point", "3 points"; `many` for a noun that takes no s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names of landmarks for a file that has none."""
+    return tuple(f"landmark_{k + 1}" for k in range(count))
 
 
 def size_of(path: Path | None) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from mdmd.data.records import Box
 from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.text import inside, lines_of, size_of
@@ -207,11 +207,11 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write data.yaml, labels and images. What lies outside of its image would keep the image from being read."""
     lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
     splits = set[str]()
-    for image in labels.images:
+    for image, name in zip(labels.images, written_names(labels), strict=True):
         split = image.split if image.split in SPLITS else "train"
         splits.add(split)
         size = size_of(image.path) if image.size is None else image.size
-        place = Path(split, *(f"{part}_" if part == "images" else part for part in Path(image.name).parts))
+        place = Path(split, *(f"{part}_" if part == "images" else part for part in Path(name).parts))
         lines = []
         for face in image.faces:
             kept, outside = inside(face, size)

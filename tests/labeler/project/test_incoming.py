@@ -16,6 +16,11 @@ from tests.builders import SMALL, write_picture
 from tests.mdmd.formats.foreign import PICTURES, TRUTH, case
 
 NAMES = SMALL.landmarks
+#: The cases whose formats do not tell hidden points from visible ones.
+WITHOUT_HIDDEN = {
+    *("dlc", "dlib_imglab", "label_studio", "label_studio_min", "label_studio_sleapio", "lightning_pose"),
+    *("menpo_ljson", "menpo_pts", "sleap", "sleap_pkg", "tpsdig"),
+}
 
 
 def labeler(tmp_path: Path, *words: str) -> int:
@@ -44,16 +49,20 @@ def labels_of_first(tmp_path: Path, name: str) -> dict[str, tuple[float | None, 
     return {names[key]: (point.x, point.y) for key, point in project.store.points()[1].items()}
 
 
-@pytest.mark.parametrize("name", ["coco_annotator", "coco_cvat", "coco_roboflow", "yolo_pose"])
+@pytest.mark.parametrize("name", [*(name for name in PICTURES if name != "coco_flsg"), "sleap_pkg"])
 def test_a_set_of_another_tool_comes_into_a_project_with_the_same_names(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if name.startswith("sleap"):
+        pytest.importorskip("sleap_io", reason="sleap-io is optional")
     place = case(name, tmp_path / "set")
     assert labeler(tmp_path, "new", "faces", "--definition", "animweb") == 0
-    assert labeler(tmp_path, "import", "faces", str(place)) == 0
-    assert "pictures: 3 added, 0 unchanged because they have labels, 0 refused; labeled: 3 faces, 26 points" in (
-        capsys.readouterr().out
-    )
+    assert labeler(tmp_path, "import", "faces", str(place), *(["--one-based"] if name == "menpo_pts" else [])) == 0
+    # menpo has no .pts for the face of which a point is missing.
+    came = "2 added, 0 unchanged because they have labels, 0 refused; labeled: 2 faces, 18 points"
+    if name != "menpo_pts":
+        came = "3 added, 0 unchanged because they have labels, 0 refused; labeled: 3 faces, 26 points"
+    assert f"pictures: {came}" in capsys.readouterr().out
     project = Workspace(tmp_path / "projects").open("faces")
     definition = project.index.definition
     assert definition is not None
@@ -63,10 +72,10 @@ def test_a_set_of_another_tool_comes_into_a_project_with_the_same_names(
         points = project.store.points(face.id)[face.id]
         true = TRUTH["points"][f"{picture.name.rpartition('/')[2].split('.')[0].removesuffix('_jpg')}.jpg"]
         for key, (x, y, v) in zip(order, true, strict=True):
-            assert (points[key].v if key in points else 0) == v
+            assert (points[key].v if key in points else 0) == (2 if v == 1 and name in WITHOUT_HIDDEN else v)
             if v:
-                assert (points[key].x, points[key].y) == pytest.approx((x, y), abs=0.01)
-    assert {picture.name for picture in project.store.images()} == {path.rpartition("/")[2] for path in PICTURES[name]}
+                within = 0.5 if name == "dlib_imglab" else 0.01
+                assert (points[key].x, points[key].y) == pytest.approx((x, y), abs=within)
 
 
 def test_a_new_project_takes_the_landmarks_of_a_definition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
