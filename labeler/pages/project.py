@@ -92,6 +92,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     # Not with `show`, which runs again and again: it would undo what a person is typing.
     pages.load(subjects.remembered, None, subjects.rule, **QUIETLY)
     tab.select(show, None, shown, **QUIETLY)
+    tab.select(Markup, None, form.problem, **QUIETLY)  # what was refused before may be possible now
     made = new.created.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
     made.success(None, new.address, None, js=GO_THERE)
     demo.click(lambda: gr.update(value=MAKING_DEMO, interactive=False), None, demo, **QUIETLY)

@@ -31,10 +31,8 @@ STAGES = {
 }
 
 
-NO_MODEL_YET = (
-    "There is no model of your landmarks yet. If you cancel, the training on the source is kept and the next training "
-    "continues it."
-)
+NO_MODEL_YET = "There is no model of your landmarks yet."
+SOURCE_IS_KEPT = "If you cancel, the training on the source is kept and the next training continues it."
 
 
 def shown_run(runs: Sequence[Run]) -> Run | None:
@@ -103,7 +101,7 @@ def _progress(run: Run, to_go: int) -> Progress:
         facts.append(f"then {duration(60 * run.minutes)} for your landmarks")
     lines = [" · ".join(facts)]
     if run.kind == "train" and run.stage in ("source", "base"):
-        lines.append(NO_MODEL_YET)
+        lines.append(f"{NO_MODEL_YET} {SOURCE_IS_KEPT}")
     return Progress(stage, done, lines)
 
 

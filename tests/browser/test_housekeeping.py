@@ -137,3 +137,15 @@ def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page
     expect(page.get_by_text("The picture is back, with its labels.")).to_be_visible()
     assert len(project.store.points(first)[first]) == 4
     assert len(project.store.images()) == 3
+
+
+def test_what_was_refused_is_not_said_any_more_when_the_page_is_shown_again(page: Page, site: Site) -> None:
+    site.project("siskins")
+    page.goto(f"{site.url}/?project=siskins#project")
+    page.get_by_role("button", name="Rename, copy or delete this project").press("Enter")
+    page.get_by_role("button", name="Rename", exact=True).press("Enter")
+    refused = page.get_by_text("Type the new name first")
+    expect(refused).to_be_visible()
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Project").click()
+    expect(refused).to_have_count(0)
