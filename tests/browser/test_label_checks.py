@@ -135,7 +135,7 @@ def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
     path.write_bytes(content)
     page.get_by_role("button", name="Try again").click()
     expect(notice).to_have_count(0)
-    assert page.evaluate(f"{root('label')}.editor.canvas.scene.image.width") == 400
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.canvas.scene.image?.width") == 400)
     complaints[:] = [words for words in complaints if "404" not in words and "409" not in words]
 
 
