@@ -69,7 +69,7 @@ def test_the_overview_names_project_progress_settings_and_definition(client: Tes
     answer = client.get(BASE).json()
     assert answer["name"] == "faces"
     assert (answer["progress"]["pictures"], answer["progress"]["predicted_faces"]) == (3, 1)
-    assert answer["settings"] == {"tolerance": 0.1, "threshold": None, "repeats": 0.0, "learns": True}
+    assert answer["settings"] == {"tolerance": 0.1, "threshold": None, "repeats": 0.0, "learns": True, "subjects": None}
     assert answer["definition"]["keypoints"] == CATEGORY["keypoints"]
 
 
