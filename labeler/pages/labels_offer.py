@@ -76,4 +76,5 @@ def imported_html(taken: ImportReport, file: Path) -> Markup:
         )
         sentence += f"; {taken.already:,} {stays}"
     refused = refused_html(taken.refused, missing=NOT_THERE) if taken.refused else ""
-    return render("imported_labels.html", sentence=f"{sentence}.", refused=refused, some=bool(taken.faces))
+    some = bool(taken.faces)
+    return render("imported_labels.html", sentence=f"{sentence}.", refused=refused, notes=taken.notes, some=some)

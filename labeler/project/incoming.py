@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError, picture_size
+from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Sample
 from mdmd.data.text import path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.coco import ANNOTATIONS
 from mdmd.formats.format import Reading
-from mdmd.formats.images import parts_of
+from mdmd.formats.images import ends_in, parts_of
 from mdmd.formats.known import read
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 
@@ -46,7 +48,7 @@ class Incoming:
     @property
     def notes(self) -> list[str]:
         """What was read otherwise than it stands in the file, as sentences."""
-        unreviewed = f"faces that a model labeled and nobody has reviewed come in without labels: {self.predicted:,}"
+        unreviewed = f"faces that only a model labeled come in without labels: {self.predicted:,}"
         return [*self.changes, *([unreviewed] if self.predicted else [])]
 
     def in_folder(self, folder: Path) -> Incoming:
@@ -79,8 +81,11 @@ def incoming(
     if not place.is_dir() and around.name == ANNOTATIONS:
         around = around.parent
     entries, left_out = [], list(labels.left_out)
+    meant = _names_by_path(labels.images)
     for image in labels.images:
         try:
+            if image.path is not None and len(meant[image.path]) > 1 and not ends_in(image.path, image.name):
+                raise DataError(f"{image.path} may be this one or another one of the file: their folders are not there")
             entries.append(_samples(image, labels, around))
         except DataError as error:
             left_out.append(LeftOut(image.name, str(error)))
@@ -96,6 +101,15 @@ def incoming(
         labels.changes,
         sum(face.predicted for image in labels.images for face in image.faces),
     )
+
+
+def _names_by_path(images: Iterable[Image]) -> dict[Path, set[tuple[str, ...]]]:
+    """The different names for which each file was found."""
+    found: dict[Path, set[tuple[str, ...]]] = {}
+    for image in images:
+        if image.path is not None:
+            found.setdefault(image.path, set()).add(parts_of(image.name))
+    return found
 
 
 def _samples(image: Image, labels: LabelSet, around: Path) -> tuple[Sample, ...]:
@@ -139,7 +153,8 @@ def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
     annotation = Annotation(face.points, face.visibility) if labeled else None
     box = face.box
     if box is None and annotation is not None:
-        box = _around(annotation)
+        tight = box_of_points(annotation.points[annotation.labeled])
+        box = tight if box_problem(tight) is None else None
     return replace(
         base,
         box=box or base.box,
@@ -147,12 +162,6 @@ def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
         unseen=face.extra.get("unseen") is True,
         extra={**base.extra, "point_sources": _sources(face, len(labels.landmarks))},
     )
-
-
-def _around(annotation: Annotation) -> Box | None:
-    points = annotation.points[annotation.labeled]
-    (x, y), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return Box(x, y, right - x, bottom - y) if right > x and bottom > y else None
 
 
 def _sources(face: Face, count: int) -> list[str | None]:

@@ -146,14 +146,16 @@ class Backups:
 
     def check_new(self) -> None:
         """Check the copies that were made without. One that is damaged is removed, and DamagedError is raised."""
-        with self._lock:
-            while self._unchecked:
-                made = self._unchecked.pop()
-                damage = self.problems(made) if made.path.is_file() else []
-                if damage:
-                    made.path.unlink()
+        while self._unchecked:
+            made = self._unchecked.pop()
+            # Without the lock: a person may be waiting for the next copy.
+            damage = self.problems(made) if made.path.is_file() else []
+            if damage:
+                with self._lock:
+                    made.path.unlink(missing_ok=True)
                     self._newest = None
-                    raise DamagedError(f"{self._path} is damaged: {'; '.join(damage)}")
+                raise DamagedError(f"{self._path} is damaged: {'; '.join(damage)}")
+        with self._lock:
             self._drop_surplus()
 
     def _summary_of_newest(self) -> checksums.Summary | None:

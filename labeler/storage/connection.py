@@ -36,7 +36,7 @@ class Connection:
     user's folder, `read_only` says why: the labels are then a copy in memory, as they were when the file was opened. An
     edit opens the file again, and is refused if it still cannot be written.
 
-    Raises StorageError if the file cannot be read, LockedError if another program lets nobody read it, and DamagedError
+    Raises StorageError if the file cannot be read, LockedError if another program keeps it locked, and DamagedError
     if it is not a usable label database.
     """
 

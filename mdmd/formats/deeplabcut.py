@@ -33,14 +33,13 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, has_label, lost
-from mdmd.formats.text import counted, csv_text, number_of, rows_of, start_of, text_of
+from mdmd.formats.text import LARGEST_YAML, counted, csv_text, number_of, rows_of, start_of, text_of, yaml_of
 
 #: The names of files with labels, those of people first.
 FILES = ("CollectedData*", "machinelabels*")
 LABELED = "labeled-data"
 SCORER = "labeler"
-#: Bytes of a config.yaml that are read, and of each list of values in an .h5 file.
-LARGEST_CONFIG = 10_000_000
+#: Bytes of each list of values in an .h5 file that are read.
 LARGEST_VALUES = 1_000_000_000
 MOST_INDIVIDUALS = 1000
 #: Columns that hold a picture's path.
@@ -89,7 +88,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     root = _root(folder)
     config = _config_of(root)
     files = [place] if place.is_file() and place.suffix.lower() in (".csv", ".h5") else _tables(folder)
-    told: Mapping[str, Any] = {} if config is None else _parsed(config)
+    told: Mapping[str, Any] = {} if config is None else yaml_of(config, "scorer and bodyparts")
     scorer = told.get("scorer")
     files.sort(key=lambda file: (file.parent, file.stem.startswith("machine"), file.stem != f"CollectedData_{scorer}"))
     if not files:
@@ -189,20 +188,8 @@ def _config_of(folder: Path) -> Path | None:
 
 
 def _is_config(path: Path) -> bool:
-    text = start_of(path, LARGEST_CONFIG)
+    text = start_of(path, LARGEST_YAML)
     return all(re.search(rf"^{key}\s*:", text, re.MULTILINE) for key in ("scorer", "bodyparts"))
-
-
-def _parsed(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > LARGEST_CONFIG:
-            raise DataError(f"{path} has more than {LARGEST_CONFIG:,} bytes")
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as scorer and bodyparts")
-    return found
 
 
 def _tables(folder: Path) -> list[Path]:

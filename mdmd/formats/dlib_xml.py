@@ -30,7 +30,7 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, has_label, lost
-from mdmd.formats.text import FEW_FILES, counted, files_below, number_of, start_of
+from mdmd.formats.text import FEW_FILES, content_of, counted, files_below, number_of, start_of
 
 ENDING = ".xml"
 #: Bytes of a file that are read, and how many elements may nest in each other.
@@ -175,12 +175,7 @@ def _size(told: Mapping[str, str]) -> tuple[int, int] | None:
 
 def _images(file: Path) -> list[_Image]:
     """The images of a file. Raises DataError, also for a document type, whose entities could grow without end."""
-    try:
-        if file.stat().st_size > LARGEST:
-            raise DataError(f"{file} has more than {LARGEST:,} bytes")
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}") from None
+    content = content_of(file, LARGEST)
     target = _Target()
     # imglab writes the bytes of file names as they are, whatever encoding it says at the beginning.
     parser = XMLParser(target=target, encoding="utf-8" if _is_utf8(content) else None)

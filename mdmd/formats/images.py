@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from mdmd.data.picture_files import HEIC_SUFFIXES, SUFFIXES
 
-#: The most files that are looked at below a folder.
+#: The most files that are looked at below folders, of whatever kind.
 MOST_FILES = 2_000_000
 ENDINGS = frozenset((*SUFFIXES, *HEIC_SUFFIXES))
 
@@ -80,19 +80,23 @@ class ImageFinder:
         for folder in self._folders:
             for place, inner, files in os.walk(folder):
                 inner[:] = sorted(name for name in inner if not name.startswith("."))
-                for name in sorted(files):
-                    path = Path(place, name)
-                    if path.suffix.lower() not in ENDINGS or path in seen or not self._is_inside(path):
-                        continue
-                    seen.add(path)
-                    yield path
-                    count += 1
-                    if count == MOST_FILES:
-                        return
+                count += len(files)
+                if count > MOST_FILES:
+                    return
+                for path in (Path(place, name) for name in sorted(files)):
+                    if path.suffix.lower() in ENDINGS and path not in seen and self._is_inside(path):
+                        seen.add(path)
+                        yield path
 
     def _is_inside(self, path: Path) -> bool:
         real = path.resolve()
         return any(real.is_relative_to(folder) for folder in self._folders)
+
+
+def ends_in(path: Path, name: str) -> bool:
+    """Whether the last parts of `path` are all of `name`, as `ImageFinder` compares them."""
+    parts = _folded(parts_of(name))
+    return _folded(path.parts)[-len(parts) :] == parts
 
 
 def parts_of(name: str) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _has(place: Path, ending: str, is_own: Any) -> bool:
 def read_pts(place: Path, how: Reading) -> LabelSet:
     """Read a .pts file, or all below a folder.
 
-    Raises DataError if there is none, and if nobody says whether pixels are counted from 0 or 1 and no point proves it.
+    Raises DataError if there is none, and if neither `how` nor a point tells whether pixels are counted from 0 or 1.
     """
     found, left_out = list[_Found](), list[LeftOut]()
     for file in _files(place, ".pts"):
@@ -154,7 +154,7 @@ def _pts(file: Path) -> np.ndarray:
 
 
 def _first_pixel(images: Sequence[Image], how: Reading, changes: list[str]) -> float:
-    """0 or 1: what the coordinates of the top-left corner are. Raises DataError if nobody knows.
+    """0 or 1: what the coordinates of the top-left corner are. Raises DataError if neither `how` nor a point tells.
 
     A point of a face may lie outside its picture, so what proves the one must not contradict the other: a coordinate
     from 0 to below 1 lies inside only if they begin with 0, one from the picture's side to 1 more only if with 1.

@@ -6,11 +6,13 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from mdmd.data.images import picture_size
 from mdmd.data.places import FARTHEST
@@ -19,20 +21,36 @@ from mdmd.errors import DataError
 from mdmd.formats.images import MOST_FILES
 from mdmd.formats.labels import Face
 
-#: Bytes of a text file that are read.
-LARGEST_TEXT = 1_000_000_000
+#: Bytes of a text file, and of a YAML file, that are read.
+LARGEST_TEXT, LARGEST_YAML = 1_000_000_000, 10_000_000
 #: Files that are looked at to find out what a folder holds.
 FEW_FILES = 20_000
 
 
-def text_of(path: Path) -> str:
-    """The text of a file, in UTF-8 with or without a byte order mark, or as Windows writes it. Raises DataError."""
+def content_of(path: Path, most: int) -> bytes:
+    """The bytes of a file. Raises DataError, also if there are more than `most`."""
     try:
-        if path.stat().st_size > LARGEST_TEXT:
-            raise DataError(f"{path} has more than {LARGEST_TEXT:,} bytes")
-        content = path.read_bytes()
+        if path.stat().st_size > most:
+            raise DataError(f"{path} has more than {most:,} bytes")
+        return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def yaml_of(path: Path, wanted: str) -> Mapping[str, Any]:
+    """The keys and values in a YAML file, such as those that are `wanted`. Raises DataError."""
+    try:
+        found = yaml.safe_load(content_of(path, LARGEST_YAML).decode("utf-8-sig"))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as {wanted}")
+    return found
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, in UTF-8 with or without a byte order mark, or as Windows writes it. Raises DataError."""
+    content = content_of(path, LARGEST_TEXT)
     encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
     for encoding in encodings:
         try:

@@ -24,11 +24,10 @@ from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
-from mdmd.formats.text import inside, lines_of, size_of
+from mdmd.formats.text import inside, lines_of, size_of, yaml_of
 
 SPLITS = ("train", "val", "test")
-#: Bytes of a data.yaml that are read.
-LARGEST_YAML = 1_000_000
+KEYS = "kpt_shape, train and names"
 CLASS = "face"
 
 
@@ -42,7 +41,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     file = _yaml_of(place)
     if file is None:
         raise DataError(f"{place}: no data.yaml with kpt_shape")
-    told = _parsed(file)
+    told = yaml_of(file, KEYS)
     landmarks, mirror, changes = _landmarks(told, file)
     reader = _Reader(told, file.parent, how.pictures)
     images = tuple(reader.images())
@@ -61,21 +60,9 @@ def _yaml_of(place: Path) -> Path | None:
 
 def _has_keypoints(path: Path) -> bool:
     try:
-        return "kpt_shape" in _parsed(path)
+        return "kpt_shape" in yaml_of(path, KEYS)
     except DataError:
         return False
-
-
-def _parsed(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > LARGEST_YAML:
-            raise DataError(f"{path} has more than {LARGEST_YAML:,} bytes")
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as kpt_shape, train and names")
-    return found
 
 
 def _shape(told: Mapping[str, Any], file: Path) -> tuple[int, int]:

@@ -175,7 +175,7 @@ def test_a_models_predictions_come_in_without_labels_and_are_counted(tmp_path: P
     project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
     report = project.import_labels(file)
     assert (report.added, report.faces, report.points) == (1, 0, 0)
-    assert report.notes == ("faces that a model labeled and nobody has reviewed come in without labels: 1",)
+    assert report.notes == ("faces that only a model labeled come in without labels: 1",)
 
 
 def test_subjects_of_tracks_and_of_images_come_in(tmp_path: Path) -> None:
@@ -185,3 +185,19 @@ def test_subjects_of_tracks_and_of_images_come_in(tmp_path: Path) -> None:
     file.write_text(json.dumps(record))
     [entry] = incoming(file).entries
     assert entry[0].group == "12"
+
+
+def test_two_pictures_whose_folders_are_gone_are_not_taken_for_one_file(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    record = json.loads(file.read_text())
+    record["images"] = [{"id": k, "file_name": f"s{k}/a.png"} for k in (1, 2)]
+    record["annotations"].append({**record["annotations"][0], "id": 2, "image_id": 2})
+    file.write_text(json.dumps(record))
+    found = incoming(file)
+    assert found.entries == ()
+    assert [out.record for out in found.left_out] == ["s1/a.png", "s2/a.png"]
+    assert "may be this one or another one of the file" in found.left_out[0].why
+    write_picture(tmp_path / "in" / "s1" / "a.png", (60, 50))
+    assert [samples[0].file_name for samples in incoming(file).entries] == ["s1/a.png", "s2/a.png"]
+    [first, second] = incoming(file).entries
+    assert (first[0].path, second[0].path) == (tmp_path / "in" / "s1" / "a.png", tmp_path / "in" / "a.png")

@@ -364,7 +364,7 @@ def test_a_locked_database_is_not_called_damaged_nor_moved_away(store: Store, tm
     made = backups.make("asked")
     assert made is not None
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")  # nobody may even read
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")  # no other connection may even read
         other.execute("BEGIN EXCLUSIVE")
         for attempt in (backups.damage, lambda: backups.restore(made)):
             with pytest.raises(LockedError, match=r"another program keeps .*labels\.db locked: close it and try again"):
@@ -372,7 +372,7 @@ def test_a_locked_database_is_not_called_damaged_nor_moved_away(store: Store, tm
         with pytest.raises(StorageError, match="locked"):
             backups.make("edits")
     with closing(sqlite3.connect(path)) as other:
-        other.execute("BEGIN EXCLUSIVE")  # everybody may read
+        other.execute("BEGIN EXCLUSIVE")  # other connections may read
         assert backups.damage() == []
         with pytest.raises(LockedError):
             backups.restore(made)
