@@ -640,8 +640,10 @@ def test_nothing_is_cut_off_in_a_small_window_and_a_letter_changes_its_row_only(
         " const c = document.createElement('canvas').getContext('2d'); c.font = getComputedStyle(s).font;"
         " return c.measureText(s.selectedOptions[0].text).width + 26 <= s.clientWidth; })"
     )
-    field = page.locator(".table-rows li").nth(100).get_by_label("Name")
+    row = page.locator(".table-rows li").nth(100)
+    field = row.get_by_label("Name")
     field.focus()
+    expect(row).to_have_attribute("aria-current", "true")  # it is drawn: two rows have changed for it
     page.evaluate(
         "window.changed = new Set(); new MutationObserver((all) => all.forEach(({ target }) => window.changed.add("
         "[...document.querySelectorAll('.table-rows li')].findIndex((row) => row.contains(target)))))"
