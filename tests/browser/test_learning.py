@@ -19,10 +19,9 @@ def test_the_bar_says_what_is_learned_and_its_switch_turns_it_off_by_key(page: P
     sent: list[object] = []
 
     def answer(route: Route) -> None:
-        on = True
         if route.request.method == "PUT":
             sent.append(json.loads(route.request.post_data or ""))
-            on = False
+        on = not sent
         route.fulfill(json={"on": on, "text": SHOWN if on else "not learning", "title": "why"})
 
     page.route("**/learning", answer)
