@@ -26,6 +26,9 @@ WORDS: Mapping[str, str] = {
     "dismissals": "face_id",
     "batches": "batch",
     "definitions": "version",
+    "set_extras": "id",
+    "image_extras": "image_id",
+    "face_extras": "face_id",
 }
 #: Bytes of a row's hash. The sum of four million of them still fits SQLite's integers.
 HASH_BYTES = 5
@@ -50,7 +53,7 @@ def install(connection: sqlite3.Connection) -> None:
 def rebuild(connection: sqlite3.Connection) -> None:
     """Make triggers for all columns there are now, and sum all rows. For after a change of the schema."""
     connection.execute("DELETE FROM checksums")
-    for table, key in WORDS.items():
+    for table, key in _there(connection).items():
         for trigger in _triggers(table, key, _columns(connection, table)):
             connection.execute(f"DROP TRIGGER IF EXISTS {trigger.split()[2]}")
             connection.execute(trigger)
@@ -110,12 +113,13 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
 
 def _changed(connection: sqlite3.Connection) -> Iterator[str]:
     """What no edit has changed and yet is not what was written."""
-    expected: dict[str, dict[int, tuple[int, int]]] = {table: {} for table in WORDS}
+    tables = _there(connection)
+    expected: dict[str, dict[int, tuple[int, int]]] = {table: {} for table in tables}
     for part, key, rows, total in connection.execute("SELECT part, key, rows, total FROM checksums WHERE rows <> 0"):
         expected.setdefault(part, {})[key] = (rows, total)
     faces, others = set[int](), list[str]()
     for table, wanted in expected.items():
-        found = _sums(connection, table) if table in WORDS else {}
+        found = _sums(connection, table) if table in tables else {}
         # A damaged key may be of any type.
         for key in sorted({k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k)}, key=str):
             if table == "faces" or WORDS.get(table) == "face_id":
@@ -133,6 +137,7 @@ def _named(connection: sqlite3.Connection, table: str, key: int) -> str:
     what = {
         "definitions": f"version {key} of the landmarks",
         "batches": f"the record of points that were accepted together (action {key})",
+        "set_extras": "what imported files say of themselves",
     }.get(table, f"the record of picture {key}{_name(connection, key)}")
     return f"{what} is not as it was saved"
 
@@ -160,6 +165,12 @@ def _sums(connection: sqlite3.Connection, table: str) -> dict[int, tuple[int, in
         rows, total = found.get(key, (0, 0))
         found[key] = rows + 1, total + row_hash(*values)
     return found
+
+
+def _there(connection: sqlite3.Connection) -> dict[str, str]:
+    """The tables of `WORDS` that a database has. That of an older labeler may lack some."""
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return {table: key for table, key in WORDS.items() if table in found}
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

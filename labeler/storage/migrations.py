@@ -229,6 +229,13 @@ CREATE TABLE checksums (
 ) STRICT, WITHOUT ROWID;
 """
 
+#: What imported files say beyond labels, as JSON objects by their own keys: of the set, of pictures and of faces.
+_EXTRAS = """
+CREATE TABLE set_extras (id INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE image_extras (image_id INTEGER PRIMARY KEY REFERENCES images(id), content TEXT NOT NULL) STRICT;
+CREATE TABLE face_extras (face_id INTEGER PRIMARY KEY REFERENCES faces(id), content TEXT NOT NULL) STRICT;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -244,6 +251,7 @@ MIGRATIONS: tuple[str, ...] = (
     _IDENTITY,
     _REMOVED,
     _CHECKSUMS,
+    _EXTRAS,
 )
 
 

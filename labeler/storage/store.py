@@ -19,6 +19,7 @@ from labeler.storage.base_points import BasePointsTable
 from labeler.storage.charges import Charges
 from labeler.storage.connection import Connection
 from labeler.storage.definitions import Definitions
+from labeler.storage.extras import Extras
 from labeler.storage.history import ANYTHING, Action, Seen, replay
 from labeler.storage.named_files import ALL_NAMES, file_name_of
 from labeler.storage.predictions import Predictions
@@ -40,8 +41,8 @@ class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
     `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs, `base_points`
-    what a base predicts on the faces, and `charges` what was in charge of proposing points. `migrates` is called before
-    a file of an older labeler is changed.
+    what a base predicts on the faces, `charges` what was in charge of proposing points, and `extras` what imported
+    files say beyond labels. `migrates` is called before a file of an older labeler is changed.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Store:
         self.predictions = Predictions(self.connection, clock)
         self.base_points = BasePointsTable(self.connection)
         self.charges = Charges(self.connection, clock)
+        self.extras = Extras(self.connection)
         self._rows, self._transaction = self.connection.rows, self.connection.transaction
 
     def close(self) -> None:

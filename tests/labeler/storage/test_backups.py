@@ -11,13 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from labeler.errors import DamagedError, LockedError, NotFoundError, StorageError
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
-from labeler.storage.checksums import problems
+from labeler.storage.checksums import install, problems
 from labeler.storage.contents import Loss
 from labeler.storage.files import reading
 from labeler.storage.mark import Mark, given
+from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
 from labeler.storage.store import Store
 from mdmd.data.records import Box
@@ -110,6 +112,29 @@ def test_a_copy_of_an_older_labeler_is_brought_up_to_date(tmp_path: Path):
     store.close()
 
 
+def test_a_copy_with_checksums_but_without_a_later_table_is_sound(tmp_path: Path):
+    before = MIGRATIONS[: MIGRATIONS.index(next(step for step in MIGRATIONS if "TABLE face_extras" in step))]
+    with closing(sqlite3.connect(tmp_path / "labels.db")) as connection:
+        install(connection)
+        migrate(Database(connection, strict=True), where="labels.db", steps=before)
+        connection.execute("INSERT INTO images VALUES (1, 'a.png', 'a.png', 9, 9, 'x', 'train', 'a', 1.0, NULL)")
+        connection.execute("INSERT INTO faces (id, image_id) VALUES (1, 1)")
+        connection.execute("INSERT INTO actions VALUES (1, 1, 'create', 'whole picture', NULL, 1.0)")
+        connection.execute("INSERT INTO box_edits (action_id, face_id, x, y, w, h) VALUES (1, 1, 0, 0, 9, 9)")
+        connection.commit()
+    backups = Backups(tmp_path / "backups", tmp_path / "labels.db")
+    store = Store(tmp_path / "labels.db", migrates=lambda: backups.make("update"))
+    [copy] = backups.all()
+    with reading(copy.path) as connection:
+        assert (backups.damage(), problems(connection)) == ([], [])
+    store.extras.put_face(1, {"track_id": 5})
+    backups.restore(copy)
+    assert store.extras.of_faces() == {}
+    store.extras.put_face(1, {"track_id": 6})
+    assert (store.extras.of_faces(), backups.damage()) == ({1: {"track_id": 6}}, [])
+    store.close()
+
+
 def test_a_damaged_database_is_moved_away_and_its_copies_stay(store: Store, backups: Backups, tmp_path: Path):
     face = add_face(store)
     store.edit_points(face, {1: Point(3, 4, 2)})
@@ -183,6 +208,9 @@ def change_silently(path: Path, sql: str) -> None:
         ("UPDATE definitions SET category = '{}'", "version 1 of the landmarks"),
         ("DELETE FROM batches", "the record of points that were accepted together"),
         ("DELETE FROM checksums WHERE part = 'actions'", "the labels of face 1"),
+        ("UPDATE set_extras SET content = '{}'", "what imported files say of themselves is not as it was saved"),
+        ("UPDATE image_extras SET content = '{}'", r"the record of picture 1 \(cat.png\)"),
+        ("DELETE FROM face_extras", "the labels of face 1"),
     ],
 )
 def test_every_word_of_a_person_has_a_checksum(store: Store, backups: Backups, tmp_path: Path, sql: str, said: str):
@@ -194,6 +222,9 @@ def test_every_word_of_a_person_has_a_checksum(store: Store, backups: Backups, t
     store.say_right(face, "outlier", {1: (3.0, 4.0)}, annotator=None)
     with store._transaction() as db:
         db.execute("INSERT INTO batches VALUES (2, 2)")
+    store.extras.put_set({"licenses": []})
+    store.extras.put_image(1, {"license": 1})
+    store.extras.put_face(face, {"track_id": 5})
     assert backups.damage() == []
     change_silently(tmp_path / "labels.db", sql)
     [problem] = backups.damage()

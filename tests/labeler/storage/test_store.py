@@ -349,6 +349,22 @@ def test_a_migration_runs_once(tmp_path: Path):
     database.close()
 
 
+def test_what_came_with_pictures_and_faces_is_kept_as_it_was(store: Store):
+    face = add_face(store)
+    other = add_face(store, "b.png")
+    assert (store.extras.of_set(), store.extras.of_images(), store.extras.of_faces()) == ({}, {}, {})
+    store.extras.put_set({"licenses": [{"id": 1}]})
+    store.extras.put_image(1, {"coco_url": "http://a/\ud800 \u00fc"})
+    store.extras.put_face(face, {"segmentation": [[1, 2.5]]})
+    store.extras.put_face(face, {"segmentation": [[1, 3.5]], "track_id": None})
+    store.extras.put_face(other, {"track_id": 7})
+    assert store.extras.of_set() == {"licenses": [{"id": 1}]}
+    assert store.extras.of_images() == {1: {"coco_url": "http://a/\ud800 \u00fc"}}
+    assert store.extras.of_faces() == {face: {"segmentation": [[1, 3.5]], "track_id": None}, other: {"track_id": 7}}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.extras.put_face(face, {"score": float("nan")})
+
+
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
     (tmp_path / "labels.db").write_bytes(b"this is a text, and long enough to be looked at as a database " * 50)
     with pytest.raises(DataError, match="not a usable label database"):
