@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from labeler.cli.main import main
-from labeler.cli.new import read_definition
 from labeler.guidance.model_predictions import read_predictions
-from labeler.project.incoming import incoming
 from labeler.project.project import open_project
 from labeler.project.workspace import Workspace
 from labeler.runs.demo import demo_state
@@ -20,10 +18,12 @@ from labeler.runs.sources import Sources
 from mdmd import run_folder
 from mdmd.config import ModelConfig, parse_setting
 from mdmd.data.coco import read_coco
+from mdmd.datasets.incoming import incoming
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.files import DEEPEST, DIGITS, parse_json, read_json
+from mdmd.formats.definition_files import read_definition
 from tests.builders import CATEGORY, SMALL, make_project
 
 #: What can be wrong with a file -> its content, and what the sentence says of it.

@@ -14,9 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from labeler.cli.main import main
-from labeler.cli.new import read_definition
 from labeler.pictures.ingest import shown_name
-from labeler.project.incoming import incoming
 from labeler.project.workspace import Workspace
 from labeler.runs.run import read_title
 from labeler.runs.sources import Sources
@@ -26,12 +24,14 @@ from mdmd.data.definition import Definition
 from mdmd.data.places import FARTHEST
 from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.data.text import LONGEST, text_problem
+from mdmd.datasets.incoming import incoming
 from mdmd.datasets.readers import read
 from mdmd.datasets.registry import Sources as AddedSources
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import RadialLaw
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.evaluation.predictions import predicted_coco, read_predicted
+from mdmd.formats.definition_files import read_definition
 from tests.builders import CATEGORY, SMALL, label_face, make_project, write_picture
 
 #: Unusable names -> what is found in them.

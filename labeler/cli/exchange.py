@@ -6,19 +6,19 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from labeler.cli.new import read_definition
 from labeler.cli.options import Commands, add_name, print_refused
-from labeler.project.incoming import Incoming, incoming, matched
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
 from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
+from mdmd.datasets.incoming import Incoming, chosen_landmarks, incoming, matched
 from mdmd.errors import DataError
+from mdmd.formats.definition_files import read_definition
 from mdmd.formats.known import FORMATS, by_name
 
 
@@ -92,7 +92,7 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     definition = None if options.definition is None else read_definition(options.definition)
     if definition is not None and not new:
         raise DataError(f"project {options.name!r} is there and has its own landmarks: leave out --definition")
-    chosen = _chosen(options.map)
+    chosen = chosen_landmarks(options.map)
     with tempfile.TemporaryDirectory(prefix="labeler-") as made:
         found = incoming(
             options.place,
@@ -127,19 +127,6 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
 @contextmanager
 def _opened(workspace: Workspace, name: str) -> Iterator[Project]:
     yield workspace.open(name)
-
-
-def _chosen(pairs: Sequence[str]) -> dict[str, str]:
-    """Their landmarks by ours, from OURS=THEIRS. Raises DataError."""
-    chosen = {}
-    for pair in pairs:
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise DataError(f"--map {pair}: wanted OURS=THEIRS, such as nose_tip=nose")
-        if ours in chosen:
-            raise DataError(f"--map {pair}: {ours!r} is matched with {chosen[ours]!r} already")
-        chosen[ours] = theirs
-    return chosen
 
 
 def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, str]) -> int:

@@ -11,10 +11,10 @@ from labeler.cli.options import Commands, add_name, add_subject_rule, print_refu
 from labeler.pictures.subjects import SubjectRule, subjects_words
 from labeler.project.found_labels import FoundLabels, LabelsBeside, labels_beside
 from labeler.project.workspace import Workspace
-from mdmd.data.definition import Definition, load_definition, shipped_definitions
+from mdmd.data.definition import Definition, shipped_definitions
 from mdmd.data.picture_files import none_found
 from mdmd.errors import DataError
-from mdmd.files import LARGEST_SET, read_json
+from mdmd.formats.definition_files import read_definition
 
 
 def add_new(commands: Commands) -> None:
@@ -132,18 +132,3 @@ def _name_left_out(beside: LabelsBeside, name: str, folder: Path) -> None:
         print(f"{labels.points} labels in {labels.name} were left out; to bring them in: {command}")
     for file, reason in beside.unusable:
         print(f"the labels in {file} cannot be used: {reason}", file=sys.stderr)
-
-
-def read_definition(text: str) -> Definition:
-    """The shipped definition named `text`, or the COCO category in the JSON file `text`; raises DataError."""
-    if text in shipped_definitions():
-        return load_definition(text)
-    path = Path(text)
-    if path.suffix != ".json":
-        raise DataError(f"no definition named {text!r}; there are: {', '.join(shipped_definitions())}, or a .json file")
-    record = read_json(path, most=LARGEST_SET, constants=True)  # it may be a whole COCO file
-    if isinstance(record, dict) and isinstance(record.get("categories"), list) and len(record["categories"]) == 1:
-        record = record["categories"][0]
-    if not isinstance(record, dict):
-        raise DataError(f"{path}: found a JSON {type(record).__name__}, wanted a COCO category with keypoints and flsg")
-    return Definition.from_category(record, where=path.name)

@@ -18,7 +18,6 @@ from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
 from labeler.project.coco import labels_of, lies_in, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
-from labeler.project.incoming import Incoming, matched
 from labeler.project.outgoing import Split, outgoing, write_set
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
@@ -28,6 +27,7 @@ from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample
+from mdmd.datasets.incoming import Incoming, matched
 from mdmd.errors import DataError
 from mdmd.formats.format import Format, Pictures
 from mdmd.formats.labels import Loss
@@ -227,7 +227,7 @@ class Exchange:
     ) -> ImportReport:
         """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
 
-        `chosen` says which landmark of the file some of the project's are (see `labeler.project.incoming.matched`). A
+        `chosen` says which landmark of the file some of the project's are (see `mdmd.datasets.incoming.matched`). A
         picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
         was when it is started again.
 

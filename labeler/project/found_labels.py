@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeler.project.incoming import incoming, matched
 from mdmd.data.definition import Definition
 from mdmd.data.text import cleaned
+from mdmd.datasets.incoming import incoming, matched
 from mdmd.errors import DataError
 
 #: The folder beside pictures, or in their folder, that COCO and many tools keep their files in.

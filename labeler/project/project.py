@@ -35,7 +35,6 @@ from labeler.pictures.subjects import SubjectRule, SubjectsReport, set_subjects,
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
 from labeler.project.exchange import Exchange, ExportReport, ImportReport
 from labeler.project.frame import labels_frame, set_labels
-from labeler.project.incoming import Incoming, incoming
 from labeler.project.leftovers import clear_orphans, clear_partial
 from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import Safekeeping
@@ -45,6 +44,7 @@ from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
+from mdmd.datasets.incoming import Incoming, incoming
 from mdmd.errors import DataError
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import read_json, write_json

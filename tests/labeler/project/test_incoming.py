@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from labeler.cli.main import main
-from labeler.project.incoming import Match, incoming, matched
 from labeler.project.workspace import Workspace
+from mdmd.datasets.incoming import Match, incoming, matched
 from mdmd.errors import DataError
 from tests.builders import SMALL, write_picture
 from tests.mdmd.formats.foreign import PICTURES, TRUTH, case

@@ -239,6 +239,19 @@ def matched(
     return Match(tuple(ids))
 
 
+def chosen_landmarks(pairs: Sequence[str]) -> dict[str, str]:
+    """Their landmarks by ours, from OURS=THEIRS. Raises DataError."""
+    chosen = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise DataError(f"--map {pair}: wanted OURS=THEIRS, such as nose_tip=nose")
+        if ours in chosen:
+            raise DataError(f"--map {pair}: {ours!r} is matched with {chosen[ours]!r} already")
+        chosen[ours] = theirs
+    return chosen
+
+
 def _given(chosen: Mapping[str, str], theirs: Sequence[str], by_name: Mapping[str, int], where: str) -> dict[str, int]:
     """The id of each of their landmarks that a person has matched. Raises DataError for names that are not there."""
     for name, other in chosen.items():
