@@ -27,9 +27,10 @@ from mdmd.data.records import Box
 from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import write_json
-from mdmd.formats.format import Format, Pictures, Reading, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, place_picture
 from mdmd.formats.images import ImageFinder, base_name
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places
 from mdmd.formats.text import size_of
 
 #: A file without one of these keys holds no labels in this format.
@@ -430,10 +431,11 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     writes; images have `split` and `group`, faces `track_id`, `score` and `attributes`. What `extra` holds comes back.
     """
     by_split: dict[str, list[Image]] = {}
-    for image, name in zip(labels.images, written_names(labels), strict=True):
+    places = Places()
+    for image in labels.images:
         # It becomes a part of names of files.
         split = image.split if image.split and re.fullmatch(r"[\w-]{1,50}", image.split) else "train"
-        by_split.setdefault(split, []).append(replace(image, name=name))
+        by_split.setdefault(split, []).append(replace(image, name=str(places.of(image))))
     face_ids = itertools.count(1)
     image_ids = itertools.count(1)
     for split, images in by_split.items():

@@ -23,9 +23,10 @@ import numpy as np
 from mdmd.data.text import cleaned, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file, write_json
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
@@ -265,7 +266,9 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     drawing = _drawing(labels)
     has_boxes = any(face.box for image in labels.images for face in image.faces)
     root.append(_meta(labels, drawing, has_boxes))
-    for number, (image, name) in enumerate(zip(labels.images, written_names(labels), strict=True)):
+    places = Places()
+    for number, image in enumerate(labels.images):
+        name = str(places.of(image))
         width, height = size_of(image.path) if image.size is None else image.size
         told = {"id": str(number), "name": name, **({"subset": cleaned(image.split)} if image.split else {})}
         element = _add(root, "image", None, **told, width=str(width), height=str(height))

@@ -32,7 +32,7 @@ from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places, has_label, lost
+from mdmd.formats.lost import Places, has_label, lost, name_of
 from mdmd.formats.text import LARGEST_YAML, counted, csv_text, number_of, rows_of, start_of, text_of, yaml_of
 
 #: The names of files with labels, those of people first.
@@ -475,7 +475,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     folders, places = dict[str, str](), Places()
     rows = dict[str, list[tuple[str, Image]]]()
     for image in kept.images:
-        place = Places().of(image)
+        place = name_of(image)
         folder = _folder_of(place, folders)
         name = places.free(PurePosixPath(folder, place.name)).name
         rows.setdefault(folder, []).append((name, image))

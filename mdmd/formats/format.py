@@ -6,11 +6,10 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from mdmd.errors import DataError
-from mdmd.formats.images import parts_of
 from mdmd.formats.labels import Image, LabelSet, Loss
 
 Pictures = Literal["copy", "link", "none"]
@@ -58,21 +57,6 @@ def place_picture(image: Image, target: Path, pictures: Pictures) -> None:
         target.symlink_to(os.path.relpath(image.path.resolve(), target.parent.resolve()))
     else:
         shutil.copyfile(image.path, target)
-
-
-def written_names(labels: LabelSet) -> list[str]:
-    """Under which name each image is written: a path inside the set with "/", its own if no other image has it."""
-    taken = set[str]()
-    names = []
-    for image in labels.images:
-        name = PurePosixPath(*(parts_of(image.name) or ("image",)))
-        free, number = name, 1
-        while str(free).casefold() in taken:
-            number += 1
-            free = name.with_stem(f"{name.stem}_{number}")
-        taken.add(str(free).casefold())
-        names.append(str(free))
-    return names
 
 
 def losses(**counts: int) -> list[Loss]:

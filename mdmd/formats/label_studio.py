@@ -26,9 +26,10 @@ from mdmd.data.records import Box
 from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import LARGEST_SET, read_json, replace_file, write_json
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ENDINGS, ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
@@ -371,7 +372,9 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """
     lost = {"absent": 0, "face": 0, "subject": 0, "scores": 0}
     tasks = []
-    for number, (image, name) in enumerate(zip(labels.images, written_names(labels), strict=True), start=1):
+    places = Places()
+    for number, image in enumerate(labels.images, start=1):
+        name = str(places.of(image))
         place_picture(image, out / "images" / name, pictures)
         tasks.append(_task(labels, image, name, number))
         seen = [face for face in image.faces if not face.predicted] or list(image.faces)

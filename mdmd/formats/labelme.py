@@ -17,9 +17,10 @@ from typing import Any
 from mdmd.data.text import shown
 from mdmd.errors import DataError
 from mdmd.files import read_json, replace_file, write_json
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import MOST_FILES, ImageFinder
 from mdmd.formats.labels import Image, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places
 from mdmd.formats.shapes import (
     FACE,
     LOOKED_AT,
@@ -210,17 +211,13 @@ def write_files(
     lost = {"absent": 0, "face": 0, "split": 0, "subject": 0}
     out.mkdir(parents=True, exist_ok=True)
     used = set[int]()
-    taken = set[str]()
-    for image, name in zip(labels.images, written_names(labels), strict=True):
-        target = PurePosixPath(name).with_suffix(".json")
-        number = 0
-        while str(target).casefold() in taken:  # a.png and a.jpg
-            number += 1
-            target = PurePosixPath(f"{name}.json" if number == 1 else f"{name}_{number}.json")
-        taken.add(str(target).casefold())
+    places = Places(stems=True)  # the labels of a.png and a.jpg would both be in a.json
+    for image in labels.images:
+        name = places.of(image)
+        target = out / name.with_suffix(".json")
         size = size_of(image.path) if image.size is None and image.path is not None else image.size
-        (out / target).parent.mkdir(parents=True, exist_ok=True)
-        write_json(out / target, file(labels, image, size, PurePosixPath(name).name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_json(target, file(labels, image, size, name.name))
         place_picture(image, out / name, pictures)
         for face in image.faces:
             lost["face"] += not is_drawn(face)

@@ -24,10 +24,7 @@ class Places:
 
     def of(self, image: Image) -> PurePosixPath:
         """A place that no image had before: its name, with a number if that is taken. Raises DataError."""
-        parts = parts_of(image.name)
-        if not parts:
-            raise DataError(f"found the picture name {image.name!r}, wanted the name of a file")
-        return self.free(PurePosixPath(*parts))
+        return self.free(name_of(image))
 
     def free(self, wanted: PurePosixPath) -> PurePosixPath:
         """`wanted`, or the first of its names with a number that is free."""
@@ -45,6 +42,14 @@ class Places:
 
     def _key(self, place: PurePosixPath) -> str:
         return str(place.with_suffix("") if self._stems else place).casefold()
+
+
+def name_of(image: Image) -> PurePosixPath:
+    """The name of an image as a path that leads out of no folder. Raises DataError."""
+    parts = parts_of(image.name)
+    if not parts:
+        raise DataError(f"found the picture name {image.name!r}, wanted the name of a file")
+    return PurePosixPath(*parts)
 
 
 _OF_FACES: Mapping[str, Callable[[Face], int]] = {

@@ -31,7 +31,7 @@ from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places, lost
+from mdmd.formats.lost import Places, lost, name_of
 from mdmd.formats.text import FEW_FILES, counted, files_below, lines_of, number_of, numbered, size_of, start_of
 
 ENDING = ".tps"
@@ -170,7 +170,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     places, lines, number = Places(), list[str](), 0
     for image in labels.images:
         height = (size_of(image.path) if image.size is None else image.size)[1]
-        name = places.free(PurePosixPath(Places().of(image).name))
+        name = places.free(PurePosixPath(name_of(image).name))
         for face in image.faces or (None,):
             lines += [] if face is None else [f"LM={len(labels.landmarks)}", *_lines(face, height)]
             lines += ["LM=0"] if face is None else []

@@ -19,9 +19,10 @@ from typing import Any
 from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import LARGEST_SET, read_json, write_json
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Image, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
@@ -176,7 +177,9 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write via_project.json and images."""
     lost = {"absent": 0, "face": 0, "subject": 0, "scores": 0, "predicted": 0}
     files = {}
-    for image, name in zip(labels.images, written_names(labels), strict=True):
+    places = Places()
+    for image in labels.images:
+        name = str(places.of(image))
         target = out / "images" / name
         place_picture(image, target, pictures)
         told = _file(labels, image, name, target)

@@ -9,7 +9,7 @@ Source: https://docs.ultralytics.com/datasets/pose.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from mdmd.data.records import Box
 from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file
-from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture, written_names
+from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
+from mdmd.formats.lost import Places, name_of
 from mdmd.formats.text import inside, lines_of, size_of, yaml_of
 
 SPLITS = ("train", "val", "test")
@@ -194,11 +195,13 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write data.yaml, labels and images. What lies outside of its image would keep the image from being read."""
     lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
     splits = set[str]()
-    for image, name in zip(labels.images, written_names(labels), strict=True):
+    places = Places(stems=True)  # the labels of a.png and a.jpg would both be in a.txt
+    for image in labels.images:
         split = image.split if image.split in SPLITS else "train"
         splits.add(split)
         size = size_of(image.path) if image.size is None else image.size
-        place = Path(split, *(f"{part}_" if part == "images" else part for part in Path(name).parts))
+        name = (f"{part}_" if part == "images" else part for part in name_of(image).parts)
+        place = places.free(PurePosixPath(split, *name))
         lines = []
         for face in image.faces:
             kept, outside = inside(face, size)

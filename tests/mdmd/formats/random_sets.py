@@ -49,7 +49,7 @@ def label_sets(draw: st.DrawFn, folder: Path, *, scored: bool = True) -> LabelSe
 
 def _image(draw: st.DrawFn, folder: Path, name: str, count: int, scored: bool) -> Image:
     size = draw(st.sampled_from(SIZES))
-    path = write_picture(folder / name, size=size)
+    path = write_picture(folder / name, size=size, color=(NAMES.index(name), 99, 99))
     faces = tuple(_face(draw, size, count, scored) for _ in range(draw(st.integers(0, 3))))
     subject = draw(st.sampled_from([None, "eve", "Jürgen Ö."]))
     told = draw(st.sampled_from([size, size, None]))
@@ -97,23 +97,23 @@ def differences(before: LabelSet, after: LabelSet, within: float) -> dict[str, i
     else:
         assert after.mirror == before.mirror
     count["groups"] = 0 if before.definition is None else len(before.landmarks)
-    found = {image.name: image for image in after.images}
+    found = {_content(image): image for image in after.images}
     assert len(found) == len(after.images)
+    stems = Counter(Path(image.name).with_suffix("") for image in before.images)
     for image in before.images:
-        again = found.pop(image.name, None)
+        again = found.pop(_content(image), None)
         if again is None:
             assert image.faces == ()
             count["empty image"] += 1
             continue
+        # Where a format keeps labels in a file beside the image, a.png and a.bmp cannot both keep their names.
+        assert again.name == image.name or stems[Path(image.name).with_suffix("")] > 1
         _compare_images(image, again, kept, count, within)
     assert found == {}
     return {kind: number for kind, number in count.items() if number}
 
 
 def _compare_images(image: Image, again: Image, kept: Sequence[int], count: Counter[str], within: float) -> None:
-    assert image.path is not None
-    assert again.path is not None, image.name
-    assert again.path.read_bytes() == image.path.read_bytes()
     if image.size is not None and image.faces:
         assert again.size == image.size
     for key in ("split", "subject"):
@@ -131,6 +131,11 @@ def _compare_images(image: Image, again: Image, kept: Sequence[int], count: Coun
                 _compare_faces(*pair, kept, ways[-1])
     assert ways, image.name
     count.update(min(ways, key=lambda way: way.total()))
+
+
+def _content(image: Image) -> bytes:
+    assert image.path is not None, image.name
+    return image.path.read_bytes()
 
 
 def _is_same(face: Face, again: Face, kept: Sequence[int], within: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,22 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     wanted = one_image(tmp_path / "in", [points[0], [0, 0, 0], points[2]], box=Box(0, 10, 195, 310))
     same(found["s1/a.png"].faces[0], wanted.faces[0])
     assert found["s1/a.png"].path == tmp_path / "out" / "images" / "train" / "s1" / "a.png"
+
+
+def test_pictures_that_differ_in_their_ending_only_have_labels_of_their_own(tmp_path: Path) -> None:
+    given = [("a.png", None), ("a.bmp", None), ("a.bmp", "val"), ("images/a.png", None), ("images_/a.png", None)]
+    images = [
+        one_image(tmp_path / "in", [[k + 1, 9, 2]], name, box=Box(0, 0, 9, 9)) for k, (name, _) in enumerate(given)
+    ]
+    images = [replace(image, split=split) for image, (_, split) in zip(images, given, strict=True)]
+    write(LabelSet(("nose",), tuple(images)), tmp_path / "out", "copy")
+    found = {
+        (image.split, image.name): image.faces[0].points[0, 0] for image in read(tmp_path / "out", Reading()).images
+    }
+    assert found == {
+        ("train", "a.png"): pytest.approx(1),
+        ("train", "a-2.bmp"): pytest.approx(2),
+        ("val", "a.bmp"): pytest.approx(3),
+        ("train", "images_/a.png"): pytest.approx(4),
+        ("train", "images_/a-2.png"): pytest.approx(5),
+    }
