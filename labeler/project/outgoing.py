@@ -12,13 +12,13 @@ import numpy as np
 
 from labeler.storage.records import Point
 from mdmd.data.boxes import box_of_points
-from mdmd.data.places import box_problem
 from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.files import new_folder
 from mdmd.formats.format import Format, Pictures
 from mdmd.formats.images import parts_of
 from mdmd.formats.labels import Face, Image, LabelSet, Loss
+from mdmd.formats.text import box_inside
 
 #: The splits that data sets have.
 SPLITS = ("train", "val", "test")
@@ -141,11 +141,8 @@ def _inside(face: Face, size: tuple[int, int]) -> Box | None:
     """The box of a face inside its image; around its labels where nothing else of it is."""
     labeled = face.points[face.visibility > 0]
     for box in (face.box, box_of_points(labeled) if len(labeled) else None):
-        if box is not None:
-            low, high = np.clip([[box.x, box.y], [box.x + box.w, box.y + box.h]], 0, size)
-            cut = Box(*low.tolist(), *(high - low).tolist())
-            if box_problem(cut) is None:
-                return cut
+        if box is not None and (cut := box_inside(box, size)) is not None:
+            return cut
     return None
 
 

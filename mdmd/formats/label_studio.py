@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -21,7 +22,6 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from mdmd.data.places import box_problem
 from mdmd.data.records import Box
 from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
@@ -51,7 +51,7 @@ from mdmd.formats.shapes import (
     score_of,
     size_told,
 )
-from mdmd.formats.text import size_of, text_of
+from mdmd.formats.text import box_inside, inside, size_of, text_of
 from mdmd.formats.xml import parsed
 
 TITLE = "Label Studio"
@@ -368,19 +368,23 @@ def _pixels(x: Any, y: Any, size: tuple[int, int]) -> tuple[float, float]:
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write tasks.json, label_config.xml and images, which the tasks name as local files below the folder `out`.
 
+    Label Studio refuses places below 0 and above 100 %: points outside of their image are left out, and boxes are cut.
     An image's faces that a model labeled are written as predictions, and are not read where others are labels.
     """
-    lost = {"absent": 0, "face": 0, "subject": 0, "scores": 0}
+    lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
     tasks = []
     places = Places()
     for number, image in enumerate(labels.images, start=1):
         name = str(places.of(image))
         place_picture(image, out / "images" / name, pictures)
-        tasks.append(_task(labels, image, name, number))
-        seen = [face for face in image.faces if not face.predicted] or list(image.faces)
+        size = size_of(image.path) if image.faces and image.size is None else image.size
+        cut = [(face, 0) if size is None else inside(face, size) for face in image.faces]
+        tasks.append(_task(labels, replace(image, faces=tuple(face for face, _ in cut)), size, name, number))
+        seen = [found for found in cut if not found[0].predicted] or cut
         lost["face"] += len(image.faces) - len(seen)
-        lost["subject"] += any(face.subject is not None for face in seen)
-        for face in seen:
+        lost["subject"] += any(face.subject is not None for face, _ in seen)
+        for face, outside in seen:
+            lost["outside"] += outside
             lost["absent"] += absent_points(face)
             lost["scores"] += face.scores is not None and not (face.predicted and bool((face.visibility > 0).any()))
     out.mkdir(parents=True, exist_ok=True)
@@ -391,11 +395,10 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     return losses(**lost, mirror=mirror_pairs(labels), edges=len(labels.edges), groups=groups)
 
 
-def _task(labels: LabelSet, image: Image, name: str, number: int) -> dict[str, Any]:
+def _task(labels: LabelSet, image: Image, size: tuple[int, int] | None, name: str, number: int) -> dict[str, Any]:
     data = {"image": f"/data/local-files/?d={quote(f'images/{name}')}"}
     data |= {key: told for key, told in (("split", image.split), ("subject", image.subject)) if told is not None}
     task: dict[str, Any] = {"id": number, "data": data, "annotations": [], "predictions": []}
-    size = size_of(image.path) if image.faces and image.size is None else image.size
     for key, predicted in (("annotations", False), ("predictions", True)):
         faces = [(k, face) for k, face in enumerate(image.faces, start=1) if face.predicted is predicted]
         if not faces or size is None:
@@ -408,7 +411,9 @@ def _task(labels: LabelSet, image: Image, name: str, number: int) -> dict[str, A
 
 def _results_of(labels: LabelSet, face: Face, size: tuple[int, int], own: str) -> Iterator[dict[str, Any]]:
     about = {"original_width": size[0], "original_height": size[1], "image_rotation": 0, "to_name": IMAGE}
-    box, name = (face.box, FACE) if face.box is not None else (_around(labels, face, size), NO_BOX)
+    box, name = None if face.box is None else box_inside(face.box, size), FACE
+    if box is None:
+        box, name = _around(labels, face, size), NO_BOX
     x, y, w, h = (_percent(side, size[k % 2]) for k, side in enumerate((box.x, box.y, box.w, box.h)))
     value = {"x": x, "y": y, "width": w, "height": h, "rotation": 0, "rectanglelabels": [name]}
     yield {**about, "id": own, "from_name": BOXES, "type": "rectanglelabels", "value": value}
@@ -425,10 +430,10 @@ def _results_of(labels: LabelSet, face: Face, size: tuple[int, int], own: str) -
 def _around(labels: LabelSet, face: Face, size: tuple[int, int]) -> Box:
     """A rectangle around the labels of a face without a box, or around the image."""
     places = [(x, y) for _, _, x, y, _ in label_names(labels, face)]
+    whole = Box(0, 0, *map(float, size))
     if not places:
-        return Box(0, 0, *map(float, size))
-    box = box_between([(x + d, y + d) for x, y in places for d in (-1.0, 1.0)])
-    return Box(0, 0, *map(float, size)) if box_problem(box) else box
+        return whole
+    return box_inside(box_between([(x + d, y + d) for x, y in places for d in (-1.0, 1.0)]), size) or whole
 
 
 def _percent(pixels: float, side: int) -> float:

@@ -15,7 +15,8 @@ import numpy as np
 import yaml
 
 from mdmd.data.images import picture_size
-from mdmd.data.places import FARTHEST
+from mdmd.data.places import FARTHEST, box_problem
+from mdmd.data.records import Box
 from mdmd.data.text import shown
 from mdmd.errors import DataError
 from mdmd.formats.images import MOST_FILES
@@ -139,6 +140,13 @@ def size_of(path: Path | None) -> tuple[int, int]:
     if path is None:
         raise DataError("its picture is not there, and without its size shares of it are no pixels")
     return picture_size(path)
+
+
+def box_inside(box: Box, size: tuple[int, int]) -> Box | None:
+    """The part of a box inside an image of this size; None if there is none."""
+    low, high = np.clip([[box.x, box.y], [box.x + box.w, box.y + box.h]], 0, size)
+    cut = Box(*low.tolist(), *(high - low).tolist())
+    return cut if box_problem(cut) is None else None
 
 
 def inside(face: Face, size: tuple[int, int]) -> tuple[Face, int]:

@@ -25,7 +25,7 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, name_of
-from mdmd.formats.text import inside, lines_of, size_of, yaml_of
+from mdmd.formats.text import box_inside, inside, lines_of, size_of, yaml_of
 
 SPLITS = ("train", "val", "test")
 KEYS = "kpt_shape, train and names"
@@ -235,13 +235,10 @@ def _line(face: Face, size: tuple[int, int]) -> str | None:
     """The line of a face; None if it has neither a box nor a label inside its image."""
     labeled = face.visibility > 0
     box = face.box or (box_of_points(face.points[labeled]) if labeled.any() else None)
+    box = None if box is None else box_inside(box, size)
     if box is None:
         return None
-    low = np.clip([box.x, box.y], 0, size)
-    high = np.clip([box.x + box.w, box.y + box.h], 0, size)
-    if (high <= low).any():
-        return None
-    shares = [*((low + high) / 2 / size), *((high - low) / size)]
+    shares = [(box.x + box.w / 2) / size[0], (box.y + box.h / 2) / size[1], box.w / size[0], box.h / size[1]]
     rows = np.column_stack([face.points / size, face.visibility])
     numbers = [*map(_text, shares), *(word for x, y, v in rows for word in (_text(x), _text(y), str(int(v))))]
     return " ".join(["0", *numbers])

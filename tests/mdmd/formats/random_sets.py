@@ -33,37 +33,40 @@ VISIBILITY = (0, 1, 2, 2)
 
 
 @st.composite
-def label_sets(draw: st.DrawFn, folder: Path, *, scored: bool = True) -> LabelSet:
+def label_sets(draw: st.DrawFn, folder: Path, *, scored: bool = True, around: int = 5) -> LabelSet:
     """A set of up to 3 images, which are written to `folder`, with up to 3 faces each.
 
     With faces that are labeled in part, hidden, absent or beside the image, or predicted; `scored` gives some scores.
+    Points and boxes lie up to `around` pixels outside of their image.
     """
     landmarks = tuple(draw(st.lists(st.sampled_from(LANDMARKS), min_size=1, max_size=4, unique=True)))
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
-    images = [_image(draw, folder, name, len(landmarks), scored) for name in names]
+    images = [_image(draw, folder, name, len(landmarks), scored, around) for name in names]
     pairs = [(a, b) for a in range(len(landmarks)) for b in range(a + 1, len(landmarks))]
     edges = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=3)) if pairs else []
     mirror = draw(st.sampled_from([None, tuple(reversed(range(len(landmarks))))]))
     return LabelSet(landmarks, tuple(images), edges=tuple(edges), mirror=mirror)
 
 
-def _image(draw: st.DrawFn, folder: Path, name: str, count: int, scored: bool) -> Image:
+def _image(draw: st.DrawFn, folder: Path, name: str, count: int, scored: bool, around: int) -> Image:
     size = draw(st.sampled_from(SIZES))
     path = write_picture(folder / name, size=size, color=(NAMES.index(name), 99, 99))
-    faces = tuple(_face(draw, size, count, scored) for _ in range(draw(st.integers(0, 3))))
+    faces = tuple(_face(draw, size, count, scored, around) for _ in range(draw(st.integers(0, 3))))
     subject = draw(st.sampled_from([None, "eve", "Jürgen Ö."]))
     told = draw(st.sampled_from([size, size, None]))
     return Image(name, path, faces, told, draw(st.sampled_from(SPLITS)), subject)
 
 
-def _face(draw: st.DrawFn, size: tuple[int, int], count: int, scored: bool) -> Face:
+def _face(draw: st.DrawFn, size: tuple[int, int], count: int, scored: bool, around: int) -> Face:
     visibility = np.array([draw(st.sampled_from(VISIBILITY)) for _ in range(count)])
-    points = np.array([[_number(draw, -5, side + 5) for side in size] for _ in range(count)])
+    points = np.array([[_number(draw, -around, side + around) for side in size] for _ in range(count)])
     points[visibility == 0] = 0
     absent = np.array([draw(st.booleans()) for _ in range(count)]) & (visibility == 0)
     box = None
     if draw(st.booleans()):
-        box = Box(*(_number(draw, -5, 20) for _ in range(2)), *(_number(draw, 1, 40) for _ in range(2)))
+        corner = [_number(draw, -around, side - 2) for side in size]
+        sides = [_number(draw, 1, side + around - at) for at, side in zip(corner, size, strict=True)]
+        box = Box(*corner, *sides)
     predicted = draw(st.sampled_from([False, False, True]))
     scores = None
     if scored and predicted and draw(st.booleans()):
