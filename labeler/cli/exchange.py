@@ -1,10 +1,11 @@
-"""`labeler import` and `labeler export`."""
+"""`labeler import`, `labeler take-back` and `labeler export`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +56,28 @@ def add_exchange(commands: Commands) -> None:
     begins = bring.add_mutually_exclusive_group()
     begins.add_argument("--one-based", dest="one_based", action="store_true", default=None, help="it counts from 1")
     begins.add_argument("--zero-based", dest="one_based", action="store_false", help="it counts from 0")
+    bring.add_argument(
+        "--as-predictions",
+        action="store_true",
+        help="its points are a model's: they come in as proposals to review, not as labels",
+    )
+    bring.add_argument(
+        "--replace",
+        action="store_true",
+        help="replace labels that are there by those of the file (without it they stay)",
+    )
     bring.add_argument("--dry-run", action="store_true", help="only say what would come in")
+    back = commands.add(
+        "take-back",
+        run_take_back,
+        "Take back an import: its labels, and the pictures that it added; what was changed since stays.",
+        "labeler take-back monkeys",
+        codes="Exits with 0 if it was taken back, and with 2 if there is none, or it was taken back before.",
+    )
+    add_name(back)
+    back.add_argument(
+        "--import", dest="number", type=int, metavar="N", help="the number that it was given (default: the newest)"
+    )
     write = commands.add(
         "export",
         run_export,
@@ -100,13 +122,14 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
             pictures=options.pictures,
             one_based=options.one_based,
             unpacked=Path(made),
+            as_predictions=options.as_predictions,
         )
         if options.dry_run:
             own = definition if new else workspace.open(options.name).index.definition
             return _print_found(found, own or found.definition, chosen)
         making = workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name)
         with making as project:
-            report = project.bring_in(found, chosen=chosen, folder=options.pictures)
+            report = project.bring_in(found, chosen=chosen, folder=options.pictures, replace_labels=options.replace)
     for sentence in report.notes:
         print(sentence)
     print_refused(report.refused)
@@ -121,6 +144,12 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
         f"pictures: {report.added} added, {report.already} unchanged because they have labels, "
         f"{len(report.refused)} refused; labeled: {report.faces} faces, {report.points} points"
     )
+    if report.replaced:
+        print(f"faces whose labels were replaced: {report.replaced:,}")
+    if report.proposed:
+        print(f"faces that show points of another tool as proposals: {report.proposed:,}")
+    if report.number is not None and not new:
+        print(f"to take it back: labeler take-back {options.name} --import {report.number}")
     return 1 if report.refused else 0
 
 
@@ -150,6 +179,16 @@ def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, s
         print(sentence)
     print_refused([(out.record, out.why) for out in found.left_out])
     return 1 if found.left_out else 0
+
+
+def run_take_back(options: argparse.Namespace, workspace: Workspace) -> int:
+    """`labeler take-back`."""
+    taken = workspace.open(options.name).take_back_import(options.number)
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(taken.what.at))
+    print(f"taken back: import {taken.what.id} of {taken.what.name} ({taken.what.title}) at {when}")
+    for sentence in taken.sentences:
+        print(sentence)
+    return 0
 
 
 def run_export(options: argparse.Namespace, workspace: Workspace) -> int:

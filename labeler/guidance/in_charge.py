@@ -19,13 +19,13 @@ from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.learned_rounds import LearnedRounds
-from labeler.guidance.proposed import CARRIED, ProposedPoints, round_number, run_number
+from labeler.guidance.proposed import CARRIED, ProposedPoints, import_number, round_number, run_number
 from labeler.storage.records import UNSEEN, annotation_of
 from labeler.storage.store import Store
 from mdmd import run_folder
 from mdmd.data.boxes import normalizing_distance
 from mdmd.data.coco import read_coco
-from mdmd.data.records import Annotation, Box, Prediction
+from mdmd.data.records import Annotation, Box, Prediction, ScoredPoint
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.transfer.carried_labels import complex_of
@@ -91,6 +91,19 @@ class InCharge:
         """
         newest = max(self._store.predictions.collected_runs(), default=0)
         self._store.charges.add(proposer, {"by": "person", "newest run": newest})
+
+    def bring_in(self, number: int) -> None:
+        """Put the points of an import in charge, until another proposer is judged to be better."""
+        before = self._proposed.in_charge()
+        self._store.charges.add(f"import {number}", {"by": "import", "instead of": before})
+
+    def take_back(self, number: int) -> None:
+        """Put in charge what was before an import was, if that one still is."""
+        if self._proposed.in_charge() != f"import {number}":
+            return
+        others = [charge for charge in self._store.charges.all() if charge.proposer != f"import {number}"]
+        before = others[-1].proposer if others else self._store.charges.all()[0].why.get("instead of")
+        self._store.charges.add(before if isinstance(before, str) else CARRIED, {"by": "import"})
 
     def refresh(self, tolerance: float) -> bool:
         """Judge again if runs, rounds, `tolerance` or the labels of a face have changed that is complete or was left.
@@ -221,6 +234,9 @@ class InCharge:
             learned = learned_round.subjects | self._subjects(learned_round.learned_from)
             new = {face: one.subject not in learned for face, one in faces.items()}
             return {face: one for face, one in learned_round.points.items() if fits and new.get(face, False)}
+        brought = import_number(name)
+        if brought is not None:
+            return _complete(self._store.imports.points(brought), faces, ids)
         if run is None:
             return None
         folder = self._runs / f"{run:03d}"
@@ -262,6 +278,19 @@ class InCharge:
             if picture.id in then:
                 before.setdefault(picture.subject, set()).add(then[picture.id])
         return {subject for subject, parts in before.items() if len(parts) > 1}
+
+
+def _complete(
+    brought: Mapping[int, Mapping[int, ScoredPoint]], faces: Mapping[int, _Labeled], ids: Sequence[int]
+) -> dict[int, Prediction]:
+    """The points of an import on labeled faces for which it has all. What its model has learned from is not known."""
+    return {
+        face: Prediction(
+            np.array([(points[key].x, points[key].y) for key in ids]), np.tile(np.eye(2), (len(ids), 1, 1))
+        )
+        for face, points in brought.items()
+        if face in faces and points.keys() >= set(ids)
+    }
 
 
 def newest_training(runs: Path, collected: Iterable[int]) -> str | None:

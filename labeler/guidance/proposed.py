@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labeler.storage.charges import Charges
+from labeler.storage.imports import Imports
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import PredictedPoint
+from mdmd.data.records import ScoredPoint
 from mdmd.evaluation.evaluate import Tally
 
 #: The name of the proposer that carries labels over to other faces.
@@ -20,18 +22,19 @@ CARRIED = "carried"
 
 @dataclass(frozen=True)
 class Proposer:
-    """What proposed points: "carried" from the labels of `number` faces, or the "round" or "run" of that number.
+    """What proposed points: "carried" from the labels of `number` faces, or the "round", "run" or "import" of that
+    number.
 
-    With `measured` False it is not known yet how far the points may be off, and none is flagged.
+    With `measured` False it is not known how far the points may be off, and none is flagged.
     """
 
-    kind: Literal["carried", "round", "run"]
+    kind: Literal["carried", "round", "run", "import"]
     number: int
     measured: bool = True
 
     @property
     def name(self) -> str:
-        """Its name in the history of what was in charge: "carried", "round 7" or "run 3"."""
+        """Its name in the history of what was in charge: "carried", "round 7", "run 3" or "import 2"."""
         return CARRIED if self.kind == "carried" else f"{self.kind} {self.number}"
 
 
@@ -49,8 +52,8 @@ class ProposedPoints:
     Before anything was judged, the newest run is in charge.
     """
 
-    def __init__(self, predictions: Predictions, charges: Charges) -> None:
-        self._predictions, self._charges = predictions, charges
+    def __init__(self, predictions: Predictions, charges: Charges, imports: Imports) -> None:
+        self._predictions, self._charges, self._imports = predictions, charges, imports
         self._carried: Mapping[int, Proposed] = {}
         self._rounds: Mapping[str, Mapping[int, Proposed]] = {}
         self._tallies: Mapping[str, Tally] = {}
@@ -98,7 +101,7 @@ class ProposedPoints:
         challenger, faces = self._challenger
         names = [challenger, self.in_charge()] if face_id in faces else [self.in_charge()]
         for name in names:
-            found = self._of_run(name, face_id) if run_number(name) else self.by(name).get(face_id)
+            found = self._of(name, face_id)
             if found is not None:
                 return found
         return self._carried.get(face_id) or self._newest(face_id).get(face_id)
@@ -113,6 +116,9 @@ class ProposedPoints:
         """What the proposer of that name proposes, by face."""
         if name == CARRIED:
             return self._carried
+        brought = import_number(name)
+        if brought is not None:
+            return {face: _imported(brought, points) for face, points in self._imports.points(brought).items()}
         run = run_number(name)
         if run is None:
             return self._rounds.get(name, {})
@@ -124,13 +130,20 @@ class ProposedPoints:
 
     def measured(self, name: str) -> bool:
         """Whether it is known how far the points of the proposer of that name may be off."""
+        if import_number(name) is not None:
+            return False
         found = {} if run_number(name) else self.by(name)
         return all(one.proposer.measured for one in list(found.values())[:1])
 
-    def _of_run(self, name: str, face_id: int) -> Proposed | None:
-        run = run_number(name)
-        points = {} if run is None else self._predictions.of_run(run, face_id).get(face_id, {})
-        return Proposed(Proposer("run", run), points) if run is not None and points else None
+    def _of(self, name: str, face_id: int) -> Proposed | None:
+        brought, run = import_number(name), run_number(name)
+        if brought is not None:
+            points = self._imports.points(brought, face_id).get(face_id)
+            return _imported(brought, points) if points else None
+        if run is not None:
+            predicted = self._predictions.of_run(run, face_id).get(face_id)
+            return Proposed(Proposer("run", run), predicted) if predicted else None
+        return self.by(name).get(face_id)
 
     def _newest(self, face_id: int | None = None) -> dict[int, Proposed]:
         """What the newest run proposes, for faces that nothing in charge predicts."""
@@ -138,6 +151,22 @@ class ProposedPoints:
             return {}
         found = self._predictions.current(face_id)
         return {face: Proposed(Proposer("run", run), points) for face, (run, points) in found.items()}
+
+
+def _imported(number: int, points: Mapping[int, ScoredPoint]) -> Proposed:
+    """Nothing is known of their errors: a score is no probability of being right, but tells what to look at first."""
+    return Proposed(
+        Proposer("import", number, measured=False),
+        {
+            key: PredictedPoint(p.x, p.y, (1.0, 0.0, 1.0), 1 - (1.0 if p.score is None else p.score), False, 0.0)
+            for key, p in points.items()
+        },
+    )
+
+
+def import_number(name: str) -> int | None:
+    """The number in the name of a proposer that is an import; None for another one."""
+    return _number("import", name)
 
 
 def run_number(name: str) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from labeler.guidance.proposed import Proposed
+from labeler.guidance.proposed import Proposed, import_number
 from labeler.html.markup import distance_words
 from labeler.project.project import Project
 from labeler.runs.heldout import rough_sentence
@@ -17,6 +17,7 @@ from mdmd.data.definition import Definition
 from mdmd.evaluation.evaluate import LEFT, RECALL, THRESHOLDS, Decides, Flagging
 
 NOT_MEASURED = "No point is flagged, because doubt is not measured yet."
+NOT_KNOWN = "No point is flagged, because it is not known how far points of another tool may be off."
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,14 @@ class FlagWords:
 def flag_words(project: Project, proposer: str) -> FlagWords | None:
     """What the flags of a proposer mean, by its name; None where it proposes nothing."""
     rule = project.settings.flag_rule
+    if not project.proposed.measured(proposer):
+        wrong = wrong_words(rule.tolerance, project.definition)
+        said = NOT_MEASURED if import_number(proposer) is None else NOT_KNOWN
+        return FlagWords(None, rule.tolerance, wrong, said, "", "", rough=said)
     found = project.flags.of(proposer, rule)
     if found is None:
         return None
     wrong = wrong_words(found.tolerance, project.definition)
-    if not project.proposed.measured(proposer):
-        return FlagWords(None, found.tolerance, wrong, NOT_MEASURED, "", "", rough=NOT_MEASURED)
     by_hand = found.decides is Decides.PERSON
     flagged = f"Flagged: more than {share(found.threshold)} likely to be off by over {wrong}"
     faces = project.flags.measured_on(proposer)

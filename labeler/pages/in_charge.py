@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.analysis.better_model import Decision, Reason, advice
-from labeler.guidance.proposed import CARRIED, Proposer, round_number, run_number
+from labeler.guidance.proposed import CARRIED, Proposer, import_number, round_number, run_number
 from labeler.html.markup import plural
 from labeler.project.project import Project
 from labeler.runs.control import list_runs
@@ -21,18 +21,22 @@ def proposer_words(name: str) -> str:
     run = run_number(name)
     if round_number(name) is not None:
         return f"{name} of learning while you label"
+    if import_number(name) is not None:
+        return f"{name}, points of another tool"
     return "points carried over from labeled faces" if run is None else f"run {run:03d}"
 
 
 def proposers(project: Project) -> list[tuple[str, str]]:
     """What a person can put in charge, and what is, by name and in words.
 
-    That is carried-over points, the newest round, and the trainings that have predicted, newest first.
+    That is carried-over points, the newest round, the trainings that have predicted and the imports of predictions,
+    newest first.
     """
     collected = project.store.predictions.collected_runs()
     trained = [proposer_of(run) for run in list_runs(project) if run.kind == "train" and int(run.id) in collected]
     rounds = [Proposer("round", number).name for number in project.rounds.numbers()[-1:]]
-    names = dict.fromkeys([CARRIED, *rounds, *trained, project.proposed.in_charge()])
+    brought = [f"import {one.id}" for one in project.store.imports.all() if one.proposed and one.taken_back is None]
+    names = dict.fromkeys([CARRIED, *rounds, *trained, *brought, project.proposed.in_charge()])
     return [(name, proposer_words(name)) for name in names]
 
 
@@ -66,6 +70,8 @@ def history_sentence(charge: Charge) -> str:
     words = f"{words[0].upper()}{words[1:]}"
     if charge.why.get("by") == "person":
         return f"{words}: put in charge by hand"
+    if charge.why.get("by") == "import":
+        return f"{words}: put in charge by an import" + ("" if charge.why.get("instead of") else " that was taken back")
     faces, error, against = (charge.why.get(key) for key in ("faces", "error", "against"))
     if not isinstance(faces, int) or not isinstance(error, int | float) or not isinstance(against, int | float):
         return f"{words}: nothing was judged to be better"

@@ -19,6 +19,7 @@ from labeler.pictures.integrity import OriginalFiles
 from labeler.project.coco import labels_of, lies_in, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
 from labeler.project.outgoing import Split, outgoing, write_set
+from labeler.project.pairing import by_box, by_points
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
@@ -26,8 +27,8 @@ from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
-from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample
-from mdmd.datasets.incoming import Incoming, matched
+from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample, ScoredPoint
+from mdmd.datasets.incoming import Incoming, matched, predicted_of
 from mdmd.errors import DataError
 from mdmd.formats.format import Format, Pictures
 from mdmd.formats.labels import Loss
@@ -103,8 +104,10 @@ class ImportReport:
     """The result of an import.
 
     `taken` counts the pictures of the file that are in the project now and `added` the new ones among them, `faces` and
-    `points` those that got labels, and `already` the pictures left unchanged because they had labels. `refused` holds
-    (name, reason) of refused pictures and faces, and `notes` sentences about what was read otherwise than it stands.
+    `points` those that got labels, and `already` the pictures left unchanged because they had labels. `replaced` counts
+    the faces whose labels were replaced, and `proposed` those that got points of another model as proposals. `refused`
+    holds (name, reason) of refused pictures and faces, and `notes` sentences about what was read otherwise than it
+    stands. `number` is that of the import, to take it back; None if it changed nothing.
     """
 
     taken: int
@@ -114,6 +117,9 @@ class ImportReport:
     already: int
     refused: list[tuple[str, str]]
     notes: tuple[str, ...] = ()
+    replaced: int = 0
+    proposed: int = 0
+    number: int | None = None
 
     @property
     def nothing(self) -> bool:
@@ -223,7 +229,12 @@ class Exchange:
         return dataset
 
     def import_labels(
-        self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None
+        self,
+        found: Incoming,
+        *,
+        chosen: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        replace_labels: bool = False,
     ) -> ImportReport:
         """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
 
@@ -231,10 +242,11 @@ class Exchange:
         picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
         was when it is started again.
 
-        A project without a definition takes that of the file. Pictures that already have labels are left unchanged, and
-        pictures outside the file's folder and `folder` are refused; if all are, nothing is changed. Raises DataError,
-        changing nothing, if the landmarks are not those of the project or the file tells no groups and the project has
-        none either, and LockedError.
+        A project without a definition takes that of the file. The labels of pictures that already have some are left
+        unchanged or, with `replace_labels`, replaced by those of the file, a landmark without a label too. Points of a
+        model are no labels: faces without labels show them as proposals. Pictures outside the file's folder and
+        `folder` are refused; if all are, nothing is changed. Raises DataError, changing nothing, if the landmarks are
+        not those of the project or the file tells no groups and the project has none either, and LockedError.
         """
         found = found if folder is None else found.in_folder(folder)
         own, category = self._index.definition, None
@@ -247,11 +259,12 @@ class Exchange:
             category = next_category(found.definition.to_category(), ())
             own = Definition.from_category(category)
         match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
-        taken = added = faces = points = already = 0
+        taken = added = faces = points = already = replaced = proposed = 0
+        record = _ImportRecord(self._store, found)
         refused = [(out.record, out.why) for out in found.left_out]
         for entries in _by_picture(self._usable(found, folder, refused)):
             first = entries[0][0]
-            labels = _PictureLabels(self._store, entries, match.ids, category)
+            labels = _PictureLabels(self._store, entries, match.ids, category, record, replaces=replace_labels)
             try:
                 _, new = self._intake.add(
                     first.path,
@@ -271,9 +284,11 @@ class Exchange:
             added += new
             faces += labels.faces
             points += labels.points
+            replaced += labels.replaced
+            proposed += labels.proposed
             already += len(entries) if labels.already else 0
         notes = (*found.notes, *match.words(found.landmarks, own))
-        return ImportReport(taken, added, faces, points, already, refused, notes)
+        return ImportReport(taken, added, faces, points, already, refused, notes, replaced, proposed, record.number)
 
     def _usable(
         self, found: Incoming, folder: Path | None, refused: list[tuple[str, str]]
@@ -324,8 +339,9 @@ class _PictureLabels:
     """The labels of one picture of a file, to be written in the transaction that adds it.
 
     `entries` are the faces of each entry of the picture, and `ids` the ids of their landmarks. `category` is the
-    definition to save first, if any. `faces` and `points` count what was written, and `already` says that the picture
-    had labels, so that nothing was.
+    definition to save first, if any. `faces` and `points` count the labels that were written, `replaced` the faces that
+    had others, and `proposed` those that got points of a model. `already` says that the picture had labels and keeps
+    them.
     """
 
     def __init__(
@@ -334,38 +350,119 @@ class _PictureLabels:
         entries: Sequence[Sequence[Sample]],
         ids: Sequence[int | None],
         category: Mapping[str, Any] | None,
+        record: _ImportRecord,
+        *,
+        replaces: bool,
     ) -> None:
-        self._store, self._category = store, category
-        self._rows = _rows_of([[(sample, labels_of(sample, ids)) for sample in samples] for samples in entries])
-        self.faces = self.points = 0
+        self._store, self._category, self._record, self._replaces = store, category, record, replaces
+        self._known = {key for key in ids if key is not None}
+        self._rows = _rows_of(
+            [[(sample, labels_of(sample, ids), predicted_of(sample, ids)) for sample in samples] for samples in entries]
+        )
+        self.faces = self.points = self.replaced = self.proposed = 0
         self.already = False
 
     @property
     def boxes(self) -> list[Box]:
         """The boxes of the faces."""
-        return [sample.box for sample, _ in self._rows]
+        return [sample.box for sample, _, _ in self._rows]
 
     def write(self, picture: Picture, new: bool) -> None:
-        """Write the labels, unless there are some. A picture that is not `new` also gets the boxes of labeled faces."""
+        """Write the labels. A picture that is not `new` also gets the boxes of labeled faces."""
         if self._category is not None:
             self._store.definitions.save(self._category, None, edited_from=0)
         there = self._store.faces(picture.id)
-        if any(self._store.points(face.id) for face in there):
-            self.already = True
-            return
-        for k, (sample, labels) in enumerate(self._rows):
-            face = there[k].id if k < len(there) else self._store.add_face(picture.id, sample.box)
-            if not labels:
-                continue
-            self._store.edit_points(face, labels, source="imported")
-            if k < len(there) and not new and sample.annotation is not None:  # else it is only the whole picture
-                self._store.edit_box(face, sample.box)
+        newest = self._store.newest_action()
+        labeled = {face.id: found for face in there if (found := self._store.points(face.id).get(face.id))}
+        rows = self._rows
+        if labeled and not self._replaces:
+            self.already = any(labels for _, labels, _ in rows)
+            rows = [row for row in rows if not row[1]]
+        unlabeled = {face.id: face.box for face in there if face.id not in labeled}
+        for (sample, labels, predicted), own in zip(rows, _faces_of(rows, labeled, unlabeled), strict=True):
+            if own is None and not (labels or predicted) and labeled:
+                continue  # a face without labels of a picture whose labels stay
+            face = self._store.add_face(picture.id, sample.box) if own is None else own
+            if labels:
+                self._label(face, labels, labeled.get(face, {}))
+                # Without labels, the box is only the whole picture.
+                if own in unlabeled and not new and sample.annotation is not None:
+                    self._store.edit_box(face, sample.box)
+            elif predicted and face not in labeled:
+                self._record.add_points(face, predicted)
+                self.proposed += 1
+        self._record.note(picture.id, range(newest + 1, self._store.newest_action() + 1))
+
+    def _label(self, face: int, labels: Mapping[int, Point], there: Mapping[int, Point]) -> None:
+        wanted = {key: labels.get(key) for key in self._known}
+        changed = {key: label for key, label in wanted.items() if not _is_same(label, there.get(key))}
+        if changed:
+            self._store.edit_points(face, changed, source="imported")
             self.faces += 1
-            self.points += sum(place.v > 0 for place in labels.values())
+            self.replaced += bool(there)
+            self.points += sum(label is not None and label.v > 0 for label in changed.values())
 
 
-#: A face of a file with its labels by landmark id.
-_Row = tuple[Sample, dict[int, Point]]
+class _ImportRecord:
+    """What an import has written. It is begun by the first thing that it writes."""
+
+    def __init__(self, store: Store, found: Incoming) -> None:
+        self._store, self._found = store, found
+        self._present = {picture.id for picture in store.images()}
+        self.number: int | None = None
+
+    def _begun(self) -> int:
+        if self.number is None:
+            self.number = self._store.imports.begin(self._found.where, self._found.title)
+        return self.number
+
+    def add_points(self, face_id: int, points: Mapping[int, ScoredPoint]) -> None:
+        self._store.imports.add_points(self._begun(), face_id, points)
+
+    def note(self, image_id: int, actions: Sequence[int]) -> None:
+        """The picture was brought in by these actions."""
+        if image_id not in self._present:
+            self._store.imports.add_picture(self._begun(), image_id)
+        if actions:
+            self._store.imports.add_actions(self._begun(), actions)
+
+
+def _faces_of(
+    rows: Sequence[_Row], labeled: Mapping[int, Mapping[int, Point]], unlabeled: Mapping[int, Box]
+) -> list[int | None]:
+    """For each row the face of the picture that it is; None for a new one.
+
+    By its points it is one of the `labeled` faces, else by its box one of the `unlabeled` ones, else the next of them.
+    """
+    if len(rows) == len(labeled) + len(unlabeled) == 1:
+        return [*labeled, *unlabeled]
+    keys = [*labeled, *unlabeled]
+    found = by_points([_places(row) for row in rows], [_places_of(labels) for labels in labeled.values()])
+    left = [k for k, face in enumerate(found) if face is None]
+    boxes = by_box([rows[k][0].box for k in left], list(unlabeled.values()))
+    for k, box in zip(left, boxes, strict=True):
+        found[k] = None if box is None else len(labeled) + box
+    free = [k for k in range(len(labeled), len(keys)) if k not in found]
+    return [keys[face] if face is not None else keys[free.pop(0)] if free else None for face in found]
+
+
+def _is_same(one: Point | None, other: Point | None) -> bool:
+    return one is other is None or (
+        one is not None and other is not None and replace(one, source="") == replace(other, source="")
+    )
+
+
+def _places(row: _Row) -> dict[int, tuple[float, float]]:
+    _, labels, predicted = row
+    return _places_of(labels) or {key: (point.x, point.y) for key, point in predicted.items()}
+
+
+def _places_of(labels: Mapping[int, Point]) -> dict[int, tuple[float, float]]:
+    return {key: (label.x, label.y) for key, label in labels.items() if label.x is not None and label.y is not None}
+
+
+#: A face of a file with its labels and a model's points, by landmark id.
+_Row = tuple[Sample, dict[int, Point], dict[int, ScoredPoint]]
 
 
 def _rows_of(entries: Sequence[Sequence[_Row]]) -> list[_Row]:
@@ -376,9 +473,9 @@ def _rows_of(entries: Sequence[Sequence[_Row]]) -> list[_Row]:
     rows: list[_Row] = []
     labeled = 0
     for entry in entries:
-        found = [row for row in entry if row[1]] if labeled else list(entry)
+        found = [row for row in entry if row[1] or row[2]] if labeled else list(entry)
         rows[labeled : labeled + len(found)] = found
-        if any(labels for _, labels in found):
+        if any(labels or predicted for _, labels, predicted in found):
             labeled += len(found)
     return rows
 

@@ -40,6 +40,7 @@ from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import Safekeeping
 from labeler.project.trash import Trash
 from labeler.storage.backups import Backups
+from labeler.storage.imports import Import
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
@@ -98,6 +99,30 @@ class Settings:
         return ["--tolerance", str(self.tolerance), *threshold]
 
 
+@dataclass(frozen=True)
+class TakenBack:
+    """An import that was taken back: the faces and points whose labels are gone or as before, the pictures removed.
+
+    `kept` counts the pictures that it added and that stay, because somebody has worked on them since.
+    """
+
+    what: Import
+    faces: int
+    points: int
+    removed: int
+    kept: int
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was done, as sentences."""
+        said = [f"Labels of {self.faces:,} faces are as before it ({self.points:,} points)."]
+        if self.removed:
+            said.append(f"Pictures moved to the trash: {self.removed:,}.")
+        if self.kept:
+            said.append(f"Pictures that it added and that stay, because they were worked on since: {self.kept:,}.")
+        return said
+
+
 class Project:
     """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads.
 
@@ -132,7 +157,7 @@ class Project:
         self.originals = OriginalFiles(self.store, self.images)
         self.thumbnails = Thumbnails(folder / "cache")
         self.intake = Intake(self.store, self.images, folder / TURN)
-        self.proposed = ProposedPoints(self.store.predictions, self.store.charges)
+        self.proposed = ProposedPoints(self.store.predictions, self.store.charges, self.store.imports)
         self.index = LabelIndex(self.store, self.name, self.proposed)
         self.bases = BaseFaces(self.store)
         self.rounds = LearnedRounds(folder / "cache" / "rounds")
@@ -332,24 +357,72 @@ class Project:
         folder: Path | None = None,
         chosen: Mapping[str, str] | None = None,
         one_based: bool | None = None,
+        as_predictions: bool = False,
+        replace_labels: bool = False,
     ) -> ImportReport:
         """Add pictures and labels of a file or folder of another tool, or of an export.
 
         The format is found by content, unless `form` names it (`mdmd.formats.known`). With a `folder`, pictures are
         searched there, and those that lie elsewhere are left out. `chosen` names landmarks of the file by those of the
-        project. Raises DataError if nothing can be read or the landmarks do not fit.
+        project. With `as_predictions`, all points are those of a model, proposals to review. `replace_labels` replaces
+        labels that are there (see `Exchange.import_labels`). Raises DataError if nothing can be read or the landmarks
+        do not fit.
         """
         with tempfile.TemporaryDirectory(prefix="labeler-") as made:
-            found = incoming(place, name=form, pictures=folder, one_based=one_based, unpacked=Path(made))
-            return self.bring_in(found, chosen=chosen, folder=folder)
+            found = incoming(
+                place,
+                name=form,
+                pictures=folder,
+                one_based=one_based,
+                unpacked=Path(made),
+                as_predictions=as_predictions,
+            )
+            return self.bring_in(found, chosen=chosen, folder=folder, replace_labels=replace_labels)
 
     def bring_in(
-        self, found: Incoming, *, chosen: Mapping[str, str] | None = None, folder: Path | None = None
+        self,
+        found: Incoming,
+        *,
+        chosen: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        replace_labels: bool = False,
     ) -> ImportReport:
         """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
-        return self.exchange.import_labels(found, chosen=chosen, folder=folder)
+        report = self.exchange.import_labels(found, chosen=chosen, folder=folder, replace_labels=replace_labels)
+        if report.proposed and report.number is not None:
+            self.charge.bring_in(report.number)
+        return report
+
+    def take_back_import(self, number: int | None = None) -> TakenBack:
+        """Take back an import, by default the newest one that was not taken back, except what was changed since.
+
+        Labels that it replaced are back, and pictures that it added are moved to the trash unless labels are left on
+        them. Raises NotFoundError, ConflictError if it was taken back before, and StorageError.
+        """
+        imports = self.store.imports
+        found = (
+            imports.get(number) if number is not None else next((i for i in imports.all() if not i.taken_back), None)
+        )
+        if found is None:
+            what = "no import that can be taken back" if number is None else f"no import {number}"
+            raise NotFoundError(f"there is {what} in project {self.name!r}")
+        self.safekeeping.before("import")
+        faces, points = self.store.take_back_import(found.id)
+        self.charge.take_back(found.id)
+        removed = kept = 0
+        for picture in imports.pictures(found.id):
+            if self._is_as_added(picture):
+                self.remove_picture(picture)
+                removed += 1
+            else:
+                kept += 1
+        return TakenBack(found, faces, points, removed, kept)
+
+    def _is_as_added(self, image_id: int) -> bool:
+        """Whether no edit of any face of the picture is in effect."""
+        return not any(self.store.can_undo_redo(face.id)[0] for face in self.store.faces(image_id))
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
         """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""

@@ -236,6 +236,39 @@ CREATE TABLE image_extras (image_id INTEGER PRIMARY KEY REFERENCES images(id), c
 CREATE TABLE face_extras (face_id INTEGER PRIMARY KEY REFERENCES faces(id), content TEXT NOT NULL) STRICT;
 """
 
+#: Imports, when each was taken back, the pictures that it added, its actions, and the points of other models that it
+#: brought, with their scores from 0 to 1.
+_IMPORTS = """
+CREATE TABLE imports (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    title TEXT NOT NULL,
+    at REAL NOT NULL,
+    taken_back REAL
+) STRICT;
+
+CREATE TABLE imported_images (
+    import_id INTEGER NOT NULL REFERENCES imports(id),
+    image_id INTEGER NOT NULL REFERENCES images(id),
+    PRIMARY KEY (import_id, image_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE imported_actions (
+    action_id INTEGER PRIMARY KEY REFERENCES actions(id),
+    import_id INTEGER NOT NULL REFERENCES imports(id)
+) STRICT;
+CREATE INDEX actions_of_import ON imported_actions(import_id);
+
+CREATE TABLE imported_points (
+    import_id INTEGER NOT NULL REFERENCES imports(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    landmark_id INTEGER NOT NULL,
+    x REAL NOT NULL, y REAL NOT NULL,
+    score REAL CHECK (score BETWEEN 0 AND 1),
+    PRIMARY KEY (import_id, face_id, landmark_id)
+) STRICT, WITHOUT ROWID;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -252,6 +285,7 @@ MIGRATIONS: tuple[str, ...] = (
     _REMOVED,
     _CHECKSUMS,
     _EXTRAS,
+    _IMPORTS,
 )
 
 

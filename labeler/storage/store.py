@@ -21,6 +21,7 @@ from labeler.storage.connection import Connection
 from labeler.storage.definitions import Definitions
 from labeler.storage.extras import Extras
 from labeler.storage.history import ANYTHING, Action, Seen, replay
+from labeler.storage.imports import Imports
 from labeler.storage.named_files import ALL_NAMES, file_name_of
 from labeler.storage.predictions import Predictions
 from labeler.storage.records import (
@@ -41,8 +42,9 @@ class Store:
     """The labels of one project in the SQLite file `path`. Safe to share between threads.
 
     `definitions` holds the versions of the landmark definition, `predictions` the predictions of runs, `base_points`
-    what a base predicts on the faces, `charges` what was in charge of proposing points, and `extras` what imported
-    files say beyond labels. `migrates` is called before a file of an older labeler is changed.
+    what a base predicts on the faces, `charges` what was in charge of proposing points, `imports` what came in from
+    elsewhere, and `extras` what its files say beyond labels. `migrates` is called before a file of an older labeler is
+    changed.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Store:
         self.base_points = BasePointsTable(self.connection)
         self.charges = Charges(self.connection, clock)
         self.extras = Extras(self.connection)
+        self.imports = Imports(self.connection, clock)
         self._rows, self._transaction = self.connection.rows, self.connection.transaction
 
     def close(self) -> None:
@@ -326,34 +329,69 @@ class Store:
         For a face without later edits this is an undo, otherwise an edit that clears the unchanged points. Raises
         NotFoundError for an unknown batch.
         """
-        faces = points = 0
         with self._transaction() as db:
-            there = {face.id: face for face in self.faces()}
             rows = self._rows(
                 "SELECT a.id, a.face_id FROM batches AS b JOIN actions AS a ON a.id = b.action_id WHERE b.batch = ?",
                 batch,
             )
             if not rows:
                 raise NotFoundError(f"there is no batch {batch} of faces accepted unseen")
-            for action, face_id in ((row["id"], row["face_id"]) for row in rows if row["face_id"] in there):
-                done, _ = self._history(face_id)
-                untouched = self._untouched(action, face_id) if action in done else []
-                if not untouched:
-                    continue
-                if done[-1] == action:
-                    self._put(db, "undo", action, there[face_id], annotator)
-                else:
-                    clearing = self._act(db, face_id, "edit", "cleared", annotator)
-                    self._write_points(db, clearing, face_id, dict.fromkeys(untouched))
-                faces += 1
-                points += len(untouched)
-        return faces, points
+            return self._take_back(db, [(row["id"], row["face_id"]) for row in rows], annotator)
 
-    def _untouched(self, action: int, face_id: int) -> list[int]:
-        """The landmarks whose labels are still those that `action` wrote."""
+    def take_back_import(self, number: int, *, annotator: str | None = None) -> tuple[int, int]:
+        """Take back the labels, boxes and faces of an import, except those changed since, as `take_back` does.
+
+        Labels that it replaced are back. A face that it added to a picture is deleted if no label is left on it. Its
+        points of other models are not proposed any more. Pictures stay. Raises NotFoundError for an unknown import,
+        and ConflictError for one that was taken back before.
+        """
+        with self._transaction() as db:
+            found = self.imports.get(number)
+            if found is None:
+                raise NotFoundError(f"there is no import {number} in this project")
+            if found.taken_back is not None:
+                raise ConflictError(f"the import {number} of {found.name} was taken back before")
+            actions = self.imports.actions(number)
+            taken = self._take_back(db, [(key, face) for key, face, kind in reversed(actions) if kind == "edit"])
+            there = {face.id: face for face in self.faces()}
+            for face_id in (face for _, face, kind in actions if kind == "create" and face in there):
+                done, _ = self._history(face_id)
+                alone = len(self.faces(there[face_id].image_id)) == 1
+                if not done and not self.points(face_id) and not alone:
+                    self.delete_face(face_id)
+            self.imports.take_back(number)
+        return taken
+
+    def _take_back(
+        self, db: Database, actions: Iterable[tuple[int, int]], annotator: str | None = None
+    ) -> tuple[int, int]:
+        """Take back edits (id, face), except what was changed since; returns the numbers of faces and points."""
+        faces, points = set[int](), 0
+        there = {face.id: face for face in self.faces()}
+        for action, face_id in actions:
+            done, _ = self._history(face_id) if face_id in there else ([], [])
+            if action not in done:
+                continue
+            before = self._untouched(action, face_id)
+            if done[-1] == action:
+                self._put(db, "undo", action, self.face(face_id), annotator)
+            elif before:
+                clearing = self._act(db, face_id, "edit", "cleared", annotator)
+                self._write_points(db, clearing, face_id, before)
+            if before:
+                faces.add(face_id)
+                points += len(before)
+        return len(faces), points
+
+    def _untouched(self, action: int, face_id: int) -> dict[int, Point | None]:
+        """The landmarks whose labels are still those that `action` wrote, and their labels before it."""
         labels = self.points(face_id).get(face_id, {})
-        wrote = self._rows("SELECT landmark_id, x, y, v, source FROM point_edits WHERE action_id = ?", action)
-        return [row["landmark_id"] for row in wrote if labels.get(row["landmark_id"]) == point_of(row)]
+        wrote = self._rows("SELECT * FROM point_edits WHERE action_id = ?", action)
+        return {
+            row["landmark_id"]: point_of({key: row[f"old_{key}"] for key in ("x", "y", "v", "source")})
+            for row in wrote
+            if labels.get(row["landmark_id"]) == point_of(row)
+        }
 
     def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Change a face's box as one action; returns the face's new revision.

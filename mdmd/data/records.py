@@ -92,6 +92,15 @@ class Dataset:
         return tuple(s for s in self.split(*names) if s.annotation is not None)
 
 
+@dataclass(frozen=True)
+class ScoredPoint:
+    """A point of another model in pixels, with its score from 0 to 1; None if it tells none."""
+
+    x: float
+    y: float
+    score: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """A model's output for one face in image pixels: `points` (N, 2) and `covariance` (N, 2, 2).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError, picture_size
 from mdmd.data.places import box_problem
-from mdmd.data.records import Annotation, Box, Sample
+from mdmd.data.records import Annotation, Box, Sample, ScoredPoint
 from mdmd.data.text import path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.coco import ANNOTATIONS
@@ -23,6 +24,9 @@ from mdmd.formats.images import ends_in, parts_of
 from mdmd.formats.known import read
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 
+#: The key of a model's points in the `extra` of a sample.
+PREDICTED = "predicted_points"
+
 
 @dataclass(frozen=True, eq=False)
 class Incoming:
@@ -30,8 +34,8 @@ class Incoming:
 
     `entries` are the faces of each picture, of which one without a face has one without labels. `landmarks` are the
     names in their order, and `definition` is there if the file tells groups. `roots` are the folders in which pictures
-    may lie. `left_out` and `changes` are as in `LabelSet`; `predicted` counts faces that a model labeled, which have no
-    labels here.
+    may lie. `left_out` and `changes` are as in `LabelSet`; `predicted` counts faces that a model labeled, whose
+    points are no labels.
     """
 
     title: str
@@ -48,7 +52,7 @@ class Incoming:
     @property
     def notes(self) -> list[str]:
         """What was read otherwise than it stands in the file, as sentences."""
-        unreviewed = f"faces that only a model labeled come in without labels: {self.predicted:,}"
+        unreviewed = f"faces that a model labeled come in as proposals to review, not as labels: {self.predicted:,}"
         return [*self.changes, *([unreviewed] if self.predicted else [])]
 
     def in_folder(self, folder: Path) -> Incoming:
@@ -70,13 +74,16 @@ def incoming(
     pictures: Path | None = None,
     one_based: bool | None = None,
     unpacked: Path | None = None,
+    as_predictions: bool = False,
 ) -> Incoming:
     """Read a file or folder in the format `name`, by default the one that is found. Raises DataError.
 
     Pictures are searched in the folder `pictures`, if any, and beside the labels. Those that a file embeds are written
-    into the folder `unpacked`, or left out.
+    into the folder `unpacked`, or left out. With `as_predictions`, all points are those of a model.
     """
     form, labels = read(place, name=name, how=Reading(pictures, one_based, unpacked))
+    if as_predictions:
+        labels = replace(labels, images=tuple(_as_predictions(image) for image in labels.images))
     around = place if place.is_dir() else place.parent
     if not place.is_dir() and around.name == ANNOTATIONS:
         around = around.parent
@@ -101,6 +108,11 @@ def incoming(
         labels.changes,
         sum(face.predicted for image in labels.images for face in image.faces),
     )
+
+
+def _as_predictions(image: Image) -> Image:
+    faces = (replace(face, predicted=bool((face.visibility > 0).any()), absent=None) for face in image.faces)
+    return replace(image, faces=tuple(faces))
 
 
 def _names_by_path(images: Iterable[Image]) -> dict[Path, set[tuple[str, ...]]]:
@@ -160,8 +172,28 @@ def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
         box=box or base.box,
         annotation=annotation,
         unseen=face.extra.get("unseen") is True,
-        extra={**base.extra, "point_sources": _sources(face, len(labels.landmarks))},
+        extra={
+            **base.extra,
+            "point_sources": _sources(face, len(labels.landmarks)),
+            PREDICTED: _predicted(face) if face.predicted else None,
+        },
     )
+
+
+def _predicted(face: Face) -> list[ScoredPoint | None]:
+    """The points of a face that a model labeled, in the order of the landmarks; None for one without a point."""
+    scores = [None] * len(face.points) if face.scores is None else face.scores.tolist()
+    rows = zip(face.points.tolist(), face.visibility.tolist(), scores, strict=True)
+    return [
+        ScoredPoint(x, y, None if s is None or not math.isfinite(s) else min(max(s, 0.0), 1.0)) if v > 0 else None
+        for (x, y), v, s in rows
+    ]
+
+
+def predicted_of(sample: Sample, ids: Sequence[int | None]) -> dict[int, ScoredPoint]:
+    """The points of a model on the face of `sample` by landmark id; `ids` as in `labeler.project.coco.labels_of`."""
+    points = sample.extra.get(PREDICTED) or []
+    return {key: point for key, point in zip(ids, points, strict=False) if key is not None and point is not None}
 
 
 def _sources(face: Face, count: int) -> list[str | None]:

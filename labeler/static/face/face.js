@@ -146,6 +146,7 @@ export function proposerText({ proposer, predictions, points }) {
   const { kind, number, measured } = proposer;
   if (kind === "round") return `Learned from your labels (round ${number})`;
   if (kind === "run") return `Proposed by run ${String(number).padStart(3, "0")}`;
+  if (kind === "import") return `Points of another tool (import ${number}). How far they may be off is not known.`;
   const from = `Carried over from ${number} labeled ${number === 1 ? "face" : "faces"}`;
   if (measured) return from;
   const more = MEASURED_FROM - number;

@@ -25,7 +25,7 @@ import { Skipping } from "../face/skip.js";
 import { goToTab } from "../shell/tabs.js";
 import { Unseen } from "./unseen.js";
 
-/** @import { Definition, FaceView, Proposers, QueueEntry, ReviewItem } from "../shell/types.js" */
+/** @import { Definition, FaceView, Prediction, Proposers, QueueEntry, ReviewItem } from "../shell/types.js" */
 /** @import { Session } from "../shell/session.js" */
 
 const NO_PREDICTIONS = {
@@ -244,9 +244,10 @@ export class ReviewPage {
     if (editor.canvas.scene.wrongRadius !== (view.flags?.radius ?? null)) {
       editor.canvas.show({ wrongRadius: view.flags?.radius ?? null });
     }
+    const measured = view.proposer?.measured;
     this.list.show(view, editor.current, (id) => {
       const prediction = view.predictions[id];
-      return prediction && !view.points[id] ? `${percent(prediction.p_off)} doubt` : null;
+      return prediction && !view.points[id] && measured ? `${percent(prediction.p_off)} doubt` : null;
     });
     const current = definition.landmarks.find(({ id }) => id === editor.current);
     const prediction = current && view.predictions[current.id];
@@ -259,8 +260,7 @@ export class ReviewPage {
             ? "Every point of this face is reviewed. Press D for the next face."
             : "Every face is reviewed. Train again with the new labels, or export them."
           : current && prediction && !view.points[current.id]
-            ? `${current.name}: ${percent(prediction.p_off)} likely to ` +
-              `${view.flags?.radius ? "belong outside the dotted circle" : "be wrong"}. A accepts, dragging corrects.`
+            ? `${current.name}: ${measured ? likely(prediction, view) : ""}A accepts, dragging corrects.`
             : flagged
               ? ""
               : "No doubtful point left. Shift+A accepts the rest and goes on.";
@@ -340,6 +340,15 @@ export class ReviewPage {
     if (this.editor.selection.scope) this.editor.selection.scope = null;
     else this.list.focus();
   }
+}
+
+/**
+ * How likely a point is wrong, as the beginning of a sentence.
+ * @param {Prediction} prediction
+ * @param {FaceView} view
+ */
+function likely({ p_off }, view) {
+  return `${percent(p_off)} likely to ${view.flags?.radius ? "belong outside the dotted circle" : "be wrong"}. `;
 }
 
 /** @param {number} share */

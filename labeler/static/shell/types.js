@@ -81,10 +81,10 @@
  */
 
 /**
- * What made the predictions of a face: points carried over from the labels of so many faces, or the round or run of that
- * number.
+ * What made the predictions of a face: points carried over from the labels of so many faces, or the round, run or import
+ * of that number.
  * `measured`: whether it is known how far they may be off. If not, none is flagged.
- * @typedef {{ kind: "carried" | "round" | "run", number: number, measured: boolean }} Proposer
+ * @typedef {{ kind: "carried" | "round" | "run" | "import", number: number, measured: boolean }} Proposer
  */
 
 /**

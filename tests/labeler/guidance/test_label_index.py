@@ -47,7 +47,9 @@ def test_the_pace_is_of_complete_faces_in_the_order_of_their_last_edit(tmp_path:
     project.store.close()
     project.store = Store(project.folder / "labels.db", clock=lambda: now)
     project.index = index = LabelIndex(
-        project.store, project.name, ProposedPoints(project.store.predictions, project.store.charges)
+        project.store,
+        project.name,
+        ProposedPoints(project.store.predictions, project.store.charges, project.store.imports),
     )
     for face in (1, 2, 3):
         for key in (1, 2):

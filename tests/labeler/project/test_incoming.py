@@ -175,7 +175,7 @@ def test_a_models_predictions_come_in_without_labels_and_are_counted(tmp_path: P
     project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
     report = project.import_labels(file)
     assert (report.added, report.faces, report.points) == (1, 0, 0)
-    assert report.notes == ("faces that only a model labeled come in without labels: 1",)
+    assert report.notes == ("faces that a model labeled come in as proposals to review, not as labels: 1",)
 
 
 def test_subjects_of_tracks_and_of_images_come_in(tmp_path: Path) -> None:

@@ -1,0 +1,228 @@
+"""An import that is taken back, labels that are replaced, and points of another tool that are proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeler.cli.main import main
+from labeler.errors import ConflictError, NotFoundError
+from labeler.pages.flags import flag_words
+from labeler.pages.in_charge import proposers
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.storage.records import Point
+from mdmd.data.records import Box
+from tests.builders import SMALL, write_picture
+
+NAMES = SMALL.landmarks
+ALL = dict(zip(NAMES, SMALL.ids, strict=True))
+Keypoints = Sequence[float]
+
+
+def keypoints(x: float, *, without: str = "") -> list[float]:
+    """Four points on a square of 20 pixels whose left side is at `x`; none for the landmark `without`."""
+    places = [(x, 10), (x + 20, 10), (x + 10, 20), (x + 10, 30)]
+    return [
+        n for name, place in zip(NAMES, places, strict=True) for n in ((0, 0, 0) if name == without else (*place, 2))
+    ]
+
+
+def coco(folder: Path, faces: Sequence[tuple[str, Keypoints]], **annotation: Any) -> Path:
+    """A COCO file with these faces, by picture; the pictures are there."""
+    names = list(dict.fromkeys(name for name, _ in faces))
+    for name in names:
+        if not (folder / name).is_file():
+            write_picture(folder / name, (100, 60))
+    record = {
+        "images": [{"id": k, "file_name": name} for k, name in enumerate(names)],
+        "annotations": [
+            {"id": k, "image_id": names.index(name), "category_id": 1, "keypoints": list(points), **annotation}
+            for k, (name, points) in enumerate(faces)
+        ],
+        "categories": [{"id": 1, "name": "face", "keypoints": list(NAMES)}],
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "labels.json").write_text(json.dumps(record))
+    return folder / "labels.json"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+
+
+def labels(project: Project, face: int) -> dict[str, tuple[float | None, float | None]]:
+    points = project.store.points(face).get(face, {})
+    return {name: (points[key].x, points[key].y) for name, key in ALL.items() if key in points}
+
+
+def test_an_import_is_taken_back_as_a_whole(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20)), ("b.png", keypoints(60))])
+    report = project.import_labels(file)
+    assert (report.number, report.added, report.faces) == (1, 2, 3)
+    taken = project.take_back_import()
+    assert (taken.what.name, taken.what.title) == ("labels.json", "COCO keypoints")
+    assert (taken.faces, taken.points, taken.removed, taken.kept) == (3, 12, 2, 0)
+    assert project.store.images() == []
+    assert project.progress().labeled_faces == 0
+
+
+def test_what_was_taken_back_comes_in_again_and_can_be_taken_back_again(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10))])
+    project.import_labels(file)
+    project.take_back_import()
+    assert project.import_labels(file).faces == 1
+    [picture] = project.store.images()
+    [face] = project.store.faces(picture.id)
+    assert labels(project, face.id)["chin"] == (20, 30)
+    assert project.take_back_import().removed == 1
+    assert project.store.images() == []
+
+
+def test_what_was_changed_since_stays(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20))]))
+    first, second = project.store.faces()
+    project.store.edit_points(first.id, {ALL["nose"]: Point(21.0, 22.0, 2)})
+    taken = project.take_back_import()
+    assert (taken.faces, taken.points, taken.removed, taken.kept) == (2, 7, 1, 1)
+    assert labels(project, first.id) == {"nose": (21, 22)}
+    assert [picture.name for picture in project.store.images()] == ["a.png"]
+    assert second.id not in project.store.points()
+
+
+def test_labels_that_were_there_before_an_import_stay_when_it_is_taken_back(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20))])
+    project.add_pictures([tmp_path / "in" / "a.png", tmp_path / "in" / "b.png"])
+    face = project.store.faces()[0].id
+    project.store.edit_points(face, {ALL["nose"]: Point(50.0, 50.0, 2)})
+    report = project.import_labels(file)
+    assert (report.added, report.already, report.faces) == (0, 1, 1)
+    taken = project.take_back_import()
+    assert (taken.faces, taken.removed, taken.kept) == (1, 0, 0)
+    assert labels(project, face) == {"nose": (50, 50)}
+    assert len(project.store.images()) == 2, "they were there before"
+    assert [each.box for each in project.store.faces()] == [Box(0, 0, 100, 60)] * 2, "the whole picture"
+
+
+def test_a_face_that_an_import_added_to_a_picture_goes_with_it(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("a.png", keypoints(60))])
+    project.add_pictures([tmp_path / "in" / "a.png"])
+    project.import_labels(file)
+    assert len(project.store.faces()) == 2
+    project.take_back_import()
+    assert len(project.store.faces()) == 1
+    assert project.store.points() == {}
+
+
+def test_an_import_that_changes_nothing_cannot_be_taken_back(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10))])
+    project.import_labels(file)
+    assert project.import_labels(file).number is None
+    project.take_back_import(1)
+    with pytest.raises(NotFoundError, match="no import that can be taken back"):
+        project.take_back_import()
+    with pytest.raises(ConflictError, match=r"import 1 of labels\.json was taken back before"):
+        project.take_back_import(1)
+    with pytest.raises(NotFoundError, match="no import 7"):
+        project.take_back_import(7)
+
+
+def test_labels_that_are_there_are_replaced_if_that_is_asked_for_and_are_back_afterwards(
+    project: Project, tmp_path: Path
+) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10)), ("a.png", keypoints(60))]))
+    left, right = (face.id for face in project.store.faces())
+    # The other tool lists the faces the other way round, has moved one and removed a point of the other.
+    file = coco(tmp_path / "in", [("a.png", keypoints(62)), ("a.png", keypoints(10, without="chin"))])
+    kept = project.import_labels(file)
+    assert (kept.already, kept.replaced, kept.number) == (1, 0, None)
+    report = project.import_labels(file, replace_labels=True)
+    assert (report.already, report.faces, report.replaced, report.points) == (0, 2, 2, 4)
+    assert labels(project, right) == {
+        "eye_left": (62, 10),
+        "eye_right": (82, 10),
+        "nose": (72, 20),
+        "chin": (72, 30),
+    }
+    assert labels(project, left).keys() == {"eye_left", "eye_right", "nose"}
+    assert project.import_labels(file, replace_labels=True).number is None, "they are the same now"
+    project.take_back_import()
+    assert labels(project, right)["chin"] == (70, 30)
+    assert labels(project, left)["chin"] == (20, 30)
+
+
+def test_landmarks_that_a_file_does_not_have_keep_their_labels(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    record = json.loads((tmp_path / "in" / "labels.json").read_text())
+    record["categories"][0]["keypoints"] = ["nose"]
+    record["annotations"][0]["keypoints"] = [30, 31, 2]
+    (tmp_path / "in" / "labels.json").write_text(json.dumps(record))
+    report = project.import_labels(tmp_path / "in" / "labels.json", replace_labels=True)
+    assert (report.replaced, report.points) == (1, 1)
+    [face] = project.store.faces()
+    assert labels(project, face.id) == {"eye_left": (10, 10), "eye_right": (30, 10), "nose": (30, 31), "chin": (20, 30)}
+
+
+def test_points_of_another_tool_are_proposed_and_are_no_labels(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20, without="nose"))])
+    report = project.import_labels(file, as_predictions=True)
+    assert (report.added, report.faces, report.proposed) == (2, 0, 2)
+    first, second = project.store.faces()
+    proposed = project.proposed.of(first.id)
+    assert proposed is not None
+    assert (proposed.proposer.name, proposed.proposer.measured) == ("import 1", False)
+    assert {key: (point.x, point.y) for key, point in proposed.points.items()} == {
+        key: (x, y) for key, x, y in zip(SMALL.ids, (10, 30, 20, 20), (10, 10, 20, 30), strict=True)
+    }
+    assert not any(point.flagged for point in proposed.points.values())
+    other = project.proposed.of(second.id)
+    assert other is not None
+    assert ALL["nose"] not in other.points
+    assert project.store.points() == {}
+    words = flag_words(project, "import 1")
+    assert words is not None
+    assert "it is not known how far points of another tool may be off" in words.rough
+    assert ("import 1", "import 1, points of another tool") in proposers(project)
+    assert project.exchange.labeled_set().samples == ()
+    project.take_back_import()
+    assert project.proposed.in_charge() == "carried"
+    assert project.store.images() == []
+
+
+def test_points_of_another_tool_go_to_the_faces_that_they_belong_to(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    file = coco(tmp_path / "in", [("a.png", keypoints(61)), ("a.png", keypoints(12))], score=0.9)
+    report = project.import_labels(file, as_predictions=True)
+    assert (report.faces, report.proposed) == (0, 1)
+    labeled, found = project.store.faces()
+    assert labels(project, labeled.id)["eye_left"] == (10, 10)
+    assert project.proposed.of(labeled.id) is None
+    proposed = project.proposed.of(found.id)
+    assert proposed is not None
+    assert proposed.points[ALL["eye_left"]].x == 61
+
+
+def test_the_command_says_how_to_take_an_import_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def labeler(*words: str) -> int:
+        return main(["--projects", str(tmp_path / "projects"), *words])
+
+    Workspace(tmp_path / "projects").create("apes", definition=SMALL).close()
+    file = str(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    assert labeler("import", "apes", file, "--as-predictions") == 0
+    said = capsys.readouterr().out
+    assert "faces that show points of another tool as proposals: 1" in said
+    assert "labeler take-back apes --import 1" in said
+    assert labeler("import", "apes", file) == 0
+    assert labeler("take-back", "apes") == 0
+    said = capsys.readouterr().out
+    assert "taken back: import 2 of labels.json (COCO keypoints)" in said
+    assert "Labels of 1 faces are as before it (4 points)." in said
+    assert labeler("take-back", "apes", "--import", "1") == 0
+    assert "Pictures moved to the trash: 1." in capsys.readouterr().out
+    assert labeler("take-back", "apes") == 2
+    assert "there is no import that can be taken back in project 'apes'" in capsys.readouterr().err
