@@ -81,17 +81,27 @@ def add_exchange(commands: Commands) -> None:
     write = commands.add(
         "export",
         run_export,
-        "Write the labels as COCO-keypoint JSON, or as a set of another format; unreviewed predictions are left out.",
+        "Write the labels as COCO-keypoint JSON, or as a set of another format; predictions never become labels.",
         "labeler export monkeys --format yolo-pose --out yolo --split train=80,val=20 --with-pictures copy",
         codes="Exits with 0 if the file holds what the labels say; with 1 if pictures that it names are missing, or "
         "complete faces are left out because they have no point; with 2 if nothing was written. Skipped faces, faces "
-        "without labels, and with --only-complete incomplete ones are left out as usual.",
+        "without labels, and those that --only leaves out are left out as usual.",
     )
     add_name(write)
     write.add_argument(
         "--out", type=Path, required=True, metavar="PATH", help="the JSON file to write; with --format, a new folder"
     )
-    write.add_argument("--only-complete", action="store_true", help="only faces with all landmarks labeled")
+    write.add_argument(
+        "--only",
+        choices=("complete", "reviewed"),
+        help="only faces with all landmarks labeled, or only those without a point that was accepted unseen",
+    )
+    write.add_argument(
+        "--with-predictions",
+        action="store_true",
+        help="also the predicted points of faces that are not complete, apart from the labels: as COCO results in "
+        "NAME.predictions.json, or where the format has a place for them",
+    )
     written = ", ".join(form.name for form in FORMATS if form.write is not None)
     write.add_argument("--format", metavar="F", help=f"write a set of another format ({written})")
     write.add_argument(
@@ -199,8 +209,10 @@ def run_export(options: argparse.Namespace, workspace: Workspace) -> int:
     for option in ("split", "with_pictures", "clip"):
         if getattr(options, option):
             raise DataError(f"--{option.replace('_', '-')} is for sets of another format: name it with --format")
-    report = project.export(options.out, only_complete=options.only_complete)
+    report = project.export(options.out, only=options.only, with_predictions=options.with_predictions)
     print(f"{report.faces} faces of {report.images} pictures with {report.points} points: {report.path}")
+    if report.predictions is not None:
+        print(f"predictions of {report.predicted} faces: {report.predictions}")
     if report.left_out:
         print(f"faces left out: {report.left_out}")
     for sentence in report.problems:
@@ -209,16 +221,19 @@ def run_export(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _export_set(options: argparse.Namespace, project: Project) -> int:
-    report = project.exchange.export_set(
+    report = project.export_set(
         by_name(options.format),
         options.out,
         split=_split(options.split, project),
         pictures=options.with_pictures or "none",
-        only_complete=options.only_complete,
+        only=options.only,
+        with_predictions=options.with_predictions,
         clip=options.clip,
     )
     splits = ", ".join(f"{split} {count:,}" for split, count in report.images.items())
     print(f"{report.faces:,} faces with {report.points:,} points, pictures: {splits}; in {report.path}")
+    if report.predicted:
+        print(f"predictions of {report.predicted:,} faces are beside the labels")
     for loss in report.lost:
         print(f"{report.title} cannot keep all: {loss.words}")
     return 0

@@ -15,9 +15,10 @@ import numpy as np
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.learned_rounds import LearnedRounds
+from labeler.guidance.progress import is_reviewed
 from labeler.guidance.proposed import Proposed, ProposedPoints, Proposer
 from labeler.storage.base_points import BasePoints
-from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint, annotation_of, true_within
+from labeler.storage.records import Face, Point, PredictedPoint, annotation_of, true_within
 from labeler.storage.store import Store
 from mdmd.data.boxes import normalizing_distance
 from mdmd.data.definition import Definition
@@ -135,7 +136,7 @@ class CarriedPoints:
             seen=tuple(_prediction(seen[face.id]) for face in carried),
             boxes=tuple(seen[face.id].box for face in carried),
             labels=tuple(annotation_of(labels[face.id], definition.ids) for face in carried),
-            unseen=tuple(any(point.source == UNSEEN for point in labels[face.id].values()) for face in carried),
+            unseen=tuple(not all(map(is_reviewed, labels[face.id].values())) for face in carried),
             within=tuple(state.within(face.id, tolerance) for face in carried),
         )
 

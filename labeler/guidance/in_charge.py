@@ -19,8 +19,9 @@ from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.carried_points import CarriedPoints
 from labeler.guidance.label_index import LabelIndex
 from labeler.guidance.learned_rounds import LearnedRounds
+from labeler.guidance.progress import is_reviewed
 from labeler.guidance.proposed import CARRIED, ProposedPoints, import_number, round_number, run_number
-from labeler.storage.records import UNSEEN, annotation_of
+from labeler.storage.records import annotation_of
 from labeler.storage.store import Store
 from mdmd import run_folder
 from mdmd.data.boxes import normalizing_distance
@@ -212,7 +213,7 @@ class InCharge:
         faces, labels, found = self._index.settled_faces(), self._index.labels(), dict[int, _Labeled]()
         for face in faces:
             own = {key: point for key, point in labels[face.id].items() if key in definition.ids}
-            if all(point.source != UNSEEN for point in own.values()):
+            if all(map(is_reviewed, own.values())):
                 annotation = annotation_of(own, definition.ids)
                 places = np.where(annotation.labeled[:, None], annotation.points, np.nan)
                 # The box in which a base found the face, where a person drew none.

@@ -6,6 +6,9 @@ The pages and the command line use these words, and no others, for how far a fac
 - It is *complete* if every landmark has a label; a landmark that the face does not have is labeled as absent.
 - It is *pre-labeled* if a landmark without a label has a predicted point. It may be labeled, too.
 - It is *to go* if it is not complete.
+- It is *reviewed* if it is labeled and a person saw each of its labels: placed it, moved it, accepted a proposed point
+  on the open face, or brought it in from a file as a label. Only labels that were accepted unseen in a batch are not;
+  they stay so when an export brings them into another project, until a person changes them.
 - A *skipped* face counts as skipped and as nothing else.
 """
 
@@ -17,6 +20,8 @@ from typing import Literal
 
 from labeler.storage.records import UNSEEN, Face, Point, PredictedPoint
 
+#: Which labeled faces are wanted: those that are complete, or those that are reviewed.
+Only = Literal["complete", "reviewed"]
 #: Measures of a face's doubt: the expected number of wrong points, or the probability of the most doubtful point.
 Measure = Literal["expected", "worst"]
 
@@ -47,6 +52,15 @@ class Standing:
     skip: str | None
     revision: int
     unseen: int = 0
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether the face is labeled, and a person saw each of its labels (see above)."""
+        return self.visible > 0 and self.unseen == 0
+
+    def is_wanted(self, only: Only | None) -> bool:
+        """Whether the face is labeled and, with `only`, complete or reviewed."""
+        return self.visible > 0 and {None: True, "complete": self.state == "complete", "reviewed": self.reviewed}[only]
 
 
 @dataclass(frozen=True)
@@ -143,8 +157,13 @@ def standing(
         worst=max((point.p_off for point in open_points.values()), default=0.0),
         skip=face.skip,
         revision=face.revision,
-        unseen=sum(point.source == UNSEEN for point in labels.values()),
+        unseen=sum(not is_reviewed(point) for point in labels.values()),
     )
+
+
+def is_reviewed(label: Point) -> bool:
+    """Whether a person saw a label, by how it came about."""
+    return label.source != UNSEEN
 
 
 def order_of_doubt(standings: Iterable[Standing]) -> list[Standing]:

@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from labeler.html.markup import plural, render
-from labeler.pages.export_set import build_export_set
+from labeler.pages.export_set import FACES, build_export_set, only_of
 from labeler.pages.request import QUIETLY, errors_as_messages, open_project, wanted_project
 from labeler.project.exchange import ExportReport
 from labeler.project.project import Project
@@ -22,28 +22,45 @@ from labeler.runs.run import NO_MODEL
 def build_export(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Column(elem_classes=["page", "narrow"]):
         checks = gr.HTML(padding=False)
-        only_complete = gr.Checkbox(label="Only faces with every landmark labeled", value=False)
+        chosen = gr.Radio(FACES, value=FACES[0][1], label="Faces")
+        with_predictions = gr.Checkbox(
+            label="Also the predictions of faces to go, apart from the labels", value=False, visible=False
+        )
         write = gr.Button("Write the COCO file", variant="primary")
         report = gr.HTML(padding=False)
-        download = gr.DownloadButton("Download", visible=False)
-        build_export_set(workspace, only_complete)
+        with gr.Row():
+            download = gr.DownloadButton("Download", visible=False)
+            download_predictions = gr.DownloadButton("Download", visible=False)
+        build_export_set(workspace, chosen, with_predictions)
         model = gr.HTML(padding=False)
 
-    def show(request: gr.Request) -> tuple[str, str]:
+    def show(request: gr.Request) -> tuple[str, str, object]:
         project = open_project(workspace, request)
-        return checks_html(project), model_html(project)
+        there = project is not None and project.progress().predicted_faces > 0
+        # What a person has chosen stays, unless it is not there any more.
+        choice = gr.update(visible=True) if there else gr.update(visible=False, value=False)
+        return checks_html(project), model_html(project), choice
 
     @errors_as_messages
-    def export(only_complete: bool, request: gr.Request) -> tuple[str, object]:
+    def export(chosen: str, with_predictions: bool, request: gr.Request) -> tuple[str, object, object]:
         project = wanted_project(workspace, request)
         folder = project.folder / "exports" if project.read_only is None else Path(tempfile.mkdtemp(prefix="labeler-"))
-        written = project.export(folder / f"{project.name}.json", only_complete=only_complete)
-        path = written.path.resolve()
-        return exported_html(written), gr.update(visible=True, value=str(path), label=f"Download {path.name}")
+        out = folder / f"{project.name}.json"
+        written = project.export(out, only=only_of(chosen), with_predictions=with_predictions)
+        predictions = offered(written.predictions, "predictions")
+        return exported_html(written), offered(written.path), predictions
 
-    pages.load(show, None, [checks, model], **QUIETLY)
-    tab.select(show, None, [checks, model], **QUIETLY)
-    write.click(export, only_complete, [report, download])
+    shown = [checks, model, with_predictions]
+    pages.load(show, None, shown, **QUIETLY)
+    tab.select(show, None, shown, **QUIETLY)
+    write.click(export, [chosen, with_predictions], [report, download, download_predictions])
+
+
+def offered(path: Path | None, name: str | None = None) -> object:
+    """A button that downloads the file `path`, called `name` or as it is; hidden without one."""
+    if path is None:
+        return gr.update(visible=False, value=None)
+    return gr.update(visible=True, value=str(path.resolve()), label=f"Download {name or path.name}")
 
 
 def exported_html(written: ExportReport) -> Markup:
@@ -54,6 +71,8 @@ def exported_html(written: ExportReport) -> Markup:
     )
     if written.left_out:
         sentence += f" Faces left out: {written.left_out}."
+    if written.predictions is not None:
+        sentence += f" Predictions of {plural(written.predicted, 'face')} are in {written.predictions.name}."
     return render("exported.html", sentence=sentence, problems=written.problems, path=written.path.resolve())
 
 
@@ -83,7 +102,7 @@ def checks_html(project: Project | None) -> Markup:
         ),
         (
             progress.flagged_points == 0,
-            f"{progress.doubtful_words} not reviewed; predictions are not exported",
+            f"{progress.doubtful_words} not reviewed; predictions are not exported as labels",
         ),
         *(
             [

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 from markupsafe import Markup
 
+from labeler.guidance.progress import Only
 from labeler.html.markup import plural, render
 from labeler.pages.request import errors_as_messages, wanted_project
 from labeler.project.exchange import SetReport
@@ -29,8 +30,22 @@ SPLITS = [
 ]
 
 
-def build_export_set(workspace: Workspace, only_complete: gr.Checkbox) -> None:
-    """A folded form. What it writes is zipped, to be downloaded. `only_complete` leaves out incomplete faces."""
+#: Which faces are written, on both parts of the tab.
+FACES = [
+    ("All labeled", "labeled"),
+    ("Complete: every landmark", "complete"),
+    ("Reviewed: none accepted unseen", "reviewed"),
+]
+
+
+def only_of(chosen: str) -> Only | None:
+    """The faces that are wanted, of a choice among `FACES`."""
+    choices: dict[str, Only] = {"complete": "complete", "reviewed": "reviewed"}
+    return choices.get(chosen)
+
+
+def build_export_set(workspace: Workspace, chosen: gr.Radio, with_predictions: gr.Checkbox) -> None:
+    """A folded form. What it writes is zipped, to be downloaded. `chosen` says which faces are written."""
     with gr.Accordion("For another tool", open=False):
         with gr.Row():
             written = [(form.title, form.name) for form in FORMATS if form.write is not None]
@@ -45,7 +60,14 @@ def build_export_set(workspace: Workspace, only_complete: gr.Checkbox) -> None:
 
     @errors_as_messages
     def export(
-        name: str, split: str, shares: str, with_pictures: bool, only_complete: bool, clip: bool, request: gr.Request
+        name: str,
+        split: str,
+        shares: str,
+        with_pictures: bool,
+        chosen: str,
+        with_predictions: bool,
+        clip: bool,
+        request: gr.Request,
     ) -> tuple[str, object]:
         project = wanted_project(workspace, request)
         written = export_set(
@@ -53,14 +75,16 @@ def build_export_set(workspace: Workspace, only_complete: gr.Checkbox) -> None:
             name,
             split_of(split, shares, project),
             with_pictures=with_pictures,
-            only_complete=only_complete,
+            only=only_of(chosen),
+            with_predictions=with_predictions,
             clip=clip,
         )
         path = written.path.resolve()
         return set_html(written), gr.update(visible=True, value=str(path), label=f"Download {path.name}")
 
     split.change(lambda chosen: gr.update(visible=chosen == SHARES), split, shares, show_progress="hidden")
-    write.click(export, [form, split, shares, with_pictures, only_complete, clip], [report, download])
+    told = [form, split, shares, with_pictures, chosen, with_predictions, clip]
+    write.click(export, told, [report, download])
 
 
 def split_of(chosen: str, shares: str, project: Project) -> Split:
@@ -71,18 +95,26 @@ def split_of(chosen: str, shares: str, project: Project) -> Split:
 
 
 def export_set(
-    project: Project, name: str, split: Split, *, with_pictures: bool, only_complete: bool, clip: bool
+    project: Project,
+    name: str,
+    split: Split,
+    *,
+    with_pictures: bool,
+    only: Only | None,
+    with_predictions: bool,
+    clip: bool,
 ) -> SetReport:
     """Write a set in the format `name` as one zip file, which replaces an earlier one. Raises DataError."""
     folder = project.folder / "exports" if project.read_only is None else Path(tempfile.mkdtemp(prefix="labeler-"))
     with tempfile.TemporaryDirectory(prefix="labeler-") as made:
         out = Path(made) / f"{project.name}-{name}"
-        written = project.exchange.export_set(
+        written = project.export_set(
             by_name(name),
             out,
             split=split,
             pictures="link" if with_pictures else "none",
-            only_complete=only_complete,
+            only=only,
+            with_predictions=with_predictions,
             clip=clip,
         )
         return zipped(written, folder)
@@ -110,5 +142,7 @@ def set_html(written: SetReport) -> Markup:
     """What was written, and what the format cannot keep."""
     splits = ", ".join(f"{name} {count:,}" for name, count in written.images.items())
     sentence = f"{plural(written.points, 'point')} of {plural(written.faces, 'face')} written; pictures: {splits}."
+    if written.predicted:
+        sentence += f" Predictions of {plural(written.predicted, 'face')} are beside the labels."
     problems = [f"{written.title} cannot keep all: {loss.words}." for loss in written.lost]
     return render("exported.html", sentence=sentence, problems=problems, path=written.path.resolve())

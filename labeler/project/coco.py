@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from labeler.analysis.agreement import Noise
+from labeler.guidance.progress import is_reviewed
+from labeler.project.outgoing import Predicted
 from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
 from mdmd.data.boxes import boxed_by_labels, is_whole_picture
-from mdmd.data.coco import ORIGINAL_NAME, to_coco
+from mdmd.data.coco import ORIGINAL_NAME, to_coco, to_results
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
@@ -46,7 +48,7 @@ def _sample(images: Path, picture: Picture, face: Face, points: Mapping[int, Poi
         image_id=picture.id,
         face_id=face.id,
         extra={} if picture.name == picture.file_name else {ORIGINAL_NAME: picture.name},
-        unseen=any(points[key].source == UNSEEN for key in definition.ids if key in points and points[key].v > 0),
+        unseen=any(not is_reviewed(points[key]) for key in definition.ids if key in points and points[key].v > 0),
     )
 
 
@@ -57,8 +59,12 @@ def write_coco(
     images: Path,
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
     noise: Noise | None = None,
+    predicted: Sequence[Predicted] = (),
 ) -> dict[str, Any]:
     """Write `dataset` to `out` atomically and return the COCO record. Raises DataError if `out` cannot be written.
+
+    What is `predicted` goes into `predictions_file(out)`, as COCO results; its images are in the record, so that
+    pycocotools finds them.
 
     Annotation ids are face ids, and image ids are picture ids. `info.image_folder` is the relative path from the file
     to `images`, so that `out` can be anywhere. If `noise` contains sigmas, the category gets them as `sigmas`, and
@@ -81,14 +87,25 @@ def write_coco(
             "of one labeling over the square root of the area"
         )
     coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
+    proposed = [one.sample for one in predicted]
+    known = {image["id"] for image in coco["images"]}
+    coco["images"] += [image for image in to_coco(proposed, definition)["images"] if image["id"] not in known]
     if sigmas:
         coco["categories"][0]["sigmas"] = sigmas
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_json(out, coco, indent=None, for_others=True)
+        if predicted:
+            results = to_results(proposed, (one.score for one in predicted), definition)
+            write_json(predictions_file(out), results, indent=None, for_others=True)
     except OSError as error:
         raise DataError(f"cannot write {out}: {error.strerror}") from None
     return coco
+
+
+def predictions_file(out: Path) -> Path:
+    """Where the predictions beside the labels in the file `out` are written."""
+    return out.with_name(f"{out.stem}.predictions.json")
 
 
 def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:

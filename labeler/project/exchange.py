@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labeler.analysis.better_model import FEWEST, measuring
 from labeler.errors import LockedError
 from labeler.guidance.base_faces import BaseFaces
 from labeler.guidance.label_index import LabelIndex
+from labeler.guidance.progress import Only
+from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
 from labeler.pictures.add import Intake
 from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
-from labeler.project.coco import labels_of, lies_in, provenance, samples_of, write_coco
+from labeler.project.coco import labels_of, lies_in, predictions_file, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
-from labeler.project.outgoing import Split, outgoing, write_set
+from labeler.project.outgoing import Predicted, Split, outgoing, write_set
 from labeler.project.pairing import by_box, by_points
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
@@ -27,10 +31,11 @@ from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
-from mdmd.data.records import HELDOUT_SPLIT, Box, Dataset, Sample, ScoredPoint
+from mdmd.data.records import HELDOUT_SPLIT, Annotation, Box, Dataset, Sample, ScoredPoint
 from mdmd.datasets.incoming import Incoming, matched, predicted_of
 from mdmd.errors import DataError
 from mdmd.formats.format import Format, Pictures
+from mdmd.formats.known import FORMATS
 from mdmd.formats.labels import Loss
 
 
@@ -38,10 +43,11 @@ from mdmd.formats.labels import Loss
 class ExportReport:
     """The result of an export: the path of the COCO file, and the numbers of images, faces and points in it.
 
-    `unlabeled`, `skipped` and `incomplete` count the faces that are left out as they should be, the latter with
-    `only_complete`. `absent` counts completely labeled faces that are left out because every landmark is labeled as
-    absent. `missing` names the pictures whose faces are in the file, but which are no longer in the project's folder,
-    and `changed` says which are not the ones that were labeled any more.
+    `unlabeled`, `skipped`, `incomplete` and `unseen` count the faces that are left out as they should be, the last two
+    where only complete or only reviewed faces were wanted. `absent` counts completely labeled faces that are left out
+    because every landmark is labeled as absent. `missing` names the pictures whose faces are in the file, but which are
+    no longer in the project's folder, and `changed` says which are not the ones that were labeled any more.
+    `predictions` is the file of the `predicted` faces, if they were asked for.
     """
 
     path: Path
@@ -54,6 +60,9 @@ class ExportReport:
     absent: int
     missing: tuple[str, ...]
     changed: tuple[str, ...] = ()
+    unseen: int = 0
+    predicted: int = 0
+    predictions: Path | None = None
 
     @property
     def complete(self) -> bool:
@@ -63,7 +72,12 @@ class ExportReport:
     @property
     def left_out(self) -> str:
         """How many faces are left out as they should be: "3 without labels, 1 skipped"; empty if none are."""
-        counts = ((self.unlabeled, "without labels"), (self.incomplete, "incomplete"), (self.skipped, "skipped"))
+        counts = (
+            (self.unlabeled, "without labels"),
+            (self.incomplete, "incomplete"),
+            (self.unseen, "with points accepted unseen"),
+            (self.skipped, "skipped"),
+        )
         return ", ".join(f"{count:,} {why}" for count, why in counts if count)
 
     @property
@@ -88,7 +102,7 @@ class ExportReport:
 class SetReport:
     """The result of an export as a set of the format `title`: its folder, its images by split, faces and points.
 
-    `lost` is what the format cannot keep.
+    `predicted` counts the faces whose predictions stand beside the labels, and `lost` is what the format cannot keep.
     """
 
     path: Path
@@ -97,6 +111,7 @@ class SetReport:
     faces: int
     points: int
     lost: tuple[Loss, ...]
+    predicted: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,12 +151,14 @@ class Exchange:
         store: Store,
         index: LabelIndex,
         bases: BaseFaces,
+        proposed: ProposedPoints,
         repeats: Repeats,
         intake: Intake,
         originals: OriginalFiles,
         images: Path,
     ) -> None:
         self._name, self._store, self._index, self._bases = name, store, index, bases
+        self._proposed = proposed
         self._repeats, self._intake, self._originals, self._images = repeats, intake, originals, images
 
     def training_set(self) -> Dataset:
@@ -158,43 +175,69 @@ class Exchange:
         """The faces to pre-label: neither completely labeled nor skipped."""
         return self._dataset({face.face for face in self._index.wanted_faces() if face.state != "complete"})
 
-    def labeled_set(self, *, only_complete: bool = False) -> Dataset:
-        """The labeled faces of all splits, or only the complete ones, not skipped; boxes as in `training_set`."""
-        labeled = [face for face in self._index.wanted_faces() if face.visible]
-        return self._boxed(self._dataset({f.face for f in labeled if f.state == "complete" or not only_complete}))
+    def labeled_set(self, *, only: Only | None = None) -> Dataset:
+        """The labeled faces of all splits, or only the complete or reviewed ones, not skipped.
 
-    def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
-        """Write the labeled faces as a COCO-keypoint file, or only the completely labeled ones.
+        Boxes are as in `training_set`.
+        """
+        return self._boxed(self._dataset({face.face for face in self._index.wanted_faces() if face.is_wanted(only)}))
 
-        Skipped faces are left out. A face without a drawn box gets one as in training, because the area of the whole
-        picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
+    def predicted_faces(self) -> list[Predicted]:
+        """The faces that are neither completely labeled nor skipped, with the points that they show now, if any.
+
+        Boxes are as in `training_set`. Points that are carried over are there after `Project.carry_labels`.
+        """
+        proposed, ids = self._proposed.all(), self._index.must_define().ids
+        found = []
+        for sample in self._boxed(self.unlabeled_faces()).samples:
+            points = proposed[sample.face_id].points if sample.face_id in proposed else {}
+            known = np.array([key in points for key in ids])
+            if known.any():
+                places = np.array([(points[key].x, points[key].y) if key in points else (0.0, 0.0) for key in ids])
+                scores = np.array([1 - points[key].p_off if key in points else 0.0 for key in ids])
+                annotation = Annotation(places, np.where(known, 2, 0))
+                found.append(Predicted(replace(sample, annotation=annotation), scores))
+        return found
+
+    def export(self, out: Path, *, only: Only | None = None, with_predictions: bool = False) -> ExportReport:
+        """Write the labeled faces as a COCO-keypoint file, or only the complete or reviewed ones.
+
+        With `with_predictions`, what is proposed for faces that are not complete goes into a file of its own beside it,
+        as COCO results. Skipped faces are left out. A face without a drawn box gets one as in training, because the
+        area of the whole picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
         export or `out` cannot be written; an existing file then stays unchanged.
         """
-        dataset = self._to_export(only_complete=only_complete)
+        dataset = self._to_export(only)
+        predicted = self._predicted_to_export() if with_predictions else []
         coco = write_coco(
             out,
             dataset,
             images=self._images,
             attributes=provenance(self._store, dataset),
             noise=self._repeats.noise(dataset.definition),
+            predicted=predicted,
         )
         standings, wanted = self._index.standings(), self._index.wanted_faces()
         unlabeled = sum(not face.visible and face.state != "complete" for face in wanted)
         absent = sum(not face.visible and face.state == "complete" for face in wanted)
-        files = {sample.image_id: sample.path for sample in dataset.samples}
+        labeled = [face for face in wanted if face.visible and not face.is_wanted(only)]
+        files = {sample.image_id: sample.path for sample in (*dataset.samples, *(one.sample for one in predicted))}
         missing = {key for key, path in files.items() if not path.is_file()}
         changed = self._originals.problems(files.keys() - missing, anew=True)
         return ExportReport(
             out,
-            images=len(coco["images"]),
+            images=len({sample.image_id for sample in dataset.samples}),
             faces=len(coco["annotations"]),
             points=sum(record["num_keypoints"] for record in coco["annotations"]),
             unlabeled=unlabeled,
             skipped=len(standings) - len(wanted),
-            incomplete=sum(face.visible > 0 and face.state != "complete" for face in wanted) if only_complete else 0,
+            incomplete=len(labeled) if only == "complete" else 0,
             absent=absent,
             missing=tuple(sorted(files[key].name for key in missing)),
             changed=tuple(changed.values()),
+            unseen=len(labeled) if only == "reviewed" else 0,
+            predicted=len(predicted),
+            predictions=predictions_file(out) if predicted else None,
         )
 
     def export_set(
@@ -204,29 +247,49 @@ class Exchange:
         *,
         split: Split | None = None,
         pictures: Pictures = "none",
-        only_complete: bool = False,
+        only: Only | None = None,
+        with_predictions: bool = False,
         clip: bool = False,
     ) -> SetReport:
         """Write the labeled faces into the new folder `out` as a set of another format.
 
+        `only` and `with_predictions` are as in `export`; the predictions stand where the format has a place for them.
         Raises DataError, leaving nothing, if there is nothing to export, a picture that is to be copied is missing or
         `out` cannot be written.
         """
-        dataset = self._to_export(only_complete=only_complete)
+        if with_predictions and not form.keeps_predictions:
+            kept = ", ".join(form.name for form in FORMATS if form.keeps_predictions)
+            raise DataError(
+                f"{form.title} has no place for predictions apart from labels: leave them out, or choose one of {kept}"
+            )
+        dataset = self._to_export(only)
+        predicted = self._predicted_to_export() if with_predictions else []
         names = {picture.id: picture.name for picture in self._store.images()}
-        labels, lost = outgoing(dataset, names, self._store.points(), split or Split(), clip=clip)
+        labels, lost = outgoing(dataset, names, self._store.points(), split or Split(), clip=clip, predicted=predicted)
         lost += write_set(labels, form, out, pictures)
         by_split = Counter(image.split or "" for image in labels.images)
-        points = sum(int((face.visibility > 0).sum()) for image in labels.images for face in image.faces)
-        return SetReport(out, form.title, dict(sorted(by_split.items())), labels.faces, points, tuple(lost))
+        faces = [face for image in labels.images for face in image.faces if not face.predicted]
+        points = sum(int((face.visibility > 0).sum()) for face in faces)
+        splits = dict(sorted(by_split.items()))
+        return SetReport(out, form.title, splits, len(faces), points, tuple(lost), len(predicted))
 
-    def _to_export(self, *, only_complete: bool) -> Dataset:
+    def _to_export(self, only: Only | None) -> Dataset:
         """The labeled faces. Raises DataError if there are none."""
-        dataset = self.labeled_set(only_complete=only_complete)
+        dataset = self.labeled_set(only=only)
         if not dataset.samples:
-            kind = "completely labeled" if only_complete else "labeled"
+            kind = {None: "labeled", "complete": "completely labeled", "reviewed": "labeled and reviewed"}[only]
             raise DataError(f"nothing to export: no face of project {self._name!r} is {kind} yet")
         return dataset
+
+    def _predicted_to_export(self) -> list[Predicted]:
+        """The faces with predictions. Raises DataError if there are none."""
+        predicted = self.predicted_faces()
+        if not predicted:
+            raise DataError(
+                f"no predictions to export: no face of project {self._name!r} that is not complete has predicted "
+                "points; leave out the predictions, or train a model first"
+            )
+        return predicted
 
     def import_labels(
         self,

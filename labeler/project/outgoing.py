@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labeler.storage.records import Point
 from mdmd.data.boxes import box_of_points
@@ -76,6 +77,23 @@ def _hash(subject: str) -> bytes:
     return blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """A face with the points that are proposed for it, as the annotation of `sample`.
+
+    `scores` (N,) are the probabilities of the points to be right: off by at most the tolerance of the project.
+    """
+
+    sample: Sample
+    scores: NDArray[np.float64]
+
+    @property
+    def score(self) -> float:
+        """The mean of `scores` over the points that are proposed."""
+        assert self.sample.annotation is not None
+        return float(self.scores[self.sample.annotation.labeled].mean())
+
+
 def outgoing(
     dataset: Dataset,
     names: Mapping[int, str],
@@ -83,21 +101,29 @@ def outgoing(
     split: Split,
     *,
     clip: bool = False,
+    predicted: Sequence[Predicted] = (),
 ) -> tuple[LabelSet, list[Loss]]:
     """The labels of `dataset` for another tool, and what is lost already.
 
     `names` are what images were called where they came from, and `points` the labels of faces, which tell absent
     landmarks. Boxes are cut at the border of the image; with `clip`, points outside of it are moved to the border.
+    The faces that are `predicted` stand beside the labeled ones.
     """
-    definition, splits = dataset.definition, split.by_image(dataset.samples)
-    by_image: dict[int, list[Sample]] = {}
+    definition = dataset.definition
+    scores = {one.sample.face_id: one.scores for one in predicted}
+    proposed = [one.sample for one in predicted]
+    splits = split.by_image([*dataset.samples, *proposed])
+    by_image: dict[int, list[tuple[Sample, Face]]] = {}
     for sample in dataset.samples:
-        by_image.setdefault(sample.image_id, []).append(sample)
-    called = _called({key: (names[key], samples[0].file_name) for key, samples in by_image.items()})
+        face = _face(sample, points.get(sample.face_id, {}), definition.ids)
+        by_image.setdefault(sample.image_id, []).append((sample, face))
+    for sample in proposed:
+        face = replace(_face(sample, {}, definition.ids), predicted=True, scores=scores[sample.face_id])
+        by_image.setdefault(sample.image_id, []).append((sample, face))
+    called = _called({key: (names[key], found[0][0].file_name) for key, found in by_image.items()})
     images, moved = [], 0
-    for key, samples in sorted(by_image.items()):
-        first = samples[0]
-        faces = [_face(sample, points.get(sample.face_id, {}), definition.ids) for sample in samples]
+    for key, found in sorted(by_image.items()):
+        first, faces = found[0][0], [face for _, face in found]
         size = (first.width, first.height)
         if clip:
             moved += sum(int(_outside(face, size).any(axis=1).sum()) for face in faces)

@@ -24,6 +24,7 @@ from labeler.guidance.in_charge import InCharge
 from labeler.guidance.label_index import LabelIndex, Progress
 from labeler.guidance.learned_rounds import LearnedRounds
 from labeler.guidance.learning import Learning
+from labeler.guidance.progress import Only
 from labeler.guidance.proposals import Proposals
 from labeler.guidance.proposed import ProposedPoints
 from labeler.guidance.repeats import Repeats
@@ -33,9 +34,10 @@ from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
 from labeler.pictures.subjects import SubjectRule, SubjectsReport, set_subjects, subject_counts
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
-from labeler.project.exchange import Exchange, ExportReport, ImportReport
+from labeler.project.exchange import Exchange, ExportReport, ImportReport, SetReport
 from labeler.project.frame import labels_frame, set_labels
 from labeler.project.leftovers import clear_orphans, clear_partial
+from labeler.project.outgoing import Split
 from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import Safekeeping
 from labeler.project.trash import Trash
@@ -49,6 +51,7 @@ from mdmd.datasets.incoming import Incoming, incoming
 from mdmd.errors import DataError
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import read_json, write_json
+from mdmd.formats.format import Format, Pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +175,15 @@ class Project:
         self.checks = LabelChecks(self.store, self.index, self.runs)
         self.repeats = Repeats(self.store, self.index)
         self.exchange = Exchange(
-            self.name, self.store, self.index, self.bases, self.repeats, self.intake, self.originals, self.images
+            self.name,
+            self.store,
+            self.index,
+            self.bases,
+            self.proposed,
+            self.repeats,
+            self.intake,
+            self.originals,
+            self.images,
         )
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
@@ -333,9 +344,33 @@ class Project:
         ]
         return kept, list(problems.values())
 
-    def export(self, out: Path, *, only_complete: bool = False) -> ExportReport:
-        """Write the labels to `out` as COCO keypoints; raises DataError without labels or if writing fails."""
-        return self.exchange.export(out, only_complete=only_complete)
+    def export(self, out: Path, *, only: Only | None = None, with_predictions: bool = False) -> ExportReport:
+        """Write the labels to `out` as COCO keypoints, or only those of complete or of reviewed faces.
+
+        With `with_predictions`, the points that other faces show are written as COCO results beside `out`, as
+        NAME.predictions.json. Raises DataError if there is nothing to write or writing fails.
+        """
+        if with_predictions:
+            self.carry_labels()
+        return self.exchange.export(out, only=only, with_predictions=with_predictions)
+
+    def export_set(
+        self,
+        form: Format,
+        out: Path,
+        *,
+        split: Split | None = None,
+        pictures: Pictures = "none",
+        only: Only | None = None,
+        with_predictions: bool = False,
+        clip: bool = False,
+    ) -> SetReport:
+        """Write the labels into the new folder `out` as a set of another format; see `Exchange.export_set`."""
+        if with_predictions:
+            self.carry_labels()
+        return self.exchange.export_set(
+            form, out, split=split, pictures=pictures, only=only, with_predictions=with_predictions, clip=clip
+        )
 
     def labels(self) -> pd.DataFrame:
         """The labels as a table with one row per point; see `labeler.project.frame.labels_frame` for its columns."""

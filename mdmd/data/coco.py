@@ -332,6 +332,23 @@ def to_coco(
     }
 
 
+def to_results(samples: Iterable[Sample], scores: Iterable[float], definition: Definition) -> list[dict[str, Any]]:
+    """The predictions in `samples` as a list of COCO results, which `COCO.loadRes` of pycocotools takes.
+
+    `scores` are those of the faces, higher is surer. The images have the ids of the samples, the category is the 1 of
+    `to_coco`. A point that is not predicted is 0, 0, 0.
+    """
+    return [
+        result_of(sample.image_id, _keypoints(sample, definition), score)
+        for sample, score in zip(samples, scores, strict=True)
+    ]
+
+
+def result_of(image_id: int, keypoints: Sequence[float], score: float) -> dict[str, Any]:
+    """One COCO result: a predicted face with its `score`. Source: https://cocodataset.org/#format-results."""
+    return {"image_id": image_id, "category_id": 1, "keypoints": list(keypoints), "score": float(score)}
+
+
 def ids_are_sound(samples: Sequence[Sample]) -> bool:
     """Whether `to_coco` can keep the ids of `samples`.
 

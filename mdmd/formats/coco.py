@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from mdmd.data.boxes import box_of_points
-from mdmd.data.coco import LARGEST_BOX, PREDICTED, read_coco_json
+from mdmd.data.coco import LARGEST_BOX, PREDICTED, read_coco_json, result_of
 from mdmd.data.definition import MOST_LANDMARKS, Definition
 from mdmd.data.places import PLACE, box_problem, is_place
 from mdmd.data.records import Box
@@ -37,6 +37,8 @@ from mdmd.formats.text import size_of
 KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
 #: The folders in which the file of a set, or of a split, may lie.
 ANNOTATIONS = "annotations"
+#: The folder of what models predicted.
+RESULTS = "results"
 #: What a part of the name of a file or its folder says of the split.
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 #: What faces are called as a class of objects.
@@ -427,6 +429,9 @@ def _text(value: Any) -> str | None:
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write annotations/person_keypoints_SPLIT.json and images/SPLIT/NAME, as COCO, CVAT and Datumaro lay them out.
 
+    Faces that a model labeled are results, in results/person_keypoints_SPLIT_results.json: a list that pycocotools
+    loads with `loadRes` for the annotations of that split. Their score is the mean of those of their points, or 1.
+
     Beyond what COCO defines, the category has `flip_pairs` and, if groups are known, what `Definition.to_category`
     writes; images have `split` and `group`, faces `track_id`, `score` and `attributes`. What `extra` holds comes back.
     """
@@ -449,6 +454,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
                 _face_record(face, next(face_ids), key, labels.landmarks)
                 for image, key in zip(images, ids, strict=True)
                 for face in image.faces
+                if not face.predicted
             ],
             "categories": [_category_record(labels)],
         }
@@ -456,6 +462,16 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         file = out / ANNOTATIONS / f"person_keypoints_{split}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, record, indent=None, for_others=True)
+        results = [
+            result_of(key, _keypoints(face), _score(face))
+            for image, key in zip(images, ids, strict=True)
+            for face in image.faces
+            if face.predicted
+        ]
+        if results:
+            file = out / RESULTS / f"person_keypoints_{split}_results.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(file, results, indent=None, for_others=True)
         for image in images:
             place_picture(image, out / "images" / split / image.name, pictures)
     return []
@@ -495,22 +511,16 @@ def _face_record(face: Face, key: int, image: int, landmarks: tuple[str, ...]) -
     attributes = dict(face.extra.get("attributes") or {})
     if face.absent is not None and face.absent.any():
         attributes["absent"] = [name for name, absent in zip(landmarks, face.absent, strict=True) if absent]
-    if face.predicted:
-        attributes["source"] = PREDICTED
     return {
         "segmentation": [],
         **face.extra,
         **({"attributes": attributes} if attributes else {}),
         **({"track_id": face.subject} if face.subject is not None else {}),
-        **({"score": float(np.mean(face.scores[labeled]))} if face.scores is not None and labeled.any() else {}),
+        **({"score": _score(face)} if face.scores is not None and labeled.any() else {}),
         "id": key,
         "image_id": image,
         "category_id": 1,
-        "keypoints": [
-            number
-            for (x, y), v in zip(face.points.tolist(), face.visibility.tolist(), strict=True)
-            for number in ((x, y, v) if v else (0, 0, 0))
-        ],
+        "keypoints": _keypoints(face),
         "num_keypoints": int(labeled.sum()),
         "bbox": [0, 0, 0, 0] if box is None else [box.x, box.y, box.w, box.h],
         # COCO's metric divides by the area, which must not be 0.
@@ -519,4 +529,17 @@ def _face_record(face: Face, key: int, image: int, landmarks: tuple[str, ...]) -
     }
 
 
-FORMAT = Format("coco", "COCO keypoints", detect, read, write)
+def _keypoints(face: Face) -> list[float]:
+    return [
+        number
+        for (x, y), v in zip(face.points.tolist(), face.visibility.tolist(), strict=True)
+        for number in ((x, y, v) if v else (0, 0, 0))
+    ]
+
+
+def _score(face: Face) -> float:
+    labeled = face.visibility > 0
+    return float(np.mean(face.scores[labeled])) if face.scores is not None and labeled.any() else 1.0
+
+
+FORMAT = Format("coco", "COCO keypoints", detect, read, write, keeps_predictions=True)

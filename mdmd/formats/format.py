@@ -35,7 +35,8 @@ class Format:
     `detect(place)` says whether the file or folder is of this format, by its content, and raises nothing.
     `read(place, how)` raises DataError if nothing can be read; single records that cannot are `left_out`.
     `write(labels, out, pictures)` writes into the new or empty folder `out`, in the layout that the format's own loader
-    expects, and returns what the format cannot keep; None if it is only read.
+    expects, and returns what the format cannot keep; None if it is only read. With `keeps_predictions` the format has a
+    place for faces that a model labeled, apart from those that a person did.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Format:
     detect: Callable[[Path], bool]
     read: Callable[[Path, Reading], LabelSet]
     write: Callable[[LabelSet, Path, Pictures], list[Loss]] | None = None
+    keeps_predictions: bool = False
 
 
 def place_picture(image: Image, target: Path, pictures: Pictures) -> None:

@@ -371,7 +371,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     Label Studio refuses places below 0 and above 100 %: points outside of their image are left out, and boxes are cut.
     An image's faces that a model labeled are written as predictions, and are not read where others are labels.
     """
-    lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
+    lost = {"absent": 0, "outside": 0, "beside": 0, "subject": 0, "scores": 0}
     tasks = []
     places = Places()
     for number, image in enumerate(labels.images, start=1):
@@ -381,7 +381,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         cut = [(face, 0) if size is None else inside(face, size) for face in image.faces]
         tasks.append(_task(labels, replace(image, faces=tuple(face for face, _ in cut)), size, name, number))
         seen = [found for found in cut if not found[0].predicted] or cut
-        lost["face"] += len(image.faces) - len(seen)
+        lost["beside"] += len(image.faces) - len(seen)
         lost["subject"] += any(face.subject is not None for face, _ in seen)
         for face, outside in seen:
             lost["outside"] += outside
@@ -456,4 +456,4 @@ def _config(labels: LabelSet) -> str:
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 
 
-FORMAT = Format("label-studio", TITLE, detect, read, write)
+FORMAT = Format("label-studio", TITLE, detect, read, write, keeps_predictions=True)

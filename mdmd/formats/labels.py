@@ -109,6 +109,10 @@ LOSSES: Mapping[str, tuple[str, str]] = {
     "rounded": ("{} point is rounded to whole pixels", "{} points are rounded to whole pixels"),
     "box": ("the box of {} face is left out", "the boxes of {} faces are left out"),
     "face": ("{} face is left out", "{} faces are left out"),
+    "beside": (
+        "{} predicted face stands beside labels, and an import here does not read it",
+        "{} predicted faces stand beside labels, and an import here does not read them",
+    ),
     "empty image": ("{} image without a face is left out", "{} images without a face are left out"),
     "outside": ("{} point outside its image is left out", "{} points outside their image are left out"),
     "clipped": (

@@ -439,4 +439,4 @@ def _boxes(sio: Any, image: Image, instances: Sequence[Any]) -> Iterator[Any]:
             yield sio.UserBoundingBox(**sides, instance=instance)
 
 
-FORMAT = Format("sleap", "SLEAP", detect, read, write)
+FORMAT = Format("sleap", "SLEAP", detect, read, write, keeps_predictions=True)

@@ -243,7 +243,7 @@ def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Pat
         in capsys.readouterr().out
     )
     label_face(Workspace(root).open("copy"), 2, [1])
-    assert labeler(root, "export", "copy", "--out", tmp_path / "y.json", "--only-complete") == 0
+    assert labeler(root, "export", "copy", "--out", tmp_path / "y.json", "--only", "complete") == 0
     first, second = read_coco(tmp_path / "x.json"), read_coco(tmp_path / "y.json")
     assert first.definition.landmarks == second.definition.landmarks
     assert len(second.samples) == 2
@@ -288,7 +288,7 @@ def test_an_export_exits_with_1_if_it_is_not_what_the_labels_say(tmp_path: Path,
     told = capsys.readouterr()
     assert told.out.endswith("\nfaces left out: 1 without labels, 1 skipped\n")
     assert told.err == ""
-    assert labeler(tmp_path / "projects", *words, "--only-complete") == 0
+    assert labeler(tmp_path / "projects", *words, "--only", "complete") == 0
     assert "faces left out: 1 without labels, 1 incomplete, 1 skipped\n" in capsys.readouterr().out
     project.store.edit_points(faces[4], {key: Point(None, None, 0) for key in (1, 2, 3, 4)})
     (project.images / "faces-0.png").unlink()

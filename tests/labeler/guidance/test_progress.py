@@ -48,6 +48,24 @@ def test_a_skipped_face_is_skipped_however_far_it_is_and_nothing_waits_there():
         assert order_of_doubt([found]) == []
 
 
+@pytest.mark.parametrize(
+    ("sources", "reviewed"),
+    [
+        ([], False),
+        (["placed", "dragged"], True),
+        (["imported", "reference", "started"], True),
+        (["accepted", "accepted_rest"], True),
+        (["placed", "accepted_unseen"], False),
+    ],
+)
+def test_a_face_is_reviewed_if_a_person_saw_each_label(sources: list[str], reviewed: bool):
+    points = {key: Point(1, 1, 2, source) for key, source in enumerate(sources, 1)}
+    found = standing(face(1), points, {}, (1, 2, 3, 4))
+    assert (found.reviewed, found.is_wanted("reviewed")) == (reviewed, reviewed)
+    assert found.is_wanted(None) is bool(sources)
+    assert not found.is_wanted("complete")
+
+
 def test_a_face_without_any_landmark_defined_is_empty():
     assert standing(face(1), {1: SEEN}, {}, ()).state == "empty"
 

@@ -376,7 +376,7 @@ def test_the_export_reads_back_as_it_was_labeled_from_anywhere(tmp_path: Path):
         np.testing.assert_array_equal(partial.points[0], [3.125, 4.0625])
     info = json.loads((tmp_path / "x.json").read_text())["info"]
     assert (info["project"], info["definition_version"], info["image_folder"]) == ("faces", 1, "projects/faces/images")
-    assert project.export(tmp_path / "x.json", only_complete=True).faces == 1
+    assert project.export(tmp_path / "x.json", only="complete").faces == 1
 
 
 def test_an_unreviewed_prediction_is_not_exported_and_an_accepted_one_says_so(tmp_path: Path):
@@ -407,7 +407,7 @@ def test_a_refused_export_leaves_the_old_file(tmp_path: Path):
         project.export(out)
     label_face(project, 1, [1])
     with pytest.raises(DataError, match="completely labeled"):
-        project.export(out, only_complete=True)
+        project.export(out, only="complete")
     with pytest.raises(DataError, match="is a folder"):
         project.export(tmp_path)
     with pytest.raises(DataError, match="cannot write"):

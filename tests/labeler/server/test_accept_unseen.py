@@ -55,7 +55,8 @@ def labels_everywhere(project: Project) -> dict[str, Any]:
     progress = project.progress()
     return {
         "export": sorted(record["id"] for record in coco["annotations"]),
-        "complete export": project.export(out, only_complete=True).faces,
+        "complete export": project.export(out, only="complete").faces,
+        "reviewed export": project.export(out.with_name("reviewed.json"), only="reviewed").faces,
         "exported points": sum(record["num_keypoints"] for record in coco["annotations"]),
         "training": sorted(sample.face_id for sample in project.training_set().samples),
         "unlabeled": sorted(sample.face_id for sample in project.unlabeled_faces().samples),
@@ -70,6 +71,7 @@ def test_predictions_count_as_labels_nowhere(project: Project):
     assert labels_everywhere(project) == {
         "export": [1, 2],
         "complete export": 2,
+        "reviewed export": 2,
         "exported points": 8,
         "training": [1, 2],
         "unlabeled": [3, 4, 5, 6, 8],
@@ -104,6 +106,7 @@ def test_accepted_unseen_they_are_labels_everywhere_and_the_export_says_how(proj
     assert labels_everywhere(project) == {
         "export": [1, 2, 3, 4, 5],
         "complete export": 5,
+        "reviewed export": 3,
         "exported points": 20,
         "training": [1, 2, 3, 4, 5],
         "unlabeled": [6, 8],
