@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mdmd.data.coco import read_coco, write_coco
     from mdmd.data.definition import Definition, load_definition
     from mdmd.data.records import Annotation, Box, Prediction, Sample
+    from mdmd.datasets.foreign import ForeignSet
     from mdmd.errors import DataError
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Box",
     "DataError",
     "Definition",
+    "ForeignSet",
     "ModelConfig",
     "Prediction",
     "Sample",
@@ -37,6 +39,7 @@ _MODULES = {
     "mdmd.data.coco": ("read_coco", "write_coco"),
     "mdmd.data.definition": ("Definition", "load_definition"),
     "mdmd.data.records": ("Annotation", "Box", "Prediction", "Sample"),
+    "mdmd.datasets.foreign": ("ForeignSet",),
     "mdmd.errors": ("DataError",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -16,6 +16,7 @@ from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError
 from mdmd.data.picture_files import Skipped, any_wanted, skipped_sentences
 from mdmd.data.records import Dataset, Prediction, Sample
+from mdmd.datasets.foreign import ForeignSet
 from mdmd.datasets.registry import Data, read_set, read_sets
 from mdmd.errors import DataError
 from mdmd.evaluation.evaluate import FlagRule, counterparts, plain
@@ -210,13 +211,14 @@ def _start(
 class PredictionOptions(TypedDict, total=False):
     """Options of `mdmd.predict`.
 
-    `faces` is a COCO file whose faces are predicted, instead of pictures. The result is also written to `out`. With
-    `find_boxes`, the model finds the face if its box is the whole image. `head` is another head than the model's own. A
-    point is flagged if its probability of an error above `tolerance` (a share of the normalizer) exceeds `threshold`
-    (None: chosen so that the flags are expected to catch 80 % of such points, and to leave at most 5 % of all).
+    `faces` is a COCO file, or labels of another tool, whose faces are predicted in their boxes, instead of pictures.
+    The result is also written to `out`. With `find_boxes`, the model finds the face if its box is the whole image.
+    `head` is another head than the model's own. A point is flagged if its probability of an error above `tolerance` (a
+    share of the normalizer) exceeds `threshold` (None: chosen so that the flags are expected to catch 80 % of such
+    points, and to leave at most 5 % of all).
     """
 
-    faces: Path | str | None
+    faces: ForeignSet | Path | str | None
     out: Path | str | None
     find_boxes: bool
     head: str | None
@@ -229,9 +231,9 @@ def predict(
 ) -> dict[str, Any]:
     """Predict landmarks as a COCO-keypoint object (see `predicted_coco`).
 
-    The input is either `pictures` (image files and folders, one face per image) or the faces of a COCO file. `model` is
-    a `Model` or the folder of a run. Options: `PredictionOptions`. Images that cannot be used, and files in folders
-    that are not images, are left out with a warning. Raises DataError if none is left.
+    The input is either `pictures` (image files and folders, one face per image) or the faces of a file. `model` is a
+    `Model` or the folder of a run. Options: `PredictionOptions`. Images that cannot be used, and files in folders that
+    are not images, are left out with a warning. Raises DataError if none is left.
     """
     return predict_all(model, pictures, **options)[0]
 
@@ -240,7 +242,7 @@ def predict_all(
     model: Model | Path | str,
     pictures: Sequence[Path | str] = (),
     *,
-    faces: Path | str | None = None,
+    faces: ForeignSet | Path | str | None = None,
     out: Path | str | None = None,
     find_boxes: bool = False,
     head: str | None = None,
@@ -249,18 +251,24 @@ def predict_all(
 ) -> tuple[dict[str, Any], bool]:
     """`predict`, and whether no image was left out that a user would expect to be used."""
     if bool(pictures) == (faces is not None):
-        raise DataError("name either pictures (or folders of them), or a COCO file of faces")
+        raise DataError("name either pictures (or folders of them), or a file of faces")
     rule = FlagRule(tolerance, threshold)
     model = model if isinstance(model, Model) else load(model)
     head, calibration = model.calibrated(head)
     unusable: dict[Path, str] = {}
     skipped: tuple[Skipped, ...] = ()
+    missed: list[str] = []
     if faces is None:
         samples, skipped = whole_pictures([Path(path) for path in pictures], unusable)
         for sentence in skipped_sentences(skipped):
             logger.warning(f"skipped {sentence}")
     else:
-        samples = faces_of_file(Path(faces), unusable)
+        found_faces = faces_of_file(faces if isinstance(faces, ForeignSet) else Path(faces), unusable)
+        samples, missed = found_faces.samples, found_faces.left_out
+        for sentence in found_faces.notes:
+            logger.warning(sentence)
+        if missed:
+            logger.warning(f"{len(missed):,} records are left out: {named(missed)}")
     if find_boxes:
         given = [k for k, s in enumerate(samples) if s.box == whole(s.width, s.height)]
         samples = model.with_found_boxes(samples, given, head, unusable=unusable)
@@ -281,7 +289,7 @@ def predict_all(
     coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=model.name, head=head)
     if out is not None:
         write_json(Path(out), coco, indent=None, for_others=True)
-    return coco, not unusable and not any_wanted(skipped)
+    return coco, not (unusable or missed or any_wanted(skipped))
 
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:

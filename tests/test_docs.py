@@ -150,17 +150,24 @@ def make_targets(makefile: str) -> set[str]:
     return {target for rule in rules for target in rule.split()}
 
 
+#: Commands whose options belong to their actions.
+GROUPS = {("mdmd", "sources"): ("add", "list", "remove")}
+
+
 @cache
 def help_of(program: str, subcommand: str) -> tuple[int, str]:
     """Exit code and text of a program's --help, asked in this process: a new one for each takes seconds to begin."""
     said = io.StringIO()
     # Wide, so that no option is broken over two lines.
     with patch.dict(os.environ, COLUMNS="200"), redirect_stdout(said), redirect_stderr(io.StringIO()):
-        try:
-            import_module(f"{program}.cli.main").parser().parse_args([*([subcommand] if subcommand else []), "--help"])
-        except SystemExit as ended:
-            return int(ended.code or 0), said.getvalue()
-    raise AssertionError("--help did not end the program")
+        for action in ("", *GROUPS.get((program, subcommand), ())):
+            words = [word for word in (subcommand, action) if word]
+            try:
+                import_module(f"{program}.cli.main").parser().parse_args([*words, "--help"])
+            except SystemExit as ended:
+                if ended.code:
+                    return int(ended.code), said.getvalue()
+    return 0, said.getvalue()
 
 
 def command_problems(text: str, root: Path, makefile: str, ask=help_of) -> list[str]:

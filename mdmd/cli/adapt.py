@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mdmd.cli.options import DATA_HELP, Commands, add_command, add_training_options, training_options
+from mdmd.cli.options import (
+    FOREIGN_HELP,
+    Commands,
+    add_command,
+    add_reading_options,
+    add_training_options,
+    foreign_set,
+    training_options,
+)
 from mdmd.config import BASE_MINUTES, STARTER
 from mdmd.run_folder import must_hold_model
 
@@ -19,7 +27,7 @@ def add_to(commands: Commands) -> None:
         "Train on a new definition with few faces, together with one or more large sets. With --steps 0 nothing is "
         "trained: the labels of one face or more are carried over to others through the points that the base predicts.",
     )
-    command.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {DATA_HELP}")
+    command.add_argument("--target", type=Path, required=True, metavar="T.json", help=f"the new set: {FOREIGN_HELP}")
     command.add_argument(
         "--source",
         type=Path,
@@ -73,6 +81,7 @@ def add_to(commands: Commands) -> None:
         "(each for the whole budget; for few faces; default 0: hold out 15 %%, or the split heldout)",
     )
     add_training_options(command, out="the folder for the run: checkpoint, log.jsonl, metrics.json")
+    add_reading_options(command, "a target")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -82,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     from mdmd import api
 
     api.adapt(
-        options.target,
+        foreign_set(options, options.target),
         options.out,
         sources=options.source,
         base=options.base,

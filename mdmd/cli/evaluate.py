@@ -6,7 +6,15 @@ import argparse
 import json
 from pathlib import Path
 
-from mdmd.cli.options import DATA_HELP, Commands, add_command, add_flag_options, flag_rule
+from mdmd.cli.options import (
+    FOREIGN_HELP,
+    Commands,
+    add_command,
+    add_flag_options,
+    add_reading_options,
+    flag_rule,
+    foreign_set,
+)
 from mdmd.files import write_json
 from mdmd.run_folder import must_hold_model
 
@@ -15,7 +23,7 @@ def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(commands, "evaluate", run, "Measure a run on labeled faces.")
     command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
-    command.add_argument("--data", type=Path, required=True, metavar="T.json", help=DATA_HELP)
+    command.add_argument("--data", type=Path, required=True, metavar="T.json", help=FOREIGN_HELP)
     command.add_argument("--split", default="test", help="the split to measure on (default test)")
     command.add_argument(
         "--subset", metavar="NAME", help="only the faces of this subset (challenge, pose, a style ...)"
@@ -29,6 +37,7 @@ def add_to(commands: Commands) -> None:
     )
     command.add_argument("--json", type=Path, metavar="OUT.json", help="also write the metrics to this file")
     add_flag_options(command)
+    add_reading_options(command, "data")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -41,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         options.json.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
     numbers = api.evaluate(
         options.model,
-        options.data,
+        foreign_set(options, options.data),
         split=options.split,
         subset=options.subset,
         head=options.head,

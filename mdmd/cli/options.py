@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from mdmd.config import PRESETS, SAVE_EVERY
+from mdmd.data.definition import shipped_definitions
+from mdmd.datasets.foreign import ForeignSet
+from mdmd.datasets.incoming import chosen_landmarks
 from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import LEFT, RECALL, FlagRule
+from mdmd.formats.definition_files import read_definition
+from mdmd.formats.known import FORMATS
 
 if TYPE_CHECKING:
     from mdmd.api import TrainingOptions
@@ -22,6 +27,7 @@ DATA_HELP = (
     "a COCO-keypoint JSON whose category has keypoints, flsg, flip_pairs and normalizer, "
     "with images beside it or in images/; or the name of an added dataset (mdmd sources list)"
 )
+FOREIGN_HELP = DATA_HELP + "; or a file or folder of another tool, which is found by content"
 
 
 def add_command(
@@ -39,6 +45,48 @@ def add_command(
     command = commands.add_parser(name, help=text, description=f"{text} {codes}".strip())
     command.set_defaults(run=run)
     return command
+
+
+def add_reading_options(command: argparse.ArgumentParser, what: str, *, labels: bool = True, form: bool = True) -> None:
+    """Add the options that say how labels of another tool are read; with `labels`, those of landmarks too."""
+    group = command.add_argument_group(f"{what} of another tool")
+    if form:
+        names = ", ".join(known.name for known in FORMATS)
+        group.add_argument("--format", metavar="F", help=f"read it as this format ({names})")
+    group.add_argument("--pictures", dest="folder", type=Path, metavar="FOLDER", help="look for its pictures here, too")
+    if labels:
+        group.add_argument(
+            "--definition",
+            metavar="D",
+            help="the landmarks, where it does not tell their groups: a shipped definition "
+            f"({', '.join(shipped_definitions())}) or a JSON file that holds a COCO category",
+        )
+        group.add_argument(
+            "--map",
+            nargs="+",
+            default=[],
+            action="extend",
+            metavar="OURS=THEIRS",
+            help="landmarks of the definition that have another name in it",
+        )
+    begins = group.add_mutually_exclusive_group()
+    begins.add_argument(
+        "--one-based", action="store_true", default=None, help="coordinates in its text files start at 1"
+    )
+    begins.add_argument("--zero-based", dest="one_based", action="store_false", help="they start at 0")
+
+
+def foreign_set(options: argparse.Namespace, place: Path) -> ForeignSet:
+    """The file or folder `place`, to be read as `add_reading_options` says. Raises DataError."""
+    named = getattr(options, "definition", None)
+    return ForeignSet(
+        place,
+        getattr(options, "format", None),
+        None if named is None else read_definition(named),
+        chosen_landmarks(getattr(options, "map", [])),
+        options.folder,
+        options.one_based,
+    )
 
 
 def add_training_options(command: argparse.ArgumentParser, *, out: str) -> None:

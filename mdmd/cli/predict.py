@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mdmd.cli.options import Commands, add_command, add_flag_options, flag_rule
+from mdmd.cli.options import Commands, add_command, add_flag_options, add_reading_options, flag_rule, foreign_set
 from mdmd.errors import DataError
 from mdmd.run_folder import must_hold_model
 
@@ -33,7 +33,8 @@ def add_to(commands: Commands) -> None:
         type=Path,
         action="append",
         metavar="F.json",
-        help="faces with boxes, as COCO JSON, instead of images; repeatable, with one --out for each",
+        help="faces with boxes instead of images, as COCO JSON (also without keypoints, as a detector writes it) or as "
+        "labels of another tool; repeatable, with one --out for each",
     )
     command.add_argument(
         "--find-boxes",
@@ -48,6 +49,7 @@ def add_to(commands: Commands) -> None:
         help="exit with 0 although pictures were left out (default: 1), if some could be read",
     )
     add_flag_options(command)
+    add_reading_options(command, "faces", labels=False)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         coco, used = api.predict_all(
             model,
             options.pictures,
-            faces=faces,
+            faces=None if faces is None else foreign_set(options, faces),
             out=out,
             find_boxes=options.find_boxes,
             head=options.head,

@@ -6,9 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from mdmd.cli.options import Commands, add_command
-from mdmd.datasets.readers import kinds
-from mdmd.datasets.registry import Sources, default_home, report
+from mdmd.cli.options import Commands, add_command, add_reading_options, foreign_set
+from mdmd.datasets.registry import Sources, default_home, kinds, report
 
 
 def add_to(commands: Commands) -> None:
@@ -17,16 +16,17 @@ def add_to(commands: Commands) -> None:
     command = commands.add_parser("sources", help=text, description=text)
     actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     add = add_command(
-        actions, "add", run_add, "Check a dataset as distributed (or a COCO file) and add it under a name."
+        actions,
+        "add",
+        run_add,
+        "Check a dataset as distributed, a COCO file, or labels of another tool, and add it under a name.",
     )
     add.add_argument("kind", nargs="?", choices=kinds(), help="the kind of dataset (default: detected from its files)")
     add.add_argument(
         "path", type=Path, help="its folder, or for coco a COCO-keypoint JSON or the folder of an annotations.json"
     )
-    add.add_argument("--name", help="its name (default: the kind; for coco the name of its folder or file)")
-    add.add_argument(
-        "--one-based", action="store_true", help="coordinates in its text files start at 1 (default: at 0)"
-    )
+    add.add_argument("--name", help="its name (default: the kind of a public dataset, else that of its folder or file)")
+    add_reading_options(add, "a set", form=False)
     add_command(actions, "list", run_list, "List the added datasets.")
     remove = add_command(actions, "remove", run_remove, "Remove a dataset from the list; its files stay.")
     remove.add_argument("name")
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
 def run_add(options: argparse.Namespace) -> None:
     """Check a dataset, add it and print a report."""
     added = Sources(default_home(os.environ)).add(
-        options.path, kind=options.kind, name=options.name, one_based=options.one_based
+        foreign_set(options, options.path), kind=options.kind, name=options.name
     )
     print(report(*added))
 

@@ -7,25 +7,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import ORIGINAL_NAME
-from mdmd.data.definition import Definition
+from mdmd.data.definition import LARGEST_ID, Definition
 from mdmd.data.images import PictureError, picture_size
 from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Sample, ScoredPoint
 from mdmd.data.text import path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.coco import ANNOTATIONS
-from mdmd.formats.format import Reading
+from mdmd.formats.format import Format, Reading
 from mdmd.formats.images import ends_in, parts_of
 from mdmd.formats.known import read
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 
-#: The key of a model's points in the `extra` of a sample.
+#: The keys of `extra` of a face for a model's points, and for where each of its labels comes from.
 PREDICTED = "predicted_points"
+POINT_SOURCES = "point_sources"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Incoming:
     `entries` are the faces of each picture, of which one without a face has one without labels. `landmarks` are the
     names in their order, and `definition` is there if the file tells groups. `roots` are the folders in which pictures
     may lie. `left_out` and `changes` are as in `LabelSet`; `predicted` counts faces that a model labeled, whose
-    points are no labels.
+    points are no labels. Ids of images and faces are those that the file tells, else 0.
     """
 
     title: str
@@ -54,6 +56,11 @@ class Incoming:
         """What was read otherwise than it stands in the file, as sentences."""
         unreviewed = f"faces that a model labeled come in as proposals to review, not as labels: {self.predicted:,}"
         return [*self.changes, *([unreviewed] if self.predicted else [])]
+
+    @property
+    def faces(self) -> list[Sample]:
+        """The faces of all pictures, not counting pictures without one."""
+        return [sample for samples in self.entries for sample in samples if POINT_SOURCES in sample.extra]
 
     def in_folder(self, folder: Path) -> Incoming:
         """Only the pictures that lie in `folder`, and those that are nowhere, as if they were to lie there."""
@@ -81,9 +88,15 @@ def incoming(
     Pictures are searched in the folder `pictures`, if any, and beside the labels. Those that a file embeds are written
     into the folder `unpacked`, or left out. With `as_predictions`, all points are those of a model.
     """
-    form, labels = read(place, name=name, how=Reading(pictures, one_based, unpacked))
+    how = Reading(pictures, one_based, unpacked)
+    form, labels = read(place, name=name, how=how)
     if as_predictions:
         labels = replace(labels, images=tuple(_as_predictions(image) for image in labels.images))
+    return of_labels(form, labels, place, how)
+
+
+def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Incoming:
+    """What comes in from the `labels` that were read so from a file or folder."""
     around = place if place.is_dir() else place.parent
     if not place.is_dir() and around.name == ANNOTATIONS:
         around = around.parent
@@ -103,7 +116,7 @@ def incoming(
         labels.mirror,
         labels.definition,
         tuple(entries),
-        tuple(folder.resolve() for folder in (around, pictures, unpacked) if folder is not None),
+        tuple(folder.resolve() for folder in (around, how.pictures, how.unpacked) if folder is not None),
         tuple(left_out),
         labels.changes,
         sum(face.predicted for image in labels.images for face in image.faces),
@@ -136,6 +149,7 @@ def _samples(image: Image, labels: LabelSet, around: Path) -> tuple[Sample, ...]
         Box(0.0, 0.0, float(size[0]), float(size[1])),
         split=image.split or "train",
         group=image.subject or (subjects.pop() if len(subjects) == 1 else None) or name,
+        image_id=_id(image.extra),
         extra={ORIGINAL_NAME: name},
     )
     faces = tuple(_sample(base, face, labels) for face in image.faces)
@@ -171,10 +185,11 @@ def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
         base,
         box=box or base.box,
         annotation=annotation,
+        face_id=_id(face.extra),
         unseen=face.extra.get("unseen") is True,
         extra={
             **base.extra,
-            "point_sources": _sources(face, len(labels.landmarks)),
+            POINT_SOURCES: _sources(face, len(labels.landmarks)),
             PREDICTED: _predicted(face) if face.predicted else None,
         },
     )
@@ -196,10 +211,16 @@ def predicted_of(sample: Sample, ids: Sequence[int | None]) -> dict[int, ScoredP
     return {key: point for key, point in zip(ids, points, strict=False) if key is not None and point is not None}
 
 
+def _id(extra: Mapping[str, Any]) -> int:
+    """The id that a file tells of an image or face; 0 if it is none."""
+    found = extra.get("id")
+    return found if isinstance(found, int) and not isinstance(found, bool) and 1 <= found <= LARGEST_ID else 0
+
+
 def _sources(face: Face, count: int) -> list[str | None]:
     """Where each label comes from; "imported" where only its absence is told, None where nothing is."""
     attributes = face.extra.get("attributes")
-    found = attributes.get("point_sources") if isinstance(attributes, Mapping) else None
+    found = attributes.get(POINT_SOURCES) if isinstance(attributes, Mapping) else None
     if isinstance(found, list) and len(found) == count and all(s is None or isinstance(s, str) for s in found):
         return found
     absent = np.zeros(count, dtype=bool) if face.absent is None or face.predicted else face.absent
@@ -215,13 +236,15 @@ def _size_of(path: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Match:
-    """Which landmark of the project each landmark of the file is, by its id; None if it is left out.
+    """Which landmark of ours each landmark of the file is, by its id; None if it is left out.
 
-    `guessed` says that they were matched by their order, because the names have nothing in common.
+    `guessed` says that they were matched by their order, because the names have nothing in common. `ours` is what has
+    our landmarks, in words.
     """
 
     ids: tuple[int | None, ...]
     guessed: bool = False
+    ours: str = "the project"
 
     def words(self, theirs: Sequence[str], own: Definition) -> list[str]:
         """What a person should know of the match, in sentences."""
@@ -233,7 +256,7 @@ class Match:
             )
             said.append(f"the names differ, so landmarks were matched by their order, which is a guess: {pairs}")
         if extra := [name for key, name in zip(self.ids, theirs, strict=True) if key is None]:
-            said.append(f"landmarks that the project does not have are left out: {', '.join(extra)}")
+            said.append(f"landmarks that {self.ours} does not have are left out: {', '.join(extra)}")
         if missing := [name for key, name in names.items() if key not in self.ids]:
             said.append(f"landmarks that the file does not have stay without labels: {', '.join(missing)}")
         return said
@@ -246,33 +269,35 @@ def matched(
     *,
     mirror: Sequence[int] | None = None,
     chosen: Mapping[str, str] | None = None,
+    ours: str = "the project",
 ) -> Match:
     """Match the landmarks `theirs` with those of `own`: as `chosen` (theirs by own name), else by name.
 
-    If no name is the same, as many landmarks with the same mirror pairs are matched by their order. Raises DataError if
-    they cannot be matched, or each side has names that the other one does not.
+    `where` and `ours` are what has them, in words. If no name is the same, as many landmarks with the same mirror pairs
+    are matched by their order. Raises DataError if they cannot be matched, or each side has names that the other one
+    does not.
     """
     by_name = dict(zip(own.landmarks, own.ids, strict=True))
-    given = _given(chosen or {}, theirs, by_name, where)
+    given = _given(chosen or {}, theirs, by_name, where, ours)
     ids = [given.get(name, by_name.get(name)) for name in theirs]
     ids = [None if name not in given and key in given.values() else key for name, key in zip(theirs, ids, strict=True)]
     if all(key is None for key in ids):
         same_pairs = mirror is None or tuple(mirror) == own.mirror
         if len(theirs) == len(own.ids) and same_pairs and not given:
-            return Match(own.ids, guessed=True)
+            return Match(own.ids, guessed=True, ours=ours)
     extra = sorted(name for name, key in zip(theirs, ids, strict=True) if key is None)
     missing = sorted(name for name, key in by_name.items() if key not in ids)
     if extra and missing and not given:
         raise DataError(
-            f"{where} has {len(theirs)} landmarks, the project has {len(by_name)}, and they are not the same ones: "
-            f"{extra[0]!r} is only in the file, {missing[0]!r} only in the project; say which is which "
+            f"{where} has {len(theirs)} landmarks, {ours} has {len(by_name)}, and they are not the same ones: "
+            f"{extra[0]!r} is only in the file, {missing[0]!r} only in {ours}; say which is which "
             f"(--map {missing[0]}={extra[0]} ...)"
         )
-    return Match(tuple(ids))
+    return Match(tuple(ids), ours=ours)
 
 
 def chosen_landmarks(pairs: Sequence[str]) -> dict[str, str]:
-    """Their landmarks by ours, from OURS=THEIRS. Raises DataError."""
+    """Their landmarks by ours, from OURS=THEIRS as in --map. Raises DataError."""
     chosen = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
@@ -284,15 +309,17 @@ def chosen_landmarks(pairs: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
-def _given(chosen: Mapping[str, str], theirs: Sequence[str], by_name: Mapping[str, int], where: str) -> dict[str, int]:
+def _given(
+    chosen: Mapping[str, str], theirs: Sequence[str], by_name: Mapping[str, int], where: str, ours: str
+) -> dict[str, int]:
     """The id of each of their landmarks that a person has matched. Raises DataError for names that are not there."""
     for name, other in chosen.items():
         if name not in by_name:
-            raise DataError(f"the project has no landmark {name!r} (it has: {', '.join(by_name)})")
+            raise DataError(f"{ours} has no landmark {name!r} (it has: {', '.join(by_name)})")
         if other not in theirs:
             raise DataError(f"{where} has no landmark {other!r} (it has: {', '.join(theirs)})")
     given = {other: by_name[name] for name, other in chosen.items()}
     if len(given) < len(chosen):
         [(twice, _)] = Counter(chosen.values()).most_common(1)
-        raise DataError(f"the landmark {twice!r} of {where} is matched with two of the project")
+        raise DataError(f"the landmark {twice!r} of {where} is matched with two of {ours}")
     return given

@@ -11,25 +11,23 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from mdmd.data.coco import from_coco, read_coco_json
-from mdmd.data.definition import Definition, load_definition
-from mdmd.data.images import picture_size
-from mdmd.data.records import Annotation, Box, Dataset, Sample
+from mdmd.data.definition import load_definition
+from mdmd.data.records import Box, Dataset
 from mdmd.datasets.cofw import cofw_faces
 from mdmd.datasets.collector import Collector
 from mdmd.datasets.landmark_files import PICTURES, files_below, picture_beside, read_array, read_lines
+from mdmd.datasets.reading import Reading, must_be_usable, usable
 from mdmd.errors import DataError
 
 #: The kind of any COCO-keypoint file.
 COCO = "coco"
-#: A label farther from the box's middle than this many times its longer side is an error, which harms a training.
-FARTHEST_POINT = 5
 
 ORIGINS_OF_300W = ("afw", "helen", "lfpw", "ibug", "01_indoor", "02_outdoor")
 
@@ -42,21 +40,6 @@ ANIMWEB_SPECIES, ANIMWEB_TRAIN = "japanesemacaque", 100
 ARTFACE_PAINTER, ARTFACE_TRAIN = 10, 7
 CARIFACE_TRAIN = 148
 PARE_FACES, PARE_TRAIN = 150, 100
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """The result of reading a dataset.
-
-    `missing` names the images that do not exist, and `problems` has a sentence, with file and line, for each record
-    that cannot be read; their faces are not in `dataset`. `far` names the faces with labels that are too far from the
-    face; these labels are treated as unlabeled.
-    """
-
-    dataset: Dataset
-    missing: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    far: tuple[str, ...] = ()
 
 
 def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = False) -> Reading:
@@ -80,22 +63,7 @@ def read(kind: str, path: Path, *, name: str, unpacked: Path, one_based: bool = 
             tuple(collector.missing),
             tuple(collector.problems),
         )
-    if not found.dataset.samples:
-        reasons = [*found.problems, *(f"no such picture: {file}" for file in found.missing)]
-        raise DataError(f"no face of {kind} can be used in {path}" + (f": {reasons[0]}" if reasons else ""))
-    return found
-
-
-def detect(path: Path) -> str:
-    """The kind of the dataset at `path`, from the files that it has. Raises DataError if no kind fits."""
-    if not path.exists():
-        raise DataError(f"no such file or folder: {path}")
-    if path.is_file() or (path / "annotations.json").is_file():
-        return COCO
-    for kind, known in PUBLISHED.items():
-        if known.fits(path):
-            return kind
-    raise DataError(f"{path} looks like none of {', '.join(kinds())}; name its kind")
+    return must_be_usable(found, kind, path)
 
 
 def kinds() -> tuple[str, ...]:
@@ -279,47 +247,9 @@ def _mapped(line: str) -> tuple[str, int]:
 def _read_coco(path: Path, name: str) -> Reading:
     """Read a COCO-keypoint file without the faces whose image is missing or does not match the file."""
     file = path / "annotations.json" if path.is_dir() else path
-    # Labels that are far away are left out below, however far.
+    # Labels that are far away are left out by `usable`, however far.
     largest = sys.float_info.max
-    dataset = from_coco(read_coco_json(file), folder=file.parent, name=name, where=file.name, farthest=largest)
-    missing = dict.fromkeys(s.file_name for s in dataset.samples if not s.path.is_file())
-    first = {s.file_name: s for s in dataset.samples if s.file_name not in missing}
-    problems = {name: said for name, sample in first.items() if (said := picture_problem(sample))}
-    here, far = [], []
-    for sample in dataset.samples:
-        if sample.file_name not in missing and sample.file_name not in problems:
-            kept, names = _without_far_points(sample, dataset.definition)
-            here.append(kept)
-            far += [f"{sample.file_name}, face {sample.face_id}: {', '.join(names)}"] if names else []
-    return Reading(replace(dataset, samples=tuple(here)), tuple(missing), tuple(problems.values()), tuple(far))
-
-
-def picture_problem(sample: Sample) -> str | None:
-    """The reason why the image of `sample` cannot be used or does not match the file; None if it can be used."""
-    try:
-        size = picture_size(sample.path)
-    except DataError as error:
-        return str(error)
-    if size == (sample.width, sample.height):
-        return None
-    return (
-        f"picture {sample.file_name}: the file says {sample.width} x {sample.height} pixels, but it has "
-        f"{size[0]} x {size[1]} when upright"
-    )
-
-
-def _without_far_points(sample: Sample, definition: Definition) -> tuple[Sample, list[str]]:
-    """`sample` without labels that are farther away than FARTHEST_POINT allows, and the names of these."""
-    if sample.annotation is None:
-        return sample, []
-    box, labels = sample.box, sample.annotation
-    middle = np.array([box.x + box.w / 2, box.y + box.h / 2])
-    far = labels.labeled & (np.abs(labels.points - middle).max(axis=1) > FARTHEST_POINT * max(box.w, box.h))
-    if not far.any():
-        return sample, []
-    kept = Annotation(np.where(far[:, None], 0, labels.points), np.where(far, 0, labels.visibility))
-    names = [definition.landmarks[k] for k in np.flatnonzero(far)]
-    return replace(sample, annotation=kept if kept.labeled.any() else None), names
+    return usable(from_coco(read_coco_json(file), folder=file.parent, name=name, where=file.name, farthest=largest))
 
 
 def _photograph(stem: str) -> str:

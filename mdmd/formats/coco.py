@@ -35,6 +35,8 @@ from mdmd.formats.text import size_of
 
 #: A file without one of these keys holds no labels in this format.
 KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
+#: A file without one of these holds no boxes of faces.
+BOX_KEYS = (b'"images"', b'"annotations"', b'"bbox"')
 #: The folders in which the file of a set, or of a split, may lie.
 ANNOTATIONS = "annotations"
 #: The folder of what models predicted.
@@ -75,6 +77,20 @@ def read(place: Path, how: Reading) -> LabelSet:
     )
 
 
+def read_boxes(place: Path, how: Reading) -> LabelSet:
+    """The boxes of faces in a file, such as a detector writes, without landmarks. Images and faces keep their ids.
+
+    They are the annotations of the category with keypoints, else of that called "face", else of the only one. Raises
+    DataError if there are several.
+    """
+    return _File(place, place, how.pictures).read_boxes()
+
+
+def may_hold_boxes(place: Path) -> bool:
+    """Whether `place` is a JSON file that may hold boxes of faces, with or without keypoints."""
+    return place.suffix.lower() == ".json" and _may_be(place, BOX_KEYS)
+
+
 def _files(place: Path) -> Iterator[Path]:
     if place.is_file():
         candidates: Iterable[Path] = [place] if place.suffix.lower() == ".json" else []
@@ -90,10 +106,15 @@ def _files(place: Path) -> Iterator[Path]:
             yield path
 
 
-def _may_be(file: Path) -> bool:
+def tells_groups(file: Path) -> bool:
+    """Whether a file may be of this project's own dialect, which tells the groups of landmarks."""
+    return _may_be(file, (b'"flsg"',))
+
+
+def _may_be(file: Path, keys: Sequence[bytes] = KEYS) -> bool:
     try:
         with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return all(content.find(key) >= 0 for key in KEYS)
+            return all(content.find(key) >= 0 for key in keys)
     except (OSError, ValueError):  # unreadable, or empty
         return False
 
@@ -125,6 +146,50 @@ class _File:
         known = {"images", "annotations", "categories"}
         extra = {key: value for key, value in self._coco.items() if key not in known}
         return LabelSet(landmarks, images, edges, mirror, definition, tuple(self._left_out), changes, extra)
+
+    def read_boxes(self) -> LabelSet:
+        """The images with the boxes of faces."""
+        chosen = self._category_of_boxes()
+        records = self._images()
+        images = {key: self._image(record, ()) for key, record in records.items()}
+        faces: dict[Any, list[Face]] = {key: [] for key in records}
+        for position, record in enumerate(self._list("annotations")):
+            label = _label("annotation", record, position)
+            image = _key(record.get("image_id")) if isinstance(record, Mapping) else None
+            if not isinstance(record, Mapping):
+                self._left_out.append(LeftOut(label, f"found a JSON {type(record).__name__}, wanted an object"))
+            elif _key(record.get("category_id")) != chosen:
+                self._changed["annotations of other categories are left out"] += 1
+            elif image not in records:
+                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} is not in the file"))
+            elif (box := self._box(record.get("bbox"), records[image])) is None:
+                self._left_out.append(LeftOut(label, f"its bbox is {shown(record.get('bbox'))}, wanted a box"))
+            else:
+                none = np.zeros(0, dtype=np.int64)
+                faces[image].append(Face(np.zeros((0, 2)), none, box, extra={"id": record.get("id")}))
+        changes = tuple(f"{self._file.name}: {text}: {count:,}" for text, count in self._changed.items())
+        found = (
+            replace(image, faces=tuple(faces[key]), extra={**image.extra, "id": records[key].get("id")})
+            for key, image in images.items()
+        )
+        return LabelSet((), tuple(found), left_out=tuple(self._left_out), changes=changes)
+
+    def _category_of_boxes(self) -> int | str | None:
+        """The id of the category whose annotations are faces; None if no annotation has a category."""
+        told = self._list("categories") if "categories" in self._coco else []
+        known = {_key(one.get("id")): one for one in told if isinstance(one, Mapping)}
+        used = [_key(one.get("category_id")) for one in self._list("annotations") if isinstance(one, Mapping)]
+        counts = Counter(used)
+        for wanted in (lambda one: bool(one.get("keypoints")), lambda one: _is_face(one.get("name"))):
+            found = [key for key, one in known.items() if wanted(one) and counts[key]]
+            if len(found) == 1:
+                return found[0]
+        if len(counts) > 1:
+            names = ", ".join(shown(known[key].get("name") if key in known else key) for key in list(counts)[:5])
+            raise DataError(
+                f"{self._file}: found boxes of {len(counts)} categories ({names}), wanted one, or one called {CLASS!r}"
+            )
+        return next(iter(counts), None)
 
     def _list(self, key: str) -> Sequence[Any]:
         found = self._coco.get(key)
@@ -347,6 +412,10 @@ class _File:
             self._changed["boxes that cannot be the box of a face are not used"] += 1
             return None
         return box
+
+
+def _is_face(name: Any) -> bool:
+    return isinstance(name, str) and name.strip().lower() == CLASS
 
 
 def _names(category: Record, file: Path) -> tuple[str, ...]:

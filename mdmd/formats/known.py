@@ -51,11 +51,16 @@ def by_name(name: str) -> Format:
     return found
 
 
+def found_at(place: Path) -> Format | None:
+    """The format of a file or folder, by its content; None if it is none of them."""
+    return next((form for form in FORMATS if form.detect(place)), None)
+
+
 def detect(place: Path) -> Format:
     """The format of a file or folder, by its content. Raises DataError if it is none of them."""
     if not place.exists():
         raise DataError(f"no such file or folder: {place}")
-    found = next((form for form in FORMATS if form.detect(place)), None)
+    found = found_at(place)
     if found is None:
         if place.suffix.lower() == ".json" and place.is_file():
             return coco.FORMAT  # whose reader says what is missing

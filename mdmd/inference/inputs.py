@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,38 @@ from mdmd.data.coco import check_file_name, read_coco
 from mdmd.data.images import decode, picture_size, read_picture, upright
 from mdmd.data.picture_files import Skipped, find_pictures, none_found, skipped_sentences
 from mdmd.data.records import Box, Sample
-from mdmd.datasets.readers import picture_problem
+from mdmd.datasets.foreign import ForeignSet, boxes_of_faces, is_own, must_be_bare
+from mdmd.datasets.reading import picture_problem
 from mdmd.errors import DataError
 
 #: One image: a file, a PIL image, or an array (H, W, 3) of uint8.
 ImageLike = Path | str | Image.Image | NDArray[np.uint8]
 
 
-def faces_of_file(file: Path, unusable: MutableMapping[Path, str]) -> list[Sample]:
-    """The faces of a COCO file. Images that do not match the file are added to `unusable` with the reason."""
-    samples = read_coco(file).samples
-    for sample in {s.path: s for s in samples}.values():
+@dataclass(frozen=True, eq=False)
+class GivenFaces:
+    """The faces of a file; sentences on each record that is left out, and on what was read otherwise than it stands."""
+
+    samples: list[Sample]
+    left_out: list[str]
+    notes: list[str]
+
+
+def faces_of_file(given: Path | ForeignSet, unusable: MutableMapping[Path, str]) -> GivenFaces:
+    """The faces of a file or folder. Images that do not match it are added to `unusable` with the reason.
+
+    Raises DataError.
+    """
+    asked = given if isinstance(given, ForeignSet) else ForeignSet(given)
+    if asked.form is None and is_own(asked.place, boxes=True):
+        found = GivenFaces(list(read_coco(must_be_bare(asked)).samples), [], [])
+    else:
+        found = GivenFaces(*boxes_of_faces(asked))
+    for sample in {s.path: s for s in found.samples}.values():
         problem = picture_problem(sample)
         if problem is not None:
             unusable[sample.path] = problem
-    return [s for s in samples if s.path not in unusable]
+    return replace(found, samples=[s for s in found.samples if s.path not in unusable])
 
 
 def whole_pictures(

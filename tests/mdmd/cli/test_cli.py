@@ -235,6 +235,41 @@ def test_evaluate_matches_landmarks_by_name_or_warns_that_it_uses_their_order(ru
     assert "other cannot be measured with head 'objects': it has other landmarks, 'point_0'" in capsys.readouterr().err
 
 
+def test_labels_and_boxes_of_other_tools_are_learned_measured_and_predicted(run, drawn, tmp_path, capsys):
+    told = json.loads(drawn[1].read_text())
+    [category] = told["categories"]
+    (tmp_path / "d.json").write_text(json.dumps(category))
+    plain = {"id": 1, "name": "face", "keypoints": category["keypoints"][::-1]}
+    faces = []
+    for face in told["annotations"]:
+        rows = [face["keypoints"][k : k + 3] for k in range(0, len(face["keypoints"]), 3)]
+        faces.append({**face, "keypoints": [number for row in rows[::-1] for number in row]})
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps({**told, "annotations": faces, "categories": [plain]}))
+    where = ["--pictures", str(drawn[1].parent / "images")]
+    named = ["--definition", str(tmp_path / "d.json"), *where]
+    assert main(["evaluate", str(run), "--data", str(file), *where]) == 2
+    assert "theirs.json does not tell which part of the face its landmarks belong to" in capsys.readouterr().err
+    numbers = []
+    for data in (["--data", str(drawn[1])], ["--data", str(file), *named]):
+        assert main(["evaluate", str(run), *data]) == 0
+        numbers.append(json.loads(capsys.readouterr().out))
+    assert numbers[0] == numbers[1]
+    assert main(["adapt", "--target", str(file), *named, *QUICK, "--out", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["history"]["faces"] == {"theirs": 10}
+    boxes = [{key: face[key] for key in ("id", "image_id", "category_id", "bbox")} for face in told["annotations"]]
+    boxes.append({"id": 999, "image_id": 1, "category_id": 1, "bbox": []})
+    file.write_text(json.dumps({"images": told["images"], "annotations": boxes, "categories": [{"id": 1}]}))
+    out = tmp_path / "p.json"
+    words = ["predict", str(run), "--faces", str(file), *where, "--out", str(out)]
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "1 records are left out: annotation 999: its bbox is [], wanted a box" in capsys.readouterr().err
+    assert main([*words, "--allow-missing"]) == 0
+    found = {face["id"]: face["bbox"] for face in json.loads(out.read_text())["annotations"]}
+    assert found == {face["id"]: face["bbox"] for face in told["annotations"]}
+
+
 def test_photographs_of_a_pretraining_may_be_an_added_dataset(drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MDMD_HOME", str(tmp_path / "home"))
     record = json.loads(drawn[0].read_text())

@@ -14,9 +14,11 @@ from PIL import Image
 from mdmd.data.coco import from_coco, to_coco
 from mdmd.data.definition import load_definition
 from mdmd.data.records import Box, Sample
+from mdmd.datasets.foreign import ForeignSet
 from mdmd.datasets.landmark_files import read_array, read_points
-from mdmd.datasets.readers import PUBLISHED, Reading, detect, kinds, read
-from mdmd.datasets.registry import Sources, warnings
+from mdmd.datasets.readers import PUBLISHED, kinds, read
+from mdmd.datasets.reading import Reading
+from mdmd.datasets.registry import Sources, detect, warnings
 from mdmd.errors import DataError
 from tests.builders import CATEGORY, write_picture
 from tests.mdmd.datasets.public_sets import (
@@ -389,7 +391,7 @@ def test_a_wrong_row_of_pares_mapping_is_named(row: str, tmp_path: Path):
 
 def test_coco_never_counts_from_one(tmp_path: Path):
     with pytest.raises(DataError, match="--one-based is for text files that count from 1; COCO files count from 0"):
-        Sources(tmp_path).add(tmp_path, kind="coco", one_based=True)
+        Sources(tmp_path).add(ForeignSet(tmp_path, one_based=True), kind="coco")
 
 
 def test_a_coco_file_without_some_of_its_pictures(tmp_path: Path):
