@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
@@ -158,6 +159,8 @@ class _Reader:
 
     def _edges(self, skeleton: str | None, landmarks: Sequence[str]) -> tuple[tuple[int, int], ...]:
         svg = next((svg for name, kind, _, svg in self._labels if kind == "skeleton" and name == skeleton), "")
+        for name in landmarks:  # CVAT puts names in as they are, also with quotes and "&"
+            svg = svg.replace(f'data-label-name="{name}"', f"data-label-name={quoteattr(name)}")
         try:
             drawing = parsed(f"<svg>{svg}</svg>", "the drawing of the skeleton")
         except DataError:
@@ -344,18 +347,24 @@ def _drawing(labels: LabelSet) -> str:
             total[labeled] += 50 + 80 * (face.points[labeled] - (low + high) / 2) / side
             number[labeled] += 1
     places = np.where(number > 0, total / np.maximum(number, 1), places).round(2).tolist()
-    drawing = Element("svg")
+    parts = []
     for one, other in labels.edges:
         (x1, y1), (x2, y2) = places[one], places[other]
         ends = {"x1": str(x1), "y1": str(y1), "x2": str(x2), "y2": str(y2), "stroke": "black", "stroke-width": "0.5"}
         nodes = {"data-type": "edge", "data-node-from": str(one + 1), "data-node-to": str(other + 1)}
-        ElementTree.SubElement(drawing, "line", {**ends, **nodes})
+        parts.append(_drawn("line", {**ends, **nodes}))
     for k, (name, (x, y)) in enumerate(zip(labels.landmarks, places, strict=True), start=1):
         circle = {"r": "1.5", "cx": str(x), "cy": str(y), "stroke": "black", "fill": "#b3b3b3", "stroke-width": "0.1"}
-        node = {"data-type": "element node", "data-element-id": str(k), "data-node-id": str(k), "data-label-name": name}
-        ElementTree.SubElement(drawing, "circle", {**circle, **node})
-    parts = (ElementTree.tostring(part, encoding="unicode", short_empty_elements=False) for part in drawing)
+        node = _drawn(
+            "circle", {**circle, "data-type": "element node", "data-element-id": str(k), "data-node-id": str(k)}
+        )
+        # CVAT finds the name by comparing texts, so it must not be escaped.
+        parts.append(node.replace("></circle>", f' data-label-name="{name}"></circle>'))
     return "".join(parts)
+
+
+def _drawn(tag: str, attributes: dict[str, str]) -> str:
+    return ElementTree.tostring(Element(tag, attributes), encoding="unicode", short_empty_elements=False)
 
 
 FORMAT = Format("cvat", TITLE, detect, read, write)

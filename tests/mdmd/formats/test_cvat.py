@@ -232,18 +232,20 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
 def test_the_labels_to_make_in_cvat_are_written(tmp_path: Path) -> None:
     """The list that CVAT's Raw editor takes, and the shapes that name the same labels."""
     image = one_image(tmp_path / "in", [[10, 20, 2], [30, 20, 2], [20, 40, 1]], box=Box(0, 0, 50, 50))
-    write(LabelSet(("left", "right", "a <b>"), (image,), edges=((0, 2),)), tmp_path / "out", "none")
+    names = ("left", "right", 'a "<b>" &')
+    write(LabelSet(names, (image,), edges=((0, 2),)), tmp_path / "out", "none")
     skeleton, box = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert (box["name"], box["type"]) == ("face box", "rectangle")
     assert (skeleton["name"], skeleton["type"]) == ("face", "skeleton")
-    assert skeleton["sublabels"] == [
-        {"name": name, "type": "points", "attributes": []} for name in ("left", "right", "a <b>")
-    ]
-    drawing = ElementTree.fromstring(f"<svg>{skeleton['svg']}</svg>")
+    assert skeleton["sublabels"] == [{"name": name, "type": "points", "attributes": []} for name in names]
+    svg = skeleton["svg"]
+    for k, name in enumerate(names):  # as CVAT puts in the ids that its database gives
+        svg = svg.replace(f'data-label-name="{name}"', f'data-label-id="{k}"')
+    drawing = ElementTree.fromstring(f"<svg>{svg}</svg>")
     assert [part.tag for part in drawing] == ["line", "circle", "circle", "circle"]
     line, *circles = drawing
     assert (line.get("data-node-from"), line.get("data-node-to")) == ("1", "3")
-    assert [circle.get("data-label-name") for circle in circles] == ["left", "right", "a <b>"]
+    assert [circle.get("data-label-id") for circle in circles] == ["0", "1", "2"]
     assert [(circle.get("cx"), circle.get("cy")) for circle in circles] == [
         ("10.0", "10.0"),
         ("90.0", "10.0"),
@@ -255,6 +257,6 @@ def test_the_labels_to_make_in_cvat_are_written(tmp_path: Path) -> None:
     assert [(point.get("label"), point.get("outside"), point.get("occluded")) for point in written] == [
         ("left", "0", "0"),
         ("right", "0", "0"),
-        ("a <b>", "0", "1"),
+        (names[2], "0", "1"),
     ]
     assert not list((tmp_path / "out").rglob("*.png"))
