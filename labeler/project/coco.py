@@ -12,6 +12,7 @@ from typing import Any
 
 from labeler.analysis.agreement import Noise
 from labeler.guidance.progress import is_reviewed
+from labeler.project.extras import Told
 from labeler.project.outgoing import Predicted
 from labeler.storage.records import ACCEPTED_REST, UNSEEN, Face, Picture, Point, annotation_of
 from labeler.storage.store import Store
@@ -60,6 +61,7 @@ def write_coco(
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
     noise: Noise | None = None,
     predicted: Sequence[Predicted] = (),
+    told: Told | None = None,
 ) -> dict[str, Any]:
     """Write `dataset` to `out` atomically and return the COCO record. Raises DataError if `out` cannot be written.
 
@@ -69,6 +71,7 @@ def write_coco(
     Annotation ids are face ids, and image ids are picture ids. `info.image_folder` is the relative path from the file
     to `images`, so that `out` can be anywhere. If `noise` contains sigmas, the category gets them as `sigmas`, and
     `info.sigmas` explains how they were measured. `attributes` are the annotations' attributes by face id.
+    What imported files have `told` beyond labels is given back by its own keys.
     """
     if out.is_dir():
         raise DataError(f"{out} is a folder; name a file in it, such as {out / 'annotations.json'}")
@@ -86,10 +89,15 @@ def write_coco(
             f"measured on {noise.faces} faces that one person labeled twice, the second time blind: standard deviation "
             "of one labeling over the square root of the area"
         )
-    coco = to_coco(dataset.samples, definition, info=info, attributes=attributes)
-    proposed = [one.sample for one in predicted]
+    told = told or Told()
+    samples, proposed = (
+        [replace(sample, extra={**told.of_images.get(sample.image_id, {}), **sample.extra}) for sample in found]
+        for found in (dataset.samples, (one.sample for one in predicted))
+    )
+    coco = to_coco(samples, definition, info=told.info(info), attributes=attributes, extras=told.of_faces)
     known = {image["id"] for image in coco["images"]}
     coco["images"] += [image for image in to_coco(proposed, definition)["images"] if image["id"] not in known]
+    coco = {**told.of_set, **coco, "licenses": told.of_set.get("licenses", [])}
     if sigmas:
         coco["categories"][0]["sigmas"] = sigmas
     try:

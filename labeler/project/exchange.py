@@ -22,6 +22,7 @@ from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
 from labeler.project.coco import labels_of, lies_in, predictions_file, provenance, samples_of, write_coco
 from labeler.project.definition import next_category
+from labeler.project.extras import Keeping, Told
 from labeler.project.outgoing import Predicted, Split, outgoing, write_set
 from labeler.project.pairing import by_box, by_points
 from labeler.storage.records import Picture, Point
@@ -32,9 +33,10 @@ from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Annotation, Box, Dataset, Sample, ScoredPoint
-from mdmd.datasets.incoming import Incoming, matched, predicted_of
+from mdmd.datasets.incoming import OF_FACE, OF_IMAGE, Incoming, matched, predicted_of
 from mdmd.errors import DataError
-from mdmd.formats.format import Format, Pictures
+from mdmd.formats.coco_extras import merged
+from mdmd.formats.format import Format, Pictures, losses
 from mdmd.formats.known import FORMATS
 from mdmd.formats.labels import Loss
 
@@ -216,6 +218,7 @@ class Exchange:
             attributes=provenance(self._store, dataset),
             noise=self._repeats.noise(dataset.definition),
             predicted=predicted,
+            told=Told.by(self._store.extras),
         )
         standings, wanted = self._index.standings(), self._index.wanted_faces()
         unlabeled = sum(not face.visible and face.state != "complete" for face in wanted)
@@ -265,7 +268,21 @@ class Exchange:
         dataset = self._to_export(only)
         predicted = self._predicted_to_export() if with_predictions else []
         names = {picture.id: picture.name for picture in self._store.images()}
-        labels, lost = outgoing(dataset, names, self._store.points(), split or Split(), clip=clip, predicted=predicted)
+        told = Told.by(self._store.extras)
+        labels, lost = outgoing(
+            dataset,
+            names,
+            self._store.points(),
+            split or Split(),
+            clip=clip,
+            predicted=predicted,
+            told=told if form.keeps_extra else None,
+        )
+        if not form.keeps_extra:
+            images, faces = ({getattr(one, key) for one in dataset.samples} for key in ("image_id", "face_id"))
+            lost += losses(
+                image_extra=len(images & told.of_images.keys()), face_extra=len(faces & told.of_faces.keys())
+            )
         lost += write_set(labels, form, out, pictures)
         by_split = Counter(image.split or "" for image in labels.images)
         faces = [face for image in labels.images for face in image.faces if not face.predicted]
@@ -324,10 +341,11 @@ class Exchange:
         match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
         taken = added = faces = points = already = replaced = proposed = 0
         record = _ImportRecord(self._store, found)
+        keeping = Keeping(self._store.extras, found.extra)
         refused = [(out.record, out.why) for out in found.left_out]
         for entries in _by_picture(self._usable(found, folder, refused)):
             first = entries[0][0]
-            labels = _PictureLabels(self._store, entries, match.ids, category, record, replaces=replace_labels)
+            labels = _PictureLabels(self._store, entries, match.ids, category, record, keeping, replaces=replace_labels)
             try:
                 _, new = self._intake.add(
                     first.path,
@@ -350,7 +368,7 @@ class Exchange:
             replaced += labels.replaced
             proposed += labels.proposed
             already += len(entries) if labels.already else 0
-        notes = (*found.notes, *match.words(found.landmarks, own))
+        notes = (*found.notes, *keeping.notes, *match.words(found.landmarks, own))
         return ImportReport(taken, added, faces, points, already, refused, notes, replaced, proposed, record.number)
 
     def _usable(
@@ -414,14 +432,18 @@ class _PictureLabels:
         ids: Sequence[int | None],
         category: Mapping[str, Any] | None,
         record: _ImportRecord,
+        keeping: Keeping,
         *,
         replaces: bool,
     ) -> None:
         self._store, self._category, self._record, self._replaces = store, category, record, replaces
+        self._keeping = keeping
         self._known = {key for key in ids if key is not None}
         self._rows = _rows_of(
             [[(sample, labels_of(sample, ids), predicted_of(sample, ids)) for sample in samples] for samples in entries]
         )
+        # A picture that stands several times may say more each time; the first one counts.
+        self._of_image = merged(samples[0].extra.get(OF_IMAGE, {}) for samples in entries)
         self.faces = self.points = self.replaced = self.proposed = 0
         self.already = False
 
@@ -442,10 +464,12 @@ class _PictureLabels:
             self.already = any(labels for _, labels, _ in rows)
             rows = [row for row in rows if not row[1]]
         unlabeled = {face.id: face.box for face in there if face.id not in labeled}
+        extras = dict[int, tuple[Mapping[str, Any], bool]]()
         for (sample, labels, predicted), own in zip(rows, _faces_of(rows, labeled, unlabeled), strict=True):
             if own is None and not (labels or predicted) and labeled:
                 continue  # a face without labels of a picture whose labels stay
             face = self._store.add_face(picture.id, sample.box) if own is None else own
+            extras[face] = (sample.extra.get(OF_FACE, {}), bool(predicted))
             if labels:
                 self._label(face, labels, labeled.get(face, {}))
                 # Without labels, the box is only the whole picture.
@@ -454,6 +478,8 @@ class _PictureLabels:
             elif predicted and face not in labeled:
                 self._record.add_points(face, predicted)
                 self.proposed += 1
+        if not labeled or self._replaces:
+            self._keeping.keep(picture.id, self._of_image, extras, self._record.begun)
         self._record.note(picture.id, range(newest + 1, self._store.newest_action() + 1))
 
     def _label(self, face: int, labels: Mapping[int, Point], there: Mapping[int, Point]) -> None:
@@ -474,20 +500,21 @@ class _ImportRecord:
         self._present = {picture.id for picture in store.images()}
         self.number: int | None = None
 
-    def _begun(self) -> int:
+    def begun(self) -> int:
+        """The number of the import."""
         if self.number is None:
             self.number = self._store.imports.begin(self._found.where, self._found.title)
         return self.number
 
     def add_points(self, face_id: int, points: Mapping[int, ScoredPoint]) -> None:
-        self._store.imports.add_points(self._begun(), face_id, points)
+        self._store.imports.add_points(self.begun(), face_id, points)
 
     def note(self, image_id: int, actions: Sequence[int]) -> None:
         """The picture was brought in by these actions."""
         if image_id not in self._present:
-            self._store.imports.add_picture(self._begun(), image_id)
+            self._store.imports.add_picture(self.begun(), image_id)
         if actions:
-            self._store.imports.add_actions(self._begun(), actions)
+            self._store.imports.add_actions(self.begun(), actions)
 
 
 def _faces_of(

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from labeler.project.extras import Told
 from labeler.storage.records import Point
 from mdmd.data.boxes import box_of_points
 from mdmd.data.records import Box, Dataset, Sample
@@ -52,14 +53,14 @@ class Split:
             shares[name] = share
         return cls(shares)
 
-    def by_image(self, samples: Sequence[Sample]) -> dict[int, str]:
-        """The split of each image."""
+    def by_image(self, samples: Sequence[Sample], *, any_name: bool = False) -> dict[int, str]:
+        """The split of each image. If it is kept, it is one of SPLITS, or with `any_name` the one that it came with."""
         subject = {sample.image_id: sample.group for sample in samples}
         if self.held_out is not None:
             measured = {sample.group for sample in samples if sample.face_id in self.held_out}
             return {image: "val" if own in measured else "train" for image, own in subject.items()}
         if self.shares is None:
-            return {sample.image_id: _kept(sample.split) for sample in samples}
+            return {sample.image_id: sample.split if any_name else _kept(sample.split) for sample in samples}
         total, chosen = sum(self.shares.values()), dict[str, str]()
         counts, done = Counter(subject.values()), Counter[str]()
         for own in sorted(counts, key=_hash):
@@ -102,20 +103,25 @@ def outgoing(
     *,
     clip: bool = False,
     predicted: Sequence[Predicted] = (),
+    told: Told | None = None,
 ) -> tuple[LabelSet, list[Loss]]:
     """The labels of `dataset` for another tool, and what is lost already.
 
     `names` are what images were called where they came from, and `points` the labels of faces, which tell absent
     landmarks. Boxes are cut at the border of the image; with `clip`, points outside of it are moved to the border.
-    The faces that are `predicted` stand beside the labeled ones.
+    The faces that are `predicted` stand beside the labeled ones. `told` is what imported files say beyond labels, for a
+    format that keeps it; such a format also keeps splits of any name.
     """
     definition = dataset.definition
+    any_split, told = told is not None, told or Told()
     scores = {one.sample.face_id: one.scores for one in predicted}
     proposed = [one.sample for one in predicted]
-    splits = split.by_image([*dataset.samples, *proposed])
+    splits = split.by_image([*dataset.samples, *proposed], any_name=any_split)
     by_image: dict[int, list[tuple[Sample, Face]]] = {}
     for sample in dataset.samples:
-        face = _face(sample, points.get(sample.face_id, {}), definition.ids)
+        # The image's split may be another one now.
+        extra = {key: value for key, value in told.of_faces.get(sample.face_id, {}).items() if key != "split"}
+        face = replace(_face(sample, points.get(sample.face_id, {}), definition.ids), extra=extra)
         by_image.setdefault(sample.image_id, []).append((sample, face))
     for sample in proposed:
         face = replace(_face(sample, {}, definition.ids), predicted=True, scores=scores[sample.face_id])
@@ -130,7 +136,9 @@ def outgoing(
             faces = [_clipped(face, size) for face in faces]
         faces = [replace(face, box=_inside(face, size)) for face in faces]
         subject = first.group if first.group not in (names[key], first.file_name) else None
-        images.append(Image(called[key], first.path, tuple(faces), size, splits[key], subject))
+        images.append(
+            Image(called[key], first.path, tuple(faces), size, splits[key], subject, told.of_images.get(key, {}))
+        )
     info = {"description": f"{len(definition.landmarks)} facial landmarks", "definition_version": definition.version}
     labels = LabelSet(
         definition.landmarks,
@@ -138,7 +146,7 @@ def outgoing(
         definition.edges,
         definition.mirror if definition.can_be_mirrored else None,
         definition,
-        extra={"info": {**info, "project": dataset.name}},
+        extra={**told.of_set, "info": told.info({**info, "project": dataset.name})},
     )
     return labels, [Loss("clipped", moved)] if moved else []
 

@@ -26,7 +26,7 @@ WORDS: Mapping[str, str] = {
     "dismissals": "face_id",
     "batches": "batch",
     "definitions": "version",
-    "set_extras": "id",
+    "set_extras": "import_id",
     "image_extras": "image_id",
     "face_extras": "face_id",
 }

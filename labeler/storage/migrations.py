@@ -229,11 +229,26 @@ CREATE TABLE checksums (
 ) STRICT, WITHOUT ROWID;
 """
 
-#: What imported files say beyond labels, as JSON objects by their own keys: of the set, of pictures and of faces.
+#: What the files of imports say beyond labels, as JSON objects by their own keys: of the set, of pictures and of faces.
 _EXTRAS = """
-CREATE TABLE set_extras (id INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
-CREATE TABLE image_extras (image_id INTEGER PRIMARY KEY REFERENCES images(id), content TEXT NOT NULL) STRICT;
-CREATE TABLE face_extras (face_id INTEGER PRIMARY KEY REFERENCES faces(id), content TEXT NOT NULL) STRICT;
+CREATE TABLE set_extras (
+    import_id INTEGER PRIMARY KEY REFERENCES imports(id),
+    content TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE image_extras (
+    import_id INTEGER NOT NULL REFERENCES imports(id),
+    image_id INTEGER NOT NULL REFERENCES images(id),
+    content TEXT NOT NULL,
+    PRIMARY KEY (image_id, import_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE face_extras (
+    import_id INTEGER NOT NULL REFERENCES imports(id),
+    face_id INTEGER NOT NULL REFERENCES faces(id),
+    content TEXT NOT NULL,
+    PRIMARY KEY (face_id, import_id)
+) STRICT, WITHOUT ROWID;
 """
 
 #: Imports, when each was taken back, the pictures that it added, its actions, and the points of other models that it

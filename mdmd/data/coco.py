@@ -266,16 +266,19 @@ def to_coco(
     *,
     info: Mapping[str, Any] | None = None,
     attributes: Mapping[int, Mapping[str, Any]] | None = None,
+    extras: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """COCO-keypoint JSON of `samples`, in the form that COCO tools require.
 
     - One category, with id 1. Ids start at 1, because pycocotools treats annotation id 0 as unmatched.
-    - `iscrowd` is 0, `area` and the sides of boxes are above 0, `segmentation` is [], `num_keypoints` is always there.
+    - `iscrowd` is 0, `area` and the sides of boxes are above 0, `num_keypoints` is always there, and `segmentation` is
+      [] if `extras` have none.
     - An unlabeled point is 0, 0, 0. `skeleton` counts from 1. Coordinates are not rounded, so a round trip is exact.
     - Extra keys hold what COCO has no place for: `split`, `group` and `original_name` of an image; `flsg`,
       `flip_pairs`, `normalizer` and `landmark_ids` of the category; `attributes` (from `attributes[face_id]`),
       `subsets`, `split` (if it differs from the image's) and `unseen` (true if labels were accepted without review) of
-      an annotation.
+      an annotation. Further keys of an image are from the `extra` of its first sample, and those of an annotation from
+      `extras[face_id]`; where this function writes a key, its own value stands. `attributes` are put together.
     - A face without an annotation has only zeros as points.
 
     The samples keep their ids (annotation id = `face_id`, image id = `image_id`) if `ids_are_sound`; otherwise both are
@@ -287,18 +290,16 @@ def to_coco(
     annotations = []
     for sample in samples:
         check_file_name(sample.file_name, _face_label(sample))
-        image = images.setdefault(
-            sample.file_name,
-            {
-                "id": sample.image_id if keeps_ids else len(images) + 1,
-                "file_name": sample.file_name,
-                "width": sample.width,
-                "height": sample.height,
-                "split": sample.split,
-                "group": sample.group,
-                **{key: value for key, value in sample.extra.items() if key != "subsets"},
-            },
-        )
+        own = {
+            "id": sample.image_id if keeps_ids else len(images) + 1,
+            "file_name": sample.file_name,
+            "width": sample.width,
+            "height": sample.height,
+            "split": sample.split,
+            "group": sample.group,
+        }
+        further = {key: value for key, value in sample.extra.items() if key not in own and key != "subsets"}
+        image = images.setdefault(sample.file_name, {**own, **further})
         keypoints = _keypoints(sample, definition)
         box = [float(side) for side in (sample.box.x, sample.box.y, sample.box.w, sample.box.h)]
         if problem := box_problem(sample.box):
@@ -322,6 +323,13 @@ def to_coco(
             record["unseen"] = True
         if attributes and sample.face_id in attributes:
             record["attributes"] = dict(attributes[sample.face_id])
+        extra = extras.get(sample.face_id, {}) if extras else {}
+        for key, value in extra.items():
+            record.setdefault(key, value)
+        if "segmentation" in extra:
+            record["segmentation"] = extra["segmentation"]
+        if isinstance(extra.get("attributes"), Mapping):
+            record["attributes"] = {**extra["attributes"], **record["attributes"]}
         annotations.append(record)
     return {
         "info": dict(info or {}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 #: The keys of `extra` of a face for a model's points, and for where each of its labels comes from.
 PREDICTED = "predicted_points"
 POINT_SOURCES = "point_sources"
+#: The keys of what a file says beyond labels of an image and of a face.
+OF_IMAGE, OF_FACE = "extra_of_image", "extra_of_face"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,8 @@ class Incoming:
 
     `entries` are the faces of each picture, of which one without a face has one without labels. `landmarks` are the
     names in their order, and `definition` is there if the file tells groups. `roots` are the folders in which pictures
-    may lie. `left_out` and `changes` are as in `LabelSet`; `predicted` counts faces that a model labeled, whose
-    points are no labels. Ids of images and faces are those that the file tells, else 0.
+    may lie. `left_out`, `changes` and `extra` are as in `LabelSet`; `predicted` counts faces that a model labeled,
+    whose points are no labels. Ids of images and faces are those that the file tells, else 0.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Incoming:
     left_out: tuple[LeftOut, ...]
     changes: tuple[str, ...]
     predicted: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[str]:
@@ -120,6 +123,7 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         tuple(left_out),
         labels.changes,
         sum(face.predicted for image in labels.images for face in image.faces),
+        labels.extra,
     )
 
 
@@ -150,7 +154,7 @@ def _samples(image: Image, labels: LabelSet, around: Path) -> tuple[Sample, ...]
         split=image.split or "train",
         group=image.subject or (subjects.pop() if len(subjects) == 1 else None) or name,
         image_id=_id(image.extra),
-        extra={ORIGINAL_NAME: name},
+        extra={ORIGINAL_NAME: name, OF_IMAGE: image.extra},
     )
     faces = tuple(_sample(base, face, labels) for face in image.faces)
     return faces or (base,)
@@ -191,6 +195,7 @@ def _sample(base: Sample, face: Face, labels: LabelSet) -> Sample:
             **base.extra,
             POINT_SOURCES: _sources(face, len(labels.landmarks)),
             PREDICTED: _predicted(face) if face.predicted else None,
+            OF_FACE: face.extra,
         },
     )
 

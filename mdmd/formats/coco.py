@@ -27,6 +27,7 @@ from mdmd.data.records import Box
 from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import write_json
+from mdmd.formats.coco_extras import merged, renumbered
 from mdmd.formats.format import Format, Pictures, Reading, place_picture
 from mdmd.formats.images import ImageFinder, base_name
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
@@ -69,9 +70,15 @@ def read(place: Path, how: Reading) -> LabelSet:
     for file, other in zip(files, sets, strict=True):
         if other.landmarks != first.landmarks:
             raise DataError(f"{file} has other landmarks than {files[0]}: import one of them")
+    extra, images = dict(first.extra), list(first.images)
+    for other in sets[1:]:
+        own = renumbered(other.extra, extra)
+        images += [replace(image, extra=own.image(image.extra)) for image in other.images]
+        extra = merged([extra, own.extra])
     return replace(
         first,
-        images=tuple(image for each in sets for image in each.images),
+        images=tuple(images),
+        extra=extra,
         left_out=tuple(out for each in sets for out in each.left_out),
         changes=tuple(change for each in sets for change in each.changes),
     )
@@ -611,4 +618,4 @@ def _score(face: Face) -> float:
     return float(np.mean(face.scores[labeled])) if face.scores is not None and labeled.any() else 1.0
 
 
-FORMAT = Format("coco", "COCO keypoints", detect, read, write, keeps_predictions=True)
+FORMAT = Format("coco", "COCO keypoints", detect, read, write, keeps_predictions=True, keeps_extra=True)

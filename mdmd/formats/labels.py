@@ -125,6 +125,8 @@ LOSSES: Mapping[str, tuple[str, str]] = {
     "edges": ("{} edge is left out", "{} edges are left out"),
     "names": ("the name of {} landmark is left out", "the names of {} landmarks are left out"),
     "groups": ("the group of {} landmark is left out", "the groups of {} landmarks are left out"),
+    "image extra": ("what came with {} image is left out", "what came with {} images is left out"),
+    "face extra": ("what came with {} face is left out", "what came with {} faces is left out"),
     "scores": ("the score of {} face is left out", "the scores of {} faces are left out"),
     "face subject": ("the subject of {} face is left out", "the subjects of {} faces are left out"),
     "predicted": (

@@ -34,18 +34,25 @@ def write_set(folder: Path) -> Path:
         write_picture(folder / "images" / name, color=color)
     write_picture(folder / "images" / "clear.png", color=(4, 5, 6, 99), mode="RGBA")
     images = [
-        {"id": 10 + k, "file_name": name, "width": 64, "height": 48, "split": split}
+        {"id": 10 + k, "file_name": name, "width": 64, "height": 48, "split": split, "license": k}
         for k, (name, split) in enumerate(
             [("a.png", "train"), ("again.png", "train"), ("bare.png", "test"), ("clear.png", "train")]
         )
     ]
     places = [(10, 1), (10, 20), (11, 40), (13, 30)]
     annotations = [
-        {"id": k, "image_id": image, "keypoints": [x, 2, 2, x + 3, 4, 1, 0, 0, 0, 7, 8, 2], "bbox": [x, 1, 9, 9]}
+        {
+            "id": k,
+            "image_id": image,
+            "keypoints": [x, 2, 2, x + 3, 4, 1, 0, 0, 0, 7, 8, 2],
+            "bbox": [x, 1, 9, 9],
+            "segmentation": [[x]],
+        }
         for k, (image, x) in enumerate(places, 1)
     ]
     file = folder / "annotations.json"
-    file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [CATEGORY]}))
+    coco = {"licenses": [{"id": 1}], "images": images, "annotations": annotations, "categories": [CATEGORY]}
+    file.write_text(json.dumps(coco))
     return file
 
 
@@ -65,6 +72,7 @@ def state_of(root: Path) -> dict[str, Any]:
         "faces": [(face.image_id, face.box) for face in store.faces()],
         "labels": store.points(),
         "actions": store.connection.rows("SELECT face_id, kind, source FROM actions"),
+        "extras": [store.extras.of_sets(), store.extras.of_images(), store.extras.of_faces()],
         "definitions": [saved.category for saved in store.definitions.all()],
     }
     workspace.close()
@@ -108,6 +116,7 @@ def kill_everywhere(folder: Path) -> None:
     whole = state_of(folder / "whole")
     assert len(whole["pictures"]) == 3
     assert len(whole["labels"]) == 4
+    assert [len(found) for found in whole["extras"]] == [1, 3, 4]
     for k in range(MOMENTS):
         moment = (2 * k + 1) * lines // (2 * MOMENTS)
         root = folder / f"killed-{k}"

@@ -127,10 +127,10 @@ def test_a_copy_with_checksums_but_without_a_later_table_is_sound(tmp_path: Path
     [copy] = backups.all()
     with reading(copy.path) as connection:
         assert (backups.damage(), problems(connection)) == ([], [])
-    store.extras.put_face(1, {"track_id": 5})
+    store.extras.put_face(store.imports.begin("a.json", "COCO"), 1, {"track_id": 5})
     backups.restore(copy)
     assert store.extras.of_faces() == {}
-    store.extras.put_face(1, {"track_id": 6})
+    store.extras.put_face(store.imports.begin("a.json", "COCO"), 1, {"track_id": 6})
     assert (store.extras.of_faces(), backups.damage()) == ({1: {"track_id": 6}}, [])
     store.close()
 
@@ -222,9 +222,10 @@ def test_every_word_of_a_person_has_a_checksum(store: Store, backups: Backups, t
     store.say_right(face, "outlier", {1: (3.0, 4.0)}, annotator=None)
     with store._transaction() as db:
         db.execute("INSERT INTO batches VALUES (2, 2)")
-    store.extras.put_set({"licenses": []})
-    store.extras.put_image(1, {"license": 1})
-    store.extras.put_face(face, {"track_id": 5})
+    number = store.imports.begin("a.json", "COCO")
+    store.extras.put_set(number, {"licenses": []})
+    store.extras.put_image(number, 1, {"license": 1})
+    store.extras.put_face(number, face, {"track_id": 5})
     assert backups.damage() == []
     change_silently(tmp_path / "labels.db", sql)
     [problem] = backups.damage()

@@ -352,17 +352,25 @@ def test_a_migration_runs_once(tmp_path: Path):
 def test_what_came_with_pictures_and_faces_is_kept_as_it_was(store: Store):
     face = add_face(store)
     other = add_face(store, "b.png")
-    assert (store.extras.of_set(), store.extras.of_images(), store.extras.of_faces()) == ({}, {}, {})
-    store.extras.put_set({"licenses": [{"id": 1}]})
-    store.extras.put_image(1, {"coco_url": "http://a/\ud800 \u00fc"})
-    store.extras.put_face(face, {"segmentation": [[1, 2.5]]})
-    store.extras.put_face(face, {"segmentation": [[1, 3.5]], "track_id": None})
-    store.extras.put_face(other, {"track_id": 7})
-    assert store.extras.of_set() == {"licenses": [{"id": 1}]}
-    assert store.extras.of_images() == {1: {"coco_url": "http://a/\ud800 \u00fc"}}
-    assert store.extras.of_faces() == {face: {"segmentation": [[1, 3.5]], "track_id": None}, other: {"track_id": 7}}
+    extras = store.extras
+    assert (extras.of_sets(), extras.of_images(), extras.of_faces()) == ([], {}, {})
+    first, second = store.imports.begin("a.json", "COCO"), store.imports.begin("b.json", "COCO")
+    extras.put_set(first, {"licenses": [{"id": 1}]})
+    extras.put_set(second, {"licenses": []})
+    extras.put_image(first, 1, {"coco_url": "http://a/\ud800 \u00fc"})
+    extras.put_face(first, face, {"segmentation": [[1, 2.5]]})
+    extras.put_face(second, face, {"segmentation": [[1, 3.5]]})
+    extras.put_face(second, face, {"segmentation": [[1, 4.5]], "track_id": None})
+    extras.put_face(second, other, {"track_id": 7})
+    assert extras.of_sets() == [{"licenses": [{"id": 1}]}, {"licenses": []}]
+    assert extras.of_images() == {1: {"coco_url": "http://a/\ud800 \u00fc"}}
+    assert extras.of_faces() == {face: {"segmentation": [[1, 4.5]], "track_id": None}, other: {"track_id": 7}}
+    assert extras.of_faces(other) == {other: {"track_id": 7}}
+    store.imports.take_back(second)
+    assert extras.of_sets() == [{"licenses": [{"id": 1}]}]
+    assert extras.of_faces() == {face: {"segmentation": [[1, 2.5]]}}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.extras.put_face(face, {"score": float("nan")})
+        extras.put_face(first, face, {"score": float("nan")})
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path):
