@@ -7,6 +7,7 @@ other errors than ValueError, or reads what the code after it cannot work with.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -120,7 +121,7 @@ def read_json(path: Path, *, most: int = LARGEST_RECORD, constants: bool = False
 
 
 def parse_json(content: str | bytes, problem: str, *, constants: bool = False) -> Any:
-    """The JSON in `content`, UTF-8 with or without a byte order mark.
+    """The JSON in `content`: UTF-8 with or without a byte order mark, or UTF-16 with one, as Windows writes it.
 
     Raises DataError for what is not JSON, for more than DEEPEST levels and for whole numbers of more than DIGITS
     digits; it begins with `problem`. NaN and Infinity, which are not JSON, are read as numbers if `constants`: where
@@ -141,7 +142,10 @@ def parse_json(content: str | bytes, problem: str, *, constants: bool = False) -
         raise DataError(f"{problem}: {why}") from None
 
     try:
-        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+        text = content
+        if isinstance(content, bytes):
+            is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            text = content.decode("utf-16" if is_wide else "utf-8-sig")
         found = json.loads(text, parse_int=whole, parse_constant=constant)
     except UnicodeDecodeError as error:
         refuse(f"byte {error.start} is not UTF-8 text")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mdmd.data.text import path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.coco import ANNOTATIONS
 from mdmd.formats.format import Format, Reading
-from mdmd.formats.images import ends_in, parts_of
+from mdmd.formats.images import base_name, ends_in, parts_of
 from mdmd.formats.known import read
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 
@@ -121,7 +121,7 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         tuple(entries),
         tuple(folder.resolve() for folder in (around, how.pictures, how.unpacked) if folder is not None),
         tuple(left_out),
-        labels.changes,
+        (*labels.changes, *_found_elsewhere(labels.images, how)),
         sum(face.predicted for image in labels.images for face in image.faces),
         labels.extra,
     )
@@ -130,6 +130,19 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
 def _as_predictions(image: Image) -> Image:
     faces = (replace(face, predicted=bool((face.visibility > 0).any()), absent=None) for face in image.faces)
     return replace(image, faces=tuple(faces))
+
+
+def _found_elsewhere(images: Iterable[Image], how: Reading) -> Iterator[str]:
+    """A sentence if images were found by their name alone, in other folders than the file says."""
+    count = sum(
+        image.path is not None
+        and (how.unpacked is None or not image.path.is_relative_to(how.unpacked))
+        and ends_in(image.path, base_name(image.name))
+        and not ends_in(image.path, image.name)
+        for image in images
+    )
+    if count:
+        yield f"pictures found by their name, in other folders than the file says: {count:,}"
 
 
 def _names_by_path(images: Iterable[Image]) -> dict[Path, set[tuple[str, ...]]]:

@@ -132,6 +132,8 @@ class _File:
     def __init__(self, file: Path, place: Path, pictures: Path | None) -> None:
         self._file = file
         coco = read_coco_json(file)
+        if isinstance(coco, list) and any(isinstance(one, Mapping) and "image_id" in one for one in coco):
+            raise DataError(f"{file} holds results, which name no pictures: import the file with images and categories")
         if not isinstance(coco, Mapping):
             raise DataError(f"{file}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
         self._coco: Record = coco
@@ -139,17 +141,19 @@ class _File:
         self._finder = ImageFinder(*([pictures] if pictures else []), around, place if place.is_dir() else around)
         self._left_out: list[LeftOut] = []
         self._changed = Counter[str]()
+        #: Ids that several images have.
+        self._twice = set[Any]()
 
     def read(self) -> LabelSet:
         category = self._category()
-        landmarks = _names(category, self._file)
+        landmarks = self._landmarks(category)
         records = self._images()
         faces: dict[Any, list[Face]] = {key: [] for key in records}
         for image, face in self._faces(category, landmarks, records):
             faces[image].append(face)
         images = tuple(self._image(record, faces[key]) for key, record in records.items())
-        edges, mirror, definition = self._structure(category, len(landmarks))
-        changes = tuple(f"{self._file.name}: {text}: {count:,}" for text, count in self._changed.items())
+        edges, mirror, definition = self._structure({**category, "keypoints": list(landmarks)}, len(landmarks))
+        changes = tuple(f"{self._file.name}: {text}: {count:,}" for text, count in self._changed.items() if count)
         known = {"images", "annotations", "categories"}
         extra = {key: value for key, value in self._coco.items() if key not in known}
         return LabelSet(landmarks, images, edges, mirror, definition, tuple(self._left_out), changes, extra)
@@ -220,6 +224,22 @@ class _File:
                 self._left_out.append(LeftOut(f"category {shown(one.get('name'))}", why))
         return chosen
 
+    def _landmarks(self, category: Record) -> tuple[str, ...]:
+        """The names of the landmarks. One that cannot be used, or that another has, gets a number."""
+        names = category["keypoints"]
+        if not isinstance(names, list) or len(names) > MOST_LANDMARKS:
+            raise DataError(f"{self._file}: the category's keypoints are {shown(names)}, wanted a list of names")
+        taken = dict[str, None]()
+        for k, name in enumerate(names, start=1):
+            own = text if (text := _text(name)) is not None and text.strip() else f"landmark_{k}"
+            free, number = own, 1
+            while free in taken:
+                number += 1
+                free = f"{own}_{number}"
+            self._changed["names of landmarks that are no text, or that others have, are replaced"] += free != name
+            taken[free] = None
+        return tuple(taken)
+
     def _structure(self, category: Record, count: int) -> tuple[Any, tuple[int, ...] | None, Definition | None]:
         """Edges, mirror pairs, and the definition where the file tells groups."""
         edges = _pairs(category.get("skeleton"))
@@ -246,7 +266,6 @@ class _File:
     def _images(self) -> dict[Any, Record]:
         """The records of images by their keys. Two of one id would leave open which of them a face belongs to."""
         found: dict[Any, Record] = {}
-        twice = set[Any]()
         for position, record in enumerate(self._list("images")):
             label = _label("image", record, position)
             if not isinstance(record, Mapping):
@@ -256,14 +275,14 @@ class _File:
             if key is None:
                 self._left_out.append(LeftOut(label, f"id is {shown(record.get('id'))}, wanted a number or text"))
             elif key in found and _name(found[key]) != _name(record):
-                twice.add(key)
+                self._twice.add(key)
                 self._left_out.append(LeftOut(f"{label} ({shown(_name(record))})", "another image has its id"))
             elif _name(record) is None:
                 problem = path_problem(record.get("file_name")) or "names no file"
                 self._left_out.append(LeftOut(label, f"file_name {problem}"))
             else:
                 found.setdefault(key, record)
-        for key in twice:
+        for key in self._twice:
             self._left_out.append(
                 LeftOut(f"image {shown(key)} ({shown(_name(found[key]))})", "another image has its id")
             )
@@ -316,7 +335,8 @@ class _File:
             if not isinstance(record, Mapping):
                 self._left_out.append(LeftOut(label, f"found a JSON {type(record).__name__}, wanted an object"))
                 continue
-            if _key(record.get("category_id")) in others:
+            own = _key(record.get("category_id"))
+            if own in others:
                 if not record.get("keypoints"):
                     self._changed["annotations of other categories, which have no keypoints, are left out"] += 1
                 continue
@@ -325,8 +345,11 @@ class _File:
                 continue
             image = _key(record.get("image_id"))
             if image not in images:
-                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} is not in the file"))
+                why = "may be one of several" if image in self._twice else "is not in the file"
+                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} {why}"))
                 continue
+            if own != _key(category.get("id")):
+                self._changed["annotations without a category of the file are taken for faces"] += 1
             try:
                 face = self._face(record, landmarks, images[image])
             except DataError as error:
@@ -346,10 +369,13 @@ class _File:
         told = attributes.get("absent")
         absent = np.array([name in told for name in landmarks]) if isinstance(told, list) else None
         track = next((record[key] for key in ("track_id", "instance_id") if key in record), attributes.get("track_id"))
+        box = self._box(record.get("bbox"), image)
+        if box is None and visibility.any():
+            self._changed["faces without a box that can be used get one around their labels"] += 1
         return Face(
             points,
             visibility,
-            self._box(record.get("bbox"), image),
+            box,
             absent if absent is not None and absent.any() else None,
             predicted=attributes.get("source") == PREDICTED,
             scores=scores,
@@ -423,19 +449,6 @@ class _File:
 
 def _is_face(name: Any) -> bool:
     return isinstance(name, str) and name.strip().lower() == CLASS
-
-
-def _names(category: Record, file: Path) -> tuple[str, ...]:
-    names = category["keypoints"]
-    if not isinstance(names, list) or len(names) > MOST_LANDMARKS:
-        raise DataError(f"{file}: the category's keypoints are {shown(names)}, wanted a list of names")
-    for name in names:
-        if problem := text_problem(name):
-            raise DataError(f"{file}: the name of a landmark {problem}")
-    [(most, count), *_] = Counter(names).most_common(1)
-    if count > 1:
-        raise DataError(f"{file}: {count} landmarks are called {most!r}, wanted a name of its own for each")
-    return tuple(names)
 
 
 def _pairs(found: Any) -> list[tuple[int, int]]:

@@ -30,11 +30,10 @@ def labeler(tmp_path: Path, *words: str) -> int:
 def foreign(folder: Path, names: list[str], **category: Any) -> Path:
     """A COCO file without groups, with one face on one picture."""
     write_picture(folder / "a.png", (60, 50))
+    points = [number for k in range(len(names)) for number in (k, k, 2)]
     record = {
         "images": [{"id": 1, "file_name": "a.png"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [n for k in range(len(names)) for n in (k, k, 2)]}
-        ],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": points, "bbox": [0, 0, 9, 9]}],
         "categories": [{"id": 1, "name": "head", "keypoints": names, **category}],
     }
     (folder / "labels.json").write_text(json.dumps(record))
@@ -201,3 +200,17 @@ def test_two_pictures_whose_folders_are_gone_are_not_taken_for_one_file(tmp_path
     assert [samples[0].file_name for samples in incoming(file).entries] == ["s1/a.png", "s2/a.png"]
     [first, second] = incoming(file).entries
     assert (first[0].path, second[0].path) == (tmp_path / "in" / "s1" / "a.png", tmp_path / "in" / "a.png")
+
+
+def test_pictures_that_are_found_by_their_name_alone_are_counted(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    for name, said in (
+        ("C:\\data\\a.png", ["pictures found by their name, in other folders than the file says: 1"]),
+        ("https://example.org/faces/a.png", ["pictures found by their name, in other folders than the file says: 1"]),
+        ("../in/a.png", []),
+        ("A.PNG", []),
+    ):
+        record = json.loads(file.read_text())
+        record["images"][0]["file_name"] = name
+        file.write_text(json.dumps(record))
+        assert incoming(file).notes == said

@@ -75,7 +75,7 @@ def foreign(folder: Path, names: list[str], **category: Any) -> Path:
     points = [number for k in range(len(names)) for number in (10 + 5 * k, 10 + 3 * k, 2)]
     record = {
         "images": [{"id": 1, "file_name": "a.png"}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": points}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": points, "bbox": [5, 5, 30, 30]}],
         "categories": [{"id": 1, "name": "head", "keypoints": names, **category}],
     }
     (folder / "labels.json").write_text(json.dumps(record))
