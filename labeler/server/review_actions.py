@@ -27,12 +27,14 @@ class ReviewActions:
     def review_queue(self) -> list[dict[str, Any]]:
         """Faces with unreviewed predictions, by descending expected number of wrong points."""
         names = {picture.id: picture.name for picture in self.store.images()}
+        measured = self.project.proposed.measured(self.project.proposed.in_charge())
         return [
             {
                 "face": s.face,
                 "picture": s.picture,
                 "name": names[s.picture],
                 "expected_wrong": s.expected_wrong,
+                "measured": measured,
                 "flagged": s.flagged,
                 "unreviewed": s.unreviewed,
             }

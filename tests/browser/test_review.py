@@ -279,7 +279,7 @@ def test_the_view_moves_there_visibly(page: Page, site: Site) -> None:
 def test_a_budget_is_the_sum_of_looks_at_a_pace(page: Page, site: Site) -> None:
     opened(page, site, "stints", predicted({1: 0.9}))
     items = [
-        {"looks": looks, "flagged": looks - 1, "expected_wrong": wrong, "done": done}
+        {"looks": looks, "flagged": looks - 1, "expected_wrong": wrong, "measured": True, "done": done}
         for looks, wrong, done in ((3, 2.5, True), (2, 1.0, False), (4, 0.75, False), (1, 0.25, False))
     ]
 

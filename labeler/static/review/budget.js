@@ -19,11 +19,11 @@ const MEASURED_FROM = 3;
  */
 export const looksOf = ({ flagged }) => flagged + 1;
 
-/** @typedef {Pick<ReviewItem, "looks" | "flagged" | "expected_wrong" | "done">} Waiting */
+/** @typedef {Pick<ReviewItem, "looks" | "flagged" | "expected_wrong" | "measured" | "done">} Waiting */
 
 /**
  * How far `looks` reach: up to item `end`, over the faces, doubtful points and looks that are not done. `wrong`
- * points are expected in all faces that are not done, `left` of them after `end`.
+ * points are expected in all faces that are not done, `left` of them after `end`, unless doubt is not `measured` on all.
  * @param {Waiting[]} items in the order of the queue
  * @param {number} looks
  */
@@ -42,6 +42,7 @@ export function reach(items, looks) {
     looks: sum(within, "looks"),
     wrong,
     left: wrong - sum(within, "expected_wrong"),
+    measured: waiting.every(({ measured }) => measured),
   };
 }
 
@@ -153,7 +154,7 @@ export class Budget {
       const { missing } = this;
       const faces = `${missing} ${missing < MEASURED_FROM ? "more " : ""}reviewed ${missing === 1 ? "face" : "faces"}`;
       this.covers.textContent = waiting && missing ? `How far that reaches is known after ${faces}.` : "";
-      this.remains.textContent = waiting ? `About ${about(there.wrong)} wrong points in ${plural(waiting, "face")}.` : "";
+      this.remains.textContent = waiting && there.measured ? `About ${about(there.wrong)} wrong points in ${plural(waiting, "face")}.` : "";
       return this.strip.drawLine(null);
     }
     const all = there.end >= items.length;
@@ -163,7 +164,7 @@ export class Budget {
         ? "This time is used up. Press Enter to start again."
         : `${all ? "All " : ""}${plural(there.faces, "face")}, ${plural(there.points, "doubtful point")}${all ? `, ${timeLeft(pace * there.looks)}` : ""}.`;
     this.remains.textContent =
-      !waiting || all ? "" : `About ${about(there.left)} of ${about(there.wrong)} wrong points would be left.`;
+      !waiting || all || !there.measured ? "" : `About ${about(there.left)} of ${about(there.wrong)} wrong points would be left.`;
     this.strip.drawLine(all ? null : there.end, `${minutes} min`);
   }
 

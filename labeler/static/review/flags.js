@@ -40,16 +40,16 @@ export class FlagNote {
     this.why = el("p");
     this.rough = el("p.flags-rough", { role: "status" });
     this.changed = el("p.flags-changed", { role: "status" });
-    const legend = el(
+    this.legend = el(
       "ul",
       { "aria-label": "Marks on the picture" },
       el("li", {}, glyph("doubtful"), el("span", { text: "a doubtful point, which is flagged" })),
       el("li", {}, glyph("ellipse"), el("span", { text: "an ellipse contains the true point with 90 % probability" })),
       el("li", {}, glyph("circle"), el("span", { text: "the current point is wrong if it belongs outside the dotted circle" })),
     );
-    const keys = el("p", {}, el("kbd", { text: "P" }), " hides and shows these marks.");
+    this.keys = el("p", {}, el("kbd", { text: "P" }), " hides and shows these marks.");
     const open = (storage.getItem(FOLDED) ?? (window.innerHeight < LOW ? "folded" : "open")) === "open";
-    this.element = el("details.flags", { open }, this.short, this.sentence, this.why, legend, keys);
+    this.element = el("details.flags", { open }, this.short, this.sentence, this.why, this.legend, this.keys);
     column.append(this.changed, this.rough, this.element);
   }
 
@@ -64,7 +64,7 @@ export class FlagNote {
     if (this.rough.textContent !== rough) this.rough.textContent = rough;
     if (!flags) return;
     const { threshold } = flags;
-    const short = threshold === null ? "No point is flagged yet" : `Doubtful: more than ${percent(threshold)} likely wrong`;
+    const short = threshold === null ? "No point is flagged" : `Doubtful: more than ${percent(threshold)} likely wrong`;
     // Writing the same text again would lay out the column again.
     for (const [element, text] of /** @type {[HTMLElement, string][]} */ ([
       [this.short, short],
@@ -74,6 +74,7 @@ export class FlagNote {
       if (element.textContent !== text) element.textContent = text;
     }
     this.why.hidden = !flags.why;
+    this.legend.hidden = this.keys.hidden = threshold === null;
   }
 
   /**

@@ -232,10 +232,11 @@ export class ReviewPage {
     const { view, picture } = editor;
     if (!view || !picture || !definition) return;
     const { labeled, of, flagged } = summary(view, definition);
+    const measured = Boolean(view.proposer?.measured);
     const left = this.items.filter(({ done }) => !done).length;
     this.head.replaceChildren(
       el("div.face-name", { text: picture.name, title: picture.name, dir: "auto" }),
-      el("div.face-count", { text: `${labeled} of ${of} labeled · ${flagged} doubtful` }),
+      el("div.face-count", { text: `${labeled} of ${of} labeled${measured ? ` · ${flagged} doubtful` : ""}` }),
       el("div.face-count", { text: `${left} ${left === 1 ? "face" : "faces"} left to review` }),
       el("div.face-count", { text: proposerText(view) }),
       ...(left ? [] : [el("div.head-actions", {}, ...["Train", "Export"].map(wayTo))]),
@@ -244,7 +245,6 @@ export class ReviewPage {
     if (editor.canvas.scene.wrongRadius !== (view.flags?.radius ?? null)) {
       editor.canvas.show({ wrongRadius: view.flags?.radius ?? null });
     }
-    const measured = view.proposer?.measured;
     this.list.show(view, editor.current, (id) => {
       const prediction = view.predictions[id];
       return prediction && !view.points[id] && measured ? `${percent(prediction.p_off)} doubt` : null;
@@ -263,7 +263,9 @@ export class ReviewPage {
             ? `${current.name}: ${measured ? likely(prediction, view) : ""}A accepts, dragging corrects.`
             : flagged
               ? ""
-              : "No doubtful point left. Shift+A accepts the rest and goes on.";
+              : measured || !view.proposer
+                ? "No doubtful point left. Shift+A accepts the rest and goes on."
+                : "Drag what is wrong, then press Shift+A to accept the rest and go on.";
     this.hint.hidden = !this.hint.textContent;
     this.shortcuts.refresh();
   }
@@ -287,8 +289,9 @@ export class ReviewPage {
 
   /** @param {ReviewItem} item */
   row(item) {
-    const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
-    const wrong = item.done ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
+    const open = !item.measured ? "doubt is not known" : item.flagged ? `${item.flagged} doubtful` : "no doubtful point";
+    const doubt = item.skip ? `skipped: ${item.skip}` : item.done ? "reviewed" : open;
+    const wrong = item.done || !item.measured ? null : el("span.expected", { text: `about ${item.expected_wrong.toFixed(1)} wrong` });
     const badge = item.done ? el("span.badge.done", {}, icon(item.skip ? "cross" : "accept")) : null;
     return [
       el(

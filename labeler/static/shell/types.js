@@ -196,12 +196,14 @@
 // --- review ------------------------------------------------------------------------------------------------------------
 
 /**
- * A face with predictions to review. `expected_wrong`: how many of its points are expected to be wrong.
+ * A face with predictions to review. `expected_wrong`: how many of its points are expected to be wrong, if that is
+ * `measured`.
  * @typedef {object} QueueEntry
  * @property {number} face
  * @property {number} picture
  * @property {string} name
  * @property {number} expected_wrong
+ * @property {boolean} measured
  * @property {number} flagged
  * @property {number} unreviewed
  */
