@@ -13,6 +13,7 @@ from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
 from labeler.pages.add_pictures import AddPicturesForm
 from labeler.pages.housekeeping import ProjectForm, TrashForm
+from labeler.pages.import_labels import ImportForm
 from labeler.pages.new_project import NewProjectForm
 from labeler.pages.request import ANNOUNCE, DONE, QUIETLY, TO_PROBLEM, errors_as_messages, open_project, wanted_project
 from labeler.pages.restore import RestoreForm
@@ -39,6 +40,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
                 )
             with gr.Column(visible=False, elem_classes=["card"]) as adding:
                 more = AddPicturesForm(workspace)
+            importing = ImportForm(workspace)
             with gr.Column(visible=False, elem_classes=["card"]) as grouping:
                 subjects = SubjectsForm(workspace)
             with gr.Column(visible=False, elem_classes=["card"]) as repeating:
@@ -74,6 +76,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
             gr.update(visible=project is not None),
             *trash.show(project),
             *restoring.show(request),
+            *importing.show(request),
         )
 
     @errors_as_messages
@@ -87,7 +90,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
         return on_or_off(project), repeats_html(project)
 
     shown = [overview, adding, projects, new.button, grouping, subjects.said, repeating, repeating_is, said, trying]
-    shown += [form.frame, *trash.shown, *restoring.shown]
+    shown += [form.frame, *trash.shown, *restoring.shown, *importing.shown]
     pages.load(show, None, shown, **QUIETLY)
     # Not with `show`, which runs again and again: it would undo what a person is typing.
     pages.load(subjects.remembered, None, subjects.rule, **QUIETLY)
@@ -106,7 +109,8 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     switched.success(None, None, None, js=ANNOUNCE)
     for moved in form.moved:
         moved.success(None, None, None, js=TO_PROBLEM).success(None, outcome, None, js=DONE)
-    for changed in restoring.changes:
+    importing.looked.success(None, None, None, js=TO_PROBLEM)
+    for changed in (*restoring.changes, *importing.changes):
         done = changed.success(None, None, None, js=TO_PROBLEM).success(show, None, shown, **QUIETLY)
         done.success(None, None, None, js=ANNOUNCE)
     for changed in trash.changes:

@@ -33,7 +33,7 @@ from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Annotation, Box, Dataset, Sample, ScoredPoint
-from mdmd.datasets.incoming import OF_FACE, OF_IMAGE, Incoming, matched, predicted_of
+from mdmd.datasets.incoming import OF_FACE, OF_IMAGE, Incoming, Match, matched, predicted_of
 from mdmd.errors import DataError
 from mdmd.formats.coco_extras import merged
 from mdmd.formats.format import Format, Pictures, losses
@@ -313,14 +313,15 @@ class Exchange:
         found: Incoming,
         *,
         chosen: Mapping[str, str] | None = None,
+        match: Match | None = None,
         folder: Path | None = None,
         replace_labels: bool = False,
     ) -> ImportReport:
         """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
 
-        `chosen` says which landmark of the file some of the project's are (see `mdmd.datasets.incoming.matched`). A
-        picture comes in with all its faces and labels, or not at all: an import that was interrupted goes on where it
-        was when it is started again.
+        `chosen` says which landmark of the file some of the project's are (see `mdmd.datasets.incoming.matched`), and
+        `match` which all of them are. A picture comes in with all its faces and labels, or not at all: an import that
+        was interrupted goes on where it was when it is started again.
 
         A project without a definition takes that of the file. The labels of pictures that already have some are left
         unchanged or, with `replace_labels`, replaced by those of the file, a landmark without a label too. Points of a
@@ -338,7 +339,8 @@ class Exchange:
                 )
             category = next_category(found.definition.to_category(), ())
             own = Definition.from_category(category)
-        match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
+        if match is None:
+            match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
         taken = added = faces = points = already = replaced = proposed = 0
         record = _ImportRecord(self._store, found)
         keeping = Keeping(self._store.extras, found.extra)

@@ -47,7 +47,7 @@ from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
-from mdmd.datasets.incoming import Incoming, incoming
+from mdmd.datasets.incoming import Incoming, Match, incoming
 from mdmd.errors import DataError
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import read_json, write_json
@@ -419,13 +419,16 @@ class Project:
         found: Incoming,
         *,
         chosen: Mapping[str, str] | None = None,
+        match: Match | None = None,
         folder: Path | None = None,
         replace_labels: bool = False,
     ) -> ImportReport:
         """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
-        report = self.exchange.import_labels(found, chosen=chosen, folder=folder, replace_labels=replace_labels)
+        report = self.exchange.import_labels(
+            found, chosen=chosen, match=match, folder=folder, replace_labels=replace_labels
+        )
         if report.proposed and report.number is not None:
             self.charge.bring_in(report.number)
         return report

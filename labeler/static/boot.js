@@ -5,6 +5,7 @@ import { listenForCopies } from "./shell/copy.js";
 import { el } from "./shell/dom.js";
 import { tellWhatIsDone } from "./shell/done.js";
 import { followProblems, goToProblem } from "./shell/forms.js";
+import { matchLandmarks } from "./shell/matching.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
 import { ReviewPage } from "./review/review.js";
@@ -26,6 +27,7 @@ window.addEventListener("labeler-changed", () => {
   session?.announceChange();
 });
 listenForCopies(document);
+matchLandmarks(document);
 // A training that was started is shown beside the form, whose button may be far below.
 window.addEventListener("labeler-started", () => document.getElementById("run")?.scrollIntoView({ block: "nearest" }));
 // A form that was refused says at each field what is wrong with it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Sample, ScoredPoint
 from mdmd.data.text import path_problem, text_problem
 from mdmd.errors import DataError
+from mdmd.formats.archive import is_archive, unpack
 from mdmd.formats.coco import ANNOTATIONS
 from mdmd.formats.format import Format, Reading
 from mdmd.formats.images import base_name, ends_in, parts_of
@@ -89,13 +91,17 @@ def incoming(
     """Read a file or folder in the format `name`, by default the one that is found. Raises DataError.
 
     Pictures are searched in the folder `pictures`, if any, and beside the labels. Those that a file embeds are written
-    into the folder `unpacked`, or left out. With `as_predictions`, all points are those of a model.
+    into the folder `unpacked`, or left out, and a zip file is unpacked there. With `as_predictions`, all points are
+    those of a model.
     """
+    where = place.resolve().name
+    if unpacked is not None and is_archive(place):
+        place = unpack(place, unpacked / "archive")
     how = Reading(pictures, one_based, unpacked)
     form, labels = read(place, name=name, how=how)
     if as_predictions:
         labels = replace(labels, images=tuple(_as_predictions(image) for image in labels.images))
-    return of_labels(form, labels, place, how)
+    return replace(of_labels(form, labels, place, how), where=where)
 
 
 def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Incoming:
@@ -278,6 +284,48 @@ class Match:
         if missing := [name for key, name in names.items() if key not in self.ids]:
             said.append(f"landmarks that the file does not have stay without labels: {', '.join(missing)}")
         return said
+
+
+def suggested(
+    theirs: Sequence[str], own: Definition, *, mirror: Sequence[int] | None = None
+) -> tuple[dict[str, str], set[str]]:
+    """Their landmarks by own name, as far as names tell, and which of these pairs are guesses.
+
+    Names are the same, or have the same words: "LeftEye" and "eye_left". If no name is like another one, landmarks are
+    matched by their order where `matched` does.
+    """
+    pairs = {name: name for name in own.landmarks if name in theirs}
+    words: dict[tuple[str, ...], list[str]] = {}
+    for name in theirs:
+        words.setdefault(_words(name), []).append(name)
+    guesses = set[str]()
+    for name in own.landmarks:
+        alike = words.get(_words(name), [])
+        if name not in pairs and len(alike) == 1 and alike[0] not in pairs.values():
+            pairs[name] = alike[0]
+            guesses.add(name)
+    if not pairs and len(theirs) == len(own.ids) and (mirror is None or tuple(mirror) == own.mirror):
+        return dict(zip(own.landmarks, theirs, strict=True)), set(own.landmarks)
+    return pairs, guesses
+
+
+#: Words of a landmark's name that stand for others.
+SAME_WORDS = {"l": "left", "lt": "left", "r": "right", "rt": "right", "centre": "center", "mid": "middle"}
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a landmark's name in the order of the alphabet: ("eye", "left") of "LeftEye"."""
+    words: list[str] = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+", name)
+    folded = [word.casefold() for word in words]
+    return tuple(sorted(SAME_WORDS.get(word, word) for word in folded)) or (name,)
+
+
+def exactly(theirs: Sequence[str], own: Definition, where: str, pairs: Mapping[str, str]) -> Match:
+    """Match as `pairs` (theirs by own name) say, and nothing else. Raises DataError for names that are not there."""
+    given = _given(pairs, theirs, dict(zip(own.landmarks, own.ids, strict=True)), where, "the project")
+    if not given:
+        raise DataError(f"no landmark of {where} is matched with one of the project")
+    return Match(tuple(given.get(name) for name in theirs))
 
 
 def matched(

@@ -24,7 +24,7 @@ def test_a_yolo_set_is_written_and_downloaded(page: Page, site: Site, tmp_path: 
         label_face(project, face)
     page.goto(f"{site.url}/?project=dippers#export")
     page.get_by_role("button", name="For another tool").press("Enter")
-    page.get_by_label("Format").click()
+    page.get_by_label("Format", exact=True).click()
     page.get_by_role("option", name="YOLO-pose").click()
     page.get_by_label("Train, val and test").click()
     page.get_by_role("option", name="In shares").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from labeler.cli.main import main
 from labeler.project.workspace import Workspace
-from mdmd.datasets.incoming import Match, incoming, matched
+from mdmd.datasets.incoming import Match, exactly, incoming, matched, suggested
 from mdmd.errors import DataError
 from tests.builders import SMALL, write_picture
 from tests.mdmd.formats.foreign import PICTURES, TRUTH, case
@@ -214,3 +215,40 @@ def test_pictures_that_are_found_by_their_name_alone_are_counted(tmp_path: Path)
         record["images"][0]["file_name"] = name
         file.write_text(json.dumps(record))
         assert incoming(file).notes == said
+
+
+@pytest.mark.parametrize(
+    ("theirs", "pairs", "guesses"),
+    [
+        (("chin", "nose"), {"nose": "nose", "chin": "chin"}, set[str]()),
+        (
+            ("LeftEye", "R_eye", "Nose", "CHIN"),
+            {"eye_left": "LeftEye", "eye_right": "R_eye", "nose": "Nose", "chin": "CHIN"},
+            {"eye_left", "eye_right", "nose", "chin"},
+        ),
+        (("a", "b", "c", "d"), dict(zip(NAMES, "abcd", strict=True)), set(NAMES)),
+        (("a", "b", "c"), {}, set[str]()),
+        (("left_eye", "eye-left", "nose", "x"), {"nose": "nose"}, set[str]()),
+    ],
+)
+def test_a_match_is_suggested_by_names_and_order(
+    theirs: tuple[str, ...], pairs: dict[str, str], guesses: set[str]
+) -> None:
+    assert suggested(theirs, SMALL) == (pairs, guesses)
+
+
+def test_a_match_by_hand_is_nothing_else() -> None:
+    assert exactly(NAMES, SMALL, "labels", {"nose": "chin"}) == Match((None, None, None, SMALL.ids[2]))
+    with pytest.raises(DataError, match="no landmark of labels is matched"):
+        exactly(NAMES, SMALL, "labels", {})
+    with pytest.raises(DataError, match="labels has no landmark 'x'"):
+        exactly(NAMES, SMALL, "labels", {"nose": "x"})
+
+
+def test_a_zip_file_comes_in_like_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    foreign(tmp_path / "in", list(NAMES))
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "in")
+    Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", archive) == 0
+    assert "pictures: 1 added" in capsys.readouterr().out
+    assert labels_of_first(tmp_path, "apes")["nose"] == (2, 2)

@@ -1,0 +1,273 @@
+"""The form on the Project page that brings in labels of another tool: look, match landmarks, import, take back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import gradio as gr
+from markupsafe import Markup
+
+from labeler.errors import NotFoundError
+from labeler.html.markup import plural, render
+from labeler.pages.import_plan import plan_html
+from labeler.pages.labels_offer import imported_html
+from labeler.pages.picture_places import named_place
+from labeler.pages.question import Question
+from labeler.pages.request import QUIETLY, errors_as_messages, field_problem, open_project, wanted_project
+from labeler.project.project import Project
+from labeler.project.workspace import Workspace
+from labeler.storage.imports import Import
+from mdmd.datasets.incoming import Incoming, exactly, incoming
+from mdmd.errors import DataError
+from mdmd.files import parse_json
+from mdmd.formats.archive import is_archive
+from mdmd.formats.known import FORMATS
+
+PLACE, PICTURES = "import-place", "import-pictures"
+FOUND = ""
+COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
+KEEP, REPLACE = "keep", "replace"
+#: JavaScript before the import: the match as it stands on the page (`shell/matching.js`), in place of the last input.
+WITH_MATCH = "(...given) => [...given.slice(0, -1), document.querySelector('.import-plan')?.dataset.match ?? '{}']"
+
+
+class ImportForm:
+    """The components of the form. `changes` are the events after which the project holds something else."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        with (
+            gr.Column(visible=False, elem_classes=["card"]) as self.frame,
+            gr.Accordion("Labels of another tool", open=False),
+        ):
+            titles = ", ".join(form.title for form in FORMATS)
+            gr.HTML(f"<p>{titles}. What it is, is found by its content.</p>", padding=False)
+            self.files = gr.File(
+                file_count="multiple", label="Upload labels, with their pictures or in one .zip", height="8.75rem"
+            )
+            self.place = gr.Textbox(
+                label="or a file or folder on this machine", placeholder="/home/me/macaques/labels", elem_id=PLACE
+            )
+            self.place_problem = gr.HTML(padding=False)
+            self.pictures = gr.Textbox(
+                label="Folder of the pictures, if they lie elsewhere",
+                placeholder="/home/me/pictures/macaques",
+                elem_id=PICTURES,
+            )
+            self.pictures_problem = gr.HTML(padding=False)
+            self.form = gr.Dropdown(
+                [("found by its content", FOUND), *((form.title, form.name) for form in FORMATS)],
+                value=FOUND,
+                label="Format of the labels",
+            )
+            self.counts = gr.Dropdown(COUNTS, value="told", label="The first pixel is", visible=False)
+            self.predictions = gr.Checkbox(
+                label="A model made the points: propose them for review, as no labels", value=False
+            )
+            self.look = gr.Button("Look at the labels", variant="secondary")
+            self.plan = gr.HTML(padding=False)
+            self.labeled = gr.Radio(
+                [("Labels that are there stay", KEEP), ("The labels of the file replace them", REPLACE)],
+                value=KEEP,
+                label="Pictures that have labels",
+                visible=False,
+            )
+            self.bring = gr.Button("Import", variant="primary", visible=False)
+            self.report = gr.HTML(padding=False)
+            self.last = gr.HTML(padding=False)
+            self.back = gr.Button("Take this import back…", size="sm", visible=False)
+            self.question = Question("Take it back")
+        match = gr.Textbox(visible=False)
+        read = [self.files, self.place, self.pictures, self.form, self.counts, self.predictions]
+        planned = [
+            *(self.place_problem, self.pictures_problem, self.counts),
+            *(self.plan, self.labeled, self.bring, self.report),
+        ]
+        #: The outputs of `show`.
+        self.shown = [self.frame, self.last, self.back]
+        self.looked = self.look.click(self.do_look, read, planned, show_progress="hidden")
+        gr.on(
+            [
+                *(self.files.upload, self.files.clear, self.files.delete),
+                *(self.place.input, self.pictures.input, self.form.input, self.counts.input, self.predictions.input),
+            ],
+            self.forget,
+            None,
+            planned[3:-1],
+            **QUIETLY,
+        )
+        self.back.click(self.ask, None, self.question.parts, **QUIETLY)
+        self.changes = (
+            self.bring.click(
+                self.do_import,
+                [*read, self.labeled, match],
+                [*planned, self.files, self.place, self.pictures],
+                js=WITH_MATCH,
+            ),
+            self.question.sure.click(self.do_take_back, None, [self.report, *self.question.parts]),
+        )
+
+    def show(self, request: gr.Request) -> tuple[object, ...]:
+        """Updates of `shown`."""
+        project = open_project(self.workspace, request)
+        newest = None if project is None else newest_import(project)
+        words = Markup() if newest is None else render("note.html", sentence=import_words(newest), tone="")
+        return gr.update(visible=project is not None), words, gr.update(visible=newest is not None)
+
+    def forget(self) -> tuple[object, ...]:
+        """What was looked at is not what would come in any more."""
+        hidden = gr.update(visible=False)
+        return Markup(), hidden, hidden
+
+    @errors_as_messages
+    def do_look(
+        self,
+        files: list[str] | None,
+        place: str | None,
+        pictures: str | None,
+        form: str,
+        counts: str,
+        predictions: bool,
+        request: gr.Request,
+    ) -> tuple[object, ...]:
+        """Say what would come in."""
+        project = wanted_project(self.workspace, request)
+        try:
+            with _found(files, place, pictures, form, counts, predictions) as (found, name):
+                plan = plan_html(found, project.definition or found.definition, name)
+        except _PlaceError as error:
+            return *self._problems(error), *self.forget(), Markup()
+        ready = project.definition is not None or found.definition is not None
+        shown = gr.update(visible=ready)
+        return Markup(), Markup(), gr.skip(), plan, shown, shown, Markup()
+
+    @errors_as_messages
+    def do_import(
+        self,
+        files: list[str] | None,
+        place: str | None,
+        pictures: str | None,
+        form: str,
+        counts: str,
+        predictions: bool,
+        labeled: str,
+        match: str,
+        request: gr.Request,
+    ) -> tuple[object, ...]:
+        """Import what was looked at."""
+        project = wanted_project(self.workspace, request)
+        kept = gr.skip(), gr.skip(), gr.skip()
+        try:
+            with _found(files, place, pictures, form, counts, predictions) as (found, name):
+                own = project.definition or found.definition
+                chosen = None if own is None else exactly(found.landmarks, own, found.where, _pairs(match))
+                folder = named_place(pictures)
+                report = project.bring_in(found, match=chosen, folder=folder, replace_labels=labeled == REPLACE)
+        except _PlaceError as error:
+            return *self._problems(error), *self.forget(), Markup(), *kept
+        said = imported_html(report, Path(name))
+        return Markup(), Markup(), gr.skip(), *self.forget(), said, None, "", ""
+
+    def _problems(self, error: _PlaceError) -> tuple[object, ...]:
+        """Updates of the messages at the fields and of the choice that a reader asks for."""
+        asks = gr.update(visible=True) if "--one-based" in str(error) else gr.skip()
+        place = None if error.field == PICTURES else error
+        return field_problem(PLACE, place), field_problem(PICTURES, error if place is None else None), asks
+
+    @errors_as_messages
+    def ask(self, request: gr.Request) -> tuple[object, ...]:
+        """Ask whether to take the newest import back."""
+        newest = newest_import(wanted_project(self.workspace, request))
+        if newest is None:
+            return Question.closed()
+        return Question.asked(render("take_back.html", words=import_words(newest), added=newest.pictures))
+
+    @errors_as_messages
+    def do_take_back(self, request: gr.Request) -> tuple[object, ...]:
+        """Take the newest import back."""
+        taken = wanted_project(self.workspace, request).take_back_import()
+        sentence = f"The import of {taken.what.name} was taken back. {' '.join(taken.sentences)}"
+        return render("note.html", sentence=sentence, tone="good"), *Question.closed()
+
+
+def newest_import(project: Project) -> Import | None:
+    """The newest import that can be taken back; None if there is none."""
+    return next((one for one in project.store.imports.all() if one.taken_back is None), None)
+
+
+def import_words(one: Import) -> str:
+    """What an import has brought, in a sentence."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
+    brought = [plural(one.pictures, "new picture")] if one.pictures else []
+    brought += [f"labels on {plural(one.labeled, 'face')}"] if one.labeled else []
+    brought += [f"proposals on {plural(one.proposed, 'face')}"] if one.proposed else []
+    return f"Last import: {one.name} ({one.title}), {when}: {', '.join(brought) or 'nothing is left of it'}."
+
+
+class _PlaceError(DataError):
+    """What is wrong with the labels that were named, to be said at the `field`."""
+
+    def __init__(self, field: str, error: DataError | str) -> None:
+        super().__init__(str(error))
+        self.field = field
+
+
+@contextmanager
+def _found(
+    files: Sequence[str] | None, place: str | None, pictures: str | None, form: str, counts: str, predictions: bool
+) -> Iterator[tuple[Incoming, str]]:
+    """What the fields name, and what to call it. Raises _PlaceError."""
+    with tempfile.TemporaryDirectory(prefix="labeler-") as made:
+        try:
+            folder = named_place(pictures)
+        except NotFoundError as error:
+            raise _PlaceError(PICTURES, error) from None
+        try:
+            source = named_place(place)
+            if source is None and files:
+                source = _gathered([Path(file) for file in files], Path(made) / "uploads")
+            if source is None:
+                raise DataError("upload labels, or name a file or folder on this machine")
+            found = incoming(
+                source,
+                name=form or None,
+                pictures=folder,
+                one_based={"zero": False, "one": True}.get(counts),
+                unpacked=Path(made) / "unpacked",
+                as_predictions=predictions,
+            )
+        except DataError as error:
+            raise _PlaceError(PLACE, error) from None
+        name = source.name if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")
+        yield found, name
+
+
+def _pairs(match: str) -> dict[str, str]:
+    """Landmarks of the file by those of the project, as the page sends them. Raises DataError."""
+    pairs = parse_json(match, "the match of landmarks is not JSON")
+    if not isinstance(pairs, dict) or not all(isinstance(name, str) for pair in pairs.items() for name in pair):
+        raise DataError("the match of landmarks is not one of names with names: look at the labels again")
+    return pairs
+
+
+def _gathered(files: Sequence[Path], folder: Path) -> Path:
+    """Uploaded files in one folder, as they lay before; a single file stays where it is."""
+    if len(files) == 1:
+        return files[0]
+    if any(is_archive(file) for file in files):
+        raise DataError("upload a .zip file by itself, with the pictures in it")
+    folder.mkdir()
+    for file in files:
+        try:
+            os.link(file, folder / file.name)
+        except FileExistsError:
+            raise DataError(f"two uploaded files are named {file.name}: upload their folder as a .zip") from None
+        except OSError:
+            shutil.copyfile(file, folder / file.name)
+    return folder

@@ -1,0 +1,126 @@
+"""Labels of another tool on the Project page: looked at, matched by hand, imported, taken back, and exported again."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Locator, Page, expect
+
+from labeler.project.project import Project
+from mdmd.formats.known import by_name
+from tests.browser.conftest import Site
+from tests.builders import SMALL, label_face
+
+pytestmark = pytest.mark.browser
+
+
+def foreign_zip(site: Site, name: str) -> Path:
+    """A YOLO folder in a zip file, of a project with two labeled faces, in which two landmarks have other names."""
+    project = site.project(name, pictures=2)
+    for face in project.store.faces():
+        label_face(project, face.id)
+    project.exchange.export_set(by_name("yolo-pose"), site.folder / "yolo", pictures="copy")
+    described = site.folder / "yolo" / "data.yaml"
+    names = yaml.safe_load(described.read_text())
+    names["kpt_names"] = {0: ["EyeLeft", "eye_right", "snout", "beard"]}
+    described.write_text(yaml.safe_dump(names))
+    with zipfile.ZipFile(site.folder / "yolo.zip", "w") as archive:
+        for file in sorted((site.folder / "yolo").rglob("*")):
+            if file.is_file():
+                archive.write(file, Path("yolo") / file.relative_to(site.folder / "yolo"))
+    return site.folder / "yolo.zip"
+
+
+def drag(page: Page, thing: Locator, target: Locator) -> None:
+    target.scroll_into_view_if_needed()
+    start, end = thing.bounding_box(), target.bounding_box()
+    assert start
+    assert end
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for k in (1, 2, 3):
+        page.mouse.move(x + (end["x"] + 20 - x) * k / 3, y + (end["y"] + 8 - y) * k / 3)
+    page.mouse.up()
+
+
+def row(page: Page, own: str) -> Locator:
+    return page.locator(".matching-row", has=page.locator(f'select[data-own="{own}"]'))
+
+
+def nose(project: Project, face: int) -> tuple[float | None, float | None]:
+    point = project.store.points(face)[face][SMALL.ids[SMALL.landmarks.index("nose")]]
+    return point.x, point.y
+
+
+def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site: Site) -> None:
+    archive = foreign_zip(site, "source")
+    truth = site.workspace.open("source")
+    project = site.workspace.create("finches", definition=SMALL)
+    page.goto(f"{site.url}/?project=finches#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    look = page.get_by_role("button", name="Look at the labels")
+    look.click()
+    expect(page.get_by_text("Upload labels, or name a file or folder on this machine")).to_be_visible()
+    page.locator("input[type=file]").nth(1).set_input_files(archive)
+    expect(page.get_by_text("yolo.zip")).to_be_visible()
+    look.click()
+    expect(page.get_by_text("YOLO-pose: 2 pictures; 2 labeled faces with 8 points")).to_be_visible()
+    expect(row(page, "eye_left")).to_have_class("matching-row guess")
+    expect(row(page, "eye_left").locator("select")).to_have_value("EyeLeft")
+    expect(page.locator(".matching-dot")).to_have_count(4)
+    left = page.get_by_role("list", name="Names in the file that are left").get_by_role("listitem")
+    expect(left).to_have_text(["snout", "beard"])
+    drag(page, left.filter(has_text="snout"), row(page, "nose"))
+    expect(left).to_have_text(["beard"])
+    row(page, "chin").locator("select").select_option("beard")
+    expect(left).to_have_count(0)
+    bring = page.get_by_role("button", name="Import", exact=True)
+    bring.click()
+    expect(page.get_by_text("8 labels of 2 faces came in from yolo.zip.")).to_be_visible()
+    faces = [face.id for face in project.store.faces()]
+    assert [nose(project, face) for face in faces] == [
+        pytest.approx(nose(truth, face.id), abs=0.01) for face in truth.store.faces()
+    ]
+
+    page.get_by_role("button", name="Take this import back…").click()
+    page.get_by_role("button", name="Take it back", exact=True).click()
+    expect(page.get_by_text("The import of yolo.zip was taken back.")).to_be_visible()
+    assert project.store.images() == []
+
+    page.locator("input[type=file]").nth(1).set_input_files(archive)
+    look.click()
+    for own, theirs in (("nose", "snout"), ("chin", "beard")):
+        row(page, own).locator("select").select_option(theirs)
+    bring.click()
+    expect(page.get_by_text("8 labels of 2 faces came in from yolo.zip.")).to_be_visible()
+
+    page.get_by_role("tab", name="Export").click()
+    page.get_by_role("button", name="For another tool").click()
+    page.get_by_label("Format", exact=True).click()
+    page.get_by_role("option", name="YOLO-pose").click()
+    page.get_by_role("button", name="Write the data set").click()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download finches-yolo-pose.zip").click()
+    with zipfile.ZipFile(downloading.value.path()) as written:
+        names = written.namelist()
+        described = yaml.safe_load(written.read(next(name for name in names if name.endswith("data.yaml"))))
+    assert described["kpt_names"][0] == list(SMALL.landmarks)
+    assert sorted(Path(name).suffix for name in names) == [".png", ".png", ".txt", ".txt", ".yaml"]
+
+
+def test_what_is_wrong_with_the_labels_is_said_at_the_field(page: Page, site: Site) -> None:
+    site.workspace.create("larks", definition=SMALL)
+    (site.folder / "notes.json").write_text(json.dumps({"a": 1}))
+    page.goto(f"{site.url}/?project=larks#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    place = page.locator("#import-place textarea")
+    place.fill(str(site.folder / "notes.json"))
+    page.get_by_role("button", name="Look at the labels").click()
+    expect(place).to_have_attribute("aria-invalid", "true")
+    expect(place).to_be_focused()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_hidden()
