@@ -72,6 +72,33 @@ SIDES: list[tuple[str, str | None, str | None]] = [
     ("", None, None),
 ]
 
+#: Names of landmarks, and the group that each tells.
+GROUPS_OF_NAMES: list[tuple[str, str | None]] = [
+    ("eye_outer_left", "left_eye"),
+    ("R_eyelid", "right_eye"),
+    ("eyebrow_l", "left_brow"),
+    ("noseTip", "nose"),
+    ("lip_top", "top_mouth"),
+    ("lower_lip", "bottom_mouth"),
+    ("jawline", "jaw"),
+    ("ear_tip_left", "upper_left_contour"),
+    ("hornR", "upper_right_contour"),
+    ("horn", None),
+    ("crest", "nose"),
+    ("whisker_left", "top_mouth"),
+    ("upper beak", "top_mouth"),
+    ("beak_lower", "bottom_mouth"),
+    ("beard", "jaw"),
+    ("cheek_left", "lower_left_contour"),
+    ("tear", None),
+    ("a", None),
+    ("l_ear", "upper_left_contour"),
+    ("mouth_corner_left", "top_mouth"),
+    ("left", None),
+    ("eye", None),
+    ("kpt-12", None),
+]
+
 #: Seconds after which something that is waited for counts as missing. A busy machine must stay far below it.
 PATIENCE = 120
 #: The same for a real training.

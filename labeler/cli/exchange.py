@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from labeler.cli.options import Commands, add_name, print_refused
+from labeler.cli.options import Commands, add_name, chosen_definition, print_refused
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
@@ -19,7 +19,6 @@ from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
 from mdmd.datasets.incoming import Incoming, chosen_landmarks, incoming, matched
 from mdmd.errors import DataError
-from mdmd.formats.definition_files import read_definition
 from mdmd.formats.known import FORMATS, by_name
 
 
@@ -121,7 +120,7 @@ def add_exchange(commands: Commands) -> None:
 def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler import`."""
     new = options.name not in workspace.names() and name_problem(options.name) is None
-    definition = None if options.definition is None else read_definition(options.definition)
+    definition = chosen_definition(options.definition)
     if definition is not None and not new:
         raise DataError(f"project {options.name!r} is there and has its own landmarks: leave out --definition")
     chosen = chosen_landmarks(options.map)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labeler.cli.add import add_add
+from labeler.cli.definition import add_definition
 from labeler.cli.demo import add_demo
 from labeler.cli.exchange import add_exchange
 from labeler.cli.new import add_new
@@ -68,8 +69,8 @@ def parser() -> argparse.ArgumentParser:
     open_by_default(top)
     commands = Commands(top, shared)
     for add in (
-        *(add_new, add_add, add_subjects, add_open, add_exchange, add_status, add_train, add_report, add_runs),
-        *(add_safekeeping, add_demo),
+        *(add_new, add_add, add_subjects, add_open, add_exchange, add_definition, add_status, add_train, add_report),
+        *(add_runs, add_safekeeping, add_demo),
     ):
         add(commands)
     return top

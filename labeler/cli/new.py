@@ -7,14 +7,21 @@ import shlex
 import sys
 from pathlib import Path
 
-from labeler.cli.options import Commands, add_name, add_subject_rule, print_refused, print_skipped
+from labeler.cli.options import (
+    DEFINITION_HELP,
+    Commands,
+    add_name,
+    add_subject_rule,
+    chosen_definition,
+    print_refused,
+    print_skipped,
+)
 from labeler.pictures.subjects import SubjectRule, subjects_words
 from labeler.project.found_labels import FoundLabels, LabelsBeside, labels_beside
 from labeler.project.workspace import Workspace
-from mdmd.data.definition import Definition, shipped_definitions
+from mdmd.data.definition import Definition
 from mdmd.data.picture_files import none_found
 from mdmd.errors import DataError
-from mdmd.formats.definition_files import read_definition
 
 
 def add_new(commands: Commands) -> None:
@@ -39,14 +46,13 @@ def add_new(commands: Commands) -> None:
     new.add_argument(
         "--definition",
         metavar="D",
-        help=f"start from a shipped definition ({', '.join(shipped_definitions())}) "
-        "or from a JSON file that holds a COCO category",
+        help=DEFINITION_HELP,
     )
 
 
 def run_new(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler new`. Input that cannot be used leaves no project."""
-    definition = read_definition(options.definition) if options.definition else None
+    definition = chosen_definition(options.definition)
     complete = True
     if options.labels and options.pictures is None:
         raise DataError("--labels looks beside the pictures: name their folder with --pictures")

@@ -9,8 +9,15 @@ from collections.abc import Callable, Sequence
 from labeler.html.refused import refused_lines
 from labeler.pictures.subjects import HELP, PICTURE, SubjectRule
 from labeler.project.workspace import Workspace
+from mdmd.data.definition import Definition, shipped_definitions
 from mdmd.data.picture_files import Skipped, skipped_sentences
 from mdmd.errors import DataError
+from mdmd.formats.definition_files import read_definition
+
+DEFINITION_HELP = (
+    f"the landmarks: a shipped definition ({', '.join(shipped_definitions())}), or a file with one, of this tool or of "
+    "another one (see labeler definition)"
+)
 
 Command = Callable[[argparse.Namespace, Workspace], int]
 
@@ -54,6 +61,16 @@ def _rule(text: str) -> SubjectRule:
         return SubjectRule(text)
     except DataError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def chosen_definition(named: str | None) -> Definition | None:
+    """The definition that --definition names, if any; prints what of it is a guess. Raises DataError."""
+    if named is None:
+        return None
+    found = read_definition(named)
+    for sentence in found.notes:
+        print(sentence)
+    return found.definition
 
 
 def print_refused(refused: Sequence[tuple[str, str]]) -> None:

@@ -14,16 +14,8 @@ from typing import Any
 
 from labeler.storage.records import SavedDefinition
 from mdmd.data.definition import GROUPS, Definition, Problem, category_problems, load_definition, shipped_definitions
+from mdmd.data.landmark_names import mirrored_name, partner_name, side_of
 from mdmd.errors import DataError
-
-_OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
-_LETTER = r"[^\W\d_]"
-#: A side word or letter by itself (`ear_left`, `l_ear`), after a small letter (`earL`) or before a capital (`LeftEar`).
-#: static/schema/landmark_names.js reads sides by the same rule.
-_SIDE = re.compile(
-    rf"(?<!{_LETTER})(?:[Ll]eft|[Rr]ight|LEFT|RIGHT|[LlRr])(?!{_LETTER})|(?<=[a-z])(?:Left|Right)(?![a-z])"
-    rf"|(?<=[a-z])[LR](?!{_LETTER})|(?<!{_LETTER})(?:[Ll]eft|[Rr]ight|[LlRr])(?=[A-Z][a-z])"
-)
 
 
 class DefinitionError(DataError):
@@ -129,35 +121,6 @@ def _without_numbers(name: str) -> str:
 def _words(group: str) -> str:
     """A group's name as shown on the pages."""
     return group.replace("_", " ")
-
-
-def side_of(name: str) -> str | None:
-    """ "left" or "right" if a name like `ear_left`, `l_ear` or `earL` tells that side and not the other, else None."""
-    found = {"left" if word[0][0] in "Ll" else "right" for word in _SIDE.finditer(name)}
-    return found.pop() if len(found) == 1 and len(name) > 1 else None
-
-
-def partner_name(name: str) -> str | None:
-    """The name of the mirror partner.
-
-    None without a side, and where a number follows the side: left_brow_0 may be paired with right_brow_4.
-    """
-    if side_of(name) is None:
-        return None
-    last = list(_SIDE.finditer(name))[-1]
-    return None if re.search(r"\d", name[last.start() :]) else mirrored_name(name)
-
-
-def mirrored_name(name: str) -> str:
-    """`name` with the sides swapped."""
-
-    def swapped(word: re.Match[str]) -> str:
-        other = _OTHER_SIDE[word[0].lower()]
-        if word[0].islower():
-            return other
-        return other.upper() if word[0].isupper() else other.capitalize()
-
-    return _SIDE.sub(swapped, name)
 
 
 @dataclass(frozen=True)

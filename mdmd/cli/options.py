@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +60,7 @@ def add_reading_options(command: argparse.ArgumentParser, what: str, *, labels: 
             "--definition",
             metavar="D",
             help="the landmarks, where it does not tell their groups: a shipped definition "
-            f"({', '.join(shipped_definitions())}) or a JSON file that holds a COCO category",
+            f"({', '.join(shipped_definitions())}), or a file with one, of this tool or of another one",
         )
         group.add_argument(
             "--map",
@@ -79,10 +80,13 @@ def add_reading_options(command: argparse.ArgumentParser, what: str, *, labels: 
 def foreign_set(options: argparse.Namespace, place: Path) -> ForeignSet:
     """The file or folder `place`, to be read as `add_reading_options` says. Raises DataError."""
     named = getattr(options, "definition", None)
+    found = None if named is None else read_definition(named)
+    for sentence in () if found is None else found.notes:
+        logging.getLogger("mdmd").warning(sentence)
     return ForeignSet(
         place,
         getattr(options, "format", None),
-        None if named is None else read_definition(named),
+        None if found is None else found.definition,
         chosen_landmarks(getattr(options, "map", [])),
         options.folder,
         options.one_based,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -159,27 +159,34 @@ class _Reader:
 
     def _edges(self, skeleton: str | None, landmarks: Sequence[str]) -> tuple[tuple[int, int], ...]:
         svg = next((svg for name, kind, _, svg in self._labels if kind == "skeleton" and name == skeleton), "")
-        for name in landmarks:  # CVAT puts names in as they are, also with quotes and "&"
-            svg = svg.replace(f'data-label-name="{name}"', f"data-label-name={quoteattr(name)}")
-        try:
-            drawing = parsed(f"<svg>{svg}</svg>", "the drawing of the skeleton")
-        except DataError:
-            return ()
-        index = {name: k for k, name in enumerate(landmarks)}
-        nodes = [node for node in drawing.iter() if node.get("data-type") == "element node"]
+        return edges_of(svg, landmarks)
+
+
+def edges_of(svg: str, landmarks: Sequence[str], ids: Mapping[str, str] | None = None) -> tuple[tuple[int, int], ...]:
+    """The edges in the drawing of a skeleton, as indices of landmarks; none if it cannot be read.
+
+    `ids` are the names of landmarks by the ids of their labels, where these have some.
+    """
+    for name in landmarks:  # CVAT puts names in as they are, also with quotes and "&"
+        svg = svg.replace(f'data-label-name="{name}"', f"data-label-name={quoteattr(name)}")
+    try:
+        drawing = parsed(f"<svg>{svg}</svg>", "the drawing of the skeleton")
+    except DataError:
+        return ()
+    index = {name: k for k, name in enumerate(landmarks)}
+    nodes = [node for node in drawing.iter() if node.get("data-type") == "element node"]
+    place = {}
+    for k, node in enumerate(nodes):
+        told = node.get("data-label-name") or (ids or {}).get(node.get("data-label-id", ""))
         # A node without a name is that of the landmark in its place.
-        names = dict(enumerate(landmarks))
-        place = {
-            node.get("data-node-id"): index.get(node.get("data-label-name") or names.get(k, ""))
-            for k, node in enumerate(nodes)
-        }
-        edges = dict[tuple[int, int], None]()
-        for line in drawing.iter():
-            if line.get("data-type") == "edge":
-                one, other = place.get(line.get("data-node-from")), place.get(line.get("data-node-to"))
-                if one is not None and other is not None and one != other and (other, one) not in edges:
-                    edges.setdefault((one, other))
-        return tuple(edges)
+        place[node.get("data-node-id")] = index.get(told or (landmarks[k] if k < len(landmarks) else ""))
+    edges = dict[tuple[int, int], None]()
+    for line in drawing.iter():
+        if line.get("data-type") == "edge":
+            one, other = place.get(line.get("data-node-from")), place.get(line.get("data-node-to"))
+            if one is not None and other is not None and one != other and (other, one) not in edges:
+                edges.setdefault((one, other))
+    return tuple(edges)
 
 
 class _Element:
@@ -266,7 +273,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     out.mkdir(parents=True, exist_ok=True)
     root = Element("annotations")
     _add(root, "version", "1.1")
-    drawing = _drawing(labels)
+    drawing = drawn_skeleton(labels)
     has_boxes = any(face.box for image in labels.images for face in image.faces)
     root.append(_meta(labels, drawing, has_boxes))
     places = Places()
@@ -285,12 +292,17 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     text = ElementTree.tostring(root, encoding="unicode")
     text = f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
     replace_file(out / "annotations.xml", lambda partial: partial.write_text(text, encoding="utf-8"))
-    points = [{"name": name, "type": "points", "attributes": []} for name in labels.landmarks]
-    skeleton = {"name": FACE, "type": "skeleton", "attributes": [], "sublabels": points, "svg": drawing}
+    skeleton = skeleton_label(FACE, labels.landmarks, drawing)
     boxes = [{"name": BOX, "type": "rectangle", "attributes": []}] if has_boxes else []
     write_json(out / "labels.json", [skeleton, *boxes])
     groups = 0 if labels.definition is None else len(labels.landmarks)
     return losses(**lost, mirror=mirror_pairs(labels), groups=groups)
+
+
+def skeleton_label(name: str, landmarks: Sequence[str], drawing: str) -> dict[str, Any]:
+    """The label of a face for CVAT's label editor (Raw); `drawing` is what `drawn_skeleton` returns."""
+    points = [{"name": landmark, "type": "points", "attributes": []} for landmark in landmarks]
+    return {"name": name, "type": "skeleton", "attributes": [], "sublabels": points, "svg": drawing}
 
 
 def _add(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
@@ -331,7 +343,7 @@ def _add_face(image: Element, labels: LabelSet, face: Face, group: int) -> None:
         _add(image, "box", None, label=BOX, **told, **joined, **{key: str(side) for key, side in corners.items()})
 
 
-def _drawing(labels: LabelSet) -> str:
+def drawn_skeleton(labels: LabelSet) -> str:
     """The skeleton as CVAT draws it in a square of 100: each landmark at its mean place in the faces' own squares."""
     count = len(labels.landmarks)
     angles = np.arange(count) * 2 * np.pi / max(count, 1)

@@ -106,7 +106,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     root = file.parent
     reader = _Reader(ImageFinder(*([how.pictures] if how.pictures else []), root / "images", root), config)
     drawn = [one for k, task in enumerate(tasks, start=1) if (one := reader.task(task, f"task {k}")) is not None]
-    landmarks = landmarks_of(drawn, _ordered(config), where=file)
+    landmarks = landmarks_of(drawn, landmarks_of_config(config), where=file)
     images = images_of(drawn, landmarks, reader.left_out)
     return LabelSet(landmarks, images, left_out=tuple(reader.left_out), changes=(*changes, *reader.changes()))
 
@@ -123,7 +123,7 @@ def _config_of(file: Path) -> tuple[Element | None, list[str]]:
         return None, [f"the labeling configuration is not used: {error}"]
 
 
-def _ordered(config: Element | None) -> list[str]:
+def landmarks_of_config(config: Element | None) -> list[str]:
     """The landmarks of a labeling configuration, by model_index where each label has its own."""
     if config is None:
         return []
@@ -389,7 +389,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
             lost["scores"] += face.scores is not None and not (face.predicted and bool((face.visibility > 0).any()))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "tasks.json", tasks)
-    text = _config(labels)
+    text = config_of(labels.landmarks)
     replace_file(out / CONFIG, lambda partial: partial.write_text(text, encoding="utf-8"))
     groups = 0 if labels.definition is None else len(labels.landmarks)
     return losses(**lost, mirror=mirror_pairs(labels), edges=len(labels.edges), groups=groups)
@@ -440,11 +440,12 @@ def _percent(pixels: float, side: int) -> float:
     return round(pixels / side * 100, 8)
 
 
-def _config(labels: LabelSet) -> str:
+def config_of(landmarks: Sequence[str]) -> str:
+    """The labeling configuration for these landmarks, as XML."""
     view = Element("View")
     ElementTree.SubElement(view, "Image", {"name": IMAGE, "value": "$image"})
     points = ElementTree.SubElement(view, "KeyPointLabels", {"name": POINTS, "toName": IMAGE})
-    for k, name in enumerate(labels.landmarks):
+    for k, name in enumerate(landmarks):
         ElementTree.SubElement(points, "Label", {"value": name, "model_index": str(k)})
     boxes = ElementTree.SubElement(view, "RectangleLabels", {"name": BOXES, "toName": IMAGE})
     for name in (FACE, NO_BOX):

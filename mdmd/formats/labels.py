@@ -127,6 +127,17 @@ LOSSES: Mapping[str, tuple[str, str]] = {
     "groups": ("the group of {} landmark is left out", "the groups of {} landmarks are left out"),
     "image extra": ("what came with {} image is left out", "what came with {} images is left out"),
     "face extra": ("what came with {} face is left out", "what came with {} faces is left out"),
+    "symmetric": (
+        "that all landmarks lie on the middle line is left out",
+        "that all landmarks lie on the middle line is left out",
+    ),
+    "normalizer": (
+        "the distance that errors are divided by is left out",
+        "the distance that errors are divided by is left out",
+    ),
+    "ids": ("the id of {} landmark is left out", "the ids of {} landmarks are left out"),
+    "version": ("the version is left out", "the version is left out"),
+    "definition name": ("the name of the definition is left out", "the name of the definition is left out"),
     "scores": ("the score of {} face is left out", "the scores of {} faces are left out"),
     "face subject": ("the subject of {} face is left out", "the subjects of {} faces are left out"),
     "predicted": (

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Route
 
 from mdmd.data.definition import GROUPS, load_definition, shipped_definitions
-from tests.builders import SIDES
+from tests.builders import GROUPS_OF_NAMES, SIDES
 
 pytestmark = pytest.mark.browser
 
@@ -269,29 +269,7 @@ def test_a_place_outside_of_the_face_is_of_the_nearest_contour(call: Call, place
     assert proposed(call, place, [*eyes, ([400, 360], "nose")], PICTURE) == group
 
 
-@pytest.mark.parametrize(
-    ("name", "group"),
-    [
-        ("eye_outer_left", "left_eye"),
-        ("R_eyelid", "right_eye"),
-        ("eyebrow_l", "left_brow"),
-        ("noseTip", "nose"),
-        ("lip_top", "top_mouth"),
-        ("lower_lip", "bottom_mouth"),
-        ("jawline", "jaw"),
-        ("ear_tip_left", "upper_left_contour"),
-        ("hornR", "upper_right_contour"),
-        ("horn", None),
-        ("crest", "nose"),
-        ("whisker_left", "top_mouth"),
-        ("upper beak", "top_mouth"),
-        ("beak_lower", "bottom_mouth"),
-        ("beard", "jaw"),
-        ("cheek_left", "lower_left_contour"),
-        ("tear", None),
-        ("a", None),
-    ],
-)
+@pytest.mark.parametrize(("name", "group"), GROUPS_OF_NAMES)
 def test_a_name_tells_the_group_of_a_part(call: Call, name: str, group: str | None):
     found = call("schema/landmark_names.js", "(m, name) => m.groupOfName(name)", name)
     assert found == (-1 if group is None else GROUPS.index(group))

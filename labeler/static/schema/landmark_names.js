@@ -1,5 +1,5 @@
-// What the name of a landmark says: its side, its mirror partner and its group. labeler/project/definition.py reads sides
-// by the same rule.
+// What the name of a landmark says: its side, its mirror partner and its group. mdmd/data/landmark_names.py reads names by
+// the same rules.
 
 import { GROUPS } from "../shell/definition.js";
 

@@ -15,6 +15,7 @@ from labeler.server.face_actions import FaceActions
 from labeler.server.project_actions import ProjectActions
 from labeler.storage.records import SavedDefinition
 from mdmd.data.definition import shipped_definitions
+from mdmd.data.landmark_names import partner_name, side_of
 from mdmd.errors import DataError
 from tests.builders import CATEGORY, SIDES, SMALL, label_face, make_project
 
@@ -196,7 +197,7 @@ def test_a_pair_that_passes_over_its_namesake_is_told():
 
 @pytest.mark.parametrize(("name", "side", "partner"), SIDES)
 def test_the_side_and_the_partner_of_a_name(name: str, side: str | None, partner: str | None):
-    assert (schema.side_of(name), schema.partner_name(name)) == (side, partner)
+    assert (side_of(name), partner_name(name)) == (side, partner)
 
 
 def test_no_template_contradicts_itself():
