@@ -148,7 +148,7 @@ class LabelIndex:
     def _standings_of(self, faces: Sequence[Face], ids: frozenset[int]) -> dict[Face, Standing]:
         """The status of `faces`. Of many, everything is read in one query instead of some for each face."""
         many = len(faces) > MANY_FACES
-        points = self._store.points() if many else {}
+        points = self.labels() if many else {}
         proposed = self._proposed.all() if many else {}
         found = {}
         for face in faces:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeler.errors import LockedError, StorageError
-from labeler.pictures.ingest import Ingested, ingest, sha256_of, shown_name
+from labeler.pictures.ingest import Ingested, TakenNames, ingest, sha256_of, shown_name
 from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.picture_files import Kind, Skipped, any_wanted, find_pictures
@@ -57,6 +57,7 @@ class Intake:
 
     def __init__(self, store: Store, images: Path, lock_file: Path) -> None:
         self._store, self._images, self._lock_file = store, images, lock_file
+        self._names, self._others = TakenNames(), 0
 
     def add_all(self, paths: Iterable[Path], *, subject: SubjectOf = lambda file, name: None) -> IngestReport:
         """Add files and all pictures in folders; a refused file does not stop the others. Raises LockedError.
@@ -146,7 +147,10 @@ class Intake:
         boxes: Iterable[Box],
         also: Also | None,
     ) -> tuple[Picture, Ingested]:
-        stored = ingest(path, self._images)
+        others, _ = self._store.connection.stamp()
+        if others != self._others:  # another process has written: times of folders are too coarse to tell
+            self._names, self._others = TakenNames(), others
+        stored = ingest(path, self._images, self._names)
         file = self._images / stored.file_name
         try:
             file_digest = sha256_of(file)

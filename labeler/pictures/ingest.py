@@ -78,13 +78,37 @@ def sha256_of(path: Path) -> str:
         raise DataError(f"the file cannot be read: {error.strerror}") from None
 
 
-def ingest(source: Path, folder: Path) -> Ingested:
+class TakenNames:
+    """The names that files in a folder have, in lower case. The folder is read anew only after others changed it."""
+
+    def __init__(self) -> None:
+        self._folder: tuple[Path, int] | None = None
+        self._names = set[str]()
+
+    def of(self, folder: Path) -> set[str]:
+        """The names in `folder`."""
+        if self._folder is None or self._folder != _state(folder):
+            self._names = {name.casefold() for name in os.listdir(folder)}
+        return self._names
+
+    def add(self, folder: Path, name: str) -> None:
+        """A file of this name was put into `folder`, of which no one else knew meanwhile."""
+        self._names.add(name.casefold())
+        self._folder = _state(folder)
+
+
+def _state(folder: Path) -> tuple[Path, int]:
+    return folder, folder.stat().st_mtime_ns
+
+
+def ingest(source: Path, folder: Path, names: TakenNames | None = None) -> Ingested:
     """Copy one picture into `folder`; raises DataError (without the file's name) if it is not usable.
 
     An upright JPEG or PNG in sRGB or gray is copied byte for byte. Other pictures are converted to sRGB by the rule in
     `mdmd.data.color`, and stored without a profile: lossy formats as JPEG with quality 95, the rest as PNG. Only the
-    first frame of an animation is used.
+    first frame of an animation is used. `names` are those in `folder`, kept from one picture to the next.
     """
+    names = names or TakenNames()
     with _open(source) as image:
         kind = image.format or ""
         decode(image)
@@ -92,15 +116,14 @@ def ingest(source: Path, folder: Path) -> Ingested:
         simple = orientation(image) == 1 and not several and "transparency" not in image.info
         kept = image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG") and not has_other_colors(image)
         if simple and kept:
-            name = _write(
-                folder, source.name, ".png" if kind == "PNG" else ".jpg", lambda t: shutil.copyfile(source, t)
-            )
+            suffix = ".png" if kind == "PNG" else ".jpg"
+            name = _write(folder, source.name, suffix, lambda t: shutil.copyfile(source, t), names)
             return Ingested(name, *image.size, None)
         shown = upright(image)
     if kind in LOSSY:
-        name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0))
+        name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0), names)
     else:
-        name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3))
+        name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3), names)
     return Ingested(name, *shown.size, LEFT_OUT.get(kind, FRAMES) if several else None)
 
 
@@ -135,12 +158,12 @@ def _frames(image: Image.Image) -> int:
         raise DataError(f"the picture is damaged or cut short ({error})") from None
 
 
-def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]) -> str:
+def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object], names: TakenNames) -> str:
     """Write a file atomically under a free name derived from `name`; returns the name. Never replaces a file."""
+    taken = names.of(folder) if folder.is_dir() else set[str]()
     with _written(folder, "new", write) as temporary:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # its row may reach the disk before it
-        taken = {path.name.casefold() for path in folder.iterdir()}
         for candidate in _names(_safe_stem(name), suffix):
             if candidate.casefold() in taken:
                 continue
@@ -150,6 +173,7 @@ def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object]
             except FileExistsError:
                 continue
             temporary.replace(folder / candidate)
+            names.add(folder, candidate)
             return candidate
     raise AssertionError("names never end")
 

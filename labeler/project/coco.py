@@ -23,11 +23,19 @@ from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.files import write_json
 
+#: Labels by face and landmark id.
+Labels = Mapping[int, Mapping[int, Point]]
 
-def samples_of(store: Store, images: Path, definition: Definition, faces: Collection[int]) -> tuple[Sample, ...]:
-    """The faces with these ids as samples with pictures in `images`; only landmarks of `definition` are included."""
+
+def samples_of(
+    store: Store, images: Path, definition: Definition, faces: Collection[int], labels: Labels | None = None
+) -> tuple[Sample, ...]:
+    """The faces with these ids as samples with pictures in `images`; only landmarks of `definition` are included.
+
+    `labels` are those of all faces, where they have been read.
+    """
     pictures = {picture.id: picture for picture in store.images()}
-    points = store.points()
+    points = store.points() if labels is None else labels
     return tuple(
         _sample(images, pictures[face.image_id], face, points.get(face.id, {}), definition)
         for face in store.faces()
@@ -116,23 +124,25 @@ def predictions_file(out: Path) -> Path:
     return out.with_name(f"{out.stem}.predictions.json")
 
 
-def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
+def provenance(store: Store, dataset: Dataset, labels: Labels | None = None) -> dict[int, dict[str, Any]]:
     """The attributes of each face: annotators, number of points by source, and covariances of accepted predictions.
 
     The source "accepted_rest" marks predictions that were accepted with the rest of a face, without being in doubt, and
     "accepted_unseen" those that were accepted without review. `point_sources` holds the source of each landmark; one
     with a source but without coordinates was labeled as absent, and is named in `absent`. `box` says where a box comes
-    from that no person drew: "labels", "base", or "picture" if it is only the whole picture.
+    from that no person drew: "labels", "base", or "picture" if it is only the whole picture. `labels` are as in
+    `samples_of`.
     """
-    points, covariances, annotators = store.points(), store.predictions.covariances_of_accepted(), store.annotators()
+    points = store.points() if labels is None else labels
+    covariances, annotators = store.predictions.covariances_of_accepted(), store.annotators()
     boxes = {face.id: face.box for face in store.faces()}
     ids = dataset.definition.ids
     found = {}
     for sample in dataset.samples:
-        labels = {key: p for key, p in points.get(sample.face_id, {}).items() if key in ids and p.v > 0}
         said = points.get(sample.face_id, {})
+        placed = {key: point for key, point in said.items() if key in ids and point.v > 0}
         attributes: dict[str, Any] = {
-            "sources": dict(Counter(point.source for point in labels.values())),
+            "sources": dict(Counter(point.source for point in placed.values())),
             "point_sources": [said[key].source if key in said else None for key in ids],
         }
         absent = [
@@ -145,7 +155,7 @@ def provenance(store: Store, dataset: Dataset) -> dict[int, dict[str, Any]]:
         if sample.face_id in annotators:
             attributes["annotators"] = annotators[sample.face_id]
         own = covariances.get(sample.face_id, {})
-        if own.keys() & labels.keys():
+        if own.keys() & placed.keys():
             attributes["covariance"] = [list(own[key]) if key in own else None for key in ids]
         found[sample.face_id] = attributes
     return found

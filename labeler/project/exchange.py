@@ -215,7 +215,7 @@ class Exchange:
             out,
             dataset,
             images=self._images,
-            attributes=provenance(self._store, dataset),
+            attributes=provenance(self._store, dataset, self._index.labels()),
             noise=self._repeats.noise(dataset.definition),
             predicted=predicted,
             told=Told.by(self._store.extras),
@@ -272,7 +272,7 @@ class Exchange:
         labels, lost = outgoing(
             dataset,
             names,
-            self._store.points(),
+            self._index.labels(),
             split or Split(),
             clip=clip,
             predicted=predicted,
@@ -393,7 +393,8 @@ class Exchange:
 
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._index.must_define()
-        return Dataset(self._name, definition, samples_of(self._store, self._images, definition, faces))
+        samples = samples_of(self._store, self._images, definition, faces, self._index.labels())
+        return Dataset(self._name, definition, samples)
 
     def _boxed(self, dataset: Dataset) -> Dataset:
         base = self._bases.in_use()

@@ -378,12 +378,11 @@ def _keypoints(sample: Sample, definition: Definition) -> list[float | int]:
     points, visibility = sample.annotation.points, sample.annotation.visibility
     if len(points) != n:
         raise DataError(f"{_face_label(sample)}: found {len(points)} points, wanted the {n} of {definition.name!r}")
-    row: list[float | int] = []
-    for name, (x, y), v in zip(definition.landmarks, points.tolist(), visibility.tolist(), strict=True):
-        if v > 0 and not is_place([x, y]):
-            raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), wanted {PLACE}")
-        row += [x, y, v] if v > 0 else [0, 0, 0]
-    return row
+    rows = [(x, y, v) if v > 0 else (0, 0, 0) for (x, y), v in zip(points.tolist(), visibility.tolist(), strict=True)]
+    if not is_place(points[visibility > 0]):
+        name, (x, y, _) = next(one for one in zip(definition.landmarks, rows, strict=True) if not is_place(one[1]))
+        raise DataError(f"{_face_label(sample)}: {name!r} is labeled at ({x}, {y}), wanted {PLACE}")
+    return [number for row in rows for number in row]
 
 
 def _face_label(sample: Sample) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import LARGEST_BOX, PREDICTED, read_coco_json, result_of
 from mdmd.data.definition import MOST_LANDMARKS, Definition
-from mdmd.data.places import PLACE, box_problem, is_place
+from mdmd.data.places import FARTHEST, PLACE, box_problem
 from mdmd.data.records import Box
 from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
@@ -392,7 +392,8 @@ class _File:
             raise DataError(f"found {found} keypoint numbers, wanted {3 * count} (x, y, v of {count} landmarks)")
         each = len(keypoints) // count
         try:
-            table = np.array([_number(value) for value in keypoints]).reshape(count, each)
+            numbers = keypoints if set(map(type, keypoints)) <= {int, float} else map(_number, keypoints)
+            table = np.array([*numbers], dtype=np.float64).reshape(count, each)
         except (TypeError, ValueError, OverflowError):
             raise DataError("keypoints hold something that is not a number") from None
         points = table[:, :2].copy()
@@ -417,7 +418,7 @@ class _File:
         if not np.isin(visibility, (0, 1, 2)).all():
             wrong = visibility[~np.isin(visibility, (0, 1, 2))][0]
             raise DataError(f"found the visibility {wrong:g}, wanted 0, 1 or 2")
-        far = (visibility > 0) & ~np.array([is_place(point) for point in points])
+        far = (visibility > 0) & ~(np.abs(points) <= FARTHEST).all(axis=1)
         if far.any():
             self._changed[f"points that are not {PLACE} are not labeled"] += int(far.sum())
             visibility = np.where(far, 0, visibility)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, OTHERS, PAGES, ingest, write_thumbnail
+from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, OTHERS, PAGES, TakenNames, ingest, write_thumbnail
+from labeler.project.project import open_project
 from mdmd.errors import DataError
-from tests.builders import write_picture
+from tests.builders import make_project, write_picture
 
 
 def stored(folder: Path, source: Path) -> Image.Image:
@@ -225,6 +227,29 @@ def test_equal_names_get_numbers_and_overwrite_nothing(tmp_path: Path):
     assert names == ["x.png", "X-2.png", "x-3.png"]
     with Image.open(tmp_path / "images" / "x.png") as first:
         assert first.getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_names_that_differ_in_case_only_get_numbers_also_beside_files_of_others(tmp_path: Path):
+    names, folder = TakenNames(), tmp_path / "images"
+    sources = [
+        write_picture(tmp_path / f"in {k}" / name) for k, name in enumerate(["a.png", "A.png", "b.png", "a.png"])
+    ]
+    assert [ingest(source, folder, names).file_name for source in sources[:2]] == ["a.png", "A-2.png"]
+    (folder / "B.png").touch()
+    os.utime(folder, ns=(0, 1))  # a later time, however coarse the clock of the file system is
+    assert [ingest(source, folder, names).file_name for source in sources[2:]] == ["b-2.png", "a-3.png"]
+    (folder / "a-3.png").unlink()
+    os.utime(folder, ns=(0, 2))
+    assert ingest(sources[3], folder, names).file_name == "a-3.png"
+
+
+def test_two_projects_on_one_folder_see_each_others_names(tmp_path: Path):
+    projects = [make_project(tmp_path, pictures=0)]
+    projects.append(open_project(projects[0].folder))
+    for k, name in enumerate(["c.png", "C.png", "c.png", "C.png"]):
+        picture = write_picture(tmp_path / f"in {k}" / name, color=(k, k, k))
+        assert projects[k % 2].add_picture(picture)[1]
+    assert [picture.file_name for picture in projects[0].store.images()] == ["c.png", "C-2.png", "c-3.png", "C-4.png"]
 
 
 def test_equal_names_at_the_same_time_get_different_files(tmp_path: Path):
