@@ -145,6 +145,13 @@ class CheckBody(BaseModel):
     category: CategoryBody
 
 
+class DefinitionTextBody(BaseModel):
+    """The text of a file of another tool that holds a definition."""
+
+    file: Name
+    text: Annotated[str, Field(max_length=4_000_000)]
+
+
 class DefinitionBody(CheckBody, Signed):
     reference: ReferenceBody | None = None
     version: int

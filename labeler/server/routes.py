@@ -28,6 +28,7 @@ from labeler.server.bodies import (
     BoxBody,
     CheckBody,
     DefinitionBody,
+    DefinitionTextBody,
     IdsBody,
     Index,
     Key,
@@ -47,6 +48,7 @@ from labeler.server.project_actions import ProjectActions
 from labeler.server.review_actions import ReviewActions
 from labeler.storage.history import Seen
 from mdmd.errors import DataError
+from mdmd.formats.definition_files import category_to_complete
 
 
 def build_api(workspace: Workspace) -> APIRouter:
@@ -308,6 +310,11 @@ def template(project: Opened, name: str) -> dict[str, Any]:
 @routes.post("/definition/check")
 def check(actions: Whole, body: CheckBody) -> dict[str, Any]:
     return actions.check_definition(body.category.model_dump())
+
+
+@routes.post("/definition/read")
+def read_definition(project: Opened, body: DefinitionTextBody) -> dict[str, Any]:
+    return category_to_complete(body.text, body.file)
 
 
 @routes.post("/definition/effect")

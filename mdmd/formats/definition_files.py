@@ -130,6 +130,19 @@ def _of_cvat(label: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"name": label.get("name"), "keypoints": names, "skeleton": [[a + 1, b + 1] for a, b in edges]}
 
 
+#: The keys of a category that the Schema page takes over.
+TAKEN = ("name", "keypoints", "skeleton", "flip_pairs", "symmetric", "normalizer", "flsg")
+
+
+def category_to_complete(text: str, where: str) -> dict[str, Any]:
+    """The sound category in the text of any form, which a person gives groups if it has none. Raises DataError."""
+    told = category_in(text, where)
+    names = told.get("keypoints")
+    any_group = {"flsg": {GROUPS[0]: list(range(len(names)))}} if isinstance(names, list) and "flsg" not in told else {}
+    Definition.from_category({**told, **any_group}, where=where)
+    return {key: told[key] for key in TAKEN if key in told}
+
+
 # What a form does not tell
 
 

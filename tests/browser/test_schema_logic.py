@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Route
 
 from mdmd.data.definition import GROUPS, load_definition, shipped_definitions
+from mdmd.data.landmark_names import guessed_pairs
 from tests.builders import GROUPS_OF_NAMES, SIDES
 
 pytestmark = pytest.mark.browser
@@ -495,6 +496,32 @@ def test_the_one_category_with_keypoints_of_a_coco_file_is_read(call: Call):
     read = call("schema/exchange.js", READ, both)
     assert read["guessed"] is True
     assert read["category"]["flsg"] == {"left_eye": [0], "top_mouth": [1], "nose": [2]}
+
+
+def test_pairs_are_guessed_from_names_where_a_file_without_groups_tells_none(call: Call):
+    names = ["eye_left", "nose", "eye_right", "left_brow_0", "right_brow_4"]
+    read = call("schema/exchange.js", READ, json.dumps({"keypoints": names}))
+    assert read["category"]["flip_pairs"] == [[0, 2]] == [list(pair) for pair in guessed_pairs(names)]
+    for told in ({"flip_pairs": []}, {"symmetric": True}):
+        read = call("schema/exchange.js", READ, json.dumps({"keypoints": names, **told}))
+        assert read["category"]["flip_pairs"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "here"),
+    [
+        ('{"keypoints": []}', True),
+        (' {"categories": 3}', True),
+        ('{"nodes": [', True),
+        ('{"nodes": []}', False),
+        ("[1]", False),
+        ("<View/>", False),
+        ("dataset_info = dict()", False),
+        ("", False),
+    ],
+)
+def test_files_of_other_tools_are_for_the_server(call: Call, text: str, here: bool):
+    assert call("schema/exchange.js", "(m, text) => m.isForThisPage(text)", text) is here
 
 
 def test_the_labeled_faces_of_a_file_are_counted(call: Call):

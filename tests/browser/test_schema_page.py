@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from labeler.server.face_actions import FaceActions
 from labeler.storage.records import Point
 from mdmd.data.definition import Definition
+from mdmd.formats.definition_files import form_by_name
 from tests.browser.conftest import Site, canvas, click_at, drag, intercept, open_canvas, root, wait_for
 from tests.builders import MIDLINE, SMALL
 
@@ -364,6 +365,33 @@ def test_an_import_says_that_a_file_holds_labels_too(page: Page, site: Site, tmp
     expect(note).to_contain_text("all.json also holds labels of 3 faces.")
     note.get_by_role("button", name="Project page").click()
     assert page.evaluate("location.hash") == "#project"
+
+
+@pytest.mark.parametrize("form", ["mmpose", "sleap", "cvat", "label-studio"])
+def test_landmarks_of_another_tool_are_imported_with_guessed_groups(
+    page: Page, site: Site, tmp_path: Path, form: str
+) -> None:
+    name = form.replace("-", "")
+    site.project(name, definition=None)
+    ready(page, site, name)
+    (tmp_path / "landmarks.txt").write_text(form_by_name(form).text(SMALL))
+    page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "landmarks.txt")
+    expect(page.locator(".table-rows li")).to_have_count(4)
+    draft = page.evaluate(f"{root('schema')}.draft.landmarks")
+    assert [one["name"] for one in draft] == list(SMALL.landmarks)
+    assert [one["group"] for one in draft] == list(SMALL.groups)
+    expect(page.get_by_text("guessed from the names. Please check them.")).to_be_visible()
+
+
+def test_a_file_that_holds_no_landmarks_says_so_at_the_import(
+    page: Page, site: Site, tmp_path: Path, complaints: list[str]
+) -> None:
+    site.project("gulls")
+    ready(page, site, "gulls")
+    (tmp_path / "a.py").write_text("dataset_info = load()")
+    page.locator(".schema-side input[type=file]").set_input_files(tmp_path / "a.py")
+    expect(page.locator("#schema-note-start")).to_contain_text("a.py, line 1: found Call, wanted a dictionary")
+    complaints.clear()  # the browser tells of the answer 400, too
 
 
 def test_the_labels_of_a_deleted_landmark_are_set_aside_and_come_back(page: Page, site: Site) -> None:

@@ -1,8 +1,8 @@
-// A definition as a file: import and export.
+// A definition as a file: import and export. Forms of other tools than COCO are read by the server.
 
 import { GROUPS, toCategory } from "../shell/definition.js";
 import { messageOf } from "../shell/page.js";
-import { groupOfName } from "./landmark_names.js";
+import { groupOfName, partnerName } from "./landmark_names.js";
 
 /** @import { Category, Definition } from "../shell/types.js" */
 
@@ -11,8 +11,24 @@ const WANTED = 'wanted a COCO category with "keypoints", as Export writes it, or
 /** A JSON object that is not checked yet. @typedef {Record<string, unknown>} Content */
 
 /**
- * The category in the text of a JSON file, without the ids of a project. `guessed`: the file has no groups, so they
- * are guessed from the names. `labeled`: how many labeled faces the file holds. Throws an Error with a message for the user.
+ * Whether the text of a file is for `readCategory`: JSON that is damaged, or an object with a category. Other text may be the
+ * definition of another tool.
+ * @param {string} text
+ */
+export function isForThisPage(text) {
+  if (!/^[\s\uFEFF]*[{[]/.test(text)) return false;
+  try {
+    const content = JSON.parse(text);
+    return "keypoints" in content || "categories" in content;
+  } catch (_) {
+    return true;
+  }
+}
+
+/**
+ * The category in the text of a JSON file, without the ids of a project. `guessed`: the file has no groups, so they and mirror
+ * pairs are guessed from the names. `labeled`: how many labeled faces the file holds. Throws an Error with a message for the
+ * user.
  * @param {string} text
  * @param {string} file
  * @returns {{ category: Category, guessed: boolean, labeled: number }}
@@ -25,7 +41,7 @@ export function readCategory(text, file) {
   const guessed = content.flsg === undefined;
   // The server checks the rest.
   const category = /** @type {Category} */ (/** @type {unknown} */ (content));
-  return { category: guessed ? { ...category, flsg: guessedGroups(names) } : category, guessed, labeled: labeledFaces(whole) };
+  return { category: guessed ? withGuesses(category) : category, guessed, labeled: labeledFaces(whole) };
 }
 
 /**
@@ -81,6 +97,27 @@ function categoryIn(content, file) {
 function kindOf(value) {
   if (value === null || value === undefined) return "nothing";
   return Array.isArray(value) ? `a list of ${value.length}` : `a ${typeof value}`;
+}
+
+/**
+ * A category without groups with those that its names tell, and with mirror pairs where it tells none.
+ * @param {Category} category
+ * @returns {Category}
+ */
+function withGuesses(category) {
+  const names = category.keypoints;
+  const flsg = guessedGroups(names);
+  const pairs = category.flip_pairs ?? (category.symmetric ? [] : guessedPairs(names));
+  return { ...category, flsg, flip_pairs: pairs };
+}
+
+/**
+ * @param {unknown[]} names
+ * @returns {[number, number][]}
+ */
+function guessedPairs(names) {
+  const partner = names.map((name) => (typeof name === "string" ? names.indexOf(partnerName(name)) : -1));
+  return partner.flatMap((other, k) => (k < other && partner[other] === k ? [/** @type {[number, number]} */ ([k, other])] : []));
 }
 
 /** @param {unknown[]} names */

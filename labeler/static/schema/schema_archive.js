@@ -7,13 +7,14 @@ import { ApiError } from "../shell/session.js";
 import { goToTab } from "../shell/tabs.js";
 import * as drafts from "./draft.js";
 import { merged } from "./draft_merge.js";
-import { fileOf, readCategory } from "./exchange.js";
+import { fileOf, isForThisPage, readCategory } from "./exchange.js";
 import { askToSave, showNewer, showVersions } from "./schema_dialogs.js";
 
 /** @import { DefinitionFindings, DefinitionVersion, Draft, Effect, Landmark, SavedDefinition } from "../shell/types.js" */
 /** @import { SchemaPage } from "./schema.js" */
 
 const LARGEST_FILE = 64 * 2 ** 20;
+const GUESSED = " It has no groups: these, and pairs that it does not tell, are guessed from the names. Please check them.";
 
 export class SchemaArchive {
   /** @param {SchemaPage} page */
@@ -190,17 +191,27 @@ export class SchemaArchive {
     page.begin({ ...adopted, picture, places: Object.fromEntries(kept) });
   }
 
+  /**
+   * The JSON of the category in a file; the server reads those of other tools.
+   * @param {File} file
+   */
+  async textOfCategory(file) {
+    const text = await file.text();
+    if (isForThisPage(text)) return text;
+    return JSON.stringify(await this.session.request("POST", "/definition/read", { file: file.name, text }));
+  }
+
   /** @param {File} file */
   async importFile(file) {
     await this.startingWith(async () => {
       if (file.size > LARGEST_FILE)
         throw new Error(`${file.name} has ${file.size} bytes, wanted at most ${LARGEST_FILE}`);
-      const { category, guessed, labeled } = readCategory(await file.text(), file.name);
+      const { category, guessed, labeled } = readCategory(await this.textOfCategory(file), file.name);
       /** @type {DefinitionFindings} */
       const { problems } = await this.session.request("POST", "/definition/check", { category });
       if (problems.length) throw new Error(`${file.name}: ${problems.map(({ text }) => text).join("; ")}`);
       this.replace(drafts.draftOf(category));
-      const groups = guessed ? " It has no groups: they are guessed from the names. Please check them." : "";
+      const groups = guessed ? GUESSED : "";
       toast(this.page.root, `${category.keypoints.length} landmarks from ${file.name}.${groups}`);
       if (labeled)
         this.page.form.note("start", {

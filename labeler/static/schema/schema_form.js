@@ -52,13 +52,14 @@ export class SchemaForm {
       field.value = "";
       if (value) on.template(value);
     });
-    this.file = el("input", { type: "file", accept: ".json,application/json", hidden: true });
+    this.file = el("input", { type: "file", accept: ".json,.py,.xml,.txt,application/json", hidden: true });
     this.file.addEventListener("change", () => {
       const file = this.file.files?.[0];
       this.file.value = "";
       if (file) on.importFile(file);
     });
-    const bring = button("Import…", "The landmarks of a JSON file, as Export writes it. You can also drop it anywhere on this page", () =>
+    const from = "JSON as Export writes it, or as COCO, MMPose, SLEAP, CVAT or Label Studio have them";
+    const bring = button("Import…", `The landmarks of a file: ${from}. You can also drop it anywhere on this page`, () =>
       this.file.click(),
     );
     this.picture = select("Reference picture", ({ value }) => on.picture(Number(value)));

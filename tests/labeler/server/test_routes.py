@@ -24,7 +24,8 @@ from labeler.server.errors import install_errors
 from labeler.server.routes import build_api
 from mdmd.data.definition import shipped_definitions
 from mdmd.data.records import Dataset
-from tests.builders import CATEGORY, label_face, leave_predictions, make_project, predictions_of, write_picture
+from mdmd.formats.definition_files import form_by_name
+from tests.builders import CATEGORY, SMALL, label_face, leave_predictions, make_project, predictions_of, write_picture
 
 BASE = "/api/projects/faces"
 
@@ -470,6 +471,29 @@ def test_a_definition_is_read_checked_and_saved(client: TestClient):
     assert saved["reference"] == {"picture": 1, "points": {"5": [1, 2]}}
     assert client.get(f"{BASE}/faces/1").json()["points"]["5"]["source"] == "reference"
     assert client.get(f"{BASE}/faces/1/history").json()[0]["annotator"] == "ada"
+
+
+def test_a_definition_of_another_tool_is_read_for_the_schema_page(client: TestClient):
+    text = form_by_name("mmpose").text(SMALL)
+    read = client.post(f"{BASE}/definition/read", json={"file": "a.py", "text": text})
+    assert read.json() == {
+        "name": "small",
+        "keypoints": ["eye_left", "eye_right", "nose", "chin"],
+        "skeleton": [[1, 2]],
+        "flip_pairs": [[0, 1]],
+    }
+    for body, said in (
+        ({"file": "a.py", "text": "dataset_info = open('x')"}, "a.py, line 1: found Call"),
+        ({"file": "a.json", "text": '{"keypoints": [NaN]}'}, "the landmark with index 0 has no name"),
+        ({"file": "a.json", "text": '{"keypoints": 3}'}, "'keypoints' must list at least one name"),
+        (
+            {"file": "a.json", "text": '{"keypoints": ["a"], "normalizer": [1e999, 0]}'},
+            "normalizer [inf, 0] is neither",
+        ),
+    ):
+        refused = client.post(f"{BASE}/definition/read", json=body)
+        assert refused.status_code == 400
+        assert said in refused.json()["error"]
 
 
 def test_a_definition_is_saved_as_symmetric(client: TestClient):
