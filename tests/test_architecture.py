@@ -262,6 +262,7 @@ ROOMS = {
     "shell": (),
     "canvas": ("shell",),
     "face": ("shell", "canvas"),
+    "project": ("shell", "canvas"),
     "label": ("shell", "canvas", "face"),
     "review": ("shell", "canvas", "face"),
     "schema": ("shell", "canvas", "face"),

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from labeler.errors import NotFoundError
 from labeler.html.markup import plural, render
-from labeler.pages.import_plan import plan_html
+from labeler.pages.import_plan import plan_html, with_groups
 from labeler.pages.labels_offer import imported_html
 from labeler.pages.picture_places import named_place
 from labeler.pages.question import Question
@@ -33,7 +33,7 @@ PLACE, PICTURES = "import-place", "import-pictures"
 FOUND = ""
 COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
 KEEP, REPLACE = "keep", "replace"
-#: JavaScript before the import: the match as it stands on the page (`shell/matching.js`), in place of the last input.
+#: JavaScript before the import: the match as it stands on the page (`project/matching.js`), in place of the last input.
 WITH_MATCH = "(...given) => [...given.slice(0, -1), document.querySelector('.import-plan')?.dataset.match ?? '{}']"
 
 
@@ -143,8 +143,7 @@ class ImportForm:
                 plan = plan_html(found, project.definition or found.definition, name)
         except _PlaceError as error:
             return *self._problems(error), *self.forget(), Markup()
-        ready = project.definition is not None or found.definition is not None
-        shown = gr.update(visible=ready)
+        shown = gr.update(visible=True)
         return Markup(), Markup(), gr.skip(), plan, shown, shown, Markup()
 
     @errors_as_messages
@@ -166,7 +165,10 @@ class ImportForm:
         try:
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
                 own = project.definition or found.definition
-                chosen = None if own is None else exactly(found.landmarks, own, found.where, _pairs(match))
+                if own is None:
+                    found, chosen = with_groups(found, _pairs(match), project.name), None
+                else:
+                    chosen = exactly(found.landmarks, own, found.where, _pairs(match))
                 folder = named_place(pictures)
                 report = project.bring_in(found, match=chosen, folder=folder, replace_labels=labeled == REPLACE)
         except _PlaceError as error:
@@ -249,7 +251,7 @@ def _found(
 
 
 def _pairs(match: str) -> dict[str, str]:
-    """Landmarks of the file by those of the project, as the page sends them. Raises DataError."""
+    """The match as the page sends it, of landmarks with those of the file or with groups. Raises DataError."""
     pairs = parse_json(match, "the match of landmarks is not JSON")
     if not isinstance(pairs, dict) or not all(isinstance(name, str) for pair in pairs.items() for name in pair):
         raise DataError("the match of landmarks is not one of names with names: look at the labels again")

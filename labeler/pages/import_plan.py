@@ -6,6 +6,8 @@ import base64
 import io
 import json
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,16 +17,25 @@ from labeler.html.markup import plural, render
 from labeler.html.refused import MISSING, NOT_THERE, refused_html
 from mdmd.data.definition import GROUPS, Definition
 from mdmd.data.images import PictureError, picture_size, read_reduced
+from mdmd.data.landmark_names import group_of_name, guessed_pairs
+from mdmd.data.picture_files import NAMED
 from mdmd.data.records import Sample
 from mdmd.datasets.incoming import PREDICTED, Incoming, suggested
+from mdmd.errors import DataError
 
 #: The longer side in pixels of the picture that is shown.
 SIDE = 640
 
 
 def plan_html(found: Incoming, own: Definition | None, where: str) -> Markup:
-    """What would come in from `where`, and the match of its landmarks with those of `own`, to be corrected by hand."""
-    pairs, guesses = ({}, set()) if own is None else suggested(found.landmarks, own, mirror=found.mirror)
+    """What would come in from `where`, and the match of its landmarks with those of `own`, to be corrected by hand.
+
+    Without `own`, the groups of its landmarks instead, as far as names tell them.
+    """
+    if own is None:
+        pairs, guesses = {name: group for name in found.landmarks if (group := group_of_name(name))}, set[str]()
+    else:
+        pairs, guesses = suggested(found.landmarks, own, mirror=found.mirror)
     left = [name for name in found.landmarks if name not in pairs.values()]
     refused = [(out.record, out.why) for out in found.left_out]
     refused += [(samples[0].file_name, MISSING) for samples in found.entries if not samples[0].path.is_file()]
@@ -36,12 +47,35 @@ def plan_html(found: Incoming, own: Definition | None, where: str) -> Markup:
         refused=refused_html(refused, missing=NOT_THERE) if refused else "",
         landmarks=found.landmarks,
         groups=None if own is None else _by_group(own),
+        all_groups=GROUPS,
         pairs=pairs,
         match=json.dumps(pairs),
         guesses=guesses,
         left=left,
         shown=_shown(found),
     )
+
+
+def with_groups(found: Incoming, groups: Mapping[str, str], name: str) -> Incoming:
+    """`found` with the definition `name`, in which landmarks have these groups. Raises DataError.
+
+    Mirror pairs that the file does not tell are those that names tell.
+    """
+    unknown = [landmark for landmark in found.landmarks if landmark not in groups]
+    if unknown:
+        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+        raise DataError(f"say which part of the face these landmarks belong to: {', '.join(unknown[:NAMED])}{more}")
+    names = list(found.landmarks)
+    mirror = found.mirror
+    pairs = guessed_pairs(names) if mirror is None else [(k, m) for k, m in enumerate(mirror) if k < m]
+    category = {
+        "name": name,
+        "keypoints": names,
+        "flsg": {group: [k for k, own in enumerate(names) if groups[own] == group] for group in set(groups.values())},
+        "flip_pairs": [list(pair) for pair in pairs],
+        "skeleton": [[a + 1, b + 1] for a, b in found.edges],
+    }
+    return replace(found, definition=Definition.from_category(category, where=found.where))
 
 
 def found_words(found: Incoming) -> str:

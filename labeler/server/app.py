@@ -57,6 +57,7 @@ STYLES = "".join(
         "label/label",
         "review/review",
         "schema/schema",
+        "project/matching",
     )
 )
 

@@ -5,7 +5,7 @@ import { listenForCopies } from "./shell/copy.js";
 import { el } from "./shell/dom.js";
 import { tellWhatIsDone } from "./shell/done.js";
 import { followProblems, goToProblem } from "./shell/forms.js";
-import { matchLandmarks } from "./shell/matching.js";
+import { matchLandmarks } from "./project/matching.js";
 import { LabelPage } from "./label/label.js";
 import { emptyState, messageOf, NO_PROJECT } from "./shell/page.js";
 import { ReviewPage } from "./review/review.js";

@@ -40,8 +40,8 @@ class Incoming:
 
     `entries` are the faces of each picture, of which one without a face has one without labels. `landmarks` are the
     names in their order, and `definition` is there if the file tells groups. `roots` are the folders in which pictures
-    may lie. `left_out`, `changes` and `extra` are as in `LabelSet`; `predicted` counts faces that a model labeled,
-    whose points are no labels. Ids of images and faces are those that the file tells, else 0.
+    may lie. `left_out`, `changes`, `extra` and `edges` are as in `LabelSet`; `predicted` counts faces that a model
+    labeled, whose points are no labels. Ids of images and faces are those that the file tells, else 0.
     """
 
     title: str
@@ -55,6 +55,7 @@ class Incoming:
     changes: tuple[str, ...]
     predicted: int
     extra: Mapping[str, Any] = field(default_factory=dict)
+    edges: tuple[tuple[int, int], ...] = ()
 
     @property
     def notes(self) -> list[str]:
@@ -130,6 +131,7 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         (*labels.changes, *_found_elsewhere(labels.images, how)),
         sum(face.predicted for image in labels.images for face in image.faces),
         labels.extra,
+        labels.edges,
     )
 
 

@@ -11,6 +11,7 @@ import yaml
 from playwright.sync_api import Locator, Page, expect
 
 from labeler.project.project import Project
+from mdmd.data.definition import GROUPS
 from mdmd.formats.known import by_name
 from tests.browser.conftest import Site
 from tests.builders import SMALL, label_face
@@ -111,6 +112,39 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
         described = yaml.safe_load(written.read(next(name for name in names if name.endswith("data.yaml"))))
     assert described["kpt_names"][0] == list(SMALL.landmarks)
     assert sorted(Path(name).suffix for name in names) == [".png", ".png", ".txt", ".txt", ".yaml"]
+
+
+def test_a_project_without_landmarks_takes_those_of_a_file_with_groups_that_are_proposed(
+    page: Page, site: Site
+) -> None:
+    names = ["EyeLeft", "b", "c", "beak"]
+    points = [150, 120, 2, 250, 120, 2, 200, 170, 2, 200, 215, 2]
+    record = {
+        "images": [{"id": 1, "file_name": "pictures of crows/crows-0.png"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": points}],
+        "categories": [{"id": 1, "name": "head", "keypoints": names, "skeleton": [[1, 2]]}],
+    }
+    site.pictures("crows", 1)
+    (site.folder / "crows.json").write_text(json.dumps(record))
+    project = site.workspace.create("crows")
+    page.goto(f"{site.url}/?project=crows#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    page.locator("#import-place textarea").fill(str(site.folder / "crows.json"))
+    page.get_by_role("button", name="Look at the labels").click()
+    groups = [page.locator(f'select[data-group-of="{name}"]') for name in names]
+    expect(groups[0]).to_have_value("left_eye")  # by its name
+    expect(groups[1]).to_have_value("right_eye")  # by its place
+    expect(groups[3]).to_have_value("top_mouth")
+    groups[2].select_option("nose")
+    groups[3].select_option("bottom_mouth")
+    expect(page.locator(".matching-guess", has_text="guess")).to_have_count(2)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("4 labels of 1 face came in from crows.json.")).to_be_visible()
+    definition = project.definition
+    assert definition is not None
+    assert definition.landmarks == tuple(names)
+    assert [GROUPS[group] for group in definition.groups] == ["left_eye", "right_eye", "nose", "bottom_mouth"]
+    assert definition.edges == ((0, 1),)
 
 
 def test_what_is_wrong_with_the_labels_is_said_at_the_field(page: Page, site: Site) -> None:

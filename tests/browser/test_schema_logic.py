@@ -179,7 +179,7 @@ def proposed(
     call: Call, place: list[float], known: list[tuple[list[float], str]], box: list[float], guessed: str | None = None
 ) -> str:
     placed = [{"place": at, "group": GROUPS.index(group), "guessed": guessed} for at, group in known]
-    return GROUPS[call("schema/group_proposal.js", PROPOSE, place, placed, box)]
+    return GROUPS[call("canvas/group_proposal.js", PROPOSE, place, placed, box)]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_most_groups_are_right_without_a_word_from_the_person(call: Call):
         for size in (300, 420, 540):
             left, top = 400 - 0.42 * size, 300 - 0.5 * size
             places = [[left + 0.84 * size * float(x), top + size * float(y)] for _, x, y in points]
-            found = call("schema/group_proposal.js", PROPOSE_ALL, places, PICTURE)
+            found = call("canvas/group_proposal.js", PROPOSE_ALL, places, PICTURE)
             answers += [(GROUPS[group], wanted) for group, (wanted, *_) in zip(found, points, strict=True)]
     wrong = [(group, wanted) for group, wanted in answers if group != wanted]
     assert len(wrong) / len(answers) < 0.35

@@ -2,7 +2,7 @@
 
 import { CONNECTIONS } from "./connect.js";
 import * as drafts from "./draft.js";
-import { proposeGroup } from "./group_proposal.js";
+import { proposeGroup } from "../canvas/group_proposal.js";
 
 /** @import { Draft, Landmark, Place } from "../shell/types.js" */
 /** @import { SchemaPage } from "./schema.js" */

@@ -1,4 +1,8 @@
 // The match of landmarks before an import: names and points are dragged onto the landmarks of the project, or chosen.
+// Where the project has no landmarks, the groups of those of the file are chosen instead.
+
+import { proposeGroup } from "../canvas/group_proposal.js";
+import { COLORS, GROUPS } from "../shell/definition.js";
 
 /** @typedef {HTMLElement & { dataset: { theirs: string } }} Theirs */
 
@@ -31,7 +35,15 @@ export function matchLandmarks(document) {
     if (select) choose(select, theirs);
   });
   document.addEventListener("change", ({ target }) => {
-    if (target instanceof HTMLSelectElement && target.dataset.own !== undefined) choose(target, target.value);
+    if (!(target instanceof HTMLSelectElement)) return;
+    if (target.dataset.own !== undefined) choose(target, target.value);
+    if (target.dataset.groupOf === undefined) return;
+    told(target);
+    showGroups(of(target, ".import-plan"));
+  });
+  // The style sheet gives every plan an animation, so that it says when it appears.
+  document.addEventListener("animationstart", ({ animationName, target }) => {
+    if (animationName === "import-plan" && target instanceof HTMLElement) guessGroups(target);
   });
   for (const [event, on] of /** @type {[keyof DocumentEventMap, boolean][]} */ ([
     ["mouseover", true],
@@ -63,9 +75,66 @@ function choose(select, theirs) {
   }
 }
 
+/**
+ * Proposes the groups that names do not tell, from the places of the points on the picture.
+ * @param {HTMLElement} plan
+ */
+function guessGroups(plan) {
+  /** @type {Map<string, [number, number]>} */
+  const places = new Map();
+  const { offsetWidth: width, offsetHeight: height } = plan.querySelector("img") ?? plan;
+  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
+    const name = dot.dataset.theirs ?? "";
+    if (!places.has(name)) places.set(name, [(parseFloat(dot.style.left) * width) / 100, (parseFloat(dot.style.top) * height) / 100]);
+  }
+  /** @type {import("../canvas/group_proposal.js").Placed[]} */
+  const placed = [];
+  const selects = [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-group-of]"))];
+  for (const { value, dataset } of selects) {
+    const place = places.get(dataset.groupOf ?? "");
+    if (value && place) placed.push({ place, group: GROUPS.indexOf(value), guessed: "name" });
+  }
+  for (const select of selects) {
+    const place = places.get(select.dataset.groupOf ?? "");
+    if (select.value || !place) continue;
+    const group = proposeGroup(place, placed, [0, 0, width, height]);
+    placed.push({ place, group, guessed: "place" });
+    select.value = GROUPS[group];
+    const row = select.closest(".matching-row");
+    row?.classList.add("guess");
+    row?.querySelector(".matching-guess")?.replaceChildren("guess");
+  }
+  showGroups(plan);
+}
+
+/**
+ * Colors the points by their groups, and keeps the groups for the import.
+ * @param {HTMLElement | null | undefined} plan
+ */
+function showGroups(plan) {
+  const selects = [...(plan?.querySelectorAll(/** @type {"select"} */ ("select[data-group-of]")) ?? [])];
+  if (!plan || !selects.length) return;
+  /** @type {Record<string, string>} */
+  const groups = {};
+  for (const { value, dataset } of selects) if (value && dataset.groupOf) groups[dataset.groupOf] = value;
+  plan.dataset.match = JSON.stringify(groups);
+  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
+    const group = groups[dot.dataset.theirs ?? ""];
+    dot.style.background = group ? COLORS[GROUPS.indexOf(group)] : "";
+  }
+}
+
 /** @param {HTMLSelectElement} select */
 function clear(select) {
   select.value = "";
+  told(select);
+}
+
+/**
+ * What a person has said is no guess.
+ * @param {HTMLSelectElement} select
+ */
+function told(select) {
   const row = select.closest(".matching-row");
   row?.classList.remove("guess");
   row?.querySelector(".matching-guess")?.replaceChildren();
@@ -78,14 +147,22 @@ function clear(select) {
  */
 function show(target, on) {
   const plan = of(target, ".import-plan");
-  const theirs = of(target, "[data-theirs]")?.dataset.theirs ?? of(target, ".matching-row")?.querySelector("select")?.value;
+  const theirs = of(target, "[data-theirs]")?.dataset.theirs ?? nameOf(of(target, ".matching-row")?.querySelector("select"));
   if (!plan || !theirs) return;
   for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
     dot.classList.toggle("shown", on && dot.dataset.theirs === theirs);
   }
   for (const select of plan.querySelectorAll("select")) {
-    select.closest(".matching-row")?.classList.toggle("shown", on && select.value === theirs);
+    select.closest(".matching-row")?.classList.toggle("shown", on && nameOf(select) === theirs);
   }
+}
+
+/**
+ * The landmark of the file that a row is about.
+ * @param {HTMLSelectElement | null | undefined} select
+ */
+function nameOf(select) {
+  return select?.dataset.groupOf ?? select?.value;
 }
 
 /**

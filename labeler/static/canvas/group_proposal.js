@@ -4,7 +4,7 @@
 // usual place of some group. Each face counts as much as it explains all landmarks; what the faces say about the new
 // place is added up. A group that a person chose or named must fit; one that was proposed counts for nothing.
 
-import { usualPlaces } from "../canvas/schematic.js";
+import { usualPlaces } from "./schematic.js";
 
 /** @import { Box, Place } from "../shell/types.js" */
 
