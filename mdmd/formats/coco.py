@@ -28,6 +28,7 @@ from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import write_json
 from mdmd.formats.coco_extras import merged, renumbered
+from mdmd.formats.coco_results import are_results, may_hold_results, with_images
 from mdmd.formats.format import Format, Pictures, Reading, place_picture
 from mdmd.formats.images import ImageFinder, base_name
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
@@ -109,8 +110,17 @@ def _files(place: Path) -> Iterator[Path]:
     else:
         return
     for path in candidates:
-        if not path.name.startswith(".") and not path.is_symlink() and _may_be(path):
+        results = path == place and may_hold_results(path)
+        if not path.name.startswith(".") and not path.is_symlink() and (results or _may_be(path)):
             yield path
+
+
+def _beside(file: Path) -> Iterator[Path]:
+    """The files with COCO keypoints in the folder of `file`, in the one above, and in a folder of annotations there."""
+    for folder in (file.parent, file.parent.parent):
+        for path in (*sorted(folder.glob("*.json")), *sorted((folder / ANNOTATIONS).glob("*.json"))):
+            if not path.is_symlink() and _may_be(path):
+                yield path
 
 
 def tells_groups(file: Path) -> bool:
@@ -130,12 +140,13 @@ class _File:
     """Reads one file. What cannot be understood is left out and named, what is read otherwise is counted."""
 
     def __init__(self, file: Path, place: Path, pictures: Path | None) -> None:
-        self._file = file
         coco = read_coco_json(file)
-        if isinstance(coco, list) and any(isinstance(one, Mapping) and "image_id" in one for one in coco):
-            raise DataError(f"{file} holds results, which name no pictures: import the file with images and categories")
+        if are_results(coco):
+            file, coco = with_images(coco, file, _beside(file), _key)
         if not isinstance(coco, Mapping):
             raise DataError(f"{file}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
+        #: The file that names the images: `file`, unless that holds results.
+        self._file = file
         self._coco: Record = coco
         around = file.parent.parent if file.parent.name == ANNOTATIONS else file.parent
         self._finder = ImageFinder(*([pictures] if pictures else []), around, place if place.is_dir() else around)
@@ -370,6 +381,7 @@ class _File:
         absent = np.array([name in told for name in landmarks]) if isinstance(told, list) else None
         track = next((record[key] for key in ("track_id", "instance_id") if key in record), attributes.get("track_id"))
         box = self._box(record.get("bbox"), image)
+        predicted = attributes.get("source") == PREDICTED
         if box is None and visibility.any():
             self._changed["faces without a box that can be used get one around their labels"] += 1
         return Face(
@@ -377,8 +389,8 @@ class _File:
             visibility,
             box,
             absent if absent is not None and absent.any() else None,
-            predicted=attributes.get("source") == PREDICTED,
-            scores=scores,
+            predicted=predicted,
+            scores=_scores(record, len(landmarks)) if predicted and scores is None else scores,
             subject=_text(track),
             extra={key: value for key, value in record.items() if key not in FACE_KEYS},
         )
@@ -506,6 +518,15 @@ def _whole(value: Any) -> int | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return int(number) if 1 <= number <= 1_000_000 and number == int(number) else None
+
+
+def _scores(record: Record, count: int) -> np.ndarray | None:
+    """The score of a predicted face as that of each of its points (N,), from 0 to 1; None if it has none."""
+    try:
+        score = _number(record.get("score"))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return np.full(count, min(max(score, 0.0), 1.0)) if math.isfinite(score) else None
 
 
 def _text(value: Any) -> str | None:

@@ -17,6 +17,7 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.storage.records import Point
 from mdmd.data.records import Box
+from mdmd.formats.known import by_name
 from tests.builders import SMALL, write_picture
 
 NAMES = SMALL.landmarks
@@ -226,3 +227,27 @@ def test_the_command_says_how_to_take_an_import_back(tmp_path: Path, capsys: pyt
     assert "Pictures moved to the trash: 1." in capsys.readouterr().out
     assert labeler("take-back", "apes") == 2
     assert "there is no import that can be taken back in project 'apes'" in capsys.readouterr().err
+
+
+def test_results_of_a_model_come_in_beside_the_export_that_they_were_made_for(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    project.add_pictures([write_picture(tmp_path / "b.png", (100, 60))])
+    out = tmp_path / "out"
+    project.exchange.export_set(by_name("coco"), out)
+    record = json.loads((out / "annotations" / "person_keypoints_train.json").read_text())
+    second = {"id": 2, "file_name": "b.png", "width": 100, "height": 60}
+    (out / "labels.json").write_text(json.dumps({**record, "images": [*record["images"], second]}))
+    results = [{"image_id": 2, "category_id": 1, "keypoints": keypoints(30), "score": 0.8}]
+    (out / "results.json").write_text(json.dumps(results))
+    report = project.import_labels(out / "results.json", folder=project.images)
+    assert (report.added, report.faces, report.proposed) == (0, 0, 1)
+    face = project.store.faces()[1].id
+    proposed = project.proposed.of(face)
+    assert proposed is not None
+    assert proposed.points[ALL["nose"]].x == 40
+    # Accepted, it is a label like others, of which nothing says that a model made it.
+    project.store.edit_points(face, {key: Point(p.x, p.y, 2, "accepted") for key, p in proposed.points.items()})
+    project.export(tmp_path / "all.json")
+    exported = json.loads((tmp_path / "all.json").read_text())["annotations"][1]
+    assert "score" not in exported
+    assert exported["attributes"].get("source") is None
