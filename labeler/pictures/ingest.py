@@ -79,52 +79,87 @@ def sha256_of(path: Path) -> str:
 
 
 class TakenNames:
-    """The names that files in a folder have, in lower case. The folder is read anew only after others changed it."""
+    """The names that files in `folder` have. It is listed once; `add` is told of each file that is put there."""
 
-    def __init__(self) -> None:
-        self._folder: tuple[Path, int] | None = None
-        self._names = set[str]()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = {name.casefold(): name for name in os.listdir(folder)} if folder.is_dir() else {}
 
-    def of(self, folder: Path) -> set[str]:
-        """The names in `folder`."""
-        if self._folder is None or self._folder != _state(folder):
-            self._names = {name.casefold() for name in os.listdir(folder)}
-        return self._names
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, in upper or lower case."""
+        there = self._names.get(name.casefold())
+        return there is not None and os.path.lexists(self._folder / there)
 
-    def add(self, folder: Path, name: str) -> None:
-        """A file of this name was put into `folder`, of which no one else knew meanwhile."""
-        self._names.add(name.casefold())
-        self._folder = _state(folder)
+    def add(self, name: str) -> None:
+        """A file of this name is there now."""
+        self._names[name.casefold()] = name
 
 
-def _state(folder: Path) -> tuple[Path, int]:
-    return folder, folder.stat().st_mtime_ns
+@dataclass(frozen=True)
+class Ready:
+    """A picture as it will be stored, in the hidden file `partial` with this digest, which is on the disk.
+
+    See `Ingested`.
+    """
+
+    partial: Path
+    sha256: str
+    stem: str
+    suffix: str
+    width: int
+    height: int
+    left_out: Kind | None
+
+    def place(self, folder: Path, names: TakenNames) -> Ingested:
+        """Give the file a free name in `folder`, which holds `names`. Never replaces a file."""
+        try:
+            name = next(
+                name for name in _names(self.stem, self.suffix) if not names.has(name) and _is_taken(folder / name)
+            )
+            self.partial.replace(folder / name)
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+        names.add(name)
+        return Ingested(name, self.width, self.height, self.left_out)
 
 
-def ingest(source: Path, folder: Path, names: TakenNames | None = None) -> Ingested:
-    """Copy one picture into `folder`; raises DataError (without the file's name) if it is not usable.
+def ingest(source: Path, folder: Path) -> Ingested:
+    """Copy one picture into `folder`; raises DataError as `made_ready` does."""
+    with made_ready(source, folder) as ready:
+        return ready.place(folder, TakenNames(folder))
+
+
+@contextmanager
+def made_ready(source: Path, folder: Path) -> Iterator[Ready]:
+    """A picture in a hidden file in `folder`, which is removed if it is not placed.
 
     An upright JPEG or PNG in sRGB or gray is copied byte for byte. Other pictures are converted to sRGB by the rule in
     `mdmd.data.color`, and stored without a profile: lossy formats as JPEG with quality 95, the rest as PNG. Only the
-    first frame of an animation is used. `names` are those in `folder`, kept from one picture to the next.
+    first frame of an animation is used. Raises DataError (without the file's name) if it is not usable.
     """
-    names = names or TakenNames()
     with _open(source) as image:
         kind = image.format or ""
         decode(image)
         several = _frames(image) > 1
         simple = orientation(image) == 1 and not several and "transparency" not in image.info
         kept = image.mode in ("RGB", "L") and kind in ("JPEG", "MPO", "PNG") and not has_other_colors(image)
-        if simple and kept:
-            suffix = ".png" if kind == "PNG" else ".jpg"
-            name = _write(folder, source.name, suffix, lambda t: shutil.copyfile(source, t), names)
-            return Ingested(name, *image.size, None)
-        shown = upright(image)
-    if kind in LOSSY:
-        name = _write(folder, source.name, ".jpg", lambda t: shown.save(t, "JPEG", quality=95, subsampling=0), names)
-    else:
-        name = _write(folder, source.name, ".png", lambda t: shown.save(t, "PNG", compress_level=3), names)
-    return Ingested(name, *shown.size, LEFT_OUT.get(kind, FRAMES) if several else None)
+        size, shown = image.size, None if simple and kept else upright(image)
+    suffix = ".jpg" if kind in LOSSY else ".png"
+
+    def write(target: Path) -> None:
+        if shown is None:
+            shutil.copyfile(source, target)
+        elif suffix == ".jpg":
+            shown.save(target, "JPEG", quality=95, subsampling=0)
+        else:
+            shown.save(target, "PNG", compress_level=3)
+
+    width, height = size if shown is None else shown.size
+    left_out = LEFT_OUT.get(kind, FRAMES) if several else None
+    with _written(folder, "new", write) as partial:
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # its row may reach the disk before it
+        yield Ready(partial, sha256_of(partial), _safe_stem(source.name), suffix, width, height, left_out)
 
 
 def write_thumbnail(source: Path, copy: Path, width: int) -> None:
@@ -158,24 +193,13 @@ def _frames(image: Image.Image) -> int:
         raise DataError(f"the picture is damaged or cut short ({error})") from None
 
 
-def _write(folder: Path, name: str, suffix: str, write: Callable[[Path], object], names: TakenNames) -> str:
-    """Write a file atomically under a free name derived from `name`; returns the name. Never replaces a file."""
-    taken = names.of(folder) if folder.is_dir() else set[str]()
-    with _written(folder, "new", write) as temporary:
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # its row may reach the disk before it
-        for candidate in _names(_safe_stem(name), suffix):
-            if candidate.casefold() in taken:
-                continue
-            try:
-                # Reserve the name; this fails if another thread or process has just taken it.
-                (folder / candidate).touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            temporary.replace(folder / candidate)
-            names.add(folder, candidate)
-            return candidate
-    raise AssertionError("names never end")
+def _is_taken(path: Path) -> bool:
+    """Whether the name could be taken; it could not if another thread or process has just done so."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 @contextmanager
@@ -186,7 +210,11 @@ def _written(folder: Path, name: str, write: Callable[[Path], object]) -> Iterat
         with written(folder, name, write) as temporary:
             yield temporary
     except OSError as error:
-        raise StorageError(f"cannot write into {folder}: {error.strerror or error}") from None
+        raise _cannot_write(folder, error) from None
+
+
+def _cannot_write(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"cannot write into {folder}: {error.strerror or error}")
 
 
 def _names(stem: str, suffix: str) -> Iterable[str]:

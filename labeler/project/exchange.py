@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -345,31 +346,37 @@ class Exchange:
         record = _ImportRecord(self._store, found)
         keeping = Keeping(self._store.extras, found.extra)
         refused = [(out.record, out.why) for out in found.left_out]
-        for entries in _by_picture(self._usable(found, folder, refused)):
-            first = entries[0][0]
-            labels = _PictureLabels(self._store, entries, match.ids, category, record, keeping, replaces=replace_labels)
-            try:
-                _, new = self._intake.add(
-                    first.path,
-                    name=str(first.extra.get(ORIGINAL_NAME, first.file_name)),
-                    split=first.split,
-                    subject=first.group,
-                    boxes=labels.boxes,
-                    also=labels.write,
+        pictures = _by_picture(self._usable(found, folder, refused))
+        with closing(self._intake.coming(entries[0][0].path for entries in pictures)) as all_coming:
+            for entries, coming in zip(pictures, all_coming, strict=True):
+                first = entries[0][0]
+                labels = _PictureLabels(
+                    self._store, entries, match.ids, category, record, keeping, replaces=replace_labels
                 )
-            except LockedError:
-                raise  # each further picture would wait as long
-            except DataError as error:
-                refused += [(samples[0].file_name, str(error)) for samples in entries]
-                continue
-            category = None  # a file of which no picture came in leaves no definition
-            taken += len(entries)
-            added += new
-            faces += labels.faces
-            points += labels.points
-            replaced += labels.replaced
-            proposed += labels.proposed
-            already += len(entries) if labels.already else 0
+                try:
+                    _, new = self._intake.add(
+                        first.path,
+                        name=str(first.extra.get(ORIGINAL_NAME, first.file_name)),
+                        split=first.split,
+                        subject=first.group,
+                        boxes=labels.boxes,
+                        also=labels.write,
+                        coming=coming,
+                    )
+                except LockedError:
+                    raise  # each further picture would wait as long
+                except DataError as error:
+                    refused += [(samples[0].file_name, str(error)) for samples in entries]
+                    continue
+                category = None  # a file of which no picture came in leaves no definition
+                taken += len(entries)
+                added += new
+                faces += labels.faces
+                points += labels.points
+                replaced += labels.replaced
+                proposed += labels.proposed
+                already += len(entries) if labels.already else 0
+        self._store.sync()
         notes = (*found.notes, *keeping.notes, *match.words(found.landmarks, own))
         return ImportReport(taken, added, faces, points, already, refused, notes, replaced, proposed, record.number)
 

@@ -91,8 +91,11 @@ class Connection:
                 raise StorageError(f"the labels could not be copied: {error}") from error
 
     @contextmanager
-    def transaction(self) -> Iterator[Database]:
+    def transaction(self, *, synced: bool = True) -> Iterator[Database]:
         """Commit the statements inside, or none if an error is raised.
+
+        Without `synced` it may be missing after a power cut, until `sync` or another transaction is done; the file is
+        whole all the same, and a process that is killed loses nothing.
 
         Raises StorageError if the disk refuses, and LockedError if another program does not let go of the file.
 
@@ -105,6 +108,8 @@ class Connection:
             if self.read_only is not None:
                 self._open_again()
             try:
+                if not synced:
+                    self.db.execute("PRAGMA synchronous = NORMAL")
                 self.db.execute("BEGIN IMMEDIATE")
                 self._inside = True
                 yield self.db
@@ -123,6 +128,13 @@ class Connection:
                 raise
             finally:
                 self._inside = False
+                if not synced:
+                    self.db.execute("PRAGMA synchronous = FULL")
+
+    def sync(self) -> None:
+        """Wait until all that was committed is on the disk."""
+        with self._lock:
+            self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _open_again(self) -> None:
         """Open the file for writing, of which there was only a copy in memory. Raises StorageError if that fails."""

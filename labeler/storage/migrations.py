@@ -284,6 +284,9 @@ CREATE TABLE imported_points (
 ) STRICT, WITHOUT ROWID;
 """
 
+#: For finding a picture by the digest of its file: without it each picture that is added would cost a look at all.
+_DIGESTS = "CREATE INDEX picture_files_of_digest ON picture_files(sha256);"
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -301,6 +304,7 @@ MIGRATIONS: tuple[str, ...] = (
     _CHECKSUMS,
     _EXTRAS,
     _IMPORTS,
+    _DIGESTS,
 )
 
 

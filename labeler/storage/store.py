@@ -77,12 +77,17 @@ class Store:
             db.execute("UPDATE identity SET id = lower(hex(randomblob(16)))")
         made.close()
 
-    def transaction(self) -> AbstractContextManager[object]:
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[object]:
         """Everything that is written in the block is written at once, or nothing if an error is raised.
 
-        Other threads and processes wait with their edits until the block ends.
+        Other threads and processes wait with their edits until the block ends. Without `synced` it is on the disk only
+        after `sync`, or after another transaction.
         """
-        return self._transaction()
+        return self._transaction(synced=synced)
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk."""
+        self.connection.sync()
 
     # Pictures and faces
 
@@ -160,6 +165,16 @@ class Store:
             " WHERE i.removed_at IS NOT NULL ORDER BY i.removed_at DESC, i.id DESC"
         )
         return [RemovedPicture(**{**row, "file_name": row["file_name"].partition("/")[2]}) for row in rows]
+
+    def removed_image_by_hash(self, sha256: str) -> int | None:
+        """The picture like `image_by_hash` that was removed last; None if there is none."""
+        rows = self._rows(
+            "SELECT id FROM images WHERE removed_at IS NOT NULL AND"
+            " (sha256 = ? OR id IN (SELECT image_id FROM picture_files WHERE sha256 = ?))"
+            " ORDER BY removed_at DESC, id DESC LIMIT 1",
+            *(sha256, sha256),
+        )
+        return rows[0]["id"] if rows else None
 
     def restore_image(self, image_id: int, file_name: str, sha256: str) -> Picture:
         """Bring a removed picture back, with its faces and labels. `file_name` and `sha256` are those of its file."""

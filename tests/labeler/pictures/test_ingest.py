@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, OTHERS, PAGES, TakenNames, ingest, write_thumbnail
+from labeler.pictures.ingest import FRAMES, MINIMUM_SIDE, OTHERS, PAGES, TakenNames, ingest, made_ready, write_thumbnail
 from labeler.project.project import open_project
 from mdmd.errors import DataError
 from tests.builders import make_project, write_picture
@@ -230,17 +229,21 @@ def test_equal_names_get_numbers_and_overwrite_nothing(tmp_path: Path):
 
 
 def test_names_that_differ_in_case_only_get_numbers_also_beside_files_of_others(tmp_path: Path):
-    names, folder = TakenNames(), tmp_path / "images"
-    sources = [
-        write_picture(tmp_path / f"in {k}" / name) for k, name in enumerate(["a.png", "A.png", "b.png", "a.png"])
-    ]
-    assert [ingest(source, folder, names).file_name for source in sources[:2]] == ["a.png", "A-2.png"]
+    folder = tmp_path / "images"
+    folder.mkdir()
     (folder / "B.png").touch()
-    os.utime(folder, ns=(0, 1))  # a later time, however coarse the clock of the file system is
-    assert [ingest(source, folder, names).file_name for source in sources[2:]] == ["b-2.png", "a-3.png"]
-    (folder / "a-3.png").unlink()
-    os.utime(folder, ns=(0, 2))
-    assert ingest(sources[3], folder, names).file_name == "a-3.png"
+    names = TakenNames(folder)
+    (folder / "c.png").touch()
+
+    def placed(name: str) -> str:
+        with made_ready(write_picture(tmp_path / "in" / name), folder) as ready:
+            return ready.place(folder, names).file_name
+
+    assert [placed(name) for name in ("a.png", "A.png", "b.png", "c.png", "a.png")] == [
+        *("a.png", "A-2.png", "b-2.png", "c-2.png", "a-3.png")
+    ]
+    (folder / "A-2.png").unlink()
+    assert placed("a.png") == "a-2.png"
 
 
 def test_two_projects_on_one_folder_see_each_others_names(tmp_path: Path):
@@ -356,3 +359,30 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(tmp_path: Path):
         ingest(source, tmp_path / "images")
     with pytest.raises(DataError, match="cannot write into"):
         write_thumbnail(source, tmp_path / "images" / "copy.jpg", 240)
+
+
+def test_pictures_that_are_looked_at_ahead_come_in_like_single_ones(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    known = tmp_path / "in" / "faces-0.png"
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    new = [write_picture(tmp_path / f"in {k}" / "a.png", color=(k, 9, 9)) for k in range(20)]
+    paths = [new[0], known, tmp_path / "bad.png", new[0], *new[1:]]
+    coming = project.intake.coming(paths)
+    found = [project.intake.add(path, coming=one)[1] for path, one in zip(paths[:2], coming, strict=False)]
+    assert found == [True, False]
+    with pytest.raises(DataError, match="this is not a JPEG"):
+        project.intake.add(paths[2], coming=next(coming))
+    assert project.intake.add(paths[3], coming=next(coming))[1] is False
+    picture, _ = project.intake.add(paths[4], coming=next(coming))
+    assert picture.file_name == "a-2.png"
+    coming.close()
+    assert sorted(path.name for path in project.images.iterdir()) == ["a-2.png", "a.png", "faces-0.png"]
+
+
+def test_a_picture_that_is_removed_after_it_was_looked_at_comes_back(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    known = tmp_path / "in" / "faces-0.png"
+    coming = next(project.intake.coming([known]))
+    project.remove_picture(1)
+    picture, new = project.intake.add(known, coming=coming)
+    assert (picture.id, new, (project.images / picture.file_name).is_file()) == (1, True, True)

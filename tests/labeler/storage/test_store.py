@@ -521,3 +521,18 @@ def test_a_file_of_the_first_version_gains_skips_and_keeps_its_labels(tmp_path: 
     store.set_skip(1, "not a face")
     assert store.face(1).skip == "not a face"
     store.close()
+
+
+def test_what_waits_for_no_disk_is_there_all_the_same_and_the_next_edit_waits_again(store: Store, tmp_path: Path):
+    face = add_face(store)
+    with store.transaction(synced=False):
+        store.edit_points(face, {1: Point(1, 2, 2)})
+    assert store.connection.rows("PRAGMA synchronous") == [{"synchronous": 2}]
+    again = Store(tmp_path / "labels.db")
+    assert again.points() == {face: {1: Point(1, 2, 2)}}
+    again.close()
+    with pytest.raises(NotFoundError), store.transaction(synced=False):
+        store.edit_points(99, {1: Point(1, 2, 2)})
+    assert store.connection.rows("PRAGMA synchronous") == [{"synchronous": 2}]
+    store.sync()
+    assert (tmp_path / "labels.db").stat().st_size > 100_000
