@@ -39,6 +39,12 @@ from mdmd.formats.text import size_of
 KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
 #: A file without one of these holds no boxes of faces.
 BOX_KEYS = (b'"images"', b'"annotations"', b'"bbox"')
+#: A file without this one names no images for boxes.
+IMAGE_FILE_KEYS = (b'"images"',)
+#: As BOX_KEYS, for a list of results.
+RESULT_KEYS = (b'"image_id"', b'"bbox"')
+#: Digits of the number that COCO calls a picture by.
+COCO_DIGITS = 12
 #: The folders in which the file of a set, or of a split, may lie.
 ANNOTATIONS = "annotations"
 #: The folder of what models predicted.
@@ -89,14 +95,15 @@ def read_boxes(place: Path, how: Reading) -> LabelSet:
     """The boxes of faces in a file, such as a detector writes, without landmarks. Images and faces keep their ids.
 
     They are the annotations of the category with keypoints, else of that called "face", else of the only one. Raises
-    DataError if there are several.
+    DataError if there are several. A list of results tells no images: they are those of a file beside it, or found
+    by the `image_id` of a record, as the name of a picture's file without its ending or as COCO's number.
     """
-    return _File(place, place, how.pictures).read_boxes()
+    return _File(place, place, how.pictures, boxes=True).read_boxes()
 
 
 def may_hold_boxes(place: Path) -> bool:
     """Whether `place` is a JSON file that may hold boxes of faces, with or without keypoints."""
-    return place.suffix.lower() == ".json" and _may_be(place, BOX_KEYS)
+    return place.suffix.lower() == ".json" and any(_may_be(place, keys) for keys in (BOX_KEYS, RESULT_KEYS))
 
 
 def _files(place: Path) -> Iterator[Path]:
@@ -115,11 +122,11 @@ def _files(place: Path) -> Iterator[Path]:
             yield path
 
 
-def _beside(file: Path) -> Iterator[Path]:
-    """The files with COCO keypoints in the folder of `file`, in the one above, and in a folder of annotations there."""
+def _beside(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
+    """The files with these `keys` in the folder of `file`, in the one above, and in a folder of annotations there."""
     for folder in (file.parent, file.parent.parent):
         for path in (*sorted(folder.glob("*.json")), *sorted((folder / ANNOTATIONS).glob("*.json"))):
-            if not path.is_symlink() and _may_be(path):
+            if not path.is_symlink() and _may_be(path, keys):
                 yield path
 
 
@@ -139,10 +146,17 @@ def _may_be(file: Path, keys: Sequence[bytes] = KEYS) -> bool:
 class _File:
     """Reads one file. What cannot be understood is left out and named, what is read otherwise is counted."""
 
-    def __init__(self, file: Path, place: Path, pictures: Path | None) -> None:
+    def __init__(self, file: Path, place: Path, pictures: Path | None, *, boxes: bool = False) -> None:
         coco = read_coco_json(file)
+        #: Whether the file has boxes of images that no file names.
+        self._is_results = False
         if are_results(coco):
-            file, coco = with_images(coco, file, _beside(file), _key)
+            try:
+                file, coco = with_images(coco, file, _beside(file, IMAGE_FILE_KEYS if boxes else KEYS), _key)
+            except DataError:
+                if not boxes:
+                    raise
+                coco, self._is_results = {"annotations": coco}, True
         if not isinstance(coco, Mapping):
             raise DataError(f"{file}: found a JSON {type(coco).__name__}, wanted an object with images and annotations")
         #: The file that names the images: `file`, unless that holds results.
@@ -172,9 +186,10 @@ class _File:
     def read_boxes(self) -> LabelSet:
         """The images with the boxes of faces."""
         chosen = self._category_of_boxes()
-        records = self._images()
+        records = self._images_of_results() if self._is_results else self._images()
         images = {key: self._image(record, ()) for key, record in records.items()}
         faces: dict[Any, list[Face]] = {key: [] for key in records}
+        missing = "no picture that is there" if self._is_results else "not in the file"
         for position, record in enumerate(self._list("annotations")):
             label = _label("annotation", record, position)
             image = _key(record.get("image_id")) if isinstance(record, Mapping) else None
@@ -182,8 +197,10 @@ class _File:
                 self._left_out.append(LeftOut(label, f"found a JSON {type(record).__name__}, wanted an object"))
             elif _key(record.get("category_id")) != chosen:
                 self._changed["annotations of other categories are left out"] += 1
+            elif record.get("iscrowd") in (1, True, "1"):
+                self._changed["regions of crowds are left out"] += 1
             elif image not in records:
-                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} is not in the file"))
+                self._left_out.append(LeftOut(label, f"image {shown(record.get('image_id'))} is {missing}"))
             elif (box := self._box(record.get("bbox"), records[image])) is None:
                 self._left_out.append(LeftOut(label, f"its bbox is {shown(record.get('bbox'))}, wanted a box"))
             else:
@@ -195,6 +212,21 @@ class _File:
             for key, image in images.items()
         )
         return LabelSet((), tuple(found), left_out=tuple(self._left_out), changes=changes)
+
+    def _images_of_results(self) -> dict[Any, Record]:
+        """The records of the images that results are about, as far as there are pictures."""
+        found: dict[Any, Record] = {}
+        for record in self._list("annotations"):
+            key = _key(record.get("image_id")) if isinstance(record, Mapping) else None
+            if key is None or key in found:
+                continue
+            name = _text(record["image_id"]) or ""
+            names = [name, *([f"{key:0{COCO_DIGITS}d}"] if isinstance(key, int) and key >= 0 else [])]
+            named = [base_name(one) for one in names if not path_problem(one)]
+            path = next((path for one in named if one and (path := self._finder.like(Path(f"{one}.x")))), None)
+            if path is not None:
+                found[key] = {"id": key, "file_name": path.name}
+        return found
 
     def _category_of_boxes(self) -> int | str | None:
         """The id of the category whose annotations are faces; None if no annotation has a category."""

@@ -286,6 +286,7 @@ def test_boxes_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         {**one, "id": 41, "bbox": [1, 1, 0, 0]},
         {**one, "id": 42, "image_id": 99},
         {**one, "id": 43, "category_id": 2},
+        {**one, "id": 44, "iscrowd": 1},
         5,
     ]
     record["categories"].append({"id": 2, "name": "hand"})
@@ -296,9 +297,39 @@ def test_boxes_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
         "annotation 40: its bbox is None, wanted a box",
         "annotation 41: its bbox is [1, 1, 0, 0], wanted a box",
         "annotation 42: image 99 is not in the file",
-        "annotation number 7 (it has no id): found a JSON int, wanted an object",
+        "annotation number 8 (it has no id): found a JSON int, wanted an object",
     ]
-    assert found.notes == ["boxes.json: annotations of other categories are left out: 1"]
+    assert found.notes == [
+        "boxes.json: annotations of other categories are left out: 1",
+        "boxes.json: regions of crowds are left out: 1",
+    ]
+
+
+def test_pictures_of_results_are_found_by_the_ids_of_their_images(tmp_path: Path) -> None:
+    for name in ("000000000139.jpg", "42.png", "img.v2.png"):
+        write_picture(tmp_path / "photos" / name, (60, 50))
+    one = {"category_id": 1, "bbox": [1, 2, 20, 30], "score": 0.5}
+    results = [{"image_id": key, **one} for key in (139, "42", "img.v2", 139, "gone", None, "../photos/42")]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(results))
+    found = faces_of_file(ForeignSet(file, pictures=tmp_path / "photos"), {})
+    assert [(sample.file_name, sample.face_id) for sample in found.samples] == [
+        ("000000000139.jpg", 1),
+        ("000000000139.jpg", 2),
+        ("42.png", 3),
+        ("img.v2.png", 4),
+        ("42.png", 5),
+    ]
+    assert [sentence.partition(": ")[2] for sentence in found.left_out] == [
+        "image 'gone' is no picture that is there",
+        "image None is no picture that is there",
+    ]
+    with pytest.raises(DataError, match="found a JSON list, wanted an object"):
+        read_set(file)
+    file.write_text(json.dumps([{**one, "image_id": 7}]))  # as the file of boxes beside it calls it
+    boxes(tmp_path)
+    [sample] = faces_of_file(file, {}).samples
+    assert (sample.file_name, sample.image_id) == ("a.png", 1)
 
 
 @pytest.mark.parametrize(
