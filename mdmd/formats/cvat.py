@@ -27,21 +27,18 @@ from mdmd.files import replace_file, write_json
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places
+from mdmd.formats.lost import Places, lost
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
     Shape,
-    absent_points,
     box_between,
     ends_of,
     files_in,
     group_of,
-    has_subject,
     images_of,
     label_names,
     landmarks_of,
-    mirror_pairs,
     name_of,
     only_file,
     parts_named,
@@ -269,7 +266,6 @@ def _places(text: str) -> list[tuple[float, float]]:
 
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write annotations.xml and images, and labels.json: the labels to make in CVAT (Raw) before both are loaded."""
-    lost = {"absent": 0, "subject": 0, "scores": 0}
     out.mkdir(parents=True, exist_ok=True)
     root = Element("annotations")
     _add(root, "version", "1.1")
@@ -284,9 +280,6 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         element = _add(root, "image", None, **told, width=str(width), height=str(height))
         for group, face in enumerate(image.faces, start=1):
             _add_face(element, labels, face, group)
-            lost["absent"] += absent_points(face)
-            lost["scores"] += face.scores is not None
-        lost["subject"] += has_subject(image)
         place_picture(image, out / "images" / name, pictures)
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
@@ -295,8 +288,7 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     skeleton = skeleton_label(FACE, labels.landmarks, drawing)
     boxes = [{"name": BOX, "type": "rectangle", "attributes": []}] if has_boxes else []
     write_json(out / "labels.json", [skeleton, *boxes])
-    groups = 0 if labels.definition is None else len(labels.landmarks)
-    return losses(**lost, mirror=mirror_pairs(labels), groups=groups)
+    return losses(**lost(labels, "absent", "subject", "face subject", "scores", "mirror", "groups"))
 
 
 def skeleton_label(name: str, landmarks: Sequence[str], drawing: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mdmd.errors import DataError
-from mdmd.formats.labels import Image, LabelSet, Loss
+from mdmd.formats.labels import LOSSES, Image, LabelSet, Loss
 
 Pictures = Literal["copy", "link", "none"]
 
@@ -64,5 +64,6 @@ def place_picture(image: Image, target: Path, pictures: Pictures) -> None:
 
 
 def losses(**counts: int) -> list[Loss]:
-    """The losses with a count above 0; an underscore stands for a space in the name of a kind."""
-    return [Loss(kind.replace("_", " "), int(count)) for kind, count in counts.items() if count]
+    """The losses with a count above 0, in the order of LOSSES; an underscore stands for a space in a kind."""
+    found = {kind.replace("_", " "): int(count) for kind, count in counts.items() if count}
+    return [Loss(kind, found[kind]) for kind in LOSSES if kind in found]

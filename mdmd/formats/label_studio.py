@@ -29,12 +29,11 @@ from mdmd.files import LARGEST_SET, read_json, replace_file, write_json
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ENDINGS, ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places
+from mdmd.formats.lost import Places, has_label, lost
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
     Shape,
-    absent_points,
     box_between,
     ends_of,
     files_in,
@@ -42,7 +41,6 @@ from mdmd.formats.shapes import (
     images_of,
     label_names,
     landmarks_of,
-    mirror_pairs,
     name_of,
     only_file,
     parts_named,
@@ -371,8 +369,8 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     Label Studio refuses places below 0 and above 100 %: points outside of their image are left out, and boxes are cut.
     An image's faces that a model labeled are written as predictions, and are not read where others are labels.
     """
-    lost = {"absent": 0, "outside": 0, "beside": 0, "subject": 0, "scores": 0}
-    tasks = []
+    counts = {"outside": 0, "beside": 0, "scores": 0}
+    tasks, read_again = [], []
     places = Places()
     for number, image in enumerate(labels.images, start=1):
         name = str(places.of(image))
@@ -381,18 +379,17 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         cut = [(face, 0) if size is None else inside(face, size) for face in image.faces]
         tasks.append(_task(labels, replace(image, faces=tuple(face for face, _ in cut)), size, name, number))
         seen = [found for found in cut if not found[0].predicted] or cut
-        lost["beside"] += len(image.faces) - len(seen)
-        lost["subject"] += any(face.subject is not None for face, _ in seen)
+        read_again.append(replace(image, faces=tuple(face for face, _ in seen)))
+        counts["beside"] += len(image.faces) - len(seen)
         for face, outside in seen:
-            lost["outside"] += outside
-            lost["absent"] += absent_points(face)
-            lost["scores"] += face.scores is not None and not (face.predicted and bool((face.visibility > 0).any()))
+            counts["outside"] += outside
+            counts["scores"] += face.scores is not None and not (face.predicted and has_label(face))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "tasks.json", tasks)
     text = config_of(labels.landmarks)
     replace_file(out / CONFIG, lambda partial: partial.write_text(text, encoding="utf-8"))
-    groups = 0 if labels.definition is None else len(labels.landmarks)
-    return losses(**lost, mirror=mirror_pairs(labels), edges=len(labels.edges), groups=groups)
+    kinds = ("absent", "face subject", "mirror", "edges", "groups")
+    return losses(**lost(replace(labels, images=tuple(read_again)), *kinds), **counts)
 
 
 def _task(labels: LabelSet, image: Image, size: tuple[int, int] | None, name: str, number: int) -> dict[str, Any]:

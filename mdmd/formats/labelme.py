@@ -20,22 +20,19 @@ from mdmd.files import read_json, replace_file, write_json
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import MOST_FILES, ImageFinder
 from mdmd.formats.labels import Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places
+from mdmd.formats.lost import Places, lost
 from mdmd.formats.shapes import (
     FACE,
     LOOKED_AT,
     Drawn,
     Shape,
-    absent_points,
     box_between,
+    drawn_only,
     ends_of,
     group_of,
-    has_subject,
     images_of,
-    is_drawn,
     label_names,
     landmarks_of,
-    mirror_pairs,
     name_of,
     parts_named,
     picture_named,
@@ -198,40 +195,31 @@ def _image_name(own: Path, given: Any) -> str:
 
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write a JSON file beside each image, and labels.txt."""
-    lost = write_files(labels, out, pictures, _file)
-    faces = [face for image in labels.images for face in image.faces if is_drawn(face)]
-    scores = sum(face.scores is not None for face in faces)
-    return losses(**lost, scores=scores, predicted=sum(face.predicted for face in faces))
+    return losses(**write_files(labels, out, pictures, _file), **lost(drawn_only(labels), "scores", "predicted"))
 
 
 def write_files(
     labels: LabelSet, out: Path, pictures: Pictures, file: Callable[[LabelSet, Image, tuple[int, int] | None, str], Any]
 ) -> dict[str, int]:
     """Write what `file` makes of each image, the images and labels.txt; counts of what both tools cannot keep."""
-    lost = {"absent": 0, "face": 0, "split": 0, "subject": 0}
+    drawn = drawn_only(labels)
     out.mkdir(parents=True, exist_ok=True)
     used = set[int]()
     places = Places(stems=True)  # the labels of a.png and a.jpg would both be in a.json
-    for image in labels.images:
+    for image in drawn.images:
         name = places.of(image)
         target = out / name.with_suffix(".json")
         size = size_of(image.path) if image.size is None and image.path is not None else image.size
         target.parent.mkdir(parents=True, exist_ok=True)
         write_json(target, file(labels, image, size, name.name))
         place_picture(image, out / name, pictures)
-        for face in image.faces:
-            lost["face"] += not is_drawn(face)
-            lost["absent"] += absent_points(face) if is_drawn(face) else 0
-            used.update(k for k, *_ in label_names(labels, face))
-        lost["split"] += image.split is not None
-        lost["subject"] += has_subject(image)
+        used.update(k for face in image.faces for k, *_ in label_names(labels, face))
     boxes = any(face.box for image in labels.images for face in image.faces)
     names = dict.fromkeys([*labels.landmarks, *([FACE] if boxes else [])])
     text = "".join(f"{name}\n" for name in names)
     replace_file(out / "labels.txt", lambda partial: partial.write_text(text, encoding="utf-8"))
-    groups = 0 if labels.definition is None else len(labels.landmarks)
-    names_lost = len(labels.landmarks) - len(used)
-    return {**lost, "mirror": mirror_pairs(labels), "edges": len(labels.edges), "names": names_lost, "groups": groups}
+    counts = lost(drawn, "absent", "split", "subject", "face subject", "mirror", "edges", "groups")
+    return {**counts, "face": labels.faces - drawn.faces, "names": len(labels.landmarks) - len(used)}
 
 
 def _file(labels: LabelSet, image: Image, size: tuple[int, int] | None, name: str) -> Any:

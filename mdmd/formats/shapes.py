@@ -6,7 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.images import ImageFinder, parts_of
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
+from mdmd.formats.lost import has_label
 
 #: What the rectangle of a face is called when it is written.
 FACE = "face"
@@ -330,21 +331,10 @@ def label_names(labels: LabelSet, face: Face) -> Iterator[tuple[int, str, float,
         yield k, labels.landmarks[k], x, y, int(face.visibility[k])
 
 
-def is_drawn(face: Face) -> bool:
-    """Whether a face has a box or a label, which can be drawn."""
-    return face.box is not None or bool((face.visibility > 0).any())
+def drawn_only(labels: LabelSet) -> LabelSet:
+    """The set without the faces that have neither a box nor a label, which could be drawn."""
 
+    def drawn(face: Face) -> bool:
+        return face.box is not None or has_label(face)
 
-def mirror_pairs(labels: LabelSet) -> int:
-    """How many pairs of landmarks are mirrored to each other."""
-    return sum(other > k for k, other in enumerate(labels.mirror or ()))
-
-
-def has_subject(image: Image) -> bool:
-    """Whether an image or a face of it names its subject."""
-    return image.subject is not None or any(face.subject is not None for face in image.faces)
-
-
-def absent_points(face: Face) -> int:
-    """How many landmarks of a face are absent."""
-    return 0 if face.absent is None else int(face.absent.sum())
+    return replace(labels, images=tuple(replace(one, faces=tuple(filter(drawn, one.faces))) for one in labels.images))

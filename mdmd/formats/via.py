@@ -22,21 +22,19 @@ from mdmd.files import LARGEST_SET, read_json, write_json
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places
+from mdmd.formats.lost import Places, lost
 from mdmd.formats.shapes import (
     FACE,
     Drawn,
     Shape,
-    absent_points,
     box_of,
+    drawn_only,
     ends_of,
     files_in,
     group_of,
     images_of,
-    is_drawn,
     label_names,
     landmarks_of,
-    mirror_pairs,
     name_of,
     only_file,
     parts_named,
@@ -175,26 +173,19 @@ def _shape(region: Any, record: str) -> Shape:
 
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write via_project.json and images."""
-    lost = {"absent": 0, "face": 0, "subject": 0, "scores": 0, "predicted": 0}
+    drawn = drawn_only(labels)
     files = {}
     places = Places()
-    for image in labels.images:
+    for image in drawn.images:
         name = str(places.of(image))
         target = out / "images" / name
         place_picture(image, target, pictures)
         told = _file(labels, image, name, target)
         files[f"{name}{told['size']}"] = told
-        for face in image.faces:
-            lost["face"] += not is_drawn(face)
-            if is_drawn(face):
-                lost["absent"] += absent_points(face)
-                lost["scores"] += face.scores is not None
-                lost["predicted"] += face.predicted
-        lost["subject"] += any(face.subject is not None for face in image.faces if is_drawn(face))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "via_project.json", _project(labels, files))
-    groups = 0 if labels.definition is None else len(labels.landmarks)
-    return losses(**lost, mirror=mirror_pairs(labels), edges=len(labels.edges), groups=groups)
+    kinds = ("absent", "face subject", "scores", "predicted", "mirror", "edges", "groups")
+    return losses(**lost(drawn, *kinds), face=labels.faces - drawn.faces)
 
 
 def _file(labels: LabelSet, image: Image, name: str, target: Path) -> dict[str, Any]:

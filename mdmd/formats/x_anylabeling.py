@@ -14,7 +14,8 @@ from typing import Any
 from mdmd.formats.format import Format, Pictures, Reading, losses
 from mdmd.formats.labelme import read_files, write_files, written_by
 from mdmd.formats.labels import Image, LabelSet, Loss
-from mdmd.formats.shapes import FACE, is_drawn, label_names
+from mdmd.formats.lost import has_label
+from mdmd.formats.shapes import FACE, drawn_only, label_names
 
 VERSION = "3.2.1"
 
@@ -42,11 +43,9 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
 def _scores_lost(labels: LabelSet) -> dict[str, int]:
     """A model is told by the scores of points only."""
     lost = {"scores": 0, "predicted": 0}
-    for face in (face for image in labels.images for face in image.faces):
-        has_points = bool((face.visibility > 0).any())
-        if is_drawn(face):
-            lost["predicted"] += face.predicted and not (has_points and face.scores is not None)
-            lost["scores"] += face.scores is not None and not (has_points and face.predicted)
+    for face in (face for image in drawn_only(labels).images for face in image.faces):
+        lost["predicted"] += face.predicted and not (has_label(face) and face.scores is not None)
+        lost["scores"] += face.scores is not None and not (has_label(face) and face.predicted)
     return lost
 
 

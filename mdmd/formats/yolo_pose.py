@@ -9,6 +9,7 @@ Source: https://docs.ultralytics.com/datasets/pose.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +25,7 @@ from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
-from mdmd.formats.lost import Places, name_of
+from mdmd.formats.lost import Places, lost, name_of
 from mdmd.formats.text import box_inside, inside, lines_of, size_of, yaml_of
 
 SPLITS = ("train", "val", "test")
@@ -193,8 +194,7 @@ def _face(bbox: np.ndarray, table: np.ndarray, size: tuple[int, int], extra: Map
 
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write data.yaml, labels and images. What lies outside of its image would keep the image from being read."""
-    lost = {"absent": 0, "outside": 0, "face": 0, "subject": 0, "scores": 0}
-    splits = set[str]()
+    splits, written, points_outside = set[str](), list[Image](), 0
     places = Places(stems=True)  # the labels of a.png and a.jpg would both be in a.txt
     for image in labels.images:
         split = image.split if image.split in SPLITS else "train"
@@ -202,19 +202,14 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         size = size_of(image.path) if image.size is None else image.size
         name = (f"{part}_" if part == "images" else part for part in name_of(image).parts)
         place = places.free(PurePosixPath(split, *name))
-        lines = []
-        for face in image.faces:
-            kept, outside = inside(face, size)
-            lost["absent"] += 0 if face.absent is None else int(face.absent.sum())
-            lost["outside"] += outside
-            lost["scores"] += face.scores is not None
-            line = _line(kept, size)
-            lost["face"] += line is None
-            lines += [] if line is None else [line]
-        lost["subject"] += image.subject is not None
+        cut = [inside(face, size) for face in image.faces]
+        lines = [_line(face, size) for face, _ in cut]
+        points_outside += sum(outside for _, outside in cut)
+        faces = (face for face, line in zip(image.faces, lines, strict=True) if line is not None)
+        written.append(replace(image, faces=tuple(faces)))
         target = out / "labels" / place.with_suffix(".txt")
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(f"{line}\n" for line in lines)
+        text = "".join(f"{line}\n" for line in lines if line is not None)
         replace_file(target, lambda partial, text=text: partial.write_text(text, encoding="utf-8"))
         place_picture(image, out / "images" / place, pictures)
     told = {
@@ -227,8 +222,9 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     }
     text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, default_flow_style=None)
     replace_file(out / "data.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
-    groups = 0 if labels.definition is None else len(labels.landmarks)
-    return losses(**lost, edges=len(labels.edges), groups=groups)
+    kept = replace(labels, images=tuple(written))
+    counts = lost(kept, "absent", "subject", "face subject", "scores", "predicted", "edges", "groups")
+    return losses(**counts, outside=points_outside, face=labels.faces - kept.faces)
 
 
 def _line(face: Face, size: tuple[int, int]) -> str | None:

@@ -214,8 +214,8 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
         "the subject of 1 image is left out",
-        "the score of 1 face is left out",
         "1 mirror pair is left out",
+        "the score of 1 face is left out",
     ]
     again = read(tmp_path / "out", Reading())
     assert (again.landmarks, again.edges, again.left_out) == (names, ((0, 1), (1, 3)), ())

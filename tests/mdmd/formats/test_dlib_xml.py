@@ -83,9 +83,9 @@ def test_a_file_is_written(tmp_path: Path) -> None:
     image = one_image(tmp_path / "in", [[10.5, 20, 2], [0, 0, 0], [100, 319.4, 1]], "s1/a.png")
     lost = dlib_xml.write(LabelSet(("b", "c", "a"), (image,)), tmp_path / "out", "copy")
     assert [loss.words for loss in lost] == [
+        "1 hidden point becomes visible",
         "2 points are rounded to whole pixels",
         "the name of 1 landmark is left out",
-        "1 hidden point becomes visible",
     ]
     assert (tmp_path / "out/faces.xml").read_text().splitlines()[4:10] == [
         "  <image file=\"s1/a.png\" width='320' height='320'>",

@@ -242,8 +242,8 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     lost = write(labels, tmp_path / "out", "copy")
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
-        "1 point outside its image is left out",
         "1 predicted face stands beside labels, and an import here does not read it",
+        "1 point outside its image is left out",
         "1 mirror pair is left out",
         "1 edge is left out",
     ]

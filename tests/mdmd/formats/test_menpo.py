@@ -147,9 +147,9 @@ def test_pts_are_written_from_one_with_three_decimals(tmp_path: Path) -> None:
     other = one_image(tmp_path / "in", [[10.25, 20, 2], [0, 0, 0]], "b.png")
     lost = menpo.write_pts(LabelSet(("eye", "nose"), (image, other)), tmp_path / "out", "copy")
     assert [loss.words for loss in lost] == [
+        "1 hidden point becomes visible",
         "1 face is left out",
         "1 image without a face is left out",
-        "1 hidden point becomes visible",
         "the names of 2 landmarks are left out",
     ]
     text = (tmp_path / "out/s1/a.pts").read_text()

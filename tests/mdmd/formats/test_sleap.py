@@ -158,7 +158,7 @@ def test_a_file_is_written(tmp_path: Path) -> None:
 @settings(max_examples=40)
 @given(label_sets())
 def test_what_is_lost_is_said(labels: LabelSet) -> None:
-    check_round_trip(sleap.FORMAT, labels)
+    check_round_trip(sleap.FORMAT, labels, renames=True)
 
 
 @needs_sleap_io

@@ -88,7 +88,7 @@ def test_other_formats_are_not_taken() -> None:
 @few
 @given(label_sets())
 def test_what_is_lost_is_said(labels: LabelSet) -> None:
-    check_round_trip(tpsdig.FORMAT, labels)
+    check_round_trip(tpsdig.FORMAT, labels, renames=True)
 
 
 def test_damaged_files_raise_nothing_else(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -151,10 +151,10 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
         "1 face is left out",
-        "the score of 1 face is left out",
-        "1 face that a model labeled becomes one that a person labeled",
         "1 mirror pair is left out",
         "1 edge is left out",
+        "the score of 1 face is left out",
+        "1 face that a model labeled becomes one that a person labeled",
     ]
     again = read(tmp_path / "out", Reading())
     assert (again.landmarks, again.left_out) == (labels.landmarks, ())
