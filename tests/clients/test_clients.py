@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import pytest
 
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
+from mdmd.formats.definition_files import category_in, form_by_name, losses_in, write_definition
 from mdmd.formats.format import Reading
 from mdmd.formats.known import by_name
+from mdmd.formats.labels import Loss
 from tests.clients.drawn_project import (
     COLORS,
     DEFINITION,
@@ -207,6 +209,28 @@ def test_sleap_io_reads_sleap(sets: Sets) -> None:
     check(told, sets, named=lambda name: f"images/{name}", splits=False, hidden=False)
     assert skeleton(told) == TRUE_SKELETON
     assert told["pairs"] == [["eye_left", "eye_right"]]
+
+
+def test_sleap_io_reads_a_skeleton_and_what_it_writes_is_read(sets: Sets, tmp_path: Path) -> None:
+    # The last one has no edge; links do not have the landmarks in their order.
+    definition = replace(
+        DEFINITION,
+        landmarks=("chin", *LANDMARKS[:3], "brow_left"),
+        groups=(2, 5, 6, 9, 7),
+        mirror=(0, 2, 1, 3, 4),
+        edges=((3, 0), (1, 2), (2, 3)),
+        ids=(),
+    )
+    write_definition(definition, tmp_path / "set" / "skeleton.json", form_by_name("sleap"))
+    script = READERS / "sleap_skeleton.py"
+    run(python_for(script, sets.cached), script, tmp_path / "told.json", inside=tmp_path / "set")
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["name"] == "odd"
+    assert told["landmarks"] == list(definition.landmarks)
+    assert told["edges"] == [list(edge) for edge in definition.edges]
+    assert told["pairs"] == [["eye_left", "eye_right"]]
+    again = category_in(json.dumps(told["again"]), "again.json")
+    assert losses_in(definition, again, form_by_name("sleap")) == [Loss("groups", 5)]
 
 
 def test_sleap_io_reads_coco(sets: Sets) -> None:
