@@ -10,11 +10,11 @@ Source: https://github.com/davisking/dlib/tree/master/tools/imglab.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError, XMLParser
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -30,41 +30,34 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, has_label, lost
-from mdmd.formats.text import FEW_FILES, content_of, counted, files_below, number_of, start_of
+from mdmd.formats.text import counted, files_below, is_or_has, number_of, start_of
+from mdmd.formats.xml import elements_of
 
 ENDING = ".xml"
-#: Bytes of a file that are read, and how many elements may nest in each other.
-LARGEST = 500_000_000
-DEEPEST = 20
 SPLITS = ("train", "val", "test")
 STEMS = (("train", "train"), ("val", "val"), ("test", "test"))
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Box:
     """A box as it stands in the file: its attributes, its label and its parts."""
 
     told: Mapping[str, str]
-    label: str = ""
-    parts: list[Mapping[str, str]] = field(default_factory=list)
+    label: str
+    parts: Sequence[Mapping[str, str]]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Image:
     """An image as it stands in the file."""
 
     told: Mapping[str, str]
-    boxes: list[_Box] = field(default_factory=list)
+    boxes: Sequence[_Box]
 
 
 def detect(place: Path) -> bool:
     """Whether `place` is a file of imglab, or a folder with one."""
-    try:
-        if place.is_file():
-            return place.name.lower().endswith(ENDING) and _begins(place)
-        return any(map(_begins, files_below(place, ENDING, most=FEW_FILES)))
-    except OSError:
-        return False
+    return is_or_has(place, ENDING, _begins)
 
 
 def _begins(path: Path) -> bool:
@@ -174,65 +167,16 @@ def _size(told: Mapping[str, str]) -> tuple[int, int] | None:
 
 
 def _images(file: Path) -> list[_Image]:
-    """The images of a file. Raises DataError, also for a document type, whose entities could grow without end."""
-    content = content_of(file, LARGEST)
-    target = _Target()
-    # imglab writes the bytes of file names as they are, whatever encoding it says at the beginning.
-    parser = XMLParser(target=target, encoding="utf-8" if _is_utf8(content) else None)
-    try:
-        parser.feed(content)
-        parser.close()
-    except ParseError as error:
-        raise DataError(f"{file} is not XML ({error})") from None
-    except (ValueError, LookupError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from None
-    if not target.is_dataset:
-        raise DataError(f"{file} is not a file of imglab: it holds no <dataset> with <images>")
-    return target.images
+    """The images of a file. Raises DataError."""
+    return [
+        _Image(image.attrib, [_box(box) for box in image.iterfind("box")])
+        for image in elements_of(file, "dataset", "images")
+        if image.tag == "image"
+    ]
 
 
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-class _Target:
-    """Collects images, boxes and parts while a file is parsed."""
-
-    def __init__(self) -> None:
-        self.images = list[_Image]()
-        self.is_dataset = False
-        self._path = list[str]()
-
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        raise DataError("it has a DOCTYPE, which is not read")
-
-    def start(self, tag: str, told: dict[str, str]) -> None:
-        self._path.append(tag)
-        if len(self._path) > DEEPEST:
-            raise DataError(f"it nests more than {DEEPEST} elements in each other")
-        if self._path == ["dataset", "images"]:
-            self.is_dataset = True
-        elif self._path == ["dataset", "images", "image"]:
-            self.images.append(_Image(told))
-        elif self._path == ["dataset", "images", "image", "box"]:
-            self.images[-1].boxes.append(_Box(told))
-        elif self._path == ["dataset", "images", "image", "box", "part"]:
-            self.images[-1].boxes[-1].parts.append(told)
-
-    def data(self, text: str) -> None:
-        if self._path == ["dataset", "images", "image", "box", "label"]:
-            box = self.images[-1].boxes[-1]
-            box.label = (box.label + text)[:500]
-
-    def end(self, tag: str) -> None:
-        self._path.pop()
-
-    def close(self) -> None:
-        pass
+def _box(box: Element) -> _Box:
+    return _Box(box.attrib, (box.findtext("label") or "")[:500], [part.attrib for part in box.iterfind("part")])
 
 
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:

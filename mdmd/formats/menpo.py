@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, lost
-from mdmd.formats.text import FEW_FILES, counted, files_below, number_of, numbered, size_of, start_of, text_of
+from mdmd.formats.text import counted, files_below, is_or_has, number_of, numbered, size_of, start_of, text_of
 
 PTS = re.compile(r"\s*version\s*:\s*\d+\s*n_points\s*:\s*(\d{1,9})\s*\{([^{}]*)\}\s*", re.IGNORECASE)
 FURTHER = re.compile(r"(.+)_([2-9]|[1-9][0-9]{1,3})")
@@ -73,14 +73,8 @@ def detect_ljson(place: Path) -> bool:
     return _has(place, ".ljson", lambda start: start.lstrip().startswith("{"))
 
 
-def _has(place: Path, ending: str, is_own: Any) -> bool:
-    try:
-        if place.is_file():
-            return place.name.lower().endswith(ending) and is_own(start_of(place, 1000))
-        files = islice(files_below(place, ending, most=FEW_FILES), 10)
-        return any(is_own(start_of(file, 1000)) for file in files)
-    except OSError:
-        return False
+def _has(place: Path, ending: str, is_own: Callable[[str], bool]) -> bool:
+    return is_or_has(place, ending, lambda file: is_own(start_of(file, 1000)), most=10)
 
 
 def read_pts(place: Path, how: Reading) -> LabelSet:

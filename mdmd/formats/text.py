@@ -6,8 +6,9 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,16 @@ def files_below(folder: Path, *endings: str, most: int = MOST_FILES) -> Iterator
             path = Path(place, name)
             if name.lower().endswith(endings) and not name.startswith(".") and not path.is_symlink():
                 yield path
+
+
+def is_or_has(place: Path, ending: str, is_own: Callable[[Path], bool], *, most: int | None = None) -> bool:
+    """Whether `place` is a file that ends so and `is_own`, or a folder with one; of `most` files at most."""
+    try:
+        if place.is_file():
+            return place.name.lower().endswith(ending) and is_own(place)
+        return any(map(is_own, islice(files_below(place, ending, most=FEW_FILES), most)))
+    except OSError:
+        return False
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -32,7 +32,7 @@ from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
 from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, lost, name_of
-from mdmd.formats.text import FEW_FILES, counted, files_below, lines_of, number_of, numbered, size_of, start_of
+from mdmd.formats.text import counted, files_below, is_or_has, lines_of, number_of, numbered, size_of, start_of
 
 ENDING = ".tps"
 KEY = re.compile(r"\s*([A-Za-z]\w*)\s*=(.*)")
@@ -54,12 +54,7 @@ class _Record:
 
 def detect(place: Path) -> bool:
     """Whether `place` is a .tps file, or a folder with one."""
-    try:
-        if place.is_file():
-            return place.name.lower().endswith(ENDING) and _begins(place)
-        return any(map(_begins, files_below(place, ENDING, most=FEW_FILES)))
-    except OSError:
-        return False
+    return is_or_has(place, ENDING, _begins)
 
 
 def _begins(path: Path) -> bool:

@@ -19,9 +19,12 @@ PIECE = 1_000_000
 DECLARATION = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-def elements_of(file: Path, root: str) -> Iterator[Element]:
-    """The elements below the root, called `root`, of an XML file, one after the other. Raises DataError."""
-    yield from _elements(text_of(file), str(file), root)
+def elements_of(file: Path, *path: str) -> Iterator[Element]:
+    """The elements in the one at `path` (the tag of the root and those below it), one after the other.
+
+    Raises DataError, also if there is no such element.
+    """
+    yield from _elements(text_of(file), str(file), path)
 
 
 def parsed(text: str, what: str) -> Element:
@@ -31,12 +34,13 @@ def parsed(text: str, what: str) -> Element:
     return root
 
 
-def _elements(text: str, what: str, root: str | None) -> Iterator[Element]:
+def _elements(text: str, what: str, path: tuple[str, ...] | None) -> Iterator[Element]:
+    """The elements in those at `path`, which are taken out of it; None is the root, whatever its tag."""
     if DECLARATION.search(text):
         raise DataError(f"{what} cannot be read: it has a DOCTYPE or ENTITY, which is not read here")
     parser = ElementTree.XMLPullParser(events=("start", "end"))
-    top: Element | None = None
-    depth = 0
+    around, found = list[Element](), False
+    depth = 1 if path is None else len(path)
     try:
         for start in range(0, len(text) + PIECE, PIECE):
             # The text is decoded already, whatever its first line says of an encoding.
@@ -44,15 +48,20 @@ def _elements(text: str, what: str, root: str | None) -> Iterator[Element]:
             if start >= len(text):
                 parser.close()
             for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
-                depth += 1 if event == "start" else -1
-                if depth > DEEPEST:
-                    raise DataError(f"{what} cannot be read: its elements nest more than {DEEPEST} deep")
-                if event == "start" and depth == 1:
-                    top = element
-                    if root is not None and element.tag != root:
-                        raise DataError(f"{what} cannot be read: found <{element.tag}>, wanted <{root}>")
-                elif event == "end" and depth == 1 and top is not None:
-                    yield element
-                    top.remove(element)
+                if event == "start":
+                    around.append(element)
+                    if len(around) > DEEPEST:
+                        raise DataError(f"{what} cannot be read: its elements nest more than {DEEPEST} deep")
+                    if path is not None and around[0].tag != path[0]:
+                        raise DataError(f"{what} cannot be read: found <{element.tag}>, wanted <{path[0]}>")
+                else:
+                    around.pop()
+                if len(around) == depth and (path is None or [each.tag for each in around] == [*path]):
+                    found = True
+                    if event == "end":
+                        yield element
+                        around[-1].remove(element)
+        if path is not None and not found:
+            raise DataError(f"{what} cannot be read: it has no <{'><'.join(path)}>")
     except ElementTree.ParseError as error:
         raise DataError(f"{what} cannot be read: it is not XML ({error})") from None
