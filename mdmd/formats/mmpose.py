@@ -17,8 +17,9 @@ from mdmd.formats.python_literals import assigned, items_of, value_of
 
 #: What a file or a class may call it.
 NAMES = ("dataset_info", "metainfo", "METAINFO")
-#: The keys that are read; others may hold what cannot be read without running it.
-KEYS = ("dataset_name", "keypoint_info", "skeleton_info", "from_file")
+#: The keys that are read, of the whole and of each entry; others may hold what cannot be read without running it.
+KEYS = ("dataset_name", "from_file")
+ENTRIES = {"keypoint_info": ("name", "swap"), "skeleton_info": ("link",)}
 #: COCO's value for the eyes. Only the metric OKS uses it.
 SIGMA = 0.025
 COLOR = [51, 153, 255]
@@ -30,7 +31,15 @@ def category_of_python(text: str, where: str) -> dict[str, Any]:
     if found is None:
         raise DataError(f"{where}: found no {NAMES[0]} = dict(...), as a file of MMPose has it")
     items = items_of(found, where)
-    return category_of({key: value_of(items[key], where) for key in KEYS if key in items}, where)
+    told: dict[str, Any] = {key: value_of(items[key], where) for key in KEYS if key in items}
+    for key, wanted in ENTRIES.items():
+        if key in items:
+            entries = {number: items_of(entry, where) for number, entry in items_of(items[key], where).items()}
+            told[key] = {
+                number: {name: value_of(entry[name], where) for name in wanted if name in entry}
+                for number, entry in entries.items()
+            }
+    return category_of(told, where)
 
 
 def category_of(told: Mapping[str, Any], where: str) -> dict[str, Any]:
