@@ -17,7 +17,8 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
 from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
-from mdmd.datasets.incoming import Incoming, chosen_landmarks, incoming, matched
+from mdmd.datasets.incoming import Incoming, incoming
+from mdmd.datasets.matching import chosen_landmarks, matched
 from mdmd.errors import DataError
 from mdmd.formats.known import FORMATS, by_name
 

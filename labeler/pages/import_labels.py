@@ -23,7 +23,8 @@ from labeler.pages.request import QUIETLY, errors_as_messages, field_problem, op
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.storage.imports import Import
-from mdmd.datasets.incoming import Incoming, exactly, incoming
+from mdmd.datasets.incoming import Incoming, incoming
+from mdmd.datasets.matching import exactly
 from mdmd.errors import DataError
 from mdmd.files import parse_json
 from mdmd.formats.archive import is_archive

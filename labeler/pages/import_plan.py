@@ -20,7 +20,8 @@ from mdmd.data.images import PictureError, picture_size, read_reduced
 from mdmd.data.landmark_names import group_of_name, guessed_pairs
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import Sample
-from mdmd.datasets.incoming import PREDICTED, Incoming, suggested
+from mdmd.datasets.incoming import PREDICTED, Incoming
+from mdmd.datasets.matching import suggested
 from mdmd.errors import DataError
 
 #: The longer side in pixels of the picture that is shown.

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from labeler.html.markup import plural, render
 from labeler.html.refused import NOT_THERE, refused_html
-from labeler.project.exchange import ImportReport
 from labeler.project.found_labels import FoundLabels, LabelsBeside
+from labeler.project.importer import ImportReport
 
 NOTHING = LabelsBeside(Path(), (), ())
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mdmd.data.definition import Definition
 from mdmd.data.text import cleaned
-from mdmd.datasets.incoming import incoming, matched
+from mdmd.datasets.incoming import incoming
+from mdmd.datasets.matching import matched
 from mdmd.errors import DataError
 
 #: The folder beside pictures, or in their folder, that COCO and many tools keep their files in.

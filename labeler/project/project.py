@@ -34,8 +34,9 @@ from labeler.pictures.ingest import sha256_of
 from labeler.pictures.integrity import OriginalFiles
 from labeler.pictures.subjects import SubjectRule, SubjectsReport, set_subjects, subject_counts
 from labeler.pictures.thumbnails import WIDTHS, Thumbnails
-from labeler.project.exchange import Exchange, ExportReport, ImportReport, SetReport
+from labeler.project.exchange import Exchange, ExportReport, SetReport
 from labeler.project.frame import labels_frame, set_labels
+from labeler.project.importer import Importer, ImportReport
 from labeler.project.leftovers import clear_orphans, clear_partial
 from labeler.project.outgoing import Split
 from labeler.project.safekeeping import FOLDER as BACKUPS
@@ -47,7 +48,8 @@ from labeler.storage.records import Picture
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
-from mdmd.datasets.incoming import Incoming, Match, incoming
+from mdmd.datasets.incoming import Incoming, incoming
+from mdmd.datasets.matching import Match
 from mdmd.errors import DataError
 from mdmd.evaluation.evaluate import FlagRule
 from mdmd.files import read_json, write_json
@@ -181,10 +183,10 @@ class Project:
             self.bases,
             self.proposed,
             self.repeats,
-            self.intake,
             self.originals,
             self.images,
         )
+        self.importer = Importer(self.store, self.index, self.intake, self.images)
         features = FeatureCache(folder / "cache" / "looks.npy", self._cutout)
         self.duplicates = DuplicateFinder(self.store, features, self.index)
         self._clearing, self._cleared = threading.Lock(), False
@@ -400,7 +402,7 @@ class Project:
         The format is found by content, unless `form` names it (`mdmd.formats.known`). With a `folder`, pictures are
         searched there, and those that lie elsewhere are left out. `chosen` names landmarks of the file by those of the
         project. With `as_predictions`, all points are those of a model, proposals to review. `replace_labels` replaces
-        labels that are there (see `Exchange.import_labels`). Raises DataError if nothing can be read or the landmarks
+        labels that are there (see `Importer.bring_in`). Raises DataError if nothing can be read or the landmarks
         do not fit.
         """
         with tempfile.TemporaryDirectory(prefix="labeler-") as made:
@@ -426,9 +428,7 @@ class Project:
         """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
-        report = self.exchange.import_labels(
-            found, chosen=chosen, match=match, folder=folder, replace_labels=replace_labels
-        )
+        report = self.importer.bring_in(found, chosen=chosen, match=match, folder=folder, replace_labels=replace_labels)
         if report.proposed and report.number is not None:
             self.charge.bring_in(report.number)
         return report

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from mdmd.config import PRESETS, SAVE_EVERY
 from mdmd.data.definition import shipped_definitions
 from mdmd.datasets.foreign import ForeignSet
-from mdmd.datasets.incoming import chosen_landmarks
+from mdmd.datasets.matching import chosen_landmarks
 from mdmd.evaluation.calibration import Method
 from mdmd.evaluation.evaluate import LEFT, RECALL, FlagRule
 from mdmd.formats.definition_files import read_definition

@@ -76,6 +76,14 @@ def group_of_name(name: str) -> str | None:
     return group if group in GROUPS else None
 
 
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a name, its side and its numbers, sorted: `LeftEye`, `eye_left` and `l_eye` have the same."""
+    side = side_of(name)
+    rest = name if side is None else _SIDE.sub(" ", name)
+    found = [*_words(rest), *re.findall(r"\d+", rest), *([] if side is None else [side])]
+    return tuple(sorted(found)) or (name,)
+
+
 def _words(name: str) -> list[str]:
     """The words of a name in small letters: `earTipLeft` and `ear_tip_left` have the same."""
     apart = "".join(

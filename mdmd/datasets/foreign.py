@@ -11,7 +11,8 @@ import numpy as np
 from mdmd.data.coco import ORIGINAL_NAME, check_file_name, ids_are_sound
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Dataset, Sample
-from mdmd.datasets.incoming import Incoming, incoming, matched, of_labels
+from mdmd.datasets.incoming import Incoming, incoming, of_labels
+from mdmd.datasets.matching import matched
 from mdmd.datasets.reading import Reading, must_be_usable, usable
 from mdmd.errors import DataError
 from mdmd.formats import coco, known

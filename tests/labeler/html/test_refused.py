@@ -9,7 +9,7 @@ import pytest
 from labeler.cli.options import print_refused
 from labeler.html.refused import MISSING, MOST_NAMES, MOST_REASONS, NOT_THERE, refused_html
 from labeler.pages.labels_offer import imported_html
-from labeler.project.exchange import ImportReport
+from labeler.project.importer import ImportReport
 
 MANY = [(f"{k:03d}.jpg", MISSING) for k in range(300)]
 

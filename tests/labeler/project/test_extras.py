@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from labeler.project.exchange import ImportReport
 from labeler.project.extras import LARGEST, LARGEST_OF_SET, OF_ATTRIBUTES
+from labeler.project.importer import ImportReport
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.storage.records import Point

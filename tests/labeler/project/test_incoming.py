@@ -11,7 +11,8 @@ import pytest
 
 from labeler.cli.main import main
 from labeler.project.workspace import Workspace
-from mdmd.datasets.incoming import Match, exactly, incoming, matched, suggested
+from mdmd.datasets.incoming import incoming
+from mdmd.datasets.matching import Match, exactly, matched, suggested
 from mdmd.errors import DataError
 from tests.builders import SMALL, write_picture
 from tests.mdmd.formats.foreign import PICTURES, TRUTH, case
