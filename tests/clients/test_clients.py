@@ -211,6 +211,20 @@ def test_sleap_io_reads_sleap(sets: Sets) -> None:
     assert told["pairs"] == [["eye_left", "eye_right"]]
 
 
+def test_mmpose_parses_metainfo(sets: Sets, tmp_path: Path) -> None:
+    write_definition(DEFINITION, tmp_path / "set" / "metainfo.py", form_by_name("mmpose"))
+    script = READERS / "mmpose_metainfo.py"
+    run(python_for(script, sets.cached), script, tmp_path / "told.json", inside=tmp_path / "set")
+    assert json.loads((tmp_path / "told.json").read_text()) == {
+        "name": "odd",
+        "landmarks": list(LANDMARKS),
+        "mirror": list(DEFINITION.mirror),
+        "edges": [list(edge) for edge in DEFINITION.edges],
+        "weights": [1] * 4,
+        "sigmas": [0.025] * 4,
+    }
+
+
 def test_sleap_io_reads_a_skeleton_and_what_it_writes_is_read(sets: Sets, tmp_path: Path) -> None:
     # The last one has no edge; links do not have the landmarks in their order.
     definition = replace(
