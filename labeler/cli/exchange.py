@@ -21,6 +21,7 @@ from mdmd.datasets.incoming import Incoming, incoming
 from mdmd.datasets.matching import chosen_landmarks, matched
 from mdmd.errors import DataError
 from mdmd.formats.known import FORMATS, by_name
+from mdmd.formats.table import write_template
 
 
 def add_exchange(commands: Commands) -> None:
@@ -116,6 +117,11 @@ def add_exchange(commands: Commands) -> None:
     write.add_argument(
         "--clip", action="store_true", help="with --format: move points outside their picture to its border"
     )
+    write.add_argument(
+        "--template",
+        action="store_true",
+        help="with --format csv-wide or csv-long: a table to fill in, with all pictures and landmarks and no labels",
+    )
 
 
 def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -206,7 +212,7 @@ def run_export(options: argparse.Namespace, workspace: Workspace) -> int:
     project = workspace.open(options.name)
     if options.format is not None:
         return _export_set(options, project)
-    for option in ("split", "with_pictures", "clip"):
+    for option in ("split", "with_pictures", "clip", "template"):
         if getattr(options, option):
             raise DataError(f"--{option.replace('_', '-')} is for sets of another format: name it with --format")
     report = project.export(options.out, only=options.only, with_predictions=options.with_predictions)
@@ -221,6 +227,8 @@ def run_export(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _export_set(options: argparse.Namespace, project: Project) -> int:
+    if options.template:
+        return _write_template(options, project)
     report = project.export_set(
         by_name(options.format),
         options.out,
@@ -236,6 +244,19 @@ def _export_set(options: argparse.Namespace, project: Project) -> int:
         print(f"predictions of {report.predicted:,} faces are beside the labels")
     for loss in report.lost:
         print(f"{report.title} cannot keep all: {loss.words}")
+    return 0
+
+
+def _write_template(options: argparse.Namespace, project: Project) -> int:
+    forms = {"csv-wide": False, "csv-long": True}
+    if options.format not in forms:
+        raise DataError(f"found --template with --format {options.format}, wanted {' or '.join(forms)}")
+    if options.out.exists():
+        raise DataError(f"{options.out} exists: name a new file")
+    landmarks = project.index.must_define().landmarks
+    names = [picture.name for picture in project.store.images()]
+    write_template(landmarks, names, options.out, is_long=forms[options.format])
+    print(f"a table of {len(names):,} pictures and {len(landmarks):,} landmarks to fill in: {options.out}")
     return 0
 
 

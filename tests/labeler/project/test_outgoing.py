@@ -160,3 +160,22 @@ def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(
     assert (out / "mine.txt").read_text() == "kept"
     assert labeler(tmp_path, "export", "faces", "--out", str(tmp_path / "a.json"), "--clip") == 2
     assert "--clip is for sets of another format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["csv-wide", "csv-long"])
+def test_a_table_to_fill_in_comes_back_with_labels(tmp_path: Path, form: str) -> None:
+    project = make_project(tmp_path, "rooks", pictures=2)
+    words = ["--projects", str(tmp_path / "projects")]
+    table = tmp_path / "table.csv"
+    assert main([*words, "export", "rooks", "--format", form, "--template", "--out", str(table)]) == 0
+    lines = table.read_text().splitlines()
+    assert len(lines) == (3 if form == "csv-wide" else 9)
+    lines[1] = (
+        lines[1].replace(",,,,", ",,7.5,8.25,", 1) if form == "csv-wide" else f"{lines[1].rstrip(',')},7.5,8.25,2"
+    )
+    table.write_text("\n".join(lines))
+    assert main([*words, "import", "rooks", str(table), "--pictures", str(project.images)]) == 0
+    [labels] = project.store.points().values()
+    assert [(point.x, point.y) for point in labels.values()] == [(7.5, 8.25)]
+    assert main([*words, "export", "rooks", "--format", form, "--template", "--out", str(table)]) == 2, "it is there"
+    assert main([*words, "export", "rooks", "--format", "via", "--template", "--out", str(tmp_path / "x")]) == 2
