@@ -97,7 +97,7 @@ class Importer:
         if match is None:
             match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
         taken = added = faces = points = already = replaced = proposed = 0
-        record = _ImportRecord(self._store, found)
+        record = ImportRecord(self._store, found)
         keeping = Keeping(self._store.extras, found.extra)
         refused = [(out.record, out.why) for out in found.left_out]
         pictures = _by_picture(self._usable(found, folder, refused))
@@ -168,7 +168,7 @@ class _PictureLabels:
         entries: Sequence[Sequence[Sample]],
         ids: Sequence[int | None],
         category: Mapping[str, Any] | None,
-        record: _ImportRecord,
+        record: ImportRecord,
         keeping: Keeping,
         *,
         replaces: bool,
@@ -229,19 +229,25 @@ class _PictureLabels:
             self.points += sum(label is not None and label.v > 0 for label in changed.values())
 
 
-class _ImportRecord:
-    """What an import has written. It is begun by the first thing that it writes."""
+class ImportRecord:
+    """What an import has written. The first thing that it writes begins it, in one transaction."""
 
     def __init__(self, store: Store, found: Incoming) -> None:
         self._store, self._found = store, found
         self._present = {picture.id for picture in store.images()}
-        self.number: int | None = None
+        self._number: int | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The number of the import; None if it has written nothing, or nothing that was kept."""
+        return self._number if self._number is not None and self._store.imports.is_there(self._number) else None
 
     def begun(self) -> int:
-        """The number of the import."""
-        if self.number is None:
-            self.number = self._store.imports.begin(self._found.where, self._found.title)
-        return self.number
+        """The number of the import, which is begun if it was not."""
+        number = self.number
+        if number is None:
+            number = self._number = self._store.imports.begin(self._found.where, self._found.title)
+        return number
 
     def add_points(self, face_id: int, points: Mapping[int, ScoredPoint]) -> None:
         self._store.imports.add_points(self.begun(), face_id, points)

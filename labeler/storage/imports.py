@@ -39,6 +39,10 @@ class Imports:
             cursor = db.execute("INSERT INTO imports (name, title, at) VALUES (?, ?, ?)", (name, title, self._clock()))
             return int(cursor.lastrowid or 0)
 
+    def is_there(self, number: int) -> bool:
+        """Whether there is an import of this number."""
+        return bool(self._rows("SELECT id FROM imports WHERE id = ?", number))
+
     def add_picture(self, number: int, image_id: int) -> None:
         """Note that the import added this picture."""
         with self._connection.transaction() as db:

@@ -13,10 +13,13 @@ from labeler.cli.main import main
 from labeler.errors import ConflictError, NotFoundError
 from labeler.pages.flags import flag_words
 from labeler.pages.in_charge import proposers
+from labeler.project.importer import ImportRecord
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.storage.records import Point
 from mdmd.data.records import Box
+from mdmd.datasets.incoming import incoming
+from mdmd.errors import DataError
 from mdmd.formats.known import by_name
 from tests.builders import SMALL, write_picture
 
@@ -251,3 +254,16 @@ def test_results_of_a_model_come_in_beside_the_export_that_they_were_made_for(pr
     exported = json.loads((tmp_path / "all.json").read_text())["annotations"][1]
     assert "score" not in exported
     assert exported["attributes"].get("source") is None
+
+
+def test_an_import_whose_beginning_was_not_kept_is_begun_again(project: Project, tmp_path: Path) -> None:
+    found = incoming(coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20))]))
+    record = ImportRecord(project.store, found)
+    with pytest.raises(DataError, match="the disk is full"), project.store.transaction():
+        record.begun()
+        raise DataError("the disk is full")
+    assert record.number is None
+    picture, _ = project.add_picture(tmp_path / "in" / "b.png")
+    record.note(picture.id, [])
+    assert record.number is not None
+    assert project.store.imports.pictures(record.number) == [picture.id]
