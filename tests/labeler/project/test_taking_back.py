@@ -259,9 +259,14 @@ def test_results_of_a_model_come_in_beside_the_export_that_they_were_made_for(pr
 def test_an_import_whose_beginning_was_not_kept_is_begun_again(project: Project, tmp_path: Path) -> None:
     found = incoming(coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(20))]))
     record = ImportRecord(project.store, found)
-    with pytest.raises(DataError, match="the disk is full"), project.store.transaction():
-        record.begun()
-        raise DataError("the disk is full")
+
+    def begin() -> None:
+        with project.store.transaction():
+            record.begun()
+            raise DataError("the disk is full")
+
+    with pytest.raises(DataError, match="the disk is full"):
+        begin()
     assert record.number is None
     picture, _ = project.add_picture(tmp_path / "in" / "b.png")
     record.note(picture.id, [])
