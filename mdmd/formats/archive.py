@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
+from lzma import LZMAError
 from pathlib import Path
 
 from mdmd.errors import DataError
@@ -11,6 +13,8 @@ from mdmd.formats.images import parts_of
 
 #: The most files and bytes in an archive.
 MOST_FILES, LARGEST = 500_000, 100_000_000_000
+#: What is raised for damaged content.
+BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError)
 #: What operating systems add to archives.
 ADDED = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
@@ -32,9 +36,9 @@ def unpack(archive: Path, folder: Path, *, largest: int = LARGEST) -> Path:
             size = sum(member.file_size for member in members)
             if len(members) > MOST_FILES or size > largest:
                 raise DataError(f"{archive.name} holds {len(members):,} files of {size:,} bytes, which is too much")
-            if size > (free := shutil.disk_usage(archive.parent).free):
-                raise DataError(f"{archive.name} holds {size:,} bytes, and only {free:,} are free")
             folder.mkdir(parents=True)
+            if size > (free := shutil.disk_usage(folder).free):
+                raise DataError(f"{archive.name} holds {size:,} bytes, and only {free:,} are free")
             for member in members:
                 parts = parts_of(member.filename)
                 if parts and not set(parts) & set(ADDED):
@@ -42,7 +46,7 @@ def unpack(archive: Path, folder: Path, *, largest: int = LARGEST) -> Path:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with source.open(member) as content, target.open("wb") as file:
                         shutil.copyfileobj(content, file)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (*BROKEN, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise DataError(f"{archive.name} cannot be unpacked: {error}") from None
     except OSError as error:
         raise DataError(f"{archive.name} cannot be unpacked: {error.strerror or error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> No
     if is_archive(archive):
         with pytest.raises(DataError, match=r"a\.zip cannot be unpacked"):
             unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_archive_with_damaged_content_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("x", bytes(random.Random(1).randbytes(500)))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[45:90] = b"\xff" * 45
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.zip cannot be unpacked"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
 
 
 def test_an_archive_that_is_too_large_is_refused_before_anything_is_written(tmp_path: Path) -> None:
