@@ -102,9 +102,11 @@ class InCharge:
         """Put in charge what was before an import was, if that one still is."""
         if self._proposed.in_charge() != f"import {number}":
             return
-        others = [charge for charge in self._store.charges.all() if charge.proposer != f"import {number}"]
-        before = others[-1].proposer if others else self._store.charges.all()[0].why.get("instead of")
-        self._store.charges.add(before if isinstance(before, str) else CARRIED, {"by": "import"})
+        gone = {f"import {one.id}" for one in self._store.imports.all() if one.taken_back or one.id == number}
+        charges = self._store.charges.all()
+        before = [charges[0].why.get("instead of"), *(charge.proposer for charge in charges)]
+        there = [name for name in before if isinstance(name, str) and name not in gone]
+        self._store.charges.add(there[-1] if there else CARRIED, {"by": "import"})
 
     def refresh(self, tolerance: float) -> bool:
         """Judge again if runs, rounds, `tolerance` or the labels of a face have changed that is complete or was left.

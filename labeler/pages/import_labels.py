@@ -247,7 +247,7 @@ def _found(
             )
         except DataError as error:
             raise _PlaceError(PLACE, error) from None
-        name = source.name if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")
+        name = found.where if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")
         yield found, name
 
 

@@ -60,6 +60,7 @@ class Keeping:
     def __init__(self, extras: Extras, told: Extra) -> None:
         self._extras, self._told = extras, told
         self._file: Renumbered | None = None
+        self._has_set = False
         self._left_out = Counter[str]()
 
     @property
@@ -82,7 +83,7 @@ class Keeping:
             there = merged(self._extras.of_sets())
             self._file = renumbered(told, there)
             if merged([there, self._file.extra]) != there:
-                self._extras.put_set(begun(), self._file.extra)
+                self.keep_set(begun())
         kept = self._file.image(self._fitting(_of_image(image), "of an image", LARGEST))
         if kept and kept != self._extras.of_images(image_id).get(image_id):
             self._extras.put_image(begun(), image_id, kept)
@@ -90,6 +91,15 @@ class Keeping:
             kept = self._fitting(_of_face(face, predicted), "of a face", LARGEST)
             if kept and kept != self._extras.of_faces(face_id).get(face_id):
                 self._extras.put_face(begun(), face_id, kept)
+
+    def keep_set(self, number: int) -> None:
+        """Write what the file says of itself with the import of this number, once, and if anything of it is kept.
+
+        Others may say the same; they may be taken back.
+        """
+        if self._file is not None and self._file.extra and not self._has_set:
+            self._extras.put_set(number, self._file.extra)
+            self._has_set = True
 
     def _fitting(self, extra: Iterable[tuple[str, Any]], whose: str, most: int) -> dict[str, Any]:
         """What of `extra` can be kept. The rest is counted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ class Importer:
         pictures = _by_picture(self._usable(found, folder, refused))
         with closing(self._intake.coming(entries[0][0].path for entries in pictures)) as all_coming:
             for entries, coming in zip(pictures, all_coming, strict=True):
-                first = entries[0][0]
+                first, before = entries[0][0], copy(keeping)
                 labels = _PictureLabels(
                     self._store, entries, match.ids, category, record, keeping, replaces=replace_labels
                 )
@@ -120,6 +121,7 @@ class Importer:
                 except LockedError:
                     raise  # each further picture would wait as long
                 except DataError as error:
+                    keeping = before  # what it wrote with this picture is not there
                     refused += [(samples[0].file_name, str(error)) for samples in entries]
                     continue
                 category = None  # a file of which no picture came in leaves no definition
@@ -218,6 +220,8 @@ class _PictureLabels:
         if not labeled or self._replaces:
             self._keeping.keep(picture.id, self._of_image, extras, self._record.begun)
         self._record.note(picture.id, range(newest + 1, self._store.newest_action() + 1))
+        if (number := self._record.number) is not None:
+            self._keeping.keep_set(number)
 
     def _label(self, face: int, labels: Mapping[int, Point], there: Mapping[int, Point]) -> None:
         wanted = {key: labels.get(key) for key in self._known}

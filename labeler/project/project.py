@@ -437,7 +437,8 @@ class Project:
         """Take back an import, by default the newest one that was not taken back, except what was changed since.
 
         Labels that it replaced are back, and pictures that it added are moved to the trash unless labels are left on
-        them. Raises NotFoundError, ConflictError if it was taken back before, and StorageError.
+        them. One that was interrupted or failed goes on where it was when it is started again. Raises NotFoundError,
+        ConflictError if it was taken back before, and StorageError.
         """
         imports = self.store.imports
         found = (
@@ -449,18 +450,23 @@ class Project:
         self.safekeeping.before("import")
         faces, points = self.store.take_back_import(found.id)
         self.charge.take_back(found.id)
-        removed = kept = 0
-        for picture in imports.pictures(found.id):
-            if self._is_as_added(picture):
-                self.remove_picture(picture)
-                removed += 1
-            else:
-                kept += 1
-        return TakenBack(found, faces, points, removed, kept)
+        pictures = imports.pictures(found.id)
+        worked_on = self._worked_on(pictures)
+        as_added = [picture for picture in pictures if picture not in worked_on]
+        for picture in as_added:
+            self.remove_picture(picture)
+        imports.take_back(found.id)
+        return TakenBack(found, faces, points, len(as_added), len(worked_on))
 
-    def _is_as_added(self, image_id: int) -> bool:
-        """Whether no edit of any face of the picture is in effect."""
-        return not any(self.store.can_undo_redo(face.id)[0] for face in self.store.faces(image_id))
+    def _worked_on(self, pictures: Iterable[int]) -> set[int]:
+        """Those of `pictures` with a face, or blind repeat, that a person drew or that has an edit in effect."""
+        wanted = set(pictures)
+        faces = [face for face in (*self.store.faces(), *self.store.repeats()) if face.image_id in wanted]
+        return {
+            face.image_id
+            for face in faces
+            if self.store.can_undo_redo(face.id)[0] or self.store.history(face.id)[-1].source == "drawn"
+        }
 
     def _cutout(self, picture: Picture, box: Box) -> NDArray[np.float32]:
         """The pixels for finding near-duplicates, read from the thumbnail if the picture is larger than that."""

@@ -221,11 +221,13 @@ class Store:
             raise NotFoundError(f"there is no face {face_id} in this project")
         return found[0]
 
-    def _faces(self, where: str, *parameters: Any) -> list[Face]:
+    def _faces(self, where: str, *parameters: Any, removed: bool = False) -> list[Face]:
+        """The faces for which `where` holds; with `removed` those of removed pictures, too."""
+        there = "(SELECT * FROM faces WHERE deleted_at IS NULL)" if removed else "current_faces"
         rows = self._rows(
             "SELECT f.id, f.image_id, b.x, b.y, b.w, b.h, s.reason, f.repeat_of,"
             " (SELECT max(id) FROM actions WHERE face_id = f.id) AS revision"
-            " FROM current_faces AS f JOIN current_boxes AS b ON b.face_id = f.id"
+            f" FROM {there} AS f JOIN current_boxes AS b ON b.face_id = f.id"
             f" LEFT JOIN current_skips AS s ON s.face_id = f.id WHERE {where}"
             " ORDER BY f.image_id, f.id",
             *parameters,
@@ -356,9 +358,9 @@ class Store:
     def take_back_import(self, number: int, *, annotator: str | None = None) -> tuple[int, int]:
         """Take back the labels, boxes and faces of an import, except those changed since, as `take_back` does.
 
-        Labels that it replaced are back. A face that it added to a picture is deleted if no label is left on it. Its
-        points of other models are not proposed any more. Pictures stay. Raises NotFoundError for an unknown import,
-        and ConflictError for one that was taken back before.
+        Labels that it replaced are back. A face that it added to a picture is deleted if no label is left on it.
+        Pictures stay, and the import is not marked as taken back: that is the last step (`Imports.take_back`). Raises
+        NotFoundError for an unknown import, and ConflictError for one that was taken back before.
         """
         with self._transaction() as db:
             found = self.imports.get(number)
@@ -374,25 +376,31 @@ class Store:
                 alone = len(self.faces(there[face_id].image_id)) == 1
                 if not done and not self.points(face_id) and not alone:
                     self.delete_face(face_id)
-            self.imports.take_back(number)
         return taken
 
     def _take_back(
         self, db: Database, actions: Iterable[tuple[int, int]], annotator: str | None = None
     ) -> tuple[int, int]:
-        """Take back edits (id, face), except what was changed since; returns the numbers of faces and points."""
+        """Take back edits (id, face), except what was changed since; returns the numbers of faces and points.
+
+        Removed pictures are no exception: they may be put back.
+        """
         faces, points = set[int](), 0
-        there = {face.id: face for face in self.faces()}
         for action, face_id in actions:
-            done, _ = self._history(face_id) if face_id in there else ([], [])
-            if action not in done:
+            done, _ = self._history(face_id)
+            there = self._faces("f.id = ?", face_id, removed=True)
+            if action not in done or not there:
                 continue
-            before = self._untouched(action, face_id)
-            if done[-1] == action:
-                self._put(db, "undo", action, self.face(face_id), annotator)
-            elif before:
+            written = self._untouched(action, face_id)
+            before = self._without_taken_back(action, face_id, written)
+            box = self._untouched_box(action, there[0])
+            if done[-1] == action and before == written:
+                self._put(db, "undo", action, there[0], annotator)
+            elif before or box:
                 clearing = self._act(db, face_id, "edit", "cleared", annotator)
                 self._write_points(db, clearing, face_id, before)
+                if box:
+                    self._write_box(db, clearing, face_id, box, there[0].box)
             if before:
                 faces.add(face_id)
                 points += len(before)
@@ -403,10 +411,36 @@ class Store:
         labels = self.points(face_id).get(face_id, {})
         wrote = self._rows("SELECT * FROM point_edits WHERE action_id = ?", action)
         return {
-            row["landmark_id"]: point_of({key: row[f"old_{key}"] for key in ("x", "y", "v", "source")})
-            for row in wrote
-            if labels.get(row["landmark_id"]) == point_of(row)
+            row["landmark_id"]: _old_point_of(row) for row in wrote if labels.get(row["landmark_id"]) == point_of(row)
         }
+
+    def _without_taken_back(
+        self, action: int, face_id: int, before: Mapping[int, Point | None]
+    ) -> dict[int, Point | None]:
+        """The labels `before` an action; instead of those of imports that were taken back, the ones before these."""
+        rows = self._rows(
+            "SELECT e.*, i.taken_back FROM point_edits AS e JOIN actions AS a ON a.id = e.action_id"
+            " LEFT JOIN imported_actions AS m ON m.action_id = a.id LEFT JOIN imports AS i ON i.id = m.import_id"
+            " WHERE e.face_id = ? AND e.action_id < ? AND a.kind = 'edit' ORDER BY e.action_id DESC",
+            *(face_id, action),
+        )
+        found, settled = dict(before), set[int]()
+        for row in rows:
+            key = row["landmark_id"]
+            if key not in found or key in settled or point_of(row) != found[key]:
+                continue
+            if row["taken_back"] is None:
+                settled.add(key)
+            else:
+                found[key] = _old_point_of(row)
+        return found
+
+    def _untouched_box(self, action: int, face: Face) -> Box | None:
+        """The box before `action`, if the face still has the one that the action wrote; else None."""
+        rows = self._rows("SELECT * FROM box_edits WHERE face_id = ? AND action_id = ?", face.id, action)
+        if not rows or Box(*(rows[0][side] for side in "xywh")) != face.box:
+            return None
+        return Box(*(rows[0][f"old_{side}"] for side in "xywh"))
 
     def edit_box(self, face_id: int, box: Box, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Change a face's box as one action; returns the face's new revision.
@@ -657,3 +691,8 @@ class Store:
         for row in self._rows("SELECT face_id, kind, landmark_id, x, y FROM current_dismissals"):
             found.setdefault((row["face_id"], row["kind"]), {})[row["landmark_id"]] = (row["x"], row["y"])
         return found
+
+
+def _old_point_of(row: Mapping[str, Any]) -> Point | None:
+    """The label before an edit of it."""
+    return point_of({key: row[f"old_{key}"] for key in ("x", "y", "v", "source")})

@@ -16,7 +16,7 @@ from mdmd.data.definition import LARGEST_ID, Definition
 from mdmd.data.images import PictureError, picture_size
 from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Sample, ScoredPoint
-from mdmd.data.text import path_problem, text_problem
+from mdmd.data.text import cleaned, path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.archive import is_archive, unpack
 from mdmd.formats.coco import ANNOTATIONS
@@ -93,7 +93,7 @@ def incoming(
     into the folder `unpacked`, or left out, and a zip file is unpacked there. With `as_predictions`, all points are
     those of a model.
     """
-    where = place.resolve().name
+    where = _where(place)
     if unpacked is not None and is_archive(place):
         place = unpack(place, unpacked / "archive")
     how = Reading(pictures, one_based, unpacked)
@@ -119,7 +119,7 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
             left_out.append(LeftOut(image.name, str(error)))
     return Incoming(
         form.title,
-        place.resolve().name,
+        _where(place),
         labels.landmarks,
         labels.mirror,
         labels.definition,
@@ -127,15 +127,19 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         tuple(folder.resolve() for folder in (around, how.pictures, how.unpacked) if folder is not None),
         tuple(left_out),
         (*labels.changes, *_found_elsewhere(labels.images, how)),
-        sum(face.predicted for image in labels.images for face in image.faces),
+        sum(face.predicted and bool((face.visibility > 0).any()) for image in labels.images for face in image.faces),
         labels.extra,
         labels.edges,
     )
 
 
+def _where(place: Path) -> str:
+    """What messages call a file or folder, whose name may hold anything."""
+    return cleaned(place.resolve().name, "?")
+
+
 def _as_predictions(image: Image) -> Image:
-    faces = (replace(face, predicted=bool((face.visibility > 0).any()), absent=None) for face in image.faces)
-    return replace(image, faces=tuple(faces))
+    return replace(image, faces=tuple(replace(face, predicted=True) for face in image.faces))
 
 
 def _found_elsewhere(images: Iterable[Image], how: Reading) -> Iterator[str]:
@@ -243,11 +247,13 @@ def _id(extra: Mapping[str, Any]) -> int:
 
 def _sources(face: Face, count: int) -> list[str | None]:
     """Where each label comes from; "imported" where only its absence is told, None where nothing is."""
+    if face.predicted:
+        return [None] * count
     attributes = face.extra.get("attributes")
     found = attributes.get(POINT_SOURCES) if isinstance(attributes, Mapping) else None
     if isinstance(found, list) and len(found) == count and all(s is None or isinstance(s, str) for s in found):
         return found
-    absent = np.zeros(count, dtype=bool) if face.absent is None or face.predicted else face.absent
+    absent = np.zeros(count, dtype=bool) if face.absent is None else face.absent
     return ["imported" if missing else None for missing in absent]
 
 

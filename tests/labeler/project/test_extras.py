@@ -258,11 +258,23 @@ def test_an_import_that_is_taken_back_takes_with_it_what_it_said(tmp_path: Path)
     second = project.import_labels(again, replace_labels=True)
     assert project.store.extras.of_faces() == {1: {"track_id": 2}}
     assert second.number is not None
-    project.store.take_back_import(second.number)
+    project.take_back_import(second.number)
     assert kept(project) == [[{"licenses": [{"id": 1, "name": "BY"}]}], {}, {1: {"track_id": 1}}]
     assert first.number is not None
-    project.store.take_back_import(first.number)
+    project.take_back_import(first.number)
     assert kept(project) == [[], {}, {}]
+
+
+def test_what_two_imports_say_stays_until_both_are_taken_back(tmp_path: Path) -> None:
+    licenses = [{"id": 1, "name": "BY"}]
+    project, first = imported(tmp_path, a_set({}, image={"license": 1}, licenses=licenses))
+    again = a_set({}, image={"license": 1, "file_name": "b.png"}, licenses=licenses)
+    project.import_labels(write_set(tmp_path / "again", again))
+    project.take_back_import(first.number)
+    [found, _] = exported(project, tmp_path / "out")
+    assert found["licenses"] == licenses
+    project.take_back_import()
+    assert project.store.extras.of_sets() == []
 
 
 def test_what_another_format_cannot_keep_is_said(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from labeler.cli.main import main
 from labeler.project.workspace import Workspace
 from mdmd.files import PARTIAL
+from mdmd.formats.coco_extras import merged
 from tests.builders import CATEGORY, write_picture
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +73,7 @@ def state_of(root: Path) -> dict[str, Any]:
         "faces": [(face.image_id, face.box) for face in store.faces()],
         "labels": store.points(),
         "actions": store.connection.rows("SELECT face_id, kind, source FROM actions"),
-        "extras": [store.extras.of_sets(), store.extras.of_images(), store.extras.of_faces()],
+        "extras": [merged(store.extras.of_sets()), store.extras.of_images(), store.extras.of_faces()],
         "definitions": [saved.category for saved in store.definitions.all()],
     }
     workspace.close()

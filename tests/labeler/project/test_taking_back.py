@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from labeler.cli.main import main
-from labeler.errors import ConflictError, NotFoundError
+from labeler.errors import ConflictError, NotFoundError, StorageError
 from labeler.pages.flags import flag_words
 from labeler.pages.in_charge import proposers
 from labeler.project.importer import ImportRecord
@@ -272,3 +273,122 @@ def test_an_import_whose_beginning_was_not_kept_is_begun_again(project: Project,
     record.note(picture.id, [])
     assert record.number is not None
     assert project.store.imports.pictures(record.number) == [picture.id]
+
+
+def test_an_import_that_is_taken_back_before_a_later_one_leaves_nothing(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    [face] = project.store.faces()
+    project.store.edit_points(face.id, {ALL["nose"]: Point(50.0, 50.0, 2)})
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(40, without="chin"))]), replace_labels=True)
+    project.take_back_import(1)
+    assert labels(project, face.id) == {"eye_left": (40, 10), "eye_right": (60, 10), "nose": (50, 20)}
+    project.take_back_import(2)
+    assert labels(project, face.id) == {"nose": (50, 50)}
+
+
+def test_the_box_of_an_import_goes_with_it_although_points_were_changed_since(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(10))])
+    project.add_pictures([tmp_path / "in" / "a.png", tmp_path / "in" / "b.png"])
+    project.import_labels(file)
+    first, second = project.store.faces()
+    assert first.box == Box(10, 10, 20, 20)
+    for face in (first, second):
+        project.store.edit_points(face.id, {ALL["nose"]: Point(21.0, 22.0, 2)})
+    project.store.edit_box(second.id, Box(5, 5, 30, 30))
+    project.take_back_import()
+    assert [face.box for face in project.store.faces()] == [Box(0, 0, 100, 60), Box(5, 5, 30, 30)]
+    assert labels(project, first.id) == {"nose": (21, 22)}
+
+
+def test_a_picture_that_was_removed_before_comes_back_without_the_labels(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    [picture] = project.store.images()
+    project.remove_picture(picture.id)
+    assert project.take_back_import().points == 4
+    project.put_picture_back(picture.id)
+    assert project.store.points() == {}
+
+
+def test_pictures_with_a_face_that_a_person_drew_or_labeled_blind_stay(project: Project, tmp_path: Path) -> None:
+    names = ("a.png", "b.png", "c.png")
+    project.import_labels(coco(tmp_path / "in", [(name, keypoints(10)) for name in names]))
+    first, second, third = project.store.faces()
+    project.store.add_face(first.image_id, Box(1, 1, 9, 9))
+    blind = project.store.add_repeat(second.id)
+    project.store.edit_points(blind, {ALL["nose"]: Point(21.0, 22.0, 2)})
+    project.store.add_repeat(third.id)
+    taken = project.take_back_import()
+    assert (taken.removed, taken.kept) == (1, 2)
+    assert [picture.name for picture in project.store.images()] == ["a.png", "b.png"]
+
+
+def test_proposals_of_an_import_that_was_taken_back_are_never_in_charge_again(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10))])
+    for _ in range(3):
+        project.import_labels(file, as_predictions=True)
+    project.take_back_import(2)
+    project.take_back_import()
+    assert project.proposed.in_charge() == "import 1"
+    project.take_back_import()
+    assert project.proposed.in_charge() == "carried"
+
+
+def test_an_export_of_this_tool_comes_in_as_proposals_without_labels(project: Project, tmp_path: Path) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10, without="chin")), ("b.png", keypoints(10))]))
+    second = project.store.faces()[1].id
+    project.store.edit_points(second, {key: Point(None, None, 0) for key in SMALL.ids[1:]})
+    project.export(tmp_path / "out.json")
+    other = Workspace(tmp_path / "projects").create("other", definition=SMALL)
+    report = other.import_labels(tmp_path / "out.json", as_predictions=True)
+    assert (report.faces, report.proposed) == (0, 2)
+    assert other.store.points() == {}, "not even that a landmark is absent"
+
+
+def test_taking_back_that_failed_goes_on_where_it_was(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(10))]))
+    trashed = project.trash.take
+
+    def full(file: Path) -> Path:
+        if file.name == "b.png":
+            raise StorageError("the disk is full")
+        return trashed(file)
+
+    monkeypatch.setattr(project.trash, "take", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        project.take_back_import()
+    assert [picture.name for picture in project.store.images()] == ["b.png"]
+    monkeypatch.undo()
+    assert project.take_back_import().removed == 1
+    assert project.store.images() == []
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_others_to_the_import(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10)), ("b.png", keypoints(10))])
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps({**record, "licenses": [{"id": 1, "name": "BY"}]}))
+    write, written = project.store.imports.add_actions, list[int]()
+
+    def full_at_first(number: int, actions: Sequence[int]) -> None:
+        written.append(number)
+        if len(written) == 1:
+            raise StorageError("the disk is full")
+        write(number, actions)
+
+    monkeypatch.setattr(project.store.imports, "add_actions", full_at_first)
+    report = project.import_labels(file)
+    assert report.refused == [("a.png", "the disk is full")]
+    assert report.faces == 1
+    assert [(one.id, one.pictures, one.labeled) for one in project.store.imports.all()] == [(report.number, 1, 1)]
+    assert project.store.extras.of_sets() == [{"licenses": [{"id": 1, "name": "BY"}]}]
+
+
+def test_a_file_whose_name_is_no_text_comes_in(project: Project, tmp_path: Path) -> None:
+    file = coco(tmp_path / "in", [("a.png", keypoints(10))])
+    odd = os.fsencode(file.parent) + b"/ape\xff.json"
+    os.rename(file, odd)
+    assert project.import_labels(Path(os.fsdecode(odd))).faces == 1
+    assert project.store.imports.all()[0].name == "ape?.json"
