@@ -157,7 +157,7 @@ class ImportForm:
         counts: str,
         predictions: bool,
         labeled: str,
-        match: str,
+        match: str | None,
         request: gr.Request,
     ) -> tuple[object, ...]:
         """Import what was looked at."""
@@ -251,9 +251,9 @@ def _found(
         yield found, name
 
 
-def _pairs(match: str) -> dict[str, str]:
+def _pairs(match: str | None) -> dict[str, str]:
     """The match as the page sends it, of landmarks with those of the file or with groups. Raises DataError."""
-    pairs = parse_json(match, "the match of landmarks is not JSON")
+    pairs = parse_json(match or "{}", "the match of landmarks is not JSON")
     if not isinstance(pairs, dict) or not all(isinstance(name, str) for pair in pairs.items() for name in pair):
         raise DataError("the match of landmarks is not one of names with names: look at the labels again")
     return pairs

@@ -36,7 +36,7 @@ def named_place(folder: str | None) -> Path | None:
     if not folder or not folder.strip():
         return None
     path = Path(os.path.expanduser(folder.strip()))
-    if not path.exists():
+    if not os.path.exists(path):  # False for a name that no folder can have
         raise NotFoundError(f"there is no folder {folder.strip()} on this machine")
     return path
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from labeler.errors import LockedError, StorageError
 from labeler.pictures.ingest import Ingested, Ready, TakenNames, made_ready, sha256_of, shown_name
@@ -21,8 +22,10 @@ from mdmd.data.text import text_problem
 from mdmd.errors import DataError
 from mdmd.locks import lock
 
-#: Writes more about a picture in the transaction that adds it; told whether the picture is new.
-Also = Callable[[Picture, bool], None]
+#: A picture that is new, was removed and is back, or was there all the time.
+Arrival = Literal["new", "back", "there"]
+#: Writes more about a picture in the transaction that adds it.
+Also = Callable[[Picture, Arrival], None]
 #: How many pictures are decoded at once, and how many are looked at ahead.
 READERS, AHEAD = 2, 16
 #: The subject of a file that is called by a name; None if it is a subject by itself.
@@ -162,7 +165,7 @@ class Intake:
                         return self._take_in(coming, name, split, subject, boxes, also)
             if also is not None:
                 with self._store.transaction(synced=coming.alone):
-                    also(known, False)
+                    also(known, "there")
             return known, None
 
     def coming(self, paths: Iterable[Path]) -> Generator[Coming]:
@@ -226,7 +229,7 @@ class Intake:
                     )
                     self._store.add_file_digest(picture.id, ready.sha256)
                 if also is not None:
-                    also(picture, removed is None)
+                    also(picture, "new" if removed is None else "back")
         except BaseException:
             file.unlink()
             raise

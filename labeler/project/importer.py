@@ -12,7 +12,7 @@ from typing import Any
 
 from labeler.errors import LockedError
 from labeler.guidance.label_index import LabelIndex
-from labeler.pictures.add import Intake
+from labeler.pictures.add import Arrival, Intake
 from labeler.pictures.ingest import sha256_of
 from labeler.project.coco import labels_of, lies_in
 from labeler.project.definition import next_category
@@ -191,8 +191,8 @@ class _PictureLabels:
         """The boxes of the faces."""
         return [sample.box for sample, _, _ in self._rows]
 
-    def write(self, picture: Picture, new: bool) -> None:
-        """Write the labels. A picture that is not `new` also gets the boxes of labeled faces."""
+    def write(self, picture: Picture, arrival: Arrival) -> None:
+        """Write the labels. A picture that is not new also gets the boxes of labeled faces."""
         if self._category is not None:
             self._store.definitions.save(self._category, None, edited_from=0)
         there = self._store.faces(picture.id)
@@ -204,7 +204,8 @@ class _PictureLabels:
             rows = [row for row in rows if not row[1]]
         unlabeled = {face.id: face.box for face in there if face.id not in labeled}
         extras = dict[int, tuple[Mapping[str, Any], bool]]()
-        for (sample, labels, predicted), own in zip(rows, _faces_of(rows, labeled, unlabeled), strict=True):
+        found = _faces_of(rows, labeled, unlabeled, alone=len(self._rows) == 1)
+        for (sample, labels, predicted), own in zip(rows, found, strict=True):
             if own is None and not (labels or predicted) and labeled:
                 continue  # a face without labels of a picture whose labels stay
             face = self._store.add_face(picture.id, sample.box) if own is None else own
@@ -212,14 +213,14 @@ class _PictureLabels:
             if labels:
                 self._label(face, labels, labeled.get(face, {}))
                 # Without labels, the box is only the whole picture.
-                if own in unlabeled and not new and sample.annotation is not None:
+                if own in unlabeled and arrival != "new" and sample.annotation is not None:
                     self._store.edit_box(face, sample.box)
             elif predicted and face not in labeled:
                 self._record.add_points(face, predicted)
                 self.proposed += 1
         if not labeled or self._replaces:
             self._keeping.keep(picture.id, self._of_image, extras, self._record.begun)
-        self._record.note(picture.id, range(newest + 1, self._store.newest_action() + 1))
+        self._record.note(picture.id, arrival, range(newest + 1, self._store.newest_action() + 1))
         if (number := self._record.number) is not None:
             self._keeping.keep_set(number)
 
@@ -238,7 +239,6 @@ class ImportRecord:
 
     def __init__(self, store: Store, found: Incoming) -> None:
         self._store, self._found = store, found
-        self._present = {picture.id for picture in store.images()}
         self._number: int | None = None
 
     @property
@@ -256,22 +256,23 @@ class ImportRecord:
     def add_points(self, face_id: int, points: Mapping[int, ScoredPoint]) -> None:
         self._store.imports.add_points(self.begun(), face_id, points)
 
-    def note(self, image_id: int, actions: Sequence[int]) -> None:
+    def note(self, image_id: int, arrival: Arrival, actions: Sequence[int]) -> None:
         """The picture was brought in by these actions."""
-        if image_id not in self._present:
+        if arrival != "there":
             self._store.imports.add_picture(self.begun(), image_id)
         if actions:
             self._store.imports.add_actions(self.begun(), actions)
 
 
 def _faces_of(
-    rows: Sequence[_Row], labeled: Mapping[int, Mapping[int, Point]], unlabeled: Mapping[int, Box]
+    rows: Sequence[_Row], labeled: Mapping[int, Mapping[int, Point]], unlabeled: Mapping[int, Box], *, alone: bool
 ) -> list[int | None]:
     """For each row the face of the picture that it is; None for a new one.
 
     By its points it is one of the `labeled` faces, else by its box one of the `unlabeled` ones, else the next of them.
+    With `alone`, the file has one face only: it is that of the picture, if that has one only, too.
     """
-    if len(rows) == len(labeled) + len(unlabeled) == 1:
+    if alone and len(rows) == len(labeled) + len(unlabeled) == 1:
         return [*labeled, *unlabeled]
     keys = [*labeled, *unlabeled]
     found = by_points([_places(row) for row in rows], [_places_of(labels) for labels in labeled.values()])

@@ -102,7 +102,7 @@ class UnseenBody(Signed):
     """Faces to accept unseen, with `revision` and `basis` from the preview."""
 
     faces: Annotated[list[SeenFace], Field(min_length=1, max_length=MANY_FACES)]
-    basis: tuple[int, int, int]
+    basis: tuple[int, int, int, int]
 
 
 class BatchBody(Signed):

@@ -133,9 +133,10 @@ class ReviewActions:
         return {"faces": faces, "points": points}
 
     def _basis(self) -> list[int]:
-        """What the predictions depend on: the newest collected run, the definition, and the proposed points."""
+        """What the predictions depend on: the newest collected run, the definition, the proposed points and charges."""
         newest = max(self.store.predictions.collected_runs(), default=0)
-        return [newest, self.store.definitions.newest_version(), self.project.proposed.times_replaced]
+        replaced = self.project.proposed.times_replaced
+        return [newest, self.store.definitions.newest_version(), replaced, len(self.store.charges.all())]
 
     def duplicates(self) -> dict[str, Any]:
         """The near-duplicates; see `Duplicates`."""

@@ -12,11 +12,12 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from labeler.errors import NotFoundError
 from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
-from labeler.pages.picture_places import added_html, picture_paths
+from labeler.pages.picture_places import added_html, named_place, picture_paths
 from labeler.pages.preflight import (
     pace_choices,
     pace_of,
@@ -527,3 +528,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no folder /nowhere/at/all on this machine"):
         picture_paths(None, " /nowhere/at/all ")
     assert picture_paths([str(tmp_path / "a.png")], str(tmp_path)) == [tmp_path / "a.png", tmp_path]
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "\0", "file:///etc/passwd"])
+def test_a_place_that_cannot_be_is_said_not_to_be_there(name: str):
+    with pytest.raises(NotFoundError, match="there is no folder"):
+        named_place(name)

@@ -270,7 +270,7 @@ def test_an_import_whose_beginning_was_not_kept_is_begun_again(project: Project,
         begin()
     assert record.number is None
     picture, _ = project.add_picture(tmp_path / "in" / "b.png")
-    record.note(picture.id, [])
+    record.note(picture.id, "new", [])
     assert record.number is not None
     assert project.store.imports.pictures(record.number) == [picture.id]
 
@@ -392,3 +392,35 @@ def test_a_file_whose_name_is_no_text_comes_in(project: Project, tmp_path: Path)
     os.rename(file, odd)
     assert project.import_labels(Path(os.fsdecode(odd))).faces == 1
     assert project.store.imports.all()[0].name == "ape?.json"
+
+
+def test_proposals_of_a_face_far_from_the_labeled_one_come_in_with_a_face_of_their_own(
+    project: Project, tmp_path: Path
+) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    file = coco(tmp_path / "in", [("a.png", keypoints(11)), ("a.png", keypoints(70))])
+    record = json.loads(file.read_text())
+    record["annotations"][1]["attributes"] = {"source": "predicted"}
+    file.write_text(json.dumps(record))
+    report = project.import_labels(file)
+    assert (report.already, report.proposed) == (1, 1)
+    _, found = project.store.faces()
+    proposed = project.proposed.of(found.id)
+    assert proposed is not None
+    assert proposed.points[ALL["eye_left"]].x == 70
+
+
+def test_a_picture_that_another_program_added_meanwhile_is_not_taken_back(project: Project, tmp_path: Path) -> None:
+    found = incoming(coco(tmp_path / "in", [("a.png", keypoints(10, without="nose")), ("b.png", keypoints(10))]))
+    add = project.intake.add
+
+    def late(path: Path, **told: Any) -> Any:
+        if path.name == "b.png":
+            add(path)
+        return add(path, **told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(project.intake, "add", late)
+        assert project.bring_in(found).added == 1
+    assert project.take_back_import().removed == 1
+    assert [picture.name for picture in project.store.images()] == ["b.png"]

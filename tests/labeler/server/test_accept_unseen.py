@@ -20,6 +20,7 @@ from labeler.server.project_actions import ProjectActions
 from labeler.server.review_actions import ReviewActions
 from labeler.storage.records import Point
 from mdmd.data.coco import read_coco
+from mdmd.data.records import ScoredPoint
 from mdmd.loading.batches import split_heldout
 from tests.builders import label_face, leave_predictions, make_project, predictions_of
 
@@ -256,3 +257,15 @@ def test_a_face_that_is_gone_does_not_keep_the_others(project: Project):
     FaceActions(project).add_face(3, [0, 0, 9, 9])
     FaceActions(project).delete_face(3)
     assert actions.take_back(batch) == {"faces": 1, "points": 4}
+
+
+def test_points_of_another_proposer_than_that_previewed_are_refused(project: Project):
+    actions = ReviewActions(project)
+    preview = actions.preview_unseen("worst", 1.0, seed=0, sample=0)
+    revisions = {face["face"]: face["revision"] for face in preview["faces"]}
+    number = project.store.imports.begin("points.json", "COCO keypoints")
+    project.store.imports.add_points(number, 3, {1: ScoredPoint(1.0, 2.0, 0.9)})
+    project.charge.bring_in(number)
+    with pytest.raises(ConflictError, match="new predictions or landmarks"):
+        actions.accept_unseen(revisions, preview["basis"])
+    assert sorted(project.store.points()) == [1, 2]

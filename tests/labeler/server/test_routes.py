@@ -165,7 +165,7 @@ def test_a_batch_is_previewed_accepted_unseen_and_taken_back_over_http(client: T
     assert client.post(f"{BASE}/review/unseen/undo", json={"batch": said["batch"]}).json() == {"faces": 1, "points": 4}
     assert client.get(f"{BASE}/faces/1").json()["points"] == {}
     assert client.get(f"{BASE}/review/pace?annotator=ana").json() == {"seconds_a_look": None, "missing": 3}
-    stale = client.post(f"{BASE}/review/unseen", json={**body, "basis": [0, 0, 0]})
+    stale = client.post(f"{BASE}/review/unseen", json={**body, "basis": [0, 0, 0, 0]})
     assert (stale.status_code, stale.json()["error"][:25]) == (409, "there are new predictions")
     for wrong in ("measure=worst&limit=-1", "measure=best&limit=1", "measure=worst", "measure=worst&limit=nan"):
         assert client.get(f"{BASE}/review/unseen?{wrong}").status_code == 422
