@@ -45,6 +45,11 @@ export function matchLandmarks(document) {
   document.addEventListener("animationstart", ({ animationName, target }) => {
     if (animationName === "import-plan" && target instanceof HTMLElement) guessGroups(target);
   });
+  for (const event of /** @type {(keyof DocumentEventMap)[]} */ (["pointerover", "pointerdown", "focusin"])) {
+    document.addEventListener(event, ({ target }) => {
+      if (target instanceof HTMLSelectElement && target.dataset.own !== undefined) offerAll(target);
+    });
+  }
   for (const [event, on] of /** @type {[keyof DocumentEventMap, boolean][]} */ ([
     ["mouseover", true],
     ["mouseout", false],
@@ -53,6 +58,20 @@ export function matchLandmarks(document) {
   ])) {
     document.addEventListener(event, ({ target }) => show(target, on));
   }
+}
+
+/**
+ * Offers all names of the file in a list that a person is about to open. The server sends each list with its match alone:
+ * all names in every list would be a million for a thousand landmarks.
+ * @param {HTMLSelectElement} select
+ */
+function offerAll(select) {
+  const names = [...(select.closest(".import-plan")?.querySelectorAll(".matching-left [data-theirs]") ?? [])];
+  if (select.options.length > names.length) return;
+  const { value } = select;
+  const offered = names.map((name) => new Option(name.getAttribute("data-theirs") ?? ""));
+  select.replaceChildren(select.options[0], ...offered);
+  select.value = value;
 }
 
 /**
@@ -66,6 +85,7 @@ function choose(select, theirs) {
   const selects = [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-own]"))];
   for (const other of selects) if (other !== select && theirs && other.value === theirs) clear(other);
   clear(select);
+  offerAll(select);
   select.value = theirs;
   const pairs = selects.filter(({ value }) => value).map(({ dataset, value }) => [dataset.own, value]);
   plan.dataset.match = JSON.stringify(Object.fromEntries(pairs));

@@ -17,6 +17,7 @@ from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
+from labeler.pages.import_plan import plan_html
 from labeler.pages.picture_places import added_html, named_place, picture_paths
 from labeler.pages.preflight import (
     pace_choices,
@@ -42,6 +43,7 @@ from labeler.storage.records import Point
 from mdmd.config import DEFAULT_ENCODER, PRESETS
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction
+from mdmd.datasets.incoming import incoming
 from mdmd.errors import DataError
 from mdmd.evaluation.error_law import LAPLACIAN
 from mdmd.evaluation.evaluate import FlagRule
@@ -534,3 +536,15 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_is_said_not_to_be_there(name: str):
     with pytest.raises(NotFoundError, match="there is no folder"):
         named_place(name)
+
+
+def test_the_plan_of_an_import_with_a_thousand_landmarks_is_short(tmp_path: Path):
+    theirs, ours = ([f"{letter}{k}" for k in range(1000)] for letter in "ab")
+    own = Definition.from_category({"name": "mesh", "keypoints": ours, "flsg": {"nose": list(range(1000))}})
+    write_picture(tmp_path / "a.png")
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [5, 5, 2] * 1000}
+    coco = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [annotation]}
+    (tmp_path / "labels.json").write_text(json.dumps({**coco, "categories": [{"id": 1, "keypoints": theirs}]}))
+    plan = plan_html(incoming(tmp_path / "labels.json"), own, "labels.json")
+    assert plan.count("<option") == 2000
+    assert len(plan) < 1_500_000
