@@ -99,14 +99,14 @@ class InCharge:
         self._store.charges.add(f"import {number}", {"by": "import", "instead of": before})
 
     def take_back(self, number: int) -> None:
-        """Put in charge what was before an import was, if that one still is."""
+        """Put in charge what was before an import was, if that one still is; without one, the newest run."""
         if self._proposed.in_charge() != f"import {number}":
             return
         gone = {f"import {one.id}" for one in self._store.imports.all() if one.taken_back or one.id == number}
-        charges = self._store.charges.all()
-        before = [charges[0].why.get("instead of"), *(charge.proposer for charge in charges)]
-        there = [name for name in before if isinstance(name, str) and name not in gone]
-        self._store.charges.add(there[-1] if there else CARRIED, {"by": "import"})
+        there = [charge.proposer for charge in self._store.charges.all() if charge.proposer not in gone]
+        newest = max(self._store.predictions.collected_runs(), default=0)
+        before = there[-1] if there else f"run {newest}" if newest else CARRIED
+        self._store.charges.add(before, {"by": "import"})
 
     def refresh(self, tolerance: float) -> bool:
         """Judge again if runs, rounds, `tolerance` or the labels of a face have changed that is complete or was left.

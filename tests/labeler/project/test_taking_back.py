@@ -17,12 +17,13 @@ from labeler.pages.in_charge import proposers
 from labeler.project.importer import ImportRecord
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
+from labeler.runs.collect import collect_predictions
 from labeler.storage.records import Point
 from mdmd.data.records import Box
 from mdmd.datasets.incoming import incoming
 from mdmd.errors import DataError
 from mdmd.formats.known import by_name
-from tests.builders import SMALL, write_picture
+from tests.builders import SMALL, leave_predictions, predictions_of, write_picture
 
 NAMES = SMALL.landmarks
 ALL = dict(zip(NAMES, SMALL.ids, strict=True))
@@ -424,3 +425,16 @@ def test_a_picture_that_another_program_added_meanwhile_is_not_taken_back(projec
         assert project.bring_in(found).added == 1
     assert project.take_back_import().removed == 1
     assert [picture.name for picture in project.store.images()] == ["b.png"]
+
+
+def test_a_run_that_was_collected_since_is_in_charge_when_an_import_is_taken_back(
+    project: Project, tmp_path: Path
+) -> None:
+    project.import_labels(coco(tmp_path / "in", [("a.png", keypoints(10))]))
+    project.import_labels(coco(tmp_path / "in", [("b.png", keypoints(10))]), as_predictions=True)
+    face = project.store.faces()[1].id
+    leave_predictions(project, 1, predictions_of(project, [face]))
+    collect_predictions(project)
+    assert project.proposed.in_charge() == "import 2"
+    project.take_back_import()
+    assert project.proposed.in_charge() == "run 1"
