@@ -25,6 +25,8 @@ from mdmd.formats.labels import Face
 
 #: Bytes of a text file, and of a YAML file, that are read.
 LARGEST_TEXT, LARGEST_YAML = 1_000_000_000, 10_000_000
+#: Values in a YAML file.
+MOST_NODES = 1_000_000
 #: Files that are looked at to find out what a folder holds.
 FEW_FILES = 20_000
 
@@ -42,12 +44,26 @@ def content_of(path: Path, most: int) -> bytes:
 def yaml_of(path: Path, wanted: str) -> Mapping[str, Any]:
     """The keys and values in a YAML file, such as those that are `wanted`. Raises DataError."""
     try:
-        found = yaml.safe_load(content_of(path, LARGEST_YAML).decode("utf-8-sig"))
+        loader = yaml.SafeLoader(content_of(path, LARGEST_YAML).decode("utf-8-sig"))
+        node = loader.get_single_node()
+        if node is not None and _written_out(node, {}) > MOST_NODES:
+            raise DataError(f"{path} cannot be read: it refers to itself until it has more than {MOST_NODES:,} values")
+        found = None if node is None else loader.construct_document(node)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as {wanted}")
     return found
+
+
+def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node of YAML has where each reference is written out: few lines can stand for billions."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # that of a node within itself
+        children = [] if isinstance(node, yaml.ScalarNode) else node.value
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        known[id(node)] = 1 + sum(_written_out(part, known) for part in parts)
+    return known[id(node)]
 
 
 def text_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from mdmd.errors import DataError
 from mdmd.formats.format import Reading
 from mdmd.formats.known import detect
 from mdmd.formats.labels import Image, LabelSet
+from mdmd.formats.text import yaml_of
 from mdmd.formats.yolo_pose import FORMAT, read, write
 from tests.builders import write_picture
 from tests.mdmd.formats.foreign import SIZE, TRUTH, case, check_truth, one_image, same
@@ -120,3 +121,20 @@ def test_pictures_that_differ_in_their_ending_only_have_labels_of_their_own(tmp_
         ("train", "images_/a.png"): pytest.approx(4),
         ("train", "images_/a-2.png"): pytest.approx(5),
     }
+
+
+@pytest.mark.parametrize("line", ["a{0}: &a{0} [{1}]", "a{0}: &a{0} {{<<: [{1}]}}"])
+def test_yaml_that_stands_for_billions_of_values_is_refused(tmp_path: Path, line: str) -> None:
+    lines = ["a0: &a0 {x: 1}", *(line.format(k, ", ".join([f"*a{k - 1}"] * 10)) for k in range(1, 10)), "names: *a9"]
+    (tmp_path / "data.yaml").write_text("\n".join(lines))
+    with pytest.raises(DataError, match="it refers to itself until it has more than 1,000,000 values"):
+        yaml_of(tmp_path / "data.yaml", "names")
+
+
+def test_yaml_that_refers_to_values_or_holds_none_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("a: &names [x, y]\nnames: *names\n")
+    assert yaml_of(tmp_path / "data.yaml", "names") == {"a": ["x", "y"], "names": ["x", "y"]}
+    for content, found in (("", "NoneType"), ("a: &a [*a]", None)):
+        (tmp_path / "data.yaml").write_text(content)
+        with pytest.raises(DataError, match=f"found {found}" if found else "refers to itself"):
+            yaml_of(tmp_path / "data.yaml", "names")
