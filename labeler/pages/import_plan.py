@@ -15,6 +15,7 @@ from PIL import Image
 
 from labeler.html.markup import plural, render
 from labeler.html.refused import MISSING, NOT_THERE, refused_html
+from labeler.project.coco import lies_in
 from mdmd.data.definition import GROUPS, Definition
 from mdmd.data.images import PictureError, picture_size, read_reduced
 from mdmd.data.landmark_names import group_of_name, guessed_pairs
@@ -108,7 +109,11 @@ def _shown(found: Incoming) -> dict[str, object] | None:
     """The first picture with points that can be read, and its points in percent of its sides; None without one."""
     for samples in found.entries:
         points = [point for sample in samples for point in _points_of(sample, found.landmarks)]
-        if not points or not samples[0].path.is_file() or not _is_inside(samples[0].path, found.roots):
+        if (
+            not points
+            or not samples[0].path.is_file()
+            or not any(lies_in(samples[0].path, root) for root in found.roots)
+        ):
             continue
         try:
             jpeg, width, height = _jpeg(samples[0].path)
@@ -128,10 +133,6 @@ def _points_of(sample: Sample, landmarks: tuple[str, ...]) -> list[tuple[str, fl
         return [(name, x, y) for name, (x, y), labeled in rows if labeled]
     points = sample.extra.get(PREDICTED) or []
     return [(name, point.x, point.y) for name, point in zip(landmarks, points, strict=False) if point is not None]
-
-
-def _is_inside(path: Path, roots: tuple[Path, ...]) -> bool:
-    return any(path.resolve().is_relative_to(root) for root in roots)
 
 
 def _jpeg(path: Path) -> tuple[str, int, int]:
