@@ -17,7 +17,7 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
 from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
-from mdmd.datasets.incoming import Incoming, incoming
+from mdmd.datasets.incoming import Incoming, incoming, with_guessed_groups
 from mdmd.datasets.matching import chosen_landmarks, matched
 from mdmd.errors import DataError
 from mdmd.formats.known import FORMATS, by_name
@@ -126,7 +126,11 @@ def add_exchange(commands: Commands) -> None:
 
 def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     """`labeler import`."""
-    new = options.name not in workspace.names() and name_problem(options.name) is None
+    new = options.name not in workspace.names()
+    if new and (problem := name_problem(options.name)):
+        raise DataError(problem)
+    if options.pictures is not None and not options.pictures.is_dir():
+        raise DataError(f"--pictures {options.pictures}: there is no such folder")
     definition = chosen_definition(options.definition)
     if definition is not None and not new:
         raise DataError(f"project {options.name!r} is there and has its own landmarks: leave out --definition")
@@ -140,8 +144,14 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
             unpacked=Path(made),
             as_predictions=options.as_predictions,
         )
+        own = definition if new else workspace.open(options.name).index.definition
+        if own is None:
+            found, guesses = with_guessed_groups(found)
+            for sentence in guesses:
+                print(sentence)
         if options.dry_run:
-            own = definition if new else workspace.open(options.name).index.definition
+            found = found if options.pictures is None else found.in_folder(options.pictures)
+            found = found if new else workspace.open(options.name).importer.located(found)
             return _print_found(found, own or found.definition, chosen)
         making = workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name)
         with making as project:
@@ -150,9 +160,11 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
         print(sentence)
     print_refused(report.refused)
     if report.nothing:
-        reason = (
-            f"all pictures of {options.place} were refused" if report.refused else f"no pictures in {options.place}"
-        )
+        reason = f"no picture that {options.place} names is there"
+        if report.refused:
+            reason = f"all pictures of {options.place} were refused"
+        elif options.pictures is not None:
+            reason = f"no picture that {options.place} names was found in {options.pictures}"
         raise DataError(f"{reason}; {'no project was created' if new else 'nothing was changed'}")
     if new:
         print(f"created project {options.name!r}")
@@ -164,7 +176,7 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
         print(f"faces whose labels were replaced: {report.replaced:,}")
     if report.proposed:
         print(f"faces that show points of another tool as proposals: {report.proposed:,}")
-    if report.number is not None and not new:
+    if report.number is not None:
         print(f"to take it back: labeler take-back {options.name} --import {report.number}")
     return 1 if report.refused else 0
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from labeler.guidance.progress import Only
 from labeler.html.markup import plural, render
-from labeler.pages.request import errors_as_messages, wanted_project
+from labeler.pages.request import QUIETLY, errors_as_messages, wanted_project
 from labeler.project.exchange import SetReport
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
@@ -84,7 +84,9 @@ def build_export_set(workspace: Workspace, chosen: gr.Radio, with_predictions: g
 
     split.change(lambda chosen: gr.update(visible=chosen == SHARES), split, shares, show_progress="hidden")
     told = [form, split, shares, with_pictures, chosen, with_predictions, clip]
-    write.click(export, told, [report, download])
+    # What an earlier click wrote is not what this one does.
+    cleared = write.click(lambda: (Markup(), gr.update(visible=False)), None, [report, download], **QUIETLY)
+    cleared.then(export, told, [report, download])
 
 
 def split_of(chosen: str, shares: str, project: Project) -> Split:

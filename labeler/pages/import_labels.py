@@ -141,6 +141,7 @@ class ImportForm:
         project = wanted_project(self.workspace, request)
         try:
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
+                found = project.importer.located(found)
                 plan = plan_html(found, project.definition or found.definition, name)
         except _PlaceError as error:
             return *self._problems(error), *self.forget(), Markup()
@@ -231,6 +232,7 @@ def _found(
             folder = named_place(pictures)
         except NotFoundError as error:
             raise _PlaceError(PICTURES, error) from None
+        source: Path | None = None
         try:
             source = named_place(place)
             if source is None and files:
@@ -246,7 +248,8 @@ def _found(
                 as_predictions=predictions,
             )
         except DataError as error:
-            raise _PlaceError(PLACE, error) from None
+            # Where the server keeps an upload says nothing to the person.
+            raise _PlaceError(PLACE, str(error).replace(str(source), source.name) if source else error) from None
         name = found.where if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")
         yield found, name
 

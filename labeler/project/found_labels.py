@@ -13,6 +13,7 @@ from mdmd.data.text import cleaned
 from mdmd.datasets.incoming import incoming
 from mdmd.datasets.matching import matched
 from mdmd.errors import DataError
+from mdmd.formats.known import detect
 
 #: The folder beside pictures, or in their folder, that COCO and many tools keep their files in.
 ANNOTATIONS = "annotations"
@@ -68,7 +69,18 @@ def labels_beside(place: Path, definition: Definition | None) -> LabelsBeside:
             found.append(labels)
         elif named or file.is_relative_to(place):
             unusable.append((name, "it holds no label of a picture that is there"))
+    if not found and not unusable and not named and (title := _title_of(place)):
+        why = f"they are {title}; bring them in under “Labels of another tool” of the project, or with labeler import"
+        unusable.append((place.name, why))
     return LabelsBeside(place, tuple(sorted(found, key=lambda each: -each.points)), tuple(unusable))
+
+
+def _title_of(folder: Path) -> str | None:
+    """The format of the labels in a folder; None if there are none."""
+    try:
+        return detect(folder).title
+    except DataError:
+        return None
 
 
 def _labels_in(file: Path, name: str, folder: Path | None, definition: Definition | None) -> FoundLabels:

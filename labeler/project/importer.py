@@ -20,6 +20,7 @@ from labeler.project.extras import Keeping
 from labeler.project.pairing import by_box, by_points
 from labeler.storage.records import Picture, Point
 from labeler.storage.store import Store
+from mdmd.data.boxes import is_whole_picture
 from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import Definition
 from mdmd.data.images import open_picture, upright_size
@@ -28,6 +29,7 @@ from mdmd.datasets.incoming import OF_FACE, OF_IMAGE, Incoming, predicted_of
 from mdmd.datasets.matching import Match, matched
 from mdmd.errors import DataError
 from mdmd.formats.coco_extras import merged
+from mdmd.formats.images import base_name
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,35 @@ class Importer:
     def __init__(self, store: Store, index: LabelIndex, intake: Intake, images: Path) -> None:
         self._store, self._index, self._intake, self._images = store, index, intake, images
 
+    def located(self, found: Incoming) -> Incoming:
+        """`found` with the project's own pictures in the place of those that are nowhere else.
+
+        A picture is found by the name that it came in with, or by its last part where no other picture has that.
+        """
+        if all(samples[0].path.is_file() for samples in found.entries):
+            return found
+        whole: dict[str, Picture | None] = {}
+        last: dict[str, Picture | None] = {}
+        for picture in self._store.images():
+            for names, name in ((whole, picture.name), (last, base_name(picture.name))):
+                names[name.casefold()] = None if name.casefold() in names else picture
+        entries = []
+        for samples in found.entries:
+            name = str(samples[0].extra.get(ORIGINAL_NAME, samples[0].file_name)).casefold()
+            own = None if samples[0].path.is_file() else whole.get(name) or last.get(base_name(name))
+            entries.append(samples if own is None else tuple(self._of_picture(own, sample) for sample in samples))
+        return replace(found, entries=tuple(entries))
+
+    def _of_picture(self, picture: Picture, sample: Sample) -> Sample:
+        whole = Box(0.0, 0.0, float(picture.width), float(picture.height))
+        return replace(
+            sample,
+            path=self._images / picture.file_name,
+            width=picture.width,
+            height=picture.height,
+            box=whole if is_whole_picture(sample.box, sample) else sample.box,
+        )
+
     def bring_in(
         self,
         found: Incoming,
@@ -86,12 +117,14 @@ class Importer:
         not those of the project or the file tells no groups and the project has none either, and LockedError.
         """
         found = found if folder is None else found.in_folder(folder)
+        found = self.located(found)
         own, category = self._index.definition, None
         if own is None:
             if found.definition is None:
                 raise DataError(
                     f"{found.where} does not tell which part of the face its landmarks belong to, and the project has "
-                    "no landmarks yet: choose a definition first (Schema page, or --definition)"
+                    "no landmarks yet: choose a definition first (Schema page, or --definition), or say it under "
+                    "“Labels of another tool” on the Project page"
                 )
             category = next_category(found.definition.to_category(), ())
             own = Definition.from_category(category)

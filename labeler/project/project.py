@@ -120,7 +120,7 @@ class TakenBack:
     @property
     def sentences(self) -> list[str]:
         """What was done, as sentences."""
-        said = [f"Labels of {self.faces:,} faces are as before it ({self.points:,} points)."]
+        said = [f"{self.points:,} labels of {self.faces:,} faces are as they were before it."]
         if self.removed:
             said.append(f"Pictures moved to the trash: {self.removed:,}.")
         if self.kept:

@@ -20,6 +20,7 @@ from mdmd.data.text import cleaned, path_problem, text_problem
 from mdmd.errors import DataError
 from mdmd.formats.archive import is_archive, unpack
 from mdmd.formats.coco import ANNOTATIONS
+from mdmd.formats.definition_files import completed
 from mdmd.formats.format import Format, Reading
 from mdmd.formats.images import base_name, ends_in, parts_of
 from mdmd.formats.known import read
@@ -262,3 +263,24 @@ def _size_of(path: Path) -> tuple[int, int]:
         return picture_size(path)
     except PictureError:
         return 1, 1  # the import says why the picture cannot come in
+
+
+def with_guessed_groups(found: Incoming) -> tuple[Incoming, tuple[str, ...]]:
+    """`found` with a definition, and what of it is a guess, as sentences.
+
+    Groups that the file does not tell are guessed from the names of landmarks; if one cannot be, nothing is changed.
+    """
+    if found.definition is not None:
+        return found, ()
+    category: dict[str, Any] = {
+        "name": "face",
+        "keypoints": list(found.landmarks),
+        "skeleton": [[a + 1, b + 1] for a, b in found.edges],
+    }
+    if found.mirror is not None:
+        category["flip_pairs"] = [[k, other] for k, other in enumerate(found.mirror) if k < other]
+    try:
+        guessed = completed(category, found.where)
+    except DataError:
+        return found, ()
+    return replace(found, definition=guessed.definition), guessed.notes

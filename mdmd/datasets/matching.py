@@ -96,10 +96,14 @@ def matched(
     extra = sorted(name for name, key in zip(theirs, ids, strict=True) if key is None)
     missing = sorted(name for name, key in by_name.items() if key not in ids)
     if extra and missing and not given:
+        like, _ = suggested(theirs, own, mirror=mirror)
+        if len(extra) == len(missing) == 1:
+            like[missing[0]] = extra[0]
+        pairs = [f"{name}={like[name]}" for name in missing if name in like] or [f"{missing[0]}=THEIRS"]
         raise DataError(
-            f"{where} has {len(theirs)} landmarks, {ours} has {len(by_name)}, and they are not the same ones: "
-            f"{extra[0]!r} is only in the file, {missing[0]!r} only in {ours}; say which is which "
-            f"(--map {missing[0]}={extra[0]} ...)"
+            f"{where} has {len(theirs)} landmarks, {ours} has {len(by_name)}, and they are not the same ones: only in "
+            f"the file are {', '.join(extra)}; only in {ours} are {', '.join(missing)}; say which is which "
+            f"(--map {' '.join(pairs)} ...)"
         )
     return Match(tuple(ids), ours=ours)
 

@@ -33,7 +33,7 @@ from mdmd.formats.format import Format, Pictures, Reading, place_picture
 from mdmd.formats.images import ImageFinder, base_name
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places
-from mdmd.formats.text import size_of
+from mdmd.formats.text import regular, size_of
 
 #: A file without one of these keys holds no labels in this format.
 KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
@@ -137,7 +137,7 @@ def tells_groups(file: Path) -> bool:
 
 def _may_be(file: Path, keys: Sequence[bytes] = KEYS) -> bool:
     try:
-        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with regular(file) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return all(content.find(key) >= 0 for key in keys)
     except (OSError, ValueError):  # unreadable, or empty
         return False

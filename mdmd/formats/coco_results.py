@@ -12,6 +12,7 @@ from typing import Any
 
 from mdmd.data.coco import PREDICTED, read_coco_json
 from mdmd.errors import DataError
+from mdmd.formats.text import regular
 
 #: A file without one of these keys holds no results with landmarks.
 KEYS = (b'"image_id"', b'"keypoints"', b'"score"')
@@ -20,7 +21,7 @@ KEYS = (b'"image_id"', b'"keypoints"', b'"score"')
 def may_hold_results(file: Path) -> bool:
     """Whether a file may be a list of results with landmarks."""
     try:
-        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with regular(file) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             start = content[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
             return start[:1] == b"[" and all(content.find(key) >= 0 for key in KEYS)
     except (OSError, ValueError):  # unreadable, or empty

@@ -213,7 +213,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _is_own(path: Path) -> bool:
     """Whether a file is a table of DeepLabCut, and none of Lightning Pose."""
-    if path.suffix.lower() == ".h5":
+    if path.suffix.lower() == ".h5" and path.is_file():
         with path.open("rb") as stream:
             return stream.read(len(HDF5)) == HDF5 and b"_nlevels" in stream.read(1_000_000)
     return path.suffix.lower() == ".csv" and table_kind(path) == "deeplabcut"

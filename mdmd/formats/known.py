@@ -22,6 +22,7 @@ from mdmd.formats import (
     yolo_pose,
 )
 from mdmd.formats.format import Format, Reading
+from mdmd.formats.images import ENDINGS
 from mdmd.formats.labels import LabelSet
 
 #: In the order in which they are asked whether a file or folder is theirs.
@@ -64,6 +65,8 @@ def detect(place: Path) -> Format:
     if found is None:
         if place.suffix.lower() == ".json" and place.is_file():
             return coco.FORMAT  # whose reader says what is missing
+        if place.suffix.lower() in ENDINGS:
+            raise DataError(f"{place} is a picture, wanted a file or folder with labels")
         titles = ", ".join(form.title for form in FORMATS)
         raise DataError(f"{place} holds labels in no format that is known here ({titles})")
     return found

@@ -20,6 +20,7 @@ from mdmd.errors import DataError
 from mdmd.formats.images import ImageFinder, parts_of
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut
 from mdmd.formats.lost import has_label
+from mdmd.formats.text import regular
 
 #: What the rectangle of a face is called when it is written.
 FACE = "face"
@@ -287,7 +288,7 @@ def picture_named(finder: ImageFinder, *names: str) -> Path | None:
 def ends_of(path: Path) -> bytes:
     """The first and the last bytes of a file, enough to tell its format; empty if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with regular(path) as file:
             head = file.read(HEAD)
             file.seek(0, os.SEEK_END)
             size = file.tell()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import math
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import yaml
@@ -31,12 +32,20 @@ MOST_NODES = 1_000_000
 FEW_FILES = 20_000
 
 
+def regular(path: Path) -> BinaryIO:
+    """Open a file to read bytes. Raises OSError, also for what is no file: a pipe would be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "this is no file", str(path))
+    return path.open("rb")
+
+
 def content_of(path: Path, most: int) -> bytes:
     """The bytes of a file. Raises DataError, also if there are more than `most`."""
     try:
-        if path.stat().st_size > most:
-            raise DataError(f"{path} has more than {most:,} bytes")
-        return path.read_bytes()
+        with regular(path) as stream:
+            if os.fstat(stream.fileno()).st_size > most:
+                raise DataError(f"{path} has more than {most:,} bytes")
+            return stream.read()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -86,7 +95,7 @@ def lines_of(path: Path) -> list[str]:
 def start_of(path: Path, most: int = 1_000_000) -> str:
     """The first `most` bytes of a file as text, whatever they are; empty if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with regular(path) as stream:
             content = stream.read(most)
     except OSError:
         return ""

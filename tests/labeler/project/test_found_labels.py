@@ -14,6 +14,7 @@ from labeler.project.workspace import Workspace
 from mdmd.data.coco import to_coco
 from mdmd.data.definition import Definition
 from tests.builders import CATEGORY, SMALL, write_picture
+from tests.mdmd.formats.foreign import case
 
 
 def coco(names: list[str], definition: Definition = SMALL) -> dict[str, Any]:
@@ -114,3 +115,14 @@ def test_a_picture_that_is_a_link_out_of_the_folder_does_not_come_in(tmp_path: P
     (tmp_path / "in" / "a.png").symlink_to(tmp_path / "away" / "a.png")
     [found] = labels_beside(tmp_path / "in", None).found
     assert (found.points, found.images) == (4, 1)
+
+
+def test_labels_of_another_tool_in_the_folder_are_named_with_the_way_to_bring_them_in(tmp_path: Path) -> None:
+    folder = case("yolo_pose", tmp_path / "yolo")
+    beside = labels_beside(folder, None)
+    assert beside.found == ()
+    [(name, why)] = beside.unusable
+    assert (name, why) == (
+        folder.name,
+        "they are YOLO-pose; bring them in under “Labels of another tool” of the project, or with labeler import",
+    )

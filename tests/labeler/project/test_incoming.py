@@ -11,6 +11,8 @@ import pytest
 
 from labeler.cli.main import main
 from labeler.project.workspace import Workspace
+from mdmd.data.definition import GROUPS
+from mdmd.data.records import Box
 from mdmd.datasets.incoming import incoming
 from mdmd.datasets.matching import Match, exactly, matched, suggested
 from mdmd.errors import DataError
@@ -81,9 +83,6 @@ def test_a_set_of_another_tool_comes_into_a_project_with_the_same_names(
 
 def test_a_new_project_takes_the_landmarks_of_a_definition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = case("coco_plain", tmp_path / "set")
-    assert labeler(tmp_path, "import", "faces", str(place)) == 2
-    assert "choose a definition first" in capsys.readouterr().err
-    assert Workspace(tmp_path / "projects").names() == []
     assert labeler(tmp_path, "import", "faces", str(place), "--definition", "animweb") == 0
     assert labeler(tmp_path, "import", "faces", str(place), "--definition", "animweb") == 2
     assert "has its own landmarks" in capsys.readouterr().err
@@ -107,7 +106,7 @@ def test_names_that_have_nothing_in_common_are_matched_by_order_which_is_said(tm
         "nose=n, chin=c"
     ]
     for mirror, names in (((0, 1, 3, 2), theirs), (None, theirs[:3])):
-        with pytest.raises(DataError, match="'chin' only in the project"):
+        with pytest.raises(DataError, match=r"only in the project are chin, eye_left, eye_right, nose; .*chin=THEIRS"):
             matched(names, SMALL, "a.json", mirror=mirror)
 
 
@@ -253,3 +252,39 @@ def test_a_zip_file_comes_in_like_its_folder(tmp_path: Path, capsys: pytest.Capt
     assert labeler(tmp_path, "import", "apes", archive) == 0
     assert "pictures: 1 added" in capsys.readouterr().out
     assert labels_of_first(tmp_path, "apes")["nose"] == (2, 2)
+
+
+def test_pictures_of_the_project_are_found_for_labels_that_come_without_them(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    picture = file.parent / "a.png"
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    project.add_pictures([picture])
+    picture.unlink()
+    report = project.import_labels(file)
+    assert (report.added, report.taken, report.faces) == (0, 1, 1)
+    assert [face.box for face in project.store.faces()] == [Box(0, 0, 9, 9)]
+    assert len(project.store.images()) == 1
+
+
+def test_groups_that_names_tell_make_the_landmarks_of_a_new_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = foreign(tmp_path / "in", ["LeftEye", "RightEye", "nose", "chin"])
+    assert labeler(tmp_path, "import", "apes", str(file)) == 0
+    said = capsys.readouterr().out
+    assert "tells no groups, so they are guessed from names: jaw: chin; left eye: LeftEye; right eye: RightEye" in said
+    definition = Workspace(tmp_path / "projects").open("apes").definition
+    assert definition is not None
+    assert [GROUPS[group] for group in definition.groups] == ["left_eye", "right_eye", "nose", "jaw"]
+    assert labeler(tmp_path, "import", "other", str(foreign(tmp_path / "odd", ["a", "b"]))) == 2
+    assert "does not tell which part of the face" in capsys.readouterr().err
+
+
+def test_a_folder_of_pictures_that_is_not_there_and_a_bad_name_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    assert labeler(tmp_path, "import", "apes", str(file), "--pictures", str(tmp_path / "gone")) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    assert labeler(tmp_path, "import", "a/b", str(file), "--definition", "animweb") == 2
+    assert "has its own landmarks" not in capsys.readouterr().err

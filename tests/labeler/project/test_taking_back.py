@@ -227,7 +227,7 @@ def test_the_command_says_how_to_take_an_import_back(tmp_path: Path, capsys: pyt
     assert labeler("take-back", "apes") == 0
     said = capsys.readouterr().out
     assert "taken back: import 2 of labels.json (COCO keypoints)" in said
-    assert "Labels of 1 faces are as before it (4 points)." in said
+    assert "4 labels of 1 faces are as they were before it." in said
     assert labeler("take-back", "apes", "--import", "1") == 0
     assert "Pictures moved to the trash: 1." in capsys.readouterr().out
     assert labeler("take-back", "apes") == 2
