@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labeler.cli.options import Commands, add_name, chosen_definition, print_refused
+from labeler.project.importer import match_of
 from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace, name_problem
 from labeler.runs.heldout import held_out_of_newest
 from mdmd.data.definition import Definition
 from mdmd.datasets.incoming import Incoming, incoming, with_guessed_groups
-from mdmd.datasets.matching import chosen_landmarks, matched
+from mdmd.datasets.matching import chosen_landmarks
 from mdmd.errors import DataError
 from mdmd.formats.known import FORMATS, by_name
 from mdmd.formats.table import write_template
@@ -49,6 +50,7 @@ def add_exchange(commands: Commands) -> None:
         metavar="OURS=THEIRS",
         help="landmarks of the project that have another name in the file",
     )
+    bring.add_argument("--partial", action="store_true", help="leave out landmarks that are not matched on both sides")
     bring.add_argument(
         "--definition",
         metavar="D",
@@ -152,10 +154,16 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
         if options.dry_run:
             found = found if options.pictures is None else found.in_folder(options.pictures)
             found = found if new else workspace.open(options.name).importer.located(found)
-            return _print_found(found, own or found.definition, chosen)
+            return _print_found(found, own or found.definition, chosen, partial=options.partial)
         making = workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name)
         with making as project:
-            report = project.bring_in(found, chosen=chosen, folder=options.pictures, replace_labels=options.replace)
+            report = project.bring_in(
+                found,
+                chosen=chosen,
+                partial=options.partial,
+                folder=options.pictures,
+                replace_labels=options.replace,
+            )
     for sentence in report.notes:
         print(sentence)
     print_refused(report.refused)
@@ -186,7 +194,7 @@ def _opened(workspace: Workspace, name: str) -> Iterator[Project]:
     yield workspace.open(name)
 
 
-def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, str]) -> int:
+def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, str], *, partial: bool) -> int:
     """What would come in, for --dry-run."""
     faces = [sample for samples in found.entries for sample in samples if sample.annotation is not None]
     points = sum(int(sample.annotation.labeled.sum()) for sample in faces if sample.annotation is not None)
@@ -200,9 +208,7 @@ def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, s
     if own is None:
         said.append("the file does not tell which part of the face its landmarks belong to: add --definition")
     else:
-        said += matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen).words(
-            found.landmarks, own
-        )
+        said += match_of(found, own, chosen=chosen, partial=partial).words(found.landmarks, own)
     for sentence in said:
         print(sentence)
     print_refused([(out.record, out.why) for out in found.left_out])

@@ -101,14 +101,15 @@ class Importer:
         *,
         chosen: Mapping[str, str] | None = None,
         match: Match | None = None,
+        partial: bool = False,
         folder: Path | None = None,
         replace_labels: bool = False,
     ) -> ImportReport:
         """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
 
         `chosen` says which landmark of the file some of the project's are (see `mdmd.datasets.matching.matched`), and
-        `match` which all of them are. A picture comes in with all its faces and labels, or not at all: an import that
-        was interrupted goes on where it was when it is started again.
+        `match` which all of them are; with `partial`, what is not matched is left out. A picture comes in with all its
+        faces and labels, or not at all: an import that was interrupted goes on where it was when it is started again.
 
         A project without a definition takes that of the file. The labels of pictures that already have some are left
         unchanged or, with `replace_labels`, replaced by those of the file, a landmark without a label too. Points of a
@@ -129,7 +130,7 @@ class Importer:
             category = next_category(found.definition.to_category(), ())
             own = Definition.from_category(category)
         if match is None:
-            match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=chosen)
+            match = match_of(found, own, chosen=chosen, partial=partial)
         taken = added = faces = points = already = replaced = proposed = 0
         record = ImportRecord(self._store, found)
         keeping = Keeping(self._store.extras, found.extra)
@@ -265,6 +266,19 @@ class _PictureLabels:
             self.faces += 1
             self.replaced += bool(there)
             self.points += sum(label is not None and label.v > 0 for label in changed.values())
+
+
+def match_of(found: Incoming, own: Definition, *, chosen: Mapping[str, str] | None, partial: bool) -> Match:
+    """The match of the landmarks that were found with those of the project. Raises DataError."""
+    return matched(
+        found.landmarks,
+        own,
+        found.where,
+        mirror=found.mirror,
+        chosen=chosen,
+        partial=partial,
+        advice=", or add --partial to leave out what is not matched",
+    )
 
 
 class ImportRecord:

@@ -393,6 +393,7 @@ class Project:
         form: str | None = None,
         folder: Path | None = None,
         chosen: Mapping[str, str] | None = None,
+        partial: bool = False,
         one_based: bool | None = None,
         as_predictions: bool = False,
         replace_labels: bool = False,
@@ -401,9 +402,9 @@ class Project:
 
         The format is found by content, unless `form` names it (`mdmd.formats.known`). With a `folder`, pictures are
         searched there, and those that lie elsewhere are left out. `chosen` names landmarks of the file by those of the
-        project. With `as_predictions`, all points are those of a model, proposals to review. `replace_labels` replaces
-        labels that are there (see `Importer.bring_in`). Raises DataError if nothing can be read or the landmarks
-        do not fit.
+        project; with `partial`, those that are not matched are left out. With `as_predictions`, all points are those of
+        a model, proposals to review. `replace_labels` replaces labels that are there (see `Importer.bring_in`). Raises
+        DataError if nothing can be read or the landmarks do not fit.
         """
         with tempfile.TemporaryDirectory(prefix="labeler-") as made:
             found = incoming(
@@ -414,7 +415,7 @@ class Project:
                 unpacked=Path(made),
                 as_predictions=as_predictions,
             )
-            return self.bring_in(found, chosen=chosen, folder=folder, replace_labels=replace_labels)
+            return self.bring_in(found, chosen=chosen, partial=partial, folder=folder, replace_labels=replace_labels)
 
     def bring_in(
         self,
@@ -422,13 +423,16 @@ class Project:
         *,
         chosen: Mapping[str, str] | None = None,
         match: Match | None = None,
+        partial: bool = False,
         folder: Path | None = None,
         replace_labels: bool = False,
     ) -> ImportReport:
         """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
-        report = self.importer.bring_in(found, chosen=chosen, match=match, folder=folder, replace_labels=replace_labels)
+        report = self.importer.bring_in(
+            found, chosen=chosen, match=match, partial=partial, folder=folder, replace_labels=replace_labels
+        )
         if report.proposed and report.number is not None:
             self.charge.bring_in(report.number)
         return report

@@ -85,7 +85,15 @@ def read_foreign(asked: ForeignSet, *, name: str, unpacked: Path | None = None) 
     own = asked.definition or found.definition
     if own is None:
         raise DataError(f"{found.where} does not tell which part of the face its landmarks belong to: add --definition")
-    match = matched(found.landmarks, own, found.where, mirror=found.mirror, chosen=asked.chosen, ours="the definition")
+    match = matched(
+        found.landmarks,
+        own,
+        found.where,
+        mirror=found.mirror,
+        chosen=asked.chosen,
+        ours="the definition",
+        partial=bool(asked.chosen),
+    )
     column = {key: k for k, key in enumerate(match.ids) if key is not None}
     columns = [column.get(key) for key in own.ids]
     samples, problems = _named(found)

@@ -78,12 +78,14 @@ def matched(
     mirror: Sequence[int] | None = None,
     chosen: Mapping[str, str] | None = None,
     ours: str = "the project",
+    partial: bool = False,
+    advice: str = "",
 ) -> Match:
     """Match the landmarks `theirs` with those of `own`: as `chosen` (theirs by own name), else by name.
 
     `where` and `ours` are what has them, in words. If no name is the same, as many landmarks with the same mirror pairs
-    are matched by their order. Raises DataError if they cannot be matched, or each side has names that the other one
-    does not.
+    are matched by their order. Raises DataError if they cannot be matched, or, unless `partial`, each side has names
+    that the other one does not; `advice` is the end of what it says then.
     """
     by_name = dict(zip(own.landmarks, own.ids, strict=True))
     given = _given(chosen or {}, theirs, by_name, where, ours)
@@ -95,7 +97,7 @@ def matched(
             return Match(own.ids, guessed=True, ours=ours)
     extra = sorted(name for name, key in zip(theirs, ids, strict=True) if key is None)
     missing = sorted(name for name, key in by_name.items() if key not in ids)
-    if extra and missing and not given:
+    if extra and missing and not partial:
         like, _ = suggested(theirs, own, mirror=mirror)
         if len(extra) == len(missing) == 1:
             like[missing[0]] = extra[0]
@@ -103,7 +105,7 @@ def matched(
         raise DataError(
             f"{where} has {len(theirs)} landmarks, {ours} has {len(by_name)}, and they are not the same ones: only in "
             f"the file are {', '.join(extra)}; only in {ours} are {', '.join(missing)}; say which is which "
-            f"(--map {' '.join(pairs)} ...)"
+            f"(--map {' '.join(pairs)} ...){advice}"
         )
     return Match(tuple(ids), ours=ours)
 

@@ -74,6 +74,7 @@ def read(place: Path, how: Reading) -> LabelSet:
         raise DataError(f"{place}: no JSON file with images, annotations, and categories with keypoints")
     sets = [_File(file, place, how.pictures).read() for file in files]
     first = sets[0]
+    _must_not_overlap(files, sets)
     for file, other in zip(files, sets, strict=True):
         if other.landmarks != first.landmarks:
             raise DataError(f"{file} has other landmarks than {files[0]}: import one of them")
@@ -89,6 +90,16 @@ def read(place: Path, how: Reading) -> LabelSet:
         left_out=tuple(out for each in sets for out in each.left_out),
         changes=tuple(change for each in sets for change in each.changes),
     )
+
+
+def _must_not_overlap(files: Sequence[Path], sets: Sequence[LabelSet]) -> None:
+    """Raises DataError if two files hold faces of the same picture: which of them a person wants is not known."""
+    by_picture: dict[Path, Path] = {}
+    for file, labels in zip(files, sets, strict=True):
+        for image in labels.images:
+            if image.path is not None and image.faces and by_picture.setdefault(image.path, file) != file:
+                other = by_picture[image.path].name
+                raise DataError(f"{other} and {file.name} both hold faces of {image.name}: name one of the files")
 
 
 def read_boxes(place: Path, how: Reading) -> LabelSet:
@@ -163,7 +174,7 @@ class _File:
         self._file = file
         self._coco: Record = coco
         around = file.parent.parent if file.parent.name == ANNOTATIONS else file.parent
-        self._finder = ImageFinder(*([pictures] if pictures else []), around, place if place.is_dir() else around)
+        self._finder = ImageFinder(around, place if place.is_dir() else around, pictures=pictures)
         self._left_out: list[LeftOut] = []
         self._changed = Counter[str]()
         #: Ids that several images have.

@@ -66,7 +66,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     """Read the XML file `place`, or the one in the folder `place`. Raises DataError."""
     file = only_file(place, ".xml", LIKE_CVAT, TITLE)
     root = file.parent
-    reader = _Reader(ImageFinder(*([how.pictures] if how.pictures else []), root / "images", root))
+    reader = _Reader(ImageFinder(root / "images", root, pictures=how.pictures))
     for element in elements_of(file, "annotations"):
         reader.take(element)
     if not reader.images:

@@ -116,7 +116,7 @@ def read_tables(files: Sequence[Path], root: Path, how: Reading, told: Mapping[s
     landmarks = tuple(dict.fromkeys([*named, *found])) if set(found) & set(named) else tuple(found)
     if len(landmarks) > MOST_LANDMARKS:
         raise DataError(f"found {len(landmarks):,} landmarks in {root}, wanted at most {MOST_LANDMARKS}")
-    finder = ImageFinder(*([how.pictures] if how.pictures else []), root)
+    finder = ImageFinder(root, pictures=how.pictures)
     images = dict[str, Image]()
     for file, table in tables.items():
         name = file.relative_to(root).as_posix()

@@ -90,7 +90,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     landmarks = tuple(sorted(name for name in names if name.strip() and text_problem(name) is None))
     if len(landmarks) > MOST_LANDMARKS:
         raise DataError(f"found {len(landmarks):,} names of parts in {place}, wanted at most {MOST_LANDMARKS}")
-    reader = _Reader(landmarks, ImageFinder(*([how.pictures] if how.pictures else []), root), left_out)
+    reader = _Reader(landmarks, ImageFinder(root, pictures=how.pictures), left_out)
     for file, images in read_files:
         reader.add(file.relative_to(root).as_posix(), _split(file), images)
     ignored = sum(_is_ignored(box) for _, images in read_files for image in images for box in image.boxes)

@@ -19,10 +19,12 @@ class ImageFinder:
     """Finds images by name in `folders`, and below them by base name where that is unique.
 
     Nothing outside of the folders is found: not by "..", by an absolute name, nor by a link that leads out of them.
+    With `pictures`, a folder that a person has named, an image is taken from there if it is there.
     Names may be Windows paths or addresses, and differ in upper and lower case or in how accents are written.
     """
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, pictures: Path | None = None) -> None:
+        self._first = None if pictures is None else ImageFinder(pictures)
         self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
         self._by_name: dict[str, list[Path]] | None = None
 
@@ -31,6 +33,8 @@ class ImageFinder:
         parts = parts_of(name)
         if not parts:
             return None
+        if self._first is not None and (preferred := self._first.find(name)) is not None:
+            return preferred
         for first in range(len(parts)):  # the whole name, then ever fewer of its folders
             for folder in self._folders:
                 path = folder.joinpath(*parts[first:])
@@ -49,6 +53,8 @@ class ImageFinder:
 
         It lies beside the label, or in the folder that `instead` names in the place of a part of the label's path.
         """
+        if self._first is not None and (preferred := self._first.like(label, instead=instead)) is not None:
+            return preferred
         beside = list(label.parent.parts)
         last = {part: k for k, part in enumerate(beside)}
         for part, other in (instead or {}).items():

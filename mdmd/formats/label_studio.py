@@ -102,7 +102,7 @@ def read(place: Path, how: Reading) -> LabelSet:
         raise DataError(f"{file}: found {type(tasks).__name__}, wanted a list of tasks")
     config, changes = _config_of(file.parent / CONFIG)
     root = file.parent
-    reader = _Reader(ImageFinder(*([how.pictures] if how.pictures else []), root / "images", root), config)
+    reader = _Reader(ImageFinder(root / "images", root, pictures=how.pictures), config)
     drawn = [one for k, task in enumerate(tasks, start=1) if (one := reader.task(task, f"task {k}")) is not None]
     landmarks = landmarks_of(drawn, landmarks_of_config(config), where=file)
     images = images_of(drawn, landmarks, reader.left_out)

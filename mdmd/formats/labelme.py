@@ -137,7 +137,7 @@ class _Reader:
         self, root: Path, pictures: Path | None, visibility: Callable[[Mapping[str, Any]], int], score: str | None
     ) -> None:
         self._root, self._visibility, self._score = root, visibility, score
-        self._finder = ImageFinder(*([pictures] if pictures else []), root)
+        self._finder = ImageFinder(root, pictures=pictures)
         self.left_out: list[LeftOut] = []
 
     def image(self, path: Path) -> Drawn | None:

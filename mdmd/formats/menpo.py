@@ -270,7 +270,7 @@ def _set(
         raise DataError(f"{place}: {left_out[0].why}")
     root = place.parent if place.is_file() else place
     landmarks = Counter(one.landmarks for one in found).most_common(1)[0][0] if found else ()
-    finder = ImageFinder(*([how.pictures] if how.pictures else []), root)
+    finder = ImageFinder(root, pictures=how.pictures)
     stems = {file.with_suffix("") for file in [*(one.file for one in found), *empty]}
     images, changes = dict[str, Image](), list[str]()
     for file in empty:

@@ -143,7 +143,7 @@ class _Reader:
 
     def __init__(self, file: Path, found: Any, how: Reading, added: float) -> None:
         self._file, self._found, self._added = file, found, added
-        self._finder = ImageFinder(*([how.pictures] if how.pictures else []), file.parent)
+        self._finder = ImageFinder(file.parent, pictures=how.pictures)
         self._unpacked = how.unpacked
         self._places = Places()
         self._left_out = list[LeftOut]()

@@ -212,7 +212,7 @@ class _Reader:
 
     def __init__(self, root: Path, how: Reading) -> None:
         self._root = root
-        self._finder = ImageFinder(*([how.pictures] if how.pictures else []), root)
+        self._finder = ImageFinder(root, pictures=how.pictures)
         self._images = dict[str, Image]()
         self._faces = list[_Face]()
         self._names = dict[str, None]()

@@ -67,7 +67,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     root = place.parent if place.is_file() else place
     if not files:
         raise DataError(f"{place}: no {ENDING} files")
-    finder = ImageFinder(*([how.pictures] if how.pictures else []), root)
+    finder = ImageFinder(root, pictures=how.pictures)
     left_out = list[LeftOut]()
     found, curves = list[tuple[str, Image, np.ndarray, Mapping[str, Any]]](), 0
     for file in files:

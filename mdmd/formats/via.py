@@ -70,7 +70,7 @@ def read(place: Path, how: Reading) -> LabelSet:
     if not isinstance(files, dict):
         raise DataError(f"{file}: found {type(files).__name__}, wanted files by their names")
     root = file.parent
-    reader = _Reader(ImageFinder(*([how.pictures] if how.pictures else []), root / "images", root))
+    reader = _Reader(ImageFinder(root / "images", root, pictures=how.pictures))
     drawn = [one for key, found in files.items() if (one := reader.image(key, found)) is not None]
     landmarks = landmarks_of(drawn, _declared(told, drawn), where=file)
     images = images_of(drawn, landmarks, reader.left_out)

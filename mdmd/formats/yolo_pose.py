@@ -113,7 +113,7 @@ class _Reader:
     def __init__(self, told: Mapping[str, Any], root: Path, pictures: Path | None) -> None:
         self._told, self._root = told, root
         self._shape = _shape(told, root / "data.yaml")
-        self._finder = ImageFinder(*([pictures] if pictures else []), root)
+        self._finder = ImageFinder(root, pictures=pictures)
         self.left_out: list[LeftOut] = []
 
     def images(self) -> Iterator[Image]:

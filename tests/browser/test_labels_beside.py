@@ -69,7 +69,12 @@ def test_they_come_in_later_too_and_only_if_they_fit(page: Page, site: Site) -> 
     look.click()
     expect(page.get_by_text("Name the folder of the pictures, or the file with the labels")).to_be_visible()
     expect(folder).to_be_focused()
+    # The sets of the tests lie below this folder: they are named, with the way to bring them in.
     folder.fill(str(site.folder))
+    look.click()
+    expect(page.get_by_text("they are COCO keypoints; bring them in under “Labels of another tool”")).to_be_visible()
+    (site.folder / "empty" / "pictures").mkdir(parents=True)
+    folder.fill(str(site.folder / "empty" / "pictures"))
     look.click()
     expect(page.get_by_text("No labels were found")).to_be_visible()
     expect(folder).to_have_attribute("aria-invalid", "true")

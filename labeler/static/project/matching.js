@@ -93,6 +93,9 @@ function choose(select, theirs) {
   for (const name of plan.querySelectorAll(/** @type {"li"} */ (".matching-left [data-theirs]"))) {
     name.hidden = matched.has(name.dataset.theirs ?? "");
   }
+  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
+    dot.classList.toggle("left", !matched.has(dot.dataset.theirs ?? ""));
+  }
 }
 
 /**

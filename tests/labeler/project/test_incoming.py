@@ -288,3 +288,31 @@ def test_a_folder_of_pictures_that_is_not_there_and_a_bad_name_are_said(
     assert "there is no such folder" in capsys.readouterr().err
     assert labeler(tmp_path, "import", "a/b", str(file), "--definition", "animweb") == 2
     assert "has its own landmarks" not in capsys.readouterr().err
+
+
+def test_half_a_match_is_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(foreign(tmp_path / "in", ["eye_left", "eye_right", "snout", "beard"]))
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", file, "--map", "nose=snout") == 2
+    said = capsys.readouterr().err
+    assert "only in the file are beard; only in the project are chin" in said
+    assert "or add --partial to leave out what is not matched" in said
+    assert project.store.images() == []
+    assert labeler(tmp_path, "import", "apes", file, "--map", "nose=snout", "--partial") == 0
+    assert labels_of_first(tmp_path, "apes").keys() == {"eye_left", "eye_right", "nose"}
+
+
+def test_two_files_with_faces_of_one_picture_are_not_read_as_one(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    shutil.copyfile(file, file.with_name("older.json"))
+    with pytest.raises(
+        DataError, match=r"labels\.json and older\.json both hold faces of a\.png: name one of the files"
+    ):
+        incoming(file.parent)
+
+
+def test_pictures_of_a_folder_that_is_named_come_before_those_beside_the_labels(tmp_path: Path) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    other = write_picture(tmp_path / "named" / "deep" / "a.png", (60, 50), (1, 2, 3))
+    [entry] = incoming(file, pictures=tmp_path / "named").entries
+    assert entry[0].path == other
