@@ -56,10 +56,13 @@ def _is_left_over(path: Path) -> bool:
     writer = match["writer"] if match else None
     if writer is not None and not psutil.pid_exists(int(writer)):
         return True
-    changed = [path.lstat().st_mtime] if path.exists() else []
-    for place, folders, files in os.walk(path):
-        changed += [Path(place, name).lstat().st_mtime for name in (*folders, *files)]
-    return max(changed, default=time.time()) < time.time() - ABANDONED
+    try:
+        changed = [path.lstat().st_mtime]
+        for place, folders, files in os.walk(path):
+            changed += [Path(place, name).lstat().st_mtime for name in (*folders, *files)]
+    except FileNotFoundError:  # its writer was at work just now
+        return False
+    return max(changed) < time.time() - ABANDONED
 
 
 def clear_orphans(images: Path, store: Store, intake: Intake, trash: Trash) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -76,6 +77,26 @@ def test_what_a_living_process_writes_stays_and_what_a_dead_one_wrote_goes(tmp_p
     leftovers.clear_partial(tmp_path)
     assert [path.exists() for path in (living, unnamed, growing, link, target / "a.txt")] == [True] * 5
     assert [path.exists() for path in (old, unnamed_old, dead, folder)] == [False] * 4
+
+
+def test_a_file_that_is_finished_while_it_is_looked_at_is_no_failure(tmp_path: Path):
+    partial, stop = tmp_path / f".labels.mark.{os.getpid()}-0123abcd.partial", threading.Event()
+    assert PARTIAL_NAME.fullmatch(partial.name)
+
+    def write() -> None:
+        while not stop.is_set():
+            partial.touch()
+            partial.replace(tmp_path / "labels.mark")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3000):
+            leftovers.clear_partial(tmp_path)
+    finally:
+        stop.set()
+        writer.join()
+    assert (tmp_path / "labels.mark").is_file()
 
 
 def test_files_that_no_picture_names_go_to_the_trash(tmp_path: Path, caplog: pytest.LogCaptureFixture):
