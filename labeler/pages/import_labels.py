@@ -33,6 +33,8 @@ from mdmd.formats.known import FORMATS
 PLACE, PICTURES = "import-place", "import-pictures"
 FOUND = ""
 COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
+#: The option that a reader asks for where a file does not say from what its coordinates count.
+ONE_BASED = "--one-based"
 KEEP, REPLACE = "keep", "replace"
 #: JavaScript before the import: the match as it stands on the page (`project/matching.js`), in place of the last input.
 WITH_MATCH = "(...given) => [...given.slice(0, -1), document.querySelector('.import-plan')?.dataset.match ?? '{}']"
@@ -180,7 +182,7 @@ class ImportForm:
 
     def _problems(self, error: _PlaceError) -> tuple[object, ...]:
         """Updates of the messages at the fields and of the choice that a reader asks for."""
-        asks = gr.update(visible=True) if "--one-based" in str(error) else gr.skip()
+        asks = gr.update(visible=True) if isinstance(error, _CountError) else gr.skip()
         place = None if error.field == PICTURES else error
         return field_problem(PLACE, place), field_problem(PICTURES, error if place is None else None), asks
 
@@ -222,6 +224,14 @@ class _PlaceError(DataError):
         self.field = field
 
 
+class _CountError(_PlaceError):
+    """Only the person knows from what the coordinates count."""
+
+    def __init__(self) -> None:
+        said = "these files do not say from what their coordinates count: choose it under “The first pixel is”"
+        super().__init__(PLACE, said)
+
+
 @contextmanager
 def _found(
     files: Sequence[str] | None, place: str | None, pictures: str | None, form: str, counts: str, predictions: bool
@@ -248,6 +258,8 @@ def _found(
                 as_predictions=predictions,
             )
         except DataError as error:
+            if ONE_BASED in str(error):
+                raise _CountError from None
             # Where the server keeps an upload says nothing to the person.
             raise _PlaceError(PLACE, str(error).replace(str(source), source.name) if source else error) from None
         name = found.where if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")

@@ -68,6 +68,14 @@ def _refusal(beside: LabelsBeside) -> str:
 def imported_html(taken: ImportReport, file: Path) -> Markup:
     """How many labels came in, and which pictures of the file did not."""
     sentence = f"{plural(taken.points, 'label')} of {plural(taken.faces, 'face')} came in from {file.name}"
+    if taken.proposed and not taken.faces:
+        sentence = (
+            f"points of a model came in from {file.name} for {plural(taken.proposed, 'face')}: see the Review page"
+        )
+    elif taken.proposed:
+        sentence += f", and points of a model for {plural(taken.proposed, 'face')}: see the Review page"
+    if taken.replaced:
+        sentence += f"; labels were replaced on {plural(taken.replaced, 'face')}"
     if taken.already:
         stays = (
             "picture has labels and stays as it is"
@@ -76,5 +84,5 @@ def imported_html(taken: ImportReport, file: Path) -> Markup:
         )
         sentence += f"; {taken.already:,} {stays}"
     refused = refused_html(taken.refused, missing=NOT_THERE) if taken.refused else ""
-    some = bool(taken.faces)
+    some = bool(taken.faces or taken.proposed)
     return render("imported_labels.html", sentence=f"{sentence}.", refused=refused, notes=taken.notes, some=some)

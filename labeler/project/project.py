@@ -108,7 +108,7 @@ class Settings:
 class TakenBack:
     """An import that was taken back: the faces and points whose labels are gone or as before, the pictures removed.
 
-    `kept` counts the pictures that it added and that stay, because somebody has worked on them since.
+    `kept` counts the pictures that it added and that stay, because a person has worked on them since.
     """
 
     what: Import

@@ -54,7 +54,7 @@ def row(page: Page, own: str) -> Locator:
 
 
 def choose(page: Page, own: str, theirs: str) -> None:
-    """Choose by keyboard, as a list that nobody is at has only what is chosen."""
+    """Choose by keyboard, as a list without the focus has only what is chosen."""
     names = row(page, own).locator("select")
     names.focus()
     names.select_option(theirs)
@@ -154,6 +154,30 @@ def test_a_project_without_landmarks_takes_those_of_a_file_with_groups_that_are_
     assert definition.landmarks == tuple(names)
     assert [GROUPS[group] for group in definition.groups] == ["left_eye", "right_eye", "nose", "bottom_mouth"]
     assert definition.edges == ((0, 1),)
+
+
+def test_points_of_a_model_become_proposals_and_what_pixels_count_from_is_asked(page: Page, site: Site) -> None:
+    site.pictures("rails", 1)
+    points = "\n".join(f"{x} {y}" for x, y in ((150, 120), (250, 120), (200, 170), (200, 215)))
+    folder = site.folder / "pictures of rails"
+    (folder / "rails-0.pts").write_text(f"version: 1\nn_points: 4\n{{\n{points}\n}}\n")
+    project = site.workspace.create("rails", definition=SMALL)
+    page.goto(f"{site.url}/?project=rails#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    page.locator("#import-place textarea").fill(str(folder))
+    page.get_by_label("A model made the points").check()
+    page.get_by_role("button", name="Look at the labels").click()
+    expect(page.get_by_text("do not say from what their coordinates count: choose it under")).to_be_visible()
+    page.get_by_label("The first pixel is").click()
+    page.get_by_role("option", name="1, as menpo and MATLAB do").click()
+    page.get_by_role("button", name="Look at the labels").click()
+    expect(page.get_by_text("1 face with points of a model")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    said = "Points of a model came in from pictures of rails for 1 face: see the Review page."
+    expect(page.get_by_text(said)).to_be_visible()
+    proposed = project.proposed.of(project.store.faces()[0].id)
+    assert proposed is not None
+    assert sorted((point.x, point.y) for point in proposed.points.values())[0] == (149, 119)
 
 
 def test_what_is_wrong_with_the_labels_is_said_at_the_field(page: Page, site: Site) -> None:
