@@ -30,12 +30,24 @@ from mdmd.files import parse_json
 from mdmd.formats.archive import is_archive
 from mdmd.formats.known import FORMATS
 
-PLACE, PICTURES = "import-place", "import-pictures"
+PLACE, PICTURES, TAKE_BACK = "import-place", "import-pictures", "import-take-back"
 FOUND = ""
 COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
 #: The option that a reader asks for where a file does not say from what its coordinates count.
 ONE_BASED = "--one-based"
 KEEP, REPLACE = "keep", "replace"
+#: How many imports are shown at once.
+NEWEST = 3
+#: JavaScript of the list of imports: says whose button was pressed.
+PRESSED = (
+    "element.addEventListener('click', ({ target }) => { const button = target.closest('[data-import]');"
+    " if (button) trigger('click', { number: button.dataset.import }); });"
+)
+#: JavaScript after an event that asks: scrolls to the question with the id %s, once it is drawn.
+TO_QUESTION = (
+    "() => requestAnimationFrame(() => requestAnimationFrame(() =>"
+    " document.getElementById('%s')?.scrollIntoView({ block: 'nearest' })))"
+)
 #: JavaScript before the import: the match as it stands on the page (`project/matching.js`), in place of the last input.
 WITH_MATCH = "(...given) => [...given.slice(0, -1), document.querySelector('.import-plan')?.dataset.match ?? '{}']"
 
@@ -83,17 +95,16 @@ class ImportForm:
             )
             self.bring = gr.Button("Import", variant="primary", visible=False)
             self.report = gr.HTML(padding=False)
-            self.last = gr.HTML(padding=False)
-            self.back = gr.Button("Take this import back…", size="sm", visible=False)
-            self.question = Question("Take it back")
-        match = gr.Textbox(visible=False)
+            self.imports = gr.HTML(padding=False, js_on_load=PRESSED)
+            self.question = Question("Take it back", elem_id=TAKE_BACK)
+        match, asked = gr.Textbox(visible=False), gr.Textbox(visible=False)
         read = [self.files, self.place, self.pictures, self.form, self.counts, self.predictions]
         planned = [
             *(self.place_problem, self.pictures_problem, self.counts),
             *(self.plan, self.labeled, self.bring, self.report),
         ]
         #: The outputs of `show`.
-        self.shown = [self.frame, self.last, self.back]
+        self.shown = [self.frame, self.imports]
         self.looked = self.look.click(self.do_look, read, planned, show_progress="hidden")
         gr.on(
             [
@@ -105,7 +116,8 @@ class ImportForm:
             planned[3:-1],
             **QUIETLY,
         )
-        self.back.click(self.ask, None, self.question.parts, **QUIETLY)
+        pressed = self.imports.click(self.ask, None, [asked, *self.question.parts], **QUIETLY)
+        pressed.success(None, None, None, js=TO_QUESTION % TAKE_BACK)
         self.changes = (
             self.bring.click(
                 self.do_import,
@@ -113,15 +125,13 @@ class ImportForm:
                 [*planned, self.files, self.place, self.pictures],
                 js=WITH_MATCH,
             ),
-            self.question.sure.click(self.do_take_back, None, [self.report, *self.question.parts]),
+            self.question.sure.click(self.do_take_back, asked, [self.report, *self.question.parts]),
         )
 
     def show(self, request: gr.Request) -> tuple[object, ...]:
         """Updates of `shown`."""
         project = open_project(self.workspace, request)
-        newest = None if project is None else newest_import(project)
-        words = Markup() if newest is None else render("note.html", sentence=import_words(newest), tone="")
-        return gr.update(visible=project is not None), words, gr.update(visible=newest is not None)
+        return gr.update(visible=project is not None), Markup() if project is None else imports_html(project)
 
     def forget(self) -> tuple[object, ...]:
         """What was looked at is not what would come in any more."""
@@ -187,33 +197,56 @@ class ImportForm:
         return field_problem(PLACE, place), field_problem(PICTURES, error if place is None else None), asks
 
     @errors_as_messages
-    def ask(self, request: gr.Request) -> tuple[object, ...]:
-        """Ask whether to take the newest import back."""
-        newest = newest_import(wanted_project(self.workspace, request))
-        if newest is None:
-            return Question.closed()
-        return Question.asked(render("take_back.html", words=import_words(newest), added=newest.pictures))
+    def ask(self, event: gr.EventData, request: gr.Request) -> tuple[object, ...]:
+        """Ask whether to take back the import whose button was pressed."""
+        number = number_of(event.number)
+        one = wanted_project(self.workspace, request).store.imports.get(number)
+        if one is None:
+            raise NotFoundError(f"there is no import {number} in this project")
+        words = f"{one.name} ({one.title}), {when(one)}: {brought(one)}"
+        asked = render("take_back.html", number=number, words=words, added=one.pictures)
+        return str(number), *Question.asked(asked)
 
     @errors_as_messages
-    def do_take_back(self, request: gr.Request) -> tuple[object, ...]:
-        """Take the newest import back."""
-        taken = wanted_project(self.workspace, request).take_back_import()
-        sentence = f"The import of {taken.what.name} was taken back. {' '.join(taken.sentences)}"
+    def do_take_back(self, asked: str | None, request: gr.Request) -> tuple[object, ...]:
+        """Take back the import that was asked about."""
+        project = wanted_project(self.workspace, request)
+        try:
+            taken = project.take_back_import(number_of(asked))
+        except DataError as error:  # another window took it back: the list shows that
+            return render("note.html", sentence=str(error), tone="warning"), *Question.closed()
+        sentence = f"Import {taken.what.id}, of {taken.what.name}, was taken back. {' '.join(taken.sentences)}"
         return render("note.html", sentence=sentence, tone="good"), *Question.closed()
 
 
-def newest_import(project: Project) -> Import | None:
-    """The newest import that can be taken back; None if there is none."""
-    return next((one for one in project.store.imports.all() if one.taken_back is None), None)
+def imports_html(project: Project) -> Markup:
+    """The imports that can be taken back, newest first, each with its button; empty if there are none."""
+    imports = [one for one in project.store.imports.all() if one.taken_back is None]
+    if not imports:
+        return Markup()
+    rows = [
+        {"id": one.id, "name": one.name, "title": one.title, "when": when(one), "brought": brought(one)}
+        for one in imports
+    ]
+    return render("imports.html", imports=rows, newest=NEWEST)
 
 
-def import_words(one: Import) -> str:
-    """What an import has brought, in a sentence."""
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
-    brought = [plural(one.pictures, "new picture")] if one.pictures else []
-    brought += [f"labels on {plural(one.labeled, 'face')}"] if one.labeled else []
-    brought += [f"proposals on {plural(one.proposed, 'face')}"] if one.proposed else []
-    return f"Last import: {one.name} ({one.title}), {when}: {', '.join(brought) or 'nothing is left of it'}."
+def when(one: Import) -> str:
+    """The minute of an import."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
+
+
+def brought(one: Import) -> str:
+    """ "12 new pictures, labels on 12 faces"."""
+    said = [plural(one.pictures, "new picture")] if one.pictures else []
+    said += [f"labels on {plural(one.labeled, 'face')}"] if one.labeled else []
+    said += [f"proposals on {plural(one.proposed, 'face')}"] if one.proposed else []
+    return ", ".join(said) or "nothing is left of it"
+
+
+def number_of(asked: object) -> int:
+    """The number of an import as the page sends it; 0, which no import has, for anything else."""
+    return int(asked) if isinstance(asked, str) and asked.isdecimal() and len(asked) < 16 else 0
 
 
 class _PlaceError(DataError):

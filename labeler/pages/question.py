@@ -11,11 +11,11 @@ from labeler.pages.request import QUIETLY
 class Question:
     """A question that stands hidden until it is asked, with the button `sure` and one that closes it."""
 
-    def __init__(self, yes: str) -> None:
+    def __init__(self, yes: str, *, no: str = "Keep it", elem_id: str | None = None) -> None:
         self.words = gr.HTML(padding=False, visible=False)
-        with gr.Row():
+        with gr.Row(elem_id=elem_id):
             self.sure = gr.Button(yes, variant="stop", size="sm", visible=False, min_width=120)
-            self.keep = gr.Button("Keep it", size="sm", visible=False, min_width=120)
+            self.keep = gr.Button(no, size="sm", visible=False, min_width=120)
         #: What `asked` and `closed` return values for.
         self.parts = [self.words, self.sure, self.keep]
         self.keep.click(self.closed, None, self.parts, **QUIETLY)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from labeler.project.project import Project
@@ -97,9 +98,9 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
         pytest.approx(nose(truth, face.id), abs=0.01) for face in truth.store.faces()
     ]
 
-    page.get_by_role("button", name="Take this import back…").click()
+    page.get_by_role("button", name="Take back… import 1, of yolo.zip").click()
     page.get_by_role("button", name="Take it back", exact=True).click()
-    expect(page.get_by_text("The import of yolo.zip was taken back.")).to_be_visible()
+    expect(page.get_by_text("Import 1, of yolo.zip, was taken back.")).to_be_visible()
     assert project.store.images() == []
 
     page.locator("input[type=file]").nth(1).set_input_files(archive)
@@ -121,6 +122,40 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
         described = yaml.safe_load(written.read(next(name for name in names if name.endswith("data.yaml"))))
     assert described["kpt_names"][0] == list(SMALL.landmarks)
     assert sorted(Path(name).suffix for name in names) == [".png", ".png", ".txt", ".txt", ".yaml"]
+
+
+def test_an_older_import_is_taken_back_though_another_one_comes_in_meanwhile(page: Page, site: Site) -> None:
+    project = site.workspace.create("wrens", definition=SMALL)
+    files = []
+    for k in range(5):
+        folder = site.pictures(f"wrens {k}", 1)
+        picture = next(folder.iterdir())
+        picture.rename(folder / f"{k}.png")
+        Image.new("RGB", (400, 300), (k, 0, 0)).save(folder / f"{k}.png")
+        points = [150, 120, 2, 250, 120, 2, 200, 170, 2, 200, 215, 2]
+        record = {
+            "images": [{"id": 1, "file_name": f"{k}.png"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": points}],
+            "categories": [{"id": 1, "name": "head", "keypoints": list(SMALL.landmarks)}],
+        }
+        (folder / f"round {k}.json").write_text(json.dumps(record))
+        files.append(folder / f"round {k}.json")
+    for file in files[:4]:
+        project.import_labels(file)
+    page.goto(f"{site.url}/?project=wrens#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    rows = page.locator(".imports li:visible")
+    expect(rows).to_have_count(3)
+    page.get_by_text("Show 1 more").click()
+    expect(rows.locator("b")).to_have_text(["round 3.json", "round 2.json", "round 1.json", "round 0.json"])
+    expect(rows.nth(2)).to_contain_text("1 new picture, labels on 1 face")
+    page.get_by_role("button", name="Take back… import 2, of round 1.json").click()
+    expect(page.get_by_text("Take back import 2, of round 1.json (COCO keypoints)")).to_be_visible()
+    project.import_labels(files[4])
+    page.get_by_role("button", name="Take it back", exact=True).click()
+    expect(page.get_by_text("Import 2, of round 1.json, was taken back. ")).to_be_visible()
+    expect(rows.locator("b")).to_have_text(["round 4.json", "round 3.json", "round 2.json"])
+    assert [one.id for one in project.store.imports.all() if one.taken_back] == [2]
 
 
 def test_a_project_without_landmarks_takes_those_of_a_file_with_groups_that_are_proposed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from labeler.guidance.learning import Doing, Learning, LearningSource
 from labeler.guidance.repeats import ONE_IN_TEN
 from labeler.pages.export import checks_html, exported_html
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
+from labeler.pages.import_labels import imports_html
 from labeler.pages.import_plan import plan_html
 from labeler.pages.picture_places import added_html, named_place, picture_paths
 from labeler.pages.preflight import (
@@ -548,3 +550,16 @@ def test_the_plan_of_an_import_with_a_thousand_landmarks_is_short(tmp_path: Path
     plan = plan_html(incoming(tmp_path / "labels.json"), own, "labels.json")
     assert plan.count("<option") == 2000
     assert len(plan) < 1_500_000
+
+
+def test_the_newest_three_imports_are_shown_and_those_taken_back_are_not(tmp_path: Path):
+    project = make_project(tmp_path)
+    assert imports_html(project) == ""
+    for name in ("a.json", "b.json", "<c>.json", "d.json", "e.json"):
+        project.store.imports.begin(name, "COCO")
+    project.take_back_import(4)
+    shown, more = imports_html(project).split("<details")
+    assert re.findall(r'data-import="(\d)"', shown) == ["5", "3", "2"]
+    assert re.findall(r'data-import="(\d)"', more) == ["1"]
+    assert "Show 1 more" in more
+    assert "&lt;c&gt;.json" in shown
