@@ -19,8 +19,10 @@ from mdmd.data.records import Dataset, Prediction, Sample
 from mdmd.datasets.foreign import ForeignSet
 from mdmd.datasets.registry import Data, read_set, read_sets
 from mdmd.errors import DataError
-from mdmd.evaluation.evaluate import FlagRule, counterparts, plain
+from mdmd.evaluation.drawings import draw_faces, must_be_free
+from mdmd.evaluation.evaluate import FlagRule, counterparts, errors_of, plain
 from mdmd.evaluation.evaluate import evaluate as measure
+from mdmd.evaluation.metrics import face_nme
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
 from mdmd.inference.inputs import faces_of_file, whole, whole_pictures
@@ -310,14 +312,18 @@ def evaluate(
     normalizer: Literal["definition", "box"] = "definition",
     tolerance: float = FlagRule.tolerance,
     threshold: float | None = None,
+    draw: Path | str | None = None,
 ) -> dict[str, float | None]:
     """Metrics of a model on the labeled faces of a split; None for a metric without data.
 
     `mdmd.evaluation.evaluate.evaluate` explains the metrics. Errors are shares of the definition's normalizer, or of
-    the square root of the box's area with `normalizer="box"`. `model` is a `Model` or the folder of a run. Raises
-    DataError if there is no face to measure on, or if the landmarks are not those of the head.
+    the square root of the box's area with `normalizer="box"`. `model` is a `Model` or the folder of a run. The best,
+    median and worst faces are drawn into the new folder `draw` (see `mdmd.evaluation.drawings`). Raises DataError if
+    there is no face to measure on, if the landmarks are not those of the head, or if `draw` holds something.
     """
     rule = FlagRule(tolerance, threshold)
+    if draw is not None:
+        must_be_free(Path(draw))  # before the work
     model = model if isinstance(model, Model) else load(model)
     head = head or model.head
     definition = model.definition_of(head)
@@ -340,6 +346,9 @@ def evaluate(
     applied = model.finished(raw, samples, head)
     predictions = [Prediction(p.points[order], p.covariance[order]) for p in applied]
     measured = dataset.definition if normalizer == "definition" else replace(dataset.definition, normalizer=None)
+    if draw is not None:
+        nme = face_nme(errors_of(measured, predictions, samples))
+        draw_faces(Path(draw), predictions, samples, nme, calibration.law)
     return plain(measure(measured, predictions, samples, model.rule_for(head, rule), calibration.law))
 
 

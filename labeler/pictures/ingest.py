@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from labeler.errors import StorageError
 from mdmd.data.color import has_other_colors, srgb
 from mdmd.data.images import DAMAGED, HEIF, decode, open_picture, orientation, upright
 from mdmd.data.picture_files import Kind
-from mdmd.data.text import LONGEST, cleaned
+from mdmd.data.text import LONGEST, cleaned, safe_stem
 from mdmd.errors import DataError
 from mdmd.files import written
 
@@ -159,7 +158,7 @@ def made_ready(source: Path, folder: Path) -> Iterator[Ready]:
     with _written(folder, "new", write) as partial:
         with partial.open("rb") as file:
             os.fsync(file.fileno())  # its row may reach the disk before it
-        yield Ready(partial, sha256_of(partial), _safe_stem(source.name), suffix, width, height, left_out)
+        yield Ready(partial, sha256_of(partial), safe_stem(source.name), suffix, width, height, left_out)
 
 
 def write_thumbnail(source: Path, copy: Path, width: int) -> None:
@@ -223,13 +222,3 @@ def _names(stem: str, suffix: str) -> Iterable[str]:
     while True:
         yield f"{stem}-{number}{suffix}"
         number += 1
-
-
-def _safe_stem(name: str) -> str:
-    """The stem of `name`, in any script, without characters that file systems, URLs or COCO readers may reject."""
-    stem = unicodedata.normalize("NFC", Path(name).stem)
-    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " ._-()" else "_" for c in stem)
-    kept = kept.strip(" .") or "picture"
-    while len(kept.encode()) > 180:
-        kept = kept[:-1]
-    return kept

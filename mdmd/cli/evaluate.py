@@ -36,6 +36,13 @@ def add_to(commands: Commands) -> None:
         help="what errors are divided by: the definition's normalizer (default) or the square root of the box's area",
     )
     command.add_argument("--json", type=Path, metavar="OUT.json", help="also write the metrics to this file")
+    command.add_argument(
+        "--draw",
+        type=Path,
+        metavar="FOLDER",
+        help="also draw the best, the median and the worst faces, with labels, predictions, errors and ellipses, into "
+        "this new folder",
+    )
     add_flag_options(command)
     add_reading_options(command, "data")
 
@@ -57,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         normalizer=options.normalizer,
         tolerance=rule.tolerance,
         threshold=rule.threshold,
+        draw=options.draw,
     )
     print(json.dumps(numbers, indent=1))
     if options.json is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 #: Characters of a name of a landmark, definition, set, split, person or picture.
@@ -39,6 +40,19 @@ def path_problem(text: Any) -> str | None:
 def cleaned(text: str, instead: str = " ") -> str:
     """`text` with `instead` of each character that `text_problem` refuses."""
     return "".join(instead if _is_odd(c) else c for c in text)
+
+
+def safe_stem(name: str) -> str:
+    """The stem of a file `name`, in any script, without characters that file systems, URLs or COCO readers may reject.
+
+    It has at most 180 bytes.
+    """
+    stem = unicodedata.normalize("NFC", Path(name).stem)
+    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in " ._-()" else "_" for c in stem)
+    kept = kept.strip(" .") or "picture"
+    while len(kept.encode()) > 180:
+        kept = kept[:-1]
+    return kept
 
 
 def shown(value: Any) -> str:

@@ -153,6 +153,20 @@ def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
     assert 0 <= numbers["coverage50"] <= numbers["coverage90"] <= 1
 
 
+def test_evaluate_draws_faces_into_a_new_folder(run, drawn, tmp_path, capsys):
+    words = ["evaluate", str(run), "--data", str(drawn[1]), "--draw", str(tmp_path / "faces"), "--json"]
+    assert main([*words, str(tmp_path / "first.json")]) == 0
+    found = sorted(path.name for path in (tmp_path / "faces").iterdir())
+    assert [name.partition("_")[0] for name in found] == ["all.png", "best-1", "median-1", "worst-1"]
+    errors = [float(name.split("_")[1].removeprefix("nme-")) for name in found[1:]]
+    assert errors == sorted(errors)
+    numbers = json.loads((tmp_path / "first.json").read_text())
+    assert sum(errors) / len(errors) == pytest.approx(numbers["nme"], abs=0.01)
+    assert main([*words, str(tmp_path / "second.json")]) == 2
+    assert "faces holds files already: name a new folder" in capsys.readouterr().err
+    assert not (tmp_path / "second.json").exists()
+
+
 def test_evaluate_normalizes_by_the_box_when_asked(run, tmp_path):
     objects = write_pareidolias(tmp_path / "one", 3, first=5)  # one test face, so that its two NME differ by one ratio
     found = {}
