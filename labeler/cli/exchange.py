@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -153,8 +153,12 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
                 print(sentence)
         if options.dry_run:
             found = found if options.pictures is None else found.in_folder(options.pictures)
-            found = found if new else workspace.open(options.name).importer.located(found)
-            return _print_found(found, own or found.definition, chosen, partial=options.partial)
+            said: list[str] = []
+            if not new:
+                importer = workspace.open(options.name).importer
+                found = importer.located(found)
+                said = importer.foreseen(found, folder=options.pictures).words(replaces=options.replace)
+            return _print_found(found, own or found.definition, chosen, said, partial=options.partial)
         making = workspace.making(options.name, definition=definition) if new else _opened(workspace, options.name)
         with making as project:
             report = project.bring_in(
@@ -166,7 +170,7 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
             )
     for sentence in report.notes:
         print(sentence)
-    print_refused(report.refused)
+    print_refused(report.refused, thing="record")
     if report.nothing:
         reason = f"no picture that {options.place} names is there"
         if report.refused:
@@ -177,8 +181,8 @@ def run_import(options: argparse.Namespace, workspace: Workspace) -> int:
     if new:
         print(f"created project {options.name!r}")
     print(
-        f"pictures: {report.added} added, {report.already} unchanged because they have labels, "
-        f"{len(report.refused)} refused; labeled: {report.faces} faces, {report.points} points"
+        f"pictures: {report.added:,} added, {report.already:,} unchanged because they have labels; "
+        f"labeled: {report.faces:,} faces, {report.points:,} points; refused: {len(report.refused):,}"
     )
     if report.replaced:
         print(f"faces whose labels were replaced: {report.replaced:,}")
@@ -194,8 +198,10 @@ def _opened(workspace: Workspace, name: str) -> Iterator[Project]:
     yield workspace.open(name)
 
 
-def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, str], *, partial: bool) -> int:
-    """What would come in, for --dry-run."""
+def _print_found(
+    found: Incoming, own: Definition | None, chosen: Mapping[str, str], said: Sequence[str], *, partial: bool
+) -> int:
+    """What would come in, for --dry-run, and what else is to be `said`."""
     faces = [sample for samples in found.entries for sample in samples if sample.annotation is not None]
     points = sum(int(sample.annotation.labeled.sum()) for sample in faces if sample.annotation is not None)
     there = sum(samples[0].path.is_file() for samples in found.entries)
@@ -204,14 +210,14 @@ def _print_found(found: Incoming, own: Definition | None, chosen: Mapping[str, s
     print(f"labeled: {len(faces):,} faces, {points:,} points")
     print(f"splits: {', '.join(f'{split} {count:,}' for split, count in splits.items()) or 'none'}")
     print(f"landmarks: {', '.join(found.landmarks)}")
-    said = list(found.notes)
+    said = [*said, *found.notes]
     if own is None:
         said.append("the file does not tell which part of the face its landmarks belong to: add --definition")
     else:
         said += match_of(found, own, chosen=chosen, partial=partial).words(found.landmarks, own)
     for sentence in said:
         print(sentence)
-    print_refused([(out.record, out.why) for out in found.left_out])
+    print_refused([(out.record, out.why) for out in found.left_out], thing="record")
     return 1 if found.left_out else 0
 
 
@@ -267,6 +273,9 @@ def _export_set(options: argparse.Namespace, project: Project) -> int:
 
 def _write_template(options: argparse.Namespace, project: Project) -> int:
     forms = {"csv-wide": False, "csv-long": True}
+    others = ("split", "with_pictures", "clip", "only", "with_predictions")
+    if given := [f"--{option.replace('_', '-')}" for option in others if getattr(options, option)]:
+        raise DataError(f"--template writes a table without labels: leave out {', '.join(given)}")
     if options.format not in forms:
         raise DataError(f"found --template with --format {options.format}, wanted {' or '.join(forms)}")
     if options.out.exists():

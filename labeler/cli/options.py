@@ -73,9 +73,9 @@ def chosen_definition(named: str | None) -> Definition | None:
     return found.definition
 
 
-def print_refused(refused: Sequence[tuple[str, str]]) -> None:
-    """Print the refused pictures, (name, reason), to stderr: one line a reason."""
-    for sentence in refused_lines(refused):
+def print_refused(refused: Sequence[tuple[str, str]], *, thing: str = "picture") -> None:
+    """Print the refused pictures or other things, (name, reason), to stderr: one line a reason."""
+    for sentence in refused_lines(refused, thing=thing):
         print(f"refused {sentence}", file=sys.stderr)
 
 

@@ -14,9 +14,11 @@ def add_status(commands: Commands) -> None:
 
 
 def run_status(options: argparse.Namespace, workspace: Workspace) -> int:
-    """`labeler status`. Points are proposed while the pages are served, so it counts labels only."""
+    """`labeler status`. Proposals are those that were made while the pages were served, or came in from a file."""
     progress = workspace.open(options.name).progress()
     print(f"{progress.complete_words}, {progress.faces_to_go:,} to go, {progress.skipped_faces:,} skipped")
     print(progress.labeled_words)
+    if progress.predicted_faces:
+        print(f"to review: {progress.predicted_words}")
     print(f"for training: {progress.training_words}")
     return 0

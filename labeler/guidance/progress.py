@@ -100,9 +100,14 @@ class Progress:
         return f"{some}{_count(self.labeled_faces, 'labeled face')}"
 
     @property
+    def predicted_words(self) -> str:
+        """ "60 pre-labeled faces"."""
+        return _count(self.predicted_faces, "pre-labeled face")
+
+    @property
     def doubtful_words(self) -> str:
         """ "69 doubtful points of 60 pre-labeled faces"."""
-        return f"{_count(self.flagged_points, 'doubtful point')} of {_count(self.predicted_faces, 'pre-labeled face')}"
+        return f"{_count(self.flagged_points, 'doubtful point')} of {self.predicted_words}"
 
 
 def progress_of(standings: Sequence[Standing], *, pictures: int, training: Collection[int]) -> Progress:

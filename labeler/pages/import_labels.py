@@ -154,7 +154,8 @@ class ImportForm:
         try:
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
                 found = project.importer.located(found)
-                plan = plan_html(found, project.definition or found.definition, name)
+                there = project.importer.foreseen(found, folder=named_place(pictures)).words()
+                plan = plan_html(found, project.definition or found.definition, name, there)
         except _PlaceError as error:
             return *self._problems(error), *self.forget(), Markup()
         shown = gr.update(visible=True)

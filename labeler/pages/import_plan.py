@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +29,11 @@ from mdmd.errors import DataError
 SIDE = 640
 
 
-def plan_html(found: Incoming, own: Definition | None, where: str) -> Markup:
+def plan_html(found: Incoming, own: Definition | None, where: str, there: Sequence[str]) -> Markup:
     """What would come in from `where`, and the match of its landmarks with those of `own`, to be corrected by hand.
 
-    Without `own`, the groups of its landmarks instead, as far as names tell them.
+    Without `own`, the groups of its landmarks instead, as far as names tell them. `there` says what of it the project
+    has already.
     """
     if own is None:
         pairs, guesses = {name: group for name in found.landmarks if (group := group_of_name(name))}, set[str]()
@@ -45,8 +46,8 @@ def plan_html(found: Incoming, own: Definition | None, where: str) -> Markup:
         "import_plan.html",
         sentence=found_words(found),
         where=where,
-        notes=found.notes,
-        refused=refused_html(refused, missing=NOT_THERE) if refused else "",
+        notes=[*there, *found.notes],
+        refused=refused_html(refused, missing=NOT_THERE, thing="record") if refused else "",
         landmarks=found.landmarks,
         groups=None if own is None else _by_group(own),
         all_groups=GROUPS,

@@ -83,6 +83,6 @@ def imported_html(taken: ImportReport, file: Path) -> Markup:
             else "pictures have labels and stay as they are"
         )
         sentence += f"; {taken.already:,} {stays}"
-    refused = refused_html(taken.refused, missing=NOT_THERE) if taken.refused else ""
+    refused = refused_html(taken.refused, missing=NOT_THERE, thing="record") if taken.refused else ""
     some = bool(taken.faces or taken.proposed)
     return render("imported_labels.html", sentence=f"{sentence}.", refused=refused, notes=taken.notes, some=some)

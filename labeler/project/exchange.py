@@ -24,6 +24,7 @@ from mdmd.data.boxes import boxed_by_labels, is_whole_picture
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Annotation, Dataset
 from mdmd.errors import DataError
+from mdmd.files import read_json
 from mdmd.formats.format import Format, Pictures, losses
 from mdmd.formats.known import FORMATS
 from mdmd.formats.labels import Loss
@@ -166,10 +167,11 @@ class Exchange:
         With `with_predictions`, what is proposed for faces that are not complete goes into a file of its own beside it,
         as COCO results. Skipped faces are left out. A face without a drawn box gets one as in training, because the
         area of the whole picture would make all errors small in COCO's metric. Raises DataError if there is nothing to
-        export or `out` cannot be written; an existing file then stays unchanged.
+        export, `out` cannot be written or is another file than an earlier export of the project; it then stays
+        unchanged.
         """
-        dataset = self._to_export(only)
-        predicted = self._predicted_to_export() if with_predictions else []
+        dataset, predicted = self._to_export(only, with_predictions=with_predictions)
+        _must_be_free(out, self._name)
         coco = write_coco(
             out,
             dataset,
@@ -224,8 +226,7 @@ class Exchange:
             raise DataError(
                 f"{form.title} has no place for predictions apart from labels: leave them out, or choose one of {kept}"
             )
-        dataset = self._to_export(only)
-        predicted = self._predicted_to_export() if with_predictions else []
+        dataset, predicted = self._to_export(only, with_predictions=with_predictions)
         names = {picture.id: picture.name for picture in self._store.images()}
         told = Told.by(self._store.extras)
         labels, lost = outgoing(
@@ -249,23 +250,22 @@ class Exchange:
         splits = dict(sorted(by_split.items()))
         return SetReport(out, form.title, splits, len(faces), points, tuple(lost), len(predicted))
 
-    def _to_export(self, only: Only | None) -> Dataset:
-        """The labeled faces. Raises DataError if there are none."""
+    def _to_export(self, only: Only | None, *, with_predictions: bool) -> tuple[Dataset, list[Predicted]]:
+        """The labeled faces, and those with predictions. Raises DataError if there are none that were asked for.
+
+        A project with predictions only has no labeled faces.
+        """
         dataset = self.labeled_set(only=only)
-        if not dataset.samples:
+        predicted = self.predicted_faces() if with_predictions else []
+        if not dataset.samples and not predicted:
             kind = {None: "labeled", "complete": "completely labeled", "reviewed": "labeled and reviewed"}[only]
             raise DataError(f"nothing to export: no face of project {self._name!r} is {kind} yet")
-        return dataset
-
-    def _predicted_to_export(self) -> list[Predicted]:
-        """The faces with predictions. Raises DataError if there are none."""
-        predicted = self.predicted_faces()
-        if not predicted:
+        if with_predictions and not predicted:
             raise DataError(
                 f"no predictions to export: no face of project {self._name!r} that is not complete has predicted "
                 "points; leave out the predictions, or train a model first"
             )
-        return predicted
+        return dataset, predicted
 
     def _dataset(self, faces: set[int]) -> Dataset:
         definition = self._index.must_define()
@@ -282,6 +282,19 @@ class Exchange:
                 sample = replace(sample, box=found.box)
             boxed.append(sample)
         return replace(dataset, samples=tuple(boxed))
+
+
+def _must_be_free(out: Path, project: str) -> None:
+    """Raise DataError if `out` is there already and no export of this project, which a new one replaces."""
+    if not out.is_file():
+        return
+    try:
+        coco = read_json(out)
+    except (DataError, OSError):
+        coco = None
+    info = coco.get("info") if isinstance(coco, Mapping) else None
+    if not (isinstance(info, Mapping) and info.get("project") == project):
+        raise DataError(f"{out} is there already and is no export of project {project!r}: name another file")
 
 
 def held_out(dataset: Dataset) -> Dataset:

@@ -60,6 +60,26 @@ class ImportReport:
         return self.taken == 0
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """How many pictures of a file a project has already, and how many of these have labels."""
+
+    there: int
+    labeled: int
+
+    def words(self, *, replaces: bool | None = None) -> list[str]:
+        """What becomes of them, in sentences; with `replaces` None both ways are open."""
+        if not self.there:
+            return []
+        labels = {
+            None: "which are kept or replaced, as you choose",
+            True: "which those of the file replace",
+            False: "which stay as they are (--replace takes those of the file)",
+        }[replaces]
+        has = f"; {self.labeled:,} of them with labels, {labels}" if self.labeled else ", without labels"
+        return [f"pictures that the project has already: {self.there:,}{has}"]
+
+
 class Importer:
     """Brings what was read into a project with pictures in `images`."""
 
@@ -84,6 +104,22 @@ class Importer:
             own = None if samples[0].path.is_file() else whole.get(name) or last.get(base_name(name))
             entries.append(samples if own is None else tuple(self._of_picture(own, sample) for sample in samples))
         return replace(found, entries=tuple(entries))
+
+    def foreseen(self, found: Incoming, *, folder: Path | None = None) -> Foreseen:
+        """How many of the pictures that were `found` are in the project already, by their bytes.
+
+        `folder` is as in `bring_in`. Raises DataError if a picture cannot be read.
+        """
+        points, there = self._store.points(), set[int]()
+        labeled = {face.image_id for face in self._store.faces() if points.get(face.id)}
+        allowed = self._allowed(found, folder)
+        for samples in found.entries:
+            picture = samples[0].path
+            # The import says of the others why they cannot come in.
+            if picture.is_file() and any(lies_in(picture, place) for place in allowed):
+                known = self._store.image_by_hash(sha256_of(picture))
+                there |= set() if known is None else {known.id}
+        return Foreseen(len(there), len(there & labeled))
 
     def _of_picture(self, picture: Picture, sample: Sample) -> Sample:
         whole = Box(0.0, 0.0, float(picture.width), float(picture.height))
@@ -170,13 +206,19 @@ class Importer:
         notes = (*found.notes, *keeping.notes, *match.words(found.landmarks, own))
         return ImportReport(taken, added, faces, points, already, refused, notes, replaced, proposed, record.number)
 
+    def _allowed(self, found: Incoming, folder: Path | None) -> tuple[Path, ...]:
+        """The folders from which pictures may come in.
+
+        A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an export
+        would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
+        """
+        return (*found.roots, self._images.resolve().parent.parent, *([folder] if folder else []))
+
     def _usable(
         self, found: Incoming, folder: Path | None, refused: list[tuple[str, str]]
     ) -> Iterator[Sequence[Sample]]:
         """Yield the pictures that may come in, and put the others into `refused`."""
-        # A file from elsewhere may refer to any picture on this machine, by `info.image_folder` or a link, and an
-        # export would publish it. Pictures of other projects are allowed, because exports of this tool refer to them.
-        allowed = (*found.roots, self._images.resolve().parent.parent, *([folder] if folder else []))
+        allowed = self._allowed(found, folder)
         for samples in found.entries:
             picture = samples[0].path
             try:

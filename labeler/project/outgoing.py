@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +18,14 @@ from mdmd.data.boxes import box_of_points
 from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.files import new_folder
-from mdmd.formats.format import Format, Pictures
+from mdmd.formats.format import Format, Pictures, losses
 from mdmd.formats.images import parts_of
 from mdmd.formats.labels import Face, Image, LabelSet, Loss
 from mdmd.formats.text import box_inside
 
-#: The splits that data sets have.
+#: The splits that data sets have, and other names of theirs.
 SPLITS = ("train", "val", "test")
+ALIASES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Split:
 
     @classmethod
     def of(cls, text: str) -> Split:
-        """The shares in "train=80,val=20". Raises DataError."""
+        """The shares in "train=80,val=20", in percent, or "train=0.8,val=0.2". Raises DataError."""
         shares: dict[str, float] = {}
         for part in text.split(","):
             name, _, number = (word.strip() for word in part.partition("="))
@@ -51,6 +53,9 @@ class Split:
             if name not in SPLITS or name in shares or not 0 < share <= 100:
                 raise DataError(f"found the split {text!r}, wanted kept, as-trained, or shares such as train=80,val=20")
             shares[name] = share
+        total = sum(shares.values())
+        if not any(math.isclose(total, whole) for whole in (1, 100)):
+            raise DataError(f"the shares {text!r} add up to {total:g}, wanted 100")
         return cls(shares)
 
     def by_image(self, samples: Sequence[Sample], *, any_name: bool = False) -> dict[int, str]:
@@ -71,7 +76,14 @@ class Split:
 
 
 def _kept(split: str) -> str:
-    return split if split in SPLITS else "train"
+    name = split.strip().casefold()
+    name = ALIASES.get(name, name)
+    return name if name in SPLITS else "train"
+
+
+def _is_other(split: str) -> bool:
+    """Whether a split is none of SPLITS by any name, so that "train" stands for it."""
+    return _kept(split) == "train" and split.strip().casefold() not in ("train", "training")
 
 
 def _hash(subject: str) -> bytes:
@@ -117,6 +129,8 @@ def outgoing(
     scores = {one.sample.face_id: one.scores for one in predicted}
     proposed = [one.sample for one in predicted]
     splits = split.by_image([*dataset.samples, *proposed], any_name=any_split)
+    is_kept = split == Split() and not any_split
+    renamed = {one.image_id for one in (*dataset.samples, *proposed) if is_kept and _is_other(one.split)}
     by_image: dict[int, list[tuple[Sample, Face]]] = {}
     for sample in dataset.samples:
         # The image's split may be another one now.
@@ -148,7 +162,8 @@ def outgoing(
         definition,
         extra={**told.of_set, "info": told.info({**info, "project": dataset.name})},
     )
-    return labels, [Loss("clipped", moved)] if moved else []
+    other = sum(key in renamed for key in by_image)
+    return labels, losses(clipped=moved, other_split=other)
 
 
 def _face(sample: Sample, points: Mapping[int, Point], ids: Sequence[int]) -> Face:

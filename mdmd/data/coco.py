@@ -228,7 +228,7 @@ def _annotation(keypoints: Any, n: int, label: str, farthest: float) -> Annotati
     try:
         table = np.asarray(keypoints, dtype=np.float64).reshape(n, 3)
     except OverflowError:
-        raise DataError(f"{label}: keypoints hold a number that is too large for any image") from None
+        raise DataError(f"{label}: keypoints hold a number that is too large for any picture") from None
     bad = np.flatnonzero(~np.isin(table[:, 2], (0, 1, 2)))
     if len(bad):
         raise DataError(f"{label}: landmark {bad[0]} has visibility {table[bad[0], 2]:g}, wanted 0, 1 or 2")
@@ -249,7 +249,7 @@ def _box(bbox: Any, annotation: Annotation | None, image: Mapping[str, Any], lab
             raise DataError(f"{label}: bbox {shown(bbox)} {problem}")
         if max(w, h, abs(x), abs(y)) > LARGEST_BOX * max(image["width"], image["height"]):
             raise DataError(
-                f"{label}: bbox {bbox!r} is more than {LARGEST_BOX} times as large as its image of "
+                f"{label}: bbox {bbox!r} is more than {LARGEST_BOX} times as large as its picture of "
                 f"{image['width']} x {image['height']} pixels"
             )
         return Box(x, y, w, h)

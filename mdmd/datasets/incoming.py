@@ -14,6 +14,7 @@ from mdmd.data.boxes import box_of_points
 from mdmd.data.coco import ORIGINAL_NAME
 from mdmd.data.definition import LARGEST_ID, Definition
 from mdmd.data.images import PictureError, picture_size
+from mdmd.data.picture_files import NAMED
 from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Sample, ScoredPoint
 from mdmd.data.text import cleaned, path_problem, text_problem
@@ -127,7 +128,7 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         tuple(entries),
         tuple(folder.resolve() for folder in (around, how.pictures, how.unpacked) if folder is not None),
         tuple(left_out),
-        (*labels.changes, *_found_elsewhere(labels.images, how)),
+        (*labels.changes, *_found_elsewhere(labels.images, how), *_outside(entries)),
         sum(face.predicted and bool((face.visibility > 0).any()) for image in labels.images for face in image.faces),
         labels.extra,
         labels.edges,
@@ -154,6 +155,25 @@ def _found_elsewhere(images: Iterable[Image], how: Reading) -> Iterator[str]:
     )
     if count:
         yield f"pictures found by their name, in other folders than the file says: {count:,}"
+
+
+def _outside(entries: Iterable[Sequence[Sample]]) -> Iterator[str]:
+    """A sentence if points lie outside of their pictures."""
+    count, names = 0, []
+    for sample in (sample for samples in entries for sample in samples):
+        points = np.array(
+            sample.annotation.points[sample.annotation.labeled]
+            if sample.annotation is not None
+            else [(point.x, point.y) for point in sample.extra.get(PREDICTED) or [] if point is not None]
+        ).reshape(-1, 2)
+        beyond = int(((points < 0) | (points > (sample.width, sample.height))).any(axis=1).sum())
+        if beyond and sample.path.is_file():  # else its size is not known
+            count += beyond
+            names.append(sample.file_name)
+    if count:
+        names = list(dict.fromkeys(names))
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        yield f"points outside their picture, taken as they stand: {count:,} ({', '.join(names[:NAMED])}{more})"
 
 
 def _names_by_path(images: Iterable[Image]) -> dict[Path, set[tuple[str, ...]]]:

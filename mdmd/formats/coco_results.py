@@ -56,8 +56,8 @@ def with_images(
             named = [image for image in images if isinstance(image, Mapping) and key(image.get("id")) in wanted]
             return other, {**coco, "images": named, "annotations": found}
     raise DataError(
-        f"{file} holds results, which tell images by their numbers only: put the COCO file with these images and the "
-        "names of the landmarks beside it"
+        f"{file} holds results, which tell pictures by their numbers only: put the COCO file with these pictures and "
+        "the names of the landmarks beside it"
     )
 
 

@@ -71,7 +71,7 @@ def read(place: Path, how: Reading) -> LabelSet:
         reader.take(element)
     if not reader.images:
         tracks = f" but tracks of a video ({reader.tracks:,}): export it as {TITLE}" if reader.tracks else ""
-        raise DataError(f"{file}: there are no images{tracks}")
+        raise DataError(f"{file}: there are no pictures{tracks}")
     return reader.labels(file)
 
 

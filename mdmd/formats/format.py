@@ -35,9 +35,10 @@ class Format:
     `detect(place)` says whether the file or folder is of this format, by its content, and raises nothing.
     `read(place, how)` raises DataError if nothing can be read; single records that cannot are `left_out`.
     `write(labels, out, pictures)` writes into the new or empty folder `out`, in the layout that the format's own loader
-    expects, and returns what the format cannot keep; None if it is only read. With `keeps_predictions` the format has a
-    place for faces that a model labeled, apart from those that a person did, and with `keeps_extra` for what files say
-    beyond labels, and for splits of any name.
+    expects, and returns what the format cannot keep; None if it is only read. With `asks_origin` its files do not say
+    what the coordinates of the first pixel are, so that `Reading.one_based` may. With `keeps_predictions` the format
+    has a place for faces that a model labeled, apart from those that a person did, and with `keeps_extra` for what
+    files say beyond labels, and for splits of any name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Format:
     detect: Callable[[Path], bool]
     read: Callable[[Path, Reading], LabelSet]
     write: Callable[[LabelSet, Path, Pictures], list[Loss]] | None = None
+    asks_origin: bool = False
     keeps_predictions: bool = False
     keeps_extra: bool = False
 

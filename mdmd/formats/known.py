@@ -74,5 +74,11 @@ def detect(place: Path) -> Format:
 
 def read(place: Path, *, name: str | None = None, how: Reading | None = None) -> tuple[Format, LabelSet]:
     """Read a file or folder in the format of this name, by default the one that is found. Raises DataError."""
-    form = detect(place) if name is None else by_name(name)
-    return form, form.read(place, how or Reading())
+    form, how = detect(place) if name is None else by_name(name), how or Reading()
+    if how.one_based is not None and not form.asks_origin:
+        asking = ", ".join(other.title for other in FORMATS if other.asks_origin)
+        raise DataError(
+            f"{place} is in the format {form.title}, which says itself from what it counts: leave out --one-based and "
+            f"--zero-based, which are for {asking}"
+        )
+    return form, form.read(place, how)

@@ -158,7 +158,7 @@ class _Reader:
             address = self._address(data if isinstance(data, dict) else {}, task)
             names = _names(address)
             if not names:
-                raise DataError(f"its image is {shown(address)}, wanted the address of a picture")
+                raise DataError(f"its picture is {shown(address)}, wanted the address of a picture")
         except DataError as error:
             self.left_out.append(LeftOut(record, str(error)))
             return None
@@ -321,7 +321,7 @@ class _Regions:
             raise DataError(f"its {kind} are {shown(names)}, wanted one label")
         turned = result.get("image_rotation", 0)
         if turned not in (0, None):
-            raise DataError(f"its image was turned by {shown(turned)} degrees there: turn it back and export again")
+            raise DataError(f"its picture was turned by {shown(turned)} degrees there: turn it back and export again")
         name = name_of(names[0], "its label")
         size = self._size(result)
         own = result.get("id")

@@ -391,7 +391,7 @@ def _save(target: Path, text: str) -> None:
     replace_file(target, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-FORMAT_PTS = Format("pts", "menpo .pts", detect_pts, read_pts, write_pts)
+FORMAT_PTS = Format("pts", "menpo .pts", detect_pts, read_pts, write_pts, asks_origin=True)
 FORMAT_LJSON = Format("ljson", "menpo .ljson", detect_ljson, read_ljson, write_ljson)
 #: Both, in the order in which they are asked.
 FORMATS = (FORMAT_PTS, FORMAT_LJSON)

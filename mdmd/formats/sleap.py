@@ -279,7 +279,7 @@ class _Reader:
         labeled = there & np.asarray(one.points["visible"], dtype=bool)
         points = np.where(labeled[:, None], places, 0.0)
         if not is_place(points):
-            raise DataError(f"a landmark lies too far from its image, wanted {PLACE}")
+            raise DataError(f"a landmark lies too far from its picture, wanted {PLACE}")
         self._unseen += int(np.count_nonzero(there & ~labeled))
         scores = (
             np.asarray(one.points["score"], dtype=np.float64) if "score" in (one.points.dtype.names or ()) else None

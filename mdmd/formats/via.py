@@ -219,7 +219,7 @@ def _project(labels: LabelSet, files: Mapping[str, Any]) -> dict[str, Any]:
 
     region = {
         "landmark": options("dropdown", "the landmark that a point is", labels.landmarks),
-        "face": text("the number of the face in its image"),
+        "face": text("the number of the face in its picture"),
         "visibility": options("radio", "whether the landmark can be seen", ("visible", "hidden")),
     }
     core = {"buffer_size": 18, "filepath": {}, "default_filepath": PICTURES}

@@ -188,7 +188,7 @@ def _face(bbox: np.ndarray, table: np.ndarray, size: tuple[int, int], extra: Map
     middle, sides = bbox[:2] * size, bbox[2:] * size
     box = Box(*(middle - sides / 2).tolist(), *sides.tolist())
     if not is_place(points):
-        raise DataError("a landmark lies too far from its image")
+        raise DataError("a landmark lies too far from its picture")
     return Face(points, visibility.astype(np.int64), None if box_problem(box) else box, extra=extra)
 
 

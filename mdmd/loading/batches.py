@@ -140,7 +140,7 @@ def named_heldout(dataset: Dataset) -> tuple[Sample, ...]:
         raise DataError(
             f"{dataset.name}: found labeled faces of the group {both[0]!r}{others} in the splits 'train' and "
             f"{HELDOUT_SPLIT!r}, wanted each group in one of them: errors on faces that resemble learned ones are too "
-            "small; change the split of their images"
+            "small; change the split of their pictures"
         )
     return named
 

@@ -382,7 +382,7 @@ def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, augment: s
     definition = dataset.definition
     if MIRRORED[augment] > 0 and not definition.can_be_mirrored:
         log.warn(
-            f"{dataset.name}: found no mirror pairs, so its images are not mirrored and there is less to learn from; "
+            f"{dataset.name}: found no mirror pairs, so its pictures are not mirrored and there is less to learn from; "
             "name pairs or, if every landmark lies on the midline, declare it symmetric (on the Schema page, or as "
             "flip_pairs or symmetric in its file)"
         )

@@ -239,7 +239,7 @@ def test_import_makes_the_project_and_export_gives_the_labels_back(tmp_path: Pat
     assert labeler(root, "export", "faces", "--out", tmp_path / "x.json") == 0
     assert labeler(root, "import", "copy", tmp_path / "x.json") == 0
     assert (
-        "pictures: 2 added, 0 unchanged because they have labels, 0 refused; labeled: 2 faces, 8 points"
+        "pictures: 2 added, 0 unchanged because they have labels; labeled: 2 faces, 8 points; refused: 0"
         in capsys.readouterr().out
     )
     label_face(Workspace(root).open("copy"), 2, [1])
@@ -264,7 +264,7 @@ def test_an_import_exits_with_1_if_something_and_with_2_if_everything_was_refuse
     (pictures / "faces-0.png").unlink()
     assert labeler(root, "import", "some", file) == 1
     told = capsys.readouterr()
-    assert "pictures: 1 added, 0 unchanged because they have labels, 1 refused" in told.out
+    assert "pictures: 1 added, 0 unchanged because they have labels; labeled: 1 faces, 4 points; refused: 1" in told.out
     assert told.err == "refused faces-0.png: there is no such file\n"
     assert labeler(root, "import", "some", file) == 1, "what is there already came in before"
     (pictures / "faces-1.png").unlink()

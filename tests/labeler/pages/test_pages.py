@@ -547,8 +547,9 @@ def test_the_plan_of_an_import_with_a_thousand_landmarks_is_short(tmp_path: Path
     annotation = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [5, 5, 2] * 1000}
     coco = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [annotation]}
     (tmp_path / "labels.json").write_text(json.dumps({**coco, "categories": [{"id": 1, "keypoints": theirs}]}))
-    plan = plan_html(incoming(tmp_path / "labels.json"), own, "labels.json")
+    plan = plan_html(incoming(tmp_path / "labels.json"), own, "labels.json", ["said"])
     assert plan.count("<option") == 2000
+    assert '<li dir="auto">Said.</li>' in plan
     assert len(plan) < 1_500_000
 
 

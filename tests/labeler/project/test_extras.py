@@ -281,6 +281,6 @@ def test_what_another_format_cannot_keep_is_said(tmp_path: Path) -> None:
     project, _ = imported(tmp_path, a_set({"track_id": 1}, image={"coco_url": "u"}))
     lost = project.export_set(by_name("yolo-pose"), tmp_path / "out").lost
     assert [loss.words for loss in lost][:2] == [
-        "what came with 1 image is left out",
+        "what came with 1 picture is left out",
         "what came with 1 face is left out",
     ]

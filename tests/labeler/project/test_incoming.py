@@ -62,9 +62,9 @@ def test_a_set_of_another_tool_comes_into_a_project_with_the_same_names(
     assert labeler(tmp_path, "new", "faces", "--definition", "animweb") == 0
     assert labeler(tmp_path, "import", "faces", str(place), *(["--one-based"] if name == "menpo_pts" else [])) == 0
     # menpo has no .pts for the face of which a point is missing.
-    came = "2 added, 0 unchanged because they have labels, 0 refused; labeled: 2 faces, 18 points"
+    came = "2 added, 0 unchanged because they have labels; labeled: 2 faces, 18 points; refused: 0"
     if name != "menpo_pts":
-        came = "3 added, 0 unchanged because they have labels, 0 refused; labeled: 3 faces, 26 points"
+        came = "3 added, 0 unchanged because they have labels; labeled: 3 faces, 26 points; refused: 0"
     assert f"pictures: {came}" in capsys.readouterr().out
     project = Workspace(tmp_path / "projects").open("faces")
     definition = project.index.definition
@@ -165,6 +165,36 @@ def test_what_would_come_in_is_said_first(tmp_path: Path, capsys: pytest.Capture
     ]
     assert "annotation 2: image 7 is not in the file" in said.err
     assert project.store.images() == []
+
+
+def test_what_is_there_already_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    words = ("import", "apes", str(file), "--dry-run")
+    project.add_pictures([tmp_path / "in" / "a.png"])
+    assert labeler(tmp_path, *words) == 0
+    assert "pictures that the project has already: 1, without labels\n" in capsys.readouterr().out
+    project.import_labels(file)
+    for more, what in ([], "which stay as they are (--replace"), (["--replace"], "which those of the file replace\n"):
+        assert labeler(tmp_path, *words, *more) == 0
+        assert f"pictures that the project has already: 1; 1 of them with labels, {what}" in capsys.readouterr().out
+
+
+def test_points_outside_their_picture_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    record = json.loads(file.read_text())
+    record["annotations"][0]["keypoints"][:6] = [-3, 5, 2, 60, 50, 2]
+    file.write_text(json.dumps(record))
+    Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    assert labeler(tmp_path, "import", "apes", str(file)) == 0
+    assert "points outside their picture, taken as they stand: 1 (a.png)\n" in capsys.readouterr().out
+    assert labels_of_first(tmp_path, "apes")["eye_left"] == (-3, 5)
+
+
+def test_an_option_that_a_format_does_not_need_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    assert labeler(tmp_path, "import", "apes", str(file), "--zero-based") == 2
+    assert "COCO keypoints, which says itself from what it counts: leave out --one-based" in capsys.readouterr().err
 
 
 def test_a_models_predictions_come_in_without_labels_and_are_counted(tmp_path: Path) -> None:

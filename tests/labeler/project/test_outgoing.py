@@ -13,6 +13,7 @@ from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.storage.records import Point
+from mdmd.data.coco import read_coco
 from mdmd.data.records import Box, Sample
 from mdmd.errors import DataError
 from mdmd.formats.format import Reading
@@ -57,6 +58,26 @@ def test_shares_that_cannot_be_are_said(text: str) -> None:
         Split.of(text)
 
 
+def test_shares_are_of_a_hundred_or_of_one() -> None:
+    assert Split.of("train=80,val=20") == Split({"train": 80, "val": 20})
+    assert Split.of("train=0.7,val=0.2,test=0.1") == Split({"train": 0.7, "val": 0.2, "test": 0.1})
+    with pytest.raises(DataError, match="'train=80,val=30' add up to 110, wanted 100"):
+        Split.of("train=80,val=30")
+
+
+def test_splits_of_other_names_are_the_ones_they_mean_or_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, pictures=0)
+    for k, split in enumerate(["Validation", "dev", "testing", "group 7", "train"]):
+        picture, _ = project.intake.add(write_picture(tmp_path / f"{k}.png"), split=split)
+        label_face(project, picture.id, [1])
+    assert labeler(tmp_path, "export", "faces", "--format", "yolo-pose", "--out", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert "pictures: test 1, train 2, val 2" in said
+    assert "the split of 1 picture, which is none of train, val and test, becomes train" in said
+
+
 @pytest.mark.parametrize("form", WRITTEN)
 def test_a_project_goes_out_and_comes_into_another_one(
     tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
@@ -94,11 +115,11 @@ def test_what_a_format_cannot_keep_is_said(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr().out.splitlines()[1:]
     assert said[:2] == [
         "YOLO-pose cannot keep all: 1 point that is absent becomes one without a label",
-        "YOLO-pose cannot keep all: 1 point outside its image is left out",
+        "YOLO-pose cannot keep all: 1 point outside its picture is left out",
     ]
     assert labeler(tmp_path, *words, str(tmp_path / "b"), "--clip") == 0
     said = capsys.readouterr().out
-    assert "1 point outside its image is moved to its border" in said
+    assert "1 point outside its picture is moved to its border" in said
     assert "is left out" not in said.splitlines()[1]
     project.exchange.export_set(by_name("yolo-pose"), tmp_path / "c", pictures="copy", clip=True)
     [image] = read_set(tmp_path / "c").images
@@ -162,6 +183,22 @@ def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(
     assert "--clip is for sets of another format" in capsys.readouterr().err
 
 
+def test_an_export_replaces_an_earlier_one_and_no_other_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, pictures=2, labeled=1)
+    out = tmp_path / "a.json"
+    assert labeler(tmp_path, "export", "faces", "--out", str(out)) == 0
+    label_face(project, 2)
+    assert labeler(tmp_path, "export", "faces", "--out", str(out)) == 0
+    assert len(read_coco(out).samples) == 2
+    for mine in ("thesis", json.dumps({"info": {"project": "apes"}}), json.dumps([1])):
+        out.write_text(mine)
+        assert labeler(tmp_path, "export", "faces", "--out", str(out)) == 2
+        assert "is there already and is no export of project 'faces': name another file" in capsys.readouterr().err
+        assert out.read_text() == mine
+
+
 @pytest.mark.parametrize("form", ["csv-wide", "csv-long"])
 def test_a_table_to_fill_in_comes_back_with_labels(tmp_path: Path, form: str) -> None:
     project = make_project(tmp_path, "rooks", pictures=2)
@@ -179,3 +216,11 @@ def test_a_table_to_fill_in_comes_back_with_labels(tmp_path: Path, form: str) ->
     assert [(point.x, point.y) for point in labels.values()] == [(7.5, 8.25)]
     assert main([*words, "export", "rooks", "--format", form, "--template", "--out", str(table)]) == 2, "it is there"
     assert main([*words, "export", "rooks", "--format", "via", "--template", "--out", str(tmp_path / "x")]) == 2
+
+
+def test_a_table_to_fill_in_takes_no_options_of_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_project(tmp_path, pictures=1)
+    words = ("export", "faces", "--format", "csv-wide", "--template", "--out", str(tmp_path / "x.csv"))
+    assert labeler(tmp_path, *words, "--split", "as-trained", "--clip", "--only", "complete") == 2
+    assert "writes a table without labels: leave out --split, --clip, --only" in capsys.readouterr().err
+    assert not (tmp_path / "x.csv").exists()

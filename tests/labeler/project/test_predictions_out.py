@@ -76,6 +76,26 @@ def test_predictions_of_faces_that_are_not_complete_are_results_that_pycocotools
     assert [image["id"] for image in json.loads(out.read_text())["images"]] == [1, 2]
 
 
+def test_a_project_with_predictions_only_is_exported_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, pictures=2)
+    out = tmp_path / "x.json"
+    leave_predictions(project, 1, predictions_of(project, [1, 2], p_off=0.25))
+    collect_predictions(project)
+    assert labeler(tmp_path, "status", "faces") == 0
+    assert "\nto review: 2 pre-labeled faces\n" in capsys.readouterr().out
+    assert labeler(tmp_path, "export", "faces", "--out", out) == 2
+    assert "no face of project 'faces' is labeled yet" in capsys.readouterr().err
+    assert labeler(tmp_path, "export", "faces", "--out", out, "--with-predictions") == 0
+    assert [image["id"] for image in json.loads(out.read_text())["images"]] == [1, 2]
+    assert json.loads(out.read_text())["annotations"] == []
+    assert len(json.loads((tmp_path / "x.predictions.json").read_text())) == 2
+    words = ("export", "faces", "--format", "coco", "--out", tmp_path / "set", "--with-predictions")
+    assert labeler(tmp_path, *words) == 0
+    assert "predictions of 2 faces are beside the labels" in capsys.readouterr().out
+
+
 def test_predictions_that_meet_the_labels_are_found_right(project: Project, tmp_path: Path) -> None:
     project.store.edit_points(2, {key: Point(5.0 + key, 6.0 + key, 2) for key in (1, 2, 3)})
     project.export(tmp_path / "x.json", with_predictions=True)

@@ -179,6 +179,7 @@ def test_what_cannot_be_used_is_counted_and_the_rest_is_read(tmp_path: Path) -> 
         "x: 2 records cannot be used, their faces are left out: annotation 4: found 3 keypoint numbers, wanted 12 "
         "(x, y, v of 4 landmarks); picture c.png: the file says 9 x 9 pixels, but it has 60 x 50 when upright",
         "x: labels.json: points with a visibility above 2 are read as visible: 1",
+        "x: points outside their picture, taken as they stand: 4 (c.png)",
         "x: faces that only a model labeled have no labels: 1",
     ]
 

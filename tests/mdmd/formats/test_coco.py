@@ -281,7 +281,7 @@ def test_a_file_in_an_old_encoding_is_said(tmp_path: Path) -> None:
 
 def test_results_without_their_images_are_refused(tmp_path: Path) -> None:
     file = lay(tmp_path, [{"image_id": 1, "category_id": 1, "keypoints": POINTS, "score": 0.5}])
-    with pytest.raises(DataError, match="holds results, which tell images by their numbers only"):
+    with pytest.raises(DataError, match="holds results, which tell pictures by their numbers only"):
         read(file, Reading())
 
 

@@ -44,7 +44,7 @@ def test_results_belong_to_the_images_of_the_file_beside_them(tmp_path: Path, at
 
 def test_results_without_the_file_of_their_images_are_refused(tmp_path: Path) -> None:
     place = lay(tmp_path, [{**RESULTS[0], "image_id": 9}])
-    with pytest.raises(DataError, match=r"results\.json holds results, which tell images by their numbers only"):
+    with pytest.raises(DataError, match=r"results\.json holds results, which tell pictures by their numbers only"):
         read(place)
 
 

@@ -164,7 +164,7 @@ def test_wrong_elements_are_left_out(tmp_path: Path) -> None:
         ("<annotations><meta/>" + "<a>" * 100_000, f"its elements nest more than {DEEPEST} deep"),
         (
             "<annotations><meta/><track/></annotations>",
-            "there are no images but tracks of a video (1): export it as CVAT for images",
+            "there are no pictures but tracks of a video (1): export it as CVAT for images",
         ),
         ('<annotations><image name="a.png"/></annotations>', "there are no named points"),
     ],
@@ -213,7 +213,7 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     lost = write(labels, tmp_path / "out", "copy")
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
-        "the subject of 1 image is left out",
+        "the subject of 1 picture is left out",
         "1 mirror pair is left out",
         "the score of 1 face is left out",
     ]

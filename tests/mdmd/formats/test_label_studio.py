@@ -168,7 +168,7 @@ def test_a_turned_rectangle_is_read_as_the_one_around_it(tmp_path: Path) -> None
     assert labels.changes == ("1 turned rectangle is read as the upright one around it",)
     turned = point("nose", 1, 1, image_rotation=90)
     labels = read_tasks(tmp_path, task(point("nose", 1, 1), turned))
-    assert labels.left_out[0].why == "its image was turned by 90 degrees there: turn it back and export again"
+    assert labels.left_out[0].why == "its picture was turned by 90 degrees there: turn it back and export again"
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,8 @@ def test_wrong_tasks_are_left_out(tmp_path: Path) -> None:
     )
     assert [(out.record, out.why.split(",")[0]) for out in labels.left_out] == [
         ("task 1", "found 5"),
-        ("task 2", "its image is None"),
-        ("task 3", "its image is 'http://['"),
+        ("task 2", "its picture is None"),
+        ("task 3", "its picture is 'http://['"),
         ("task 4 (a.png)", "its result is 'text'"),
         ("task 5 (a.png), result 6", "found None"),
         ("task 5 (a.png), result 1", "its keypointlabels are ['a'"),
@@ -243,7 +243,7 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
         "1 predicted face stands beside labels, and an import here does not read it",
-        "1 point outside its image is left out",
+        "1 point outside its picture is left out",
         "1 mirror pair is left out",
         "1 edge is left out",
     ]

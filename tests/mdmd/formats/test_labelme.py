@@ -220,8 +220,8 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     assert [loss.words for loss in lost] == [
         "1 point that is absent becomes one without a label",
         "1 face is left out",
-        "the splits of 2 images are left out",
-        "the subject of 1 image is left out",
+        "the splits of 2 pictures are left out",
+        "the subject of 1 picture is left out",
         "1 mirror pair is left out",
         "1 edge is left out",
         "the name of 1 landmark is left out",

@@ -149,7 +149,7 @@ def test_pts_are_written_from_one_with_three_decimals(tmp_path: Path) -> None:
     assert [loss.words for loss in lost] == [
         "1 hidden point becomes visible",
         "1 face is left out",
-        "1 image without a face is left out",
+        "1 picture without a face is left out",
         "the names of 2 landmarks are left out",
     ]
     text = (tmp_path / "out/s1/a.pts").read_text()

@@ -83,8 +83,8 @@ def test_what_is_written_is_read_again_and_what_is_lost_is_counted(tmp_path: Pat
     lost = write(labels, tmp_path / "out", "copy")
     assert [loss.words for loss in lost] == [
         "1 face is left out",
-        "1 point outside its image is left out",
-        "the subject of 1 image is left out",
+        "1 point outside its picture is left out",
+        "the subject of 1 picture is left out",
         "1 edge is left out",
     ]
     told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())

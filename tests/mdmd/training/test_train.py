@@ -128,7 +128,7 @@ def test_a_training_warns_of_the_sets_that_it_does_not_mirror(sets, log, tmp_pat
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     told = [event["message"] for event in events if "mirror" in event.get("message", "")]
     assert [words.split(":")[0] for words in told] == (["bare"] if augment == "moderate" else [])
-    assert all("found no mirror pairs, so its images are not mirrored" in words for words in told)
+    assert all("found no mirror pairs, so its pictures are not mirrored" in words for words in told)
     made.save(tmp_path / "run")
     heads = checkpoint.load(tmp_path / "run").model.definitions
     assert heads == {"bare": bare.definition, "people": people.definition, "midline": midline.definition}
