@@ -20,5 +20,10 @@ def loss_words(loss: Loss | None) -> str:
         return "going back loses nothing"
     edits = f"{plural(loss.edits, 'edit')} on {plural(loss.faces, 'face')}"
     versions = f"{plural(loss.versions, 'version')} of the landmarks"
-    said = ((loss.edits, edits), (loss.pictures, plural(loss.pictures, "picture")), (loss.versions, versions))
+    said = (
+        (loss.edits, edits),
+        (loss.pictures, plural(loss.pictures, "picture")),
+        (loss.versions, versions),
+        (loss.proposed, f"imported proposals on {plural(loss.proposed, 'face')}"),
+    )
     return "going back loses " + ", ".join(words for count, words in said if count)

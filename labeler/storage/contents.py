@@ -19,10 +19,10 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Contents:
-    """Counts of what a database holds, and by what its edits, images and landmarks are known.
+    """Counts of what a database holds, and by what its edits, images, imports and landmarks are known.
 
-    Ids of `actions` and `images` are never given twice, so that they tell apart what two databases hold. The last
-    number that was given does not: going back raises it. `landmarks` are the categories of all versions.
+    Ids of `actions`, `images` and `imports` are never given twice, so that they tell apart what two databases hold. The
+    last number that was given does not: going back raises it. `landmarks` are the categories of all versions.
     """
 
     pictures: int
@@ -30,21 +30,26 @@ class Contents:
     points: int
     actions: tuple[Range, ...]
     images: tuple[Range, ...]
+    imports: tuple[Range, ...]
     landmarks: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What is in a database, and not in an older one: edits on how many faces, pictures, versions of the landmarks."""
+    """What is in a database, and not in an older one: edits on how many faces, pictures, versions of the landmarks.
+
+    `proposed` counts the faces with points of another model, which an import brought.
+    """
 
     edits: int
     faces: int
     pictures: int
     versions: int
+    proposed: int = 0
 
     @property
     def nothing(self) -> bool:
-        return not (self.edits or self.pictures or self.versions)
+        return not (self.edits or self.pictures or self.versions or self.proposed)
 
 
 def contents_of(connection: sqlite3.Connection) -> Contents:
@@ -55,7 +60,8 @@ def contents_of(connection: sqlite3.Connection) -> Contents:
     ).fetchone()
     [pictures] = connection.execute("SELECT count(*) FROM images WHERE removed_at IS NULL").fetchone()
     actions, images = (_ranges(connection, table) for table in ("actions", "images"))
-    return Contents(pictures, faces, points, actions, images, _landmarks(connection))
+    imports = _ranges(connection, "imports") if _has_imports(connection) else ()
+    return Contents(pictures, faces, points, actions, images, imports, _landmarks(connection))
 
 
 def loss(now: sqlite3.Connection, before: Contents) -> Loss:
@@ -69,7 +75,20 @@ def loss(now: sqlite3.Connection, before: Contents) -> Loss:
     [pictures] = now.execute(
         f"{kept} SELECT count(*) FROM images AS row WHERE removed_at IS NULL AND {OUTSIDE}", ends
     ).fetchone()
-    return Loss(edits, faces, pictures, len(_landmarks(now) - before.landmarks))
+    proposed = 0
+    if _has_imports(now):
+        kept, ends = _kept(before.imports)
+        [proposed] = now.execute(
+            f"{kept} SELECT count(DISTINCT face_id) FROM imported_points JOIN imports AS row ON row.id = import_id"
+            f" WHERE taken_back IS NULL AND {OUTSIDE}",
+            ends,
+        ).fetchone()
+    return Loss(edits, faces, pictures, len(_landmarks(now) - before.landmarks), proposed)
+
+
+def _has_imports(connection: sqlite3.Connection) -> bool:
+    """Whether the database is new enough to know imports; a copy stays as it was made."""
+    return bool(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'imported_points'").fetchone())
 
 
 #: A condition for rows whose ids are not in the table `kept` of `_kept`.

@@ -527,7 +527,10 @@ def _pyarrow() -> Any:
     try:
         return importlib.import_module("pyarrow.parquet")
     except ImportError:
-        raise DataError("reading and writing Parquet files needs pyarrow: pip install pyarrow") from None
+        raise DataError(
+            "reading and writing Parquet files needs pyarrow: pip install pyarrow, or, with this package, "
+            "pip install '.[parquet]'"
+        ) from None
 
 
 def write_parquet(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:

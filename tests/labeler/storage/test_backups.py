@@ -14,6 +14,7 @@ import pytest
 from sqlite_utils import Database
 
 from labeler.errors import DamagedError, LockedError, NotFoundError, StorageError
+from labeler.html.copies import loss_words
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
 from labeler.storage.checksums import install, problems
 from labeler.storage.contents import Loss
@@ -22,7 +23,7 @@ from labeler.storage.mark import Mark, given
 from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
 from labeler.storage.store import Store
-from mdmd.data.records import Box
+from mdmd.data.records import Box, ScoredPoint
 from tests.builders import write_first_version
 
 CATEGORY = {"name": "cat", "keypoints": ["nose"], "landmark_ids": [1]}
@@ -413,6 +414,23 @@ def test_a_locked_database_is_not_called_damaged_nor_moved_away(store: Store, tm
     again = Store(path)
     assert again.points() == {face: {1: Point(3, 4, 2)}}
     again.close()
+
+
+def test_points_that_an_import_brought_are_lost_unless_it_was_taken_back(store: Store, backups: Backups) -> None:
+    face = add_face(store)
+    first = store.imports.begin("a.json", "COCO")
+    store.imports.add_points(first, face, {1: ScoredPoint(3, 4, None)})
+    copy = backups.make("opened")
+    assert copy
+    contents = backups.contents(copy)
+    assert backups.loss(contents) == Loss(edits=0, faces=0, pictures=0, versions=0)
+    second = store.imports.begin("b.json", "COCO")
+    store.imports.add_points(second, face, {1: ScoredPoint(5, 4, 0.5), 2: ScoredPoint(1, 1, 0.5)})
+    lost = backups.loss(contents)
+    assert lost == Loss(edits=0, faces=0, pictures=0, versions=0, proposed=1)
+    assert loss_words(lost) == "going back loses imported proposals on 1 face"
+    store.imports.take_back(second)
+    assert backups.loss(contents) == Loss(edits=0, faces=0, pictures=0, versions=0)
 
 
 def test_what_going_back_loses_is_said_after_going_back_and_forth(store: Store, backups: Backups) -> None:
