@@ -12,6 +12,7 @@ from markupsafe import Markup
 from labeler.analysis.agreement import FEWEST, Noise, Pair, advice, measure
 from labeler.html.charts import line_chart
 from labeler.html.markup import distance_words, plural, render
+from labeler.html.static_files import STATIC
 from labeler.report import measures
 from labeler.report.drawings import face_figure, mean_face_figure
 from labeler.report.learning import FEW_HELD_OUT, learning_section
@@ -22,7 +23,6 @@ from labeler.runs.run import Run
 from mdmd.errors import DataError
 from mdmd.evaluation.metrics import FEWEST_FACES
 
-STATIC = Path(__file__).parent.parent / "static"
 STYLES = ("shell/tokens.css", "shell/figures.css", "report/report.css")
 #: The most faces in each of the two galleries.
 SHOWN_FACES = 6

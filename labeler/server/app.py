@@ -21,6 +21,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
+from labeler.html.static_files import FILES, STATIC, kept_files
 from labeler.pages.layout import build_pages, theme
 from labeler.project.workspace import Workspace
 from labeler.runs.background import Work
@@ -29,11 +30,10 @@ from labeler.runs.sources import Sources, machine_sources
 from labeler.server.errors import install_errors
 from labeler.server.gradio_door import UPLOAD, GradioDoor
 from labeler.server.routes import build_api
-from labeler.server.security import FILES, ICON, MANIFEST, FreshFiles, LimitedBody, SameOrigin, TokenGate
+from labeler.server.security import ICON, MANIFEST, FreshFiles, LimitedBody, SameOrigin, TokenGate
 from mdmd.errors import DataError
 
 logger = logging.getLogger("labeler")
-STATIC = Path(__file__).parent.parent / "static"
 HOSTS = ("127.0.0.1", "localhost")
 #: Maximum size of one uploaded picture.
 LARGEST_UPLOAD = "200mb"
@@ -48,7 +48,7 @@ SAFE_SECONDS = 1.0
 #: Seconds between Gradio's looks at whether an event of a page waits.
 EVENT_SECONDS = 0.02
 STYLES = "".join(
-    f'<link rel="stylesheet" href="{FILES}/{name}.css">'
+    f'<link rel="stylesheet" href="{kept_files()}/{name}.css">'
     for name in (
         "shell/tokens",
         "shell/shell",
@@ -89,7 +89,8 @@ def build_app(
     install_errors(app)
     app.include_router(build_api(workspace))
     app.add_api_route(MANIFEST, manifest)  # Gradio's names an icon that it does not serve
-    app.mount(FILES, StaticFiles(directory=STATIC), name="files")
+    for path in (kept_files(), FILES):
+        app.mount(path, StaticFiles(directory=STATIC))
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Blocks are built
     pages = build_pages(workspace, sources or machine_sources(workspace.root))
     app.add_middleware(GradioDoor, handlers=_handlers(pages), uploads=uploads, own=("/api/", FILES + "/"))

@@ -11,8 +11,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: The path of this tool's scripts and styles; /static is Gradio's.
-FILES = "/ui"
+from labeler.html.static_files import FILES, kept_files
+
 #: What browsers ask for beside a page, without its cookies. It says no more than the page of a locked labeler does.
 ICON, MANIFEST = FILES + "/favicon.svg", "/manifest.json"
 OPEN = (ICON, MANIFEST, "/favicon.ico", "/robots.txt")
@@ -162,7 +162,10 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 class FreshFiles:
-    """Makes browsers revalidate this tool's scripts, and forbids other sites to frame the pages."""
+    """Makes browsers keep this tool's scripts where their address changes with them, and ask for them elsewhere.
+
+    Forbids other sites to frame the pages.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -174,7 +177,9 @@ class FreshFiles:
                 headers["X-Frame-Options"] = "SAMEORIGIN"
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers["Referrer-Policy"] = "same-origin"
-                if scope["path"].startswith(FILES + "/"):
+                if scope["path"].startswith(kept_files() + "/") and message["status"] < 400:
+                    headers["Cache-Control"] = "private, max-age=31536000, immutable"
+                elif scope["path"].startswith(FILES + "/"):
                     headers["Cache-Control"] = "no-cache"
             await send(message)
 

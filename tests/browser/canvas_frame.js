@@ -1,7 +1,8 @@
 // The canvas pages without Gradio, which takes longer to start than all of them: a bar, tabs, and boot.js. They stand at
-// `path`, any address of the server whose answer is plain text. `styles` are the addresses of the style sheets.
-(path, styles) => {
-  if (location.pathname !== path) return;
+// `files`/boot.js?project=..., whose answer is plain text. `styles` are the addresses of the style sheets.
+(files, styles) => {
+  const path = `${files}/boot.js`;
+  if (location.pathname !== path || !location.search) return;
 
   const tab = (name) => `<button id="tab-${name}-button" role="tab">${name}</button>`;
   const mount = (page) => `<div class="mount mount-${page}"><div class="canvas-root" data-page="${page}"></div></div>`;
@@ -20,7 +21,7 @@
           ${["schema", "label", "review"].map((name) => panel(name, mount(name))).join("")}
         </div>
       </div>`;
-    const { boot } = await import("/ui/boot.js");
+    const { boot } = await import(path);
     const panels = [...document.querySelectorAll("[role=tabpanel]")];
     const buttons = [...document.querySelectorAll("[role=tab]")];
     for (const button of buttons) {

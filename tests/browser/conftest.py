@@ -28,6 +28,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from labeler.html.static_files import kept_files
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import Definition
@@ -36,8 +37,7 @@ from tests.builders import PATIENCE, SMALL, wait_for
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
 expect.set_options(timeout=1000 * PATIENCE)
-#: The address at which the canvas pages stand without Gradio, and the script that puts them there.
-FRAME_PATH = "/ui/boot.js"
+#: Puts the canvas pages without Gradio at an address.
 FRAME = (Path(__file__).parent / "canvas_frame.js").read_text()
 #: Whether a test has failed.
 FAILED = pytest.StashKey[bool]()
@@ -156,7 +156,7 @@ def new_context(chromium: Browser, site: Site, **options: Any) -> BrowserContext
     context.set_default_timeout(1000 * PATIENCE)
     site.sign_in(context)
     styles = list(dict.fromkeys(re.findall(r"/ui/[\w/]+\.css", context.request.get(site.url).text())))
-    context.add_init_script(f"({FRAME})({json.dumps(FRAME_PATH)}, {json.dumps(styles)})")
+    context.add_init_script(f"({FRAME})({json.dumps(kept_files())}, {json.dumps(styles)})")
     return context
 
 
@@ -225,15 +225,15 @@ def root(name: str) -> str:
 
 
 def open_empty(page: Page, site: Site) -> None:
-    """An address of the server with nothing on it, into which a test brings modules of its choice."""
-    page.goto(f"{site.url}/ui/shell/dom.js")
+    """An address of the server with nothing on it, into which a test brings modules of its choice: they are in "./"."""
+    page.goto(f"{site.url}{kept_files()}/boot.js")
     page.evaluate("document.body.replaceChildren()")
 
 
 def open_canvas(page: Page, site: Site, project: str, tab: str) -> None:
     """A canvas page by itself, without Gradio around it: quicker, and enough where only the page is tested."""
     page.goto("about:blank")
-    page.goto(f"{site.url}{FRAME_PATH}?project={project}#{tab}")
+    page.goto(f"{site.url}{kept_files()}/boot.js?project={project}#{tab}")
     canvas(page, tab).wait_for()
 
 

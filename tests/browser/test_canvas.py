@@ -13,8 +13,8 @@ from tests.browser.conftest import Site, open_empty, round_trip
 pytestmark = pytest.mark.browser
 
 SETUP = """async () => {
-  const { LandmarkCanvas } = await import("/ui/canvas/canvas.js");
-  const { fromCategory } = await import("/ui/shell/definition.js");
+  const { LandmarkCanvas } = await import("./canvas/canvas.js");
+  const { fromCategory } = await import("./shell/definition.js");
   document.body.innerHTML = '<div id="stage" style="position:absolute;left:0;top:0;width:800px;height:600px"></div>';
   const canvas = new LandmarkCanvas(document.getElementById("stage"));
   const picture = document.createElement("canvas");
@@ -172,7 +172,7 @@ def test_nothing_is_drawn_while_nothing_changes(stage: Page) -> None:
 
 def test_the_ellipse_reaches_so_many_standard_deviations(stage: Page) -> None:
     covariance = np.array([[9.0, 4.0], [4.0, 16.0]])
-    ellipse = stage.evaluate("async () => (await import('/ui/canvas/drawing.js')).ellipseOf([9, 4, 16], 2.5)")
+    ellipse = stage.evaluate("async () => (await import('./canvas/drawing.js')).ellipseOf([9, 4, 16], 2.5)")
     values, vectors = np.linalg.eigh(covariance)
     assert (ellipse["minor"], ellipse["major"]) == pytest.approx(2.5 * np.sqrt(values))
     axis = np.array([np.cos(ellipse["angle"]), np.sin(ellipse["angle"])])
@@ -210,7 +210,7 @@ def test_category_there_and_back(stage: Page) -> None:
         "normalizer": [0, 1],
     }
     back = stage.evaluate(
-        "async (category) => { const { fromCategory, toCategory } = await import('/ui/shell/definition.js');"
+        "async (category) => { const { fromCategory, toCategory } = await import('./shell/definition.js');"
         " return toCategory(fromCategory(category)); }",
         category,
     )

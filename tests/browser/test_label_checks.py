@@ -142,7 +142,7 @@ def test_a_missing_and_a_replaced_picture_are_reported_until_they_are_back(
 def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site: Site) -> None:
     open_empty(page, site)
     kept = page.evaluate("""async () => {
-      const { PictureCache } = await import("/ui/canvas/pictures.js");
+      const { PictureCache } = await import("./canvas/pictures.js");
       const dot = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
       const cache = new PictureCache({ pictureUrl: () => dot });
       const wide = (id) => ({ id, width: 4000, height: 3000 });

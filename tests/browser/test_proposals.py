@@ -250,8 +250,8 @@ def test_predictions_are_no_labels_in_the_strip_and_no_other_start_covers_them(p
 
 #: An async function that begins with `drawn(change)`: draws two landmarks, and returns how opaque each place is.
 DRAWN = """async () => {
-  const { drawScene } = await import("/ui/canvas/drawing.js");
-  const { Viewport } = await import("/ui/canvas/viewport.js");
+  const { drawScene } = await import("./canvas/drawing.js");
+  const { Viewport } = await import("./canvas/viewport.js");
   const viewport = Object.assign(new Viewport(), { width: 200, height: 200, imageWidth: 200, imageHeight: 200 });
   const landmarks = ["1", "2"].map((id) => ({ id, name: id, group: 0, mirror: null }));
   const drawn = ({ edges = [], ...change }) => {

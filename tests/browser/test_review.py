@@ -284,7 +284,7 @@ def test_a_budget_is_the_sum_of_looks_at_a_pace(page: Page, site: Site) -> None:
     ]
 
     def reach(looks: float) -> list[float]:
-        script = "async ([items, looks]) => (await import('/ui/review/budget.js')).reach(items, looks)"
+        script = "async ([items, looks]) => (await import('./review/budget.js')).reach(items, looks)"
         found = page.evaluate(script, [items, looks])
         return [found[name] for name in ("end", "faces", "points", "looks", "wrong", "left")]
 

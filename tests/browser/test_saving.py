@@ -208,7 +208,7 @@ def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Sit
 def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { collapse, unseen } = await import("/ui/shell/journal.js");
+      const { collapse, unseen } = await import("./shell/journal.js");
       const body = (id, x, revision) => ({ points: [{ id, x, y: 1, v: 2 }], source: "placed", revision });
       const points = (...point) => ({ face: 5, action: "points", body: body(...point) });
       const edits = collapse([
@@ -233,7 +233,7 @@ def test_the_journal_says_the_least_and_repeats_nothing_that_arrived(page: Page,
 def test_what_was_taken_back_before_it_was_sent_does_not_come_back(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { collapse } = await import("/ui/shell/journal.js");
+      const { collapse } = await import("./shell/journal.js");
       const point = (id, face = 5) => (
         { face, action: "points", body: { points: [{ id, x: 1, y: 1, v: 2 }], source: "placed", revision: 3 } });
       const [undo, redo] = ["undo", "redo"].map((action) => ({ face: 5, action, body: {} }));
@@ -248,7 +248,7 @@ def test_what_was_taken_back_before_it_was_sent_does_not_come_back(page: Page, s
 def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { collapse } = await import("/ui/shell/journal.js");
+      const { collapse } = await import("./shell/journal.js");
       const edit = (action, id, revision, more) => ({ face: 5, action, body: { ids: [id], revision, ...more } });
       return collapse([
         edit("clear", 1, 7, { annotator: "ana" }), edit("clear", 2, 7, { annotator: "ana" }),
@@ -272,7 +272,7 @@ def test_what_a_dead_page_left_keeps_what_it_was_made_of(page: Page, site: Site)
 def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { collapse, unseen } = await import("/ui/shell/journal.js");
+      const { collapse, unseen } = await import("./shell/journal.js");
       const box = (side) => ({ face: 5, action: "box", body: { box: [0, 0, side, side], revision: 7 } });
       const skip = (reason) => ({ face: 5, action: "skip", body: { reason, revision: 7 } });
       const edits = collapse([box(5), skip("duplicate"), box(6), skip(null)]);
@@ -287,7 +287,7 @@ def test_after_a_crash_an_own_box_or_skip_is_no_conflict_and_a_strangers_is(page
 def test_of_every_landmark_the_last_word_survives_a_crash(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { collapse, unseen } = await import("/ui/shell/journal.js");
+      const { collapse, unseen } = await import("./shell/journal.js");
       const accept = (ids, seen) => ({ face: 5, action: "accept", body: { ids }, seen });
       const placed = (id) => ({ points: [{ id, x: 1, y: 1, v: 2 }], source: "placed" });
       const point = (id) => ({ face: 5, action: "points", body: placed(id) });
@@ -419,8 +419,8 @@ def test_what_was_accepted_is_what_was_shown_though_the_server_predicts_otherwis
 def test_what_changes_while_a_page_looks_is_looked_at_once_more(page: Page, site: Site) -> None:
     open_empty(page, site)
     result = page.evaluate("""async () => {
-      const { whenStale } = await import("/ui/shell/page.js");
-      const { Emitter } = await import("/ui/shell/emitter.js");
+      const { whenStale } = await import("./shell/page.js");
+      const { Emitter } = await import("./shell/emitter.js");
       const [root, others] = [document.createElement("div"), new Emitter()];
       const looks = [];
       whenStale(root, others, () => new Promise((done) => looks.push(done)));

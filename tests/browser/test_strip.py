@@ -32,9 +32,9 @@ def row_numbers(page: Page) -> list[str]:
 def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site: Site) -> None:
     open_empty(page, site)
     result: dict[str, Any] = page.evaluate("""async () => {
-      const { counts, matches, neighbor, nextUnfinished, shownFaces } = await import("/ui/label/filters.js");
-      const { faceTime, progressText, timeLeft } = await import("/ui/shell/pace.js");
-      const { describe, edits, when } = await import("/ui/label/history.js");
+      const { counts, matches, neighbor, nextUnfinished, shownFaces } = await import("./label/filters.js");
+      const { faceTime, progressText, timeLeft } = await import("./shell/pace.js");
+      const { describe, edits, when } = await import("./label/history.js");
       const face = (face, state, name, flagged = 0, unseen = 0, visible = 0) =>
         ({ face, state, flagged, unseen, visible, picture: { name } });
       const items = [face(1, "complete", "Maske Öl 1.png", 0, 3), face(2, "empty", "maske 2.png"),

@@ -133,7 +133,7 @@ def test_six_figures_of_a_project_stand_three_by_three_at_1024(page: Page, site:
 def test_nothing_jumps_when_the_bar_arrives(page: Page, site: Site):
     realistic(site, "still")
     held: list[Route] = []
-    page.route("**/ui/boot.js", lambda route: held.append(route))
+    page.route("**/ui/*/boot.js", lambda route: held.append(route))
     page.goto(f"{site.url}/?project=still#project")
     tabs = page.locator("#tabs > .tab-wrapper")
     tabs.wait_for()

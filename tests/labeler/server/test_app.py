@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from labeler.html.static_files import STATIC, address_of, kept_files
 from labeler.report.page import STYLES as REPORT_STYLES
-from labeler.server.app import LARGEST_BODY, STATIC, STYLES
+from labeler.server.app import LARGEST_BODY, STYLES
 from labeler.server.security import LimitedBody
 from tests.labeler.server.conftest import HOME, TOKEN, application
 
@@ -174,6 +177,33 @@ def test_no_documentation_pages_and_no_monitoring(free: TestClient) -> None:
         assert free.get(path).status_code == 404
 
 
+def test_a_page_keeps_its_scripts_until_one_of_them_changes(free: TestClient) -> None:
+    files = kept_files()
+    answer = free.get(f"{files}/boot.js")
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert answer.content == (STATIC / "boot.js").read_bytes()
+    page = free.get("/").text
+    assert f"{files}/boot.js" in page
+    assert set(re.findall(r"/ui/[\w/]+\.\w+", page)) - {"/ui/favicon.svg"} <= set(
+        re.findall(rf"{files}/[\w/]+\.\w+", page)
+    )
+    for gone in (f"{files}/gone.js", files.replace("/ui/", "/ui/x") + "/boot.js"):
+        answer = free.get(gone)
+        assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-cache")
+
+
+def test_the_address_of_kept_scripts_changes_with_the_content_and_the_name_of_any(tmp_path: Path) -> None:
+    shutil.copytree(STATIC, tmp_path / "static")
+    seen = {address_of(tmp_path / "static")}
+    assert seen == {kept_files()}
+    script = tmp_path / "static" / "shell" / "dom.js"
+    script.write_bytes(script.read_bytes() + b" ")
+    seen.add(address_of(tmp_path / "static"))
+    script.rename(script.with_name("moved.js"))
+    seen.add(address_of(tmp_path / "static"))
+    assert len(seen) == 3
+
+
 def test_our_files_are_fresh_and_typed(free: TestClient) -> None:
     answer = free.get("/ui/boot.js")
     assert "javascript" in answer.headers["content-type"]
@@ -187,7 +217,7 @@ def test_our_files_are_fresh_and_typed(free: TestClient) -> None:
 def test_the_page_asks_no_other_host(free: TestClient) -> None:
     page = free.get("/").text
     assert "fonts.googleapis" not in page
-    assert "/ui/shell/shell.css" in page
+    assert f"{kept_files()}/shell/shell.css" in page
     config = free.get("/config").json()
     assert config["analytics_enabled"] is False
 
@@ -195,7 +225,7 @@ def test_the_page_asks_no_other_host(free: TestClient) -> None:
 @pytest.mark.parametrize("sheet", sorted(STATIC.rglob("*.css")), ids=lambda sheet: sheet.name)
 def test_every_style_sheet_is_loaded_and_its_rules_are_closed(sheet: Path) -> None:
     name = sheet.relative_to(STATIC).as_posix()
-    assert f"/ui/{name}" in STYLES or name in REPORT_STYLES
+    assert f"{kept_files()}/{name}" in STYLES or name in REPORT_STYLES
     depth = 0
     for number, line in enumerate(sheet.read_text(encoding="utf-8").splitlines(), 1):
         assert not depth or line.startswith((" ", "}")) or not line, f"line {number}: the rule above is not closed"
