@@ -2,6 +2,9 @@
 
 The factor L = [[a, 0], [b, c]] is stored as (a, b, c); the covariance is L L^T. All values are in crop units, 0 to 1
 across the crop.
+
+Heads compute in float32 also under autocast: bfloat16 has eight bits, which would shift a mean by up to a pixel and
+could make a covariance indefinite.
 """
 
 from __future__ import annotations
@@ -100,7 +103,7 @@ class CholeskyHead(nn.Module):
         self.numbers.start_at(torch.stack([start, torch.tensor(0.0), start]).expand(landmarks, 3), spread=0.1)
 
     def forward(self, groups: Float[Tensor, "B G C"]) -> Float[Tensor, "B N 3"]:
-        a, b, c = self.numbers(groups).float().unbind(-1)
+        a, b, c = self.numbers(groups).unbind(-1)
         return torch.stack([self.floor + F.softplus(a), b, self.floor + F.softplus(c)], dim=-1)
 
 
@@ -116,7 +119,8 @@ class RegressionHead(nn.Module):
     def forward(
         self, groups: Float[Tensor, "B G C"], pixels: Float[Tensor, "B D H W"] | None = None
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], None]:
-        return self.means(groups).float(), self.cholesky(groups), None
+        with torch.autocast(groups.device.type, enabled=False):
+            return self.means(groups.float()), self.cholesky(groups.float()), None
 
     def start_from(self, other: RegressionHead, like: Sequence[int]) -> None:
         """Begin as landmarks `like` of `other` (-1: none)."""
@@ -140,7 +144,6 @@ class HeatmapHead(nn.Module):
     def forward(
         self, groups: Float[Tensor, "B G C"], pixels: Float[Tensor, "B D H W"]
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], Float[Tensor, "B N H W"]]:
-        # bfloat16 has eight bits: it would shift a mean by a pixel and could make a covariance indefinite.
         with torch.autocast(pixels.device.type, enabled=False):
             logits = torch.einsum("bnd,bdhw->bnhw", self.queries(groups.float()), pixels.float())
             mean, covariance = heatmap_moments(logits)
