@@ -28,6 +28,8 @@ State = Literal["done", "interrupted", "to do", "other", "no data"]
 
 #: A file in the run's folder with its choices, the seconds it has taken, and whether it is trained.
 RECORD = "experiment.json"
+#: The paper learns from all training faces.
+ALL_FACES = "train.heldout_share=0"
 
 
 def launch_process(words: Sequence[str]) -> int:
@@ -92,7 +94,8 @@ class Experiment:
 
     Data is searched under `root` and among the names `added`; runs are written under `out`. `seeds` is the number of
     seeds of each row, `budget` is for each adaptation and `base_budget` for each base. `weights` are the encoder's
-    weights and `settings` apply to all rows. If `only` has patterns, only rows whose training's name matches one run.
+    weights and `settings` apply to all rows. Only a table with metrics of calibration holds out training faces, unless
+    `settings` ask for it. If `only` has patterns, only rows whose training's name matches one run.
     """
 
     table: Table
@@ -145,6 +148,11 @@ class Experiment:
         """The training budget of the run."""
         return self.base_budget if run.is_base else self.budget
 
+    @property
+    def shared_settings(self) -> tuple[str, ...]:
+        """The settings of all rows; a later one replaces an earlier one."""
+        return self.settings if self.table.calibrated else (ALL_FACES, *self.settings)
+
     def choices(self, run: Run) -> dict[str, Any]:
         """All choices that define a run, as JSON. Runs with other choices do not belong in the same table."""
         chosen = {
@@ -153,7 +161,7 @@ class Experiment:
             "budget": asdict(self.budget_of(run)),
             "base_budget": None if run.training.base is None else asdict(self.base_budget),
             "weights": None if self.weights is None else Path(self.weights).name,
-            "settings": self.settings,
+            "settings": self.shared_settings,
         }
         return parse_json(json.dumps(chosen), "choices")
 
@@ -202,7 +210,7 @@ class Experiment:
         words += ["--preset", training.preset]
         if training.encoder is not None:
             words += ["--encoder", training.encoder]
-        for setting in (*training.settings, *self.settings):
+        for setting in (*training.settings, *self.shared_settings):
             words += ["--set", setting]
         weights = {"given": self.weights, "own": None, "none": "none"}[training.weights]
         if weights is not None:

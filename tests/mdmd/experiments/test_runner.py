@@ -127,13 +127,15 @@ def test_settings_weights_and_encoders_reach_the_command(drawn: Path, tmp_path: 
         *(Table("", rows), drawn, tmp_path, 1, Budget(7), Budget(7)), weights="w.safetensors", settings=("train.x=1",)
     )
     other, mine = map(experiment.command, experiment.runs())
-    assert other[3:11] == ["--preset", "paper", "--encoder", "resnet50", "--set", "train.x=1", "--steps", "7"]
-    assert mine[3:11] == [
-        *["--preset", "paper", "--set", "model.groups=5", "--set", "train.x=1"],
-        "--weights",
-        mine[10],
+    given = ["--set", "train.heldout_share=0", "--set", "train.x=1"]
+    assert other[3:] == [
+        *["--preset", "paper", "--encoder", "resnet50", *given, "--steps", "7"],
+        *["--seed", "0", "--quiet", "--out", str(experiment.runs()[0].folder)],
     ]
-    assert mine[10] == "w.safetensors"
+    assert mine[3:13] == [
+        *["--preset", "paper", "--set", "model.groups=5", *given],
+        *["--weights", "w.safetensors"],
+    ]
     pretend = Pretend()
     experiment.execute(pretend, lambda _: None)
     assert pretend.commands[-1][4:] == [
@@ -142,6 +144,38 @@ def test_settings_weights_and_encoders_reach_the_command(drawn: Path, tmp_path: 
         "--json",
         str(experiment.runs()[1].folder / "test-box.json"),
     ]
+
+
+@pytest.mark.parametrize(("calibrated", "settings", "learned"), [(False, (), 8), (False, (0.5,), 4), (True, (), 7)])
+def test_a_table_of_the_paper_trains_on_all_training_faces(
+    experiment: Experiment, calibrated: bool, settings: tuple[float, ...], learned: int
+):
+    alone = replace(
+        experiment,
+        table=Table("", (Row("alone", ALONE),), calibrated=calibrated),
+        seeds=1,
+        budget=Budget(1),
+        settings=tuple(f"train.heldout_share={share}" for share in settings),
+    )
+    alone.execute(cli.main, lambda _: None)
+    made = json.loads((alone.runs()[0].folder / "model.json").read_text())["history"]
+    assert made["faces"] == {"objects": learned}
+    assert made["heldout"].get("n", 0) == 8 - learned
+
+
+def test_no_table_of_the_paper_holds_out_faces(drawn: Path, tmp_path: Path):
+    for name, table in TABLES.items():
+        made = Experiment(table, drawn, tmp_path, 1, Budget(7), Budget(7))
+        held_out = [run.name for run in made.runs() if "train.heldout_share=0" not in made.command(run)]
+        assert held_out == ([run.name for run in made.runs()] if name == "faces" else []), name
+
+
+def test_runs_of_the_paper_that_held_out_faces_are_not_mixed_with_others(experiment: Experiment):
+    table = replace(experiment, table=Table("", (Row("alone", ALONE),)))
+    calibrated = replace(table, table=replace(table.table, calibrated=True))
+    calibrated.execute(Pretend(), lambda _: None)
+    with pytest.raises(DataError, match="holds a run with another budget, weights or settings"):
+        table.execute(Pretend(), lambda _: None)
 
 
 def test_finished_runs_are_not_repeated_and_killed_ones_are(experiment: Experiment):
