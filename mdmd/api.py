@@ -161,7 +161,7 @@ def _carry_over(target: Dataset, folder: Path, chosen: Preset, run: TrainingRun,
 def _carried_history(base: Model, carried: CarriedLabels) -> History:
     known = base.checkpoint.history
     faces = {carried.name: len(carried.labels)}
-    return History(weights=known.weights, base=known, stage="carry", faces=faces, box_scale=known.box_scale)
+    return History(weights=known.weights, base=known, stage="carry", faces=faces, box_scale=known.box_scale, steps=0)
 
 
 def _given_base(folder: Path, chosen: Preset, run: TrainingRun) -> checkpoint.Checkpoint:
@@ -316,7 +316,8 @@ def evaluate(
 ) -> dict[str, float | None]:
     """Metrics of a model on the labeled faces of a split; None for a metric without data.
 
-    `mdmd.evaluation.evaluate.evaluate` explains the metrics. Errors are shares of the definition's normalizer, or of
+    `mdmd.evaluation.evaluate.evaluate` explains the metrics; `steps`, `batch_size`, `faces_seen` and `minutes` say what
+    the training of the model took, without that of its base. Errors are shares of the definition's normalizer, or of
     the square root of the box's area with `normalizer="box"`. `model` is a `Model` or the folder of a run. The best,
     median and worst faces are drawn into the new folder `draw` (see `mdmd.evaluation.drawings`). Raises DataError if
     there is no face to measure on, if the landmarks are not those of the head, or if `draw` holds something.
@@ -349,7 +350,8 @@ def evaluate(
     if draw is not None:
         nme = face_nme(errors_of(measured, predictions, samples))
         draw_faces(Path(draw), predictions, samples, nme, calibration.law)
-    return plain(measure(measured, predictions, samples, model.rule_for(head, rule), calibration.law))
+    numbers = measure(measured, predictions, samples, model.rule_for(head, rule), calibration.law)
+    return plain(numbers) | model.checkpoint.history.effort()
 
 
 def _readable(

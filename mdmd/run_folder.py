@@ -192,7 +192,8 @@ class History:
     that training started from. `stage` is "base", "adapt" or "pretrain"; `preset` and `train` (a TrainConfig as JSON)
     are what was asked for. `faces` counts the faces learned from by set; `heldout` are the metrics on held-out faces of
     the target, and `rarely_labeled` its landmarks with too few labels. `box_scale` is the size of a face's box in sizes
-    of the box of its points. `seconds` is the time that training took, and `stopped` where it ended early.
+    of the box of its points. `seconds` is the time that training took, `steps` the number of its steps, and `stopped`
+    where it ended early. Minutes depend on the machine: compare trainings by their steps and `faces_seen`.
 
     A starter also has the `rounds` it was learned in, the number of `drawn_faces`, the set of `photographs` if any, and
     the augmentation `augment`.
@@ -209,6 +210,7 @@ class History:
     rarely_labeled: dict[str, int] = field(default_factory=dict)
     box_scale: float | None = None
     seconds: float | None = None
+    steps: int | None = None
     stopped: Stopped | None = None
     rounds: int | None = None
     drawn_faces: int | None = None
@@ -227,6 +229,27 @@ class History:
             if isinstance(told.get(key), dict)
         }
         return typed(cls, {**told, **nested}, file)
+
+    @property
+    def batch_size(self) -> int | None:
+        """The number of faces of a step."""
+        found = (self.train or {}).get("batch_size")
+        return found if isinstance(found, int) else None
+
+    @property
+    def faces_seen(self) -> int | None:
+        """How often a face was learned from, of all sets together."""
+        return None if self.steps is None or self.batch_size is None else self.steps * self.batch_size
+
+    def effort(self) -> dict[str, float | None]:
+        """What the training took, to stand beside its results; None for what an older file does not say."""
+        minutes = None if self.seconds is None else round(self.seconds / 60, 2)
+        return {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "faces_seen": self.faces_seen,
+            "minutes": minutes,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, without the keys that say nothing of this model."""

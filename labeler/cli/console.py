@@ -91,6 +91,9 @@ def _result_line(project: Project, run: Run) -> str:
         return f"done in {run.seconds:.0f} s: {run.what}"
     step = f"stopped at step {run.stopped.step} of {run.stopped.of}" if run.stopped else "done"
     text = f"{step} in {run.seconds:.0f} s"
+    match run.metrics:
+        case {"steps": int(steps), "batch_size": int(batch), "faces_seen": int(seen)}:
+            text += f", {steps:,} steps of {batch} faces, {seen:,} faces seen"
     if run.metrics and run.metrics.get("nme") is not None:
         text += f"; NME {run.metrics['nme']:.2f} % on {plural(run.metrics['n'], 'held-out face')}"
     number = int(run.id)

@@ -126,15 +126,20 @@ def _facts(run: Run) -> list[str]:
         f"preset {run.preset}",
         *([f"encoder {run.encoder}"] if run.encoder else []),
         *([f"weights {Path(run.weights).name}"] if run.weights else []),
-        _minutes(run),
+        _took(run),
         *([f"stopped early at step {run.stopped.step:,} of {run.stopped.of:,}"] if run.stopped else []),
         *(["model not shipped"] if run.lacks_model else []),
     ]
 
 
-def _minutes(run: Run) -> str:
-    minutes = run.seconds / 60
-    return f"{minutes:.0f} minutes" if minutes >= 2 else f"{run.seconds:.0f} seconds"
+def _took(run: Run) -> str:
+    """The time, and the work by which trainings on different machines can be compared."""
+    minutes, learned = run.seconds / 60, read_learned(run.folder)
+    time_taken = f"{minutes:.0f} minutes" if minutes >= 2 else f"{run.seconds:.0f} seconds"
+    if learned is None or learned.steps is None or learned.batch_size is None:
+        return time_taken
+    seen = learned.steps * learned.batch_size
+    return f"{time_taken}, {learned.steps:,} steps of {learned.batch_size} faces, {seen:,} faces seen"
 
 
 def _comparison(against: Run | None, found: HeldOut, measured: dict[str, HeldOut]) -> dict[str, object]:
@@ -210,7 +215,7 @@ def _trainings(runs: Sequence[Run], measured: dict[str, HeldOut], shown: Run) ->
             "run": run,
             "shown": run.id == shown.id,
             "when": time.strftime("%d %b %H:%M", time.localtime(run.created_at)),
-            "took": _minutes(run),
+            "took": _took(run),
             "numbers": measures.headline(measured[run.id]),
         }
         for run in sorted(runs, key=lambda run: -int(run.id))

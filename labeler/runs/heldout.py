@@ -88,18 +88,26 @@ def rough_sentence(faces: int) -> str:
 
 
 class Learned(NamedTuple):
-    """The number of the user's faces that a training learned from, and its seconds."""
+    """The number of the user's faces that a training learned from, and its seconds.
+
+    `steps` and `batch_size`, the faces of a step, are None where an older training does not say them.
+    """
 
     faces: int
     seconds: float
+    steps: int | None = None
+    batch_size: int | None = None
 
 
 def read_learned(folder: Path) -> Learned | None:
     """What the training in `folder` learned from; None if its model.json does not say."""
     model = run_folder.read_model(folder)
-    if model is None or model.history.seconds is None or model.target not in model.history.faces:
+    if model is None or model.target not in model.history.faces:
         return None
-    return Learned(model.history.faces[model.target], model.history.seconds)
+    made = model.history
+    return (
+        None if made.seconds is None else Learned(made.faces[model.target], made.seconds, made.steps, made.batch_size)
+    )
 
 
 def read_heldout(folder: Path, *, target: Path | None = None) -> HeldOut | None:

@@ -9,6 +9,8 @@ from typing import Any
 from mdmd.experiments.runner import Experiment, Run, read_result
 from mdmd.experiments.tables import Numbers
 
+#: What a training took, as `mdmd evaluate` says it.
+EFFORT = {"steps": "steps", "batch_size": "batch", "faces_seen": "faces seen"}
 #: Metrics of `mdmd evaluate` that the paper prints, and those that it does not print; shares unless in percent.
 PRINTED = {"nme": "NME %", "fr10": "FR10 %", "auc10": "AUC10 %"}
 CALIBRATION = {
@@ -56,13 +58,14 @@ def markdown(experiment: Experiment) -> str:
     """The table of finished runs as Markdown; each number is the mean over seeds.
 
     "over faces" is the 95 % bootstrap interval of the NME over test faces, with bounds averaged over seeds. "over
-    seeds" gives the lowest and the highest NME. "minutes" is the duration of the whole training command.
+    seeds" gives the lowest and the highest NME. "minutes" is the duration of the whole training command, and "faces
+    seen" are its steps times its batch.
     """
     table, rows = experiment.table, experiment.rows()
     compared = any(row.paper for row in rows)
     head = ["run", "test", *paired("nme", compared), "over faces", "over seeds"]
     head += [*paired("fr10", compared), *paired("auc10", compared)]
-    head += [*(CALIBRATION.values() if table.calibrated else ()), "seeds", "minutes"]
+    head += [*(CALIBRATION.values() if table.calibrated else ()), "seeds", *EFFORT.values(), "minutes"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         runs = experiment.finished(row.training)
@@ -70,7 +73,8 @@ def markdown(experiment: Experiment) -> str:
         for subset in row.subsets:
             found = [read_result(run.measurement(row, subset)) for run in runs]
             cells = measured(found, row.paper.get(subset), compared=compared, calibrated=table.calibrated)
-            lines.append([row.label, subset or "all", *cells, str(len(runs)), shown(minutes, 1)])
+            took = [shown(mean(numbers.get(key) for numbers in found), 0) for key in EFFORT]
+            lines.append([row.label, subset or "all", *cells, str(len(runs)), *took, shown(minutes, 1)])
     text = [table.title, "", *("| " + " | ".join(cells) + " |" for cells in lines)]
     return "\n".join([*text, "", table.note] if table.note else text)
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -235,8 +235,9 @@ class Experiment:
                 continue
             self._train(run, launch)
             self._measure(run, launch)
-            nme = ", ".join(f"{read_result(file)['nme']:.2f} %" for file in self.measurements(run))
-            say(f"[{number}/{len(runs)}] {run.name}: NME {nme} after {run.seconds / 60:.1f} minutes")
+            found = [read_result(file) for file in self.measurements(run)]
+            nme = ", ".join(f"{numbers['nme']:.2f} %" for numbers in found)
+            say(f"[{number}/{len(runs)}] {run.name}: NME {nme} after {run.seconds / 60:.1f} minutes{work(found[0])}")
 
     def wanted(self) -> list[str]:
         """A line for each missing set, which tells how to add it."""
@@ -262,6 +263,12 @@ class Experiment:
         for file, options in self.measurements(run).items():
             if not file.is_file():
                 check(launch(["evaluate", str(run.folder), "--data", data, *options, "--json", str(file)]), run)
+
+
+def work(numbers: Mapping[str, Any]) -> str:
+    """The steps of a training in words, from the metrics of `mdmd evaluate`; empty where an older file has none."""
+    steps, batch, seen = (numbers.get(key) for key in ("steps", "batch_size", "faces_seen"))
+    return "" if seen is None else f", {steps:,} steps of {batch} faces, {seen:,} faces seen"
 
 
 def read_result(path: Path) -> Any:

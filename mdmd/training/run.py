@@ -143,6 +143,7 @@ class TrainingRun:
             self.out / METRICS,
             {
                 **history.heldout,
+                **history.effort(),
                 "rarely_labeled": history.rarely_labeled,
                 **({} if history.stopped is None else {"stopped": asdict(history.stopped)}),
             },

@@ -243,6 +243,7 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
         box_scale=box_scale(learned[checkpoint.target]),
         seed=plan.seed,
         seconds=round(time.monotonic() - began + (state.seconds_before if state is not None else 0), 1),
+        steps=watch.step,
         stopped=stopped,
     )
     log.event("done", stage=stage, seconds=checkpoint.history.seconds, nme=metrics.get("nme"))

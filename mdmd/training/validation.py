@@ -24,7 +24,8 @@ class Watch:
     """The held-out faces of one head, cropped once, to evaluate a model during and after training.
 
     Reports also write their predictions to the file `out`, if given. `closing` estimates, from the last report, the
-    seconds that the `following` evaluations after the last step will take; it is 0 before the first report.
+    seconds that the `following` evaluations after the last step will take; it is 0 before the first report. `step` is
+    the step of the last report, which follows the last step of a training.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Watch:
         out: Path | None = None,
     ) -> None:
         self.closing = 0.0
+        self.step = 0
         self._following = following
         self.faces = faces
         self.log = log
@@ -58,6 +60,7 @@ class Watch:
 
     def report(self, model: MDMD, step: int) -> None:
         """Log the held-out NME of a single view of each face, because a report takes time from training."""
+        self.step = step
         if not self.faces:
             return
         began = time.monotonic()

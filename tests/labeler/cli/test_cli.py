@@ -303,6 +303,11 @@ def test_an_export_exits_with_1_if_it_is_not_what_the_labels_say(tmp_path: Path,
     ("code", "expected", "said"),
     [
         ("pass", 0, "done in"),
+        (
+            '(run / \'metrics.json\').write_text(\'{"steps": 300, "batch_size": 16, "faces_seen": 4800}\')',
+            0,
+            " s, 300 steps of 16 faces, 4,800 faces seen",
+        ),
         ("print('mdmd: error: weights of another architecture'); sys.exit(2)", 2, "weights of another architecture"),
         ("sys.exit(1)", 1, "run 001 failed: ended with exit code 1"),
         (

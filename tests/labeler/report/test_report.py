@@ -153,16 +153,19 @@ def test_few_faces_are_enough_if_all_of_them_agree(tmp_path: Path):
     assert "<b>cannot show</b>" in report_of(project, "005", against="002"), "five are too few"
 
 
-def test_a_report_names_the_normalizing_distance_the_encoder_and_the_weights(project: Project):
+def test_a_report_names_the_normalizing_distance_the_encoder_the_weights_and_the_work(project: Project):
     folder = leave_training(project, 1, {1: 4.0})
     record = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", {**record, "encoder": "vit_x", "weights": "/far/away/w.safetensors"})
-    write_json(folder / "model.json", {"target": "faces", "history": {"faces": {"faces": 3}, "seconds": 9.0}})
+    history = {"faces": {"faces": 3}, "seconds": 9.0, "steps": 300, "train": {"batch_size": 16}}
+    write_json(folder / "model.json", {"target": "faces", "history": history})
     page = report_of(project, "001")
     eyes = f"the distance from {SMALL.landmarks[0]} to {SMALL.landmarks[1]}"
     assert page.count(eyes) == 2
     assert "trained on 3 of 4 labeled faces" in page
-    assert "encoder vit_x · weights w.safetensors" in page
+    assert re.search(
+        r"encoder vit_x · weights w\.safetensors · \d+ seconds, 300 steps of 16 faces, 4,800 faces seen", page
+    )
 
 
 def test_a_report_calls_trainings_by_their_titles_and_says_which_was_stopped(project: Project):

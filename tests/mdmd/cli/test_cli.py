@@ -150,6 +150,8 @@ def test_evaluate_writes_the_fixed_keys(run, drawn, tmp_path, capsys):
     assert set(numbers) >= KEYS
     assert numbers == json.loads(capsys.readouterr().out)
     assert numbers["n"] == 3
+    assert [numbers[key] for key in ("steps", "batch_size", "faces_seen")] == [2, 8, 16]
+    assert 0 < numbers["minutes"] < 5
     assert 0 <= numbers["coverage50"] <= numbers["coverage90"] <= 1
 
 

@@ -42,6 +42,10 @@ NUMBERS = {
     "flag_recall": 1.0,
     "flag_rate": 0.25,
     "n": 3,
+    "steps": 300,
+    "batch_size": 16,
+    "faces_seen": 4800,
+    "minutes": 5.0,
 }
 
 
@@ -98,6 +102,7 @@ def test_bases_come_first_then_all_rows_seed_by_seed(experiment: Experiment):
     assert pretend.trained == RUNS
     assert len(pretend.commands) == 2 * len(RUNS)
     assert said[1].startswith("[2/7] objects-alone-tiny-scratch/0: NME 8.00 % after ")
+    assert said[1].endswith(" minutes, 300 steps of 16 faces, 4,800 faces seen")
 
 
 def test_the_commands_are_those_of_the_command_line(experiment: Experiment, drawn: Path):
@@ -299,6 +304,9 @@ def test_the_table_shows_ours_beside_the_papers(experiment: Experiment):
         "wrong points flagged": "1.000",
         "points flagged": "0.250",
         "seeds": "2",
+        "steps": "300",
+        "batch": "16",
+        "faces seen": "4800",
         "minutes": "0.0",
     }
 
@@ -306,9 +314,9 @@ def test_the_table_shows_ours_beside_the_papers(experiment: Experiment):
 def test_a_table_shows_all_finished_seeds_and_no_others(experiment: Experiment):
     replace(experiment, only=("objects-alone*",)).execute(Pretend(), lambda _: None)
     lines = markdown(replace(experiment, seeds=1)).splitlines()
-    assert lines[5].endswith("| 2 | 0.0 |")
+    assert lines[5].endswith("| 2 | 300 | 16 | 4800 | 0.0 |")
     assert lines[6].startswith("| transfer | all | - | - | - | - |")
-    assert lines[6].endswith("| 0 | - |")
+    assert lines[6].endswith("| 0 | - | - | - | - |")
 
 
 def test_the_table_of_faces_has_no_columns_of_a_paper(drawn: Path, tmp_path: Path):
@@ -350,7 +358,7 @@ def test_a_small_table_is_trained_evaluated_and_resumed(experiment: Experiment, 
     assert commands == 5 + 4
     assert alone.stat().st_mtime_ns == stamp
     assert [small.state(run) for run in small.runs()] == ["done"] * 4
-    assert all(line.split(" | ")[-2] == "1" for line in markdown(small).splitlines()[4:8])
+    assert [line.split(" | ")[-5:-1] for line in markdown(small).splitlines()[4:8]] == 4 * [["1", "2", "8", "16"]]
 
 
 def test_launch_process_returns_the_exit_code(capfd: pytest.CaptureFixture[str]):

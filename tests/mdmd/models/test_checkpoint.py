@@ -18,13 +18,14 @@ FULL = History(
     base=History(stage="base", faces={"people": 9}, seed=2),
     stage="adapt",
     preset="tiny",
-    train={"loss": "laplacian"},
+    train={"loss": "laplacian", "batch_size": 16},
     seed=0,
     faces={"objects": 10, "people": 9},
     heldout={"nme": 4.5, "ause": None, "n": 2},
     rarely_labeled={"nose": 1},
     box_scale=1.25,
     seconds=9.5,
+    steps=4,
     stopped=Stopped(4, 12),
 )
 
@@ -38,11 +39,16 @@ def test_a_history_is_read_back_as_it_was_written(history: History, tmp_path: Pa
     assert (found.target, found.history) == ("objects", history)
 
 
+def test_a_history_says_the_work_beside_the_minutes() -> None:
+    assert FULL.effort() == {"steps": 4, "batch_size": 16, "faces_seen": 64, "minutes": 0.16}
+    assert set(History(train={"batch_size": "many"}, steps=3).effort().values()) == {3, None}
+
+
 def test_the_keys_on_disk_are_those_of_before(tmp_path: Path) -> None:
     written = FULL.to_json()
     assert written.keys() == {
         "weights", "base", "stage", "preset", "train", "seed", "faces", "heldout", "rarely_labeled", "box_scale",
-        "seconds", "stopped",
+        "seconds", "steps", "stopped",
     }  # fmt: skip
     assert (written["stopped"], written["faces"]["people"]) == ({"step": 4, "of": 12}, 9)
     assert written["base"].keys() == {"weights", "stage", "faces", "heldout", "rarely_labeled", "seed"}
