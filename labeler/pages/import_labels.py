@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from labeler.errors import NotFoundError
 from labeler.html.markup import plural, render
-from labeler.pages.import_plan import plan_html, with_groups
+from labeler.pages.import_plan import plan_html, told_names, with_groups
 from labeler.pages.labels_offer import imported_html
 from labeler.pages.picture_places import named_place
 from labeler.pages.question import Question
@@ -30,14 +31,14 @@ from mdmd.files import parse_json
 from mdmd.formats.archive import is_archive
 from mdmd.formats.known import FORMATS
 
-PLACE, PICTURES, TAKE_BACK = "import-place", "import-pictures", "import-take-back"
+PLACE, PICTURES, LEAVE_OUT, TAKE_BACK = "import-place", "import-pictures", "import-leave-out", "import-take-back"
 FOUND = ""
 COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
 #: The option that a reader asks for where a file does not say from what its coordinates count.
 ONE_BASED = "--one-based"
 KEEP, REPLACE = "keep", "replace"
-#: How many imports are shown at once.
-NEWEST = 3
+#: How many imports are shown at once, and how many names a question lists.
+NEWEST, LISTED = 3, 6
 #: JavaScript of the list of imports: says whose button was pressed.
 PRESSED = (
     "element.addEventListener('click', ({ target }) => { const button = target.closest('[data-import]');"
@@ -48,8 +49,11 @@ TO_QUESTION = (
     "() => requestAnimationFrame(() => requestAnimationFrame(() =>"
     " document.getElementById('%s')?.scrollIntoView({ block: 'nearest' })))"
 )
-#: JavaScript before the import: the match as it stands on the page (`project/matching.js`), in place of the last input.
-WITH_MATCH = "(...given) => [...given.slice(0, -1), document.querySelector('.import-plan')?.dataset.match ?? '{}']"
+#: JavaScript before the import: the match as it stands on the page (`project/matching.js`) in place of the last input,
+#: and %s for what may be left out.
+WITH_MATCH = "(...given) => [...given.slice(0, -2), %s, document.querySelector('.import-plan')?.dataset.match ?? '{}']"
+#: What `project/matching.js` fills with a sentence on what is left out.
+LEFT = Markup('<p class="import-left" role="status"></p>')
 
 
 class ImportForm:
@@ -93,16 +97,17 @@ class ImportForm:
                 label="Pictures that have labels",
                 visible=False,
             )
+            self.left = gr.HTML(padding=False)
             self.bring = gr.Button("Import", variant="primary", visible=False)
+            self.leaving = Question("Import the others", no="Do not import yet", elem_id=LEAVE_OUT)
             self.report = gr.HTML(padding=False)
             self.imports = gr.HTML(padding=False, js_on_load=PRESSED)
             self.question = Question("Take it back", elem_id=TAKE_BACK)
-        match, asked = gr.Textbox(visible=False), gr.Textbox(visible=False)
+        left_out, match, asked = gr.Textbox(visible=False), gr.Textbox(visible=False), gr.Textbox(visible=False)
         read = [self.files, self.place, self.pictures, self.form, self.counts, self.predictions]
-        planned = [
-            *(self.place_problem, self.pictures_problem, self.counts),
-            *(self.plan, self.labeled, self.bring, self.report),
-        ]
+        #: The outputs of `forget`.
+        self.looked_at = [self.plan, self.labeled, self.left, self.bring, *self.leaving.parts]
+        planned = [self.place_problem, self.pictures_problem, self.counts, *self.looked_at, self.report]
         #: The outputs of `show`.
         self.shown = [self.frame, self.imports]
         self.looked = self.look.click(self.do_look, read, planned, show_progress="hidden")
@@ -113,18 +118,18 @@ class ImportForm:
             ],
             self.forget,
             None,
-            planned[3:-1],
+            self.looked_at,
             **QUIETLY,
         )
         pressed = self.imports.click(self.ask, None, [asked, *self.question.parts], **QUIETLY)
         pressed.success(None, None, None, js=TO_QUESTION % TAKE_BACK)
+        told = [*read, self.labeled, left_out, match]
+        brought = [*planned, self.files, self.place, self.pictures, left_out]
+        imported = self.bring.click(self.do_import, told, brought, js=WITH_MATCH % "''")
+        imported.success(None, None, None, js=TO_QUESTION % LEAVE_OUT)
         self.changes = (
-            self.bring.click(
-                self.do_import,
-                [*read, self.labeled, match],
-                [*planned, self.files, self.place, self.pictures],
-                js=WITH_MATCH,
-            ),
+            imported,
+            self.leaving.sure.click(self.do_import, told, brought, js=WITH_MATCH % "given.at(-2)"),
             self.question.sure.click(self.do_take_back, asked, [self.report, *self.question.parts]),
         )
 
@@ -136,7 +141,7 @@ class ImportForm:
     def forget(self) -> tuple[object, ...]:
         """What was looked at is not what would come in any more."""
         hidden = gr.update(visible=False)
-        return Markup(), hidden, hidden
+        return Markup(), hidden, Markup(), hidden, *Question.closed()
 
     @errors_as_messages
     def do_look(
@@ -159,7 +164,7 @@ class ImportForm:
         except _PlaceError as error:
             return *self._problems(error), *self.forget(), Markup()
         shown = gr.update(visible=True)
-        return Markup(), Markup(), gr.skip(), plan, shown, shown, Markup()
+        return Markup(), Markup(), gr.skip(), plan, shown, LEFT, shown, *Question.closed(), Markup()
 
     @errors_as_messages
     def do_import(
@@ -171,25 +176,31 @@ class ImportForm:
         counts: str,
         predictions: bool,
         labeled: str,
+        left_out: str | None,
         match: str | None,
         request: gr.Request,
     ) -> tuple[object, ...]:
-        """Import what was looked at."""
+        """Import what was looked at. Names with points that the match leaves out are asked about once: `left_out`."""
         project = wanted_project(self.workspace, request)
         kept = gr.skip(), gr.skip(), gr.skip()
         try:
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
-                own = project.definition or found.definition
+                own, pairs = project.definition or found.definition, _pairs(match)
                 if own is None:
-                    found, chosen = with_groups(found, _pairs(match), project.name), None
+                    found, chosen = with_groups(found, pairs, project.name), None
                 else:
-                    chosen = exactly(found.landmarks, own, found.where, _pairs(match))
+                    chosen = exactly(found.landmarks, own, found.where, pairs)
+                    told = told_names(found)
+                    left = [name for name in found.landmarks if name in told and name not in pairs.values()]
+                    if left and json.dumps(left) != left_out:
+                        asked = Question.asked(render("leave_out.html", words=left_out_words(left)))
+                        return *(gr.skip() for _ in range(7)), *asked, gr.skip(), *kept, json.dumps(left)
                 folder = named_place(pictures)
                 report = project.bring_in(found, match=chosen, folder=folder, replace_labels=labeled == REPLACE)
         except _PlaceError as error:
-            return *self._problems(error), *self.forget(), Markup(), *kept
+            return *self._problems(error), *self.forget(), Markup(), *kept, ""
         said = imported_html(report, Path(name))
-        return Markup(), Markup(), gr.skip(), *self.forget(), said, None, "", ""
+        return Markup(), Markup(), gr.skip(), *self.forget(), said, None, "", "", ""
 
     def _problems(self, error: _PlaceError) -> tuple[object, ...]:
         """Updates of the messages at the fields and of the choice that a reader asks for."""
@@ -218,6 +229,13 @@ class ImportForm:
             return render("note.html", sentence=str(error), tone="warning"), *Question.closed()
         sentence = f"Import {taken.what.id}, of {taken.what.name}, was taken back. {' '.join(taken.sentences)}"
         return render("note.html", sentence=sentence, tone="good"), *Question.closed()
+
+
+def left_out_words(names: Sequence[str]) -> str:
+    """ "2 names of the file have points, but no landmark: ear_left, ear_right."."""
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    has = "has" if len(names) == 1 else "have"
+    return f"{plural(len(names), 'name')} of the file {has} points, but no landmark: {', '.join(names[:LISTED])}{more}."
 
 
 def imports_html(project: Project) -> Markup:

@@ -1,4 +1,4 @@
-"""What an import would bring in, before it does: what was found, the match of landmarks, and a picture with points."""
+"""What an import would bring in, before it does: what was found, the match of landmarks, and pictures with points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,12 @@ from mdmd.datasets.incoming import PREDICTED, Incoming
 from mdmd.datasets.matching import suggested
 from mdmd.errors import DataError
 
-#: The longer side in pixels of the picture that is shown.
-SIDE = 640
+#: The longer side in pixels of the pictures that are shown, and the most of them.
+SIDE, MOST = 512, 12
+#: Of large pictures fewer are shown, but some: reading them takes time.
+PIXELS, SOME = 120_000_000, 3
+#: More landmarks than this are drawn small.
+MANY = 60
 
 
 def plan_html(found: Incoming, own: Definition | None, where: str, there: Sequence[str]) -> Markup:
@@ -49,13 +54,15 @@ def plan_html(found: Incoming, own: Definition | None, where: str, there: Sequen
         notes=[*there, *found.notes],
         refused=refused_html(refused, missing=NOT_THERE, thing="record") if refused else "",
         landmarks=found.landmarks,
+        many=len(found.landmarks) > MANY,
+        told=told_names(found),
         groups=None if own is None else _by_group(own),
         all_groups=GROUPS,
         pairs=pairs,
         match=json.dumps(pairs),
         guesses=guesses,
         left=left,
-        shown=_shown(found),
+        pictures=list(_pictures(found)),
     )
 
 
@@ -98,49 +105,73 @@ def found_words(found: Incoming) -> str:
     return "; ".join(said)
 
 
-def _by_group(own: Definition) -> list[tuple[str, list[str]]]:
-    """The landmarks by group, in the order of the definition."""
-    found: dict[str, list[str]] = {}
-    for name, group in zip(own.landmarks, own.groups, strict=True):
-        found.setdefault(GROUPS[group].replace("_", " "), []).append(name)
-    return list(found.items())
+def told_names(found: Incoming) -> set[str]:
+    """The landmarks of the file that have points in it."""
+    return {name for samples in found.entries for sample in samples for name, _, _ in _points_of(sample, found)}
 
 
-def _shown(found: Incoming) -> dict[str, object] | None:
-    """The first picture with points that can be read, and its points in percent of its sides; None without one."""
-    for samples in found.entries:
-        points = [point for sample in samples for point in _points_of(sample, found.landmarks)]
-        if (
-            not points
-            or not samples[0].path.is_file()
-            or not any(lies_in(samples[0].path, root) for root in found.roots)
-        ):
-            continue
-        try:
-            jpeg, width, height = _jpeg(samples[0].path)
-        except PictureError:
-            continue
-        return {
-            "name": samples[0].file_name,
-            "jpeg": jpeg,
-            "points": [(name, 100 * x / width, 100 * y / height) for name, x, y in points],
-        }
-    return None
+def _by_group(own: Definition) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The landmarks by group, each with its place in the definition."""
+    by_group: dict[str, list[tuple[int, str]]] = {}
+    for at, (name, group) in enumerate(zip(own.landmarks, own.groups, strict=True)):
+        by_group.setdefault(GROUPS[group].replace("_", " "), []).append((at, name))
+    return list(by_group.items())
 
 
-def _points_of(sample: Sample, landmarks: tuple[str, ...]) -> list[tuple[str, float, float]]:
+def _pictures(found: Incoming) -> Iterator[dict[str, object]]:
+    """Pictures with points, spread evenly over the file, of those that can be read.
+
+    `points` of each are the place of the landmark among those of the file, and x and y in percent of the sides.
+    """
+    entries = [
+        samples
+        for samples in found.entries
+        if samples[0].path.is_file()
+        and any(lies_in(samples[0].path, root) for root in found.roots)
+        and any(True for sample in samples for _ in _points_of(sample, found))
+    ]
+    if not entries:
+        return
+    pixels = entries[0][0].width * entries[0][0].height
+    count = min(MOST, max(SOME, PIXELS // pixels), len(entries))
+    places = {name: at for at, name in enumerate(found.landmarks)}
+    for k in range(count):
+        for samples in entries[k * len(entries) // count : (k + 1) * len(entries) // count]:
+            with suppress(PictureError):
+                shown, width, height = _reduced(samples[0].path)
+                points = [point for sample in samples for point in _points_of(sample, found)]
+                yield {
+                    "name": samples[0].file_name,
+                    "jpeg": _jpeg(shown),
+                    "width": shown.width,
+                    "height": shown.height,
+                    "points": " ".join(
+                        f"{places[name]} {100 * x / width:.2f} {100 * y / height:.2f}" for name, x, y in points
+                    ),
+                }
+                break
+
+
+def _points_of(sample: Sample, found: Incoming) -> Iterator[tuple[str, float, float]]:
     if sample.annotation is not None:
-        rows = zip(landmarks, sample.annotation.points.tolist(), sample.annotation.labeled.tolist(), strict=True)
-        return [(name, x, y) for name, (x, y), labeled in rows if labeled]
+        rows = zip(found.landmarks, sample.annotation.points.tolist(), sample.annotation.labeled.tolist(), strict=True)
+        yield from ((name, x, y) for name, (x, y), labeled in rows if labeled)
+        return
     points = sample.extra.get(PREDICTED) or []
-    return [(name, point.x, point.y) for name, point in zip(landmarks, points, strict=False) if point is not None]
+    yield from (
+        (name, point.x, point.y) for name, point in zip(found.landmarks, points, strict=False) if point is not None
+    )
 
 
-def _jpeg(path: Path) -> tuple[str, int, int]:
-    """A small copy as base64, and the width and height of the upright picture. Raises PictureError."""
+def _reduced(path: Path) -> tuple[Image.Image, int, int]:
+    """A small copy, and the width and height of the upright picture. Raises PictureError."""
     size = picture_size(path)
     image, _ = read_reduced(path, max(size) / SIDE)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return image, *size
+
+
+def _jpeg(image: Image.Image) -> str:
     content = io.BytesIO()
-    image.convert("RGB").save(content, "JPEG", quality=85)
-    return base64.b64encode(content.getvalue()).decode("ascii"), *size
+    image.convert("RGB").save(content, "JPEG", quality=80)
+    return base64.b64encode(content.getvalue()).decode("ascii")

@@ -84,12 +84,17 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
     expect(page.locator(".matching-dot")).to_have_count(4)
     left = page.get_by_role("list", name="Names in the file that are left").get_by_role("listitem")
     expect(left).to_have_text(["snout", "beard"])
+    said = page.locator(".import-left")
+    expect(said).to_have_text(
+        "2 landmarks of the project get no points, 2 names of the file are left out: snout, beard."
+    )
     drag(page, left.filter(has_text="snout"), row(page, "nose"))
     expect(left).to_have_text(["beard"])
     expect(row(page, "chin").locator("option")).to_have_text(["–"])
     choose(page, "chin", "beard")
     expect(row(page, "chin").locator("option")).to_have_text(["–", "EyeLeft", "eye_right", "snout", "beard"])
     expect(left).to_have_count(0)
+    expect(said).to_have_text("")
     bring = page.get_by_role("button", name="Import", exact=True)
     bring.click()
     expect(page.get_by_text("8 labels of 2 faces came in from yolo.zip.")).to_be_visible()
@@ -180,8 +185,29 @@ def test_a_project_without_landmarks_takes_those_of_a_file_with_groups_that_are_
     expect(groups[1]).to_have_value("right_eye")  # by its place
     expect(groups[3]).to_have_value("top_mouth")
     groups[2].select_option("nose")
-    groups[3].select_option("bottom_mouth")
-    expect(page.locator(".matching-guess", has_text="guess")).to_have_count(2)
+    guesses = page.locator(".matching-guess", has_text="guess")
+    expect(guesses).to_have_count(3)
+    page.get_by_label("b", exact=True).focus()
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.get_by_text("2 chosen: set group")).to_be_visible()
+    picture = page.locator(".matching-picture").bounding_box()
+    assert picture
+    across, down = picture["width"] / 400, picture["height"] / 300
+    page.mouse.move(picture["x"] + 180 * across, picture["y"] + 200 * down)
+    page.mouse.down()
+    page.mouse.move(picture["x"] + 220 * across, picture["y"] + 230 * down)
+    page.mouse.up()
+    expect(page.locator(".matching-row.chosen .matching-own")).to_have_text("beak")
+    page.keyboard.down("Shift")
+    page.mouse.click(picture["x"] + 200 * across, picture["y"] + 170 * down)
+    page.keyboard.up("Shift")
+    page.get_by_label("2 chosen: set group").select_option("bottom_mouth")
+    expect(groups[2]).to_have_value("bottom_mouth")
+    groups[2].select_option("nose")
+    expect(guesses).to_have_count(2)
+    groups[1].select_option("")
+    expect(page.locator(".import-left")).to_have_text("1 landmark has no part of the face yet: b.")
+    groups[1].select_option("right_eye")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("4 labels of 1 face came in from crows.json.")).to_be_visible()
     definition = project.definition
@@ -189,6 +215,53 @@ def test_a_project_without_landmarks_takes_those_of_a_file_with_groups_that_are_
     assert definition.landmarks == tuple(names)
     assert [GROUPS[group] for group in definition.groups] == ["left_eye", "right_eye", "nose", "bottom_mouth"]
     assert definition.edges == ((0, 1),)
+
+
+def test_names_that_tell_nothing_are_matched_in_order_and_one_with_points_is_left_out_after_a_question(
+    page: Page, site: Site
+) -> None:
+    folder = site.pictures("terns", 3)
+    points = [150, 120, 2, 250, 120, 2, 200, 170, 2, 200, 215, 2]
+    record = {
+        "images": [{"id": k, "file_name": f"terns-{k}.png"} for k in range(3)],
+        "annotations": [
+            {"id": k, "image_id": k, "category_id": 1, "keypoints": [*points, 0, 0, 0, 90 + k, 30, 2]} for k in range(3)
+        ],
+        "categories": [{"id": 1, "name": "head", "keypoints": ["0", "1", "2", "3", "never", "5"]}],
+    }
+    (folder / "labels.json").write_text(json.dumps(record))
+    project = site.workspace.create("terns", definition=SMALL)
+    page.goto(f"{site.url}/?project=terns#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    page.locator("#import-place textarea").fill(str(folder))
+    page.get_by_role("button", name="Look at the labels").click()
+    page.get_by_role("button", name="Next picture").click()
+    expect(page.get_by_text("Picture 2 of 3")).to_be_visible()
+    expect(page.locator(".matching figcaption")).to_have_text("terns-1.png")
+    expect(page.locator(".matching-dot")).to_have_count(5)
+    page.get_by_role("button", name="Previous picture").click()
+    page.get_by_role("button", name="Previous picture").click()
+    expect(page.locator(".matching figcaption")).to_have_text("terns-2.png")
+
+    page.get_by_role("button", name="Match the first 4 of 6 that are left in order").click()
+    for own, theirs in zip(SMALL.landmarks, "0123", strict=True):
+        expect(row(page, own)).to_have_class("matching-row guess")
+        expect(row(page, own).locator("select")).to_have_value(theirs)
+    page.get_by_role("button", name="Clear the 4 guesses").click()
+    choose(page, "nose", "2")
+    page.get_by_role("button", name="Match the first 3 of 5 that are left in order").click()
+    expect(page.locator(".import-left")).to_have_text("1 name of the file is left out: 5.")
+
+    bring = page.get_by_role("button", name="Import", exact=True)
+    bring.click()
+    expect(page.get_by_text("1 name of the file has points, but no landmark: 5. Import the others?")).to_be_visible()
+    page.get_by_role("button", name="Do not import yet").click()
+    assert project.store.images() == []
+    bring.click()
+    page.get_by_role("button", name="Import the others").click()
+    expect(page.get_by_text("12 labels of 3 faces came in from pictures of terns.")).to_be_visible()
+    expect(page.get_by_role("button", name="Import the others")).to_be_hidden()
+    assert [nose(project, face.id) for face in project.store.faces()] == [(200, 170)] * 3
 
 
 def test_points_of_a_model_become_proposals_and_what_pixels_count_from_is_asked(page: Page, site: Site) -> None:

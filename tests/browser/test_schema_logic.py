@@ -254,6 +254,27 @@ def test_most_groups_are_right_without_a_word_from_the_person(call: Call):
     assert not any("brow" in group for group, _ in wrong)
 
 
+def test_most_groups_of_a_dense_face_are_right_at_once(call: Call):
+    """Of a face with 80 points, narrower than the usual one, on the right of the picture."""
+    parts = {
+        "left_eye": [(0.31 + 0.1 * math.cos(k), 0.39 + 0.04 * math.sin(k)) for k in range(10)],
+        "right_eye": [(0.69 + 0.1 * math.cos(k), 0.39 + 0.04 * math.sin(k)) for k in range(10)],
+        "left_brow": [(0.18 + 0.03 * k, 0.25) for k in range(8)],
+        "right_brow": [(0.61 + 0.03 * k, 0.25) for k in range(8)],
+        "nose": [(0.41 + 0.02 * k, 0.6) for k in range(10)],
+        "top_mouth": [(0.35 + 0.03 * k, 0.72) for k in range(11)],
+        "bottom_mouth": [(0.37 + 0.03 * k, 0.82) for k in range(9)],
+        "jaw": [(0.41 + 0.03 * k, 0.93) for k in range(7)],
+        "upper_left_contour": [(0.08, 0.35 + 0.05 * k) for k in range(4)],
+        "upper_right_contour": [(0.92, 0.35 + 0.05 * k) for k in range(3)],
+    }
+    wanted = [group for group, places in parts.items() for _ in places]
+    places = [[500 + 220 * x, 150 + 300 * y] for part in parts.values() for x, y in part]
+    found = call("canvas/group_proposal.js", "(m, places, box) => m.proposeGroups(places, [], box)", places, PICTURE)
+    right = [GROUPS[group] == group_wanted for group, group_wanted in zip(found, wanted, strict=True)]
+    assert sum(right) / len(right) > 0.7
+
+
 @pytest.mark.parametrize(
     ("place", "group"),
     [

@@ -37,9 +37,21 @@ const BROWS = [7, 8];
 const MOST = 24;
 /** Landmarks at which faces are laid. */
 const ANCHORS = 2;
+/** Where many groups are proposed: landmarks that are looked at, those at which faces are laid, and the faces that are refined. */
+const MOST_OF_MANY = 48;
+const ANCHORS_OF_MANY = 4;
+const REFINED = 6;
+/** What a landmark counts then that no group explains, how far landmarks lie from what they cover, and what counts if none does. */
+const STRAY_OF_MANY = 0.1;
+const COVERED_NEAR = 0.06;
+const UNCOVERED = 0.01;
+/** The first and last step by which a face is moved and stretched, as a share of its size, and how far it is stretched. */
+const COARSE = 0.1;
+const FINE = 0.005;
+const TALLEST = 1.4;
 
 /** @typedef {{ place: Place, group: number, guessed?: "place" | "name" }} Placed  `guessed` "place": the group counts for nothing. */
-/** A face over the picture: pixels of its unit, and of its origin. @typedef {{ scale: number, x: number, y: number, weight: number }} Face */
+/** A face over the picture: pixels of its unit, which is `tall` times as high as wide, and of its origin. @typedef {{ scale: number, tall: number, x: number, y: number, weight: number }} Face */
 
 /**
  * The group for a landmark at `place`, from the landmarks that are placed and the box of the face or the picture. A brow is
@@ -70,6 +82,79 @@ export function proposeGroup(place, placed, box) {
 }
 
 /**
+ * The groups for many landmarks at `places`, all at once, from those that are named and the box of the picture: those of
+ * the one face that fits best. It is near the places, and they cover it.
+ * @param {Place[]} places
+ * @param {Placed[]} named
+ * @param {Box} box
+ * @returns {number[]}
+ */
+export function proposeGroups(places, named, box) {
+  const usual = usualPlaces();
+  const often = usual.map(() => 1);
+  const all = [...named.map(({ place, group }) => ({ at: place, group })), ...places.map((at) => ({ at, group: null }))];
+  const known = spread(all, MOST_OF_MANY);
+  /** @type {(face: Face) => number} */
+  const fit = (face) => {
+    const points = known.map(({ at, group }) => ({ at: unit(face, at), group }));
+    const explained = points.map(({ at, group }) => (group === null ? sum(sharesAt(at, usual, often)) : near(at, usual[group])));
+    const covered = usual.flat().map((at) => near(at, points.map((point) => point.at), COVERED_NEAR));
+    return (
+      Math.log(face.weight) +
+      sum(explained.map((share) => Math.log(STRAY_OF_MANY + share))) +
+      sum(covered.map((share) => Math.log(UNCOVERED + share)))
+    );
+  };
+  const [best] = facesOver(spread(known, ANCHORS_OF_MANY).map(({ at }) => at), usual.flat(), box)
+    .map((face) => ({ face, value: fit(face) }))
+    .sort((one, other) => other.value - one.value)
+    .slice(0, REFINED)
+    .map(({ face, value }) => refined(face, value, fit))
+    .sort((one, other) => other.value - one.value);
+  return places.map((place) => {
+    const shares = sharesAt(unit(best.face, place), usual, often);
+    return shares.indexOf(Math.max(...shares));
+  });
+}
+
+/**
+ * The face near `face` that fits best, moved and stretched, and how well it fits.
+ * @param {Face} face
+ * @param {number} value
+ * @param {(face: Face) => number} fit
+ */
+function refined(face, value, fit) {
+  for (let step = COARSE; step > FINE; ) {
+    const { scale, x, y, tall } = face;
+    const around = [
+      ...[step, -step].flatMap((by) => [
+        { ...face, x: x + by * scale },
+        { ...face, y: y + by * scale },
+      ]),
+      ...[1 + step, 1 / (1 + step)].flatMap((by) => [
+        { ...face, scale: scale * by, x: x + (scale * (1 - by)) / 2, y: y + (scale * tall * (1 - by)) / 2 },
+        { ...face, tall: tall * by, y: y + (scale * tall * (1 - by)) / 2 },
+      ]),
+    ].filter((other) => other.tall >= 1 / TALLEST && other.tall <= TALLEST);
+    const values = around.map(fit);
+    const most = Math.max(...values);
+    if (most > value) {
+      face = around[values.indexOf(most)];
+      value = most;
+    } else step /= 2;
+  }
+  return { face, value };
+}
+
+/**
+ * At most `count` of `all`, evenly spread.
+ * @template T
+ * @param {T[]} all
+ * @param {number} count
+ */
+const spread = (all, count) => (all.length <= count ? all : Array.from({ length: count }, (_, k) => all[Math.floor((k * all.length) / count)]));
+
+/**
  * Faces of every size with one of `anchors` at one of the usual places, weighted by their size and place on the picture;
  * without anchors, the face that fills it.
  * @param {Place[]} anchors
@@ -83,7 +168,7 @@ function facesOver(anchors, usual, [left, top, width, height]) {
   const inTheMiddle = (scale) => [left + width / 2 - (BOX[0] + BOX[2] / 2) * scale, top + height / 2 - (BOX[1] + BOX[3] / 2) * scale];
   if (!anchors.length) {
     const [x, y] = inTheMiddle(largest);
-    return [{ scale: largest, x, y, weight: 1 }];
+    return [{ scale: largest, tall: 1, x, y, weight: 1 }];
   }
   return SIZES.flatMap((size) => {
     const scale = size * largest;
@@ -95,7 +180,7 @@ function facesOver(anchors, usual, [left, top, width, height]) {
         const [x, y] = [anchor[0] - at[0] * scale, anchor[1] - at[1] * scale];
         const [usualX, usualY] = inTheMiddle(scale);
         const away = ((x - usualX) / reach(width, BOX[2])) ** 2 + ((y - usualY) / reach(height, BOX[3])) ** 2;
-        return { scale, x, y, weight: Math.exp(-(unusual + away) / 2) + UNUSUAL };
+        return { scale, tall: 1, x, y, weight: Math.exp(-(unusual + away) / 2) + UNUSUAL };
       }),
     );
   });
@@ -107,7 +192,7 @@ function facesOver(anchors, usual, [left, top, width, height]) {
  * @param {Place} place
  * @returns {Place}
  */
-const unit = ({ scale, x, y }, place) => [(place[0] - x) / scale, (place[1] - y) / scale];
+const unit = ({ scale, tall, x, y }, place) => [(place[0] - x) / scale, (place[1] - y) / (scale * tall)];
 
 /**
  * How well each group explains a landmark at `place` of the unit square.
@@ -137,11 +222,12 @@ function outsideGroup([x, y]) {
 /**
  * @param {Place} place
  * @param {Place[]} points
+ * @param {number} [distance]
  */
-function near([x, y], points) {
+function near([x, y], points, distance = NEAR) {
   let least = Infinity;
   for (const [px, py] of points) least = Math.min(least, (px - x) ** 2 + (py - y) ** 2);
-  return Math.exp(-least / (2 * NEAR ** 2));
+  return Math.exp(-least / (2 * distance ** 2));
 }
 
 /** @param {number[]} numbers */

@@ -1,10 +1,13 @@
 // The match of landmarks before an import: names and points are dragged onto the landmarks of the project, or chosen.
-// Where the project has no landmarks, the groups of those of the file are chosen instead.
 
-import { proposeGroup } from "../canvas/group_proposal.js";
-import { COLORS, GROUPS } from "../shell/definition.js";
+import { followGroups, groupsAppear, paintGroups } from "./grouping.js";
+import { dotsOf, followSteps, showPicture } from "./plan_pictures.js";
+import { guess, of, told } from "./plan_rows.js";
 
 /** @typedef {HTMLElement & { dataset: { theirs: string } }} Theirs */
+
+/** The most names that a sentence lists. */
+const NAMED = 6;
 
 /**
  * Follows drags and choices in every plan, whenever the server sends one.
@@ -35,15 +38,19 @@ export function matchLandmarks(document) {
     if (select) choose(select, theirs);
   });
   document.addEventListener("change", ({ target }) => {
-    if (!(target instanceof HTMLSelectElement)) return;
-    if (target.dataset.own !== undefined) choose(target, target.value);
-    if (target.dataset.groupOf === undefined) return;
-    told(target);
-    showGroups(of(target, ".import-plan"));
+    if (target instanceof HTMLSelectElement && target.dataset.own !== undefined) choose(target, target.value);
   });
-  // The style sheet gives every plan an animation, so that it says when it appears.
+  document.addEventListener("click", ({ target }) => {
+    const plan = of(target, ".import-plan");
+    if (plan && of(target, ".matching-rest")) matchTheRest(plan);
+    if (plan && of(target, ".matching-clear")) clearGuesses(plan);
+  });
+  // The style sheet gives every plan, and the sentence below it, an animation, so that they say when they appear.
   document.addEventListener("animationstart", ({ animationName, target }) => {
-    if (animationName === "import-plan" && target instanceof HTMLElement) guessGroups(target);
+    const plan = document.querySelector(/** @type {"div"} */ (".import-plan"));
+    if (!plan || !(target instanceof HTMLElement)) return;
+    if (animationName === "import-plan") appear(plan);
+    if (animationName === "import-left") sayWhatIsLeft(plan);
   });
   for (const event of /** @type {(keyof DocumentEventMap)[]} */ (["pointerover", "pointerdown", "focusin"])) {
     document.addEventListener(event, ({ target }) => {
@@ -58,6 +65,25 @@ export function matchLandmarks(document) {
   ])) {
     document.addEventListener(event, ({ target }) => show(target, on));
   }
+  followSteps(document, paint);
+  followGroups(document, sayWhatIsLeft);
+}
+
+/** @param {HTMLElement} plan */
+function appear(plan) {
+  groupsAppear(plan);
+  showPicture(plan, 0);
+  settle(plan);
+}
+
+/**
+ * Colors the points of the picture that is shown.
+ * @param {HTMLElement} plan
+ */
+function paint(plan) {
+  if (plan.querySelector("[data-group-of]")) return paintGroups(plan);
+  const matched = new Set(ownsOf(plan).map(({ value }) => value));
+  for (const dot of dotsOf(plan)) dot.classList.toggle("left", !matched.has(dot.dataset.theirs ?? ""));
 }
 
 /**
@@ -82,85 +108,122 @@ function offerAll(select) {
 function choose(select, theirs) {
   const plan = /** @type {HTMLElement | null} */ (select.closest(".import-plan"));
   if (!plan) return;
-  const selects = [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-own]"))];
-  for (const other of selects) if (other !== select && theirs && other.value === theirs) clear(other);
+  for (const other of ownsOf(plan)) if (other !== select && theirs && other.value === theirs) clear(other);
   clear(select);
   offerAll(select);
   select.value = theirs;
-  const pairs = selects.filter(({ value }) => value).map(({ dataset, value }) => [dataset.own, value]);
-  plan.dataset.match = JSON.stringify(Object.fromEntries(pairs));
-  const matched = new Set(selects.map(({ value }) => value));
-  for (const name of plan.querySelectorAll(/** @type {"li"} */ (".matching-left [data-theirs]"))) {
-    name.hidden = matched.has(name.dataset.theirs ?? "");
-  }
-  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
-    dot.classList.toggle("left", !matched.has(dot.dataset.theirs ?? ""));
-  }
+  settle(plan);
 }
 
 /**
- * Proposes the groups that names do not tell, from the places of the points on the picture.
+ * Matches the landmarks without a name with the names that are left, in the order of the definition and of the file.
  * @param {HTMLElement} plan
  */
-function guessGroups(plan) {
-  /** @type {Map<string, [number, number]>} */
-  const places = new Map();
-  const { offsetWidth: width, offsetHeight: height } = plan.querySelector("img") ?? plan;
-  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
-    const name = dot.dataset.theirs ?? "";
-    if (!places.has(name)) places.set(name, [(parseFloat(dot.style.left) * width) / 100, (parseFloat(dot.style.top) * height) / 100]);
-  }
-  /** @type {import("../canvas/group_proposal.js").Placed[]} */
-  const placed = [];
-  const selects = [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-group-of]"))];
-  for (const { value, dataset } of selects) {
-    const place = places.get(dataset.groupOf ?? "");
-    if (value && place) placed.push({ place, group: GROUPS.indexOf(value), guessed: "name" });
-  }
-  for (const select of selects) {
-    const place = places.get(select.dataset.groupOf ?? "");
-    if (select.value || !place) continue;
-    const group = proposeGroup(place, placed, [0, 0, width, height]);
-    placed.push({ place, group, guessed: "place" });
-    select.value = GROUPS[group];
-    const row = select.closest(".matching-row");
-    row?.classList.add("guess");
-    row?.querySelector(".matching-guess")?.replaceChildren("guess");
-  }
-  showGroups(plan);
+function matchTheRest(plan) {
+  const free = ownsOf(plan).filter(({ value }) => !value);
+  free.sort((a, b) => Number(a.dataset.at) - Number(b.dataset.at));
+  const names = leftOf(plan);
+  free.slice(0, names.length).forEach((select, k) => {
+    const theirs = names[k].dataset.theirs;
+    if (![...select.options].some(({ value }) => value === theirs)) select.add(new Option(theirs));
+    select.value = theirs;
+    guess(select);
+  });
+  settle(plan);
+}
+
+/** @param {HTMLElement} plan */
+function clearGuesses(plan) {
+  for (const select of ownsOf(plan)) if (select.closest(".guess")) clear(select);
+  settle(plan);
 }
 
 /**
- * Colors the points by their groups, and keeps the groups for the import.
- * @param {HTMLElement | null | undefined} plan
+ * Keeps the match for the import, and shows what is left.
+ * @param {HTMLElement} plan
  */
-function showGroups(plan) {
-  const selects = [...(plan?.querySelectorAll(/** @type {"select"} */ ("select[data-group-of]")) ?? [])];
-  if (!plan || !selects.length) return;
-  /** @type {Record<string, string>} */
-  const groups = {};
-  for (const { value, dataset } of selects) if (value && dataset.groupOf) groups[dataset.groupOf] = value;
-  plan.dataset.match = JSON.stringify(groups);
-  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
-    const group = groups[dot.dataset.theirs ?? ""];
-    dot.style.background = group ? COLORS[GROUPS.indexOf(group)] : "";
+function settle(plan) {
+  const selects = ownsOf(plan);
+  if (selects.length) {
+    const pairs = selects.filter(({ value }) => value).map(({ dataset, value }) => [dataset.own, value]);
+    plan.dataset.match = JSON.stringify(Object.fromEntries(pairs));
+    const matched = new Set(selects.map(({ value }) => value));
+    for (const name of theirsOf(plan)) name.hidden = matched.has(name.dataset.theirs);
+    offerTheRest(plan, selects.length - pairs.length);
   }
+  paint(plan);
+  sayWhatIsLeft(plan);
+}
+
+/**
+ * @param {HTMLElement} plan
+ * @param {number} free landmarks without a name
+ */
+function offerTheRest(plan, free) {
+  const left = leftOf(plan).length;
+  const guesses = plan.querySelectorAll(".matching-row.guess").length;
+  const rest = /** @type {HTMLElement} */ (plan.querySelector(".matching-rest"));
+  const undo = /** @type {HTMLElement} */ (plan.querySelector(".matching-clear"));
+  rest.hidden = !free || !left;
+  rest.textContent =
+    left > free ? `Match the first ${free} of ${left} that are left in order` : `Match the ${left} that are left in order`;
+  undo.hidden = !guesses;
+  undo.textContent = `Clear ${guesses === 1 ? "the guess" : `the ${guesses} guesses`}`;
+}
+
+/**
+ * Says beside the button of the import what does not come in.
+ * @param {HTMLElement} plan
+ */
+function sayWhatIsLeft(plan) {
+  const selects = ownsOf(plan);
+  const said = [];
+  if (selects.length) {
+    const told = new Set(theirsOf(plan).flatMap(({ dataset }) => ("empty" in dataset ? [] : [dataset.theirs])));
+    const free = selects.filter(({ value }) => !told.has(value)).length;
+    const left = leftOf(plan).flatMap(({ dataset }) => ("empty" in dataset ? [] : [dataset.theirs]));
+    if (free) said.push(free === 1 ? "1 landmark of the project gets no points" : `${free} landmarks of the project get no points`);
+    if (left.length) said.push(`${left.length === 1 ? "1 name of the file is" : `${left.length} names of the file are`} left out: ${listed(left)}`);
+  } else {
+    const groups = [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-group-of]"))];
+    const open = groups.flatMap(({ value, dataset }) => (value ? [] : [dataset.groupOf ?? ""]));
+    if (open.length) said.push(`${open.length === 1 ? "1 landmark has" : `${open.length} landmarks have`} no part of the face yet: ${listed(open)}`);
+  }
+  document.querySelector(".import-left")?.replaceChildren(said.length ? `${said.join(", ")}.` : "");
+}
+
+/** @param {string[]} names */
+function listed(names) {
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return names.slice(0, NAMED).join(", ") + more;
+}
+
+/**
+ * The lists of the project's landmarks.
+ * @param {HTMLElement} plan
+ */
+function ownsOf(plan) {
+  return [...plan.querySelectorAll(/** @type {"select"} */ ("select[data-own]"))];
+}
+
+/**
+ * The names of the file.
+ * @param {HTMLElement} plan
+ * @returns {Theirs[]}
+ */
+function theirsOf(plan) {
+  return [...plan.querySelectorAll(".matching-left [data-theirs]")].map((name) => /** @type {Theirs} */ (name));
+}
+
+/** @param {HTMLElement} plan */
+function leftOf(plan) {
+  return theirsOf(plan).filter(({ hidden }) => !hidden);
 }
 
 /** @param {HTMLSelectElement} select */
 function clear(select) {
   select.value = "";
   told(select);
-}
-
-/**
- * What a person has said is no guess.
- * @param {HTMLSelectElement} select
- */
-function told(select) {
-  const row = select.closest(".matching-row");
-  row?.classList.remove("guess");
-  row?.querySelector(".matching-guess")?.replaceChildren();
 }
 
 /**
@@ -172,9 +235,7 @@ function show(target, on) {
   const plan = of(target, ".import-plan");
   const theirs = of(target, "[data-theirs]")?.dataset.theirs ?? nameOf(of(target, ".matching-row")?.querySelector("select"));
   if (!plan || !theirs) return;
-  for (const dot of plan.querySelectorAll(/** @type {"span"} */ (".matching-dot"))) {
-    dot.classList.toggle("shown", on && dot.dataset.theirs === theirs);
-  }
+  for (const dot of dotsOf(plan)) dot.classList.toggle("shown", on && dot.dataset.theirs === theirs);
   for (const select of plan.querySelectorAll("select")) {
     select.closest(".matching-row")?.classList.toggle("shown", on && nameOf(select) === theirs);
   }
@@ -186,13 +247,4 @@ function show(target, on) {
  */
 function nameOf(select) {
   return select?.dataset.groupOf ?? select?.value;
-}
-
-/**
- * @param {EventTarget | null} target
- * @param {string} selector
- * @returns {HTMLElement | null | undefined}
- */
-function of(target, selector) {
-  return target instanceof Element ? target.closest(selector) : undefined;
 }

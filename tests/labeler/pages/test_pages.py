@@ -553,6 +553,24 @@ def test_the_plan_of_an_import_with_a_thousand_landmarks_is_short(tmp_path: Path
     assert len(plan) < 1_500_000
 
 
+def test_the_plan_of_an_import_shows_twelve_pictures_spread_over_the_file(tmp_path: Path):
+    for k in range(25):
+        write_picture(tmp_path / f"{k:02}.png", (60, 40))
+    (tmp_path / "02.png").write_bytes(b"broken")
+    coco = {
+        "images": [{"id": k, "file_name": f"{k:02}.png", "width": 60, "height": 40} for k in range(25)],
+        "annotations": [
+            {"id": k, "image_id": k, "category_id": 1, "keypoints": [15, 10, 2, 0, 0, 0]} for k in range(1, 25)
+        ],
+        "categories": [{"id": 1, "keypoints": ["a", "b"]}],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(coco))
+    plan = plan_html(incoming(tmp_path / "labels.json"), SMALL, "labels.json", [])
+    shown = re.findall(r'data-name="(\d+).png" data-points="0 25.00 25.00"', plan)
+    assert shown == ["01", "03", "05", "07", "09", "11", "13", "15", "17", "19", "21", "23"]
+    assert re.findall(r'data-theirs="(\w)" data-empty', plan) == ["b"]
+
+
 def test_the_newest_three_imports_are_shown_and_those_taken_back_are_not(tmp_path: Path):
     project = make_project(tmp_path)
     assert imports_html(project) == ""
