@@ -165,8 +165,8 @@ function offerTheRest(plan, free) {
   const rest = /** @type {HTMLElement} */ (plan.querySelector(".matching-rest"));
   const undo = /** @type {HTMLElement} */ (plan.querySelector(".matching-clear"));
   rest.hidden = !free || !left;
-  rest.textContent =
-    left > free ? `Match the first ${free} of ${left} that are left in order` : `Match the ${left} that are left in order`;
+  const some = left > free ? `the first ${free === 1 ? "" : `${free} `}of ${left} that are left` : `the ${left} that are left`;
+  rest.textContent = left === 1 ? "Match the one that is left" : `Match ${some} in order`;
   undo.hidden = !guesses;
   undo.textContent = `Clear ${guesses === 1 ? "the guess" : `the ${guesses} guesses`}`;
 }
