@@ -28,7 +28,7 @@ FLOORS = {
         ("formats",),
         ("data", "config"),
         ("run_folder",),
-        ("files", "locks", "device", "threads"),
+        ("files", "locks", "device", "threads", "importing"),
         ("errors",),
     ),
     "labeler": (
@@ -51,6 +51,7 @@ SHARED = (
     "files",
     "locks",
     "threads",
+    "importing",
     "run_folder",
     "config",
     "data",

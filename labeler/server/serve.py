@@ -22,6 +22,7 @@ from labeler.runs.base_predictions import BasePredictions
 from labeler.runs.learner import Learner
 from labeler.server.server_folder import launcher, server_folder
 from mdmd.errors import DataError
+from mdmd.importing import large_libraries
 from mdmd.threads import one_for_numpy
 
 FIRST_PORT = 7860
@@ -50,10 +51,14 @@ def serve(
     listener = listen(port)
     found_port = listener.getsockname()[1]
     with server_folder(workspace.root, found_port) as folder:
+        # uvicorn raises the signal again when it has ended. By default SIGTERM would then leave the folder behind.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)
         uploads = folder / "uploads"
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Gradio is imported
         # Imported late, because importing Gradio takes three seconds and errors above should appear at once.
-        from labeler.server.app import build_app
+        with large_libraries():
+            from labeler.server.app import build_app
 
         token = secrets.token_urlsafe(24)
         query = urlencode({"token": token, **({"project": project} if project else {})})
@@ -66,9 +71,6 @@ def serve(
         print(f"open {address}\nCtrl-C stops the server; a running training continues", flush=True)
         if browser:
             webbrowser.open(launcher(folder, address).as_uri())
-        # uvicorn raises the signal again when it has ended. By default SIGTERM would then leave the folder behind.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _end)
         # The access log would print the token.
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         server.run(sockets=[listener])

@@ -15,6 +15,7 @@ from mdmd.cli.options import (
     training_options,
 )
 from mdmd.config import BASE_MINUTES, STARTER
+from mdmd.importing import large_libraries
 from mdmd.run_folder import must_hold_model
 
 
@@ -88,7 +89,8 @@ def run(options: argparse.Namespace) -> None:
     """Adapt and write the run."""
     if options.base is not None and options.bases is None:
         must_hold_model(options.base)
-    from mdmd import api
+    with large_libraries():
+        from mdmd import api
 
     api.adapt(
         foreign_set(options, options.target),

@@ -16,6 +16,7 @@ from mdmd.cli.options import (
     foreign_set,
 )
 from mdmd.files import write_json
+from mdmd.importing import large_libraries
 from mdmd.run_folder import must_hold_model
 
 
@@ -50,7 +51,8 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, print the metrics and write them to the file if given."""
     must_hold_model(options.model)
-    from mdmd import api
+    with large_libraries():
+        from mdmd import api
 
     rule = flag_rule(options)
     if options.json is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mdmd.cli.options import Commands, add_command, add_flag_options, add_reading_options, flag_rule, foreign_set
 from mdmd.errors import DataError
+from mdmd.importing import large_libraries
 from mdmd.run_folder import must_hold_model
 
 
@@ -55,7 +56,8 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict and write each of the files; the model is loaded once. Returns 1 if pictures were left out."""
     must_hold_model(options.model)
-    from mdmd import api
+    with large_libraries():
+        from mdmd import api
 
     rule = flag_rule(options)
     if bool(options.pictures) == bool(options.faces):

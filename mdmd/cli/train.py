@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, add_training_options, training_options
 from mdmd.config import BASE_MINUTES
+from mdmd.importing import large_libraries
 
 
 def add_to(commands: Commands) -> None:
@@ -27,7 +28,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train and write a checkpoint."""
-    from mdmd import api
+    with large_libraries():
+        from mdmd import api
 
     if options.bases is not None:
         api.learn_base(options.data, options.bases, options.out, **training_options(options))
