@@ -348,6 +348,7 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
 ) -> None:
     spots = {"keypoints": [f"spot_{k}" for k in range(200)], "flsg": {"nose": list(range(200))}}
     definition = Definition.from_category({**spots, "name": "face", "flip_pairs": [], "normalizer": "box"})
+    places = [(20 + 17 * (k % 20), 20 + 25 * (k // 20)) for k in range(200)]
     with serve(tmp_path) as (first, server):
         project = first.project("terns", definition=definition)
         face = project.store.faces()[0].id
@@ -355,8 +356,9 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
         opened(page, first, "terns", face)
         page.evaluate(f"""void {root("label")}.session.addEventListener("view", ({{ detail }}) =>
             (window.acknowledged = Object.keys(detail.view.points).map(Number)))""")
-        for k in range(200):
-            click_at(page, "label", 20 + 17 * (k % 20), 20 + 25 * (k // 20))
+        (left, top), (right, bottom) = (on_screen(page, "label", side, side) for side in (0, 1))
+        for k, (x, y) in enumerate(places):
+            page.mouse.click(left + x * (right - left), top + y * (bottom - top))
             if k == 100:
                 server.kill()
                 server.wait(20)
@@ -371,9 +373,8 @@ def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
         saved(page)
         labels = second.workspace.open("terns").store.points(face)[face]
         assert len(labels) == 200
-        for k, key in enumerate(sorted(labels)):
-            wanted = (20 + 17 * (k % 20), 20 + 25 * (k // 20))
-            assert (labels[key].x, labels[key].y) == pytest.approx(wanted, abs=1)
+        for key, place in zip(sorted(labels), places, strict=True):
+            assert (labels[key].x, labels[key].y) == pytest.approx(place, abs=1)
         page.goto("about:blank")
     complaints.clear()
 

@@ -48,10 +48,10 @@ def test_records_and_formats_do_not_import_torch():
     numpy_side = sorted(set(mdmd.__all__) - {"load", "train", "adapt", "predict", "evaluate"})
     program = (
         f"import sys, mdmd\nlater = 'numpy' not in sys.modules\nnames = [getattr(mdmd, n) for n in {numpy_side}]\n"
-        "print(later, len(names), 'torch' in sys.modules)\nmdmd.load\nprint('torch' in sys.modules)"
+        "print(later, len(names), 'torch' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["True", str(len(numpy_side)), "False", "True"]
+    assert said.split() == ["True", str(len(numpy_side)), "False"]
 
 
 def test_a_model_predicts_paths_images_and_arrays_alike(model, objects):

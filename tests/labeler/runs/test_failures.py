@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from labeler.guidance.model_predictions import newest_stamp
 from labeler.pages.runs import live_html
 from labeler.project.project import Project
+from labeler.project.workspace import Workspace
 from labeler.runs import commands
 from labeler.runs import start as jobs
 from labeler.runs.collect import collect_predictions
@@ -68,33 +70,86 @@ def test_a_weights_file_of_garbage(project: Project, tmp_path: Path) -> None:
     assert run.error.endswith(": name another file under Advanced, or none")
 
 
-def test_a_picture_that_was_replaced_is_left_out_by_name(project: Project) -> None:
-    files = {picture.id: picture.file_name for picture in project.store.images()}
-    for key in (1, 5):  # 5 is the only one that is left to predict
-        write_picture(project.images / files[key], color=(9, 9, 9))
-    run = train(project)
-    assert [warning.partition(";")[0] for warning in run.warnings if warning.startswith("left out: ")] == [
-        f"left out: the file {project.images / files[key]} of picture 'faces-{key - 1}.png' has changed since it was "
-        "added"
-        for key in (1, 5)
-    ]
-    assert (run.state, run.images) == ("done", 3)
-    assert [sample.image_id for sample in read_coco(run.folder / TARGET).samples] == [2, 3, 4]
-    assert not (run.folder / FACES).exists()
-    with pytest.raises(DataError, match=r"no face left to pre-label: the file .*faces-4\.png' has changed"):
-        jobs.start_prelabel(project)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Eight faces, of which five are labeled, and a real training while pictures were gone or changed. No test writes
+    into it."""
+    project = make_project(tmp_path_factory.mktemp("first"), pictures=8, labeled=5)
+    files = {picture.id: project.images / picture.file_name for picture in project.store.images()}
+    files[1].unlink()
+    write_picture(files[2], color=(9, 9, 9))
+    files[6].unlink()
+    files[7].write_bytes(files[7].read_bytes()[:100])
+    train(project)
+    return project
 
 
-def test_a_picture_that_is_gone(project: Project) -> None:
-    names = {picture.id: picture.file_name for picture in project.store.images()}
-    (project.images / names[1]).unlink()
-    (project.images / names[5]).unlink()  # the only face that is left to predict
+@pytest.fixture
+def copied(first: Project, tmp_path: Path) -> Project:
+    """The same for tests that change it."""
+    shutil.copytree(first.folder, tmp_path / "projects" / "faces")
+    return Workspace(tmp_path / "projects").open("faces")
+
+
+def test_pictures_that_are_gone_or_changed_are_left_out_by_name_and_the_others_learned_and_predicted(
+    first: Project, copied: Project
+) -> None:
+    names = {picture.id: picture.file_name for picture in first.store.images()}
+    run = over(first)
+    said = [warning for warning in run.warnings if "left out: " in warning]
+    assert len(said) == 5
+    for words, key in ((said[0], 2), (said[1], 7)):
+        assert words.startswith(
+            f"left out: the file {first.images / names[key]} of picture 'faces-{key - 1}.png' has changed since it was "
+            "added"
+        )
+    assert said[2] == f"target: 1 pictures are missing, their faces are left out: {names[1]}"
+    for words, key in ((said[3], 6), (said[4], 1)):
+        assert words.startswith("1 picture is left out: ")
+        assert f"{names[key]} cannot be used: there is no such file" in words
+    assert (run.state, run.exit_code, run.images) == ("done", 0, 4)
+    assert [sample.image_id for sample in read_coco(run.folder / TARGET).samples] == [1, 3, 4, 5]
+    assert collect_predictions(copied) == ["001"]
+    predicted = {face.image_id for face in copied.store.faces() if copied.store.predictions.current(face.id)}
+    assert predicted == {8}
+
+
+def test_without_predictions_of_labeled_faces_the_run_has_its_other_results(copied: Project) -> None:
+    folder = over(copied).folder
+    (folder / LABELED).unlink()
+    Ended(1).write(folder)
+    run = over(copied)
+    assert run.state == "done"
+    assert "the predictions of the labeled faces are missing" in run.warnings[-1]
+    assert "predictions of the labeled faces are missing" in live_html(copied, run)
+    assert collect_predictions(copied) == ["001"]
+    assert newest_stamp(copied.runs) == (run.folder, run.folder / HELDOUT, (run.folder / HELDOUT).stat().st_mtime_ns)
+
+
+#: `mdmd` that has learned before: what it would write is in the folder {}.
+LEARNED = """
+import shutil, sys
+from pathlib import Path
+from mdmd.cli.main import main
+from mdmd.run_folder import HELDOUT, LOG, METRICS, MODEL, WEIGHTS
+if sys.argv[1] != "adapt":
+    sys.exit(main())
+for name in (MODEL, WEIGHTS, HELDOUT, LOG, METRICS):
+    shutil.copy(Path({!r}, name), sys.argv[sys.argv.index("--out") + 1])
+"""
+
+
+def test_a_training_whose_only_other_picture_is_gone_fails_and_keeps_its_model(
+    project: Project, first: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_MDMD", (sys.executable, "-c", LEARNED.format(str(over(first).folder))))
+    name = project.store.images()[4].file_name  # the only face that is left to predict
+    (project.images / name).unlink()
     run = train(project)
-    assert f"target: 1 pictures are missing, their faces are left out: {names[1]}" in run.warnings
     assert run.state == "failed"
     assert run.error is not None
     assert run.error.endswith(
-        f"/images/{names[5]} cannot be used: there is no such file: "
+        f"/images/{name} cannot be used: there is no such file: "
         "put the files back, or skip their faces on the Label page"
     )
     assert run.trained
@@ -103,24 +158,16 @@ def test_a_picture_that_is_gone(project: Project) -> None:
     assert "Open the report" in page
 
 
-def test_pictures_that_are_gone_or_cut_short_do_not_keep_the_others_from_predictions(tmp_path: Path) -> None:
-    project = make_project(tmp_path, pictures=7, labeled=4)
-    files = {picture.id: project.images / picture.file_name for picture in project.store.images()}
-    files[1].unlink()
-    files[6].unlink()
-    files[7].write_bytes(files[7].read_bytes()[:100])
+def test_where_the_only_other_picture_was_replaced_nothing_is_predicted(
+    project: Project, first: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = LEARNED.replace("sys.exit(main())", "sys.exit()").format(str(over(first).folder))
+    monkeypatch.setattr(commands, "_MDMD", (sys.executable, "-c", done))
+    write_picture(project.images / project.store.images()[4].file_name, color=(9, 9, 9))
     run = train(project)
-    assert run.state == "done"
-    said = [warning for warning in run.warnings if "left out: " in warning]
-    assert len(said) == 4
-    assert said[0].startswith(f"left out: the file {files[7]} of picture 'faces-6.png' has changed")
-    assert said[1].startswith("target: 1 pictures are missing")
-    assert said[2].startswith("1 picture is left out: ")
-    assert f"{files[6].name} cannot be used: there is no such file" in said[2]
-    assert said[3].startswith("1 picture is left out: ")
-    assert collect_predictions(project) == ["001"]
-    predicted = {face.image_id for face in project.store.faces() if project.store.predictions.current(face.id)}
-    assert predicted == {5}
+    assert not (run.folder / FACES).exists()
+    with pytest.raises(DataError, match=r"no face left to pre-label: the file .*faces-4\.png' has changed"):
+        jobs.start_prelabel(project)
 
 
 TRAINED = "[(run / name).write_text('{}') for name in ('model.json', 'model.safetensors', 'metrics.json')]\n"
@@ -150,18 +197,6 @@ def test_a_failed_step_after_the_training_does_not_fail_a_run_with_its_result(
         assert (said or "?") in run.warnings[-1]
     else:
         assert (run.error, run.warnings) == (said, [])
-
-
-def test_without_predictions_of_labeled_faces_the_run_has_its_other_results(project: Project) -> None:
-    run = train(project)
-    (run.folder / LABELED).unlink()
-    Ended(1).write(run.folder)
-    run = over(project)
-    assert run.state == "done"
-    assert "the predictions of the labeled faces are missing" in run.warnings[-1]
-    assert "predictions of the labeled faces are missing" in live_html(project, run)
-    assert collect_predictions(project) == ["001"]
-    assert newest_stamp(project.runs) == (run.folder, run.folder / HELDOUT, (run.folder / HELDOUT).stat().st_mtime_ns)
 
 
 def test_a_full_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
