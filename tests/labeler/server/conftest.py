@@ -50,10 +50,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def locked(folder: Path) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def with_token(folder: Path) -> Iterator[TestClient]:
     with application(folder, TOKEN) as client:
         yield client
+
+
+@pytest.fixture
+def locked(with_token: TestClient) -> TestClient:
+    """One application for all tests of a file, behind the token, for a browser that is not signed in."""
+    with_token.cookies.clear()
+    return with_token
 
 
 @pytest.fixture(scope="module")
