@@ -96,10 +96,12 @@ def draw_faces(
 
     Each face is a PNG whose name says its kind, its place in it, its NME in percent and its picture; SHEET has them
     all. Covariances are calibrated, and `law` is their radial law. The same faces give the same bytes. Raises DataError
-    if the folder holds something.
+    if the folder holds something, or if no face has a labeled point.
     """
     must_be_free(folder)
     chosen = ranked(nme)
+    if not chosen:
+        raise DataError("found no face with a labeled point, wanted at least one to draw")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(folder.resolve()) as making:
         drawn: list[tuple[Ranked, Image.Image, str]] = []

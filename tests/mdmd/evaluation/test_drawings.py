@@ -142,6 +142,8 @@ def test_a_folder_with_files_and_a_file_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"a\.png is a file, wanted a new folder"):
         draw_faces(tmp_path / "a.png", [found], [sample], np.zeros(1), LAPLACIAN)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    with pytest.raises(DataError, match="found no face with a labeled point"):
+        draw_faces(tmp_path / "new", [found], [sample], np.array([np.nan]), LAPLACIAN)
     (tmp_path / "empty").mkdir()
     draw_faces(tmp_path / "empty", [found], [sample], np.zeros(1), LAPLACIAN)
     assert (tmp_path / "empty" / SHEET).is_file()
