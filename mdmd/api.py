@@ -31,6 +31,7 @@ from mdmd.inference.predict import predict as predict_samples
 from mdmd.loading.batches import named_heldout
 from mdmd.loading.crops import left_out, named
 from mdmd.models import checkpoint
+from mdmd.portable.folder import Exported, export_onnx
 from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
 from mdmd.training.plan import Plan
@@ -300,6 +301,25 @@ def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> 
         raise PictureError(named(problems))
     logger.warning(left_out(problems))
     log.warn(left_out(problems), said=True)
+
+
+def export(
+    model: Model | Path | str,
+    out: Path | str,
+    *,
+    head: str | None = None,
+    half: bool = False,
+    tolerance: float = FlagRule.tolerance,
+) -> Exported:
+    """Write a model into the new folder `out`, to run without this package (see `mdmd.portable.folder`).
+
+    `tolerance` is the share of the normalizer above which a point counts as off; with `half` weights are stored in
+    float16. Raises DataError if it cannot be exported, or the packages onnx, onnxscript and onnxruntime are missing.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    head, _ = model.calibrated(head)
+    rule = FlagRule(tolerance)
+    return export_onnx(model.checkpoint, model.name, Path(out), head=head, half=half, tolerance=rule.tolerance)
 
 
 def evaluate(

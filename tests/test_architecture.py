@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("mdmd", "labeler")
+#: Scripts that are given to others as they are, and never imported.
+GIVEN_AWAY = "mdmd/portable/files"
 
 #: The rooms of each package, top to bottom. A room imports from itself and from the lines below its own.
 FLOORS = {
@@ -20,7 +22,7 @@ FLOORS = {
         ("__main__",),
         ("cli",),
         ("experiments", "api"),
-        ("training",),
+        ("training", "portable"),
         ("inference",),
         ("models",),
         ("transfer",),
@@ -69,7 +71,10 @@ ONLY_IN = {
     "sqlite_utils": ("labeler.storage",),
     **dict.fromkeys(
         ("torch", "torchvision", "timm", "safetensors"),
-        tuple(f"mdmd.{room}" for room in ("api", "loading", "models", "inference", "training", "device", "cli")),
+        tuple(
+            f"mdmd.{room}"
+            for room in ("api", "loading", "models", "inference", "training", "portable", "device", "cli")
+        ),
     ),
     "h5py": ("mdmd.datasets.cofw", "mdmd.formats.deeplabcut", "mdmd.formats.sleap"),
     "sleap_io": ("mdmd.formats.sleap",),
@@ -90,6 +95,8 @@ def read_sources(root: Path) -> dict[str, str]:
     sources = {}
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
+            if path.is_relative_to(root / GIVEN_AWAY):
+                continue
             parts = path.relative_to(root).with_suffix("").parts
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             sources[name] = path.read_text(encoding="utf-8")
@@ -477,7 +484,7 @@ def test_an_installed_copy_has_every_file() -> None:
     assert set(settings["packages"]["find"]["include"]) == {f"{package}*" for package in PACKAGES}
     for package in PACKAGES:
         files = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        code = {path for path in files if path.suffix == ".py"}
+        code = {path for path in files if path.suffix == ".py" and not path.is_relative_to(ROOT / GIVEN_AWAY)}
         assert {path.parent for path in code} == {path.parent for path in code if path.name == "__init__.py"}
         data = {path for pattern in settings["package-data"][package] for path in (ROOT / package).glob(pattern)}
         assert set(files) - code <= data

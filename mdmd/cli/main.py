@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from mdmd import run_folder
-from mdmd.cli import adapt, evaluate, experiment, predict, pretrain, sources, train
+from mdmd.cli import adapt, evaluate, experiment, export, predict, pretrain, sources, train
 from mdmd.errors import DataError, InUseError
 from mdmd.files import writes_files
 from mdmd.threads import one_for_numpy
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"mdmd {importlib.metadata.version('mdmd')}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (train, adapt, evaluate, predict, sources, experiment, pretrain):
+    for command in (train, adapt, evaluate, predict, export, sources, experiment, pretrain):
         command.add_to(commands)
     return top
 

@@ -42,6 +42,12 @@ VIEWS: Mapping[str, tuple[View, ...]] = {
 }
 
 
+def broadest_size(config: ModelConfig) -> tuple[int, float]:
+    """The side in pixels of a crop that all configured views lie in, and of its square in longer sides of the box."""
+    zooms = [view.zoom for view in VIEWS[config.views]]
+    return round(config.image_size * max(zooms) / min(zooms)), config.crop_scale * max(zooms)
+
+
 def views_ahead(
     samples: Sequence[Sample],
     config: ModelConfig,
@@ -54,9 +60,7 @@ def views_ahead(
 
     The next images are read while the caller computes. `unusable` and `read` are explained in `crops_ahead`.
     """
-    zooms = [view.zoom for view in VIEWS[config.views]]
-    size = round(config.image_size * max(zooms) / min(zooms))
-    scale = config.crop_scale * max(zooms)
+    size, scale = broadest_size(config)
     return crops_ahead(samples, crop_scale=scale, size=size, batch_size=batch_size, unusable=unusable, read=read)
 
 

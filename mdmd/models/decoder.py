@@ -58,7 +58,7 @@ class GroupDecoder(nn.Module):
     ) -> Float[Tensor, "B Q C"]:
         """The output tokens of each image: of the G group queries, then of the A added queries."""
         shared = self.queries.weight
-        queries = (shared if added is None else torch.cat([shared, added])).expand(len(tokens), -1, -1)
+        queries = (shared if added is None else torch.cat([shared, added])).expand(tokens.shape[0], -1, -1)
         for block in self.blocks:
             queries = block(queries, tokens)
         return queries

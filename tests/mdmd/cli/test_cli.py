@@ -66,7 +66,7 @@ def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
 
 def test_every_command_has_something_to_run():
     runs = [command.get_default("run") for command in commands_of(cli.parser())]
-    assert len(runs) == 9
+    assert len(runs) == 10
     assert all(callable(run) for run in runs)
 
 

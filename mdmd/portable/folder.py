@@ -1,0 +1,152 @@
+"""The folder of an exported model: the graph, what to know of it, an example, golden crops, a check, a model card."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+
+from mdmd.data.definition import Definition
+from mdmd.errors import DataError
+from mdmd.evaluation.calibration import Calibration
+from mdmd.evaluation.evaluate import WRONG, plain
+from mdmd.files import new_folder, write_json
+from mdmd.loading.crop import face_crop
+from mdmd.loading.crops import cut
+from mdmd.models.checkpoint import Checkpoint
+from mdmd.portable.card import card
+from mdmd.portable.graph import CropGraph
+from mdmd.portable.onnx_file import INPUTS, OPSET, package, write_onnx
+from mdmd.synthetic.datasets import draw_source
+
+FORMAT = 1
+GRAPH, RECORD, CARD = "model.onnx", "model.json", "README.md"
+#: Files that are copied as they are.
+FILES = Path(__file__).parent / "files"
+#: How many drawn faces are golden crops, and the seed of the first one.
+GOLDEN, SEED = 4, 1
+#: The largest difference to torch of a point in crop pixels and of a probability, by the type of the stored weights.
+WITHIN = {"float32": {"pixels": 0.02, "p_off": 0.001}, "float16": {"pixels": 0.5, "p_off": 0.02}}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported: the size of the graph in bytes, and its largest differences to torch on the golden crops."""
+
+    path: Path
+    bytes: int
+    pixels: float
+    p_off: float
+
+
+def export_onnx(
+    made: Checkpoint, name: str, out: Path, *, head: str | None = None, half: bool = False, tolerance: float = WRONG
+) -> Exported:
+    """Write the model `made`, called `name`, into the new folder `out`. Nothing is left if that fails.
+
+    `head` is the target's by default, `tolerance` the share of the normalizer above which a point counts as off. With
+    `half` weights are stored in float16. Raises DataError if `out` holds files, the head is unknown or carried over, a
+    package is missing, or ONNX Runtime computes other points than torch.
+    """
+    head = head or made.target
+    if made.carried is not None and made.carried.name == head:
+        raise DataError(
+            f"the points of {head!r} are carried over from {len(made.carried.labels)} labeled faces and were not "
+            "learned: train a model first"
+        )
+    definition, calibration = made.model.head_definition(head), made.calibration(head)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is there already: name a new folder, so that nothing is overwritten")
+    graph = CropGraph(made.model, head, calibration, tolerance).eval()
+    crops, boxes = golden_crops(graph)
+    with torch.inference_mode():
+        points, _, p_off = (found.numpy() for found in graph(torch.from_numpy(crops), torch.from_numpy(boxes)))
+    runtime = package("onnxruntime")
+    kind = "float16" if half else "float32"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(out) as making:
+        write_onnx(graph, making / GRAPH, half=half)
+        session = runtime.InferenceSession(str(making / GRAPH), providers=["CPUExecutionProvider"])
+        again, _, off_again = session.run(None, dict(zip(INPUTS, (crops, boxes), strict=True)))
+        apart = float(np.linalg.norm(again - points, axis=-1).max()), float(np.abs(off_again - p_off).max())
+        if not (apart[0] <= WITHIN[kind]["pixels"] and apart[1] <= WITHIN[kind]["p_off"]):
+            raise DataError(
+                f"ONNX Runtime computes points up to {apart[0]:.3f} crop pixels and probabilities up to {apart[1]:.3f} "
+                "away from PyTorch: the export is not written"
+            )
+        (making / "golden").mkdir()
+        answers = []
+        for k, crop in enumerate(crops):
+            file = f"golden-{k + 1}.png"
+            Image.fromarray(crop.transpose(1, 2, 0)).save(making / "golden" / file)
+            answer = {"points": points[k].tolist(), "p_off": p_off[k].tolist()}
+            answers.append({"crop": file, "box": boxes[k].tolist(), **answer})
+        write_json(making / "golden" / "answers.json", answers, indent=None, for_others=True)
+        for file in sorted(FILES.glob("*.py")):
+            shutil.copyfile(file, making / file.name)
+        record = _record(made, name, definition, calibration, graph, kind, making / GRAPH)
+        write_json(making / RECORD, record, for_others=True)
+        (making / CARD).write_text(card(record), encoding="utf-8")
+        size = (making / GRAPH).stat().st_size
+    return Exported(out, size, *apart)
+
+
+def golden_crops(graph: CropGraph) -> tuple[np.ndarray, np.ndarray]:
+    """Crops (G, 3, S, S) of drawn faces, and the width and height of their boxes (G, 2) in crop pixels."""
+    crops, boxes = [], []
+    for seed in range(SEED, SEED + GOLDEN):
+        picture, _, box = draw_source(seed)
+        crop = face_crop(box, scale=graph.scale, size=graph.size)
+        crops.append(cut(picture, crop).transpose(2, 0, 1))
+        boxes.append((box.w * crop.scale, box.h * crop.scale))
+    return np.stack(crops), np.array(boxes, dtype=np.float32)
+
+
+def _record(
+    made: Checkpoint,
+    name: str,
+    definition: Definition,
+    calibration: Calibration,
+    graph: CropGraph,
+    kind: str,
+    file: Path,
+) -> dict[str, Any]:
+    """What model.json says."""
+    law, history = calibration.law, made.history
+    return {
+        "format": FORMAT,
+        "name": name,
+        "made_by": f"mdmd {importlib.metadata.version('mdmd')}",
+        "file": GRAPH,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "weights": kind,
+        "opset": OPSET,
+        "within": WITHIN[kind],
+        "crop": {"size": graph.size, "scale": graph.scale},
+        "box_scale": history.box_scale,
+        "tolerance": graph.tolerance,
+        "calibration": {
+            "faces": calibration.faces,
+            "power": law.power,
+            "radius50": law.radius(0.5),
+            "radius90": law.radius(0.9),
+        },
+        "category": definition.to_category(),
+        "figures": plain({key: value for key, value in history.heldout.items() if isinstance(value, int | float)}),
+        "history": history.to_json(),
+        "backbone": _backbone(made.model.config.encoder),
+    }
+
+
+def _backbone(encoder: str) -> dict[str, str | None]:
+    """timm's name of the encoder, and the license that timm tells of its pretrained weights."""
+    known = timm.models.get_pretrained_cfg(encoder)
+    return {"encoder": encoder, "license": None if known is None else known.license}

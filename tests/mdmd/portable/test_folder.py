@@ -1,0 +1,175 @@
+"""An exported folder: what is in it, that it answers as the run does, and what cannot be exported."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import mdmd
+from mdmd.cli.main import main
+from mdmd.config import ModelConfig
+from mdmd.data.coco import read_coco
+from mdmd.errors import DataError
+from mdmd.evaluation.calibration import Calibration
+from mdmd.inference import predict
+from mdmd.models.checkpoint import Checkpoint
+from mdmd.models.landmark_model import MDMD
+from mdmd.portable.folder import WITHIN
+from mdmd.portable.onnx_file import store_in_float16
+from mdmd.run_folder import History
+from mdmd.synthetic.datasets import draw_source
+from tests.builders import SMALL
+
+onnx = pytest.importorskip("onnx", reason="onnx is optional")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is optional")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model that was calibrated, with random weights."""
+    folder = tmp_path_factory.mktemp("runs") / "monkeys"
+    torch.manual_seed(3)
+    model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, views="two"))
+    model.add_head("apes", SMALL)
+    heldout = {"nme": 5.25, "nme_low": 4.5, "nme_high": 6.0, "coverage90": 0.91, "n": 30.0}
+    history = History(weights="vit_tiny.safetensors", stage="adapt", faces={"apes": 120}, heldout=heldout)
+    Checkpoint(model, "apes", {"apes": Calibration(scale=0.8, power=1.1, faces=30)}, history).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> Path:
+    assert main(["export", str(run), "--out", str(run.parent / "out")]) == 0
+    return run.parent / "out"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A PNG, a JPEG that is decoded at a half and stands on its side, and one whose face reaches beyond its border."""
+    folder = tmp_path_factory.mktemp("pictures")
+    small, _, _ = draw_source(5, 200)
+    large, _, _ = draw_source(6, 640)
+    small.save(folder / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large.crop((0, 40, 640, 600)).save(folder / "b.jpg", exif=exif, quality=95)
+    small.crop((40, 0, 200, 150)).save(folder / "c.png")
+    return sorted(folder.iterdir())
+
+
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "autocast", lambda device: contextlib.nullcontext())
+
+
+def test_it_holds_all_that_a_user_needs(exported: Path) -> None:
+    assert sorted(path.name for path in exported.iterdir()) == [
+        *("README.md", "check.py", "example.py", "golden", "model.json", "model.onnx")
+    ]
+    told = json.loads((exported / "model.json").read_text())
+    assert told["category"]["keypoints"] == list(SMALL.landmarks)
+    assert told["calibration"]["faces"] == 30
+    card = (exported / "README.md").read_text()
+    assert "5.25 % (95 % interval 4.50 to 6.00)" in card
+    assert "apes 120" in card
+    assert len((exported / "example.py").read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("faces", [1, 3, 32])
+def test_any_number_of_crops_gives_the_same_points(exported: Path, faces: int) -> None:
+    session = onnxruntime.InferenceSession(exported / "model.onnx", providers=["CPUExecutionProvider"])
+    size = json.loads((exported / "model.json").read_text())["crop"]["size"]
+    crops = np.random.default_rng(1).integers(0, 256, (32, 3, size, size), dtype=np.uint8)[:faces]
+    boxes = np.full((faces, 2), 40, dtype=np.float32)
+    points, covariances, p_off = session.run(None, {"crops": crops, "boxes": boxes})
+    assert (points.shape, covariances.shape, p_off.shape) == ((faces, 4, 2), (faces, 4, 2, 2), (faces, 4))
+    [alone] = session.run(["points"], {"crops": crops[-1:], "boxes": boxes[-1:]})
+    np.testing.assert_allclose(points[-1], alone[0], atol=1e-3)
+
+
+def test_the_example_finds_the_points_of_the_run(
+    run: Path, exported: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_float32(monkeypatch)
+    for box in (None, (30.0, 20.0, 90.0, 120.0), (500.0, 500.0, 20.0, 20.0)):
+        coco = found_by_the_example(exported, pictures, box)
+        faces = {"images": coco["images"], "annotations": [], "categories": []}
+        for k, image in enumerate(coco["images"]):
+            own = [0, 0, image["width"], image["height"]] if box is None else box
+            faces["annotations"].append({"id": k + 1, "image_id": k + 1, "category_id": 1, "bbox": own})
+        (pictures[0].parent / "faces.json").write_text(json.dumps(faces))
+        wanted = mdmd.predict(run, faces=pictures[0].parent / "faces.json")
+        for one, other in zip(coco["annotations"], wanted["annotations"], strict=True):
+            np.testing.assert_allclose(one["bbox"], other["bbox"])
+            np.testing.assert_allclose(one["keypoints"], other["keypoints"], atol=0.02)
+            about, of_run = one["attributes"], other["attributes"]
+            np.testing.assert_allclose(about["p_off"], of_run["p_off"], atol=1e-3)
+            np.testing.assert_allclose(about["covariance"], of_run["covariance"], rtol=5e-3, atol=1e-3)
+
+
+def found_by_the_example(exported: Path, pictures: list[Path], box: tuple[float, ...] | None) -> Any:
+    words = [] if box is None else ["--box", ",".join(map(str, box))]
+    command = [sys.executable, str(exported / "example.py"), *(path.name for path in pictures), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=pictures[0].parent)
+    return json.loads(done.stdout)
+
+
+def test_what_the_example_prints_is_no_label(exported: Path, pictures: list[Path]) -> None:
+    file = pictures[0].parent / "printed.json"
+    file.write_text(json.dumps(found_by_the_example(exported, pictures, None)))
+    with pytest.raises(DataError, match="prediction"):
+        read_coco(file)
+
+
+def test_the_check_tells_a_machine_that_computes_something_else(exported: Path, tmp_path: Path) -> None:
+    def checked() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(exported / "check.py")], capture_output=True, text=True)
+
+    same = checked()
+    assert (same.returncode, "this machine computes what the training did" in same.stdout) == (0, True)
+    answers = exported / "golden" / "answers.json"
+    kept = answers.read_text()
+    told = json.loads(kept)
+    told[0]["points"][0][0] += 0.5
+    answers.write_text(json.dumps(told))
+    other = checked()
+    answers.write_text(kept)
+    assert (other.returncode, "do not trust what this machine computes" in other.stdout) == (1, True)
+
+
+def test_half_precision_halves_the_file_and_keeps_the_points(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "half")
+    file = tmp_path / "half" / "model.onnx"
+    made = onnx.load(file)
+    store_in_float16(onnx, made)
+    onnx.save(made, file)
+    assert str(Path(mdmd.__file__).parent).encode() not in file.read_bytes(), "it says where it was made"
+    assert file.stat().st_size < 0.65 * (exported / "model.onnx").stat().st_size
+    told = tmp_path / "half" / "model.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "within": WITHIN["float16"]}))
+    done = subprocess.run([sys.executable, str(file.parent / "check.py")], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_what_cannot_be_exported_is_said(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("kept")
+    assert main(["export", str(run), "--out", str(tmp_path / "mine")]) == 2
+    assert "is there already: name a new folder" in capsys.readouterr().err
+    assert main(["export", str(run), "--head", "cats", "--out", str(tmp_path / "x")]) == 2
+    assert "the model has no head 'cats'; it has: apes" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert main(["export", str(run), "--out", str(tmp_path / "x")]) == 2
+    assert "an ONNX export needs onnx: pip install onnx" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
