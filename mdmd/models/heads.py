@@ -120,7 +120,8 @@ class RegressionHead(nn.Module):
         self, groups: Float[Tensor, "B G C"], pixels: Float[Tensor, "B D H W"] | None = None
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 3"], None]:
         with torch.autocast(groups.device.type, enabled=False):
-            return self.means(groups.float()), self.cholesky(groups.float()), None
+            exact = groups.to(next(self.parameters()).dtype)
+            return self.means(exact), self.cholesky(exact), None
 
     def start_from(self, other: RegressionHead, like: Sequence[int]) -> None:
         """Begin as landmarks `like` of `other` (-1: none)."""
