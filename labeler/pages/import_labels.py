@@ -211,7 +211,7 @@ class ImportForm:
     @errors_as_messages
     def ask(self, event: gr.EventData, request: gr.Request) -> tuple[object, ...]:
         """Ask whether to take back the import whose button was pressed."""
-        number = number_of(event.number)
+        number = number_of(_pressed(event))
         one = wanted_project(self.workspace, request).store.imports.get(number)
         if one is None:
             raise NotFoundError(f"there is no import {number} in this project")
@@ -229,6 +229,14 @@ class ImportForm:
             return render("note.html", sentence=str(error), tone="warning"), *Question.closed()
         sentence = f"Import {taken.what.id}, of {taken.what.name}, was taken back. {' '.join(taken.sentences)}"
         return render("note.html", sentence=sentence, tone="good"), *Question.closed()
+
+
+def _pressed(event: gr.EventData) -> object:
+    """The number that a button sends with its event; None in a request that no button sends."""
+    try:
+        return event.number
+    except (AttributeError, TypeError):
+        return None
 
 
 def left_out_words(names: Sequence[str]) -> str:

@@ -58,7 +58,12 @@ def test_all_pages_and_the_command_line_count_the_same(
 
     main(["--projects", str(site.workspace.root), "status", "jays"])
     said = capsys.readouterr().out.splitlines()
-    assert said == [f"{complete}, 5 to go, 1 skipped", labeled, "for training: 4 of 5 labeled faces"]
+    assert said == [
+        f"{complete}, 5 to go, 1 skipped",
+        labeled,
+        "to review: 2 pre-labeled faces",
+        "for training: 4 of 5 labeled faces",
+    ]
 
     page.goto(f"{site.url}/?project=jays#project")
     expect(page.locator(".tiles .tile").first).to_be_visible()

@@ -131,7 +131,8 @@ def test_metrics_of_another_type_are_passed_over(tmp_path: Path):
 def test_no_other_module_contains_the_name_of_a_run_file():
     """Only string constants count, because docstrings and messages may name a file.
 
-    Hub repositories also have a model.safetensors, and the report's template is called report.html.
+    Hub repositories also have a model.safetensors, an exported folder a model.json of its own, and the report's
+    template is called report.html.
     """
     root = Path(run_folder.__file__).parents[1]
     names = {value for key, value in vars(run_folder).items() if key.isupper() and isinstance(value, str)}
@@ -140,6 +141,9 @@ def test_no_other_module_contains_the_name_of_a_run_file():
         ("mdmd/models/encoder.py", "model.safetensors"),
         ("labeler/pages/preflight.py", "model.safetensors"),
         ("labeler/report/page.py", "report.html"),
+        ("mdmd/portable/folder.py", "model.json"),
+        ("mdmd/portable/files/check.py", "model.json"),
+        ("mdmd/portable/files/example.py", "model.json"),
     }
     spelled = {
         (path.relative_to(root).as_posix(), node.value)
