@@ -159,12 +159,12 @@ class ImportForm:
         try:
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
                 found = project.importer.located(found)
-                there = project.importer.foreseen(found, folder=named_place(pictures)).words()
-                plan = plan_html(found, project.definition or found.definition, name, there)
+                there = project.importer.foreseen(found, folder=named_place(pictures))
+                plan = plan_html(found, project.definition or found.definition, name, there.words())
         except _PlaceError as error:
             return *self._problems(error), *self.forget(), Markup()
-        shown = gr.update(visible=True)
-        return Markup(), Markup(), gr.skip(), plan, shown, LEFT, shown, *Question.closed(), Markup()
+        has_labels, shown = gr.update(visible=there.labeled > 0), gr.update(visible=True)
+        return Markup(), Markup(), gr.skip(), plan, has_labels, LEFT, shown, *Question.closed(), Markup()
 
     @errors_as_messages
     def do_import(

@@ -82,6 +82,7 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
     expect(row(page, "eye_left")).to_have_class("matching-row guess")
     expect(row(page, "eye_left").locator("select")).to_have_value("EyeLeft")
     expect(page.locator(".matching-dot")).to_have_count(4)
+    expect(page.get_by_label("Labels that are there stay")).to_be_hidden()
     left = page.get_by_role("list", name="Names in the file that are left").get_by_role("listitem")
     expect(left).to_have_text(["snout", "beard"])
     said = page.locator(".import-left")
@@ -114,6 +115,12 @@ def test_a_foreign_zip_comes_in_is_taken_back_and_leaves_again(page: Page, site:
         choose(page, own, theirs)
     bring.click()
     expect(page.get_by_text("8 labels of 2 faces came in from yolo.zip.")).to_be_visible()
+
+    page.locator("input[type=file]").nth(1).set_input_files(archive)
+    look.click()
+    said = "Pictures that the project has already: 2; 2 of them with labels, which are kept or replaced, as you choose."
+    expect(page.get_by_text(said)).to_be_visible()
+    expect(page.get_by_label("Labels that are there stay")).to_be_visible()
 
     page.get_by_role("tab", name="Export").click()
     page.get_by_role("button", name="For another tool").click()
