@@ -27,6 +27,8 @@ def test_the_demo_is_one_click_away(page: Page, site: Site) -> None:
     project = site.workspace.open(NAME)
     [shipped] = list_runs(project)
     assert (shipped.state, shipped.has_model) == ("done", False)
+    expect(page.get_by_role("tab", name="Label")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Project").click()
     expect(page.get_by_text(re.compile(r"Next: .*doubtful points on the Review page"))).to_be_visible()
     expect(demo).to_have_count(0)
     # Made once, it is opened.
