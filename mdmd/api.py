@@ -31,6 +31,7 @@ from mdmd.inference.predict import predict as predict_samples
 from mdmd.loading.batches import named_heldout
 from mdmd.loading.crops import left_out, named
 from mdmd.models import checkpoint
+from mdmd.portable.exported import ExportedModel, is_exported
 from mdmd.portable.folder import Exported, export_onnx
 from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
@@ -46,7 +47,12 @@ from mdmd.transfer.carried_labels import CarriedLabels
 logger = logging.getLogger("mdmd")
 
 
-def load(run: Path | str) -> Model:
+def load(folder: Path | str) -> Model | ExportedModel:
+    """Load the model from a folder that `train`, `adapt` or `export` wrote. Raises DataError if there is none."""
+    return ExportedModel(Path(folder)) if is_exported(Path(folder)) else load_run(folder)
+
+
+def load_run(run: Path | str) -> Model:
     """Load the model from the folder `run`, written by `train` or `adapt`. Raises DataError if there is none."""
     return Model(checkpoint.load(Path(run)), Path(run).name)
 
@@ -256,7 +262,7 @@ def predict_all(
     if bool(pictures) == (faces is not None):
         raise DataError("name either pictures (or folders of them), or a file of faces")
     rule = FlagRule(tolerance, threshold)
-    model = model if isinstance(model, Model) else load(model)
+    model = model if isinstance(model, Model) else load_run(model)
     head, calibration = model.calibrated(head)
     unusable: dict[Path, str] = {}
     skipped: tuple[Skipped, ...] = ()
@@ -316,7 +322,7 @@ def export(
     `tolerance` is the share of the normalizer above which a point counts as off; with `half` weights are stored in
     float16. Raises DataError if it cannot be exported, or the packages onnx, onnxscript and onnxruntime are missing.
     """
-    model = model if isinstance(model, Model) else load(model)
+    model = model if isinstance(model, Model) else load_run(model)
     head, _ = model.calibrated(head)
     rule = FlagRule(tolerance)
     return export_onnx(model.checkpoint, model.name, Path(out), head=head, half=half, tolerance=rule.tolerance)
@@ -345,7 +351,7 @@ def evaluate(
     rule = FlagRule(tolerance, threshold)
     if draw is not None:
         must_be_free(Path(draw))  # before the work
-    model = model if isinstance(model, Model) else load(model)
+    model = model if isinstance(model, Model) else load_run(model)
     head = head or model.head
     definition = model.definition_of(head)
     dataset, _ = read_set(data)

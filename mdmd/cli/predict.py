@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     given: list[Path | None] = options.faces or [None]
     if len(given) != len(options.out):
         raise DataError(f"found {len(options.out)} --out, wanted {len(given)}: one for each file of faces")
-    model = api.load(options.model)
+    model = api.load_run(options.model)
     for out in options.out:
         out.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
     all_used = True

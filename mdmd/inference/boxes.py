@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from mdmd.data.boxes import box_of_points
-from mdmd.data.images import read_reduced
 from mdmd.data.records import Box, Prediction, Sample
-from mdmd.inference.predict import VIEWS, predict
-from mdmd.loading.crops import Read
-from mdmd.models.landmark_model import MDMD
+
+#: Predicts the points of each sample in its box.
+Look = Callable[[Sequence[Sample]], list[Prediction]]
 
 #: The most iterations of the search for a box, and the movement, as a share of the box's longer side, that ends it.
 PASSES, STILL = 4, 0.02
@@ -24,36 +22,19 @@ STARTS = (1.0, 0.7, 0.5)
 SMALLEST = 8.0
 
 
-def find_boxes(
-    model: MDMD,
-    samples: Sequence[Sample],
-    head: str,
-    *,
-    scale: float,
-    passes: int = PASSES,
-    unusable: MutableMapping[Path, str] | None = None,
-    read: Read = read_reduced,
-) -> list[Sample]:
-    """`samples` with the boxes that the model finds, `scale` times as large as the box of the predicted points.
+def find_boxes(look: Look, samples: Sequence[Sample], *, scale: float, passes: int = PASSES) -> list[Sample]:
+    """`samples` with the boxes that a model finds, `scale` times as large as the box of the points that it predicts.
 
     The search starts from each given box (such as the whole image) and from parts of its middle. From each start it
     predicts points and continues with the box around them, up to `passes` times or until the box no longer moves. The
-    result is the box with the smallest predicted deviation. `unusable` and `read` are explained in `predict`;
-    benchmarks/RESULTS.md compares found and given boxes.
+    result is the box with the smallest predicted deviation. benchmarks/RESULTS.md compares found and given boxes.
     """
-    ends = [_follow(model, samples, head, start, scale, passes, unusable, read) for start in STARTS]
+    ends = [_follow(look, samples, start, scale, passes) for start in STARTS]
     return [min(of_one, key=lambda end: end[1])[0] for of_one in zip(*ends, strict=True)]
 
 
 def _follow(
-    model: MDMD,
-    samples: Sequence[Sample],
-    head: str,
-    start: float,
-    scale: float,
-    passes: int,
-    unusable: MutableMapping[Path, str] | None,
-    read: Read,
+    look: Look, samples: Sequence[Sample], start: float, scale: float, passes: int
 ) -> list[tuple[Sample, float]]:
     """Each sample with the box that the search from the share `start` of its box ends at, and the doubt there."""
     boxes = [_middle(sample.box, start) for sample in samples]
@@ -62,8 +43,7 @@ def _follow(
     for _ in range(passes):
         into = [replace(samples[k], box=boxes[k]) for k in moving]
         still = []
-        found = predict(model, into, head, views=VIEWS["single"], unusable=unusable, read=read)
-        for k, seen in zip(moving, found, strict=True):
+        for k, seen in zip(moving, look(into), strict=True):
             around = _around(seen, scale)
             doubts[k] = math.inf if around is None else _doubt(seen)
             if around is not None and _moved(boxes[k], around) > STILL:

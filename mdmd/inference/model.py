@@ -5,23 +5,21 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from mdmd.data.definition import Definition
-from mdmd.data.records import Box, Prediction, Sample
+from mdmd.data.records import Prediction, Sample
 from mdmd.device import compute_device
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
-from mdmd.evaluation.evaluate import FlagRule, probabilities_off
-from mdmd.inference.boxes import find_boxes as boxes_found
-from mdmd.inference.inputs import ImageLike, boxes_of_images, image_list, whole
+from mdmd.evaluation.evaluate import FlagRule
+from mdmd.inference.boxes import find_boxes
+from mdmd.inference.images import Boxes, Predictions, predict_images
+from mdmd.inference.inputs import ImageLike
+from mdmd.inference.predict import VIEWS
 from mdmd.inference.predict import predict as predict_samples
+from mdmd.loading.crops import Read
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.landmark_model import MDMD
 from mdmd.transfer.carried_labels import FEWEST_MEASURED, CarriedLabels
@@ -31,24 +29,6 @@ logger = logging.getLogger("mdmd")
 
 #: The threshold that no probability exceeds.
 NEVER = math.nextafter(1.0, 0.0)
-#: The boxes of one image: None (the model finds the face), a box, or a list of boxes (K, 4).
-Boxes = Box | Sequence[Box] | Sequence[float] | Sequence[Sequence[float]] | NDArray[Any] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """Predicted landmarks of F faces with N landmarks each, in pixels of the upright images.
-
-    `means` (F, N, 2) are the points as x and y, and `covariances` (F, N, 2, 2) their calibrated covariances in square
-    pixels. `p_off` (F, N) is the probability that the error of a point exceeds the tolerance. `image_index` (F,) is the
-    index of each face's image, from 0. `boxes` (F, 4) are the x, y, width and height of the boxes used.
-    """
-
-    means: NDArray[np.float64]
-    covariances: NDArray[np.float64]
-    p_off: NDArray[np.float64]
-    image_index: NDArray[np.int64]
-    boxes: NDArray[np.float64]
 
 
 class Model:
@@ -103,37 +83,15 @@ class Model:
         """
         rule = FlagRule(tolerance)
         head, calibration = self.calibrated(head)
-        pictures, several = image_list(images)
-        given = boxes_of_images(boxes, len(pictures), several=several)
-        paths = [Path(f"image-{k}") for k in range(len(pictures))]  # names only: no file is read
-        memory = dict(zip(paths, pictures, strict=True))
 
-        def read(path: Path, most: float) -> tuple[Image.Image, int]:
-            return memory[path], 1
+        def find(samples: Sequence[Sample], chosen: Sequence[int], read: Read) -> list[Sample]:
+            return self.with_found_boxes(samples, chosen, head, read=read)
 
-        faces: list[tuple[int, Sample]] = []
-        unboxed: list[int] = []
-        for k, (path, picture) in enumerate(memory.items()):
-            for box in [None] if given[k] is None else given[k] or []:
-                unboxed += [len(faces)] if box is None else []
-                shown = box or whole(*picture.size)
-                faces.append((k, Sample(path, str(path), picture.width, picture.height, shown)))
-        samples = self.with_found_boxes([face for _, face in faces], unboxed, head, read=read)
-        raw = predict_samples(self.network(), samples, self.seeing(head), read=read)
-        found = self.finished(raw, samples, head)
-        definition = self.definition_of(head)
-        n = len(definition.landmarks)
-        off = [
-            probabilities_off(definition, p, s.box, rule.tolerance, calibration.law)
-            for p, s in zip(found, samples, strict=True)
-        ]
-        return Predictions(
-            means=np.array([p.points for p in found]).reshape(-1, n, 2),
-            covariances=np.array([p.covariance for p in found]).reshape(-1, n, 2, 2),
-            p_off=np.array(off).reshape(-1, n),
-            image_index=np.array([k for k, _ in faces], dtype=np.int64),
-            boxes=np.array([[s.box.x, s.box.y, s.box.w, s.box.h] for s in samples], dtype=np.float64).reshape(-1, 4),
-        )
+        def look(samples: Sequence[Sample], read: Read) -> list[Prediction]:
+            raw = predict_samples(self.network(), samples, self.seeing(head), read=read)
+            return self.finished(raw, samples, head)
+
+        return predict_images(images, boxes, self.definition_of(head), calibration.law, rule, find=find, look=look)
 
     def network(self) -> MDMD:
         """The network, moved to the computing device."""
@@ -183,6 +141,10 @@ class Model:
         scale = self.checkpoint.history.box_scale
         if scale is None or not chosen:
             return list(samples)
-        boxed = boxes_found(self.network(), [samples[k] for k in chosen], self.seeing(head), scale=scale, **reading)
+
+        def look(into: Sequence[Sample]) -> list[Prediction]:
+            return predict_samples(self.network(), into, self.seeing(head), views=VIEWS["single"], **reading)
+
+        boxed = find_boxes(look, [samples[k] for k in chosen], scale=scale)
         found = dict(zip(chosen, boxed, strict=True))
         return [found.get(k, sample) for k, sample in enumerate(samples)]

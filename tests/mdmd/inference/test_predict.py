@@ -13,8 +13,8 @@ from mdmd.config import ModelConfig
 from mdmd.data.boxes import box_scale
 from mdmd.data.definition import Definition
 from mdmd.data.records import Annotation, Box, Sample
-from mdmd.inference.boxes import find_boxes
-from mdmd.inference.predict import VIEWS, predict_crops, views_ahead
+from mdmd.inference.boxes import Look, find_boxes
+from mdmd.inference.predict import VIEWS, predict, predict_crops, views_ahead
 from mdmd.models.landmark_model import MDMD, Laplacian
 
 EYES = Definition("eyes", ("eye_left", "eye_right"), groups=(5, 6), mirror=(1, 0))
@@ -97,16 +97,20 @@ def test_only_a_head_that_can_be_mirrored_has_a_mirrored_view(face):
     assert (both[:, 0, 1] > 0).all()
 
 
+def looking(model: MDMD) -> Look:
+    return lambda samples: predict(model, samples, "eyes", views=VIEWS["single"])
+
+
 def test_the_box_of_a_face_anywhere_in_an_image_is_found(face):
     model = DotFinder(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
     whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
-    found = find_boxes(model, [whole, face], "eyes", scale=2.0)
+    found = find_boxes(looking(model), [whole, face], scale=2.0)
     for sample in found:  # from either start: the dots are 50 and 20 pixels apart, half of 50 is added on every side
         box = sample.box
         assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
-    once = find_boxes(model, [whole], "eyes", scale=2.0, passes=1)[0].box
+    once = find_boxes(looking(model), [whole], scale=2.0, passes=1)[0].box
     assert (once.w, once.h) == pytest.approx((100.0, 70.0), abs=2.0)
-    assert find_boxes(model, [], "eyes", scale=2.0) == []
+    assert find_boxes(looking(model), [], scale=2.0) == []
 
 
 class Misled(DotFinder):
@@ -127,7 +131,7 @@ def test_the_most_certain_of_the_found_boxes_is_used(face):
     Image.fromarray(pixels).save(face.path)
     model = Misled(ModelConfig(encoder="test_vit", image_size=128, decoder_heads=2))
     whole = replace(face, box=Box(0.0, 0.0, 240.0, 200.0))
-    box = find_boxes(model, [whole], "eyes", scale=2.0)[0].box
+    box = find_boxes(looking(model), [whole], scale=2.0)[0].box
     assert (box.x, box.y, box.w, box.h) == pytest.approx((65.0, 55.0, 100.0, 70.0), abs=1.0)
 
 
@@ -136,7 +140,7 @@ def test_degenerate_points_do_not_move_a_box(face):
     heap = np.zeros((200, 240, 3), dtype=np.uint8)
     heap[78:82, 88:92] = 255
     Image.fromarray(heap).save(face.path)
-    assert find_boxes(model, [face], "eyes", scale=1.3)[0].box == face.box
+    assert find_boxes(looking(model), [face], scale=1.3)[0].box == face.box
 
 
 def test_box_scale_uses_faces_with_most_landmarks_labeled(face):

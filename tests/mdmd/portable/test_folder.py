@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -114,6 +116,53 @@ def test_the_example_finds_the_points_of_the_run(
             about, of_run = one["attributes"], other["attributes"]
             np.testing.assert_allclose(about["p_off"], of_run["p_off"], atol=1e-3)
             np.testing.assert_allclose(about["covariance"], of_run["covariance"], rtol=5e-3, atol=1e-3)
+
+
+def test_the_exported_folder_is_loaded_like_the_run(
+    run: Path, exported: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_float32(monkeypatch)
+    model, other = mdmd.load(run), mdmd.load(exported)
+    assert (other.name, other.definition) == (model.name, model.definition)
+    boxes = [None, [(30.0, 20.0, 90.0, 120.0), (0.0, 0.0, 40.0, 60.0)], (10.0, 10.0, 100.0, 100.0)]
+    wanted = model.predict(pictures, boxes, tolerance=0.05)
+    found = other.predict(pictures, boxes, tolerance=0.05)
+    assert found.image_index.tolist() == wanted.image_index.tolist() == [0, 1, 1, 2]
+    np.testing.assert_allclose(found.boxes, wanted.boxes)
+    np.testing.assert_allclose(found.means, wanted.means, atol=0.02)
+    np.testing.assert_allclose(found.covariances, wanted.covariances, rtol=5e-3, atol=1e-3)
+    np.testing.assert_allclose(found.p_off, wanted.p_off, atol=1e-3)
+    assert other.predict(pictures[0], []).means.shape == (0, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": 2}, "does not describe an exported model of format 1"),
+        ({"crop": {"size": -1, "scale": 1.0}}, "size is -1, wanted a number above 0"),
+        ({"calibration": None}, "power is None, wanted a number above 0"),
+        ({"category": []}, "category is [], wanted a dict"),
+        ({"sha256": "0" * 64}, "is not the file that model.json describes: export the run again"),
+    ],
+)
+def test_a_folder_whose_files_do_not_belong_together_is_refused(
+    exported: Path, pictures: list[Path], tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    shutil.copytree(exported, tmp_path / "other")
+    record = tmp_path / "other" / "model.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), **changed}))
+    with pytest.raises(DataError, match=re.escape(said)):
+        mdmd.load(tmp_path / "other").predict(pictures[0], (0, 0, 50, 50))
+
+
+def test_a_graph_that_is_none_is_refused(exported: Path, pictures: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "other")
+    (tmp_path / "other" / "model.onnx").write_bytes(b"no graph")
+    record = tmp_path / "other" / "model.json"
+    digest = hashlib.sha256(b"no graph").hexdigest()
+    record.write_text(json.dumps({**json.loads(record.read_text()), "sha256": digest}))
+    with pytest.raises(DataError, match=r"model\.onnx cannot be loaded"):
+        mdmd.load(tmp_path / "other").predict(pictures[0], (0, 0, 50, 50))
 
 
 def found_by_the_example(exported: Path, pictures: list[Path], box: tuple[float, ...] | None) -> Any:
