@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,7 +108,7 @@ class Importer:
     def foreseen(self, found: Incoming, *, folder: Path | None = None) -> Foreseen:
         """How many of the pictures that were `found` are in the project already, by their bytes.
 
-        `folder` is as in `bring_in`. Raises DataError if a picture cannot be read.
+        `folder` is as in `bring_in`. A picture that cannot be read does not count.
         """
         points, there = self._store.points(), set[int]()
         labeled = {face.image_id for face in self._store.faces() if points.get(face.id)}
@@ -117,8 +117,9 @@ class Importer:
             picture = samples[0].path
             # The import says of the others why they cannot come in.
             if picture.is_file() and any(lies_in(picture, place) for place in allowed):
-                known = self._store.image_by_hash(sha256_of(picture))
-                there |= set() if known is None else {known.id}
+                with suppress(DataError):
+                    known = self._store.image_by_hash(sha256_of(picture))
+                    there |= set() if known is None else {known.id}
         return Foreseen(len(there), len(there & labeled))
 
     def _of_picture(self, picture: Picture, sample: Sample) -> Sample:

@@ -180,6 +180,22 @@ def test_what_is_there_already_is_said_first(tmp_path: Path, capsys: pytest.Capt
         assert f"pictures that the project has already: 1; 1 of them with labels, {what}" in capsys.readouterr().out
 
 
+def test_a_picture_that_cannot_be_read_hides_nothing_of_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = foreign(tmp_path / "in", list(NAMES))
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    project.import_labels(file)
+    found = incoming(file)
+
+    def unreadable(path: Path) -> str:
+        raise DataError("the file cannot be read: Permission denied")
+
+    assert project.importer.foreseen(found).labeled == 1
+    monkeypatch.setattr("labeler.project.importer.sha256_of", unreadable)
+    assert project.importer.foreseen(found).there == 0
+
+
 def test_points_outside_their_picture_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = foreign(tmp_path / "in", list(NAMES))
     record = json.loads(file.read_text())
