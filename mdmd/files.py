@@ -81,6 +81,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it. It gets a hidden name first: nobody finds half of it."""
+    hidden = _hidden(path.parent, path.name)
+    os.rename(path, hidden)
+    shutil.rmtree(hidden)
+
+
 def copy_folder(source: Path, copy: Path) -> None:
     """Copy the files in `source` and below into the new folder `copy`. Modes and times are not copied."""
     copy.mkdir(parents=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import gradio as gr
 from markupsafe import Markup
 
-from labeler.errors import StorageError
+from labeler.errors import NoProjectError, StorageError
 from labeler.guidance.progress import Progress
 from labeler.guidance.repeats import ONE_IN_TEN, noise_words
 from labeler.html.markup import noun, plural, project_address, render
@@ -208,6 +208,8 @@ def projects_html(workspace: Workspace, current: Project | None) -> Markup:
     for name in workspace.names():
         try:
             progress = workspace.open(name).progress()
+        except NoProjectError:
+            continue  # removed meanwhile
         except DataError as error:
             projects.append({"name": name, "problem": error})
             continue

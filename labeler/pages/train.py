@@ -133,7 +133,8 @@ class TrainHandlers:
         )
         begins = beginning(project, chosen, encoder or "", weights or "", preset or "default")
         learned = begins is not Beginning.SOURCE_FIRST
-        paces = gr.update(choices=pace_choices(chosen, learned=learned), value=pace_of(minutes))
+        # Without a value: this answer may be to what was chosen before a click, and must not undo the click.
+        paces = gr.update(choices=pace_choices(chosen, learned=learned))
         return preflight, gr.update(value=label, interactive=ready and not full), paces
 
     def offer(self, source: str | None, request: gr.Request) -> object:
@@ -147,10 +148,11 @@ class TrainHandlers:
         last = newest_training(open_project(self.workspace, request))
         source = gr.update(choices=source_choices(self.sources), value=usual_source(self.sources, last))
         if last is None:
-            return source, *(gr.skip(),) * 4
-        minutes = min(max(round(last.minutes), FEWEST_MINUTES), MOST_MINUTES) if last.minutes else gr.skip()
+            return source, *(gr.skip(),) * 5
+        minutes = min(max(round(last.minutes), FEWEST_MINUTES), MOST_MINUTES) if last.minutes else None
+        pace = gr.skip() if minutes is None else pace_of(minutes)
         preset = last.preset if last.preset in PRESETS else gr.skip()
-        return source, minutes, preset, last.encoder or "", last.weights or ""
+        return source, minutes or gr.skip(), preset, last.encoder or "", last.weights or "", pace
 
     @errors_as_messages
     def begin(
@@ -267,14 +269,16 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     choices = [source, minutes, preset, encoder, weights]
     planned = [preflight, start, pace]
     filled = (
-        pages.load(on.recall, None, choices, **QUIETLY),
+        pages.load(on.recall, None, [*choices, pace], **QUIETLY),
         tab.select(on.offer, source, source, **QUIETLY),
     )
     for event in filled:
         event.then(on.plan, choices, planned, **QUIETLY).then(on.refresh, None, watched, **QUIETLY)
     timer.tick(on.watch, [seen, revision], watched, **QUIETLY)
-    for choice in choices:
-        choice.change(on.plan, choices, planned, **QUIETLY)
+    # One at a time, and the last one last: an answer to earlier choices must not replace a newer one.
+    changes = [choice.change for choice in choices]
+    gr.on(changes, on.plan, choices, planned, trigger_mode="always_last", **QUIETLY)
+    minutes.input(pace_of, minutes, pace, **QUIETLY)
     pace.input(lambda name: PACES.get(name, PACES["standard"]), pace, minutes, **QUIETLY)
     started = start.click(on.begin, choices, None)
     started.success(None, None, None, js=STARTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.text import shown
 from mdmd.errors import DataError
-from mdmd.files import copy_folder, new_folder, write_json
+from mdmd.files import copy_folder, new_folder, remove_folder, write_json
 
 #: The folders of a project that a copy has too; its cache is made again.
 COPIED = ("images", "runs")
@@ -77,8 +76,7 @@ class Workspace:
             yield project
         finally:
             if not project.store.images():
-                self.forget(name)
-                shutil.rmtree(project.folder)
+                self.remove(name)
 
     def open(self, name: str) -> Project:
         """The project of that name, the same object for all callers; raises NoProjectError if there is none."""
@@ -99,9 +97,9 @@ class Workspace:
                 self._must_be_free(new)
             elif problem := name_problem(new):
                 raise DataError(problem)
-        self.forget(name)
         try:
-            os.rename(project.folder, self.root / new)
+            with self._closed(name):
+                os.rename(project.folder, self.root / new)
         except OSError as error:
             raise StorageError(f"project {name!r} could not be renamed: {error.strerror}") from None
         renamed = self.open(new)
@@ -128,8 +126,13 @@ class Workspace:
     def delete(self, name: str) -> Path:
         """Move a project to the trash; returns where it lies."""
         project = self.open(name)
-        self.forget(name)
-        return self.trash.take(project.folder)
+        with self._closed(name):
+            return self.trash.take(project.folder)
+
+    def remove(self, name: str) -> None:
+        """Remove a project for good, past the trash."""
+        with self._closed(name):
+            remove_folder(self.root / name)
 
     def put_back(self, key: str) -> str:
         """Bring a deleted project back; returns its name. Raises DataError if a project has that name now."""
@@ -169,8 +172,8 @@ class Workspace:
         StorageError.
         """
         folder = self.folder(name)
-        self.forget(name)
-        chosen = restore(folder, number)
+        with self._closed(name):
+            chosen = restore(folder, number)
         project = self.open(name)
         for picture in project.store.images():
             file = project.images / picture.file_name
@@ -193,11 +196,18 @@ class Workspace:
         return folder
 
     def forget(self, name: str) -> None:
-        """Close a project's database, so that its folder can be removed."""
+        """Close a project's database. Whoever opens the project next opens it anew."""
+        with self._closed(name):
+            pass
+
+    @contextmanager
+    def _closed(self, name: str) -> Iterator[None]:
+        """Close a project's database. Nobody opens it again while the block moves or replaces its folder."""
         with self._lock:
             project = self._open.pop(name, None)
             if project:
                 project.close()
+            yield
 
     def close(self) -> None:
         """Close the databases of all open projects."""

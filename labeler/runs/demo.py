@@ -113,5 +113,4 @@ def _clear(workspace: Workspace, name: str) -> None:
     for run in list_runs(project):
         if run.active:
             cancel_run(project, run.id, patience=15)
-    workspace.forget(name)
-    shutil.rmtree(project.folder)
+    workspace.remove(name)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from labeler.runs import start as jobs
 from labeler.runs.control import list_runs
 from mdmd.data.coco import read_coco
 from mdmd.evaluation.predictions import read_predicted
-from tests.browser.conftest import Site, canvas, open_tab, root, wait_for
+from tests.browser.conftest import Site, canvas, intercept, open_tab, root, wait_for
 from tests.builders import PATIENCE_WITH_TRAINING, label_face, write_pareidolias
 
 pytestmark = pytest.mark.browser
@@ -83,6 +83,7 @@ def test_train_watch_review_and_cancel_another(page: Page, site: Site, tmp_path:
     page.get_by_label("Minutes", exact=True).fill("3")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Takes about 3 minutes.")).to_be_visible()
+    expect(page.get_by_label("quick, 5 min")).not_to_be_checked()
     train = page.get_by_role("button", name="Train on my 6 pictures")
     expect(train).to_be_enabled()
     train.click()
@@ -174,6 +175,38 @@ def test_the_button_is_in_sight_in_a_low_window(page: Page, site: Site) -> None:
         page.set_viewport_size({"width": 1024, "height": height})
         page.evaluate("window.scrollTo(0, 0)")
         assert button.evaluate(hidden) == [], f"something stands over the button in a window {height} high"
+
+
+def test_a_choice_of_time_stays_as_it_was_clicked_while_an_older_answer_comes(page: Page, site: Site) -> None:
+    site.project("dunlins", pictures=8)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        data = route.request.post_data_json["data"]
+        if "test_vit" in data and 10 in data:  # the plan with the encoder, before the click
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    intercept(page, "**/run/predict*", hold)
+    page.goto(f"{site.url}/?project=dunlins#train")
+    page.get_by_role("button", name="Advanced").click()
+    plan = page.locator("ul.said").filter(has_text="labeled faces on")
+    page.get_by_label("Encoder").first.fill("test_vit")
+    wait_for(lambda: page.evaluate("true") and held)
+    quick = page.get_by_role("radio", name=re.compile("quick"))
+    quick.check()
+    expect(page.get_by_label("Minutes", exact=True)).to_have_value("5")
+    quick.evaluate("""(radio) => {
+      window.moves = 0;
+      const look = () => ((window.moves += !radio.checked), requestAnimationFrame(look));
+      look();
+    }""")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(plan).to_contain_text("then 5 minutes")
+    expect(quick).to_be_checked()
+    assert page.evaluate("window.moves") == 0
 
 
 def test_the_button_covers_no_choice_in_a_low_window(page: Page, site: Site) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +84,29 @@ def test_a_taken_name_is_refused_whatever_its_case(tmp_path: Path):
     with pytest.raises(DataError, match="already a project named 'monkeys'"):
         workspace.create("monkeys")
     assert workspace.names() == ["Monkeys"]
+
+
+def test_a_project_that_stays_empty_is_removed_while_others_look(tmp_path: Path):
+    workspace, done = Workspace(tmp_path), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            for name in workspace.names():
+                with contextlib.suppress(DataError):
+                    workspace.open(name).progress()
+
+    with ThreadPoolExecutor(2) as others:
+        looking = [others.submit(look) for _ in range(2)]
+        try:
+            for _ in range(30):
+                with workspace.making("lemurs"):
+                    pass
+                assert list(tmp_path.iterdir()) == []
+        finally:
+            done.set()
+        for each in looking:
+            each.result()
+    workspace.create("lemurs")
 
 
 def test_opening_says_which_projects_there_are(tmp_path: Path):
