@@ -1,4 +1,4 @@
-"""How the model of a run is used outside of the tool: its folder, and the command that predicts pictures with it."""
+"""How the model of a run is used outside of the tool: its folder, and what to run in a terminal or in Python."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from labeler.guidance.proposed import run_number
 from labeler.project.project import Project, Settings
@@ -17,15 +18,57 @@ from mdmd import run_folder
 
 #: The names that the command uses for the folder with pictures and for the file that it writes.
 PICTURES, PREDICTIONS = "pictures", run_folder.PREDICTIONS
+#: The page of the documentation that tells more.
+PAGE = "docs/use-a-model.md"
+
+
+@dataclass(frozen=True)
+class ModelExport:
+    """A form in which `mdmd export --format` writes a model: its `name` there, `title`, and what it is good for.
+
+    `needs` is the command that installs what the export needs beyond this package.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    needs: str
+
+
+EXPORTS = (
+    ModelExport(
+        "onnx",
+        "Without this package",
+        "It writes a folder that runs on any machine with numpy, pillow and onnxruntime alone.",
+        "pip install '.[onnx]'",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to use a model: a title, a sentence, and the `text` to copy, which is a `kind` of text.
+
+    `needs` is a command that must have been run before; empty without one.
+    """
+
+    title: str
+    sentence: str
+    text: str
+    kind: Literal["Command", "Python"] = "Command"
+    needs: str = ""
 
 
 @dataclass(frozen=True)
 class ModelUse:
-    """The `folder` of a run with a model, and the `command` that predicts the pictures in the folder PICTURES."""
+    """The `folder` of a run with a model, the `command` that predicts the pictures in the folder PICTURES, and other
+    ways to use it."""
 
     name: str
     folder: str
     command: str
+    ways: tuple[Way, ...]
+    page: str = PAGE
 
 
 def model_use(project: Project, run: Run, *, elsewhere: bool = False) -> ModelUse | None:
@@ -37,8 +80,31 @@ def model_use(project: Project, run: Run, *, elsewhere: bool = False) -> ModelUs
     if not run.trained or run.active:
         return None
     folder = f"{project.runs.name}/{run.folder.name}" if elsewhere else str(run.folder.resolve())
-    words = [*(["mdmd"] if elsewhere else program()), "predict", folder, PICTURES, "--find-boxes"]
-    return ModelUse(run.name, folder, shlex.join([*words, *_flag_options(project.settings), "--out", PREDICTIONS]))
+    mdmd = ["mdmd"] if elsewhere else program()
+    words = [*mdmd, "predict", folder, PICTURES, "--find-boxes", *_flag_options(project.settings), "--out", PREDICTIONS]
+    exports = (
+        Way(
+            made.title,
+            made.sentence,
+            shlex.join([*mdmd, "export", folder, "--format", made.name, "--out", f"{project.name}-{made.name}"]),
+            needs=made.needs,
+        )
+        for made in EXPORTS
+    )
+    return ModelUse(run.name, folder, shlex.join(words), (_in_python(project, folder), *exports))
+
+
+def _in_python(project: Project, folder: str) -> Way:
+    usual = project.settings.tolerance == Settings.tolerance
+    tolerance = "" if usual else f", tolerance={project.settings.tolerance}"
+    lines = (
+        "import mdmd\n",
+        f"found = mdmd.load({folder!r}).predict('photo.jpg'{tolerance})",
+        "print(found.means[0])  # x and y of each point",
+        "print(found.p_off[0])  # how probably each one is off",
+    )
+    sentence = "It finds the face in a picture, and predicts its points and their doubt."
+    return Way("In Python", sentence, "\n".join(lines), "Python")
 
 
 def usable_model(project: Project) -> ModelUse | None:

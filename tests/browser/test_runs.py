@@ -236,7 +236,7 @@ def test_the_command_that_uses_a_model_is_copied_by_key(page: Page, site: Site) 
     use.get_by_role("button", name="Copy").press("Enter")
     expect(use.get_by_role("status")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == use.locator("pre").inner_text()
+    assert copied == use.locator("pre").first.inner_text()
     assert str(folder) in copied
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
     use.get_by_role("button", name="Copy").press("Enter")

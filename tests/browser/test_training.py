@@ -23,8 +23,8 @@ pytestmark = pytest.mark.browser
 
 def predicts_a_folder(shown: Locator, folder: Path) -> None:
     """The command on the page finds the face in each picture of the folder "pictures", as the page says."""
-    command = shown.locator("pre").inner_text()
-    assert shown.get_by_role("button", name="Copy").get_attribute("data-copy") == command
+    command = shown.locator("pre").first.inner_text()
+    assert shown.get_by_role("button", name="Copy").first.get_attribute("data-copy") == command
     assert shown.locator("code").first.inner_text() in command
     pictures = [sample.path for sample in read_coco(write_pareidolias(folder / "made", 2)).samples]
     (folder / "pictures").mkdir()

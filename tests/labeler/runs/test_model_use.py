@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 import sys
 from dataclasses import replace
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from labeler.pages.export import model_html
+from labeler.pages.runs import live_html
 from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
-from labeler.runs.model_use import model_use, program, usable_model
+from labeler.runs.model_use import EXPORTS, model_use, program, usable_model
 from mdmd.cli.main import parser
 from mdmd.files import write_json
 from tests.builders import leave_predictions, make_project, predictions_of
@@ -48,6 +50,39 @@ def test_the_command_is_one_that_mdmd_takes(project: Project) -> None:
     words = shlex.split(use.command)
     options = parser().parse_args(words[words.index("predict") :])
     assert (options.tolerance, options.threshold) == (0.05, 0.2), "the flags are those of the project"
+
+
+def test_the_other_ways_are_python_that_runs_and_exports_that_mdmd_takes(project: Project) -> None:
+    folder = train(project, 1)
+    [run] = list_runs(project)
+    use = model_use(project, run)
+    assert use is not None
+    python, *exports = use.ways
+    named = [node.value for node in ast.walk(ast.parse(python.text)) if isinstance(node, ast.Constant)]
+    assert python.kind == "Python"
+    assert str(folder) in named
+    made = []
+    for way in exports:
+        words = shlex.split(way.text)
+        options = parser().parse_args(words[words.index("export") :])
+        assert (options.model, options.out) == (folder, Path(f"{project.name}-{options.format}"))
+        made.append(options.format)
+    assert made == [form.name for form in EXPORTS]
+    assert (Path(__file__).parents[3] / use.page).is_file()
+    project.change_settings(replace(project.settings, tolerance=0.05))
+    use = model_use(project, run)
+    assert use is not None
+    assert "tolerance=0.05" in use.ways[0].text
+
+
+def test_every_way_can_be_copied_on_a_page_and_none_in_a_file(project: Project) -> None:
+    train(project, 1)
+    [run] = list_runs(project)
+    page = live_html(project, run)
+    for title in ("In Python", "Without this package"):
+        assert f"<summary>{title}</summary>" in page
+    assert page.count("data-copy=") == 1 + 1 + len(EXPORTS)
+    assert "pip install &#39;.[onnx]&#39;" in page
 
 
 def test_a_report_that_may_go_elsewhere_names_no_folder_of_this_machine(project: Project) -> None:
