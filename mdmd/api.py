@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+from tqdm import tqdm
+
 from mdmd.config import BASE_MINUTES, STARTER, Preset, of_base
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError
@@ -19,14 +21,16 @@ from mdmd.data.records import Dataset, Prediction, Sample
 from mdmd.datasets.foreign import ForeignSet
 from mdmd.datasets.registry import Data, read_set, read_sets
 from mdmd.errors import DataError
-from mdmd.evaluation.drawings import draw_faces, must_be_free
+from mdmd.evaluation import prediction_table
+from mdmd.evaluation.drawings import draw_faces, draw_predictions, must_be_free
 from mdmd.evaluation.evaluate import FlagRule, counterparts, errors_of, plain
 from mdmd.evaluation.evaluate import evaluate as measure
 from mdmd.evaluation.metrics import face_nme
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
-from mdmd.inference.inputs import faces_of_file, whole, whole_pictures
+from mdmd.inference.inputs import faces_of_file, named_files, whole, whole_pictures
 from mdmd.inference.model import Model
+from mdmd.inference.parts import parts_folder, predict_in_parts, remove_parts
 from mdmd.inference.predict import predict as predict_samples
 from mdmd.loading.batches import named_heldout
 from mdmd.loading.crops import left_out, named
@@ -221,14 +225,19 @@ class PredictionOptions(TypedDict, total=False):
     """Options of `mdmd.predict`.
 
     `faces` is a COCO file, or labels of another tool, whose faces are predicted in their boxes, instead of pictures.
-    The result is also written to `out`. With `find_boxes`, the model finds the face if its box is the whole image.
-    `head` is another head than the model's own. A point is flagged if its probability of an error above `tolerance` (a
-    share of the normalizer) exceeds `threshold` (None: chosen so that the flags are expected to catch 80 % of such
-    points, and to leave at most 5 % of all).
+    The result is also written to `out`: as COCO JSON, or as a table (see `mdmd.evaluation.prediction_table`) if its
+    name ends in .csv or .parquet. Until then, what is predicted is kept in parts beside `out`: the same call after an
+    interruption goes on. `draw` is a new folder for a drawing of each face. With `progress` a bar on stderr shows what
+    is left. With `find_boxes`, the model finds the face if its box is the whole image. `head` is another head than the
+    model's own. A point is flagged if its probability of an error above `tolerance` (a share of the normalizer) exceeds
+    `threshold` (None: chosen so that the flags are expected to catch 80 % of such points, and to leave at most 5 % of
+    all).
     """
 
     faces: ForeignSet | Path | str | None
     out: Path | str | None
+    draw: Path | str | None
+    progress: bool
     find_boxes: bool
     head: str | None
     tolerance: float
@@ -240,9 +249,10 @@ def predict(
 ) -> dict[str, Any]:
     """Predict landmarks as a COCO-keypoint object (see `predicted_coco`).
 
-    The input is either `pictures` (image files and folders, one face per image) or the faces of a file. `model` is a
-    `Model` or the folder of a run. Options: `PredictionOptions`. Images that cannot be used, and files in folders that
-    are not images, are left out with a warning. Raises DataError if none is left.
+    The input is either `pictures` (image files, folders, patterns such as "photos/*.jpg" and "@list.txt" with a path in
+    each line; one face per image) or the faces of a file. `model` is a `Model` or the folder of a run. Options:
+    `PredictionOptions`. Images that cannot be used, and files in folders that are not images, are left out with a
+    warning; `info` of the result has the reasons in `left_out`. Raises DataError if none is left.
     """
     return predict_all(model, pictures, **options)[0]
 
@@ -253,6 +263,8 @@ def predict_all(
     *,
     faces: ForeignSet | Path | str | None = None,
     out: Path | str | None = None,
+    draw: Path | str | None = None,
+    progress: bool = False,
     find_boxes: bool = False,
     head: str | None = None,
     tolerance: float = FlagRule.tolerance,
@@ -261,43 +273,63 @@ def predict_all(
     """`predict`, and whether no image was left out that a user would expect to be used."""
     if bool(pictures) == (faces is not None):
         raise DataError("name either pictures (or folders of them), or a file of faces")
+    out, draw = (None if path is None else Path(path) for path in (out, draw))
+    as_table = out is not None and out.suffix.lower() in prediction_table.ENDINGS
+    if out is not None and as_table:
+        prediction_table.must_be_writable(out)
+    if draw is not None:
+        must_be_free(draw)
     rule = FlagRule(tolerance, threshold)
     model = model if isinstance(model, Model) else load_run(model)
     head, calibration = model.calibrated(head)
-    unusable: dict[Path, str] = {}
+    unusable: dict[str, str] = {}
     skipped: tuple[Skipped, ...] = ()
     missed: list[str] = []
     if faces is None:
-        samples, skipped = whole_pictures([Path(path) for path in pictures], unusable)
+        found_pictures = whole_pictures(named_files(pictures))
+        samples, unusable, skipped = found_pictures.samples, found_pictures.left_out, found_pictures.skipped
         for sentence in skipped_sentences(skipped):
             logger.warning(f"skipped {sentence}")
     else:
-        found_faces = faces_of_file(faces if isinstance(faces, ForeignSet) else Path(faces), unusable)
+        by_path: dict[Path, str] = {}
+        found_faces = faces_of_file(faces if isinstance(faces, ForeignSet) else Path(faces), by_path)
+        unusable = {str(path): problem for path, problem in by_path.items()}
         samples, missed = found_faces.samples, found_faces.left_out
         for sentence in found_faces.notes:
             logger.warning(sentence)
         if missed:
             logger.warning(f"{len(missed):,} records are left out: {named(missed)}")
-    if find_boxes:
-        given = [k for k, s in enumerate(samples) if s.box == whole(s.width, s.height)]
-        samples = model.with_found_boxes(samples, given, head, unusable=unusable)
-    log_file = Path(out).parent / LOG if faces is not None and out is not None else None
-    with RunLog(log_file, quiet=True) as log:
+    find = [find_boxes and s.box == whole(s.width, s.height) for s in samples]
+    kept = None if out is None else parts_folder(out)
+    log_file = out.parent / LOG if faces is not None and out is not None else None
+    with RunLog(log_file, quiet=True) as log, tqdm(total=len(samples), unit="face", disable=not progress) as bar:
 
         def told(done: int) -> None:
             log.event("predicted", faces=done, of=len(samples))
+            bar.update(done - bar.n)
 
-        found = predict_samples(model.network(), samples, model.seeing(head), on_batch=told, unusable=unusable)
-        raw = [p for p, s in zip(found, samples, strict=True) if s.path not in unusable]
-        samples = [s for s in samples if s.path not in unusable]
+        found = predict_in_parts(model, samples, head, find, kept=kept, told=told)
+        unusable |= {s.file_name: problem for s, problem in zip(found.samples, found.problems, strict=True) if problem}
+        usable = [k for k, problem in enumerate(found.problems) if problem is None]
+        if not usable and kept is not None:
+            remove_parts(kept)
         if unusable:
-            _tell_left_out(list(unusable.values()), log, none_left=not samples)
-    predictions = model.finished(raw, samples, head)
-    rule = model.rule_for(head, rule)
-    definition = model.definition_of(head)
-    coco = predicted_coco(definition, predictions, samples, rule, calibration.law, model=model.name, head=head)
-    if out is not None:
-        write_json(Path(out), coco, indent=None, for_others=True)
+            _tell_left_out(list(unusable.values()), log, none_left=not usable)
+    samples, predictions = [found.samples[k] for k in usable], [found.predictions[k] for k in usable]
+    definition, law = model.definition_of(head), calibration.law
+    told_of = {"model": model.name, "head": head, **({"left_out": unusable} if unusable else {})}
+    coco = predicted_coco(definition, predictions, samples, model.rule_for(head, rule), law, **told_of)
+    if draw is not None:
+        draw_predictions(draw, predictions, samples, law)
+    if out is not None and as_table:
+        sure = FlagRule(rule.tolerance, coco["info"]["threshold"])
+        prediction_table.write_table(
+            prediction_table.predicted_table(definition, predictions, samples, sure, law, unusable), out
+        )
+    elif out is not None:
+        write_json(out, coco, indent=None, for_others=True)
+    if kept is not None:
+        remove_parts(kept)
     return coco, not (unusable or missed or any_wanted(skipped))
 
 

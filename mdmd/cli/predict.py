@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from mdmd.cli.options import Commands, add_command, add_flag_options, add_reading_options, flag_rule, foreign_set
@@ -17,17 +18,17 @@ def add_to(commands: Commands) -> None:
         commands,
         "predict",
         run,
-        "Predict landmarks on images; writes COCO-keypoint JSON with covariances and flags.",
+        "Predict landmarks on images; writes COCO-keypoint JSON or a table, with covariances and flags.",
         codes="Exits with 0 if all pictures were predicted; with 1 if some were left out, which a warning names, or it "
         "failed; with 2 if nothing was predicted.",
     )
     command.add_argument("model", type=Path, metavar="RUN", help="a folder that mdmd train or adapt wrote")
     command.add_argument(
         "pictures",
-        type=Path,
         nargs="*",
-        metavar="IMAGE_OR_FOLDER",
-        help="images; each is taken as the box of one face; of an animation, the first frame",
+        metavar="PICTURES",
+        help="images and folders of them, patterns such as 'photos/*.jpg', and @LIST, a text file with a path in each "
+        "line; each image is taken as the box of one face; of an animation, the first frame",
     )
     command.add_argument(
         "--faces",
@@ -43,7 +44,17 @@ def add_to(commands: Commands) -> None:
         help="let the model find the face if its box is the whole image",
     )
     command.add_argument("--head", help="the head to use (default: the target's)")
-    command.add_argument("--out", type=Path, action="append", required=True, metavar="P.json", help="the file to write")
+    command.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="the file to write: COCO JSON, or a table with a row for each face if it ends in .csv or .parquet. An "
+        "interrupted prediction goes on when it is started again",
+    )
+    command.add_argument("--draw", type=Path, metavar="FOLDER", help="draw each face into this new folder")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument(
         "--allow-missing",
         action="store_true",
@@ -65,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
     given: list[Path | None] = options.faces or [None]
     if len(given) != len(options.out):
         raise DataError(f"found {len(options.out)} --out, wanted {len(given)}: one for each file of faces")
+    if options.draw is not None and len(given) > 1:
+        raise DataError("--draw takes the faces of one file")
     model = api.load_run(options.model)
     for out in options.out:
         out.parent.mkdir(parents=True, exist_ok=True)  # fail before the work, not after it
@@ -75,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
             options.pictures,
             faces=None if faces is None else foreign_set(options, faces),
             out=out,
+            draw=options.draw,
+            progress=not options.quiet and sys.stderr.isatty(),
             find_boxes=options.find_boxes,
             head=options.head,
             tolerance=rule.tolerance,

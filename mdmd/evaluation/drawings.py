@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,23 @@ def draw_faces(
             image.save(making / f"{face.kind}-{face.place}_nme-{error}_{safe_stem(name)}.png")
             drawn.append((face, image, f"{face.kind} {face.place}: NME {error} %\n{cleaned(name)}"))
         contact_sheet(drawn).save(making / SHEET)
+
+
+def draw_predictions(
+    folder: Path, predictions: Sequence[Prediction], samples: Sequence[Sample], law: RadialLaw
+) -> None:
+    """Draw each face with its points and ellipses into the new or empty `folder`, as JPEG files.
+
+    The name of a file says the number of the face and its picture. Covariances are calibrated, and `law` is their
+    radial law. Raises DataError if the folder holds something, or a picture cannot be read.
+    """
+    must_be_free(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    digits = len(str(len(samples)))
+    with new_folder(folder.resolve()) as making:
+        for number, (sample, prediction) in enumerate(zip(samples, predictions, strict=True), start=1):
+            name = f"{number:0{digits}}_{safe_stem(sample.file_name)}.jpg"
+            face_picture(replace(sample, annotation=None), prediction, law).save(making / name, quality=90)
 
 
 def face_picture(sample: Sample, prediction: Prediction, law: RadialLaw, side: int = SIDE) -> Image.Image:

@@ -34,7 +34,8 @@ def predicted_coco(
 
     An annotation's `attributes` have `source` "predicted" (so that `read_coco` refuses it as a label), `covariance`
     (xx, xy, yy of every landmark in square pixels), `p_off`, the probability of being off by more than the rule's
-    tolerance, and `flagged`. `info` gets `tolerance`, `threshold`, the law's `power`, and `radius50` and `radius90`:
+    tolerance, and `flagged`; its `score` is the mean probability of its points not to be off, by which COCOeval ranks
+    faces. `info` gets `tolerance`, `threshold`, the law's `power`, and `radius50` and `radius90`:
     how many standard deviations the 50 % and 90 % ellipses reach. The ids are the samples' own where they can be.
     """
     p_off = [
@@ -44,10 +45,12 @@ def predicted_coco(
     if not ids_are_sound(samples):
         samples = [replace(s, face_id=number, image_id=0) for number, s in enumerate(samples, start=1)]
     labels: list[Sample] = []
-    extras: dict[int, Mapping[str, Any]] = {}
+    attributes: dict[int, Mapping[str, Any]] = {}
+    scores: dict[int, Mapping[str, Any]] = {}
     for sample, found, off in zip(samples, predictions, p_off, strict=True):
         labels.append(replace(sample, annotation=Annotation(found.points, np.full(len(found.points), 2))))
-        extras[sample.face_id] = {
+        scores[sample.face_id] = {"score": round(1 - float(np.mean(off)), 4)}
+        attributes[sample.face_id] = {
             "source": PREDICTED,
             "covariance": found.covariance[:, (0, 0, 1), (0, 1, 1)].round(4).tolist(),
             "p_off": [round(float(p), 4) for p in off],
@@ -62,7 +65,7 @@ def predicted_coco(
         "radius90": round(law.radius(0.9), 6),
         **info,
     }
-    return to_coco(labels, definition, info=told, attributes=extras)
+    return to_coco(labels, definition, info=told, attributes=attributes, extras=scores)
 
 
 @dataclass(frozen=True, eq=False)

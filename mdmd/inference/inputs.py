@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ from mdmd.data.coco import check_file_name, read_coco
 from mdmd.data.images import decode, picture_size, read_picture, upright
 from mdmd.data.picture_files import Skipped, find_pictures, none_found, skipped_sentences
 from mdmd.data.records import Box, Sample
+from mdmd.data.text import shown
 from mdmd.datasets.foreign import ForeignSet, boxes_of_faces, is_own, must_be_bare
 from mdmd.datasets.reading import picture_problem
 from mdmd.errors import DataError
+from mdmd.formats.text import lines_of
 
 #: One image: a file, a PIL image, or an array (H, W, 3) of uint8.
 ImageLike = Path | str | Image.Image | NDArray[np.uint8]
@@ -50,16 +53,56 @@ def faces_of_file(given: Path | ForeignSet, unusable: MutableMapping[Path, str])
     return replace(found, samples=[s for s in found.samples if s.path not in unusable])
 
 
-def whole_pictures(
-    paths: Sequence[Path], unusable: MutableMapping[Path, str]
-) -> tuple[list[Sample], tuple[Skipped, ...]]:
-    """One face, with the whole image as its box, for each image among `paths` (files and folders).
+@dataclass(frozen=True, eq=False)
+class WholePictures:
+    """One face, with the whole image as its box, for each image; why others cannot be used, by their name; and the
+    files that were passed over, by kind."""
 
-    Also returns what was passed over, by kind. File names are relative to the folder that contains all images. Files
-    that are not images, or whose name a COCO file cannot hold, are added to `unusable` with the reason. Raises
-    DataError if there are no images.
+    samples: list[Sample]
+    left_out: dict[str, str]
+    skipped: tuple[Skipped, ...]
+
+
+def named_files(names: Sequence[Path | str]) -> list[Path]:
+    """The files and folders that `names` mean.
+
+    `@LIST` is a text file with one in each line, relative to its own folder. A name with `*`, `?` or `[` that is not
+    there itself is a pattern, in which `**` means any folders. Raises DataError for a list that cannot be read and a
+    pattern without matches.
     """
-    samples = []
+    files: list[Path] = []
+    for name in names:
+        text = os.fspath(name)
+        if text.startswith("@"):
+            files += _listed(Path(text[1:]))
+        elif glob.has_magic(text) and not os.path.lexists(text):
+            matching = sorted(glob.glob(text, recursive=True))
+            if not matching:
+                raise DataError(f"no file matches {shown(text)}")
+            files += map(Path, matching)
+        else:
+            files.append(Path(text))
+    return files
+
+
+def _listed(file: Path) -> list[Path]:
+    lines = [line.strip() for line in lines_of(file)]
+    if not any(lines):
+        raise DataError(f"{file} is empty: wanted the path of a picture or folder in each line")
+    odd = next((number for number, line in enumerate(lines, start=1) if "\0" in line), None)
+    if odd is not None:
+        raise DataError(f"{file}, line {odd}: found a NUL character, wanted a path")
+    return [file.parent / line for line in lines if line]
+
+
+def whole_pictures(paths: Sequence[Path]) -> WholePictures:
+    """The images among `paths` (files and folders).
+
+    File names are relative to the folder that contains all images. Files that are not images, or whose name a COCO file
+    cannot hold, are left out. Raises DataError if there are no images.
+    """
+    samples: list[Sample] = []
+    left_out: dict[str, str] = {}
     found = find_pictures(paths)
     if not found.pictures:
         raise DataError(
@@ -73,10 +116,10 @@ def whole_pictures(
             check_file_name(name, f"picture {file}")
             width, height = picture_size(file)
         except DataError as error:
-            unusable[file] = str(error).encode(errors="replace").decode()
+            left_out[name.encode(errors="replace").decode()] = str(error).encode(errors="replace").decode()
             continue
         samples.append(Sample(file, name, width, height, whole(width, height)))
-    return samples, found.skipped
+    return WholePictures(samples, left_out, found.skipped)
 
 
 def whole(width: int, height: int) -> Box:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mdmd.config import to_json
 from mdmd.data.definition import Definition
 from mdmd.data.records import Prediction, Sample
 from mdmd.device import compute_device
@@ -125,6 +128,25 @@ class Model:
         found = [calibration.apply(p, s.box) for p, s in zip(raw, samples, strict=True)]
         carried = self.carries(head)
         return found if carried is None else carried.carry(found, [s.box for s in samples])
+
+    def fingerprint(self, head: str) -> str:
+        """A digest of all that the predictions of `head` depend on: weights, settings, calibration, carried labels."""
+        made = self.checkpoint
+        digest = hashlib.sha256()
+        for key, tensor in sorted(made.model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(tensor.detach().cpu().reshape(-1).contiguous().numpy().tobytes())
+        carried = self.carries(head)
+        about = {
+            "head": head,
+            "definition": self.definition_of(head).to_category(),
+            "config": to_json(made.model.config),
+            "calibration": made.calibration(self.seeing(head)).to_json(),
+            "box_scale": made.history.box_scale,
+            "carried": None if carried is None else carried.to_json(),
+        }
+        digest.update(json.dumps(about, sort_keys=True).encode())
+        return digest.hexdigest()
 
     def rule_for(self, head: str, rule: FlagRule) -> FlagRule:
         """`rule`, or one that flags no point where deviations are not measured."""

@@ -10,12 +10,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from mdmd import run_folder
 from mdmd.cli import main as cli
 from mdmd.cli.main import main
+from mdmd.formats.format import Reading
+from mdmd.formats.known import read
 from mdmd.synthetic.datasets import write_source
 from tests.builders import write_pareidolias
 
@@ -559,6 +565,82 @@ def test_predict_names_the_files_of_a_folder_that_it_cannot_read(run, tmp_path, 
     (tmp_path / "face.jfif").unlink()
     assert main(arguments) == 2
     assert "found 1 picture in another format (IMG.PSD): these formats are not read here;" in capsys.readouterr().err
+
+
+def test_a_table_of_predictions_reads_back_as_predictions(run, drawn, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(drawn[1].parent / "images", pictures)
+    names = sorted(path.name for path in pictures.iterdir())[:3]
+    (pictures / names[0]).write_bytes(b"no picture")
+    (pictures / "list.txt").write_text("\n".join(names))
+    given = ["predict", str(run), f"@{pictures / 'list.txt'}", "--threshold", "0.3", "--allow-missing"]
+    for name in ("p.json", "p.csv", "p.parquet"):
+        assert main([*given, "--out", str(tmp_path / name)]) == 0
+    coco = json.loads((tmp_path / "p.json").read_text())
+    assert list(coco["info"]["left_out"]) == [names[0]]
+    category, faces = coco["categories"][0], coco["annotations"]
+    for frame in (pandas.read_csv(tmp_path / "p.csv"), pandas.read_parquet(tmp_path / "p.parquet")):
+        assert frame["image"].tolist() == [*names[1:], names[0]]
+        assert frame["problem"].isna().tolist() == [True, True, False]
+        assert "is not a JPEG" in frame["problem"].iloc[-1]
+        assert (frame["face"].tolist()[:2], frame["predicted"].tolist()[:2]) == ([1, 1], [1, 1])
+        for k, landmark in enumerate(category["keypoints"]):
+            for number, face in enumerate(faces):
+                found = {key: frame[f"{landmark}_{key}"][number] for key in ("x", "y", "xx", "xy", "yy", "score")}
+                wanted = [*face["keypoints"][3 * k : 3 * k + 2], *face["attributes"]["covariance"][k]]
+                wanted.append(1 - face["attributes"]["p_off"][k])
+                np.testing.assert_allclose(list(found.values()), wanted, atol=2e-4)
+                assert bool(frame[f"{landmark}_flagged"][number]) == face["attributes"]["flagged"][k]
+    for name in ("p.csv", "p.parquet"):
+        alone = tmp_path / name.replace(".", "-")
+        alone.mkdir()
+        shutil.copy(tmp_path / name, alone)
+        labels = read(alone, how=Reading(pictures))[1]
+        read_faces = [face for image in labels.images for face in image.faces]
+        assert [face.predicted for face in read_faces] == [True, True]
+        np.testing.assert_allclose(read_faces[0].points, np.reshape(faces[0]["keypoints"], (-1, 3))[:, :2], atol=1e-4)
+
+
+def test_a_prediction_is_what_cocoeval_ranks(run, drawn, tmp_path, capsys):
+    assert main(["predict", str(run), "--faces", str(drawn[1]), "--out", str(tmp_path / "p.json")]) == 0
+    faces = json.loads((tmp_path / "p.json").read_text())["annotations"]
+    for face in faces:
+        assert face["score"] == pytest.approx(1 - np.mean(face["attributes"]["p_off"]), abs=1e-3)
+    truth = COCO(str(drawn[1]))
+    scores = COCOeval(truth, truth.loadRes(faces), "keypoints")
+    scores.params.kpt_oks_sigmas = np.full(9, 0.1)
+    scores.evaluate()
+    scores.accumulate()
+    scores.summarize()
+    assert (scores.stats > -1).any()
+
+
+def test_each_predicted_face_is_drawn(run, drawn, tmp_path, capsys):
+    given = ["predict", str(run), "--faces", str(drawn[1]), "--out", str(tmp_path / "p.json")]
+    assert main([*given, "--draw", str(tmp_path / "drawn")]) == 0
+    files = sorted((tmp_path / "drawn").iterdir())
+    assert [file.name[:3] for file in files] == [f"{k:02}_" for k in range(1, 16)]
+    with Image.open(files[0]) as image:
+        assert (image.format, image.size) == ("JPEG", (720, 720))
+    (tmp_path / "p.json").unlink()
+    assert main([*given, "--draw", str(tmp_path / "drawn")]) == 2
+    assert "holds files already" in capsys.readouterr().err
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_an_interrupted_prediction_leaves_its_parts_and_a_finished_one_none(run, drawn, tmp_path, monkeypatch):
+    given = ["predict", str(run), "--faces", str(drawn[1]), "--out", str(tmp_path / "p.json")]
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mdmd.api.predicted_coco", stop)
+        assert main(given) == 130
+    assert [file.name for file in (tmp_path / ".p.json.parts").glob("*.npz")] == ["000000.npz"]
+    assert not (tmp_path / "p.json").exists()
+    assert main(given) == 0
+    assert not (tmp_path / ".p.json.parts").exists()
 
 
 def test_a_png_named_jpg_works(run, tmp_path):
