@@ -45,10 +45,15 @@ class Flags:
         if newest is None:
             return None
         with self._lock:
-            if newest not in self._of_runs:  # what a run has predicted never changes
+            if newest not in self._of_runs:  # what a run has predicted changes only where `forget` is called
                 self._of_runs[newest] = self._predictions.tally(newest)
             tally = self._of_runs[newest]
         return self._rule_of(newest, rule).flagging(tally)
+
+    def forget(self, run: int) -> None:
+        """Count the flags of a run anew: its model has predicted more faces since."""
+        with self._lock:
+            self._of_runs.pop(run, None)
 
     def measured_on(self, proposer: str) -> int | None:
         """On how many held-out faces a run has measured doubt; None for another proposer and where it is not known."""

@@ -23,6 +23,7 @@ from labeler.pages.preflight import (
 from labeler.pages.request import ANNOUNCE, QUIETLY, STARTED, errors_as_messages, open_project, wanted_project
 from labeler.pages.run_manager import RunManager, run_choices
 from labeler.pages.runs import charts_html, live_html, runs_html, shown_run, waiting_html
+from labeler.pages.trials import TrialCard
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import uncollected
@@ -30,6 +31,7 @@ from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_ke
 from labeler.runs.run import Run
 from labeler.runs.sources import DRAWN, Source, Sources
 from labeler.runs.start import FEWEST_FACES, resume, start_prelabel, start_training
+from labeler.runs.trials import Trials
 from mdmd.config import BASE_MINUTES, PRESETS
 from mdmd.errors import DataError
 
@@ -210,7 +212,7 @@ class TrainHandlers:
         return gr.update(choices=source_choices(self.sources), value=added.name), ""
 
 
-def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: gr.Tab) -> None:
+def build_train(workspace: Workspace, sources: Sources, trials: Trials, pages: gr.Blocks, tab: gr.Tab) -> None:
     with gr.Row(elem_classes=["page"]):
         with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
             gr.HTML("<h1>Train</h1>", padding=False)
@@ -257,6 +259,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
             cancel_waiting = gr.Button(
                 "Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"]
             )
+            trial = TrialCard(workspace, trials)
             faces, charts = gr.HTML(padding=False), gr.HTML(padding=False)
             history = gr.HTML(padding=False)
             manager = RunManager(workspace)
@@ -274,6 +277,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     )
     for event in filled:
         event.then(on.plan, choices, planned, **QUIETLY).then(on.refresh, None, watched, **QUIETLY)
+        event.then(*trial.offered, **QUIETLY).then(*trial.shown, **QUIETLY)
     timer.tick(on.watch, [seen, revision], watched, **QUIETLY)
     # One at a time, and the last one last: an answer to earlier choices must not replace a newer one.
     changes = [choice.change for choice in choices]
@@ -297,6 +301,7 @@ def build_train(workspace: Workspace, sources: Sources, pages: gr.Blocks, tab: g
     add_source.click(on.register, source_path, [source, source_path])
     changed = states.change(on.settle, manager.chosen, settled, **QUIETLY)
     changed.then(*manager.refresh, **QUIETLY)
+    changed.then(*trial.offered, **QUIETLY)
     changed.then(on.plan, choices, planned, **QUIETLY).then(None, None, None, js=ANNOUNCE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -68,16 +69,23 @@ def face_figure(found: HeldOut, k: int) -> Markup:
 
 
 def _crop(found: HeldOut, k: int, area: tuple[float, float, float, float]) -> str | None:
-    """The image's part `area` as a JPEG in base64; None for an image that cannot be read."""
+    return picture_part(found.samples[k].path, area, (SIDE, SIDE))
+
+
+def picture_part(path: Path, area: tuple[float, float, float, float], size: tuple[int, int]) -> str | None:
+    """The part `area` (left, top, right, bottom) of a picture, at the width and height `size`, as a JPEG in base64.
+
+    None for a picture that cannot be read.
+    """
     try:
-        picture = read_picture(found.samples[k].path)
+        picture = read_picture(path)
     except DataError:
         return None
-    scale = SIDE / (area[2] - area[0])
+    (left, top, right, bottom), (width, height) = area, size
     shown = picture.transform(
-        (SIDE, SIDE),
+        size,
         Image.Transform.AFFINE,
-        (1 / scale, 0, area[0], 0, 1 / scale, area[1]),
+        ((right - left) / width, 0, left, 0, (bottom - top) / height, top),
         resample=Image.Resampling.BICUBIC,
     )
     file = io.BytesIO()

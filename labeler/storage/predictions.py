@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from sqlite_utils import Database
+
 from labeler.storage.connection import Connection
 from labeler.storage.records import ACCEPTED, ACCEPTED_REST, RADIUS90, UNSEEN, PredictedPoint
 from mdmd.evaluation.evaluate import Tally
@@ -109,15 +111,33 @@ class Predictions:
                 "INSERT INTO runs (id, collected_at, radius90, model) VALUES (?, ?, ?, ?)",
                 (run_id, self._clock(), radius90, model),
             )
-            for face_id, points in faces.items():
-                for landmark_id, p in points.items():
-                    db.execute(
-                        "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
-                    )
+            _insert(db, run_id, faces)
         return True
+
+    def extend(
+        self, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]], *, radius90: float | None = None
+    ) -> None:
+        """Add what the model of a run predicted later, on faces that the run has not predicted, all or none.
+
+        `radius90` counts only if nothing of the run was added before.
+        """
+        with self._connection.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO runs (id, collected_at, radius90) VALUES (?, ?, ?)",
+                (run_id, self._clock(), radius90),
+            )
+            _insert(db, run_id, faces)
 
     def collected_runs(self) -> set[int]:
         """Ids of the runs whose predictions were added."""
         return {row["id"] for row in self._connection.rows("SELECT id FROM runs")}
+
+
+def _insert(db: Database, run_id: int, faces: Mapping[int, Mapping[int, PredictedPoint]]) -> None:
+    for face_id, points in faces.items():
+        for landmark_id, p in points.items():
+            db.execute(
+                "INSERT INTO predictions (run_id, face_id, landmark_id, x, y, sxx, sxy, syy, p_off, flagged)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run_id, face_id, landmark_id, p.x, p.y, *p.cov, p.p_off, int(p.flagged)),
+            )
