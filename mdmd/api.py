@@ -36,7 +36,7 @@ from mdmd.loading.batches import named_heldout
 from mdmd.loading.crops import left_out, named
 from mdmd.models import checkpoint
 from mdmd.portable.exported import ExportedModel, is_exported
-from mdmd.portable.folder import Exported, export_onnx
+from mdmd.portable.folder import Exported, export_onnx, export_web
 from mdmd.run_folder import LOG, History
 from mdmd.training import base_cache
 from mdmd.training.plan import Plan
@@ -345,19 +345,28 @@ def export(
     model: Model | Path | str,
     out: Path | str,
     *,
+    format: Literal["onnx", "web"] = "onnx",
+    onnxruntime_web: Path | str | None = None,
     head: str | None = None,
     half: bool = False,
     tolerance: float = FlagRule.tolerance,
 ) -> Exported:
     """Write a model into the new folder `out`, to run without this package (see `mdmd.portable.folder`).
 
+    The folder of the format "onnx" is for Python and other programs, that of "web" is a page for a browser, for which
+    `onnxruntime_web` names a local copy of that npm package; without one it is downloaded.
     `tolerance` is the share of the normalizer above which a point counts as off; with `half` weights are stored in
     float16. Raises DataError if it cannot be exported, or the packages onnx, onnxscript and onnxruntime are missing.
     """
     model = model if isinstance(model, Model) else load_run(model)
     head, _ = model.calibrated(head)
     rule = FlagRule(tolerance)
-    return export_onnx(model.checkpoint, model.name, Path(out), head=head, half=half, tolerance=rule.tolerance)
+    if format == "onnx":
+        return export_onnx(model.checkpoint, model.name, Path(out), head=head, half=half, tolerance=rule.tolerance)
+    runtime = None if onnxruntime_web is None else Path(onnxruntime_web)
+    return export_web(
+        model.checkpoint, model.name, Path(out), runtime=runtime, head=head, half=half, tolerance=rule.tolerance
+    )
 
 
 def evaluate(

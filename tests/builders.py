@@ -252,3 +252,22 @@ def leave_starter(project: Project, number: int) -> Path:
         shutil.copy(STARTER / file, folder / file)
     write_json(folder / "metrics.json", {"nme": 5.0, "n": 3})
     return folder
+
+
+def portable_run(folder: Path) -> Path:
+    """A small model with random weights that can be exported, written to `folder`."""
+    import torch
+
+    from mdmd.config import ModelConfig
+    from mdmd.evaluation.calibration import Calibration
+    from mdmd.models.checkpoint import Checkpoint
+    from mdmd.models.landmark_model import MDMD
+    from mdmd.run_folder import History
+
+    torch.manual_seed(3)
+    model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, views="two"))
+    model.add_head("apes", SMALL)
+    heldout = {"nme": 5.25, "nme_low": 4.5, "nme_high": 6.0, "coverage90": 0.91, "n": 30.0}
+    history = History(weights="vit_tiny.safetensors", stage="adapt", faces={"apes": 120}, heldout=heldout)
+    Checkpoint(model, "apes", {"apes": Calibration(scale=0.8, power=1.1, faces=30)}, history).save(folder)
+    return folder

@@ -6,10 +6,14 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Beside a process that keeps all cores busy, a training that gives way would hardly get on.
@@ -75,3 +79,11 @@ def pytest_collection() -> Generator[None, object, object]:
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What runs keep for later runs goes into the tests' own folder, in this process and those it starts."""
     os.environ["MDMD_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium; without one, the test is skipped."""
+    from tests.chromium import running
+
+    yield from running()

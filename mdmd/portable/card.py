@@ -1,9 +1,15 @@
-"""The model card of an exported model, from its record: what it is, how good, measured on whom, and its limits."""
+"""What is said of an exported model: how good it is, measured on whom, where it comes from, and its limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+LIMITS = (
+    "It was measured on pictures like those it learned from. On other kinds of faces, on profiles, covered or very "
+    "small faces, and where there is no face, points can be far off, and the probabilities of that hold for faces "
+    "like the measured ones only."
+)
 
 
 def card(record: Mapping[str, Any]) -> str:
@@ -28,7 +34,7 @@ def card(record: Mapping[str, Any]) -> str:
         "```",
         "",
         "## How good it is",
-        *_figures(record),
+        *(f"- {sentence}" for sentence in record["quality"]),
         "",
         "## What goes in and comes out",
         f"`{record['file']}` takes `crops` (faces, 3, {size}, {size}), uint8 RGB, and `boxes` (faces, 2), the width "
@@ -43,46 +49,45 @@ def card(record: Mapping[str, Any]) -> str:
         "shows all of it.",
         "",
         "## Where it comes from",
-        *_origin(record["history"]),
+        *(f"- {sentence}" for sentence in record["origin"]),
         f"- Encoder: `{backbone['encoder']}`; license of its pretrained weights: {backbone['license'] or 'not known'}.",
         "- License of this model: the one that your training data and the weights that it started from allow.",
         "",
         "## Limits",
-        "It was measured on pictures like those it learned from. On other kinds of faces, on profiles, covered or very "
-        "small faces, and where there is no face, points can be far off; `p_off` is calibrated for faces like the "
-        "measured ones only.",
+        record["limits"],
         "",
     ]
     return "\n".join(lines)
 
 
-def _figures(record: Mapping[str, Any]) -> list[str]:
-    figures, calibration = record["figures"], record["calibration"]
+def quality(figures: Mapping[str, Any], calibrated_on: int) -> list[str]:
+    """How good a model is, in sentences: its `figures` on held-out faces, and on how many faces it was calibrated."""
     if figures.get("nme") is None:
         return ["It was not measured on faces that it did not learn from."]
     interval = ""
     if figures.get("nme_low") is not None and figures.get("nme_high") is not None:
         interval = f" (95 % interval {figures['nme_low']:.2f} to {figures['nme_high']:.2f})"
     said = [
-        f"- Mean error on {figures['n']:g} faces that it did not learn from: {figures['nme']:.2f} %{interval} of the "
+        f"Mean error on {figures['n']:g} faces that it did not learn from: {figures['nme']:.2f} %{interval} of the "
         "size that errors are divided by.",
     ]
     if figures.get("coverage90") is not None:
-        said.append(f"- Of these faces' points, {100 * figures['coverage90']:.0f} % lie in their 90 % ellipse.")
-    if calibration["faces"]:
-        said.append(f"- Calibrated on {calibration['faces']} faces.")
+        said.append(f"Of these faces' points, {100 * figures['coverage90']:.0f} % lie in their 90 % ellipse.")
+    if calibrated_on:
+        said.append(f"Calibrated on {calibrated_on} faces.")
     return said
 
 
-def _origin(history: Mapping[str, Any]) -> list[str]:
+def origin(history: Mapping[str, Any]) -> list[str]:
+    """What a model learned from, in sentences."""
     said = []
     faces = ", ".join(f"{name} {count:,}" for name, count in history.get("faces", {}).items())
     if faces:
-        said.append(f"- Learned from labeled faces: {faces}.")
+        said.append(f"Learned from labeled faces: {faces}.")
     base = history.get("base")
     if base:
         known = ", ".join(f"{name} {count:,}" for name, count in base.get("faces", {}).items())
-        said.append(f"- It began with a model of: {known or 'drawn faces'}.")
+        said.append(f"It began with a model of: {known or 'drawn faces'}.")
     if history.get("weights"):
-        said.append(f"- The encoder began with: {history['weights']}.")
+        said.append(f"The encoder began with: {history['weights']}.")
     return said

@@ -1,10 +1,14 @@
-"""The folder of an exported model: the graph, what to know of it, an example, golden crops, a check, a model card."""
+"""The folder of an exported model: the graph, what to know of it, and what goes with it.
+
+For Python that is an example, golden crops, a check and a model card; for a browser a page that runs the model.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +26,16 @@ from mdmd.files import new_folder, write_json
 from mdmd.loading.crop import face_crop
 from mdmd.loading.crops import cut
 from mdmd.models.checkpoint import Checkpoint
-from mdmd.portable.card import card
+from mdmd.portable.card import LIMITS, card, origin, quality
 from mdmd.portable.graph import CropGraph
 from mdmd.portable.onnx_file import INPUTS, OPSET, package, write_onnx
+from mdmd.portable.onnxruntime_web import read_runtime
 from mdmd.synthetic.datasets import draw_source
 
 FORMAT = 1
 GRAPH, RECORD, CARD = "model.onnx", "model.json", "README.md"
+#: The folder of onnxruntime-web beside the page.
+RUNTIME = "onnxruntime-web"
 #: Files that are copied as they are.
 FILES = Path(__file__).parent / "files"
 #: How many drawn faces are golden crops, and the seed of the first one.
@@ -47,14 +54,72 @@ class Exported:
     p_off: float
 
 
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Crops (G, 3, S, S), the width and height of their boxes (G, 2) in crop pixels, and torch's answers for them."""
+
+    crops: np.ndarray
+    boxes: np.ndarray
+    points: np.ndarray
+    p_off: np.ndarray
+
+
 def export_onnx(
     made: Checkpoint, name: str, out: Path, *, head: str | None = None, half: bool = False, tolerance: float = WRONG
 ) -> Exported:
-    """Write the model `made`, called `name`, into the new folder `out`. Nothing is left if that fails.
+    """Write the model `made`, called `name`, into the new folder `out`, with what Python needs. See `export_folder`."""
+    return export_folder(made, name, out, _for_python, head=head, half=half, tolerance=tolerance)
 
-    `head` is the target's by default, `tolerance` the share of the normalizer above which a point counts as off. With
-    `half` weights are stored in float16. Raises DataError if `out` holds files, the head is unknown or carried over, a
-    package is missing, or ONNX Runtime computes other points than torch.
+
+def export_web(
+    made: Checkpoint,
+    name: str,
+    out: Path,
+    *,
+    runtime: Path | None = None,
+    head: str | None = None,
+    half: bool = False,
+    tolerance: float = WRONG,
+) -> Exported:
+    """Write the model `made`, called `name`, into the new folder `out`, with a page that runs it in a browser.
+
+    `runtime` is a local copy of onnxruntime-web; without one it is downloaded. See `export_folder`, and
+    `mdmd.portable.onnxruntime_web`, which also raises DataError.
+    """
+    must_be_new(out)  # before the download
+    files = read_runtime(runtime)
+
+    def fill(folder: Path, record: dict[str, Any], golden: Golden) -> None:
+        add_page(folder, files)
+
+    return export_folder(made, name, out, fill, head=head, half=half, tolerance=tolerance)
+
+
+def add_page(folder: Path, runtime: Mapping[str, bytes]) -> None:
+    """Add the page to a folder with a graph and its record; `runtime` is what `read_runtime` returns."""
+    for file in sorted((FILES / "web").iterdir()):
+        shutil.copyfile(file, folder / file.name)
+    (folder / RUNTIME).mkdir()
+    for name, content in runtime.items():
+        (folder / RUNTIME / name).write_bytes(content)
+
+
+def export_folder(
+    made: Checkpoint,
+    name: str,
+    out: Path,
+    fill: Callable[[Path, dict[str, Any], Golden], None],
+    *,
+    head: str | None,
+    half: bool,
+    tolerance: float,
+) -> Exported:
+    """Write the graph and the record of the model `made`, called `name`, into the new folder `out`, and `fill` it.
+
+    `fill` takes the folder, the record and the golden crops. `head` is the target's by default, `tolerance` the share
+    of the normalizer above which a point counts as off. With `half` weights are stored in float16. Raises DataError if
+    `out` holds files, the head is unknown or carried over, a package is missing, or ONNX Runtime computes other points
+    than torch; then nothing is left.
     """
     head = head or made.target
     if made.carried is not None and made.carried.name == head:
@@ -63,8 +128,7 @@ def export_onnx(
             "learned: train a model first"
         )
     definition, calibration = made.model.head_definition(head), made.calibration(head)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out} is there already: name a new folder, so that nothing is overwritten")
+    must_be_new(out)
     graph = CropGraph(made.model, head, calibration, tolerance).eval()
     crops, boxes = golden_crops(graph)
     with torch.inference_mode():
@@ -82,21 +146,31 @@ def export_onnx(
                 f"ONNX Runtime computes points up to {apart[0]:.3f} crop pixels and probabilities up to {apart[1]:.3f} "
                 "away from PyTorch: the export is not written"
             )
-        (making / "golden").mkdir()
-        answers = []
-        for k, crop in enumerate(crops):
-            file = f"golden-{k + 1}.png"
-            Image.fromarray(crop.transpose(1, 2, 0)).save(making / "golden" / file)
-            answer = {"points": points[k].tolist(), "p_off": p_off[k].tolist()}
-            answers.append({"crop": file, "box": boxes[k].tolist(), **answer})
-        write_json(making / "golden" / "answers.json", answers, indent=None, for_others=True)
-        for file in sorted(FILES.glob("*.py")):
-            shutil.copyfile(file, making / file.name)
         record = _record(made, name, definition, calibration, graph, kind, making / GRAPH)
         write_json(making / RECORD, record, for_others=True)
-        (making / CARD).write_text(card(record), encoding="utf-8")
+        fill(making, record, Golden(crops, boxes, points, p_off))
         size = (making / GRAPH).stat().st_size
     return Exported(out, size, *apart)
+
+
+def must_be_new(out: Path) -> None:
+    """Raise DataError if `out` is a file, or a folder that holds something."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is there already: name a new folder, so that nothing is overwritten")
+
+
+def _for_python(folder: Path, record: dict[str, Any], golden: Golden) -> None:
+    (folder / "golden").mkdir()
+    answers = []
+    for k, crop in enumerate(golden.crops):
+        file = f"golden-{k + 1}.png"
+        Image.fromarray(crop.transpose(1, 2, 0)).save(folder / "golden" / file)
+        answer = {"points": golden.points[k].tolist(), "p_off": golden.p_off[k].tolist()}
+        answers.append({"crop": file, "box": golden.boxes[k].tolist(), **answer})
+    write_json(folder / "golden" / "answers.json", answers, indent=None, for_others=True)
+    for script in sorted(FILES.glob("*.py")):
+        shutil.copyfile(script, folder / script.name)
+    (folder / CARD).write_text(card(record), encoding="utf-8")
 
 
 def golden_crops(graph: CropGraph) -> tuple[np.ndarray, np.ndarray]:
@@ -121,6 +195,7 @@ def _record(
 ) -> dict[str, Any]:
     """What model.json says."""
     law, history = calibration.law, made.history
+    figures = plain({key: value for key, value in history.heldout.items() if isinstance(value, int | float)})
     return {
         "format": FORMAT,
         "name": name,
@@ -140,7 +215,10 @@ def _record(
             "radius90": law.radius(0.9),
         },
         "category": definition.to_category(),
-        "figures": plain({key: value for key, value in history.heldout.items() if isinstance(value, int | float)}),
+        "figures": figures,
+        "quality": quality(figures, calibration.faces),
+        "origin": origin(history.to_json()),
+        "limits": LIMITS,
         "history": history.to_json(),
         "backbone": _backbone(made.model.config.encoder),
     }

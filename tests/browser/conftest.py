@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -16,17 +14,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Error,
-    Locator,
-    Page,
-    Playwright,
-    Route,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from labeler.html.static_files import kept_files
 from labeler.project.project import Project
@@ -34,7 +22,6 @@ from labeler.project.workspace import Workspace
 from mdmd.data.definition import Definition
 from tests.builders import PATIENCE, SMALL, wait_for
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH, HEIGHT = 400, 300
 expect.set_options(timeout=1000 * PATIENCE)
 #: Puts the canvas pages without Gradio at an address.
@@ -105,27 +92,6 @@ def site(server: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     for name in site.workspace.names():
         site.workspace.forget(name)
         (site.workspace.root / name).rename(site.folder / f"project {name}")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = _launch(playwright)
-        if browser is None:
-            pytest.skip(
-                "no browser: neither Playwright's own Chromium (playwright install chromium) nor one on this machine"
-            )
-        yield browser
-        browser.close()
-
-
-def _launch(playwright: Playwright) -> Browser | None:
-    installed = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    for path in (None, "/usr/bin/chromium", *installed):
-        if path is None or os.access(path, os.X_OK):
-            with contextlib.suppress(Error):
-                return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-    return None
 
 
 @pytest.fixture

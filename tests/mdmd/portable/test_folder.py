@@ -10,27 +10,26 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import mdmd
 from mdmd.cli.main import main
-from mdmd.config import ModelConfig
 from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
-from mdmd.evaluation.calibration import Calibration
 from mdmd.inference import predict
-from mdmd.models.checkpoint import Checkpoint
-from mdmd.models.landmark_model import MDMD
+from mdmd.portable import folder, onnxruntime_web
 from mdmd.portable.folder import WITHIN
 from mdmd.portable.onnx_file import store_in_float16
-from mdmd.run_folder import History
 from mdmd.synthetic.datasets import draw_source
-from tests.builders import SMALL
+from tests.builders import SMALL, portable_run
+from tests.exported_page import local_runtime, static_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 onnx = pytest.importorskip("onnx", reason="onnx is optional")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is optional")
@@ -38,15 +37,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is optional
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model that was calibrated, with random weights."""
-    folder = tmp_path_factory.mktemp("runs") / "monkeys"
-    torch.manual_seed(3)
-    model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, views="two"))
-    model.add_head("apes", SMALL)
-    heldout = {"nme": 5.25, "nme_low": 4.5, "nme_high": 6.0, "coverage90": 0.91, "n": 30.0}
-    history = History(weights="vit_tiny.safetensors", stage="adapt", faces={"apes": 120}, heldout=heldout)
-    Checkpoint(model, "apes", {"apes": Calibration(scale=0.8, power=1.1, faces=30)}, history).save(folder)
-    return folder
+    return portable_run(tmp_path_factory.mktemp("runs") / "monkeys")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +75,30 @@ def test_it_holds_all_that_a_user_needs(exported: Path) -> None:
     assert "5.25 % (95 % interval 4.50 to 6.00)" in card
     assert "apes 120" in card
     assert len((exported / "example.py").read_text().splitlines()) <= 60
+
+
+def test_the_folder_of_a_page_holds_the_page_and_the_model(
+    run: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same graph again: to write one takes most of the time of an export.
+    monkeypatch.setattr(folder, "write_onnx", lambda graph, path, half: shutil.copyfile(exported / "model.onnx", path))
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for path in onnxruntime_web.FILES:
+        (tmp_path / path).write_text(path)
+    out = tmp_path / "page"
+    assert main(["export", str(run), "--format", "web", "--onnxruntime-web", str(dist), "--out", str(out)]) == 0
+    assert "python -m http.server --bind 127.0.0.1" in capsys.readouterr().out
+    page = [path.name for path in (folder.FILES / "web").iterdir()]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*page, "model.json", "model.onnx", "onnxruntime-web"])
+    assert {path.name: path.read_text() for path in (out / "onnxruntime-web").iterdir()} == {
+        name: path for path, name in onnxruntime_web.FILES.items()
+    }
+    record = json.loads((out / "model.json").read_text())
+    assert "Mean error on 30 faces that it did not learn from: 5.25 %" in record["quality"][0]
+    assert record["origin"][0] == "Learned from labeled faces: apes 120."
+    assert "points can be far off" in record["limits"]
+    assert mdmd.load(out).definition == SMALL
 
 
 @pytest.mark.parametrize("faces", [1, 3, 32])
@@ -222,3 +237,32 @@ def test_what_cannot_be_exported_is_said(
     assert main(["export", str(run), "--out", str(tmp_path / "x")]) == 2
     assert "an ONNX export needs onnx: pip install onnx" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+
+
+def test_a_browser_computes_the_same_points(
+    exported: Path, pictures: list[Path], tmp_path: Path, chromium: Browser
+) -> None:
+    """The graph of an export runs in onnxruntime-web; tests/browser/test_exported_page.py tests the page."""
+    shutil.copytree(exported, tmp_path / "page")
+    folder.add_page(tmp_path / "page", local_runtime())
+    model, box = mdmd.load(exported), (30.0, 20.0, 90.0, 120.0)
+    with static_server(tmp_path / "page") as address:
+        page = chromium.new_page()
+        page.goto(address)
+        page.get_by_text("Ready.").wait_for()
+        page.get_by_text("Box of the face").click()
+        for file in pictures:
+            page.set_input_files("#file", file)
+            for label, number in zip(("Left", "Top", "Width", "Height"), box, strict=True):
+                page.get_by_label(label).fill(str(number))
+            page.get_by_role("button", name="Use this box").click()
+            page.get_by_text("These are the points of the face in your box.").wait_for()
+            with page.expect_download() as download:
+                page.get_by_role("button", name="Download the points").click()
+            [found] = json.loads(download.value.path().read_text())["annotations"]
+            wanted = model.predict(file, box)
+            points = np.array(found["keypoints"]).reshape(-1, 3)[:, :2]
+            assert found["bbox"] == list(box)
+            assert np.linalg.norm(points - wanted.means[0], axis=1).max() < 0.5
+            np.testing.assert_allclose(found["attributes"]["p_off"], wanted.p_off[0], atol=0.01)
+        page.close()
