@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdmd.api import adapt, evaluate, export, load, predict, train
+    from mdmd.api import adapt, evaluate, export, load, predict, predict_bulk, train
     from mdmd.config import ModelConfig, TrainConfig, preset
     from mdmd.data.coco import read_coco, write_coco
     from mdmd.data.definition import Definition, load_definition
@@ -28,6 +28,7 @@ __all__ = [
     "load",
     "load_definition",
     "predict",
+    "predict_bulk",
     "preset",
     "read_coco",
     "train",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "mdmd.api": ("adapt", "evaluate", "export", "load", "predict", "train"),
+    "mdmd.api": ("adapt", "evaluate", "export", "load", "predict", "predict_bulk", "train"),
     "mdmd.config": ("ModelConfig", "TrainConfig", "preset"),
     "mdmd.data.coco": ("read_coco", "write_coco"),
     "mdmd.data.definition": ("Definition", "load_definition"),

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from tqdm import tqdm
 
-from mdmd.config import BASE_MINUTES, STARTER, Preset, of_base
+from mdmd.config import BASE_MINUTES, SHARD, STARTER, Engine, Preset, of_base
 from mdmd.data.definition import Definition
 from mdmd.data.images import PictureError
 from mdmd.data.picture_files import Skipped, any_wanted, skipped_sentences
@@ -28,7 +28,9 @@ from mdmd.evaluation.evaluate import evaluate as measure
 from mdmd.evaluation.metrics import face_nme
 from mdmd.evaluation.predictions import predicted_coco
 from mdmd.files import write_json
+from mdmd.inference.bulk import BulkResult, Task, bulk_result, predict_in_bulk
 from mdmd.inference.inputs import faces_of_file, named_files, whole, whole_pictures
+from mdmd.inference.manifest import Manifest
 from mdmd.inference.model import Model
 from mdmd.inference.parts import parts_folder, predict_in_parts, remove_parts
 from mdmd.inference.predict import predict as predict_samples
@@ -324,13 +326,47 @@ def predict_all(
     if out is not None and as_table:
         sure = FlagRule(rule.tolerance, coco["info"]["threshold"])
         prediction_table.write_table(
-            prediction_table.predicted_table(definition, predictions, samples, sure, law, unusable), out
+            prediction_table.predicted_table(definition, predictions, samples, sure, law, [*unusable.items()]), out
         )
     elif out is not None:
         write_json(out, coco, indent=None, for_others=True)
     if kept is not None:
         remove_parts(kept)
     return coco, not (unusable or missed or any_wanted(skipped))
+
+
+def predict_bulk(
+    run: Path | str,
+    pictures: Path | str,
+    out: Path | str,
+    *,
+    engine: Engine = "local",
+    workers: int | None = None,
+    shard: int = SHARD,
+    find_boxes: bool = False,
+    head: str | None = None,
+    tolerance: float = FlagRule.tolerance,
+    threshold: float | None = None,
+    progress: bool = False,
+) -> BulkResult:
+    """Predict very many pictures into Parquet files of `shard` rows each in the folder `out`.
+
+    `pictures` is a manifest (see `mdmd.inference.manifest`): a folder, a list of paths, or a CSV or Parquet table with
+    boxes where faces are known. What is in the files: `mdmd.evaluation.prediction_table`, with `row`, the row of the
+    manifest from 0; points are flagged with a `threshold` only. The same call after an interruption goes on. `engine`
+    is "local", with `workers` processes of this machine (by default one a core, or a GPU), or "ray". Raises DataError,
+    also if `out` holds the predictions of another model or of other pictures.
+    """
+    rule, model, manifest = FlagRule(tolerance, threshold), load_run(run), Manifest(Path(pictures))
+    head, calibration = model.calibrated(head)
+    power = calibration.law.power
+    task = Task(str(run), head, find_boxes, rule.tolerance, rule.threshold, power, str(manifest.folder), str(Path(out)))
+    with tqdm(total=len(manifest), unit="face", disable=not progress) as bar:
+        for done in predict_in_bulk(task, manifest, engine=engine, workers=workers, shard=shard):
+            if bar.n == 0:
+                bar.initial = done.rows  # so that the speed is that of now
+            bar.update(done.rows - bar.n)
+    return bulk_result(Path(out))
 
 
 def _tell_left_out(problems: Sequence[str], log: RunLog, *, none_left: bool) -> None:

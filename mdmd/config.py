@@ -18,6 +18,10 @@ STARTER = Path(__file__).parent / "starter"
 SAVE_EVERY = 60.0
 #: Default minutes for training on sources that were not trained on before on this machine.
 BASE_MINUTES = 20.0
+#: What computes predictions in bulk: processes of this machine, or Ray Data.
+Engine = Literal["local", "ray"]
+#: Rows of a file of predictions in bulk: minutes of work, and a few megabytes.
+SHARD = 1000
 DEFAULT_ENCODER = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 #: 12 blocks of D = 768 on 14 x 14 patches, as the paper prints. It does not say which pretrained weights it used.
 PAPER_ENCODER = "vit_base_patch16_224.augreg2_in21k_ft_in1k"

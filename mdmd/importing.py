@@ -1,11 +1,15 @@
-"""Large libraries, imported in less time."""
+"""Libraries that are large, imported in less time, or that are optional."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
+from typing import Any
+
+from mdmd.errors import DataError
 
 
 @contextlib.contextmanager
@@ -23,3 +27,14 @@ def large_libraries() -> Iterator[None]:
             gc.freeze()
         if was_on:
             gc.enable()
+
+
+def pyarrow(part: str = "") -> Any:
+    """The module of the optional package pyarrow, or a `part` of it such as "parquet". Raises DataError without it."""
+    try:
+        return importlib.import_module(f"pyarrow.{part}" if part else "pyarrow")
+    except ImportError:
+        raise DataError(
+            "reading and writing Parquet files needs pyarrow: pip install pyarrow, or, with this package, "
+            "pip install '.[parquet]'"
+        ) from None

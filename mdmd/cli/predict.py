@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from mdmd.cli.options import Commands, add_command, add_flag_options, add_reading_options, flag_rule, foreign_set
+from mdmd.config import SHARD, Engine
 from mdmd.errors import DataError
+from mdmd.evaluation.evaluate import FlagRule
 from mdmd.importing import large_libraries
 from mdmd.run_folder import must_hold_model
 
@@ -53,6 +56,23 @@ def add_to(commands: Commands) -> None:
         help="the file to write: COCO JSON, or a table with a row for each face if it ends in .csv or .parquet. An "
         "interrupted prediction goes on when it is started again",
     )
+    bulk = command.add_argument_group("very many pictures")
+    bulk.add_argument(
+        "--bulk",
+        type=Path,
+        metavar="MANIFEST",
+        help="instead of pictures: a folder, a text file with a path in each line, or a CSV or Parquet table with a "
+        "column image and, where faces are known, box_x, box_y, box_w and box_h. --out is then a folder of Parquet "
+        "files; the same command after an interruption goes on",
+    )
+    bulk.add_argument(
+        "--engine",
+        choices=get_args(Engine),
+        default="local",
+        help="processes of this machine, or Ray Data, on the cluster that RAY_ADDRESS names (default local)",
+    )
+    bulk.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, or a GPU)")
+    bulk.add_argument("--shard", type=int, default=SHARD, metavar="ROWS", help=f"rows of a file (default {SHARD:,})")
     command.add_argument("--draw", type=Path, metavar="FOLDER", help="draw each face into this new folder")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     command.add_argument(
@@ -71,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
         from mdmd import api
 
     rule = flag_rule(options)
+    if options.bulk is not None:
+        return _run_bulk(options, rule)
     if bool(options.pictures) == bool(options.faces):
         raise DataError("name either pictures (or folders of them), or --faces F.json")
     given: list[Path | None] = options.faces or [None]
@@ -99,3 +121,30 @@ def run(options: argparse.Namespace) -> int:
         flagged = sum(sum(record["attributes"]["flagged"]) for record in coco["annotations"])
         print(f"{len(coco['annotations'])} faces predicted, {flagged} points flagged: {out}")
     return 0 if all_used or options.allow_missing else 1
+
+
+def _run_bulk(options: argparse.Namespace, rule: FlagRule) -> int:
+    from mdmd import api
+
+    if options.pictures or options.faces or options.draw is not None or len(options.out) != 1:
+        raise DataError("--bulk takes one MANIFEST and one --out FOLDER, and neither pictures nor --faces nor --draw")
+    for name in ("workers", "shard"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise DataError(f"found --{name} {value}, wanted at least 1")
+    (out,) = options.out
+    result = api.predict_bulk(
+        options.model,
+        options.bulk,
+        out,
+        engine=options.engine,
+        workers=options.workers,
+        shard=options.shard,
+        find_boxes=options.find_boxes,
+        head=options.head,
+        tolerance=rule.tolerance,
+        threshold=rule.threshold,
+        progress=not options.quiet and sys.stderr.isatty(),
+    )
+    print(f"{result.faces:,} faces predicted, {result.problems:,} rows with a problem: {out}")
+    return 0 if not result.problems or options.allow_missing else 1

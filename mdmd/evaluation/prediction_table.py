@@ -8,7 +8,6 @@ a threshold is given, NAME_flagged (1 or 0). An image that cannot be used has a 
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from mdmd.errors import DataError
 from mdmd.evaluation.error_law import RadialLaw
 from mdmd.evaluation.evaluate import FlagRule, probabilities_off
 from mdmd.files import replace_file
+from mdmd.importing import pyarrow
 
 #: The endings of the files that `write_table` writes.
 CSV, PARQUET = ".csv", ".parquet"
@@ -35,12 +35,13 @@ def predicted_table(
     samples: Sequence[Sample],
     rule: FlagRule,
     law: RadialLaw,
-    left_out: Mapping[str, str],
+    left_out: Sequence[tuple[str, str]],
 ) -> dict[str, list[Any]]:
     """The columns of the table by name, None where there is nothing.
 
-    `predictions` are those of `samples`, one each; their covariances are read by `law`. `left_out` says by name why an
-    image cannot be used: these rows come last. Without a threshold in `rule` there are no columns of flags.
+    `predictions` are those of `samples`, one each; their covariances are read by `law`. `left_out` has the
+    name of each image that cannot be used, and why: these rows come last. Without a threshold in `rule` there are no
+    columns of flags.
     """
     p_off = [
         probabilities_off(definition, p, s.box, rule.tolerance, law) for p, s in zip(predictions, samples, strict=True)
@@ -54,12 +55,12 @@ def predicted_table(
         counted[sample.file_name] += 1
         numbers.append(counted[sample.file_name])
     table: dict[str, list[Any]] = {
-        "image": [*(s.file_name for s in samples), *left_out],
+        "image": [*(s.file_name for s in samples), *(name for name, _ in left_out)],
         "face": numbers + empty,
         "width": [s.width for s in samples] + empty,
         "height": [s.height for s in samples] + empty,
         "predicted": [1] * len(samples) + empty,
-        "problem": [None] * len(samples) + list(left_out.values()),
+        "problem": [*([None] * len(samples)), *(problem for _, problem in left_out)],
     }
     for side in ("x", "y", "w", "h"):
         table[f"{box}_{side}"] = [round(float(getattr(s.box, side)), DECIMALS) for s in samples] + empty
@@ -90,16 +91,16 @@ def box_prefix(landmarks: Sequence[str]) -> str:
 def write_table(table: Mapping[str, Sequence[Any]], path: Path) -> None:
     """Write the table to `path`, which ends in .csv or .parquet. Raises DataError for Parquet without pyarrow."""
     if path.suffix.lower() == PARQUET:
-        arrow, parquet = _pyarrow()
-        types = {"predicted": arrow.int8(), "problem": arrow.string(), "image": arrow.string()}
-        whole = {"face", "width", "height"}
+        arrow, parquet = pyarrow(), pyarrow("parquet")
+        types = {
+            **dict.fromkeys(("image", "problem"), arrow.string()),
+            **dict.fromkeys(("face", "width", "height"), arrow.int32()),
+            "row": arrow.int64(),
+            "predicted": arrow.int8(),
+        }
 
         def kind(name: str) -> Any:
-            if name in types:
-                return types[name]
-            if name in whole:
-                return arrow.int32()
-            return arrow.int8() if name.endswith("_flagged") else arrow.float64()
+            return types.get(name) or (arrow.int8() if name.endswith("_flagged") else arrow.float64())
 
         made = arrow.table({name: arrow.array(column, kind(name)) for name, column in table.items()})
         replace_file(path, lambda partial: parquet.write_table(made, partial, compression="zstd"))
@@ -113,15 +114,6 @@ def write_table(table: Mapping[str, Sequence[Any]], path: Path) -> None:
 def must_be_writable(path: Path) -> None:
     """Raise DataError, before any work, if `write_table` could not write this kind of file here."""
     if path.suffix.lower() == PARQUET:
-        _pyarrow()
+        pyarrow()
     elif path.suffix.lower() != CSV:
         raise DataError(f"{shown(path.name)}: wanted a name that ends in .csv or .parquet")
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise DataError(
-            "writing Parquet files needs pyarrow: pip install pyarrow, or, with this package, pip install '.[parquet]'"
-        ) from None

@@ -17,14 +17,12 @@ separated by comma, semicolon or tab; numbers may have a decimal comma where sem
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,6 +37,7 @@ from mdmd.formats.images import ImageFinder
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, lost
 from mdmd.formats.text import counted, csv_text, number_of, rows_of, start_of, text_of
+from mdmd.importing import pyarrow
 
 SEPARATORS = (",", ";", "\t")
 ENDINGS = (".csv", ".tsv", ".txt")
@@ -507,7 +506,7 @@ def read_parquet(place: Path, how: Reading) -> LabelSet:
 
 
 def _parquet_rows(file: Path) -> list[tuple[int, list[str]]]:
-    parquet = _pyarrow()
+    parquet = pyarrow("parquet")
     try:
         with parquet.ParquetFile(file) as opened:
             if opened.metadata.num_rows > MOST_ROWS:
@@ -522,20 +521,9 @@ def _parquet_rows(file: Path) -> list[tuple[int, list[str]]]:
     return list(enumerate([[str(name) for name in names], *rows]))
 
 
-def _pyarrow() -> Any:
-    """The module that reads and writes Parquet. Raises DataError if it is not installed."""
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise DataError(
-            "reading and writing Parquet files needs pyarrow: pip install pyarrow, or, with this package, "
-            "pip install '.[parquet]'"
-        ) from None
-
-
 def write_parquet(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write labels.parquet, the table of `write_long`, and the pictures. Raises DataError without pyarrow."""
-    _pyarrow()
+    pyarrow()
     import pandas
 
     shapes = _shape(labels)
