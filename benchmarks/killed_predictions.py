@@ -1,11 +1,11 @@
 """Kill predictions at random moments and compare what comes out with a prediction that was left alone.
 
 `python benchmarks/killed_predictions.py --engines local ray` draws small pictures, gives a small network random
-weights, and predicts 1,000 pictures with `mdmd predict`, killed ten times, and 10,000 with `--bulk` and each engine with two
-workers, killed twenty times: once undisturbed, and once killed (SIGKILL, with its workers for Ray, whose
-processes belong to a cluster of its own) again and again until the number of kills is reached, then left alone. Each
-picture must be there once, with the same numbers. Also prints rows a second and the largest memory of the process and
-its children, in which pages that they share count several times.
+weights, and predicts 1,000 pictures with `mdmd predict`, killed ten times, and 10,000 with `--bulk` and each engine
+with two workers, killed twenty times. Each is done once undisturbed, and once killed (SIGKILL; with Ray also its own
+processes, which belong to a cluster of its own) at a random moment until the number of kills is reached, then left
+alone. Each picture must be there once, with the same numbers. Also prints pictures a second and the largest memory of
+the process and its children, in which pages that they share count several times.
 """
 
 from __future__ import annotations
