@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from labeler.project.outgoing import Split
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.heldout import held_out_of_newest
+from labeler.runs.model_exports import zip_folder
 from mdmd.errors import DataError
 from mdmd.files import replace_file
 from mdmd.formats.known import FORMATS, by_name
@@ -127,17 +127,10 @@ def zipped(written: SetReport, folder: Path) -> SetReport:
     target = folder / f"{written.path.name}.zip"
     try:
         folder.mkdir(exist_ok=True)
-        replace_file(target, lambda partial: _zip(written.path, partial))
+        replace_file(target, lambda partial: zip_folder(written.path, partial))
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from None
     return replace(written, path=target)
-
-
-def _zip(folder: Path, target: Path) -> None:
-    # Pictures are compressed already.
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            archive.write(file, file.relative_to(folder).as_posix())
 
 
 def set_html(written: SetReport) -> Markup:

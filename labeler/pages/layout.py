@@ -14,11 +14,12 @@ from labeler.pages.review import build_review
 from labeler.pages.schema import build_schema
 from labeler.pages.train import build_train
 from labeler.project.workspace import Workspace
+from labeler.runs.model_exports import ModelExports
 from labeler.runs.sources import Sources
 from labeler.runs.trials import Trials
 
 
-def build_pages(workspace: Workspace, sources: Sources, trials: Trials) -> gr.Blocks:
+def build_pages(workspace: Workspace, sources: Sources, trials: Trials, exports: ModelExports) -> gr.Blocks:
     """All pages. The address of a browser tab names its project; Gradio keeps no state."""
     with gr.Blocks(title="mdmd labeler", analytics_enabled=False, fill_width=True, fill_height=True) as pages:
         canvas_mount("bar")
@@ -30,7 +31,7 @@ def build_pages(workspace: Workspace, sources: Sources, trials: Trials) -> gr.Bl
             with gr.Tab("Label", id="label", elem_id="tab-label"):
                 build_label()
             with gr.Tab("Train", id="train", elem_id="tab-train") as train_tab:
-                build_train(workspace, sources, trials, pages, train_tab)
+                build_train(workspace, sources, trials, exports, pages, train_tab)
             with gr.Tab("Review", id="review", elem_id="tab-review"):
                 build_review()
             with gr.Tab("Export", id="export", elem_id="tab-export") as export_tab:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from labeler.html.markup import plural
 from labeler.pages.heldout_faces import heldout_faces_html, heldout_revision
+from labeler.pages.model_export import ModelExportPart
 from labeler.pages.preflight import (
     FEWEST_MINUTES,
     MOST_MINUTES,
@@ -28,6 +29,7 @@ from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import uncollected
 from labeler.runs.control import active_runs, cancel_run, list_runs, stop_and_keep, why_not_stop
+from labeler.runs.model_exports import ModelExports
 from labeler.runs.run import Run
 from labeler.runs.sources import DRAWN, Source, Sources
 from labeler.runs.start import FEWEST_FACES, resume, start_prelabel, start_training
@@ -212,7 +214,9 @@ class TrainHandlers:
         return gr.update(choices=source_choices(self.sources), value=added.name), ""
 
 
-def build_train(workspace: Workspace, sources: Sources, trials: Trials, pages: gr.Blocks, tab: gr.Tab) -> None:
+def build_train(
+    workspace: Workspace, sources: Sources, trials: Trials, exports: ModelExports, pages: gr.Blocks, tab: gr.Tab
+) -> None:
     with gr.Row(elem_classes=["page"]):
         with gr.Column(scale=2, min_width=320, elem_classes=["card"]):
             gr.HTML("<h1>Train</h1>", padding=False)
@@ -255,6 +259,8 @@ def build_train(workspace: Workspace, sources: Sources, trials: Trials, pages: g
                     "Cancel the run", variant="stop", size="sm", visible=False, elem_classes=["narrow-button"]
                 )
                 resume = gr.Button("Resume", size="sm", visible=False, elem_classes=["narrow-button"])
+                export = ModelExportPart(workspace, exports)
+            export.place()
             queued = gr.HTML(padding=False, visible=False)
             cancel_waiting = gr.Button(
                 "Cancel the waiting run", size="sm", visible=False, elem_classes=["narrow-button"]
@@ -265,6 +271,7 @@ def build_train(workspace: Workspace, sources: Sources, trials: Trials, pages: g
             manager = RunManager(workspace)
     timer = gr.Timer(POLL_SECONDS, active=False)
     seen, states, shown, waiting, revision = (gr.Textbox(visible=False) for _ in range(5))
+    export.connect(shown)
 
     on = TrainHandlers(workspace, sources)
     watched = [timer, seen, live, charts, keep, states, revision, faces]

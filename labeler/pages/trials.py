@@ -17,8 +17,8 @@ from labeler.pages.request import ANNOUNCE, QUIETLY, errors_as_messages, field_p
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report.tried_faces import tried_figure
-from labeler.runs.control import list_runs
-from labeler.runs.trials import MOST, Trial, Trials, tried_runs
+from labeler.runs.control import model_runs
+from labeler.runs.trials import MOST, Trial, Trials
 from mdmd.errors import DataError
 
 FILES = "tried-files"
@@ -137,7 +137,7 @@ def model_choices(project: Project) -> list[tuple[str, str]]:
     in_charge = project.proposed.in_charge()
     return [
         (f"run {run.name}" + (", in charge" if proposer_of(run) == in_charge else ""), run.id)
-        for run in tried_runs(list_runs(project))
+        for run in model_runs(project)
     ]
 
 

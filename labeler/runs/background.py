@@ -1,4 +1,4 @@
-"""Processes that the tool starts by itself, with a low priority: they end with it, and make no run."""
+"""Processes that the tool starts beside runs: they end with it, and make no run."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ BACKGROUND = "LABELER_BACKGROUND"
 PAUSE = 60.0
 #: The most characters of a failed process's output that are told.
 MOST_TOLD = 500
+#: What `mdmd` prints before its error.
+ERROR = "mdmd: error: "
 
 
 class Work(Protocol):
@@ -33,8 +35,11 @@ class Work(Protocol):
     def close(self) -> None: ...
 
 
-def start_mdmd(words: Sequence[str | Path], folder: Path) -> subprocess.Popen[bytes]:
-    """Start `mdmd` with the arguments `words`; what it prints goes to a file in `folder`."""
+def start_mdmd(words: Sequence[str | Path], folder: Path, *, is_waited_for: bool = False) -> subprocess.Popen[bytes]:
+    """Start `mdmd` with the arguments `words`; what it prints goes to a file in `folder`.
+
+    It gives way to other programs, unless a person waits for it.
+    """
     with (folder / run_folder.OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "mdmd", *map(str, words)],
@@ -45,7 +50,7 @@ def start_mdmd(words: Sequence[str | Path], folder: Path) -> subprocess.Popen[by
             start_new_session=True,
             preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
-    if gives_way(os.environ):
+    if not is_waited_for and gives_way(os.environ):
         with suppress(OSError, psutil.Error):
             lower_priority(process.pid)
     return process
@@ -58,4 +63,12 @@ def why_failed(folder: Path, code: int) -> str:
     failure = run_folder.read_failure(folder)
     if failure is not None:
         return failure.error
-    return (folder / run_folder.OUTPUT).read_text(encoding="utf-8", errors="replace").strip()[-MOST_TOLD:]
+    printed = (folder / run_folder.OUTPUT).read_text(encoding="utf-8", errors="replace").strip()
+    return printed.rpartition(ERROR)[2][-MOST_TOLD:]
+
+
+def end_process(process: subprocess.Popen[bytes] | None) -> None:
+    """End a process that `start_mdmd` has started, if it still runs."""
+    if process is not None and process.poll() is None:
+        process.kill()
+        process.wait()

@@ -30,6 +30,21 @@ def find_run(project: Project, run_id: str) -> Run:
     return run
 
 
+def model_runs(project: Project) -> list[Run]:
+    """The trainings that have ended with a model, newest first."""
+    return [run for run in list_runs(project) if run.trained and not run.active]
+
+
+def model_run(project: Project, run_id: str) -> Run:
+    """The training with a model of that number. Raises NotFoundError without one, ConflictError while it is active."""
+    run = find_run(project, run_id)
+    if run.active:
+        raise ConflictError(f"run {run.name} is {run.state}: its model can be used when it has ended")
+    if not run.trained:
+        raise NotFoundError(f"run {run.name} has no model")
+    return run
+
+
 def stop_and_keep(project: Project, run_id: str) -> Run:
     """Ask a training to stop learning now and keep its model, which is then calibrated, measured and used as usual.
 

@@ -20,17 +20,20 @@ from mdmd import run_folder
 PICTURES, PREDICTIONS = "pictures", run_folder.PREDICTIONS
 #: The page of the documentation that tells more.
 PAGE = "docs/use-a-model.md"
+#: Installs what `mdmd export` needs beyond this package.
+PACKAGES = "pip install '.[onnx]'"
 
 
 @dataclass(frozen=True)
 class ModelExport:
     """A form in which `mdmd export --format` writes a model: its `name` there, `title`, and what it is good for.
 
-    `needs` is the command that installs what the export needs beyond this package.
+    `button` exports it in the tool, and `needs` is the command that installs what the export needs beyond this package.
     """
 
     name: str
     title: str
+    button: str
     sentence: str
     needs: str
 
@@ -39,8 +42,17 @@ EXPORTS = (
     ModelExport(
         "onnx",
         "Without this package",
+        "Export the model",
         "It writes a folder that runs on any machine with numpy, pillow and onnxruntime alone.",
-        "pip install '.[onnx]'",
+        PACKAGES,
+    ),
+    ModelExport(
+        "web",
+        "In a browser",
+        "Export as a web page",
+        "It writes a folder with a page that runs the model in the browser, for any web server. For that it loads the "
+        "package onnxruntime-web from npm.",
+        PACKAGES,
     ),
 )
 

@@ -14,8 +14,8 @@ from typing import Literal
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
-from labeler.runs.background import start_mdmd, why_failed
-from labeler.runs.control import find_run
+from labeler.runs.background import end_process, start_mdmd, why_failed
+from labeler.runs.control import model_run
 from labeler.runs.run import Run
 from labeler.runs.tried_pictures import (
     AddedPictures,
@@ -97,7 +97,7 @@ class Trials:
             raise DataError("no picture was dropped")
         if len(files) > MOST:
             raise DataError(f"found {len(files)} pictures, wanted at most {MOST} at once: drop fewer")
-        run = tried_run(project, run_id)
+        run = model_run(project, run_id)
         number = secrets.token_hex(8)
         folder = self._folder / number
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -131,7 +131,7 @@ class Trials:
                     elif trial.state == "running":
                         self._collect(trial)
                 except (DataError, OSError) as error:
-                    _end(trial.process)
+                    end_process(trial.process)
                     trial.state, trial.problem = "failed", f"the pictures could not be predicted: {error}"
 
     def add(self, project: Project, number: str) -> Trial:
@@ -151,7 +151,7 @@ class Trials:
             if trial.state != "done":
                 raise ConflictError("these pictures have not been predicted yet")
             try:
-                tried_run(project, trial.run.id)
+                model_run(project, trial.run.id)
             except NotFoundError:
                 raise ConflictError(
                     f"run {trial.run.name} has been deleted, so nothing can be proposed in its name: drop the pictures "
@@ -186,7 +186,7 @@ class Trials:
         words += ["--allow-missing", *trial.project.settings.options]
         words += ["--out", trial.folder / run_folder.PREDICTIONS]
         trial.began = self._clock()
-        trial.process = start_mdmd(words, trial.folder)
+        trial.process = start_mdmd(words, trial.folder, is_waited_for=True)
         trial.state = "running"
 
     def _collect(self, trial: Trial) -> None:
@@ -208,29 +208,8 @@ class Trials:
         trial.state = "done"
 
 
-def tried_runs(runs: Sequence[Run]) -> list[Run]:
-    """Those of `runs` whose model can be tried."""
-    return [run for run in runs if run.trained and not run.active]
-
-
-def tried_run(project: Project, run_id: str) -> Run:
-    """The run with a model of that number. Raises NotFoundError without one, ConflictError while it is trained."""
-    run = find_run(project, run_id)
-    if run.active:
-        raise ConflictError(f"run {run.name} is {run.state}: its model can be tried when it has ended")
-    if not run.trained:
-        raise NotFoundError(f"run {run.name} has no model to try")
-    return run
-
-
-def _end(process: subprocess.Popen[bytes] | None) -> None:
-    if process is not None and process.poll() is None:
-        process.kill()
-        process.wait()
-
-
 def _remove(trial: Trial) -> None:
     """End a try that is not in the list any more; waits for what is done with it."""
     with trial.lock:
-        _end(trial.process)
+        end_process(trial.process)
         shutil.rmtree(trial.folder, ignore_errors=True)

@@ -26,6 +26,7 @@ from labeler.pages.layout import build_pages, theme
 from labeler.project.workspace import Workspace
 from labeler.runs.background import Work
 from labeler.runs.collect import collect_finished
+from labeler.runs.model_exports import ModelExports
 from labeler.runs.sources import Sources, machine_sources
 from labeler.runs.trials import Trials
 from labeler.server.errors import install_errors
@@ -76,18 +77,18 @@ def build_app(
 
     The address `/?token=` starts a session with a cookie, and requests without one get status 401. With `token` None,
     all users of this machine have access. Gradio keeps uploaded files in the folder `uploads`, and pictures on which a
-    model is tried lie beside it. `sources` defaults to
+    model is tried, and models that are being exported, lie beside it. `sources` defaults to
     all sources available to the workspace on this machine. While the application runs, even if no page is open, it
     collects the predictions of finished runs every `collect_seconds`, carries labels over to other faces as soon as
     they change, and does the `background` work.
     """
-    trials = Trials(uploads.with_name("tries"))
+    trials, exports = Trials(uploads.with_name("tries")), ModelExports(uploads.with_name("exporting"))
     app = FastAPI(
         title="mdmd labeler",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lambda app: _working(workspace, (*background, trials), collect_seconds),
+        lifespan=lambda app: _working(workspace, (*background, trials, exports), collect_seconds),
     )
     install_errors(app)
     app.include_router(build_api(workspace))
@@ -95,7 +96,7 @@ def build_app(
     for path in (kept_files(), FILES):
         app.mount(path, StaticFiles(directory=STATIC))
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when Blocks are built
-    pages = build_pages(workspace, sources or machine_sources(workspace.root), trials)
+    pages = build_pages(workspace, sources or machine_sources(workspace.root), trials, exports)
     app.add_middleware(GradioDoor, handlers=_handlers(pages), uploads=uploads, own=("/api/", FILES + "/"))
     app.add_middleware(LimitedBody, limit=LARGEST_BODY, uploads=UPLOAD)
     app.add_middleware(FreshFiles)

@@ -21,6 +21,7 @@ from labeler.project import definition as definitions
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.report.reports import report_of
+from labeler.runs.model_exports import exported_model
 from labeler.server.bodies import (
     AcceptBody,
     Annotator,
@@ -293,6 +294,12 @@ def say_right(actions: Review, face_id: Key, body: RightBody) -> dict[str, Any]:
 @routes.get("/runs/{run_id}/report")
 def report(project: Opened, run_id: str, against: str | None = None) -> HTMLResponse:
     return HTMLResponse(report_of(project, run_id, against=against, linked=True))
+
+
+@routes.get("/runs/{run_id}/exported/{form}")
+def exported(project: Opened, run_id: str, form: str) -> FileResponse:
+    archive = exported_model(project, run_id, form).archive
+    return FileResponse(archive, media_type="application/zip", filename=archive.name)
 
 
 @routes.get("/definition")

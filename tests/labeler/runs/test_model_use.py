@@ -7,6 +7,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,7 @@ from labeler.project.project import Project
 from labeler.runs.collect import collect_predictions
 from labeler.runs.control import list_runs
 from labeler.runs.model_use import EXPORTS, model_use, program, usable_model
+from mdmd.cli.export import Target
 from mdmd.cli.main import parser
 from mdmd.files import write_json
 from tests.builders import leave_predictions, make_project, predictions_of
@@ -42,7 +44,8 @@ def test_the_command_is_one_that_mdmd_takes(project: Project) -> None:
     assert use is not None
     words = shlex.split(use.command)
     options = parser().parse_args(words[words.index("predict") :])
-    assert (options.model, options.pictures, options.find_boxes) == (folder, [Path("pictures")], True)
+    assert (options.model, options.find_boxes) == (folder, True)
+    assert list(map(Path, options.pictures)) == [Path("pictures")]
     assert (options.out, options.tolerance, options.threshold) == ([Path("predictions.json")], 0.1, None)
     project.change_settings(replace(project.settings, tolerance=0.05, threshold=0.2))
     use = model_use(project, run)
@@ -67,7 +70,7 @@ def test_the_other_ways_are_python_that_runs_and_exports_that_mdmd_takes(project
         options = parser().parse_args(words[words.index("export") :])
         assert (options.model, options.out) == (folder, Path(f"{project.name}-{options.format}"))
         made.append(options.format)
-    assert made == [form.name for form in EXPORTS]
+    assert made == [form.name for form in EXPORTS] == list(get_args(Target)), "all that mdmd knows"
     assert (Path(__file__).parents[3] / use.page).is_file()
     project.change_settings(replace(project.settings, tolerance=0.05))
     use = model_use(project, run)
@@ -79,7 +82,7 @@ def test_every_way_can_be_copied_on_a_page_and_none_in_a_file(project: Project) 
     train(project, 1)
     [run] = list_runs(project)
     page = live_html(project, run)
-    for title in ("In Python", "Without this package"):
+    for title in ("In Python", "Without this package", "In a browser"):
         assert f"<summary>{title}</summary>" in page
     assert page.count("data-copy=") == 1 + 1 + len(EXPORTS)
     assert "pip install &#39;.[onnx]&#39;" in page

@@ -181,7 +181,7 @@ def test_too_many_pictures_and_runs_without_a_model_are_refused_and_nothing_is_m
     with pytest.raises(NotFoundError, match="has no run 007"):
         trials.begin(project, "007", files[:1])
     leave_predictions(project, 2, predictions_of(project, []))
-    with pytest.raises(NotFoundError, match="run 002 has no model to try"):
+    with pytest.raises(NotFoundError, match="run 002 has no model"):
         trials.begin(project, "002", files[:1])
     assert all(file.exists() for file in files)
     assert trials.of(project) is None

@@ -579,3 +579,14 @@ def test_an_edit_meant_for_another_project_of_that_name_is_not_taken(client: Tes
         answer = client.get(path, headers={"X-Project": meant})
         assert (answer.status_code, answer.json()["missing"]) == (404, "project")
     assert "missing" not in client.get(f"{BASE}/faces/99", headers={"X-Project": identity}).json()
+
+
+def test_an_exported_model_is_downloaded_as_a_zip(client: TestClient, project: Project) -> None:
+    folder = project.folder / "exports" / "faces-001-onnx"
+    folder.mkdir(parents=True)
+    folder.with_name("faces-001-onnx.zip").write_bytes(b"PK")
+    answer = client.get("/api/projects/faces/runs/001/exported/onnx")
+    assert (answer.status_code, answer.content) == (200, b"PK")
+    assert answer.headers["content-disposition"] == 'attachment; filename="faces-001-onnx.zip"'
+    missing = client.get("/api/projects/faces/runs/001/exported/web")
+    assert (missing.status_code, missing.json()["error"]) == (404, "run '001' has no export 'web'")
