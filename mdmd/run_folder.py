@@ -190,7 +190,8 @@ class History:
 
     `weights` is the file that the encoder started from (None: random numbers) and `base` the history of the checkpoint
     that training started from. `stage` is "base", "adapt" or "pretrain"; `preset` and `train` (a TrainConfig as JSON)
-    are what was asked for. `faces` counts the faces learned from by set; `heldout` are the metrics on held-out faces of
+    are what was asked for. `faces` counts the faces learned from by set, and `licenses` is what each set says of its
+    licenses; `heldout` are the metrics on held-out faces of
     the target, and `rarely_labeled` its landmarks with too few labels. `box_scale` is the size of a face's box in sizes
     of the box of its points. `seconds` is the time that training took, `steps` the number of its steps, and `stopped`
     where it ended early. Minutes depend on the machine: compare trainings by their steps and `faces_seen`.
@@ -206,6 +207,7 @@ class History:
     train: dict[str, Any] | None = None
     seed: int | None = None
     faces: dict[str, int] = field(default_factory=dict)
+    licenses: dict[str, str] = field(default_factory=dict)
     heldout: dict[str, float | None] = field(default_factory=dict)
     rarely_labeled: dict[str, int] = field(default_factory=dict)
     box_scale: float | None = None

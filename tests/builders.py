@@ -268,6 +268,8 @@ def portable_run(folder: Path) -> Path:
     model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, views="two"))
     model.add_head("apes", SMALL)
     heldout = {"nme": 5.25, "nme_low": 4.5, "nme_high": 6.0, "coverage90": 0.91, "n": 30.0}
-    history = History(weights="vit_tiny.safetensors", stage="adapt", faces={"apes": 120}, heldout=heldout)
+    base = History(faces={"people": 1207}, licenses={"people": "research only"})
+    learned = History("vit_tiny.safetensors", base, "adapt", faces={"apes": 120}, licenses={"apes": "CC BY 4.0"})
+    history = replace(learned, heldout=heldout)
     Checkpoint(model, "apes", {"apes": Calibration(scale=0.8, power=1.1, faces=30)}, history).save(folder)
     return folder

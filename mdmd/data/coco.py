@@ -13,7 +13,7 @@ from mdmd.data.boxes import box_of_points
 from mdmd.data.definition import LARGEST_ID, Definition
 from mdmd.data.places import FARTHEST, PLACE, box_problem, is_place
 from mdmd.data.records import Annotation, Box, Dataset, Sample
-from mdmd.data.text import path_problem, shown, text_problem
+from mdmd.data.text import cleaned, path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import LARGEST_SET, read_json, write_json
 
@@ -21,6 +21,8 @@ from mdmd.files import LARGEST_SET, read_json, write_json
 LARGEST_BOX = 100
 #: The key of what an image was called where it comes from, such as its path below a folder. It is never opened.
 ORIGINAL_NAME = "original_name"
+#: The most letters of a set's licenses that are kept.
+LONGEST_LICENSE = 500
 #: `attributes.source` of an annotation that a model predicted and no person has reviewed.
 PREDICTED = "predicted"
 
@@ -152,7 +154,16 @@ def from_coco(
                 extra=_extra(image, record, label),
             )
         )
-    return Dataset(name, definition, tuple(samples))
+    return Dataset(name, definition, tuple(samples), _license(coco))
+
+
+def _license(coco: Mapping[str, Any]) -> str | None:
+    """The names of the licenses in a COCO file, or their addresses; None if it has none."""
+    given = coco.get("licenses")
+    records = [record for record in given if isinstance(record, Mapping)] if isinstance(given, list) else []
+    told = [record.get("name") or record.get("url") for record in records]
+    words = dict.fromkeys(cleaned(text).strip() for text in told if isinstance(text, str))
+    return "; ".join(filter(None, words))[:LONGEST_LICENSE] or None
 
 
 def _named(*names: Any) -> str:

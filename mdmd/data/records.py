@@ -78,11 +78,15 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Faces of one definition under a name, which is also the name of the model's head."""
+    """Faces of one definition under a name, which is also the name of the model's head.
+
+    `license` is what the file says of its licenses, None if it says nothing.
+    """
 
     name: str
     definition: Definition
     samples: tuple[Sample, ...]
+    license: str | None = None
 
     def split(self, *names: str) -> tuple[Sample, ...]:
         return tuple(s for s in self.samples if s.split in names)

@@ -90,4 +90,9 @@ def origin(history: Mapping[str, Any]) -> list[str]:
         said.append(f"It began with a model of: {known or 'drawn faces'}.")
     if history.get("weights"):
         said.append(f"The encoder began with: {history['weights']}.")
+    licenses: dict[str, str] = {}
+    while history:
+        licenses = {**history.get("licenses", {}), **licenses}
+        history = history.get("base") or {}
+    said += [f"License of {name}, as its file says: {words}." for name, words in licenses.items()]
     return said

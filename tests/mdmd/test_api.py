@@ -145,10 +145,14 @@ def test_evaluating_a_dataset_or_its_file_gives_the_same_numbers(model, run, obj
 
 
 def test_training_leaves_a_run_that_loads(objects, tmp_path):
-    made = mdmd.train([objects], tmp_path / "base", **QUICK)
+    told = json.loads(objects.read_text())
+    licensed = objects.with_name("licensed.json")
+    licensed.write_text(json.dumps({**told, "licenses": [{"id": 1, "name": "CC BY 4.0"}]}))
+    made = mdmd.train([licensed], tmp_path / "base", **QUICK)
     again = mdmd.load(tmp_path / "base")
+    assert again.checkpoint.history.licenses == {"licensed": "CC BY 4.0"}
     assert (tmp_path / "base" / "metrics.json").is_file()
-    assert (again.name, again.head, again.definition) == ("base", "objects", made.definition)
+    assert (again.name, again.head, again.definition) == ("base", "licensed", made.definition)
     image = np.zeros((40, 60, 3), dtype=np.uint8)
     np.testing.assert_allclose(again.predict(image).means, made.predict(image).means, rtol=1e-5)
 

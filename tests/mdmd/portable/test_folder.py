@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -74,7 +75,28 @@ def test_it_holds_all_that_a_user_needs(exported: Path) -> None:
     card = (exported / "README.md").read_text()
     assert "5.25 % (95 % interval 4.50 to 6.00)" in card
     assert "apes 120" in card
+    assert "License of apes, as its file says: CC BY 4.0." in card
+    assert "License of people, as its file says: research only." in card
     assert len((exported / "example.py").read_text().splitlines()) <= 60
+
+
+@pytest.mark.slow
+def test_its_scripts_need_numpy_pillow_and_onnxruntime_only(
+    exported: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    python = str(tmp_path / "alone" / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "alone"], check=True)
+    if subprocess.run([python, "-m", "pip", "install", "-q", "numpy", "pillow", "onnxruntime"], check=False).returncode:
+        pytest.skip("no package registry can be reached")
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def ran(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([python, *command], cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
+
+    assert [ran("-c", f"import {name}").returncode for name in ("torch", "mdmd")] == [1, 1]
+    assert "this machine computes what the training did" in ran(exported / "check.py").stdout
+    found = json.loads(ran(exported / "example.py", *pictures).stdout)
+    assert found["annotations"] == found_by_the_example(exported, pictures, None)["annotations"]
 
 
 def test_the_folder_of_a_page_holds_the_page_and_the_model(
