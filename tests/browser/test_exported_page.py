@@ -15,8 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 
 import mdmd
 from mdmd.data.images import picture_size
+from mdmd.loading.crop import Crop
+from mdmd.loading.crops import cut
 from mdmd.portable.folder import add_page
 from tests.browser.conftest import watch
+from tests.browser.test_accessibility import AXE, VIOLATIONS
 from tests.builders import CATEGORY, PATIENCE
 from tests.exported_page import local_runtime, static_server
 
@@ -136,11 +139,11 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
+def page(chromium: Browser, address: str, complaints: list[str]) -> Iterator[Page]:
     """The page, ready."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(1000 * PATIENCE)
-    page, complaints = context.new_page(), []
+    page = context.new_page()
     watch(page, complaints)
     page.goto(address)
     expect(page.locator("#status")).to_have_text("Ready.")
@@ -197,6 +200,48 @@ def test_a_picture_has_the_points_that_python_finds(page: Page, folder: Path, tm
         spread = np.array(found["annotations"][0]["attributes"]["covariance"])
         wanted_spread = wanted.covariances[0][:, (0, 0, 1), (0, 1, 1)]
         np.testing.assert_allclose(spread, wanted_spread, rtol=0.02, atol=0.01)
+
+
+def test_a_face_is_cut_from_a_picture_as_in_training(page: Page) -> None:
+    picture = face((150, 110), (30, 10, 90)).resize((150, 110), Image.Resampling.BILINEAR)
+    pixels = list(picture.convert("RGBA").tobytes())
+    for x, y, side, size in [
+        (0, 0, 150, 150),
+        (-40.5, -20.2, 190.3, 64),
+        (60.1, 30.7, 30.4, 64),
+        (-300, -200, 900, 40),
+    ]:
+        found = page.evaluate(
+            """async ({ pixels, square }) => {
+              const { cut } = await import("./crop.js");
+              return [...cut({ width: 150, height: 110, data: new Uint8ClampedArray(pixels) }, square)];
+            }""",
+            {"pixels": pixels, "square": {"x": x, "y": y, "side": side, "size": size}},
+        )
+        wanted = cut(picture, Crop(x, y, side, size)).transpose(2, 0, 1).ravel().astype(int)
+        assert np.abs(np.array(found) - wanted).max() <= 1, (x, y, side, size)  # Pillow computes in whole numbers
+
+
+def test_the_page_is_kept_from_asking_elsewhere(page: Page, complaints: list[str]) -> None:
+    for address in ("https://example.com/", "http://127.0.0.1:9/"):
+        refused = page.evaluate("(address) => fetch(address).then(() => false, () => true)", address)
+        assert refused, address
+    assert all("Content Security Policy" in said for said in complaints), complaints
+    assert len(complaints) >= 2
+    complaints.clear()
+
+
+def test_axe_finds_nothing_on_the_page(page: Page, tmp_path: Path) -> None:
+    face((300, 200), (60, 20, 150)).save(tmp_path / "a.png")
+    opened(page, tmp_path / "a.png")
+    page.get_by_text("Box of the face").click()
+    # As the browser's tools do: the page's own policy allows no script of others.
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setBypassCSP", {"enabled": True})
+    page.evaluate(AXE)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(VIOLATIONS) == []
 
 
 def test_names_are_shown_as_text_and_the_model_says_what_it_is(page: Page, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@
 // Sizes in CSS pixels.
 const DOT = 2.5;
 const LARGE_DOT = 4.5;
-const LINE = 1.25;
+const LINE = 1;
 const NAME = 13;
 // A point is doubtful if it is more likely off than not.
 export const DOUBTFUL = 0.5;

@@ -11,8 +11,10 @@ const PASSES = 4;
 const STILL = 0.02;
 // Points whose box is smaller than this, in pixels, show no face.
 const SMALLEST = 8;
-// Points whose mean predicted deviation is above this share of their box show no face: benchmarks/RESULTS.md.
-const LOST = 0.06;
+// The mean predicted deviation of points, as a share of their box, up to which they show a face, and above which a face
+// that is followed is lost: benchmarks/RESULTS.md.
+const SURE = 0.06;
+const LOST = 0.09;
 
 /**
  * The face that the model is least in doubt of; of the whole picture if boxes are not known to go with points.
@@ -69,7 +71,8 @@ export class Follower {
       return face;
     }
     const around = boxAround(face, scale);
-    if (around !== null && (drawn !== null || isFace(this.model, face))) {
+    const most = this.seen ? LOST : SURE;
+    if (around !== null && (drawn !== null || doubt(face) <= most)) {
       Object.assign(this, { box: around, seen: true, start: 0, looks: 0 });
       return face;
     }
@@ -86,7 +89,7 @@ export class Follower {
  * @param {Model} model @param {Face} face
  */
 export function isFace(model, face) {
-  return model.boxScale === null || doubt(face) <= LOST;
+  return model.boxScale === null || doubt(face) <= SURE;
 }
 
 /**
