@@ -36,7 +36,7 @@ const NO_PREDICTIONS = {
 };
 const ALL_REVIEWED = {
   title: "Everything is reviewed",
-  text: "Every predicted point was accepted or corrected, or its face accepted unseen. Train again with the new labels, or export them.",
+  text: "Every predicted point was accepted or corrected, or its face accepted unseen. Train again with the new labels, try the model on other pictures on the Train page, or export the labels.",
   action: "Go to Export",
   tab: "export",
 };
@@ -258,7 +258,7 @@ export class ReviewPage {
         : labeled === of
           ? left
             ? "Every point of this face is reviewed. Press D for the next face."
-            : "Every face is reviewed. Train again with the new labels, or export them."
+            : "Every face is reviewed. Train again with the new labels, try the model on other pictures on the Train page, or export the labels."
           : current && prediction && !view.points[current.id]
             ? `${current.name}: ${measured ? likely(prediction, view) : ""}A accepts, dragging corrects.`
             : flagged
