@@ -251,7 +251,7 @@ def predict(
 ) -> dict[str, Any]:
     """Predict landmarks as a COCO-keypoint object (see `predicted_coco`).
 
-    The input is either `pictures` (image files, folders, patterns such as "photos/*.jpg" and "@list.txt" with a path in
+    The input is either `pictures` (image files, folders, patterns such as `photos/*.jpg` and `@list.txt` with a path in
     each line; one face per image) or the faces of a file. `model` is a `Model` or the folder of a run. Options:
     `PredictionOptions`. Images that cannot be used, and files in folders that are not images, are left out with a
     warning; `info` of the result has the reasons in `left_out`. Raises DataError if none is left.
