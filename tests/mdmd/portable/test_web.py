@@ -212,3 +212,13 @@ def test_the_page_loads_nothing_from_elsewhere_and_shows_names_as_text() -> None
             assert set(re.findall(r"""from "\./([^"]+)";""", text)) <= texts.keys(), name
     named = {address for text in texts.values() for address in re.findall(r"https?://[^\s\"'<)]+", text)}
     assert named == {"http://127.0.0.1:8000/", "http://www.w3.org/2000/svg"}
+
+
+def test_the_colors_of_the_page_are_tokens_with_a_light_and_a_dark_value() -> None:
+    text = (FILES / "web" / "page.css").read_text(encoding="utf-8")
+    light, dark = (text.split(mark, 1) for mark in (":root {", "@media (prefers-color-scheme: dark)"))
+    named = set(re.findall(r"--([\w-]+): #[0-9a-f]{6};", light[1]))
+    assert set(re.findall(r"var\(--([\w-]+)\)", text)) <= named
+    assert set(re.findall(r"color\([^)]*\"--([\w-]+)\"", (FILES / "web" / "drawing.js").read_text())) <= named
+    assert set(re.findall(r"--([\w-]+): #", dark[1])) <= named
+    assert re.findall(r"^ +(?!--)[\w-]+: .*#[0-9a-f]{3}.*", text, re.MULTILINE) == []
