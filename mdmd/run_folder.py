@@ -207,7 +207,7 @@ class History:
     train: dict[str, Any] | None = None
     seed: int | None = None
     faces: dict[str, int] = field(default_factory=dict)
-    licenses: dict[str, str] = field(default_factory=dict)
+    licenses: dict[str, str] | None = None
     heldout: dict[str, float | None] = field(default_factory=dict)
     rarely_labeled: dict[str, int] = field(default_factory=dict)
     box_scale: float | None = None

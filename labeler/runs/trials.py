@@ -32,8 +32,6 @@ from mdmd.evaluation.predictions import read_predicted
 
 #: The most pictures of one try.
 MOST = 20
-#: The file of the faces in the folder of a try.
-FACES = "faces.json"
 
 State = Literal["waiting", "running", "done", "failed", "added"]
 
@@ -105,7 +103,7 @@ class Trials:
         try:
             pictures, refused = take_pictures(project, files, folder)
             if pictures:
-                write_faces(folder / FACES, pictures, project.index.must_define())
+                write_faces(folder / run_folder.FACES, pictures, project.index.must_define())
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -182,7 +180,7 @@ class Trials:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self, trial: Trial) -> None:
-        words = ["predict", trial.run.folder.resolve(), "--faces", trial.folder / FACES, "--find-boxes"]
+        words = ["predict", trial.run.folder.resolve(), "--faces", trial.folder / run_folder.FACES, "--find-boxes"]
         words += ["--allow-missing", *trial.project.settings.options]
         words += ["--out", trial.folder / run_folder.PREDICTIONS]
         trial.began = self._clock()

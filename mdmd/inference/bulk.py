@@ -41,11 +41,12 @@ from mdmd.inference.model import Model
 from mdmd.inference.parts import predict_in_parts
 from mdmd.locks import lock
 from mdmd.models import checkpoint
+from mdmd.run_folder import LOCK
 from mdmd.threads import one_for_numpy
 
 FORMAT = 1
 #: What was asked for. Readers of Parquet folders pass over names that begin with an underscore or a dot.
-ABOUT, LOCK = "_bulk.json", ".lock"
+ABOUT = "_bulk.json"
 
 
 @dataclass(frozen=True)

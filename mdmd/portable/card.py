@@ -92,7 +92,7 @@ def origin(history: Mapping[str, Any]) -> list[str]:
         said.append(f"The encoder began with: {history['weights']}.")
     licenses: dict[str, str] = {}
     while history:
-        licenses = {**history.get("licenses", {}), **licenses}
+        licenses = {**(history.get("licenses") or {}), **licenses}
         history = history.get("base") or {}
     said += [f"License of {name}, as its file says: {words}." for name, words in licenses.items()]
     return said

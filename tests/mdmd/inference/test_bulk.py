@@ -16,11 +16,12 @@ import mdmd
 from mdmd.config import ModelConfig
 from mdmd.data.records import Box
 from mdmd.errors import DataError, InUseError
-from mdmd.inference.bulk import ABOUT, LOCK, Task, bulk_result, predict_in_bulk, shard_file
+from mdmd.inference.bulk import ABOUT, Task, bulk_result, predict_in_bulk, shard_file
 from mdmd.inference.manifest import Item, Manifest
 from mdmd.locks import lock
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.models.landmark_model import build
+from mdmd.run_folder import LOCK
 from tests.builders import SMALL, write_picture
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed")
