@@ -359,12 +359,21 @@ def predict_bulk(
     """
     rule, model, manifest = FlagRule(tolerance, threshold), load_run(run), Manifest(Path(pictures))
     head, calibration = model.calibrated(head)
-    power = calibration.law.power
-    task = Task(str(run), head, find_boxes, rule.tolerance, rule.threshold, power, str(manifest.folder), str(Path(out)))
-    with tqdm(total=len(manifest), unit="face", disable=not progress) as bar:
-        for done in predict_in_bulk(task, manifest, engine=engine, workers=workers, shard=shard):
-            if bar.n == 0:
-                bar.initial = done.rows  # so that the speed is that of now
+    task = Task(
+        run=str(run),
+        model=model.fingerprint(head),
+        head=head,
+        find_boxes=find_boxes,
+        tolerance=rule.tolerance,
+        threshold=rule.threshold,
+        power=calibration.law.power,
+        pictures=str(manifest.folder),
+        out=str(Path(out)),
+    )
+    steps = predict_in_bulk(task, manifest, engine=engine, workers=workers, shard=shard)
+    begun = next(steps).rows  # finished by earlier calls: they do not count for the speed
+    with tqdm(total=len(manifest), initial=begun, unit="face", disable=not progress) as bar:
+        for done in steps:
             bar.update(done.rows - bar.n)
     return bulk_result(Path(out))
 

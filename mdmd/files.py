@@ -82,7 +82,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder with all that is in it. It gets a hidden name first: nobody finds half of it."""
+    """Remove a folder with all that is in it. It gets a hidden name first, so that half of it is never found."""
     hidden = _hidden(path.parent, path.name)
     os.rename(path, hidden)
     shutil.rmtree(hidden)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from labeler.storage.migrations import MIGRATIONS, migrate
 from labeler.storage.records import Point
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco, to_coco
-from mdmd.data.definition import Definition
+from mdmd.data.definition import Definition, load_definition
 from mdmd.files import write_json
 from mdmd.run_folder import TARGET, Settings
 from mdmd.synthetic.datasets import PAREIDOLIAS
@@ -252,6 +253,23 @@ def leave_starter(project: Project, number: int) -> Path:
         shutil.copy(STARTER / file, folder / file)
     write_json(folder / "metrics.json", {"nme": 5.0, "n": 3})
     return folder
+
+
+@contextlib.contextmanager
+def starter_project(root: Path, *pictures: Path) -> Iterator[Project]:
+    """A project in `root` with the landmarks of the starter, these pictures, and a run 001 that has its model."""
+    workspace = Workspace(root)
+    project = workspace.create("faces", definition=load_definition("300w"))
+    for picture in pictures:
+        project.add_picture(picture)
+    leave_starter(project, 1)
+    yield project
+    workspace.close()
+
+
+def drawn_faces() -> list[Path]:
+    """Four pictures of the shipped set, each with a face."""
+    return [sample.path for sample in read_coco(PAREIDOLIAS).samples[:4]]
 
 
 def portable_run(folder: Path) -> Path:

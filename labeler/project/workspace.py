@@ -196,13 +196,13 @@ class Workspace:
         return folder
 
     def forget(self, name: str) -> None:
-        """Close a project's database. Whoever opens the project next opens it anew."""
+        """Close a project's database. The next `open` opens it anew."""
         with self._closed(name):
             pass
 
     @contextmanager
     def _closed(self, name: str) -> Iterator[None]:
-        """Close a project's database. Nobody opens it again while the block moves or replaces its folder."""
+        """Close a project's database. It cannot be opened while the block moves or replaces its folder."""
         with self._lock:
             project = self._open.pop(name, None)
             if project:

@@ -111,7 +111,8 @@ def _in_python(project: Project, folder: str) -> Way:
     tolerance = "" if usual else f", tolerance={project.settings.tolerance}"
     lines = (
         "import mdmd\n",
-        f"found = mdmd.load({folder!r}).predict('photo.jpg'{tolerance})",
+        f"model = mdmd.load({folder!r})",
+        f"found = model.predict('photo.jpg'{tolerance})",
         "print(found.means[0])  # x and y of each point",
         "print(found.p_off[0])  # how probably each one is off",
     )

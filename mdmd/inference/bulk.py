@@ -47,15 +47,21 @@ from mdmd.threads import one_for_numpy
 FORMAT = 1
 #: What was asked for. Readers of Parquet folders pass over names that begin with an underscore or a dot.
 ABOUT = "_bulk.json"
+#: The most shards that Ray is given at once.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a process must know to predict a shard: the run, the head, whether boxes are found where none are given, the
-    tolerance and the threshold of flags (None: no flags), the power of the law of errors, the manifest's folder and the
-    folder of the shards."""
+    """What a process must know to predict a shard.
+
+    `run` is the folder of the run and `model` the fingerprint of its model. `find_boxes` says whether faces are found
+    where no box is given, `threshold` is that of flags (None: no flags), and `power` that of the law of errors.
+    `pictures` is the manifest's folder, and `out` the folder of the shards.
+    """
 
     run: str
+    model: str
     head: str
     find_boxes: bool
     tolerance: float
@@ -88,9 +94,9 @@ def predict_in_bulk(
 ) -> Iterator[Progress]:
     """Predict all rows of `manifest`, `shard` rows at a time; yields the progress at the start and after each shard.
 
-    Shards that are there already are not computed again. `workers` is the number of processes, by default one a core,
-    or a GPU. Raises DataError if the folder holds the predictions of something else, InUseError if another process
-    writes there.
+    The file of a shard has its rows in order, but those with a problem come last. Shards that are there already are not
+    computed again. `workers` is the number of processes, by default one a core, or a GPU. Raises DataError if the
+    folder holds the predictions of something else, InUseError if another process writes there.
     """
     out = Path(task.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -134,6 +140,8 @@ class ShardWorker:
         one_for_numpy()
         self._task = task
         self._model = Model(checkpoint.load(Path(task.run)), Path(task.run).name)
+        if self._model.fingerprint(task.head) != task.model:
+            raise DataError(f"the model in {task.run} was replaced while it predicted: start again")
 
     def predict(self, number: int, items: Sequence[Item]) -> int:
         """Predict `items` and write the file of the shard `number`; returns the number."""
@@ -173,10 +181,9 @@ def _said(error: DataError) -> str:
 
 
 def _about(task: Task, manifest: Manifest, shard: int) -> dict[str, Any]:
-    model = Model(checkpoint.load(Path(task.run)), Path(task.run).name)
     return {
         "format": FORMAT,
-        "model": model.fingerprint(task.head),
+        "model": task.model,
         "head": task.head,
         "manifest": manifest.digest(),
         "rows": len(manifest),
@@ -314,13 +321,16 @@ def _by_ray(
         rows = [(i.row, i.image, i.face, None if i.box is None else asdict(i.box)) for i in items]
         return {"shard": number, "items": json.dumps(rows)}
 
-    given = data.from_items([row(number) for number in missing], override_num_blocks=len(missing))
-    finished = given.map_batches(
-        RayWorker,
-        batch_size=1,
-        concurrency=count,
-        fn_constructor_args=(absolute,),
-        num_cpus=1,
-        num_gpus=1 if gpus else 0,
-    )
-    yield from (int(each["shard"]) for each in finished.iter_rows())
+    # Some at a time: the rows of millions of pictures would fill the memory of this process.
+    for start in range(0, len(missing), AT_ONCE):
+        part = missing[start : start + AT_ONCE]
+        given = data.from_items([row(number) for number in part], override_num_blocks=len(part))
+        finished = given.map_batches(
+            RayWorker,
+            batch_size=1,
+            concurrency=min(count, len(part)),
+            fn_constructor_args=(absolute,),
+            num_cpus=1,
+            num_gpus=1 if gpus else 0,
+        )
+        yield from (int(each["shard"]) for each in finished.iter_rows())

@@ -66,14 +66,14 @@ class WholePictures:
 def named_files(names: Sequence[Path | str]) -> list[Path]:
     """The files and folders that `names` mean.
 
-    `@LIST` is a text file with one in each line, relative to its own folder. A name with `*`, `?` or `[` that is not
-    there itself is a pattern, in which `**` means any folders. Raises DataError for a list that cannot be read and a
-    pattern without matches.
+    `@LIST` is a text file with one in each line, relative to its own folder. A name with `*`, `?` or `[` is a pattern,
+    in which `**` means any folders. A file or folder that has such a name itself comes first. Raises DataError for a
+    list that cannot be read and a pattern without matches.
     """
     files: list[Path] = []
     for name in names:
         text = os.fspath(name)
-        if text.startswith("@"):
+        if text.startswith("@") and not os.path.lexists(text):
             files += _listed(Path(text[1:]))
         elif glob.has_magic(text) and not os.path.lexists(text):
             matching = sorted(glob.glob(text, recursive=True))

@@ -9,17 +9,11 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from labeler.project.project import Project
-from mdmd.data.coco import read_coco
 from mdmd.data.definition import load_definition
-from mdmd.synthetic.datasets import PAREIDOLIAS
 from tests.browser.conftest import Site, intercept, root, wait_for
-from tests.builders import PATIENCE_WITH_TRAINING, leave_starter
+from tests.builders import PATIENCE_WITH_TRAINING, drawn_faces, leave_starter
 
 pytestmark = pytest.mark.browser
-
-
-def faces() -> list[Path]:
-    return [sample.path for sample in read_coco(PAREIDOLIAS).samples[:4]]
 
 
 def with_a_model(site: Site, name: str) -> Project:
@@ -34,7 +28,7 @@ def test_two_pictures_are_dropped_looked_at_and_added(page: Page, site: Site) ->
     page.goto(f"{site.url}/?project=owls#train")
     card = page.locator("#trial")
     expect(card.get_by_label("Model")).to_have_value("run 001")
-    card.locator("input[type=file]").set_input_files(faces()[1:3])
+    card.locator("input[type=file]").set_input_files(drawn_faces()[1:3])
     expect(card.locator(".stage")).to_contain_text("Run 001 looks at 2 pictures")
     page.reload()
     expect(card.locator(".stage")).to_contain_text("Run 001 looks at 2 pictures")
@@ -51,7 +45,7 @@ def test_two_pictures_are_dropped_looked_at_and_added(page: Page, site: Site) ->
     expect(card.locator(".note")).to_contain_text("2 pictures added, with the points of run 001 as proposals.")
     expect(card.locator(".tried")).to_have_count(0)
     left = [path for path in site.workspace.root.glob(".server-*/**/*") if path.is_file()]
-    given = [file.read_bytes() for file in faces()[1:3]]
+    given = [file.read_bytes() for file in drawn_faces()[1:3]]
     assert not any(path.read_bytes() in given for path in left), left
     new = [face.id for face in project.store.faces()[1:]]
     assert sorted(project.store.predictions.of_run(1)) == new
@@ -72,7 +66,7 @@ def test_what_cannot_be_used_is_named_and_cleared(page: Page, site: Site, tmp_pa
     expect(card.locator(".refused")).to_contain_text("notes.jpg")
     files = [tmp_path / f"{k}.jpg" for k in range(21)]
     for file in files:
-        file.write_bytes(faces()[0].read_bytes() + file.name.encode())
+        file.write_bytes(drawn_faces()[0].read_bytes() + file.name.encode())
     card.locator("input[type=file]").set_input_files(files)
     expect(card.locator(".field-problem")).to_have_text("Found 21 pictures, wanted at most 20 at once: drop fewer")
     expect(card.locator(".refused")).to_contain_text("notes.jpg")
@@ -98,7 +92,7 @@ def test_an_answer_about_an_older_try_does_not_hide_a_newer_one(page: Page, site
             route.fulfill(response=answer)
 
     intercept(page, "**/run/predict*", hold)
-    card.locator("input[type=file]").set_input_files([faces()[1]])
+    card.locator("input[type=file]").set_input_files([drawn_faces()[1]])
     wait_for(lambda: page.evaluate("true") and held)
     card.locator("input[type=file]").set_input_files([tmp_path / "notes.jpg"])
     expect(card.locator(".refused")).to_contain_text("notes.jpg")

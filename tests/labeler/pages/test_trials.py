@@ -17,11 +17,8 @@ from labeler.project.workspace import Workspace
 from labeler.runs.trials import Trials
 from labeler.runs.tried_pictures import TriedFace
 from labeler.storage.records import PredictedPoint
-from mdmd.data.coco import read_coco
-from mdmd.data.definition import load_definition
 from mdmd.data.records import Box
-from mdmd.synthetic.datasets import PAREIDOLIAS
-from tests.builders import leave_predictions, leave_starter, predictions_of
+from tests.builders import drawn_faces, leave_predictions, leave_starter, predictions_of, starter_project
 
 POINTS = {
     1: PredictedPoint(100.0, 90.0, (9.0, 0.0, 4.0), 0.02, False, 2.0),
@@ -31,12 +28,8 @@ POINTS = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    workspace = Workspace(tmp_path / "projects")
-    project = workspace.create("faces", definition=load_definition("300w"))
-    project.add_picture(faces()[0])
-    leave_starter(project, 1)
-    yield project
-    workspace.close()
+    with starter_project(tmp_path / "projects", drawn_faces()[0]) as project:
+        yield project
 
 
 @pytest.fixture
@@ -46,10 +39,6 @@ def on(project: Project, tmp_path: Path) -> Iterator[TrialHandlers]:
     yield TrialHandlers(workspace, trials)
     trials.close()
     workspace.close()
-
-
-def faces() -> list[Path]:
-    return [sample.path for sample in read_coco(PAREIDOLIAS).samples[:3]]
 
 
 def request_of(project: Project) -> Any:
@@ -88,7 +77,7 @@ def test_a_try_is_shown_from_its_beginning_to_its_end(project: Project, on: Tria
     request = request_of(project)
     assert on.look("", request) == ""
     assert on.show("", request)[2] == ""
-    files = uploads(tmp_path / "up", faces()[:2])
+    files = uploads(tmp_path / "up", drawn_faces()[:2])
     cleared, problem, seen = on.begin("001", files, request)
     assert (cleared, problem) == (None, "")
     assert not any(Path(file).parent.exists() for file in files)
@@ -134,7 +123,7 @@ def test_what_was_added_says_how_to_see_its_points_where_something_else_is_in_ch
 ) -> None:
     request = request_of(project)
     on.workspace.open("faces").charge.put("carried")
-    *_, seen = on.begin("001", uploads(tmp_path / "up", faces()[1:2]), request)
+    *_, seen = on.begin("001", uploads(tmp_path / "up", drawn_faces()[1:2]), request)
     trial = on.trials.of(on.workspace.open("faces"))
     assert trial is not None
     trial.faces = {1: TriedFace(Box(60, 50, 120, 120), POINTS)}
@@ -148,7 +137,7 @@ def test_what_was_added_says_how_to_see_its_points_where_something_else_is_in_ch
 
 def test_a_try_that_is_gone_is_said(project: Project, on: TrialHandlers, tmp_path: Path) -> None:
     request = request_of(project)
-    *_, seen = on.begin("001", uploads(tmp_path / "up", faces()[1:2]), request)
+    *_, seen = on.begin("001", uploads(tmp_path / "up", drawn_faces()[1:2]), request)
     restarted = TrialHandlers(on.workspace, Trials(tmp_path / "other"))
     assert restarted.look(str(seen), request) == LOST
     now, timer, said, add, clear, _ = restarted.show(LOST, request)
@@ -162,7 +151,7 @@ def test_problems_are_said_below_the_field_and_no_upload_stays(
     project: Project, on: TrialHandlers, tmp_path: Path
 ) -> None:
     request = request_of(project)
-    files = uploads(tmp_path / "up", faces()[:1])
+    files = uploads(tmp_path / "up", drawn_faces()[:1])
     cleared, problem, _ = on.begin("009", files, request)
     assert cleared is None
     assert "has no run 009" in str(problem)

@@ -12,23 +12,18 @@ import pytest
 
 from labeler.errors import ConflictError, NotFoundError
 from labeler.project.project import Project
-from labeler.project.workspace import Workspace
 from labeler.runs.manage import delete
 from labeler.runs.model_exports import MADE, Exporting, ModelExports, exported_model, exported_models
 from labeler.runs.model_use import EXPORTS
-from mdmd.data.definition import load_definition
-from tests.builders import PATIENCE_WITH_TRAINING, leave_predictions, leave_starter, predictions_of, wait_for
+from tests.builders import PATIENCE_WITH_TRAINING, leave_predictions, predictions_of, starter_project, wait_for
 
 ONNX = EXPORTS[0]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    workspace = Workspace(tmp_path / "projects")
-    project = workspace.create("owls", definition=load_definition("300w"))
-    leave_starter(project, 1)
-    yield project
-    workspace.close()
+    with starter_project(tmp_path / "projects") as project:
+        yield project
 
 
 @pytest.fixture
@@ -58,10 +53,10 @@ def test_a_real_model_is_exported(project: Project, exports: ModelExports) -> No
     made = ended(exports, exports.begin(project, "001", ONNX))
     assert made.state == "done", made.problem
     [found] = exported_models(project, "001")
-    assert found.folder == project.folder / "exports" / "owls-001-onnx"
+    assert found.folder == project.folder / "exports" / "faces-001-onnx"
     assert {"model.onnx", "model.json", "example.py", "check.py"} <= {path.name for path in found.folder.iterdir()}
     with zipfile.ZipFile(found.archive) as archive:
-        assert "owls-001-onnx/model.onnx" in archive.namelist()
+        assert "faces-001-onnx/model.onnx" in archive.namelist()
 
 
 def test_an_export_takes_the_place_of_an_earlier_one(project: Project, exports: ModelExports) -> None:
@@ -73,8 +68,8 @@ def test_an_export_takes_the_place_of_an_earlier_one(project: Project, exports: 
     found = exported_model(project, "001", "onnx")
     assert (found.folder / "model.onnx").read_text() == "second"
     with zipfile.ZipFile(found.archive) as archive:
-        assert sorted(archive.namelist()) == ["owls-001-onnx/golden/answers.json", "owls-001-onnx/model.onnx"]
-        assert archive.read("owls-001-onnx/model.onnx") == b"second"
+        assert sorted(archive.namelist()) == ["faces-001-onnx/golden/answers.json", "faces-001-onnx/model.onnx"]
+        assert archive.read("faces-001-onnx/model.onnx") == b"second"
     assert exports.of(project) is not made
 
 
@@ -109,9 +104,9 @@ def test_a_failure_says_why_in_the_words_of_the_command(project: Project, export
 
 
 def test_only_exports_inside_of_the_project_are_given_out(project: Project, tmp_path: Path) -> None:
-    (project.folder / "exports" / "owls-001-onnx").mkdir(parents=True)
+    (project.folder / "exports" / "faces-001-onnx").mkdir(parents=True)
     (tmp_path / "secret.zip").write_text("not of this project")
-    (project.folder / "exports" / "owls-001-onnx.zip").symlink_to(tmp_path / "secret.zip")
+    (project.folder / "exports" / "faces-001-onnx.zip").symlink_to(tmp_path / "secret.zip")
     for run, form in (("001", "onnx"), ("../..", "onnx"), ("001", "other"), ("٠٠١", "onnx")):
         with pytest.raises(NotFoundError, match="has no export"):
             exported_model(project, run, form)

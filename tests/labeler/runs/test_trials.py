@@ -12,22 +12,20 @@ from PIL import Image
 
 from labeler.errors import ConflictError, LockedError, NotFoundError
 from labeler.project.project import Project
-from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.runs.manage import delete
 from labeler.runs.trials import MOST, Trial, Trials
 from labeler.runs.tried_pictures import faces_of
-from mdmd.data.coco import read_coco
-from mdmd.data.definition import load_definition
 from mdmd.errors import DataError
 from mdmd.evaluation.predictions import read_predicted
 from mdmd.files import write_json
-from mdmd.synthetic.datasets import PAREIDOLIAS
 from tests.builders import (
     PATIENCE_WITH_TRAINING,
+    drawn_faces,
     leave_predictions,
     leave_starter,
     predictions_of,
+    starter_project,
     wait_for,
     write_picture,
 )
@@ -35,13 +33,8 @@ from tests.builders import (
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A project with the landmarks of the starter, one picture, and a run 001 whose model is the starter."""
-    workspace = Workspace(tmp_path / "projects")
-    project = workspace.create("faces", definition=load_definition("300w"))
-    project.add_picture(faces()[0])
-    leave_starter(project, 1)
-    yield project
-    workspace.close()
+    with starter_project(tmp_path / "projects", drawn_faces()[0]) as project:
+        yield project
 
 
 @pytest.fixture
@@ -49,10 +42,6 @@ def trials(tmp_path: Path) -> Iterator[Trials]:
     trials = Trials(tmp_path / "tries")
     yield trials
     trials.close()
-
-
-def faces() -> list[Path]:
-    return [sample.path for sample in read_coco(PAREIDOLIAS).samples[:4]]
 
 
 def dropped(folder: Path, files: list[Path]) -> list[Path]:
@@ -85,12 +74,12 @@ def test_a_real_model_finds_points_in_pictures_that_come_in_with_them(
     project: Project, trials: Trials, tmp_path: Path
 ) -> None:
     sideways = tmp_path / "sideways.jpg"
-    with Image.open(faces()[1]) as image:
+    with Image.open(drawn_faces()[1]) as image:
         exif = Image.Exif()
         exif[0x0112] = 6
         image.convert("RGB").rotate(90, expand=True).save(sideways, exif=exif, quality=95)
     (tmp_path / "notes.txt").write_text("no picture")
-    files = dropped(tmp_path / "up", [sideways, faces()[2], faces()[0], tmp_path / "notes.txt"])
+    files = dropped(tmp_path / "up", [sideways, drawn_faces()[2], drawn_faces()[0], tmp_path / "notes.txt"])
     trial = ended(trials, trials.begin(project, "001", files))
     assert trial.state == "done", trial.problem
     assert [picture.there for picture in trial.pictures] == [False, False, True]
@@ -99,7 +88,7 @@ def test_a_real_model_finds_points_in_pictures_that_come_in_with_them(
     assert not any(file.exists() for file in files[:3]), "they were moved"
     assert {len(face.points) for face in trial.faces.values()} == {68}
     assert trial.faces[1].box != trial.pictures[0].box, "the face is found"
-    with Image.open(faces()[1]) as image:
+    with Image.open(drawn_faces()[1]) as image:
         upright = image.size
     with Image.open(trial.pictures[0].file) as image:
         assert image.size == upright
@@ -108,7 +97,7 @@ def test_a_real_model_finds_points_in_pictures_that_come_in_with_them(
     before = project.store.points()
     trials.add(project, trial.number)
     assert trial.added is not None
-    assert (trial.added.new, trial.added.there) == (["sideways.jpg", faces()[2].name], [faces()[0].name])
+    assert (trial.added.new, trial.added.there) == (["sideways.jpg", drawn_faces()[2].name], [drawn_faces()[0].name])
     assert not trial.folder.exists()
     assert project.store.points() == before, "proposals are no labels"
     new = project.store.faces()[1:]
@@ -127,15 +116,15 @@ def test_a_real_model_finds_points_in_pictures_that_come_in_with_them(
 def test_what_was_tried_comes_in_once_and_pictures_that_are_there_stay_as_they_are(
     project: Project, trials: Trials, tmp_path: Path
 ) -> None:
-    trial = done(trials, trials.begin(project, "001", dropped(tmp_path / "up", faces()[:3])))
-    project.add_picture(faces()[1])
+    trial = done(trials, trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[:3])))
+    project.add_picture(drawn_faces()[1])
     project.remove_picture(project.store.images()[1].id)
     trials.add(project, trial.number)
     assert trial.added is not None
     assert (trial.added.new, trial.added.back, trial.added.there) == (
-        [faces()[2].name],
-        [faces()[1].name],
-        [faces()[0].name],
+        [drawn_faces()[2].name],
+        [drawn_faces()[1].name],
+        [drawn_faces()[0].name],
     )
     assert trials.add(project, trial.number) is trial, "from a second page"
     assert len(project.store.images()) == 3
@@ -156,7 +145,7 @@ def test_the_points_join_those_that_the_run_predicted_before(project: Project, t
     leave_starter(project, 2)
     leave_predictions(project, 3, predictions_of(project, [1]))
     collect_predictions(project)
-    trial = done(trials, trials.begin(project, "002", dropped(tmp_path / "up", faces()[1:2])))
+    trial = done(trials, trials.begin(project, "002", dropped(tmp_path / "up", drawn_faces()[1:2])))
     before = project.index.standings()
     trials.add(project, trial.number)
     new = project.store.faces()[1]
@@ -196,20 +185,23 @@ def test_files_that_are_no_pictures_are_named_and_doubles_are_looked_at_once(
     assert (trial.state, trial.problem) == ("failed", "none of the pictures can be used")
     [(name, _)] = trial.refused
     assert name == "notes.jpg"
-    files = [*dropped(tmp_path / "up", faces()[1:2]), Path(shutil.copy(faces()[1], tmp_path / "up" / "again.png"))]
+    files = [
+        *dropped(tmp_path / "up", drawn_faces()[1:2]),
+        Path(shutil.copy(drawn_faces()[1], tmp_path / "up" / "again.png")),
+    ]
     trial = trials.begin(project, "001", files)
     assert len(trial.pictures) == 1
-    assert trial.refused == [("again.png", f"it is the same picture as {faces()[1].name}")]
+    assert trial.refused == [("again.png", f"it is the same picture as {drawn_faces()[1].name}")]
 
 
 def test_nothing_of_a_try_stays_after_another_one_after_clearing_and_after_the_end(
     project: Project, trials: Trials, tmp_path: Path
 ) -> None:
     kept = tmp_path / "tries"
-    first = trials.begin(project, "001", dropped(tmp_path / "up", faces()[1:2]))
+    first = trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[1:2]))
     trials.step()
     assert first.process is not None
-    second = trials.begin(project, "001", dropped(tmp_path / "up", faces()[2:3]))
+    second = trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[2:3]))
     assert first.process.poll() is not None
     assert [folder.name for folder in kept.iterdir()] == [second.number]
     with pytest.raises(ConflictError, match="another try has taken their place"):
@@ -220,7 +212,7 @@ def test_nothing_of_a_try_stays_after_another_one_after_clearing_and_after_the_e
     assert trials.of(project) is second, "a page with an older try ends no newer one"
     trials.discard(project, second.number)
     assert list(kept.iterdir()) == []
-    trials.begin(project, "001", dropped(tmp_path / "up", faces()[2:3]))
+    trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[2:3]))
     trials.step()
     trials.close()
     assert not kept.exists()
@@ -228,12 +220,12 @@ def test_nothing_of_a_try_stays_after_another_one_after_clearing_and_after_the_e
 
 
 def test_a_run_that_is_deleted_meanwhile_is_said(project: Project, trials: Trials, tmp_path: Path) -> None:
-    trial = trials.begin(project, "001", dropped(tmp_path / "up", faces()[1:2]))
+    trial = trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[1:2]))
     delete(project, "001")
     ended(trials, trial)
     assert trial.problem == "run 001 has been deleted meanwhile: drop the pictures again for another model"
     leave_starter(project, 2)
-    trial = done(trials, trials.begin(project, "002", dropped(tmp_path / "up", faces()[1:2])))
+    trial = done(trials, trials.begin(project, "002", dropped(tmp_path / "up", drawn_faces()[1:2])))
     delete(project, "002")
     with pytest.raises(ConflictError, match="run 002 has been deleted, so nothing can be proposed in its name"):
         trials.add(project, trial.number)
@@ -243,7 +235,7 @@ def test_a_run_that_is_deleted_meanwhile_is_said(project: Project, trials: Trial
 
 def test_a_failure_says_what_the_command_said(project: Project, trials: Trials, tmp_path: Path) -> None:
     (project.runs / "001" / "model.json").unlink()
-    trial = ended(trials, trials.begin(project, "001", dropped(tmp_path / "up", faces()[1:2])))
+    trial = ended(trials, trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[1:2])))
     assert trial.state == "failed"
     assert str(trial.problem).startswith("the pictures could not be predicted: ")
     assert "holds no model (no model.json)" in str(trial.problem)
@@ -252,7 +244,7 @@ def test_a_failure_says_what_the_command_said(project: Project, trials: Trials, 
 def test_pictures_that_cannot_be_added_are_kept(
     project: Project, trials: Trials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trial = done(trials, trials.begin(project, "001", dropped(tmp_path / "up", faces()[1:3])))
+    trial = done(trials, trials.begin(project, "001", dropped(tmp_path / "up", drawn_faces()[1:3])))
 
     def locked(*args: object, **options: object) -> None:
         raise LockedError("another program keeps the labels locked")

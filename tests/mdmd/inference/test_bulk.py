@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import mdmd
+from mdmd import api
 from mdmd.config import ModelConfig
 from mdmd.data.records import Box
 from mdmd.errors import DataError, InUseError
@@ -50,7 +52,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def task(run: Path, pictures: Path, out: Path, **changes: object) -> Task:
     given = {"find_boxes": False, "tolerance": 0.1, "threshold": None, "power": 1.0, **changes}
-    return Task(str(run), "small", pictures=str(pictures), out=str(out), **given)  # pyright: ignore[reportArgumentType]
+    model = api.load_run(run).fingerprint("small")
+    return Task(str(run), model, "small", pictures=str(pictures), out=str(out), **given)  # pyright: ignore[reportArgumentType]
 
 
 def table(out: Path) -> pandas.DataFrame:
@@ -141,6 +144,9 @@ def test_predictions_of_something_else_are_not_touched(run, pictures, tmp_path):
     with lock(out / LOCK, wait=False), pytest.raises(InUseError, match="another process is predicting into"):
         next(predict_in_bulk(task(run, pictures, out), manifest, shard=SHARD))
     assert {path: path.read_bytes() for path in out.iterdir()} == before
+    replaced = replace(task(run, pictures, tmp_path / "replaced"), run=str(other))
+    with pytest.raises(DataError, match="was replaced while it predicted"):
+        list(predict_in_bulk(replaced, manifest, workers=1, shard=SHARD))
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "semicolons", "parquet"])

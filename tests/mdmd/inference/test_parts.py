@@ -169,7 +169,8 @@ def test_lists_and_patterns_name_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert named_files(["*.png"]) == [Path("a.png"), Path("b.png"), Path("e[1].png")]
     assert named_files(["in/**/*.jpg", "b.png"]) == [Path("in/deep/d.jpg"), Path("b.png")]
-    assert named_files(["e[1].png"]) == [Path("e[1].png")]
+    write_picture(tmp_path / "@me.png")
+    assert named_files(["e[1].png", "@me.png"]) == [Path("e[1].png"), Path("@me.png")]
     assert named_files([Path("@in/list.txt")]) == [Path("in/c.png"), Path("in/../a.png"), Path("in/deep")]
     found = whole_pictures(named_files(["@in/list.txt"])).samples
     assert [sample.file_name for sample in found] == ["in/c.png", "a.png", "in/deep/d.jpg"]

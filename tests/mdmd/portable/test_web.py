@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
-import http.server
 import io
 import json
 import re
 import tarfile
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from mdmd.portable import onnxruntime_web
 from mdmd.portable.folder import FILES
 from mdmd.portable.onnxruntime_web import PACKAGE, VERSION, read_runtime, registry
 from tests.builders import portable_run
+from tests.exported_page import static_server
 
 CONTENT = {
     "dist/ort.wasm.bundle.min.mjs": b"export const env = {};",
@@ -75,17 +73,10 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     file.parent.mkdir(parents=True)
     file.write_bytes(PACKED)
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+    with static_server(tmp_path) as address:
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/npm")
+        monkeypatch.setenv("npm_config_registry", f"{address}npm")
         yield file
-        server.shutdown()
 
 
 def test_a_copy_that_npm_has_unpacked_is_taken(packed: Path, tmp_path: Path) -> None:
