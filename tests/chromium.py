@@ -28,8 +28,10 @@ def running() -> Iterator[Browser]:
 
 
 def _launch(playwright: Playwright) -> Browser | None:
+    # Without windows it is quicker, so Debian's shell comes before Playwright's own Chromium (None).
+    shell = [path for path in [shutil.which("chromium-headless-shell")] if path]
     installed = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    for path in (None, "/usr/bin/chromium", *installed):
+    for path in (*shell, None, "/usr/bin/chromium", *installed):
         if path is None or os.access(path, os.X_OK):
             with contextlib.suppress(Error):
                 return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)

@@ -35,7 +35,7 @@ class ProjectForm:
                 self.rename = gr.Button("Rename", size="sm", min_width=120)
                 self.copy = gr.Button("Make a copy", size="sm", min_width=120)
                 self.delete = gr.Button("Delete…", size="sm", min_width=120)
-            self.question = Question("Move to the trash")
+            self.question = Question("Move to the trash", removes=True)
         asked = [self.problem, *self.question.parts]
         self.delete.click(self.ask, None, asked, **QUIETLY).success(None, None, None, js=TO_PROBLEM)
         self.moved = (
@@ -105,7 +105,7 @@ class TrashForm:
             with gr.Row():
                 self.back = gr.Button("Put back", size="sm", min_width=120)
                 self.empty = gr.Button("Empty the trash…", size="sm", min_width=120)
-            self.question = Question("Delete for good")
+            self.question = Question("Delete for good", removes=True)
         #: What `show` returns values for.
         self.shown = [self.frame, self.said, self.chosen]
         self.empty.click(self.ask, None, self.question.parts, **QUIETLY)

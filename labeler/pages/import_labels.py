@@ -99,10 +99,10 @@ class ImportForm:
             )
             self.left = gr.HTML(padding=False)
             self.bring = gr.Button("Import", variant="primary", visible=False)
-            self.leaving = Question("Import the others", no="Do not import yet", elem_id=LEAVE_OUT)
+            self.leaving = Question("Import the others", removes=False, no="Do not import yet", elem_id=LEAVE_OUT)
             self.report = gr.HTML(padding=False)
             self.imports = gr.HTML(padding=False, js_on_load=PRESSED)
-            self.question = Question("Take it back", elem_id=TAKE_BACK)
+            self.question = Question("Take it back", removes=True, elem_id=TAKE_BACK)
         left_out, match, asked = gr.Textbox(visible=False), gr.Textbox(visible=False), gr.Textbox(visible=False)
         read = [self.files, self.place, self.pictures, self.form, self.counts, self.predictions]
         #: The outputs of `forget`.

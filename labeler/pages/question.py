@@ -1,4 +1,4 @@
-"""A question before something is deleted, with the button that does it and one that keeps it."""
+"""A question before something is done, with the button that does it and one that does not."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from labeler.pages.request import QUIETLY
 
 
 class Question:
-    """A question that stands hidden until it is asked, with the button `sure` and one that closes it."""
+    """A question that stands hidden until it is asked, with the button `sure` and one that closes it.
 
-    def __init__(self, yes: str, *, no: str = "Keep it", elem_id: str | None = None) -> None:
+    `sure` is red where it `removes` something.
+    """
+
+    def __init__(self, yes: str, *, removes: bool, no: str = "Keep it", elem_id: str | None = None) -> None:
         self.words = gr.HTML(padding=False, visible=False)
         with gr.Row(elem_id=elem_id):
-            self.sure = gr.Button(yes, variant="stop", size="sm", visible=False, min_width=120)
+            self.sure = gr.Button(
+                yes, variant="stop" if removes else "primary", size="sm", visible=False, min_width=120
+            )
             self.keep = gr.Button(no, size="sm", visible=False, min_width=120)
         #: What `asked` and `closed` return values for.
         self.parts = [self.words, self.sure, self.keep]

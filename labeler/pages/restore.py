@@ -34,7 +34,7 @@ class RestoreForm:
                 self.make = gr.Button("Make a copy now", size="sm", min_width=120)
                 self.check = gr.Button("Check the labels", size="sm", min_width=120)
                 self.accept = gr.Button("Go on without what is missing", size="sm", min_width=120, visible=False)
-            self.question = Question("Go back")
+            self.question = Question("Go back", removes=True)
         #: What `show` returns values for.
         self.shown = [self.frame, self.said, self.chosen, self.holds, self.accept]
         self.chosen.input(self.do_look, self.chosen, self.holds, **QUIETLY)

@@ -130,7 +130,7 @@ class RunManager:
             self.curve_text = gr.HTML(padding=False)
             with gr.Row():
                 self.curve = gr.Button("Measure the learning curve", size="sm", visible=False, min_width=120)
-            self.question = Question("Delete for good")
+            self.question = Question("Delete for good", removes=True)
         shown = [self.log, self.title, self.resume, self.charge, self.delete, self.curve_text, self.curve]
         shown += self.question.parts
         #: The event that shows the chosen run: handler, inputs, outputs.

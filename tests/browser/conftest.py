@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
 
 from labeler.html.static_files import kept_files
 from labeler.project.project import Project
@@ -94,10 +94,26 @@ def site(server: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         (site.workspace.root / name).rename(site.folder / f"project {name}")
 
 
+class Complaints(list[str]):
+    """What a browser has complained about. A test must leave none behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expected: tuple[str, ...] = ()
+
+    def expect(self, *words: str) -> None:
+        """The test provokes complaints with any of these words: none of them counts, not even one that the browser
+        makes known later."""
+        self.expected += words
+        self[:] = [said for said in self if self.counts(said)]
+
+    def counts(self, said: str) -> bool:
+        return not any(words in said for words in (*GOING_AWAY, *self.expected))
+
+
 @pytest.fixture
-def complaints() -> list[str]:
-    """What a test must not leave behind; a test that provokes an error takes it out."""
-    return []
+def complaints() -> Complaints:
+    return Complaints()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -138,7 +154,7 @@ def memory(context: BrowserContext, site: Site) -> Page:
 def page(
     context: BrowserContext,
     memory: Page,
-    complaints: list[str],
+    complaints: Complaints,
     request: pytest.FixtureRequest,
     pytestconfig: pytest.Config,
 ) -> Iterator[Page]:
@@ -160,13 +176,17 @@ def page(
 GOING_AWAY = ("signal is aborted", "Connection errored out", "AbortError: BodyStreamBuffer was aborted")
 
 
-def watch(page: Page, complaints: list[str]) -> None:
-    def said(kind: str, words: str) -> None:
-        if kind == "error" and not any(known in words for known in GOING_AWAY):
+def watch(page: Page, complaints: Complaints) -> None:
+    def said(words: str) -> None:
+        if complaints.counts(words):
             complaints.append(words)
 
-    page.on("console", lambda message: said(message.type, message.text))
-    page.on("pageerror", lambda error: said("error", str(error)))
+    def logged(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said(f"{message.text} ({message.location['url']})")
+
+    page.on("console", logged)
+    page.on("pageerror", lambda error: said(str(error)))
 
     def outside(url: str) -> bool:
         return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))

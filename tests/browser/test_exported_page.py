@@ -18,7 +18,7 @@ from mdmd.data.images import picture_size
 from mdmd.loading.crop import Crop
 from mdmd.loading.crops import cut
 from mdmd.portable.folder import add_page
-from tests.browser.conftest import watch
+from tests.browser.conftest import Complaints, watch
 from tests.browser.test_accessibility import AXE, VIOLATIONS
 from tests.builders import CATEGORY, PATIENCE
 from tests.exported_page import local_runtime, static_server
@@ -139,7 +139,7 @@ def address(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, address: str, complaints: list[str]) -> Iterator[Page]:
+def page(chromium: Browser, address: str, complaints: Complaints) -> Iterator[Page]:
     """The page, ready."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(1000 * PATIENCE)
@@ -222,7 +222,7 @@ def test_a_face_is_cut_from_a_picture_as_in_training(page: Page) -> None:
         assert np.abs(np.array(found) - wanted).max() <= 1, (x, y, side, size)  # Pillow computes in whole numbers
 
 
-def test_the_page_is_kept_from_asking_elsewhere(page: Page, complaints: list[str]) -> None:
+def test_the_page_is_kept_from_asking_elsewhere(page: Page, complaints: Complaints) -> None:
     for address in ("https://example.com/", "http://127.0.0.1:9/"):
         refused = page.evaluate("(address) => fetch(address).then(() => false, () => true)", address)
         assert refused, address

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import canvas, root, saved, serve, wait_for
+from tests.browser.conftest import Complaints, canvas, root, saved, serve, wait_for
 from tests.builders import PATIENCE_WITH_TRAINING, write_pareidolias
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,7 +28,7 @@ def learners(server: int) -> list[psutil.Process]:
 
 
 def test_create_define_correct_and_learn_by_keyboard(
-    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaints: list[str]
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaints: Complaints
 ) -> None:
     monkeypatch.delenv("LABELER_BACKGROUND")
     pictures = write_pareidolias(tmp_path / "cups", PICTURES).parent / "images"

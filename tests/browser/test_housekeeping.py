@@ -8,14 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeler.runs.housekeeping import rename_project
-from tests.browser.conftest import Site, click_at, open_canvas, root, round_trip, saved, wait_for, watch
+from tests.browser.conftest import Complaints, Site, click_at, open_canvas, root, round_trip, saved, wait_for, watch
 from tests.builders import label_face
 
 pytestmark = pytest.mark.browser
 
 
 def test_edits_of_a_window_with_the_old_name_arrive_in_the_renamed_project(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("rooks", pictures=1)
     face = project.store.faces()[0].id
@@ -39,11 +39,11 @@ def test_edits_of_a_window_with_the_old_name_arrive_in_the_renamed_project(
     assert sorted(wait_for(lambda: crows.store.points(face).get(face))) == [1]
     assert rooks.store.points() == {}
     assert other.name == "rooks two"
-    complaints.clear()
+    complaints.expect("status of 404")
 
 
 def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("larks", pictures=2)
     label_face(project, project.store.faces()[0].id)
@@ -81,10 +81,10 @@ def test_a_project_is_renamed_copied_deleted_and_put_back_by_keyboard(
     page.wait_for_url("**/?project=wrens#project")
     expect(page.get_by_text("“wrens” is back.")).to_be_visible()
     assert site.workspace.open("wrens").progress().complete_faces == 1
-    complaints.clear()  # what a page still asked of the name that it was about to leave
+    complaints.expect("status of 404")  # what a page still asked of the name that it was about to leave
 
 
-def test_the_open_face_and_a_draft_survive_a_rename(page: Page, site: Site) -> None:
+def test_the_open_face_and_a_draft_survive_a_rename(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("ravens", pictures=3)
     last = project.store.faces()[2].id
     open_canvas(page, site, "ravens", "label")
@@ -101,10 +101,11 @@ def test_the_open_face_and_a_draft_survive_a_rename(page: Page, site: Site) -> N
     expect(page.get_by_label("Name of the schema")).to_have_value("mine")
     open_canvas(page, site, "jays", "label")
     wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face") == last)
+    complaints.expect("status of 404")  # what the page still asked of the old name
 
 
 def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("dippers", pictures=3)
     first, second, _ = (face.id for face in project.store.faces())
@@ -125,7 +126,7 @@ def test_a_picture_is_removed_on_the_label_page_and_put_back_on_the_project_page
     round_trip(page)
     expect(page.get_by_text("Removed dippers-0.png.")).to_be_visible()
     assert wait_for(lambda: [picture.id for picture in project.store.images()] == [2, 3])
-    complaints.clear()  # what the page still asked of the picture that was about to go
+    complaints.expect("status of 404")  # what the page still asked of the picture that was about to go
 
     page.evaluate(f"({root('label')}).session.removal = () => Promise.reject(new Error('a run is running')), 0")
     page.get_by_role("button", name="Remove picture…").press("Enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -265,7 +266,9 @@ def test_names_that_tell_nothing_are_matched_in_order_and_one_with_points_is_lef
     page.get_by_role("button", name="Do not import yet").click()
     assert project.store.images() == []
     bring.click()
-    page.get_by_role("button", name="Import the others").click()
+    others = page.get_by_role("button", name="Import the others")
+    expect(others).to_have_class(re.compile("primary"))  # nothing is removed, so it is not red
+    others.click()
     expect(page.get_by_text("12 labels of 3 faces came in from pictures of terns.")).to_be_visible()
     expect(page.get_by_role("button", name="Import the others")).to_be_hidden()
     assert [nose(project, face.id) for face in project.store.faces()] == [(200, 170)] * 3

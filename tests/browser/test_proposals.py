@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from labeler.project.project import Project
 from labeler.storage.records import Point, PredictedPoint
 from tests.browser.conftest import (
+    Complaints,
     Site,
     click_at,
     drag,
@@ -139,7 +140,7 @@ def test_faces_are_accepted_one_after_the_other_by_key_and_an_undo_leads_back(pa
 
 
 def test_an_undo_right_after_going_on_belongs_to_the_face_that_was_edited(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project, (first, second, _) = opened(page, site, "dunnocks", predicted({}), predicted({}))
     page.keyboard.press("g")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, open_canvas, root, wait_for
+from tests.browser.conftest import Complaints, Site, open_canvas, root, wait_for
 from tests.builders import label_face
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ def project_page(page: Page, site: Site, name: str) -> None:
     page.goto(f"{site.url}/?project={name}#project")
 
 
-def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("wrynecks")
     project_page(page, site, "wrynecks")
     wait_for(project.safekeeping.backups.all)  # the server makes one by itself soon after it opens a project
@@ -43,7 +43,7 @@ def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site
     page.get_by_role("button", name="Go back", exact=True).click()
     wait_for(lambda: set(now.points()) == {1, 2})
     # A request that was under way while the labels were replaced may be refused; the page asks again.
-    complaints[:] = [said for said in complaints if "status of 500" not in said]
+    complaints.expect("status of 500")
 
 
 def test_every_page_says_that_labels_are_damaged(page: Page, site: Site) -> None:
@@ -67,7 +67,7 @@ def test_every_page_says_that_labels_are_damaged(page: Page, site: Site) -> None
 
 
 def test_a_project_whose_labels_cannot_be_opened_goes_back_to_a_copy(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("nuthatches")
     label_face(project, 1)
@@ -84,4 +84,4 @@ def test_a_project_whose_labels_cannot_be_opened_goes_back_to_a_copy(
     wait_for(lambda: (project.folder / "labels.db").stat().st_size)
     expect(page.locator("h1", has_text="nuthatches")).to_be_visible()
     assert set(site.workspace.open("nuthatches").store.points()) == {1}
-    complaints.clear()  # what needs the labels was answered with an error before
+    complaints.expect("status of")  # what needs the labels was answered with an error before

@@ -10,7 +10,18 @@ from playwright.sync_api import Page, Route, expect
 from labeler.runs.collect import collect_predictions
 from labeler.storage.records import Point, PredictedPoint
 from mdmd.files import write_json
-from tests.browser.conftest import Site, canvas, drag, intercept, open_canvas, root, round_trip, saved, wait_for
+from tests.browser.conftest import (
+    Complaints,
+    Site,
+    canvas,
+    drag,
+    intercept,
+    open_canvas,
+    root,
+    round_trip,
+    saved,
+    wait_for,
+)
 from tests.builders import leave_predictions, predictions_of
 
 pytestmark = pytest.mark.browser
@@ -448,7 +459,7 @@ def test_a_batch_is_taken_back_by_undo_or_later_from_the_dialog_and_from_an_empt
 
 
 def test_without_the_server_nothing_is_accepted_and_the_dialog_says_so(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = opened(page, site, "auks", predicted({}))
 

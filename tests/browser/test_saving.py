@@ -12,6 +12,7 @@ from labeler.project.project import Project
 from labeler.storage.records import Point, PredictedPoint
 from mdmd.data.definition import Definition
 from tests.browser.conftest import (
+    Complaints,
     Site,
     click_at,
     intercept,
@@ -55,7 +56,7 @@ def break_saving(page: Page) -> list[str]:
     return stopped
 
 
-def test_an_edit_that_fails_is_shown_and_sent_again(page: Page, site: Site, complaints: list[str]) -> None:
+def test_an_edit_that_fails_is_shown_and_sent_again(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("rails")
     face = project.store.faces()[0].id
     opened(page, site, "rails", face)
@@ -71,7 +72,7 @@ def test_an_edit_that_fails_is_shown_and_sent_again(page: Page, site: Site, comp
     complaints.clear()
 
 
-def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("coots")
     face = project.store.faces()[0].id
     opened(page, site, "coots", face)
@@ -83,7 +84,7 @@ def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complain
     assert sorted(wait_for(lambda: len(found := project.store.points(face).get(face, {})) == 2 and found)) == [1, 2]
 
 
-def test_a_crashed_page_leaves_its_edits_to_the_next(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_crashed_page_leaves_its_edits_to_the_next(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("crakes")
     face = project.store.faces()[0].id
     opened(page, site, "crakes", face)
@@ -101,7 +102,7 @@ def test_a_crashed_page_leaves_its_edits_to_the_next(page: Page, site: Site, com
     complaints.clear()
 
 
-def test_two_tabs_see_each_other_and_merge(page: Page, site: Site, complaints: list[str]) -> None:
+def test_two_tabs_see_each_other_and_merge(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("gulls")
     face = project.store.faces()[0].id
     opened(page, site, "gulls", face)
@@ -120,7 +121,7 @@ def test_two_tabs_see_each_other_and_merge(page: Page, site: Site, complaints: l
     wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.points['2']?.x"))
 
 
-def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("skuas")
     face = project.store.faces()[0].id
     opened(page, site, "skuas", face)
@@ -136,7 +137,7 @@ def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints:
 
 
 def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("auks")
     face = project.store.faces()[0].id
@@ -180,7 +181,7 @@ def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(
     complaints.clear()
 
 
-def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_skip_reaches_the_other_tab_and_outlives_a_crash(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("teals")
     face = project.store.faces()[0].id
     opened(page, site, "teals", face)
@@ -344,7 +345,7 @@ def test_an_answer_from_before_an_edit_does_not_take_it_off_the_screen(page: Pag
 
 
 def test_a_server_that_is_killed_among_200_fast_clicks_loses_none(
-    page: Page, tmp_path: Path, complaints: list[str]
+    page: Page, tmp_path: Path, complaints: Complaints
 ) -> None:
     spots = {"keypoints": [f"spot_{k}" for k in range(200)], "flsg": {"nose": list(range(200))}}
     definition = Definition.from_category({**spots, "name": "face", "flip_pairs": [], "normalizer": "box"})
@@ -390,7 +391,7 @@ def predict(project: Project, run: int, face: int, by: float = 0.0) -> None:
 
 @pytest.mark.parametrize("crashes", [False, True])
 def test_what_was_accepted_is_what_was_shown_though_the_server_predicts_otherwise_by_then(
-    page: Page, site: Site, complaints: list[str], crashes: bool
+    page: Page, site: Site, complaints: Complaints, crashes: bool
 ) -> None:
     name = f"stonechats-{crashes}".lower()
     project = site.project(name)
@@ -491,7 +492,7 @@ def test_a_face_that_may_be_next_is_asked_for_once_while_the_answer_is_on_its_wa
 
 
 def test_a_click_on_a_kept_face_never_passes_over_a_point_that_was_not_seen(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("grebes")
     first, second, _ = (face.id for face in project.store.faces())
@@ -509,7 +510,7 @@ def test_a_click_on_a_kept_face_never_passes_over_a_point_that_was_not_seen(
 
 
 def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("geese")
     face = project.store.faces()[0].id
@@ -530,7 +531,7 @@ def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
     complaints.clear()
 
 
-def test_a_face_that_another_tab_edits_is_opened_as_it_is_then(page: Page, site: Site, complaints: list[str]) -> None:
+def test_a_face_that_another_tab_edits_is_opened_as_it_is_then(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("loons")
     first, second, _ = (face.id for face in project.store.faces())
     opened(page, site, "loons", first)
@@ -568,7 +569,7 @@ def predicted(page: Page) -> list[float]:
 
 
 def test_an_open_face_keeps_its_predictions_and_opened_again_shows_the_newest(
-    page: Page, site: Site, complaints: list[str]
+    page: Page, site: Site, complaints: Complaints
 ) -> None:
     project = site.project("redstarts")
     first, second, _ = (face.id for face in project.store.faces())

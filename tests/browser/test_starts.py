@@ -9,7 +9,18 @@ from playwright.sync_api import Page, Route, expect
 
 from labeler.project.project import Project
 from labeler.storage.records import Point, PredictedPoint
-from tests.browser.conftest import Site, click_at, drag, intercept, open_canvas, root, round_trip, saved, wait_for
+from tests.browser.conftest import (
+    Complaints,
+    Site,
+    click_at,
+    drag,
+    intercept,
+    open_canvas,
+    root,
+    round_trip,
+    saved,
+    wait_for,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -146,7 +157,9 @@ def test_predictions_become_ghosts_that_follow_a_correction(page: Page, site: Si
     assert project.store.points(face)[face][2].source == "corrected"
 
 
-def test_without_a_labeled_face_there_is_a_sentence_and_no_ghost(page: Page, site: Site, complaints: list[str]) -> None:
+def test_without_a_labeled_face_there_is_a_sentence_and_no_ghost(
+    page: Page, site: Site, complaints: Complaints
+) -> None:
     project = site.project("sanderlings")
     opened(page, site, "sanderlings", project.store.faces()[0].id)
     page.keyboard.press("m")

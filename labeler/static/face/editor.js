@@ -206,7 +206,10 @@ export class FaceEditor extends Emitter {
   receive({ view, fresh }, { predictions = false } = {}) {
     if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
     const { problem } = view.picture;
-    if (problem !== this.view.picture.problem) this.problem.show(problem);
+    if (problem !== this.view.picture.problem) {
+      if (problem || this.canvas.scene.image) this.problem.show(problem);
+      else this.showPicture();
+    }
     const { predictions: shown, proposer } = this.view;
     this.view = predictions ? inPicture(view) : { ...view, predictions: shown, proposer };
     this.session.saw(view);
@@ -218,6 +221,17 @@ export class FaceEditor extends Emitter {
     // Another page may have labeled the current landmark: the next click must not overwrite that label.
     if (this.waiting && this.current !== null && view.points[this.current]) this.current = this.settle(this);
     this.refresh();
+  }
+
+  /** The file of the open face, which could not be shown, is back. */
+  async showPicture() {
+    const { picture } = this;
+    if (!picture) return;
+    const image = await this.pictures.get(picture).catch((error) => messageOf(error));
+    if (picture !== this.picture) return;
+    const failed = typeof image === "string";
+    if (!failed) this.canvas.setImage(image, picture.width, picture.height, { keepView: true });
+    this.problem.show(failed ? image : null);
   }
 
   refresh() {

@@ -67,12 +67,14 @@ export class LandmarkTable {
   }
 
   /**
-   * Shows findings below the rows of their landmarks.
+   * Shows findings below the rows of their landmarks. A row whose finding is the same stays as it is.
    * @param {Map<string, RowFinding>} findings
    */
   showFindings(findings) {
     for (const [id, row] of this.rows) {
       const found = findings.get(id);
+      if (found?.text === row.found?.text && found?.tone === row.found?.tone) continue;
+      row.found = found;
       row.finding.textContent = found?.text ?? "";
       row.finding.dataset.tone = found?.tone ?? "";
       row.name.setAttribute("aria-invalid", String(found?.tone === "problem"));
@@ -146,7 +148,9 @@ export class LandmarkTable {
     grip.addEventListener("focus", () => this.onSelect(id));
     dragRow(this.body, item, grip, (index) => this.onChange(moveTo(this.draft, id, index)));
     item.addEventListener("keydown", (event) => this.key(event, id));
-    return { item, grip, chip, name, group, mirror, finding, seen: "" };
+    /** @type {RowFinding | undefined} */
+    const found = undefined;
+    return { item, grip, chip, name, group, mirror, finding, seen: "", found };
   }
 
   /**
