@@ -196,8 +196,8 @@ class History:
     of the box of its points. `seconds` is the time that training took, `steps` the number of its steps, and `stopped`
     where it ended early. Minutes depend on the machine: compare trainings by their steps and `faces_seen`.
 
-    A starter also has the `rounds` it was learned in, the number of `drawn_faces`, the set of `photographs` if any, and
-    the augmentation `augment`.
+    A starter also has the `rounds` it was learned in, the numbers of `drawn_faces` and `drawn_animals`, the set of
+    `photographs` if any, and the augmentation `augment`.
     """
 
     weights: str | None = None
@@ -216,6 +216,7 @@ class History:
     stopped: Stopped | None = None
     rounds: int | None = None
     drawn_faces: int | None = None
+    drawn_animals: int | None = None
     photographs: str | None = None
     augment: str | None = None
 

@@ -13,7 +13,7 @@ from mdmd.run_folder import LOG, alone_in
 def add_to(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(
-        commands, "pretrain", run, "Train a starter from scratch, on drawn faces and openly licensed photographs."
+        commands, "pretrain", run, "Train a starter, on drawn faces and animals and openly licensed photographs."
     )
     command.add_argument(
         "--photos",
@@ -29,6 +29,12 @@ def add_to(commands: Commands) -> None:
         "--rounds", type=int, default=4, metavar="R", help="rounds, each with new drawn faces (default 4)"
     )
     command.add_argument("--faces", type=int, default=4000, metavar="F", help="faces drawn per round (default 4000)")
+    command.add_argument(
+        "--animals", type=int, default=0, metavar="A", help="animals' heads drawn per round as well (default 0)"
+    )
+    command.add_argument(
+        "--from", type=Path, dest="start", metavar="STARTER", help="the starter to begin from (default: random weights)"
+    )
     command.add_argument("--workers", type=int, default=1, metavar="W", help="processes that draw (default 1)")
     command.add_argument("--seed", type=seed, default=0, metavar="S", help="the random seed (default 0)")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -44,17 +50,19 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Train a starter in rounds."""
     from mdmd.datasets.registry import read_set
+    from mdmd.models.checkpoint import load
     from mdmd.training.plan import Plan
     from mdmd.training.pretrain import STARTER_TRAIN, Drawing, pretrain
     from mdmd.training.run_log import RunLog
     from mdmd.training.schedule import Budget
 
-    if min(options.rounds, options.faces, options.workers) < 1:
-        raise DataError("--rounds, --faces and --workers must be at least 1")
+    if min(options.rounds, options.faces, options.workers, options.animals + 1) < 1:
+        raise DataError("--rounds, --faces and --workers must be at least 1, and --animals at least 0")
     budget = Budget(steps=options.steps) if options.steps is not None else Budget(minutes=options.minutes)
     photos = read_set(options.photos)[0] if options.photos is not None else None
-    drawing = Drawing(faces=options.faces, workers=options.workers)
+    drawing = Drawing(faces=options.faces, animals=options.animals, workers=options.workers)
+    start = load(options.start) if options.start is not None else None
     with alone_in(options.out), RunLog(options.out / LOG, quiet=options.quiet) as log:
         plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
-        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing)
+        made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing, start=start)
     print(f"starter of {made.history.rounds} rounds: {options.out}")

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from mdmd.synthetic.background import behind_portrait
 from mdmd.synthetic.camera import cast_shadow, photograph, poor_copy
-from mdmd.synthetic.canvas import Array, Canvas, backdrop, disc, moved, pick, shade, smooth, vary
+from mdmd.synthetic.canvas import Array, Canvas, Color, backdrop, disc, moved, pick, shade, smooth, vary
 from mdmd.synthetic.caricature import Bend
 from mdmd.synthetic.features import brow, eye, mouth, nose, skin
 from mdmd.synthetic.hair import back_hair, beard, hair
@@ -153,13 +153,22 @@ def paint_portrait(rng: np.random.Generator, size: int) -> tuple[Image.Image, Ar
     ground = Image.new("RGB", (2, 2), look.paper) if plain else behind_portrait(rng, size)
     canvas = Canvas(backdrop(size, ground))
     paint_head(Easel(head, look, canvas, rng))
-    if look.manner == "photo" and rng.uniform() < 0.2:
+    return finished(rng, canvas, head.landmarks(), look.manner, look.paper)
+
+
+def finished(
+    rng: np.random.Generator, canvas: Canvas, points: Array, manner: str, paper: Color
+) -> tuple[Image.Image, Array]:
+    """The finished picture of what is painted on `canvas`, and the places of its `points` (N, 2) there, in pixels.
+
+    Shadow, caricature, pencil, camera and copying at random, as the `manner` allows.
+    """
+    if manner == "photo" and rng.uniform() < 0.2:
         cast_shadow(rng, canvas.image)
-    points = head.landmarks()
     if rng.uniform() < CARICATURES:
         bend = Bend.sample(rng)
-        canvas.image, points = bend.picture(canvas.image), bend.points(points / size) * size
+        canvas.image, points = bend.picture(canvas.image), bend.points(points / canvas.size) * canvas.size
     image = canvas.finish()
-    if look.manner == "pencil":
-        image = _pencil(rng, image, look.paper)
-    return poor_copy(rng, photograph(rng, image, faults=1.0 if look.manner == "photo" else 0.4)), points
+    if manner == "pencil":
+        image = _pencil(rng, image, paper)
+    return poor_copy(rng, photograph(rng, image, faults=1.0 if manner == "photo" else 0.4)), points

@@ -1,4 +1,4 @@
-"""Train the starter from scratch, on drawn faces and openly licensed photographs.
+"""Train the starter from scratch or on, on drawn faces, drawn animals and openly licensed photographs.
 
 Training has several rounds. Each round draws new faces and has its own schedule, which ends at a learning rate of zero
 (warm restarts, Loshchilov and Hutter 2017). Every round therefore leaves a usable starter, an interrupted pretraining
@@ -8,6 +8,7 @@ resumes in its current round, and drawn faces never repeat and do not fill the d
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mdmd.data.records import Dataset
 from mdmd.errors import DataError
 from mdmd.models.checkpoint import Checkpoint, load
 from mdmd.models.landmark_model import MDMD, build
-from mdmd.synthetic.datasets import write_source
+from mdmd.synthetic.datasets import write_animals, write_source
 from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
@@ -35,6 +36,8 @@ STARTER_TRAIN = TrainConfig(
 SIZE_LIMIT = 12_000_000
 #: The head of the drawn faces; also the name of the labeler's built-in source.
 DRAWN = "drawn68"
+#: The head of the drawn animals. It helps to learn, and is not in the shipped file.
+DRAWN_ANIMALS = "animals18"
 DRAWN_SIZE = 192
 #: Subsets of the 189-point set whose photographs are CC-BY 4.0 (Face Research Lab London, Canada). Its 3DSK part is for
 #: educational use only and is not used.
@@ -43,9 +46,10 @@ OPEN_SUBSETS = frozenset({"london", "canada"})
 
 @dataclass(frozen=True)
 class Drawing:
-    """The number of faces drawn for a round, their size in pixels, and the number of processes that draw them."""
+    """What is drawn for a round: faces and animals of `size` pixels, by so many `workers` (processes)."""
 
     faces: int = 4000
+    animals: int = 0
     size: int = DRAWN_SIZE
     workers: int = 1
 
@@ -68,11 +72,13 @@ def pretrain(
     *,
     rounds: int,
     drawing: Drawing,
+    start: Checkpoint | None = None,
     config: ModelConfig = STARTER_MODEL,
 ) -> Checkpoint:
     """Train for `rounds` rounds, which share `plan.budget`, and write the starter to `out` after each (see `ship`).
 
-    The checkpoint of the latest round is kept in `out`/working, and finished rounds are not repeated. The starter of
+    The first round begins from random weights, or from the starter `start`, whose rounds are counted on. The checkpoint
+    of the latest round is kept in `out`/working, and finished rounds are not repeated. The starter of
     the last finished round is written again at the start, in case an earlier process was killed before it wrote it.
     Raises DataError if `out`/working holds a network with another configuration.
     """
@@ -82,23 +88,27 @@ def pretrain(
         raise DataError(f"{working} holds a network with another configuration; choose another --out or remove it")
     if checkpoint is not None:
         _finish_round(checkpoint, out)
-    done = 0 if checkpoint is None else checkpoint.history.rounds or 0
-    faces = 0 if checkpoint is None else checkpoint.history.drawn_faces or 0
-    for k in range(done, rounds):
+    elif start is not None and start.model.config != config:
+        raise DataError("the starter to begin from has a network with another configuration")
+    before = 0 if start is None else start.history.rounds or 0
+    checkpoint = checkpoint or start
+    done, faces, animals = _drawn_before(checkpoint)
+    for k in range(done, before + rounds):
         folder = _drawn_folder(out, k + 1)
-        file = folder / "annotations.json"
-        if not file.is_file():
-            write_source(folder, drawing.faces, seed=plan.seed + k, size=drawing.size, workers=drawing.workers)
-        drawn = _all_for_training(read_coco(file, name=DRAWN))
-        datasets = [drawn] if photos is None else [drawn, open_photos(photos)]
+        drawn = [_drawn(folder, DRAWN, write_source, drawing.faces, drawing, plan.seed + k)]
+        if drawing.animals:
+            own = folder / "animals"
+            drawn.append(_drawn(own, DRAWN_ANIMALS, write_animals, drawing.animals, drawing, plan.seed + k))
+        datasets = drawn if photos is None else [drawn[0], open_photos(photos), *drawn[1:]]
         part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
-        faces += drawing.faces
+        faces, animals = faces + drawing.faces, animals + drawing.animals
         checkpoint.history = replace(
             checkpoint.history,
             base=None,  # earlier rounds are counted in `rounds`
             rounds=k + 1,
             drawn_faces=faces,
+            drawn_animals=animals or None,
             photographs=None if photos is None else photos.name,
             augment=plan.train.augment,
         )
@@ -112,6 +122,22 @@ def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
     """Write the starter and delete the drawn faces of its last round."""
     ship(checkpoint, out)
     shutil.rmtree(_drawn_folder(out, checkpoint.history.rounds or 0), ignore_errors=True)
+
+
+def _drawn_before(checkpoint: Checkpoint | None) -> tuple[int, int, int]:
+    """The rounds that `checkpoint` has learned, and the faces and animals that were drawn for them."""
+    if checkpoint is None:
+        return 0, 0, 0
+    history = checkpoint.history
+    return history.rounds or 0, history.drawn_faces or 0, history.drawn_animals or 0
+
+
+def _drawn(folder: Path, name: str, write: Callable[..., Path], count: int, drawing: Drawing, seed: int) -> Dataset:
+    """The set `name` in `folder`, all of it to train on; `write` draws it if it is not there."""
+    file = folder / "annotations.json"
+    if not file.is_file():
+        write(folder, count, seed=seed, size=drawing.size, workers=drawing.workers)
+    return _all_for_training(read_coco(file, name=name))
 
 
 def _drawn_folder(out: Path, number: int) -> Path:
@@ -147,7 +173,7 @@ def ship(checkpoint: Checkpoint, folder: Path, *, limit: int = SIZE_LIMIT) -> No
 
 def only_head(model: MDMD, name: str) -> MDMD:
     """A copy of `model` with only the head `name`."""
-    state = {key: value for key, value in model.state_dict().items() if not key.startswith("heads.")}
+    state = {key: value for key, value in model.state_dict().items() if not key.startswith(("heads.", "followers."))}
     state |= {f"heads.0.{key}": value for key, value in model.head(name).state_dict().items()}
     small = build(model.config, {name: model.head_definition(name)})
     small.load_state_dict(state)
@@ -159,11 +185,15 @@ PHOTOGRAPHS = """
   https://doi.org/10.6084/m9.figshare.5047666) and the Canada set of https://github.com/debruine/webmorphR.stim, both
   CC-BY 4.0, with the 189-point template, used to train a second head that is not in the file."""
 
+DRAWN_TOO = """
+- **Drawn animals**: {count} heads of cats, dogs, monkeys, birds of prey and sheep with 18 exact landmarks, drawn by a
+  program (`mdmd/synthetic/animals.py`), used to train another head that is not in the file."""
+
 CARD = """# Starter
 
 A network to adapt from if no other weights are available.
 
-- **Data**: {drawn_faces} faces with 68 exact landmarks, drawn by a program (`mdmd/synthetic/datasets.py`).{photographs}
+- **Data**: {drawn_faces} faces with 68 exact landmarks, drawn by a program (`mdmd/synthetic/datasets.py`).{others}
 - **Not used**: research-only data and weights of others. Training started from random weights.
 - **Network**: {encoder} with {blocks} blocks, decoder depth {decoder_depth}, {image_size} px, one head, float16.
 - **Recipe**: `mdmd pretrain`, {rounds} rounds, augmentation "{augment}".
@@ -178,10 +208,14 @@ A network to adapt from if no other weights are available.
 def card(checkpoint: Checkpoint) -> str:
     """The model card, in Markdown, from the checkpoint's history."""
     history, config = checkpoint.history, checkpoint.model.config
-    photographs = history.photographs
+    others = []
+    if history.drawn_animals:
+        others.append(DRAWN_TOO.format(count=history.drawn_animals))
+    if history.photographs:
+        others.append(PHOTOGRAPHS.format(count=history.faces[history.photographs]))
     return CARD.format(
         drawn_faces=history.drawn_faces,
-        photographs=PHOTOGRAPHS.format(count=history.faces[photographs]) if photographs else "",
+        others="".join(others),
         encoder=config.encoder,
         blocks=checkpoint.model.encoder.depth - 1,
         decoder_depth=config.decoder_depth,

@@ -75,6 +75,8 @@ GROUPS_OF = {
     "cariface": PAPER_68,
     "animweb": PAPER_9,
     "pare": PAPER_9,
+    # No set of the paper: the heads that are drawn, with ears.
+    "animals": [[12, 13, 14], [], [11], [], [15, 16, 17], [0, 1], [2, 3], [], [], [4, 5, 6], [7, 8, 9], [10]],
 }
 
 CONTOUR_33 = " ".join(f"{k}-{32 - k}" for k in range(16))
@@ -93,7 +95,8 @@ PAIRS_106 = (
 )
 PAIRS_29 = "0-1 2-3 4-6 5-7 8-9 10-11 12-14 13-15 16-17 18-19 22-23"
 PAIRS_9 = "0-3 1-2 5-6"
-PAIRS_OF = {9: PAIRS_9, 29: PAIRS_29, 68: PAIRS_68, 98: PAIRS_98, 106: PAIRS_106}
+PAIRS_18 = "0-3 1-2 4-6 7-9 12-17 13-16 14-15"
+PAIRS_OF = {9: PAIRS_9, 18: PAIRS_18, 29: PAIRS_29, 68: PAIRS_68, 98: PAIRS_98, 106: PAIRS_106}
 
 NORMALIZER_OF = {"300w": (36, 45), "wflw": (60, 72), "cofw": (16, 17), "lapa": (66, 79), "animweb": (0, 3)}
 
@@ -104,7 +107,7 @@ def category_of(name: str) -> dict:
     return json.loads((DEFINITIONS_DIR / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def test_exactly_the_eight_of_the_paper_ship():
+def test_exactly_the_eight_of_the_paper_and_that_of_animals_ship():
     assert shipped_definitions() == ALL
 
 
@@ -276,5 +279,5 @@ def test_numbered_names_count_from_the_outside_in_or_from_the_top_down(name: str
 
 @pytest.mark.parametrize("name", ["no_such", "../definitions/300w", "300w.json", ""])
 def test_an_unknown_definition_is_refused_with_the_list_of_known_ones(name: str):
-    with pytest.raises(DataError, match=r"no definition named .* there are: 300w, animweb"):
+    with pytest.raises(DataError, match=r"no definition named .* there are: 300w, animals, animweb"):
         load_definition(name)

@@ -12,15 +12,18 @@ from PIL import Image, ImageDraw
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import load_definition
 from mdmd.errors import DataError
+from mdmd.synthetic.animal_head import SPECIES
+from mdmd.synthetic.animals import paint_animal
 from mdmd.synthetic.canvas import Canvas, backdrop, smooth
 from mdmd.synthetic.caricature import Bend, steepness
-from mdmd.synthetic.datasets import PAREIDOLIAS, draw_source, write_source
+from mdmd.synthetic.datasets import PAREIDOLIAS, draw_animal, draw_source, write_animals, write_source
 from mdmd.synthetic.head import Expression, Head, Identity, View
 from mdmd.synthetic.portrait import paint_head
 from mdmd.synthetic.style import Easel, Look
 
 FACES = load_definition("300w")
 NINE = load_definition("pare")
+ANIMAL = load_definition("animals")
 CALM = Expression(
     smile=0.2, jaw=0, lid_left=1, lid_right=1, brow_left=0, brow_right=0, frown=0, pucker=0, gaze=0
 )  # fmt: skip
@@ -261,3 +264,36 @@ def test_the_shipped_pictures_are_small_whole_and_labeled_inside_their_boxes():
         margin = 0.3 * np.ptp(points, axis=0).max()
         np.testing.assert_allclose((box.x, box.y), points.min(axis=0) - margin, atol=0.01)
         np.testing.assert_allclose((box.x + box.w, box.y + box.h), points.max(axis=0) + margin, atol=0.01)
+
+
+@pytest.mark.parametrize("name", SPECIES)
+def test_an_animal_has_its_landmarks_where_it_was_painted(name: str) -> None:
+    darker = []
+    for seed in range(8):
+        image, points, there, style = paint_animal(np.random.default_rng([seed, 1]), 96, name)
+        assert (image.size, style) == ((96, 96), name)
+        assert points.shape == (len(ANIMAL.landmarks), 2)
+        assert there[:12].all()
+        assert there[12:].all() == (name != "bird of prey")
+        assert ((points[there] > -30) & (points[there] < 126)).all()
+        outer_left, inner_left, inner_right, outer_right = points[:4]
+        assert np.linalg.norm(outer_left - outer_right) > np.linalg.norm(inner_left - inner_right)
+        pupil, forehead = (inner_left + outer_left) / 2, 2 * points[[1, 2]].mean(axis=0) - points[5]
+        darker.append(at(image, forehead).mean() - at(image, pupil).mean())
+    assert np.median(darker) > 10
+    one, two = (paint_animal(np.random.default_rng([7, 1]), 96, name)[0] for _ in range(2))
+    assert np.array_equal(np.asarray(one), np.asarray(two))
+
+
+def test_drawn_animals_are_a_set_of_their_own(tmp_path: Path) -> None:
+    found = read_coco(write_animals(tmp_path, 12, seed=4, size=64))
+    assert found.definition == ANIMAL
+    assert ANIMAL.can_be_mirrored
+    assert {sample.extra["style"] for sample in found.samples} <= SPECIES.keys()
+    for sample in found.samples:
+        assert sample.annotation is not None
+        labeled = sample.annotation.labeled
+        assert labeled.sum() == (12 if sample.extra["style"] == "bird of prey" else 18)
+        image, points, there, style = draw_animal(4_000_000 + int(sample.group[:5]) - 1, 64)
+        assert (style, image.size) == (sample.extra["style"], (64, 64))
+        np.testing.assert_allclose(sample.annotation.points[labeled], points[there], atol=1e-3)

@@ -22,7 +22,7 @@ from mdmd.run_folder import History
 from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.plan import Plan
-from mdmd.training.pretrain import DRAWN, SIZE_LIMIT, STARTER_MODEL, Drawing, open_photos, pretrain, ship
+from mdmd.training.pretrain import DRAWN, DRAWN_ANIMALS, SIZE_LIMIT, STARTER_MODEL, Drawing, open_photos, pretrain, ship
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
@@ -228,3 +228,22 @@ def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_pat
     with pytest.raises(DataError, match=r"14\.5 MB of weights in float16, wanted at most 12\.0"):
         ship(checkpoint.Checkpoint(whole, DRAWN, {}, history), tmp_path / "whole")
     assert not (tmp_path / "whole").exists()
+
+
+def test_animals_are_learned_as_well_and_a_starter_is_learned_on(starter: Path, tmp_path: Path) -> None:
+    begun, drawing = checkpoint.load(starter), replace(DRAWING, animals=6)
+    with RunLog(None, quiet=True) as log:
+        made = pretrain(tmp_path, None, PLAN, log, rounds=1, drawing=drawing, start=begun, config=TINY)
+        assert (
+            pretrain(tmp_path, None, PLAN, log, rounds=1, drawing=drawing, start=begun, config=TINY).history
+            == made.history
+        )
+        with pytest.raises(DataError, match="network with another configuration"):
+            pretrain(tmp_path / "other", None, PLAN, log, rounds=1, drawing=drawing, start=begun)
+    assert list(made.model.definitions) == [DRAWN, DRAWN_ANIMALS]
+    history = made.history
+    assert (history.rounds, history.drawn_faces, history.drawn_animals) == (3, 24, 6)
+    assert list(checkpoint.load(tmp_path).model.definitions) == [DRAWN]
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "6 heads of cats, dogs, monkeys, birds of prey and sheep" in card
+    assert "Photographs" not in card
