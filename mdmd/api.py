@@ -392,6 +392,7 @@ def export(
     *,
     format: Literal["onnx", "web"] = "onnx",
     onnxruntime_web: Path | str | None = None,
+    golden: Data | None = None,
     head: str | None = None,
     half: bool = False,
     tolerance: float = FlagRule.tolerance,
@@ -400,14 +401,21 @@ def export(
 
     The folder of the format "onnx" is for Python and other programs, that of "web" is a page for a browser, for which
     `onnxruntime_web` names a local copy of that npm package; without one it is downloaded.
-    `tolerance` is the share of the normalizer above which a point counts as off; with `half` weights are stored in
-    float16. Raises DataError if it cannot be exported, or the packages onnx, onnxscript and onnxruntime are missing.
+    The golden crops of the format "onnx", by which `check.py` checks a machine, are of four faces of `golden`; without
+    it they are drawn. `tolerance` is the share of the normalizer above which a point counts as off; with `half` weights
+    are stored in float16. Raises DataError if the model cannot be exported, or the packages onnx, onnxscript and
+    onnxruntime are missing.
     """
     model = model if isinstance(model, Model) else load_run(model)
     head, _ = model.calibrated(head)
     rule = FlagRule(tolerance)
+    if golden is not None and format != "onnx":
+        raise DataError("golden faces go with the format onnx: a page has no check")
     if format == "onnx":
-        return export_onnx(model.checkpoint, model.name, Path(out), head=head, half=half, tolerance=rule.tolerance)
+        faces = None if golden is None else read_set(golden)[0].samples
+        return export_onnx(
+            model.checkpoint, model.name, Path(out), faces=faces, head=head, half=half, tolerance=rule.tolerance
+        )
     runtime = None if onnxruntime_web is None else Path(onnxruntime_web)
     return export_web(
         model.checkpoint, model.name, Path(out), runtime=runtime, head=head, half=half, tolerance=rule.tolerance

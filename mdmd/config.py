@@ -117,6 +117,8 @@ class TrainConfig(Config):
     - `full_source_points`: if the target has more labeled points than this, the share of the sources falls in
       proportion (None: never).
     - `inherit`: whether a new head starts from known landmarks near its labels (`mdmd/training/head_init.py`).
+    - `follow`: whether an adaptation fuses the target's points with those that follow from a source's
+      (`mdmd/training/following.py`).
     - `frozen_blocks`: how many of the lowest encoder blocks an adaptation keeps fixed if they are already trained.
       The patch embedding and the position embedding are fixed with them (0: nothing is).
     """
@@ -132,6 +134,7 @@ class TrainConfig(Config):
     target_share: Annotated[Share | None, Field(description="a number between 0 and 1, or none")] = 0.75
     full_source_points: Annotated[Count | None, Field(description="a whole number above 0 or none")] = 225
     inherit: Switch = True
+    follow: Switch = True
     frozen_blocks: Annotated[int, Field(ge=0, description="a whole number of 0 or more")] = 6
     clip_norm: Annotated[Positive | None, Field(description="a number above 0 or none")] = 1.0
     average_decay: ShareBelowOne = 0.99
@@ -178,6 +181,7 @@ PRESETS: Mapping[str, Preset] = {
             target_share=None,
             full_source_points=None,
             inherit=False,
+            follow=False,
             frozen_blocks=0,
             clip_norm=None,
             average_decay=0.0,

@@ -273,7 +273,8 @@ def drawn_faces() -> list[Path]:
 
 
 def portable_run(folder: Path) -> Path:
-    """A small model with random weights that can be exported, written to `folder`."""
+    """A small model with random weights that can be exported, written to `folder`. Its head "apes" follows another."""
+    import numpy as np
     import torch
 
     from mdmd.config import ModelConfig
@@ -281,10 +282,14 @@ def portable_run(folder: Path) -> Path:
     from mdmd.models.checkpoint import Checkpoint
     from mdmd.models.landmark_model import MDMD
     from mdmd.run_folder import History
+    from mdmd.transfer.follow import Relation
 
     torch.manual_seed(3)
     model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, views="two"))
     model.add_head("apes", SMALL)
+    model.add_head("people", replace(SMALL, name="people"))
+    weights = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0, 0, 1, 0], [0.3j, -0.3j, 0.2, 0.8]])
+    model.follow("apes", "people").take(Relation(weights, np.array([0.5, 1.0, 1.5, 2.0]), np.array([[0.1]])))
     heldout = {"nme": 5.25, "nme_low": 4.5, "nme_high": 6.0, "coverage90": 0.91, "n": 30.0}
     base = History(faces={"people": 1207}, licenses={"people": "research only"})
     learned = History("vit_tiny.safetensors", base, "adapt", faces={"apes": 120}, licenses={"apes": "CC BY 4.0"})

@@ -36,6 +36,12 @@ def add_to(commands: Commands) -> None:
     command.add_argument("--head", help="the head to use (default: the target's)")
     command.add_argument("--half", action="store_true", help="store the weights in float16: half the size")
     command.add_argument(
+        "--golden",
+        type=Path,
+        metavar="FACES.json",
+        help="the faces that check.py looks at: four of this set go into FOLDER (default: drawn faces)",
+    )
+    command.add_argument(
         "--tolerance",
         type=float,
         default=WRONG,
@@ -64,6 +70,7 @@ def run(options: argparse.Namespace) -> None:
         options.out,
         format=options.format,
         onnxruntime_web=options.onnxruntime_web,
+        golden=options.golden,
         head=options.head,
         half=options.half,
         tolerance=options.tolerance,

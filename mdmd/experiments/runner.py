@@ -201,7 +201,7 @@ class Experiment:
         if run.is_base:
             words = ["train", *(word for data in (target, *sources) for word in ("--data", data))]
         else:
-            beside = sources if training.mode == "mdmd" else []
+            beside = sources if training.mode in ("mdmd", "together") else []
             words = ["adapt", "--target", target, *(word for data in beside for word in ("--source", data))]
         if training.base is not None:
             words += ["--from", str(self.run(training.base, 0).folder)]

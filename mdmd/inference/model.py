@@ -145,6 +145,8 @@ class Model:
             "box_scale": made.history.box_scale,
             "carried": None if carried is None else carried.to_json(),
         }
+        if made.model.follows:  # only then, so that other models keep their digest
+            about["follows"] = made.model.follows
         digest.update(json.dumps(about, sort_keys=True).encode())
         return digest.hexdigest()
 

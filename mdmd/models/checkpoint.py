@@ -80,6 +80,8 @@ class Checkpoint:
             "calibrations": {head: made.to_json() for head, made in self.calibrations.items()},
             "history": self.history.to_json(),
         }
+        if self.model.follows:
+            record["follows"] = self.model.follows
         write_json(folder / MODEL, record)
 
 
@@ -107,7 +109,10 @@ def load(folder: Path) -> Checkpoint:
     history = History.from_json(record["history"], folder / MODEL)
     config = from_json(ModelConfig, record["model"], where=folder / MODEL)
     definitions = {name: Definition.from_category(c, where=f"head {name}") for name, c in record["heads"].items()}
-    model = build(config, definitions)
+    follows = record.get("follows", {})
+    if not isinstance(follows, dict) or any(name not in [*definitions] for pair in follows.items() for name in pair):
+        raise DataError(f"{folder / MODEL}: follows is {str(follows)[:60]}, wanted names of heads")
+    model = build(config, definitions, follows)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

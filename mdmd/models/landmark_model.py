@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from mdmd.data.definition import Definition
 from mdmd.errors import DataError
 from mdmd.models.decoder import GroupDecoder, learned_queries
 from mdmd.models.encoder import Encoder
+from mdmd.models.follower import Follower
 from mdmd.models.groups import grouped
 from mdmd.models.heads import HeatmapHead, RegressionHead
 from mdmd.models.pixel_decoder import PixelPath
@@ -40,6 +41,9 @@ class MDMD(nn.Module):
     definition ("landmark", Table 5), or for each landmark the sum of its token and its group's token ("both", our
     reading of the paper's future work: all tokens attend to each other, group tokens hold what definitions share).
     Landmark queries depend on the definition, so each head has its own.
+
+    After a training a head may also follow another one (`follow`): its prediction is then fused with what follows from
+    the other's.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -62,9 +66,11 @@ class MDMD(nn.Module):
         self.definitions: dict[str, Definition] = {}
         self.heads = nn.ModuleList()
         self.landmark_queries = nn.ModuleList()
+        self.followers = nn.ModuleList()
 
     def add_head(self, name: str, definition: Definition) -> None:
         """Add a head called `name`, or replace it."""
+        self.stop_following(name)
         channels, config = self.encoder.channels, self.config
         count = len(definition.landmarks)
         members = grouped(definition.members, config.groups)
@@ -83,15 +89,38 @@ class MDMD(nn.Module):
 
     def rename_head(self, old: str, new: str) -> None:
         """Rename a head. `new` must not be in use."""
+        self.stop_following(old)
         self.definitions = {new if name == old else name: d for name, d in self.definitions.items()}
 
     def drop_head(self, name: str) -> None:
         """Remove a head."""
+        self.stop_following(name)
         position = self._position(name)
         del self.heads[position]
         if self.config.tokens != "group":
             del self.landmark_queries[position]
         del self.definitions[name]
+
+    @property
+    def follows(self) -> dict[str, str]:
+        """The heads that follow another one, and which."""
+        return {one.target: one.source for one in self._followers()}
+
+    def follow(self, target: str, source: str) -> Follower:
+        """Let head `target` follow head `source` by what the returned module holds. Raises DataError for no head."""
+        counts = [len(self.head_definition(name).landmarks) for name in (target, source)]
+        kept = [one for one in self._followers() if one.target != target]
+        made = Follower(target, source, *counts).to(next(self.parameters()).device)
+        self.followers = nn.ModuleList([*kept, made])
+        return made
+
+    def stop_following(self, name: str | None = None) -> None:
+        """No head follows another one any more; with `name`, none follows this one, and it follows none."""
+        kept = [one for one in self._followers() if name not in (None, one.target, one.source)]
+        self.followers = nn.ModuleList(kept)
+
+    def _followers(self) -> list[Follower]:
+        return cast(list[Follower], list(self.followers))
 
     @torch.no_grad()
     def start_head(self, name: str, known: str, like: Sequence[int]) -> None:
@@ -125,9 +154,16 @@ class MDMD(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 S S"], head: str) -> Laplacian:
         """The landmarks of head `head` in images with values from 0 to 1."""
         tokens = self.encoder(images)
-        read = self._read(tokens, head)
         pixels = self.pixels(images, self.encoder.grid_features(tokens)) if self.pixels is not None else None
-        return Laplacian(*self.head(head)(read, pixels))
+        read = self._read(tokens, head)
+        mean, factor, logits = self.head(head)(read, pixels)
+        for follower in self._followers():
+            if follower.target == head:
+                if self.config.tokens != "group":  # groups are read alike for all heads
+                    read = self._read(tokens, follower.source)
+                seen = self.head(follower.source)(read, pixels)
+                mean, factor = follower(mean, factor, *seen[:2])
+        return Laplacian(mean, factor, logits)
 
     def _read(self, tokens: Float[Tensor, "B T C"], name: str) -> Float[Tensor, "B R C"]:
         """The tokens that head `name` reads."""
@@ -148,9 +184,11 @@ def _put(modules: nn.ModuleList, position: int, module: nn.Module) -> None:
         modules[position] = module
 
 
-def build(config: ModelConfig, definitions: Mapping[str, Definition]) -> MDMD:
-    """A model with random weights and a head for each definition."""
+def build(config: ModelConfig, definitions: Mapping[str, Definition], follows: Mapping[str, str] | None = None) -> MDMD:
+    """A model with random weights and a head for each definition. `follows`: see `MDMD.follows`."""
     model = MDMD(config)
     for name, definition in definitions.items():
         model.add_head(name, definition)
+    for target, source in (follows or {}).items():
+        model.follow(target, source)
     return model

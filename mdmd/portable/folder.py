@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import torch
 from PIL import Image
 
 from mdmd.data.definition import Definition
+from mdmd.data.records import Sample
 from mdmd.errors import DataError
 from mdmd.evaluation.calibration import Calibration
 from mdmd.evaluation.evaluate import WRONG, plain
 from mdmd.files import new_folder, write_json
 from mdmd.loading.crop import face_crop
-from mdmd.loading.crops import cut
+from mdmd.loading.crops import cut, face_pixels
 from mdmd.models.checkpoint import Checkpoint
 from mdmd.portable.card import LIMITS, card, origin, quality
 from mdmd.portable.graph import CropGraph
@@ -38,7 +39,7 @@ GRAPH, RECORD, CARD = "model.onnx", "model.json", "README.md"
 RUNTIME = "onnxruntime-web"
 #: Files that are copied as they are.
 FILES = Path(__file__).parent / "files"
-#: How many drawn faces are golden crops, and the seed of the first one.
+#: How many faces are golden crops, and the seed of the first drawn one.
 GOLDEN, SEED = 4, 1
 #: The largest difference to torch of a point in crop pixels and of a probability, by the type of the stored weights.
 WITHIN = {"float32": {"pixels": 0.02, "p_off": 0.001}, "float16": {"pixels": 0.5, "p_off": 0.02}}
@@ -65,10 +66,17 @@ class Golden:
 
 
 def export_onnx(
-    made: Checkpoint, name: str, out: Path, *, head: str | None = None, half: bool = False, tolerance: float = WRONG
+    made: Checkpoint,
+    name: str,
+    out: Path,
+    *,
+    faces: Sequence[Sample] | None = None,
+    head: str | None = None,
+    half: bool = False,
+    tolerance: float = WRONG,
 ) -> Exported:
     """Write the model `made`, called `name`, into the new folder `out`, with what Python needs. See `export_folder`."""
-    return export_folder(made, name, out, _for_python, head=head, half=half, tolerance=tolerance)
+    return export_folder(made, name, out, _for_python, faces=faces, head=head, half=half, tolerance=tolerance)
 
 
 def export_web(
@@ -110,16 +118,18 @@ def export_folder(
     out: Path,
     fill: Callable[[Path, dict[str, Any], Golden], None],
     *,
+    faces: Sequence[Sample] | None = None,
     head: str | None,
     half: bool,
     tolerance: float,
 ) -> Exported:
     """Write the graph and the record of the model `made`, called `name`, into the new folder `out`, and `fill` it.
 
-    `fill` takes the folder, the record and the golden crops. `head` is the target's by default, `tolerance` the share
-    of the normalizer above which a point counts as off. With `half` weights are stored in float16. Raises DataError if
-    `out` holds files, the head is unknown or carried over, a package is missing, or ONNX Runtime computes other points
-    than torch; then nothing is left.
+    `fill` takes the folder, the record and the golden crops, which are of some of `faces`, or drawn without them.
+    `head` is the target's by default, `tolerance` the share of the normalizer above which a point counts as off.
+    With `half` weights are stored in float16. Raises DataError if `out` holds files, the head is unknown or carried
+    over, a package is missing, or ONNX Runtime computes other points than torch, and PictureError if a golden picture
+    cannot be read; then nothing is left.
     """
     head = head or made.target
     if made.carried is not None and made.carried.name == head:
@@ -130,7 +140,7 @@ def export_folder(
     definition, calibration = made.model.head_definition(head), made.calibration(head)
     must_be_new(out)
     graph = CropGraph(made.model, head, calibration, tolerance).eval()
-    crops, boxes = golden_crops(graph)
+    crops, boxes = drawn_crops(graph) if faces is None else golden_crops(graph, faces)
     with torch.inference_mode():
         points, _, p_off = (found.numpy() for found in graph(torch.from_numpy(crops), torch.from_numpy(boxes)))
     runtime = package("onnxruntime")
@@ -173,7 +183,7 @@ def _for_python(folder: Path, record: dict[str, Any], golden: Golden) -> None:
     (folder / CARD).write_text(card(record), encoding="utf-8")
 
 
-def golden_crops(graph: CropGraph) -> tuple[np.ndarray, np.ndarray]:
+def drawn_crops(graph: CropGraph) -> tuple[np.ndarray, np.ndarray]:
     """Crops (G, 3, S, S) of drawn faces, and the width and height of their boxes (G, 2) in crop pixels."""
     crops, boxes = [], []
     for seed in range(SEED, SEED + GOLDEN):
@@ -182,6 +192,18 @@ def golden_crops(graph: CropGraph) -> tuple[np.ndarray, np.ndarray]:
         crops.append(cut(picture, crop).transpose(2, 0, 1))
         boxes.append((box.w * crop.scale, box.h * crop.scale))
     return np.stack(crops), np.array(boxes, dtype=np.float32)
+
+
+def golden_crops(graph: CropGraph, faces: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """`drawn_crops` of at most GOLDEN of `faces` instead, spread over all. Raises DataError, PictureError."""
+    if not faces:
+        raise DataError("found no face for the golden crops, wanted at least one")
+    spread = np.linspace(0, len(faces) - 1, min(GOLDEN, len(faces))).round().astype(int)
+    chosen = [faces[k] for k in spread]
+    crops = [face_crop(face.box, scale=graph.scale, size=graph.size) for face in chosen]
+    pixels = [face_pixels(face.path, crop) for face, crop in zip(chosen, crops, strict=True)]
+    sides = [(face.box.w * crop.scale, face.box.h * crop.scale) for face, crop in zip(chosen, crops, strict=True)]
+    return np.stack(pixels), np.array(sides, dtype=np.float32)
 
 
 def _record(

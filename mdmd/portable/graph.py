@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mdmd.evaluation.calibration import Calibration
 from mdmd.evaluation.error_law import SQRT3
 from mdmd.inference.predict import VIEWS, broadest_size
+from mdmd.models.covariances import determinant, fuse
 from mdmd.models.heads import factor_to_covariance
 from mdmd.models.landmark_model import MDMD
 
@@ -60,7 +61,7 @@ class CropGraph(nn.Module):
         means = found.mean.float().unflatten(0, (len(views), -1))
         covariances = factor_to_covariance(found.factor.float()).unflatten(0, (len(views), -1))
         seen = [self._in_crop(means[k], covariances[k], k) for k in views]
-        means, covariances = self._fused([m for m, _ in seen], [c for _, c in seen])
+        means, covariances = fuse([m for m, _ in seen], [c for _, c in seen]) if len(seen) > 1 else seen[0]
         covariances = self._calibrated(covariances)
         points, covariances = means * self.size, covariances * self.size**2
         return points, covariances, self._off(points, covariances, boxes)
@@ -84,17 +85,6 @@ class CropGraph(nn.Module):
             means = torch.stack([1 - x, y], dim=-1)
             covariances = covariances[:, mirror] * torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
         return (margin + side * means) / self.size, covariances * (side / self.size) ** 2
-
-    def _fused(self, means: list[Tensor], covariances: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """One mean and covariance (see `mdmd.evaluation.fusion.fuse`)."""
-        if len(means) == 1:
-            return means[0], covariances[0]
-        precisions = [inverse(covariance) for covariance in covariances]
-        common = inverse(torch.stack(precisions).sum(dim=0))
-        weighted = torch.stack([p @ m[..., None] for p, m in zip(precisions, means, strict=True)]).sum(dim=0)
-        mean = (common @ weighted)[..., 0]
-        apart = torch.stack([(m - mean)[..., None] @ (m - mean)[..., None, :] for m in means]).mean(dim=0)
-        return mean, len(means) * common + apart
 
     def _calibrated(self, covariances: Tensor) -> Tensor:
         """See `Calibration.apply`; the longer side of the face's box is 1 / scale of the crop's."""
@@ -125,14 +115,3 @@ def resizing(side: int, size: int) -> Float[Tensor, "size side"]:
     """The weights of torch's antialiased bilinear resize from `side` to `size` pixels, along one side."""
     unit = torch.eye(side)[None, None]
     return F.interpolate(unit, size=(size, side), mode="bilinear", antialias=True)[0, 0]
-
-
-def determinant(matrices: Float[Tensor, "*B 2 2"]) -> Float[Tensor, "*B"]:
-    return matrices[..., 0, 0] * matrices[..., 1, 1] - matrices[..., 0, 1] * matrices[..., 1, 0]
-
-
-def inverse(matrices: Float[Tensor, "*B 2 2"]) -> Float[Tensor, "*B 2 2"]:
-    """The inverses of symmetric two-by-two matrices."""
-    over = 1 / determinant(matrices)
-    xx, xy, yy = matrices[..., 1, 1] * over, -matrices[..., 0, 1] * over, matrices[..., 0, 0] * over
-    return torch.stack([torch.stack([xx, xy], dim=-1), torch.stack([xy, yy], dim=-1)], dim=-2)

@@ -197,15 +197,17 @@ def inputs_of(
 ) -> dict[str, str]:
     """The inputs that identify a run, by name.
 
-    They are the settings, the training faces and labels, the seed, the initial weights, the number of folds (which
-    decides what faces are held out) and the kind of `budget`. The size of the budget does not count, so that an
-    interrupted run can be given more minutes.
+    They are the settings (without `follow`, which changes no step), the training faces and labels, the seed, the
+    initial weights, the number of folds (which decides what faces are held out) and the kind of `budget`. The size of
+    the budget does not count, so that an interrupted run can be given more minutes.
     """
     # Norms to four digits: the last bits of random weights depend on the processor, and a run may resume on another.
     norms = {key: f"{tensor.detach().cpu().double().norm().item():.4g}" for key, tensor in model.state_dict().items()}
+    model_settings, train_settings = (to_json(config) for config in settings)
+    del train_settings["follow"]
     return {
         "stage": stage,
-        "settings": json.dumps([to_json(config) for config in settings], sort_keys=True),
+        "settings": json.dumps([model_settings, train_settings], sort_keys=True),
         "data": _digest(datasets),
         "seed": str(seed),
         "folds": str(folds),

@@ -31,6 +31,7 @@ from mdmd.models.heads import RegressionHead
 from mdmd.models.landmark_model import MDMD
 from mdmd.run_folder import History, Stopped
 from mdmd.training.crossfit import Predict, cross_fit, folds_of
+from mdmd.training.following import ENOUGH_FACES, follow_source
 from mdmd.training.head_init import inherit
 from mdmd.training.label_counts import FEWEST_LABELS, label_counts
 from mdmd.training.loop import fit
@@ -87,6 +88,7 @@ def adapt(
         log,
         "adapt",
         frozen_blocks=plan.train.frozen_blocks if learned else 0,
+        follow=plan.train.follow,
         target_share=share_of_target(target, plan.train, plan.learn_share),
     )
     return _learn(checkpoint, (target,), run)
@@ -107,6 +109,8 @@ def share_of_target(target: Dataset, config: TrainConfig, learn_share: float = 1
 def _begun(start: Checkpoint | None, target: str, config: ModelConfig, plan: Plan, log: RunLog) -> Checkpoint:
     """The checkpoint that a run starts from: `start` with its history, or a new network with the encoder's weights."""
     torch.manual_seed(plan.seed)
+    if start is not None:
+        start.model.stop_following()  # the heads will be others
     if start is None:
         model = MDMD(config)
         return Checkpoint(model, target, history=History(weights=start_encoder(model, plan.weights, log)))
@@ -208,7 +212,8 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
     )
     start = copy.deepcopy(checkpoint.model) if plan.folds else None
     out = plan.heldout if plan.processes.main else None
-    watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=len(held), rule=plan.rule, out=out)
+    following = len(held) + run.after(learned, len(heldout[checkpoint.target]))
+    watch = Watch(checkpoint, heldout[checkpoint.target], log, stage, following=following, rule=plan.rule, out=out)
     state = _state(checkpoint.model, datasets, plan, log, stage)
     checkpoint.model = run.fitted(checkpoint.model, learned, watch, state, began)
     metrics: dict[str, float | None] = {}
@@ -272,13 +277,18 @@ def _split(dataset: Dataset, plan: Plan, log: RunLog) -> tuple[Sequence[Sample],
 
 @dataclass(frozen=True)
 class _Run:
-    """The inputs that all fits of a run share. `known` names the trained heads; `fit` explains the last two."""
+    """The inputs that all fits of a run share.
+
+    `known` names the trained heads. With `follow`, the target, the first of `datasets`, follows one of the others at
+    the end (`follow_source`). `fit` explains the last two.
+    """
 
     datasets: Sequence[Dataset]
     known: Collection[str]
     plan: Plan
     log: RunLog
     stage: str
+    follow: bool = False
     frozen_blocks: int = 0
     target_share: float | None = None
 
@@ -303,7 +313,7 @@ class _Run:
         for dataset in self.datasets:
             if earlier(dataset.name) in model.definitions:
                 model.drop_head(earlier(dataset.name))
-        return fit(
+        fitted = fit(
             model,
             caches,
             self.plan,
@@ -315,6 +325,17 @@ class _Run:
             state=state,
             began=began,
         )
+        target, *sources = (dataset.name for dataset in self.datasets)
+        if self.follow and sources:
+            source = follow_source(fitted, target, sources, learned[target], self.plan.seed)
+            self.log.event("follows", stage=self.stage, head=target, source=source)
+        return fitted
+
+    def after(self, learned: Mapping[str, Sequence[Sample]], held: int) -> float:
+        """How many predictions of faces follow the last step, in evaluations of the `held` held-out faces."""
+        target, *sources = (dataset.name for dataset in self.datasets)
+        seen = min(len(learned[target]), ENOUGH_FACES) * len(sources) if self.follow else 0
+        return seen / max(held, 1)
 
     def _start_head(self, model: MDMD, faces: FaceCache) -> None:
         head = model.head(faces.name)

@@ -36,7 +36,7 @@ class Watch:
         stage: str,
         head: str | None = None,
         *,
-        following: int = 0,
+        following: float = 0,
         rule: FlagRule | None = None,
         out: Path | None = None,
     ) -> None:

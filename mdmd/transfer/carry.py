@@ -19,7 +19,7 @@ from mdmd.data.records import Box
 from mdmd.transfer.candidates import Candidates, LabeledFaces, candidates_of, evidence
 from mdmd.transfer.mean_shape import MeanShape, left_out_distances, mean_shape
 from mdmd.transfer.spread import radii_of, spread_of
-from mdmd.transfer.weights import FEWEST_ROBUST, Array, Complex, kriging_weights, moving_weights, scale_of
+from mdmd.transfer.weights import FEWEST_ROBUST, Array, Complex, kriging_weights, moving_weights, scale_of, transported
 
 #: The least deviation of a carried point, in units of the face's scale; the factor of deviations with one labeled face;
 #: and into how many parts the labeled faces are divided to measure it with more.
@@ -67,15 +67,7 @@ class Carrier:
 
     def carry(self, base: Complex, covariance: Array) -> tuple[Complex, Array]:
         """The points (F, N) and covariances (F, N, 2, 2), in pixels, of faces with base points (F, M)."""
-        weights = self.weights(base)
-        points = (weights @ base[..., None])[..., 0]
-        # A complex weight w turns and scales. Of a covariance [[a, b], [b, c]] it takes the trace a + c to
-        # |w|^2 (a + c), and (a - c) / 2 + ib to w^2 ((a - c) / 2 + ib).
-        trace = (np.abs(weights) ** 2 @ np.trace(covariance, axis1=-2, axis2=-1)[..., None])[..., 0]
-        tilt = (covariance[..., 0, 0] - covariance[..., 1, 1]) / 2 + 1j * covariance[..., 0, 1]
-        tilt = (weights**2 @ tilt[..., None])[..., 0]
-        rows = [trace / 2 + tilt.real, tilt.imag, tilt.imag, trace / 2 - tilt.real]
-        spread = np.stack(rows, axis=-1).reshape(*points.shape, 2, 2)
+        points, spread = transported(self.weights(base), base, covariance)
         least = np.where(self.unknown, 1.0, LEAST)
         spread = spread + (least * scale_of(base)[:, None])[..., None, None] ** 2 * np.eye(2)
         return points, self.spread[:, None, None] * spread

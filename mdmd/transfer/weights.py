@@ -19,6 +19,8 @@ NEAR = 0.01
 SLOPE, NUGGET, RESIDUAL = 0.2, 0.05, 0.5
 #: Residual, in units, from which on a labeled face counts less.
 FAR = 0.06
+#: So many complex numbers are worked on at once.
+AT_ONCE = 2_000_000
 #: Fewest faces with which an outlier can be told.
 FEWEST_ROBUST = 3
 
@@ -75,20 +77,35 @@ def kriging_weights(base: Complex, points: Complex, heed: Array) -> Complex:
     unlabeled: NDArray[np.bool_] = np.isnan(points.real)
     to = SLOPE * np.abs(mean[None, :] - np.nan_to_num(places)[:, None])  # (N, M)
     between = SLOPE * np.abs(mean[:, None] - mean[None, :])
-    prior = to[:, :, None] + to[:, None, :] - between + NUGGET * np.eye(count)
-    inverse = np.linalg.inv(prior)
-    offsets = (base[:, None, :] - points[:, :, None]) / scale_of(base)[:, None, None]  # (K, N, M)
-    rows = np.nan_to_num(np.moveaxis(offsets, 0, 1))  # (N, K, M)
-    # The inverse of the prior with the rows added, by Woodbury's formula: only K x K systems are solved.
-    flat = inverse.sum(axis=-1)
-    across = inverse @ rows.conj().swapaxes(-1, -2)  # (N, M, K)
-    among, along = rows @ across, (rows @ flat[..., None])[..., 0]
+
+    def prior_of(some: slice) -> Array:
+        return to[some, :, None] + to[some, None, :] - between + NUGGET * np.eye(count)
+
     own = np.where(unlabeled, 0, heed).T / RESIDUAL  # (N, K)
-    found = np.zeros((len(rows), count), dtype=complex)  # no residual yet: all faces count in full
-    for _ in range(3 if len(base) >= FEWEST_ROBUST else 1):
-        robust = own / np.sqrt(1 + (np.abs((rows @ found[..., None])[..., 0]) / FAR) ** 2)
-        system = np.eye(len(base)) + robust[..., None] * among
-        bent = np.linalg.solve(system, (robust * along)[..., None])
-        solved = flat - (across @ bent)[..., 0]
-        found = solved / solved.sum(axis=-1, keepdims=True)
+    found = np.zeros((points.shape[1], count), dtype=complex)
+    step = max(1, AT_ONCE // base.size)
+    for start in range(0, len(found), step):
+        some = slice(start, start + step)
+        offsets = (base[:, None, :] - points[:, some, None]) / scale_of(base)[:, None, None]  # (K, N, M)
+        rows = np.nan_to_num(np.moveaxis(offsets, 0, 1))  # (N, K, M)
+        for _ in range(3 if len(base) >= FEWEST_ROBUST else 1):  # no residual at first: all faces count in full
+            robust = own[some] / np.sqrt(1 + (np.abs((rows @ found[some, :, None])[..., 0]) / FAR) ** 2)
+            system = prior_of(some) + rows.conj().swapaxes(-1, -2) @ (robust[..., None] * rows)
+            solved = np.linalg.solve(system, np.ones((count, 1), dtype=complex))[..., 0]
+            found[some] = solved / solved.sum(axis=-1, keepdims=True)
     return found
+
+
+def transported(weights: Complex, base: Complex, covariance: Array) -> tuple[Complex, Array]:
+    """The points (F, N) and covariances (F, N, 2, 2) that follow from base points (F, M) by `weights` (F, N, M).
+
+    `covariance` (F, M, 2, 2) is the base's; errors of different base points are taken as independent.
+    """
+    points = (weights @ base[..., None])[..., 0]
+    # A complex weight w turns and scales. Of a covariance [[a, b], [b, c]] it takes the trace a + c to
+    # |w|^2 (a + c), and (a - c) / 2 + ib to w^2 ((a - c) / 2 + ib).
+    trace = (np.abs(weights) ** 2 @ np.trace(covariance, axis1=-2, axis2=-1)[..., None])[..., 0]
+    tilt = (covariance[..., 0, 0] - covariance[..., 1, 1]) / 2 + 1j * covariance[..., 0, 1]
+    tilt = (weights**2 @ tilt[..., None])[..., 0]
+    rows = [trace / 2 + tilt.real, tilt.imag, tilt.imag, trace / 2 - tilt.real]
+    return points, np.stack(rows, axis=-1).reshape(*points.shape, 2, 2)

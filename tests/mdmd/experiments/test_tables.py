@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from mdmd.config import PRESETS
+from mdmd.config import PRESETS, preset
 from mdmd.data.definition import shipped_definitions
 from mdmd.experiments.tables import PAPER_TABLES, TABLES, WHOLE, Numbers, Row, Training
 
@@ -75,7 +75,7 @@ def test_every_target_has_a_definition_and_every_source_is_larger_or_of_another_
 
 
 def test_settings_and_presets_are_known():
-    names = {"model.groups", "model.tokens", "model.stem", "train.loss"}
+    names = {"model.groups", "model.tokens", "model.stem", "model.feedforward_residual", "train.loss", "train.follow"}
     for table in TABLES.values():
         for row in table.rows:
             assert row.training.preset in PRESETS
@@ -107,3 +107,13 @@ def test_the_faces_table_has_each_way_of_training_for_each_number_of_faces():
     assert {t.faces for t in trainings} == {25, 50, 100, None}
     assert len({t.encoder for t in trainings}) == 1
     assert {f.name for f in fields(Training)} > {"target", "sources", "mode", "preset", "settings"}
+
+
+def test_ablations_change_one_choice_and_start_from_no_base():
+    trainings = [row.training for row in TABLES["ablations"].rows]
+    assert len(trainings) == len(set(trainings)) == 2 * 7
+    assert {t.base for t in trainings} == {None}
+    assert [len(t.settings) for t in trainings[:7]] == [1, *[2] * 6]
+    for t in trainings:
+        assert t.settings[0] == "train.follow=false"
+        assert PRESETS["default"] != preset(t.preset, settings=t.settings[1:]) or not t.settings[1:]

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import mdmd
 from mdmd.cli.main import main
-from mdmd.data.coco import read_coco
+from mdmd.data.coco import read_coco, write_coco
+from mdmd.data.records import Box, Dataset, Sample
 from mdmd.errors import DataError
 from mdmd.inference import predict
+from mdmd.loading.crop import face_crop
+from mdmd.loading.crops import face_pixels
 from mdmd.portable import folder, onnxruntime_web
 from mdmd.portable.folder import WITHIN
 from mdmd.portable.onnx_file import store_in_float16
@@ -230,6 +233,37 @@ def test_the_check_tells_a_machine_that_computes_something_else(exported: Path, 
     other = checked()
     answers.write_text(kept)
     assert (other.returncode, "do not trust what this machine computes" in other.stdout) == (1, True)
+
+
+def test_golden_crops_can_be_of_named_faces(
+    run: Path, exported: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same graph again: to write one takes most of the time of an export.
+    monkeypatch.setattr(folder, "write_onnx", lambda graph, path, half: shutil.copyfile(exported / "model.onnx", path))
+    faces = []
+    for path in pictures:
+        with Image.open(path) as picture:
+            width, height = ImageOps.exif_transpose(picture).size
+        faces += [Sample(path, path.name, width, height, Box(30, 20, 110, 120)) for _ in range(2)]
+    write_coco(Dataset("apes", SMALL, tuple(faces)), tmp_path / "apes.json")
+    out = tmp_path / "out"
+    assert main(["export", str(run), "--golden", str(tmp_path / "apes.json"), "--out", str(out)]) == 0
+    rule = json.loads((out / "model.json").read_text())["crop"]
+    crop = face_crop(faces[0].box, scale=rule["scale"], size=rule["size"])
+    with Image.open(out / "golden" / "golden-1.png") as first:
+        np.testing.assert_array_equal(np.asarray(first).transpose(2, 0, 1), face_pixels(pictures[0], crop))
+    assert len(json.loads((out / "golden" / "answers.json").read_text())) == 4
+    done = subprocess.run([sys.executable, str(out / "check.py")], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_golden_faces_are_asked_for_what_can_use_them(run: Path, tmp_path: Path) -> None:
+    none = Dataset("apes", SMALL, ())
+    with pytest.raises(DataError, match="found no face for the golden crops"):
+        mdmd.export(run, tmp_path / "out", golden=none)
+    with pytest.raises(DataError, match="a page has no check"):
+        mdmd.export(run, tmp_path / "out", golden=none, format="web")
+    assert not (tmp_path / "out").exists()
 
 
 def test_half_precision_halves_the_file_and_keeps_the_points(exported: Path, tmp_path: Path) -> None:

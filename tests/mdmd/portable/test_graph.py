@@ -16,6 +16,7 @@ from mdmd.inference import predict
 from mdmd.loading.crop import face_crop
 from mdmd.models.landmark_model import MDMD
 from mdmd.portable.graph import CropGraph, resizing
+from mdmd.transfer.follow import Relation
 from tests.builders import SMALL
 
 CALIBRATION = Calibration(scale=0.7, sharpness=1.4, typical=0.03, power=1.2, faces=50)
@@ -27,21 +28,29 @@ DEFINITIONS = {
 }
 
 
-def model_of(definition, **config) -> MDMD:
+def model_of(definition, *, follows: bool, **config) -> MDMD:
     torch.manual_seed(3)
     model = MDMD(ModelConfig(encoder="test_vit", image_size=64, decoder_heads=2, **config))
     model.add_head("own", definition)
+    if follows:
+        model.add_head("other", replace(SMALL, name="other"))
+        weights = np.random.default_rng(0).normal(0.25, 0.1, (4, 4, 2)) @ [1, 1j]
+        relation = Relation(weights / weights.sum(axis=1, keepdims=True), np.linspace(0.5, 2, 4), np.full((1, 4), 0.1))
+        model.follow("own", "other").take(relation)
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.05 * torch.randn_like(weight)  # covariances of all directions
     return model.eval()
 
 
+@pytest.mark.parametrize("follows", [False, True])
 @pytest.mark.parametrize("name", DEFINITIONS)
 @pytest.mark.parametrize("config", [{"views": "two", "head": "heatmap"}, {"views": "single", "head": "regression"}])
-def test_it_computes_what_a_prediction_computes(name: str, config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_computes_what_a_prediction_computes(
+    name: str, config, follows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(predict, "autocast", lambda device: torch.autocast(device.type, enabled=False))
-    definition, model = DEFINITIONS[name], model_of(DEFINITIONS[name], **config)
+    definition, model = DEFINITIONS[name], model_of(DEFINITIONS[name], follows=follows, **config)
     graph = CropGraph(model, "own", CALIBRATION, 0.1).eval()
     size, scale = predict.broadest_size(model.config)
     assert (graph.size, graph.scale) == (size, scale)
