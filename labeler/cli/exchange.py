@@ -88,7 +88,8 @@ def add_exchange(commands: Commands) -> None:
         "labeler export monkeys --format yolo-pose --out yolo --split train=80,val=20 --with-pictures copy",
         codes="Exits with 0 if the file holds what the labels say; with 1 if pictures that it names are missing, or "
         "complete faces are left out because they have no point; with 2 if nothing was written. Skipped faces, faces "
-        "without labels, and those that --only leaves out are left out as usual.",
+        "without labels, and those that --only leaves out are left out as usual. With --format it exits with 0 if the set "
+        "is written, and says what the format cannot keep.",
     )
     add_name(write)
     write.add_argument(
@@ -111,7 +112,7 @@ def add_exchange(commands: Commands) -> None:
         "--split",
         metavar="S",
         help="with --format: kept (as pictures came in, the default), as-trained (the faces that the newest training "
-        "held out are val), or shares such as train=80,val=20; subjects are never split",
+        "held out are val), or shares such as train=80,val=20; the last two never split a subject",
     )
     write.add_argument(
         "--with-pictures", choices=("copy", "link", "none"), help="with --format: put pictures into it (default: none)"

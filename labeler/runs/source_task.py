@@ -65,10 +65,13 @@ class SourceTask:
 
 
 def source_to_learn(projects: Sequence[Project], sources: Sources) -> Source | None:
-    """The first data set that one of `projects` would be trained with and that this machine has not learned."""
+    """The first data set that one of `projects` would be trained with and that this machine has not learned.
+
+    After a training with the drawn faces, or with none, that is the data set which a first training would be offered.
+    """
     for project in projects:
-        last = next((run for run in list_runs(project) if run.kind == "train"), None)
-        source = sources.get(sources.usual(last.source if last is not None else None))
+        last = next((run.source for run in list_runs(project) if run.kind == "train"), None)
+        source = sources.get(sources.usual(None if last == DRAWN else last))
         if source.name != DRAWN and source.path.is_file() and not has_base(source):
             return source
     return None

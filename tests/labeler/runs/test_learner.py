@@ -21,13 +21,16 @@ from labeler.runs.bases import Base, best_base
 from labeler.runs.control import cancel_run, list_runs
 from labeler.runs.learner import LONG_PAUSE, Learner
 from labeler.runs.round_faces import faces_to_learn, learning_faces
-from labeler.runs.sources import Sources, has_base
+from labeler.runs.source_task import source_to_learn
+from labeler.runs.sources import DRAWN, Sources, has_base
+from labeler.runs.start import start
 from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import load_definition
+from mdmd.run_folder import Settings
 from mdmd.synthetic.datasets import PAREIDOLIAS
-from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_run, wait_for
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_commands, python_run, wait_for
 from tests.labeler.guidance.test_carried_points import base_points, label, still
 
 LABELED, FACES = 8, 12
@@ -290,6 +293,18 @@ def test_a_data_set_that_was_added_is_learned_once_before_any_round(project: Pro
     assert project.learning.doing is Doing.LEARNING
     assert best_base(project.folder.parent).folder == STARTER  # nine landmarks are too few to carry labels over
     assert [path.name for path in (project.folder.parent / ".bases").glob("learning-*")] == []
+
+
+def test_a_data_set_that_was_added_after_a_training_with_the_drawn_faces_is_learned_too(project: Project):
+    sources = Sources(project.folder.parent)
+    asked = Settings(source=DRAWN)
+    start(project, "train", asked, {run_folder.TARGET: project.training_set()}, commands=python_commands("pass"))
+    assert [run.source for run in list_runs(project)] == [DRAWN]
+    assert source_to_learn([project], sources) is None
+    sources.add(PAREIDOLIAS, "cups")
+    learned = source_to_learn([project], sources)
+    assert learned is not None
+    assert learned.name == "cups"
 
 
 def test_a_data_set_that_cannot_be_learned_does_not_keep_rounds_from_learning(
