@@ -231,6 +231,33 @@ def test_the_last_face_leads_to_one_that_was_passed_over_and_then_on(page: Page,
     expect(page.locator("#tab-export-button")).to_have_attribute("aria-selected", "true")
 
 
+def test_keys_that_come_before_the_next_face_is_shown_belong_to_none_and_undos_to_the_faces_in_turn(
+    page: Page, site: Site
+) -> None:
+    project = opened(page, site, "fulmars", *(predicted({1: doubt}) for doubt in (0.9, 0.8, 0.7)))
+    first, second, third = (face.id for face in project.store.faces())
+    labels = lambda: [len(project.store.points(face).get(face, {})) for face in (first, second, third)]  # noqa: E731
+    page.evaluate(f"(() => {{ {REVIEW}.step(1); {REVIEW}.acceptFace(); }})()")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == second)
+    saved(page)
+    assert labels() == [0, 0, 0]
+    page.keyboard.press("Shift+A")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == third)
+    page.keyboard.press("Shift+A")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == first)
+    page.evaluate(f"Promise.all([{REVIEW}.undo(), {REVIEW}.undo()])")
+    saved(page)
+    assert labels() == [0, 0, 0]
+    assert page.evaluate(f"{EDITOR}.view.face") == second
+
+    # What is done again is taken back again.
+    page.keyboard.press("Control+Shift+z")
+    wait_for(lambda: labels() == [0, 4, 0])
+    page.evaluate(f"{REVIEW}.openFace({third})")
+    page.keyboard.press("Control+z")
+    wait_for(lambda: labels() == [0, 0, 0])
+
+
 def test_the_view_goes_to_doubt_and_rests_where_it_can_be_seen(page: Page, site: Site) -> None:
     opened(page, site, "terns", predicted({1: 0.9, 2: 0.8, 4: 0.7}))
     near = view(page)

@@ -531,6 +531,63 @@ def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
     complaints.clear()
 
 
+def test_what_was_begun_on_a_face_is_finished_on_it_before_the_next_one_is_shown(page: Page, site: Site) -> None:
+    project = site.project("stilts")
+    first, second, _ = (face.id for face in project.store.faces())
+    held = hold_questions(page, second)
+    opened(page, site, "stilts", first)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    page.keyboard.press("b")
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowRight")  # this face is still the one that is shown
+    page.mouse.move(*on_screen(page, "label", 151, 110))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, "label", 181, 130), steps=4)
+    wait_for(lambda: page.evaluate("true") and held)
+    for route in held:
+        route.continue_()
+    wait_for(lambda: known(page, second))
+    round_trip(page)
+    assert page.evaluate(f"{root('label')}.editor.view.face") == first
+    page.mouse.up()
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    saved(page)
+    assert shown(page) == {}
+    [point] = project.store.points(first)[first].values()
+    assert (point.x, point.y) == pytest.approx((181, 130), abs=1)
+    assert project.store.points(second) == {}
+
+
+def test_what_comes_in_during_a_gesture_is_shown_when_it_ends_and_a_drag_broken_off_leaves_nothing(
+    page: Page, site: Site
+) -> None:
+    project = site.project("avocets")
+    face = project.store.faces()[0].id
+    opened(page, site, "avocets", face)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    x, y = on_screen(page, "label", 150, 110)
+    page.mouse.move(x, y)
+    page.mouse.down(button="right")
+    page.mouse.move(x + 40, y + 20, steps=3)  # the view, no point
+    place_elsewhere(page, site, "avocets", face, 1, 30, 40)
+    page.evaluate(f"{root('label')}.editor.reload()")
+    assert shown(page) == {"1": [150, 110]}
+    page.mouse.up(button="right")
+    wait_for(lambda: shown(page) == {"1": [30, 40]})
+
+    page.route("**/faces/*", lambda route: route.abort())
+    page.mouse.move(*on_screen(page, "label", 30, 40))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, "label", 80, 90), steps=4)
+    assert shown(page)["1"] != [30, 40]
+    page.evaluate(f"{root('label')}.editor.canvas.gestures.end('cancel')")  # as a second finger does
+    page.mouse.up()
+    assert shown(page) == {"1": [30, 40]}
+    assert len(project.store.history(face)) == 3  # made, placed here, placed elsewhere
+
+
 def test_a_face_that_another_tab_edits_is_opened_as_it_is_then(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("loons")
     first, second, _ = (face.id for face in project.store.faces())

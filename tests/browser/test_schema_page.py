@@ -330,6 +330,35 @@ def test_a_saved_definition_leads_on_to_the_label_page(page: Page, site: Site) -
     assert page.evaluate("location.hash") == "#label"
 
 
+def test_what_is_done_while_a_save_is_on_its_way_stays_and_a_second_save_waits_its_turn(page: Page, site: Site) -> None:
+    site.project("gadwalls", definition=None)
+    ready(page, site, "gadwalls")
+    for x in (150, 250):
+        click_at(page, "schema", x, 110)
+    expect(page.locator(".table-rows li")).to_have_count(2)
+    held: list[Route] = []
+    intercept(
+        page, "**/definition", lambda route: held.append(route) if route.request.method == "PUT" else route.continue_()
+    )
+    page.keyboard.press("Control+s")
+    page.keyboard.press("Control+s")
+    dialog = page.get_by_role("dialog")
+    wait_for(lambda: page.evaluate("true") and (held or dialog.is_visible()))
+    if not held:
+        dialog.get_by_role("button", name="Save version 1").click()
+    wait_for(lambda: page.evaluate("true") and held)
+    click_at(page, "schema", 200, 230)
+    expect(page.locator(".table-rows li")).to_have_count(3)
+    held[0].continue_()
+    expect(page.locator(".save-state")).not_to_contain_text("Saved")
+    wait_for(lambda: page.evaluate(f"{root('schema')}.archive.version") == 1)
+    assert len(held) == 1
+    expect(page.locator(".table-rows li")).to_have_count(3)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".table-rows li")).to_have_count(2)
+    expect(page.locator(".save-state")).to_have_text("Saved, version 1")
+
+
 def test_what_is_wrong_stands_at_its_field(page: Page, site: Site, complaints: Complaints) -> None:
     site.project("terns")
     ready(page, site, "terns")

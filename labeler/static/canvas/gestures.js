@@ -47,6 +47,13 @@ export class Gestures {
     this.at = null;
     /** Whether the gesture is a finger's, which covers the point. */
     this.finger = false;
+    /** What waits for the end of the gesture. @type {(() => void)[]} */
+    this.waiting = [];
+  }
+
+  /** Promises that no gesture is at work, and that what the last one did is done. */
+  async ended() {
+    while (this.active) await new Promise((resolve) => this.waiting.push(() => resolve(null)));
   }
 
   get dragging() {
@@ -60,6 +67,7 @@ export class Gestures {
     element.addEventListener("pointermove", (event) => this.move(event), { signal });
     element.addEventListener("pointerup", (event) => this.up(event), { signal });
     element.addEventListener("pointercancel", (event) => this.lost(event), { signal });
+    element.addEventListener("lostpointercapture", (event) => this.lost(event), { signal });
     element.addEventListener("contextmenu", (event) => event.preventDefault(), { signal });
     element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
     element.addEventListener("keydown", (event) => this.space(event, true), { signal });
@@ -128,8 +136,11 @@ export class Gestures {
     const { active } = this;
     this.active = null;
     this.at = null;
-    if (active) this.canvas.draw();
-    if (!active || (how === "cancel" && !active.moved)) return;
+    if (!active) return;
+    this.canvas.draw();
+    // They go on after what follows here.
+    for (const goOn of this.waiting.splice(0)) goOn();
+    if (how === "cancel" && !active.moved) return;
     if (how === "drop") active.drop?.(...place);
     else active[how]?.();
   }

@@ -74,6 +74,8 @@ export class FaceEditor extends Emitter {
     this.pen = 2;
     /** Where landmarks were before they were made absent. @type {Map<string, Place>} */
     this.placesBefore = new Map();
+    /** The view before the drag that is going on. @type {FaceView | null} */
+    this.undragged = null;
     /** Nudged labels that are not sent yet. @type {{ ids: string[], source: string, timer: number } | null} */
     this.nudged = null;
     /** Whether a box that is drawn becomes a new face. */
@@ -101,10 +103,11 @@ export class FaceEditor extends Emitter {
     canvas.on("select", ({ id }) => this.select(id ?? this.nextWithoutPoint()));
     canvas.on("drag", ({ id, x, y }) => this.dragPoint(id, { x, y }));
     canvas.on("dragend", ({ id, x, y, from }) => {
+      this.undragged = null;
       this.move(id, x, y, SOURCES[from]);
       if (from !== "label") this.advance();
     });
-    canvas.on("dragcancel", () => this.reload());
+    canvas.on("dragcancel", () => this.takeBackDrag());
     canvas.on("box", ({ box }) => this.boxDrawn(box));
     canvas.on("layers", () => this.emit("changed", {}));
     this.session.on("view", (news) => this.receive(news));
@@ -140,8 +143,7 @@ export class FaceEditor extends Emitter {
       (error) => ({ image: null, failure: messageOf(error) }),
     );
     const [{ image, failure }] = await Promise.all([loading, this.session.lately(faceId)]);
-    // It may have changed while the picture was loading.
-    const view = this.session.known(faceId) ?? (await this.session.face(faceId));
+    const view = await this.whenAtRest(faceId);
     if (ticket !== this.ticket) return false;
     Object.assign(this, {
       picture,
@@ -162,6 +164,19 @@ export class FaceEditor extends Emitter {
     this.goTo(this.settle(this));
     if (view === known) this.confirm(view);
     return true;
+  }
+
+  /**
+   * The newest view of a face that is being opened, once all that was begun on the face before it is finished and sent.
+   * @param {number} faceId
+   */
+  async whenAtRest(faceId) {
+    for (;;) {
+      await this.canvas.gestures.ended();
+      this.flush();
+      const view = this.session.known(faceId) ?? (await this.session.face(faceId));
+      if (!this.canvas.gestures.active && !this.nudged && !this.boxKeys.pending) return view;
+    }
   }
 
   /**
@@ -204,7 +219,8 @@ export class FaceEditor extends Emitter {
    * @param {{ predictions?: boolean }} [options]
    */
   receive({ view, fresh }, { predictions = false } = {}) {
-    if (!fresh || !this.view || view.face !== this.view.face || this.nudged || this.canvas.gestures.dragging) return;
+    if (!fresh || !this.view || view.face !== this.view.face || this.nudged) return;
+    if (this.canvas.gestures.dragging) return void this.receiveLater(view, predictions);
     const { problem } = view.picture;
     if (problem !== this.view.picture.problem) {
       if (problem || this.canvas.scene.image) this.problem.show(problem);
@@ -221,6 +237,16 @@ export class FaceEditor extends Emitter {
     // Another page may have labeled the current landmark: the next click must not overwrite that label.
     if (this.waiting && this.current !== null && view.points[this.current]) this.current = this.settle(this);
     this.refresh();
+  }
+
+  /**
+   * Shows what came during a gesture, unless the gesture made an edit: its answer is newer.
+   * @param {FaceView} view
+   * @param {boolean} predictions
+   */
+  async receiveLater(view, predictions) {
+    await this.canvas.gestures.ended();
+    this.receive({ view, fresh: !this.session.pending(view.face) }, { predictions });
   }
 
   /** The file of the open face, which could not be shown, is back. */
@@ -370,10 +396,18 @@ export class FaceEditor extends Emitter {
   dragPoint(id, place) {
     const { view } = this;
     if (!view) return;
+    this.undragged ??= view;
     const known = view.points[id];
     if (this.current !== id || !known) return this.showPoint(id, movedTo(known, place));
     this.view = { ...view, points: { ...view.points, [id]: movedTo(known, place) } };
     this.canvas.show({ points: this.view.points });
+  }
+
+  /** A drag was broken off: the points are where they were. */
+  takeBackDrag() {
+    if (this.undragged) this.view = this.undragged;
+    this.undragged = null;
+    this.refresh();
   }
 
   /**
@@ -613,16 +647,20 @@ export class FaceEditor extends Emitter {
   }
 
   /**
-   * The landmark that the undo or redo changed becomes current.
+   * The landmark that the undo or redo changed becomes current. `of`: the face that is meant; where a person has gone on to
+   * another one meanwhile, it is changed all the same.
    * @param {"undo" | "redo"} action
+   * @param {number} [of]
    */
-  async undo(action) {
+  async undo(action, of = this.view?.face) {
     this.flush();
-    if (!this.view) return;
+    if (!this.view || of === undefined) return;
+    if (this.view.face !== of) return void (await this.session.edit(of, action, {}));
     const { face, points: before } = this.view;
     const possible = action === "undo" ? this.view.can_undo : this.view.can_redo;
     if (!possible && !this.session.pending(face)) return this.note(`There is nothing to ${action} on this face.`);
     const view = await this.session.edit(face, action, {});
+    if (view && action === "redo") this.emit("edited", { face });
     if (!view || this.view.face !== face) return;
     const changed = (this.definition?.landmarks ?? [])
       .map(({ id }) => id)

@@ -17,8 +17,12 @@ export class Selection {
   /** @param {FaceEditor} editor */
   constructor(editor) {
     this.editor = editor;
-    editor.canvas.on("transform", ({ places }) => editor.showPlaces(places));
+    editor.canvas.on("transform", ({ places }) => {
+      editor.undragged ??= editor.view;
+      editor.showPlaces(places);
+    });
     editor.canvas.on("transformend", ({ places }) => {
+      editor.undragged = null;
       editor.flush();
       editor.showPlaces(places);
       editor.send(Object.keys(places), "moved");

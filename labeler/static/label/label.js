@@ -2,7 +2,7 @@
 
 import { Checks } from "./checks.js";
 import { Duplicates } from "./duplicates.js";
-import { el, onceAFrame, toast } from "../shell/dom.js";
+import { el, inTurn, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { doubtText, expectedText, proposerText, summary } from "../face/face.js";
 import { FaceHead } from "./face_head.js";
@@ -57,6 +57,7 @@ export class LabelPage {
     /** The open face, once it was edited. @type {number | null} */
     this.edited = null;
     this.show = onceAFrame(() => this.draw());
+    this.undo = inTurn(() => this.takeBackLast());
     root.classList.add("workbench");
     const left = el("aside.left", { "aria-label": "Faces" });
     this.stage = el("div.stage");
@@ -248,11 +249,11 @@ export class LabelPage {
   }
 
   /** Right after the page went on by itself, what is undone is on the face before. */
-  async undo() {
+  async takeBackLast() {
     const from = this.items.find(({ face }) => face === this.cameFrom);
     this.cameFrom = null;
     if (from) await this.openFace(from);
-    await this.editor.undo("undo");
+    await this.editor.undo("undo", from?.face);
   }
 
   // --- what is shown ------------------------------------------------------------------------------------------

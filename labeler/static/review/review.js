@@ -1,7 +1,7 @@
 // The review page: faces with predictions in order of doubt. Doubtful points stand out, and one key accepts a point.
 
 import { Budget, looksOf } from "./budget.js";
-import { el, icon, onceAFrame, toast } from "../shell/dom.js";
+import { el, icon, inTurn, onceAFrame, toast } from "../shell/dom.js";
 import { FaceEditor } from "../face/editor.js";
 import { InCharge } from "./in_charge.js";
 import { reviewCommands } from "./review_commands.js";
@@ -62,6 +62,7 @@ export class ReviewPage {
     /** @type {Definition | null} */
     this.definition = null;
     this.show = onceAFrame(() => this.draw());
+    this.undo = inTurn(() => this.takeBackLast());
     root.classList.add("workbench");
     const left = el("aside.left.wide", { "aria-label": "Faces with points in doubt" });
     this.stage = el("div.stage");
@@ -316,6 +317,8 @@ export class ReviewPage {
   }
 
   acceptFace() {
+    // A face that is being opened is not on the screen yet.
+    if (this.editor.view?.face !== this.items[this.index]?.face) return;
     this.editor.accept(null);
     const open = this.items.map(({ done }, k) => k).filter((k) => k !== this.index && !this.items[k].done);
     const next = open.find((k) => k > this.index) ?? open[0];
@@ -323,7 +326,7 @@ export class ReviewPage {
   }
 
   // The last edit may have been on the previous face: go back to it, so that the undo can be seen.
-  async undo() {
+  async takeBackLast() {
     const step = this.trail.pop();
     if (typeof step === "object") return this.unseen.takeBack(step.batch);
     const face = step ?? this.editor.view?.face;
@@ -331,7 +334,7 @@ export class ReviewPage {
     const at = () => this.items.findIndex((item) => item.face === face);
     if (at() >= 0) {
       if (face !== this.editor.view?.face) await this.open(at());
-      return this.editor.undo("undo");
+      return this.editor.undo("undo", face);
     }
     // A face that was done when the queue was loaded again has left it. The undo brings it back.
     await this.session.edit(face, "undo", {});

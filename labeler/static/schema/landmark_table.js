@@ -148,8 +148,7 @@ export class LandmarkTable {
     grip.addEventListener("focus", () => this.onSelect(id));
     dragRow(this.body, item, grip, (index) => this.onChange(moveTo(this.draft, id, index)));
     item.addEventListener("keydown", (event) => this.key(event, id));
-    /** @type {RowFinding | undefined} */
-    const found = undefined;
+    const found = /** @type {RowFinding | undefined} */ (undefined);
     return { item, grip, chip, name, group, mirror, finding, seen: "", found };
   }
 

@@ -217,17 +217,22 @@ export class SchemaPage {
   }
 
   /**
-   * The server has saved the draft and given ids to its new landmarks.
+   * The server has saved the draft `sent` as `draft`, and given ids to its new landmarks. What was changed meanwhile stays, as
+   * a change of the saved one.
+   * @param {Draft} sent
    * @param {Draft} draft
    */
-  wasSaved(draft) {
-    const at = this.draft.landmarks.findIndex(({ id }) => id === this.current);
+  wasSaved(sent, draft) {
+    const ids = new Map(sent.landmarks.map(({ id }, k) => [id, draft.landmarks[k]?.id ?? id]));
+    const later = this.draft === sent ? null : { ...drafts.withIds(this.draft, ids), category: draft.category };
+    const current = this.current === null ? null : (ids.get(this.current) ?? this.current);
     this.history.forget();
     const placed = draft.picture ? draft : { ...draft, picture: this.draft.picture };
     this.history.begin(placed, this.archive.version);
-    Object.assign(this, { dirty: false, clean: placed, current: draft.landmarks[at]?.id ?? null });
+    Object.assign(this, { dirty: false, clean: placed, current });
     this.pointerTools.letGo(placed);
     this.form.note("start", null);
+    if (later) return this.apply(later);
     this.show(placed);
     // The rows of new landmarks are new too, and know no findings.
     this.check();

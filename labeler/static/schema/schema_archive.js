@@ -23,6 +23,8 @@ export class SchemaArchive {
     this.session = page.session;
     /** What the server has; null until it has answered. @type {SavedDefinition | null} */
     this.saved = null;
+    /** Whether a save is going on: another one meanwhile would be of a version that is none any more. */
+    this.saving = false;
   }
 
   get version() {
@@ -39,19 +41,30 @@ export class SchemaArchive {
   async save() {
     const { page } = this;
     if (!page.draft.landmarks.length || !page.dirty) return;
-    await page.trying(async () => {
+    const onSave = () => this.alone(() => this.store());
+    await this.alone(() => page.trying(async () => {
       const { problems, cautions } = await page.findings();
       if (problems.length) return page.showFindings({ problems, cautions });
       if (!this.version) {
         if (!cautions.length) return this.store();
-        return askToSave(page.root, { cautions, changes: null, version: 1, onSave: () => this.store() });
+        return askToSave(page.root, { cautions, changes: null, version: 1, onSave });
       }
       const { effect, versions } = await this.told();
       const earlier = new Set(versions.flatMap(({ category }) => category.landmark_ids.map(String)));
       const changes = changesBetween(this.savedDraft(), page.draft, earlier);
       const version = this.version + 1;
-      askToSave(page.root, { cautions, changes: { list: changes, effect }, version, onSave: () => this.store() });
-    });
+      askToSave(page.root, { cautions, changes: { list: changes, effect }, version, onSave });
+    }));
+  }
+
+  /**
+   * Does `work`, unless a save is going on.
+   * @param {() => Promise<unknown>} work
+   */
+  async alone(work) {
+    if (this.saving) return;
+    this.saving = true;
+    await work().finally(() => (this.saving = false));
   }
 
   /**
@@ -69,14 +82,15 @@ export class SchemaArchive {
 
   async store() {
     const { page } = this;
-    const body = { ...drafts.toSave(page.draft), version: this.version, annotator: this.session.annotator };
+    const { draft } = page;
+    const body = { ...drafts.toSave(draft), version: this.version, annotator: this.session.annotator };
     try {
       this.saved = await this.session.request("PUT", "/definition", body);
     } catch (error) {
       if (error instanceof ApiError && error.status === 409) return page.trying(() => this.meetNewer());
       return page.say(messageOf(error));
     }
-    page.wasSaved(this.savedDraft());
+    page.wasSaved(draft, this.savedDraft());
     this.session.announceChange();
     const first = this.version === 1;
     toast(page.root, `Saved. ${first ? "Next: label your pictures on the Label page." : "Labels stay with their landmarks."}`);

@@ -132,6 +132,15 @@ export function toast(root, message, tone = "plain", action = null) {
   setTimeout(() => note.remove(), action ? 20_000 : tone === "plain" ? 3200 : 8000);
 }
 
+/**
+ * Calls of `run` that follow each other quickly are made one after the other.
+ * @param {() => Promise<unknown>} run
+ */
+export function inTurn(run) {
+  let last = Promise.resolve();
+  return () => (last = last.then(run, run).then(() => {}));
+}
+
 /** The browser's text size in CSS pixels: one rem of the style sheets. */
 export function rem() {
   return parseFloat(getComputedStyle(document.documentElement).fontSize);
