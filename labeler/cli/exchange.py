@@ -88,8 +88,8 @@ def add_exchange(commands: Commands) -> None:
         "labeler export monkeys --format yolo-pose --out yolo --split train=80,val=20 --with-pictures copy",
         codes="Exits with 0 if the file holds what the labels say; with 1 if pictures that it names are missing, or "
         "complete faces are left out because they have no point; with 2 if nothing was written. Skipped faces, faces "
-        "without labels, and those that --only leaves out are left out as usual. With --format it exits with 0 if the set "
-        "is written, and says what the format cannot keep.",
+        "without labels, and those that --only leaves out are left out as usual. With --format it exits with 0 if the "
+        "set is written, and says what the format cannot keep.",
     )
     add_name(write)
     write.add_argument(

@@ -60,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="labeler",
         parents=[shared],
-        description="Define facial landmarks of your own, label one picture in the browser, correct proposed points while "
-        "a model learns, train, review what is doubtful, export COCO.",
+        description="Define facial landmarks of your own, label one picture in the browser, correct proposed points "
+        "while a model learns, train, review what is doubtful, export COCO.",
         epilog="example: labeler new monkeys --pictures ~/monkeys --definition pare && labeler open monkeys",
     )
     version = importlib.metadata.version("mdmd")

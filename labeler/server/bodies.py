@@ -50,14 +50,18 @@ class Signed(BaseModel):
 
 
 class SeenBody(Signed):
-    """The state that an edit is based on: the `revision` of the face, and the sender's `own` actions since."""
+    """The state that an edit is based on: the `revision` of the face, and the sender's `own` actions since.
+
+    `edit` is the sender's name for the edit, which is carried out once however often it arrives.
+    """
 
     revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
     own: Ids = Field(default_factory=list)
+    edit: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_readable)] | None = None
 
     @property
     def seen(self) -> Seen:
-        return Seen(self.revision, self.own)
+        return Seen(self.revision, self.own, self.edit)
 
 
 class PointsBody(SeenBody):

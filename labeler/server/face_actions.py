@@ -128,7 +128,7 @@ class FaceActions:
         else:
             self._must_be_inside(face.image_id, places)
         if ids is None:
-            seen = ANYTHING  # only landmarks without a label are written
+            seen = Seen(edit=seen.edit)  # only landmarks without a label are written
             labeled = self.store.points(face.id).get(face.id, {})
             defined = self.project.index.ids
             wanted = [key for key in places if key in defined and key not in labeled]
@@ -205,8 +205,8 @@ class FaceActions:
         self.store.undo(face_id, annotator=annotator, seen=seen)
         return self.view(face_id)
 
-    def redo(self, face_id: int, *, annotator: str | None = None) -> dict[str, Any]:
-        self.store.redo(face_id, annotator=annotator)
+    def redo(self, face_id: int, *, seen: Seen = ANYTHING, annotator: str | None = None) -> dict[str, Any]:
+        self.store.redo(face_id, annotator=annotator, seen=seen)
         return self.view(face_id)
 
     def history(self, face_id: int) -> list[dict[str, Any]]:

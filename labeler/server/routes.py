@@ -235,8 +235,9 @@ def undo(actions: Faces, face_id: Key, body: SeenBody | None = None) -> dict[str
 
 
 @routes.post("/faces/{face_id}/redo")
-def redo(actions: Faces, face_id: Key, body: Signed | None = None) -> dict[str, Any]:
-    return actions.redo(face_id, annotator=body.annotator if body else None)
+def redo(actions: Faces, face_id: Key, body: SeenBody | None = None) -> dict[str, Any]:
+    body = body or SeenBody()
+    return actions.redo(face_id, seen=body.seen, annotator=body.annotator)
 
 
 @routes.post("/faces/{face_id}/proposal")

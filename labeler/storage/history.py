@@ -31,10 +31,14 @@ class Action:
 
 @dataclass(frozen=True)
 class Seen:
-    """The state that an edit is based on: the face at `revision` (None: any), and the writer's `own` actions since."""
+    """The state that an edit is based on: the face at `revision` (None: any), and the writer's `own` actions since.
+
+    `edit` is the writer's own name for the edit: one of this name is carried out once, however often it is sent.
+    """
 
     revision: int | None = None
     own: Collection[int] = ()
+    edit: str | None = None
 
     def knows(self, action: int) -> bool:
         """Whether the writer had seen the action with this id when making the edit."""

@@ -287,6 +287,14 @@ CREATE TABLE imported_points (
 #: For finding a picture by the digest of its file: without it each picture that is added would cost a look at all.
 _DIGESTS = "CREATE INDEX picture_files_of_digest ON picture_files(sha256);"
 
+#: The edits of pages by the names that they gave them, so that one that is sent again is not carried out twice.
+_SENT = """
+CREATE TABLE sent_edits (
+    id TEXT PRIMARY KEY,
+    action_id INTEGER NOT NULL REFERENCES actions(id)
+) STRICT, WITHOUT ROWID;
+"""
+
 #: Each step runs once, in order. Never change a released step; add another.
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
@@ -305,6 +313,7 @@ MIGRATIONS: tuple[str, ...] = (
     _EXTRAS,
     _IMPORTS,
     _DIGESTS,
+    _SENT,
 )
 
 

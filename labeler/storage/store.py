@@ -302,9 +302,11 @@ class Store:
         """
         with self._transaction() as db:
             self.face(face_id)
+            if (known := self._sent(seen)) is not None:
+                return known
             if any(row["landmark_id"] in points for row in self._unseen("point_edits", face_id, seen)):
                 raise ConflictError("this point has changed since you saw it; check the face as it is now")
-            action = self._act(db, face_id, "edit", source, annotator)
+            action = self._act(db, face_id, "edit", source, annotator, seen.edit)
             self._write_points(db, action, face_id, points)
         return action
 
@@ -449,9 +451,11 @@ class Store:
         """
         with self._transaction() as db:
             old = self.face(face_id).box
+            if (known := self._sent(seen)) is not None:
+                return known
             if self._unseen("box_edits", face_id, seen):
                 raise ConflictError("this box has changed since you saw it; check the face as it is now")
-            action = self._act(db, face_id, "edit", "box", annotator)
+            action = self._act(db, face_id, "edit", "box", annotator, seen.edit)
             self._write_box(db, action, face_id, box, old)
         return action
 
@@ -463,13 +467,16 @@ class Store:
         """
         with self._transaction() as db:
             face = self.face(face_id)
+            if (known := self._sent(seen)) is not None:
+                return known
             if face.skip == reason:
                 return face.revision
             if self._unseen("skip_edits", face_id, seen):
                 raise ConflictError(
                     "this face was skipped or included again since you saw it; check the face as it is now"
                 )
-            action = self._act(db, face_id, "edit", "unskipped" if reason is None else "skipped", annotator)
+            kind = "unskipped" if reason is None else "skipped"
+            action = self._act(db, face_id, "edit", kind, annotator, seen.edit)
             self._write_skip(db, action, face_id, reason, face.skip)
         return action
 
@@ -480,9 +487,9 @@ class Store:
         """
         return self._step(face_id, "undo", annotator, seen)
 
-    def redo(self, face_id: int, *, annotator: str | None = None) -> int:
+    def redo(self, face_id: int, *, annotator: str | None = None, seen: Seen = ANYTHING) -> int:
         """Redo the last undone edit; raises ConflictError if there is none. A new edit clears what can be redone."""
-        return self._step(face_id, "redo", annotator)
+        return self._step(face_id, "redo", annotator, seen)
 
     def can_undo_redo(self, face_id: int) -> tuple[bool, bool]:
         done, undone = self._history(face_id)
@@ -582,25 +589,29 @@ class Store:
         done, undone, _ = replay(self._rows("SELECT id, kind FROM actions WHERE face_id = ? ORDER BY id", face_id))
         return done, undone
 
-    def _step(self, face_id: int, kind: str, annotator: str | None, seen: Seen = ANYTHING) -> int:
+    def _step(self, face_id: int, kind: str, annotator: str | None, seen: Seen) -> int:
         with self._transaction() as db:
             face = self.face(face_id)
+            if (known := self._sent(seen)) is not None:
+                return known
             done, undone = self._history(face_id)
             stack = done if kind == "undo" else undone
             if not stack:
                 raise ConflictError(f"there is nothing to {kind} on this face")
             if not seen.knows(stack[-1]):
                 raise ConflictError("this face has changed since you saw it; check it as it is now, then undo")
-            return self._put(db, kind, stack[-1], face, annotator)
+            return self._put(db, kind, stack[-1], face, annotator, seen.edit)
 
-    def _put(self, db: Database, kind: str, edit: int, face: Face, annotator: str | None) -> int:
-        """Undo or redo `edit`; returns the id of the new action."""
+    def _put(
+        self, db: Database, kind: str, edit: int, face: Face, annotator: str | None, name: str | None = None
+    ) -> int:
+        """Undo or redo `edit`; returns the id of the new action. `name` is explained in `_act`."""
         which = "old_{0} AS {0}" if kind == "undo" else "{0}"
         columns = ", ".join(which.format(column) for column in ("x", "y", "v", "source"))
         points = self._rows(f"SELECT landmark_id, {columns} FROM point_edits WHERE action_id = ?", edit)
         sides = ", ".join(which.format(column) for column in "xywh")
         boxes = self._rows(f"SELECT {sides} FROM box_edits WHERE face_id = ? AND action_id = ?", face.id, edit)
-        action = self._act(db, face.id, kind, kind, annotator)
+        action = self._act(db, face.id, kind, kind, annotator, name)
         self._write_points(db, action, face.id, {point["landmark_id"]: point_of(point) for point in points})
         if boxes:
             self._write_box(db, action, face.id, Box(**boxes[0]), face.box)
@@ -617,12 +628,25 @@ class Store:
         rows = self._rows(f"SELECT * FROM {edits} WHERE face_id = ? AND action_id > ?", face_id, seen.revision)
         return [row for row in rows if not seen.knows(row["action_id"])]
 
-    def _act(self, db: Database, face_id: int, kind: str, source: str, annotator: str | None) -> int:
+    def _sent(self, seen: Seen) -> int | None:
+        """The action of an edit that was carried out before; None for a new one."""
+        if seen.edit is None:
+            return None
+        rows = self._rows("SELECT action_id FROM sent_edits WHERE id = ?", seen.edit)
+        return rows[0]["action_id"] if rows else None
+
+    def _act(
+        self, db: Database, face_id: int, kind: str, source: str, annotator: str | None, name: str | None = None
+    ) -> int:
+        """Add an action and return its id. `name` is what the page that sent the edit calls it."""
         cursor = db.execute(
             "INSERT INTO actions (face_id, kind, source, annotator, at) VALUES (?, ?, ?, ?, ?)",
             (face_id, kind, source, annotator, self._clock()),
         )
-        return int(cursor.lastrowid or 0)
+        action = int(cursor.lastrowid or 0)
+        if name is not None:
+            db.execute("INSERT INTO sent_edits (id, action_id) VALUES (?, ?)", (name, action))
+        return action
 
     def _write_points(self, db: Database, action: int, face_id: int, points: Mapping[int, Point | None]) -> None:
         current = self.points(face_id).get(face_id, {})

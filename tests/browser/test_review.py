@@ -234,7 +234,7 @@ def test_the_last_face_leads_to_one_that_was_passed_over_and_then_on(page: Page,
 def test_keys_that_come_before_the_next_face_is_shown_belong_to_none_and_undos_to_the_faces_in_turn(
     page: Page, site: Site
 ) -> None:
-    project = opened(page, site, "fulmars", *(predicted({1: doubt}) for doubt in (0.9, 0.8, 0.7)))
+    project = opened(page, site, "guillemots", *(predicted({1: doubt}) for doubt in (0.9, 0.8, 0.7)))
     first, second, third = (face.id for face in project.store.faces())
     labels = lambda: [len(project.store.points(face).get(face, {})) for face in (first, second, third)]  # noqa: E731
     page.evaluate(f"(() => {{ {REVIEW}.step(1); {REVIEW}.acceptFace(); }})()")

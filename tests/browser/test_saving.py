@@ -72,6 +72,34 @@ def test_an_edit_that_fails_is_shown_and_sent_again(page: Page, site: Site, comp
     complaints.clear()
 
 
+def test_an_edit_whose_answer_was_lost_is_not_carried_out_twice(page: Page, site: Site, complaints: Complaints) -> None:
+    complaints.expect("net::ERR_FAILED")
+    project = site.project("phalaropes")
+    face = project.store.faces()[0].id
+    opened(page, site, "phalaropes", face)
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST" and route.request.url not in lost:
+            assert route.fetch().ok
+            lost.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    intercept(page, f"**/faces/{face}/*", lose)
+    click_at(page, "label", 150, 110)
+    click_at(page, "label", 250, 110)
+    click_at(page, "label", 200, 160)
+    saved(page)
+    assert len(project.store.points(face)[face]) == 3
+    page.keyboard.press("Control+z")
+    wait_for(lambda: page.evaluate("true") and len(lost) == 2)
+    saved(page)
+    assert sorted(project.store.points(face)[face]) == [1, 2]
+    assert [action.kind for action in project.store.history(face)] == ["undo", "edit", "edit", "edit", "create"]
+
+
 def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: Complaints) -> None:
     project = site.project("coots")
     face = project.store.faces()[0].id

@@ -30,7 +30,9 @@
 export function collapse(edits) {
   /** @type {Map<number, Wanted>} */
   const faces = new Map();
-  for (const { face, action, body, seen } of standing(edits)) {
+  for (const { face, action, body: sent, seen } of standing(edits)) {
+    // Edits that are put together are another edit than those that may have arrived.
+    const { edit: _, ...body } = sent;
     /** @type {Wanted} */
     const state = faces.get(face) ?? { last: new Map(), points: {}, box: [], skip: [] };
     faces.set(face, state);

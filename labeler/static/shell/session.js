@@ -350,7 +350,7 @@ export class Session extends Emitter {
    */
   edit(face, action, content, seen) {
     /** @type {EditBody} */
-    const body = { ...content, annotator: this.annotator };
+    const body = { ...content, annotator: this.annotator, edit: crypto.randomUUID() };
     if (CHECKED.has(action)) body.revision = this.seen.get(face)?.revision ?? null;
     return new Promise((resolve) => {
       this.queue.push({ face, action, body, seen, resolve });

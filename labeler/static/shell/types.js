@@ -257,6 +257,7 @@
  * @property {string | null} [annotator]
  * @property {number | null} [revision]  What was on the screen; null: not checked.
  * @property {number[]} [own]
+ * @property {string} [edit]  The name of the edit: the server carries out each once, however often it is sent.
  * @property {Places} [places]  For an acceptance: the predictions that were on the screen.
  */
 

@@ -481,6 +481,29 @@ def test_own_edits_are_no_conflict_and_a_strangers_is_whatever_came_after(store:
     assert store.points(face)[face] == {1: Point(2, 2, 2), 2: Point(7, 7, 2)}
 
 
+def test_an_edit_that_is_sent_again_is_carried_out_once(store: Store):
+    face = add_face(store)
+    store.edit_points(face, {1: Point(10, 20, 2)})
+    first = store.edit_points(face, {1: Point(30, 40, 2)}, seen=Seen(edit="one"))
+    store.edit_points(face, {1: Point(50, 60, 2)})
+    # By now the writer has not seen the newest label, but the edit that it sends again is its own.
+    assert store.edit_points(face, {1: Point(30, 40, 2)}, seen=Seen(0, (), "one")) == first
+    assert store.points(face)[face][1].x == 50
+    for step, left in (("undo", 30), ("redo", 50)):
+        for _ in range(3):
+            getattr(store, step)(face, seen=Seen(edit=step))
+            assert store.points(face)[face][1].x == left
+    for _ in range(2):
+        store.edit_box(face, Box(1, 2, 30, 40), seen=Seen(edit="box"))
+        store.set_skip(face, "blurred", seen=Seen(edit="skip"))
+    store.set_skip(face, None)
+    store.set_skip(face, "blurred", seen=Seen(edit="skip"))
+    assert store.face(face).skip is None
+    assert [action.kind for action in store.history(face)] == ["edit"] * 3 + ["redo", "undo"] + ["edit"] * 3 + [
+        "create"
+    ]
+
+
 def test_an_edit_that_a_person_has_not_seen_is_not_undone_by_them(store: Store):
     face = add_face(store)
     own = store.edit_points(face, {1: Point(1, 1, 2)}, annotator="ana")
