@@ -37,9 +37,13 @@ def _not_a_float(value: object) -> object:
 # The kinds of settings. A description completes the sentence "NAME must be ...".
 # Numbers keep the type they were given: 1 stays 1 in JSON, so that recorded settings still compare equal.
 Number = int | FiniteFloat
-Text = Annotated[str, Field(description="a text")]
+# What sizes a network is bounded, because model.json may be received. timm downloads or reads names with a colon.
+EncoderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]*$", description="the name of an encoder in timm, such as resnet50")
+]
 Switch = Annotated[bool, Field(description="true or false")]
 Count = Annotated[int, Field(gt=0, description="a whole number above 0")]
+Depth = Annotated[int, Field(gt=0, le=128, description="a whole number from 1 to 128")]
 Positive = Annotated[Number, Field(gt=0, description="a number above 0")]
 Share = Annotated[Number, Field(ge=0, le=1, description="a number between 0 and 1")]
 GroupCount = Annotated[Literal[5, 8, 12], BeforeValidator(_not_a_float), Field(description="5, 8 or 12")]
@@ -89,18 +93,20 @@ class ModelConfig(Config):
     - `sigma_floor`: smallest standard deviation, as a share of the crop (default: half a pixel of 224).
     """
 
-    encoder: Text = DEFAULT_ENCODER
-    encoder_depth: Annotated[int | None, Field(description="a whole number or none")] = None
-    image_size: Count = 224
+    encoder: EncoderName = DEFAULT_ENCODER
+    encoder_depth: Annotated[Depth | None, Field(description="a whole number from 1 to 128, or none")] = None
+    image_size: Annotated[int, Field(gt=0, le=2048, description="a whole number from 1 to 2048")] = 224
     stem: Literal["patch", "early_convolutions", "resnet50"] = "patch"
     groups: GroupCount = 12
     tokens: Literal["group", "landmark", "both"] = "group"
     head: Literal["regression", "heatmap"] = "heatmap"
-    decoder_depth: Count = 3
+    decoder_depth: Depth = 3
     decoder_heads: Annotated[Count | None, Field(description="a whole number above 0 or none")] = None
     feedforward_residual: Switch = True
     activation: Literal["relu", "gelu"] = "gelu"
-    pixel_channels: Annotated[int, Field(gt=0, multiple_of=16, description="a multiple of 16 above 0")] = 64
+    pixel_channels: Annotated[
+        int, Field(gt=0, le=1024, multiple_of=16, description="a multiple of 16 from 16 to 1024")
+    ] = 64
     crop_scale: Positive = 1.4
     views: Literal["single", "two"] = "two"
     sigma_floor: Annotated[Number, Field(gt=0, lt=0.05, description="above 0 and below 0.05 of the crop")] = 0.5 / 224

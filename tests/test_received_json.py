@@ -177,6 +177,9 @@ def test_a_record_of_many_bytes_is_not_read(tmp_path: Path):
 NO_MODEL = [
     ("target", 5, "target is 5, wanted the name of a head"),
     ("model", [], r"model is \[\], wanted an object"),
+    ("model", {"encoder": "hf-hub:someone/model"}, "encoder must be the name of an encoder in timm"),
+    ("model", {"encoder": "local-dir:/nowhere"}, "encoder must be the name of an encoder in timm"),
+    ("model", {"image_size": 10**6}, "image_size must be a whole number from 1 to 2048"),
     ("heads", [1], r"heads is \[1\], wanted an object"),
     ("history", "x", "history is x, wanted an object"),
     ("calibrations", [], "calibrations: "),

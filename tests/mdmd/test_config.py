@@ -58,13 +58,20 @@ def test_a_setting_changes_only_the_named_field():
         ("train.frozen_blocks=-1", "frozen_blocks must be a whole number of 0 or more, found -1"),
         ("train.clip_norm=Infinity", "clip_norm must be a number above 0 or none, found inf"),
         ("train.full_source_points=2.5", "full_source_points must be a whole number above 0 or none, found 2.5"),
-        ("model.encoder=5", "encoder must be a text, found 5"),
-        ("model.encoder_depth=all", "encoder_depth must be a whole number or none, found 'all'"),
+        ("model.encoder=5", "encoder must be the name of an encoder in timm, such as resnet50, found 5"),
+        ("model.encoder=hf-hub:a/b", "encoder must be the name of an encoder in timm, such as resnet50, found 'hf-hub"),
+        ("model.encoder=local-dir:/a", "encoder must be the name of an encoder in timm"),
+        ("model.encoder=.", "encoder must be the name of an encoder in timm"),
+        ("model.encoder_depth=all", "encoder_depth must be a whole number from 1 to 128, or none, found 'all'"),
+        ("model.encoder_depth=129", "encoder_depth must be a whole number from 1 to 128, or none, found 129"),
+        ("model.decoder_depth=100000", "decoder_depth must be a whole number from 1 to 128, found 100000"),
         ("model.decoder_heads=1.5", "decoder_heads must be a whole number above 0 or none, found 1.5"),
         ("model.decoder_heads=0", "decoder_heads must be a whole number above 0 or none, found 0"),
         ("model.feedforward_residual=1", "feedforward_residual must be true or false, found 1"),
-        ("model.image_size=-32", "image_size must be a whole number above 0, found -32"),
-        ("model.pixel_channels=24", "pixel_channels must be a multiple of 16 above 0, found 24"),
+        ("model.image_size=-32", "image_size must be a whole number from 1 to 2048, found -32"),
+        ("model.image_size=2080", "image_size must be a whole number from 1 to 2048, found 2080"),
+        ("model.pixel_channels=24", "pixel_channels must be a multiple of 16 from 16 to 1024, found 24"),
+        ("model.pixel_channels=1040", "pixel_channels must be a multiple of 16 from 16 to 1024, found 1040"),
         (
             "model.sigma_floor=0.1",
             "sigma_floor must be above 0 and below 0.05 of the crop, found 0.1",
@@ -82,6 +89,13 @@ def test_every_setting_says_what_it_must_be(kind):
     for name in kind.model_fields:
         with pytest.raises(DataError, match=rf"^{name} must be \S.*, found \["):
             kind(**{name: []})
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224.augreg_in21k_ft_in1k", "resnet50", "eva02_large.mim_m38m_ft1k"])
+def test_names_of_encoders_are_those_of_timm(name):
+    assert preset("default", encoder=name).model.encoder == name
+    with pytest.raises(DataError, match="^encoder must be the name of an encoder in timm, such as resnet50, found "):
+        preset("default", encoder=f"hf-hub:someone/{name}")
 
 
 def test_a_copy_is_checked_and_the_original_stays():
