@@ -29,6 +29,8 @@ from mdmd.training.run_log import RunLog
 FORMAT = "3"
 #: The format before, whose starting weights are not compared: their digest was another one on another processor.
 OLD_FORMAT = "2"
+#: The input that states of before do not say; theirs is not compared.
+UNSEEN = "faces accepted unseen"
 
 
 @dataclass
@@ -112,6 +114,7 @@ class RunState:
             if header["format"] not in (FORMAT, OLD_FORMAT):
                 raise ValueError(f"found format {header['format']}, wanted {FORMAT}")
             kept = parse_json(header["inputs"], "inputs")
+            kept.setdefault(UNSEEN, self.inputs.get(UNSEEN))
             if header["format"] == OLD_FORMAT:
                 kept["starting weights"] = self.inputs["starting weights"]
             progress = Progress(**parse_json(header["progress"], "progress", constants=True))
@@ -198,8 +201,9 @@ def inputs_of(
     """The inputs that identify a run, by name.
 
     They are the settings (without `follow`, which changes no step), the training faces and labels, the seed, the
-    initial weights, the number of folds (which decides what faces are held out) and the kind of `budget`. The size of
-    the budget does not count, so that an interrupted run can be given more minutes.
+    initial weights, what decides which faces are held out (the number of folds, and which faces were accepted unseen)
+    and the kind of `budget`. The size of the budget does not count, so that an interrupted run can be given more
+    minutes.
     """
     # Norms to four digits: the last bits of random weights depend on the processor, and a run may resume on another.
     norms = {key: f"{tensor.detach().cpu().double().norm().item():.4g}" for key, tensor in model.state_dict().items()}
@@ -209,6 +213,7 @@ def inputs_of(
         "stage": stage,
         "settings": json.dumps([model_settings, train_settings], sort_keys=True),
         "data": _digest(datasets),
+        UNSEEN: _unseen_digest(datasets),
         "seed": str(seed),
         "folds": str(folds),
         "starting weights": hashlib.sha256(json.dumps(norms).encode()).hexdigest(),
@@ -229,3 +234,14 @@ def _digest(datasets: Sequence[Dataset]) -> str:
                 record.append([s.file_name, size, asdict(s.box), s.group, labels, *held])
         digest.update(json.dumps(record).encode())
     return digest.hexdigest()
+
+
+def _unseen_digest(datasets: Sequence[Dataset]) -> str:
+    """A digest of the faces with labels that were accepted unseen, which are never held out."""
+    faces = [
+        [dataset.name, s.file_name, asdict(s.box)]
+        for dataset in datasets
+        for s in dataset.labeled("train", HELDOUT_SPLIT)
+        if s.unseen
+    ]
+    return hashlib.sha256(json.dumps(faces).encode()).hexdigest()

@@ -138,12 +138,26 @@ def test_a_state_is_of_the_faces_that_were_held_out(drawn):
     def named(samples):
         people = replace(read_coco(drawn / "people" / "annotations.json"), samples=tuple(samples))
         found = inputs_of(MDMD(TINY), (TINY, QUICK), [people], stage="adapt", budget="steps", seed=0, folds=0)
-        return found["data"]
+        return found["data"], found["faces accepted unseen"]
 
     faces = read_coco(drawn / "people" / "annotations.json").labeled("train")
     held = [*faces[:-1], replace(faces[-1], split="heldout")]
     moved = [*faces[:-1], replace(faces[-1], split="heldout", box=replace(faces[-1].box, x=faces[-1].box.x + 1))]
-    assert len({named(faces), named(held), named(moved)}) == 3
+    unseen = [*faces[:-1], replace(faces[-1], unseen=True)]  # such a face is never held out
+    both = [*faces[:-1], replace(faces[-1], split="heldout", unseen=True)]
+    assert len({named(some) for some in (faces, held, moved, unseen, both)}) == 5
+
+
+def test_a_state_that_does_not_say_which_faces_were_accepted_unseen_is_read(tmp_path):
+    model = torch.nn.Linear(1, 1)
+    parts = (model, torch.nn.Linear(1, 1), torch.optim.Adam(model.parameters()))
+    with RunLog(None, quiet=True) as log:
+        RunState(Keep(tmp_path / "s"), {"seed": "1"}, log).save(Progress(step=3), *parts)
+        state = RunState(Keep(tmp_path / "s"), {"seed": "1", "faces accepted unseen": "some"}, log)
+        assert state.restore(*parts) == Progress(step=3)
+        state.save(Progress(step=4), *parts)
+        with pytest.raises(DataError, match="interrupted run with other faces accepted unseen"):
+            RunState(state.keep, {"seed": "1", "faces accepted unseen": "others"}, log).restore(*parts)
 
 
 def test_starting_weights_count_but_for_the_last_bits(drawn):
