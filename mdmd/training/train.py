@@ -196,8 +196,9 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
         others = [s for name, faces in never.items() if name != dataset.name for s in faces]
         learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, augment=plan.train.augment)
-        if plan.folds and dataset in held:
-            folds_of(learned[dataset.name], plan.folds, plan.seed)  # a wrong number must raise before the training
+    if plan.folds:
+        for dataset in held:
+            _check_folds(dataset.name, learned, plan)
     log.event(
         "start",
         stage=stage,
@@ -397,11 +398,25 @@ def enough_faces(dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: found {total} labeled training faces, training needs at least {FEWEST_FACES}")
 
 
+def _some_left(name: str, faces: Sequence[Sample]) -> None:
+    """Raise DataError if no face of the set `name` is left to learn from."""
+    if not faces:
+        raise DataError(f"{name}: all its pictures are held out in another set, so none is left for training")
+
+
+def _check_folds(name: str, learned: Mapping[str, Sequence[Sample]], plan: Plan) -> None:
+    """Raise DataError, before the training, for a wrong number of folds, or if one of them leaves a set no face."""
+    for part in folds_of(learned[name], plan.folds, plan.seed):
+        left_out = [learned[name][k] for k in part]
+        for other, faces in learned.items():
+            if other != name:
+                _some_left(other, without_pictures_of(faces, left_out))
+
+
 def _check(dataset: Dataset, faces: Sequence[Sample], log: RunLog, *, augment: str) -> dict[str, int]:
     """Landmarks with too few labels and their numbers of labels. Raises DataError if there are too few faces."""
     enough_faces(dataset)
-    if not faces:
-        raise DataError(f"{dataset.name}: all its pictures are held out in another set, so none is left for training")
+    _some_left(dataset.name, faces)
     definition = dataset.definition
     if MIRRORED[augment] > 0 and not definition.can_be_mirrored:
         log.warn(

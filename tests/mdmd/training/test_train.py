@@ -23,6 +23,7 @@ from mdmd.models import checkpoint
 from mdmd.models.encoder import Encoder
 from mdmd.models.landmark_model import MDMD, build
 from mdmd.synthetic.datasets import write_source
+from mdmd.training.crossfit import folds_of
 from mdmd.training.plan import Plan
 from mdmd.training.run_log import RunLog
 from mdmd.training.sampling import draw_set, draws
@@ -430,6 +431,16 @@ def test_folds_leave_named_faces_alone(sets, log):
     made = adapt(target, [replace(objects, name="same"), people], None, TINY, quick(steps=2, folds=2), log)
     learned = len(target.labeled("train"))
     assert made.history.faces["objects"] == made.history.faces["same"] == made.calibration("objects").faces == learned
+
+
+def test_a_fold_that_leaves_a_source_no_face_is_refused_before_the_training(sets, log, tmp_path):
+    _, objects = sets
+    learned = objects.labeled("train")
+    part = folds_of(learned, 2, seed=0)[0]
+    few = replace(objects, name="few", samples=tuple(learned[k] for k in part))
+    with pytest.raises(DataError, match="few: all its pictures are held out in another set, so none is left"):
+        adapt(objects, [few], None, TINY, quick(1, folds=2), log)
+    assert '"event": "start"' not in (tmp_path / "log.jsonl").read_text()
 
 
 def test_named_faces_that_were_accepted_unseen_are_not_used(sets, log, tmp_path):
