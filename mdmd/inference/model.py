@@ -116,11 +116,12 @@ class Model:
                     f"flagged; label {FEWEST_MEASURED} faces or more"
                 )
             return head, Calibration(power=LAW.power)
-        if head not in self.checkpoint.calibrations:
+        calibration = self.checkpoint.calibration(head)
+        if calibration == Calibration():  # version 0.1.0 also kept the one of a head that no face was held out for
             logger.warning(
                 f"head {head!r} was not calibrated on held-out faces: its ellipses and flags are uncalibrated"
             )
-        return head, self.checkpoint.calibration(head)
+        return head, calibration
 
     def finished(self, raw: Sequence[Prediction], samples: Sequence[Sample], head: str) -> list[Prediction]:
         """The calibrated predictions of `head`, from what the head `seeing(head)` of the network predicts (`raw`)."""

@@ -38,10 +38,10 @@ RECORD = (
 class Checkpoint:
     """A model and what prediction must know of it.
 
-    `target` is the head that is meant when none is named. `calibrations[head]` says how its covariances are to be
-    read (fitted on held-out faces; absent where there were none: see `calibration`). `history` says how it came to be:
-    preset, sets, face counts, weights. `carried` are labels of the target that the model was not trained on: it carries
-    them over from what one of its heads predicts.
+    `target` is the head that is meant when none is named. `calibrations[head]` says how its covariances are to be read
+    (fitted on at least one held-out face; absent where there was none: see `calibration`). `history` says how it came
+    to be: preset, sets, face counts, weights. `carried` are labels of the target that the model was not trained on: it
+    carries them over from what one of its heads predicts.
     """
 
     model: MDMD

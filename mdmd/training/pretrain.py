@@ -166,7 +166,7 @@ def ship(checkpoint: Checkpoint, folder: Path, *, limit: int = SIZE_LIMIT) -> No
         raise DataError(
             f"found {size / 1e6:.1f} MB of weights in float16, wanted at most {limit / 1e6:.1f} MB for the starter"
         )
-    calibrations = {DRAWN: checkpoint.calibration(DRAWN)}
+    calibrations = {head: made for head, made in checkpoint.calibrations.items() if head == DRAWN}
     Checkpoint(model, DRAWN, calibrations, checkpoint.history).save(folder, dtype=torch.float16)
     (folder / "README.md").write_text(card(checkpoint), encoding="utf-8")
 

@@ -218,6 +218,7 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
     state = _state(checkpoint.model, datasets, plan, log, stage)
     checkpoint.model = run.fitted(checkpoint.model, learned, watch, state, began)
     metrics: dict[str, float | None] = {}
+    measured: dict[str, Calibration] = {}
     for dataset in held:
         if start is None:
             faces = heldout[dataset.name]
@@ -229,7 +230,8 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
             found = [prediction for prediction, face in zip(found, faces, strict=True) if not face.unseen]
             faces = [face for face in faces if not face.unseen]
         calibration = _calibrate(dataset.name, found, faces, plan.calibration, log)
-        checkpoint.calibrations[dataset.name] = calibration
+        if calibration.faces:
+            measured[dataset.name] = calibration
         if dataset.name == checkpoint.target:
             found = [calibration.apply(p, s.box) for p, s in zip(found, faces, strict=True)]
             numbers = evaluate(dataset.definition, found, faces, plan.rule, calibration.law) if faces else {}
@@ -237,8 +239,7 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
             watch.tell(checkpoint.model, found, faces, calibration.law, final=True)
     checkpoint.model.cpu()
     # A calibration is only valid for the model that it was measured on, so those of the base are dropped.
-    measured = {dataset.name for dataset in held}
-    checkpoint.calibrations = {name: c for name, c in checkpoint.calibrations.items() if name in measured}
+    checkpoint.calibrations = measured
     stopped = None if plan.stop is None or plan.stop.at is None else Stopped(*plan.stop.at)
     checkpoint.history = replace(
         checkpoint.history,

@@ -94,7 +94,7 @@ def test_every_setting_says_what_it_must_be(kind):
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224.augreg_in21k_ft_in1k", "resnet50", "eva02_large.mim_m38m_ft1k"])
 def test_names_of_encoders_are_those_of_timm(name):
     assert preset("default", encoder=name).model.encoder == name
-    with pytest.raises(DataError, match="^encoder must be the name of an encoder in timm, such as resnet50, found "):
+    with pytest.raises(DataError, match=r"^encoder must be the name of an encoder in timm, such as resnet50, found "):
         preset("default", encoder=f"hf-hub:someone/{name}")
 
 

@@ -223,6 +223,7 @@ def test_the_real_starter_fits_its_limit_and_a_larger_network_is_refused(tmp_pat
     ship(checkpoint.Checkpoint(model, DRAWN, {}, history), tmp_path / "starter")
     size = sum(f.stat().st_size for f in (tmp_path / "starter").iterdir())
     assert 11_000_000 < size < SIZE_LIMIT
+    assert checkpoint.load(tmp_path / "starter").calibrations == {}
     whole = build(STARTER_MODEL.changed(encoder_depth=None), {DRAWN: faces})
     assert len(whole.encoder.backbone.blocks) == 12
     with pytest.raises(DataError, match=r"14\.5 MB of weights in float16, wanted at most 12\.0"):
