@@ -9,6 +9,7 @@ import importlib.metadata
 import logging
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -24,7 +25,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed or not all done, 2 unusable input, 130 interrupted."""
-    options = parser().parse_args(arguments)
+    began = time.time()
+    options = parser().parse_args(arguments, argparse.Namespace(asked_at=began))
     signal.signal(signal.SIGTERM, _interrupt)
     one_for_numpy()
     try:

@@ -154,7 +154,7 @@ def add_training_options(command: argparse.ArgumentParser, *, out: str) -> None:
 
 
 def training_options(options: argparse.Namespace) -> TrainingOptions:
-    """The values of `add_training_options`, as `mdmd.train` and `mdmd.adapt` take them."""
+    """The values of `add_training_options`, and when the command began, as `mdmd.train` and `mdmd.adapt` take them."""
     rule = flag_rule(options)
     return {
         "preset": options.preset,
@@ -170,6 +170,7 @@ def training_options(options: argparse.Namespace) -> TrainingOptions:
         "tolerance": rule.tolerance,
         "threshold": rule.threshold,
         "quiet": options.quiet,
+        "asked_at": options.asked_at,
     }
 
 

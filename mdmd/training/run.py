@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -39,7 +40,8 @@ class TrainingOptions(TypedDict, total=False):
     An interrupted run in the same folder is resumed unless `fresh` is true; its state is saved every `save_every`
     seconds. `calibration` is "likelihood" or "conformal". A point is flagged if its probability of an error above
     `tolerance` (a share of the normalizer) exceeds `threshold` (None: chosen so that the flags are expected to catch
-    80 % of such points, and to leave at most 5 % of all). `quiet` hides the progress bar.
+    80 % of such points, and to leave at most 5 % of all). `quiet` hides the progress bar. `asked_at` is when the
+    training was asked for, in Unix seconds (default: now): older requests to stop were meant for an earlier one.
     """
 
     preset: str
@@ -55,6 +57,7 @@ class TrainingOptions(TypedDict, total=False):
     tolerance: float
     threshold: float | None
     quiet: bool
+    asked_at: float
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class TrainingRun:
     tolerance: float = FlagRule.tolerance
     threshold: float | None = None
     quiet: bool = False
+    asked_at: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         self.rule()  # refuses wrong numbers before the folder is touched
@@ -105,15 +109,20 @@ class TrainingRun:
                 yield log, processes
 
     def clear(self) -> None:
-        """Remove the files of earlier runs, except a state from which this run can resume."""
+        """Remove the files of earlier runs, except a state from which this run can resume.
+
+        A request to stop may be of this run: loading PyTorch takes seconds, in which a person can ask for it.
+        """
         if self.fresh:
             (self.out / STATE).unlink(missing_ok=True)
         finished = (self.out / MODEL).is_file() and not (self.out / STATE).is_file()
         if self.fresh or finished:
             (self.out / LOG).unlink(missing_ok=True)
             (self.out / HELDOUT).unlink(missing_ok=True)
-        for name in (ERROR, STOP):
-            (self.out / name).unlink(missing_ok=True)
+        (self.out / ERROR).unlink(missing_ok=True)
+        stop = self.out / STOP
+        if stop.exists() and stop.stat().st_mtime < self.asked_at:
+            stop.unlink(missing_ok=True)
 
     def plan(self, chosen: Preset, processes: Processes) -> Plan:
         """The plan of the run. Raises DataError if the budget is not above 0."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import pytest
 import torch
@@ -108,13 +109,22 @@ def test_a_stop_file_of_an_earlier_try_is_ignored(drawn, tmp_path):
     assert not (out / "stop").exists()
 
 
+@pytest.mark.parametrize(("seconds", "stays"), [(-1, False), (1, True)])
+def test_only_a_stop_file_from_before_the_command_began_is_removed(tmp_path, seconds, stays):
+    stop = tmp_path / "stop"
+    stop.touch()
+    os.utime(stop, (5000 + seconds,) * 2)
+    TrainingRun(tmp_path, asked_at=5000).clear()
+    assert stop.exists() == stays
+
+
 @pytest.mark.parametrize(("more", "stopped"), [([], {"step": 1, "of": 6}), (["--folds", "2"], None)])
 def test_a_stopped_run_is_recorded_and_folds_ignore_the_stop_file(drawn, tmp_path, monkeypatch, more, stopped):
     cleared = TrainingRun.clear
 
     def asked_at_once(run):
+        (run.out / "stop").touch()  # before the command has loaded all that it needs
         cleared(run)
-        (run.out / "stop").touch()
 
     monkeypatch.setattr(TrainingRun, "clear", asked_at_once)
     assert main([*options(drawn, tmp_path / "run"), *more]) == 0
