@@ -63,6 +63,7 @@ def fit(
     progress = kept or Progress()
     if kept is not None:
         began -= kept.seconds
+        watch.closing = kept.closing
         log.resume(stage, kept.step, kept.seconds)
 
     rare = [
@@ -70,7 +71,7 @@ def fit(
         for c in caches
     ]
     order = draws([len(c) for c in caches], config.batch_size, target_share, plan.seed, start=progress.step)
-    share = plan.budget.share(progress.step, progress.seconds)
+    share = plan.budget.share(progress.step, progress.seconds, closing=watch.closing)
 
     def made(draw: Draw) -> tuple[Draw, Batch]:
         return draw, caches[draw.which].batch(draw.index, config.augment, draw.generator)
@@ -113,6 +114,7 @@ def fit(
         if (progress.evaluations + 1) / EVALUATIONS <= share < 1:
             progress.evaluations = int(share * EVALUATIONS)
             watch.report(averaged, progress.step)
+            progress.closing = watch.closing
         if state is not None:
             state.offer(progress, model, average, optimizer)
     batches.close()

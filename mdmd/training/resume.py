@@ -38,7 +38,8 @@ class Progress:
     """How far a run is.
 
     `seconds` is its training time without interruptions, `skipped` the number of steps without a finite loss since the
-    last good one, and `recent` the smoothed loss of each set.
+    last good one, `recent` the smoothed loss of each set, and `closing` the seconds that the work after the last step
+    will take (see `Watch`; 0 in states of version 0.1.0).
     """
 
     step: int = 0
@@ -46,6 +47,7 @@ class Progress:
     evaluations: int = 0
     skipped: int = 0
     recent: dict[str, float] = field(default_factory=dict)
+    closing: float = 0.0
 
     def count(self, name: str, value: float) -> None:
         """Count a step on the set `name` with the loss `value`; the step was skipped if `value` is not finite."""

@@ -1,5 +1,6 @@
 """An interrupted run resumes where it was, and a full disk does not damage existing files."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -74,11 +75,13 @@ def with_a_label_moved(data, split):
 
 
 class BrokenOff(RunLog):
-    """A log that ends its run at step 3, after the state of step 2 was saved."""
+    """A log that ends its run at step `at`, after the state of the step before was saved."""
+
+    at = 3
 
     def event(self, kind, **fields):
         super().event(kind, **fields)
-        if kind == "step" and fields["step"] == 3:
+        if kind == "step" and fields["step"] == self.at:
             raise KeyboardInterrupt
 
 
@@ -330,24 +333,66 @@ def fitted(drawn, tmp_path):
     store = CropStore(tmp_path / "crops", warn=print)
     cache = FaceCache("objects", objects.definition, objects.split("train"), crop_scale=1.4, size=64, store=store)
 
-    def run(plan, log, write=checkpoint.write_tensors, **kw):
+    def run(plan, log, write=checkpoint.write_tensors, watch=Watch, **kw):
         torch.manual_seed(0)
         model = build(TINY, {"objects": objects.definition})
         made = checkpoint.Checkpoint(model, "objects")
         state = RunState(plan.keep, {"set": "objects"}, log, write=write)
-        return fit(model, [cache], plan, log, Watch(made, (), log, "base"), "base", state=state, **kw)
+        return fit(model, [cache], plan, log, watch(made, (), log, "base"), "base", state=state, **kw)
 
     return run
+
+
+def watch_at(start):
+    """A clock that advances four seconds with every call."""
+    ticks = iter(range(start, 10**6, 4))
+    return lambda: float(next(ticks))
+
+
+class BrokenOffLater(BrokenOff):
+    at = 5
+
+
+class Slow(Watch):
+    """A watch whose reports find that 25 seconds of work follow the last step."""
+
+    def report(self, model, step):
+        super().report(model, step)
+        self.closing = 25.0
+
+
+def test_time_for_the_work_after_the_last_step_stays_reserved_after_an_interruption(fitted, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder, logs in ((whole, [RunLog]), (broken, [BrokenOffLater, RunLog])):
+        keep = Keep(folder / "resume.safetensors", every=0.0, cost=math.inf)
+        plan = Plan(QUICK.changed(batch_size=2), Budget(minutes=1), keep=keep)
+        folder.mkdir()
+        for start, kind in enumerate(logs):
+            end = pytest.raises(KeyboardInterrupt) if kind is BrokenOffLater else contextlib.nullcontext()
+            with kind(folder / "log.jsonl", quiet=True, every=0.0) as log, end:
+                fitted(plan, log, watch=Slow, clock=watch_at(5000 * start))
+    told = {folder: [(e["step"], e["learning_rate"]) for e in events(folder, "step")] for folder in (whole, broken)}
+    assert told[whole] == told[broken]
+    assert told[whole][-1][0] == 9  # of four seconds each, in 35 of the 60 seconds
+
+
+def test_a_state_without_the_time_of_the_work_after_the_last_step_is_read(tmp_path):
+    model = torch.nn.Linear(1, 1)
+    parts = (model, torch.nn.Linear(1, 1), torch.optim.Adam(model.parameters()))
+    with RunLog(None, quiet=True) as log:
+        state = RunState(Keep(tmp_path / "s"), {}, log)
+        state.save(Progress(step=3), *parts)
+        with safe_open(tmp_path / "s", "pt") as file:
+            header, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        progress = json.loads(header["progress"])
+        assert progress.pop("closing") == 0
+        checkpoint.write_tensors(tmp_path / "s", tensors, {**header, "progress": json.dumps(progress)})
+        assert state.restore(*parts) == Progress(step=3)
 
 
 def test_minutes_continue_after_an_interruption(fitted, tmp_path):
     keep = Keep(tmp_path / "resume.safetensors", every=0.0, cost=math.inf)
     plan = Plan(QUICK.changed(batch_size=2), Budget(minutes=1), keep=keep)
-
-    def watch_at(start):
-        """A clock that advances four seconds with every call."""
-        ticks = iter(range(start, 10**6, 4))
-        return lambda: float(next(ticks))
 
     with BrokenOff(tmp_path / "log.jsonl", quiet=True, every=0.0) as log, pytest.raises(KeyboardInterrupt):
         fitted(plan, log, clock=watch_at(0))
