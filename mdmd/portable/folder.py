@@ -5,6 +5,7 @@ For Python that is an example, golden crops, a check and a model card; for a bro
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.metadata
 import shutil
@@ -139,7 +140,8 @@ def export_folder(
         )
     definition, calibration = made.model.head_definition(head), made.calibration(head)
     must_be_new(out)
-    graph = CropGraph(made.model, head, calibration, tolerance).eval()
+    # A copy, because the caller's model may be on a GPU and stays there.
+    graph = CropGraph(copy.deepcopy(made.model).cpu(), head, calibration, tolerance).eval()
     crops, boxes = drawn_crops(graph) if faces is None else golden_crops(graph, faces)
     with torch.inference_mode():
         points, _, p_off = (found.numpy() for found in graph(torch.from_numpy(crops), torch.from_numpy(boxes)))

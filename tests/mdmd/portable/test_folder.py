@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 import mdmd
+from mdmd.api import load_run
 from mdmd.cli.main import main
 from mdmd.data.coco import read_coco, write_coco
 from mdmd.data.records import Box, Dataset, Sample
@@ -124,6 +126,30 @@ def test_the_folder_of_a_page_holds_the_page_and_the_model(
     assert record["origin"][0] == "Learned from labeled faces: apes 120."
     assert "points can be far off" in record["limits"]
     assert mdmd.load(out).definition == SMALL
+
+
+def test_the_graph_is_of_a_copy_on_the_cpu(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class WrittenError(Exception):
+        """Raised instead of writing the graph, which takes most of the time."""
+
+    graphs: list[Any] = []
+
+    def write(graph: Any, path: Path, half: bool) -> None:
+        graphs.append(graph)
+        raise WrittenError
+
+    monkeypatch.setattr(folder, "write_onnx", write)
+    model = load_run(run)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.checkpoint.model.to(device).train()
+    with pytest.raises(WrittenError):
+        mdmd.export(model, tmp_path / "out")
+    kept = model.checkpoint.model
+    assert kept.training
+    assert {weight.device.type for weight in kept.parameters()} == {device.type}
+    assert {weight.device.type for weight in graphs[0].model.parameters()} == {"cpu"}
+    theirs = {weight.data_ptr() for weight in graphs[0].model.parameters()}
+    assert theirs.isdisjoint(weight.data_ptr() for weight in kept.parameters())
 
 
 @pytest.mark.parametrize("faces", [1, 3, 32])
