@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mdmd.data.definition import Definition
+from mdmd.data.places import box_problem
 from mdmd.data.records import Annotation, Box, Prediction, Sample
 from mdmd.errors import DataError
 from mdmd.transfer.candidates import LabeledFaces
@@ -88,7 +89,7 @@ class CarriedLabels:
             "faces": [
                 {
                     "box": [box.x, box.y, box.w, box.h],
-                    "points": labels.points.tolist(),
+                    "points": np.where(labels.labeled[:, None], labels.points, 0.0).tolist(),
                     "visibility": labels.visibility.tolist(),
                     "unseen": unseen,
                     "seen": seen.points.tolist(),
@@ -116,7 +117,7 @@ class CarriedLabels:
                 )
                 for face in faces
             )
-            boxes = tuple(Box(*map(float, face["box"])) for face in faces)
+            boxes = tuple(_box(face["box"]) for face in faces)
             unseen = tuple(bool(face["unseen"]) for face in faces)
             name, head = str(record["name"]), str(record["head"])
         except (KeyError, TypeError, ValueError) as error:
@@ -135,6 +136,13 @@ def complex_of(points: np.ndarray) -> Complex:
 
 def _arrays(seen: Sequence[Prediction]) -> tuple[Complex, np.ndarray]:
     return complex_of(np.stack([one.points for one in seen])), np.stack([one.covariance for one in seen])
+
+
+def _box(values: Any) -> Box:
+    box = Box(*map(float, values))
+    if problem := box_problem(box):
+        raise ValueError(f"box {values} {problem}")
+    return box
 
 
 def _array(values: Any, *shape: int) -> np.ndarray:

@@ -281,6 +281,21 @@ def test_labels_are_carried_over_without_a_step(carried, run, objects):
     ] == "objects"
 
 
+def test_labels_that_are_not_there_are_carried_through_a_file(carried, run, objects, tmp_path):
+    dataset = read_coco(objects)
+    first = dataset.samples[0]
+    assert first.annotation is not None
+    points, visibility = first.annotation.points.copy(), first.annotation.visibility.copy()
+    points[0], visibility[0] = np.nan, 0
+    partly = replace(first, annotation=mdmd.Annotation(points, visibility))
+    made = mdmd.adapt(
+        replace(dataset, samples=(partly, *dataset.samples[1:6])), tmp_path / "out", base=run, preset="tiny", steps=0
+    )
+    again = mdmd.load(tmp_path / "out")
+    found, wanted = (model.predict(first.path, first.box).means for model in (again, made))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
 def test_with_fewer_than_five_faces_no_point_is_flagged(run, objects, tmp_path, caplog):
     mdmd.adapt(objects, tmp_path, base=run, train_faces=1, steps=0, preset="tiny", quiet=True)
     written = mdmd.predict(tmp_path, faces=objects)
@@ -312,6 +327,8 @@ def test_options_of_a_training_are_refused_without_a_step(objects, run, tmp_path
         (lambda record: record["faces"][0]["points"].pop(), "wanted finite ones of"),
         (lambda record: record["faces"][0].update(seen=[[0, 0]]), "wanted finite ones of"),
         (lambda record: record["faces"][0].update(box=[1, 2]), "TypeError"),
+        (lambda record: record["faces"][0].update(box=[1, 2, 0, 9]), r"box \[1, 2, 0, 9\] must have a width"),
+        (lambda record: record["faces"][0].update(box=[1e9, 2, 5, 9]), "must be places within 1,000,000 pixels"),
     ],
 )
 def test_carried_labels_that_do_not_fit_are_refused(carried, tmp_path, change, said):
