@@ -45,8 +45,8 @@ from mdmd.training.plan import Plan
 from mdmd.training.run import TrainingOptions, TrainingRun
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
+from mdmd.training.train import FEWEST_FACES, enough_faces, fewer_faces, without_measured_pictures
 from mdmd.training.train import adapt as learn_target
-from mdmd.training.train import enough_faces, fewer_faces
 from mdmd.training.train import train as learn_sets
 from mdmd.transfer.carried_labels import CarriedLabels
 
@@ -119,8 +119,9 @@ def adapt(
     `starter`. `train_faces` is the number of the target's training faces to use. `learn_share` trains on that share of
     them and holds out the same faces as without it. With `folds` K, no faces are held out, and K more trainings without
     a K-th of the faces each calibrate the model on all faces. Labeled faces of the target's split "heldout" are held
-    out instead of a share of the others, and with `folds` they are not used. Other options: `TrainingOptions`. Raises
-    DataError for data or options that cannot be used.
+    out instead of a share of the others, and with `folds` they are not used. Nothing learns from the pictures that are
+    held out or tested, whatever set they are in, except a `base` that was trained before. Other options:
+    `TrainingOptions`. Raises DataError for data or options that cannot be used.
     """
     if not 0 < learn_share <= 1:
         raise DataError(f"found --learn-share {learn_share:g}, wanted a share above 0 and at most 1")
@@ -147,7 +148,7 @@ def adapt(
             plan = replace(plan, stop=None)
         if start is None:
             kept = None if bases is None else Path(bases)
-            start = _start(beside, chosen, run, plan, log, Path(starter), kept, Budget(minutes=base_minutes))
+            start = _start(beside, chosen, run, plan, log, Path(starter), kept, Budget(minutes=base_minutes), aim)
         made = learn_target(aim, beside, start, chosen.model, plan, log)
         run.leave(made, chosen)
     return Model(made, Path(out).name)
@@ -206,10 +207,12 @@ def _start(
     starter: Path,
     bases: Path | None,
     budget: Budget,
+    target: Dataset | None = None,
 ) -> checkpoint.Checkpoint | None:
     """The checkpoint that an adaptation without a given base starts from.
 
-    It is a base of the sources or the starter, or None to start from the encoder's weights.
+    It is a base of the sources or the starter, or None to start from the encoder's weights. A base learns nothing from
+    the pictures that a model of `target` will be measured on.
     """
     start = base_cache.starter(starter, chosen.model, run.weights, log)
     if start is not None and run.weights == base_cache.FROM_STARTER:
@@ -218,6 +221,15 @@ def _start(
     if learned or not sources or bases is None or not chosen.starts_from_base:
         return start
     config = chosen.model if start is None else start.model.config
+    if target is not None:
+        sources = without_measured_pictures(sources, target, config, plan)
+        for source in sources:
+            if (left := len(source.labeled("train"))) < FEWEST_FACES:
+                log.warn(
+                    f"{source.name}: found {left} labeled faces on pictures that {target.name} neither holds out nor "
+                    f"tests, wanted at least {FEWEST_FACES} to learn a base first: the training begins without it"
+                )
+                return start
     folder = base_cache.base_folder(bases, sources, config, run.weights, None if start is None else starter)
     plan = replace(plan, budget=budget, folds=0, learn_share=1.0, stop=None, heldout=None)
     return base_cache.find_or_train(folder, sources, config, plan, log, start=start)

@@ -186,13 +186,13 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
         learned[dataset.name] = dataset.labeled("train")
         if dataset not in held:
             continue
-        never[dataset.name] = named_heldout(dataset)
+        never[dataset.name] = _never_learned(dataset)
         if not plan.folds:
             learned[dataset.name], heldout[dataset.name] = _split(dataset, plan, log)
             never[dataset.name] = (*never[dataset.name], *heldout[dataset.name])
         learned[dataset.name] = some_of(learned[dataset.name], plan.learn_share, plan.seed)
     for dataset in datasets:
-        # Another set may contain the same image with other landmarks.
+        # Another set may contain the same image with other landmarks: the model would have seen what it is measured on.
         others = [s for name, faces in never.items() if name != dataset.name for s in faces]
         learned[dataset.name] = without_pictures_of(learned[dataset.name], others)
         few[dataset.name] = _check(dataset, learned[dataset.name], log, augment=plan.train.augment)
@@ -256,6 +256,31 @@ def _learn_readable(checkpoint: Checkpoint, held: Sequence[Dataset], run: _Run, 
     )
     log.event("done", stage=stage, seconds=checkpoint.history.seconds, nme=metrics.get("nme"))
     return checkpoint
+
+
+def _never_learned(dataset: Dataset) -> tuple[Sample, ...]:
+    """The labeled faces of `dataset` in other splits than "train", such as "test". Raises as `named_heldout` does."""
+    named_heldout(dataset)
+    return tuple(s for s in dataset.samples if s.annotation is not None and s.split != "train")
+
+
+def without_measured_pictures(
+    sources: Sequence[Dataset], target: Dataset, config: ModelConfig, plan: Plan
+) -> tuple[Dataset, ...]:
+    """`sources` for a base from which `target` is adapted to, without the pictures that the result is measured on.
+
+    These are the target's test pictures and those that `adapt` holds out by the same `plan`; with folds all labeled
+    ones, because each is in a fold. `config` is the base's network. Raises DataError as `adapt` does.
+    """
+    theirs = {s.path.absolute() for source in sources for s in source.labeled("train")}
+    if not any(s.path.absolute() in theirs for s in target.samples):
+        return tuple(sources)
+    # Which faces are held out depends on all that can be read. The run itself warns of the others.
+    run = _Run((target,), (), plan, RunLog(None, quiet=True), "adapt")
+    target = _readable(run, config)[target.name]
+    held = target.labeled("train") if plan.folds else split_heldout(target, plan.train.heldout_share, plan.seed)[1]
+    measured = (*_never_learned(target), *held)
+    return tuple(replace(source, samples=tuple(without_pictures_of(source.samples, measured))) for source in sources)
 
 
 def _split(dataset: Dataset, plan: Plan, log: RunLog) -> tuple[Sequence[Sample], Sequence[Sample]]:
@@ -402,7 +427,7 @@ def enough_faces(dataset: Dataset) -> None:
 def _some_left(name: str, faces: Sequence[Sample]) -> None:
     """Raise DataError if no face of the set `name` is left to learn from."""
     if not faces:
-        raise DataError(f"{name}: all its pictures are held out in another set, so none is left for training")
+        raise DataError(f"{name}: all its pictures are held out or tested in another set, so none is left for training")
 
 
 def _check_folds(name: str, learned: Mapping[str, Sequence[Sample]], plan: Plan) -> None:

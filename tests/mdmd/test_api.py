@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 import mdmd
+from mdmd.config import PRESETS
 from mdmd.data.coco import read_coco
 from mdmd.data.records import Dataset
+from mdmd.training import base_cache
 from tests.builders import write_pareidolias
 
 QUICK = {"preset": "tiny", "weights": "none", "steps": 2, "quiet": True}
@@ -239,6 +241,44 @@ def test_named_faces_are_held_out_of_a_training_and_of_carrying_over(objects, ru
     made = mdmd.adapt(target, tmp_path / "carried", base=run, steps=0, preset="tiny", quiet=True)
     assert made.checkpoint.carried is not None
     assert len(made.checkpoint.carried.labels) == 11
+
+
+@pytest.mark.parametrize(
+    ("named", "options"), [(False, {}), (False, {"learn_share": 0.5, "seed": 3}), (True, {}), (False, {"folds": 2})]
+)
+def test_a_base_does_not_learn_what_its_target_is_measured_on(objects, tmp_path, monkeypatch, named, options):
+    """The source labels all pictures of the target, one of which cannot be read, and others."""
+    path, _ = cut_short(objects, tmp_path / "cut", slice(2, 3))
+    every = with_splits(path, lambda k: "train")
+    splits = ["heldout" if named and k in (1, 4) else "test" if k == 5 else "train" for k in range(9)]
+    samples = [replace(s, split=split) for s, split in zip(every.samples[:9], splits, strict=True)]
+    target = replace(every, name="own", samples=tuple(samples))
+    taught = []
+
+    def find_or_train(folder, sources, config, plan, log, *, start):
+        taught.append((folder, {s.path for source in sources for s in source.labeled("train")}))
+
+    monkeypatch.setattr(base_cache, "find_or_train", find_or_train)
+    out = tmp_path / "run"
+    mdmd.adapt(target, out, sources=[every], bases=tmp_path / "bases", **{**QUICK, **options})
+    heldout = json.loads((out / "heldout.json").read_text())
+    measured = {target.samples[5].path}
+    numbers = {image["id"]: image["file_name"] for image in heldout["images"]}
+    by_name = {s.file_name: s.path for s in target.samples}
+    measured |= {by_name[numbers[face["image_id"]]] for face in heldout["annotations"]}
+    assert len(measured) == (8 if "folds" in options else 3 if named else 2)
+    [(folder, paths)] = taught
+    assert paths == {s.path for s in every.samples} - measured
+    assert folder != base_cache.base_folder(folder.parent, [every], PRESETS["tiny"].model, "none")
+
+
+def test_no_base_is_learned_of_a_source_that_only_has_measured_pictures(objects, tmp_path, monkeypatch):
+    monkeypatch.setattr(base_cache, "find_or_train", lambda *args, **options: pytest.fail("a base was trained"))
+    target = with_splits(objects, lambda k: "train" if k < 8 else "test")
+    source = replace(target, name="own", samples=tuple(replace(s, split="train") for s in target.samples[6:]))
+    mdmd.adapt(target, tmp_path / "run", sources=[source], bases=tmp_path / "bases", **QUICK)
+    log = (tmp_path / "run" / "log.jsonl").read_text()
+    assert "own: found 2 labeled faces on pictures that objects neither holds out nor tests" in log
 
 
 @pytest.mark.parametrize("steps", [0, 2])

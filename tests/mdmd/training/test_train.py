@@ -251,6 +251,15 @@ def test_images_held_out_in_one_set_are_not_used_in_another(sets, log, tmp_path)
     assert without_pictures_of([first, second], [replace(second, box=first.box)]) == [first]
 
 
+def test_test_images_of_one_set_are_not_used_in_another(sets, log):
+    people, objects = sets
+    same = replace(objects, name="same", samples=tuple(replace(s, split="train") for s in objects.samples))
+    for made in (adapt(objects, [same], None, TINY, quick(1), log), train([objects, same], TINY, quick(1), log)):
+        assert made.history.faces["same"] <= len(objects.split("train")) < len(same.samples)
+    made = adapt(people, [objects, same], None, TINY, quick(1), log)  # a source is not measured
+    assert made.history.faces["same"] == len(same.samples)
+
+
 def test_the_history_contains_the_history_of_the_start(sets, log):
     people, objects = sets
     start = train([people], TINY, quick(1, seed=8), log)
@@ -439,7 +448,7 @@ def test_a_fold_that_leaves_a_source_no_face_is_refused_before_the_training(sets
     learned = objects.labeled("train")
     part = folds_of(learned, 2, seed=0)[0]
     few = replace(objects, name="few", samples=tuple(learned[k] for k in part))
-    with pytest.raises(DataError, match="few: all its pictures are held out in another set, so none is left"):
+    with pytest.raises(DataError, match="few: all its pictures are held out or tested in another set, so none is left"):
         adapt(objects, [few], None, TINY, quick(1, folds=2), log)
     assert '"event": "start"' not in (tmp_path / "log.jsonl").read_text()
 
