@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,8 @@ from mdmd.training.train import train
 
 #: The value of `weights` that selects the starter.
 FROM_STARTER = "starter"
+#: The state of a base that no training has written for so many seconds is removed: its source has changed since.
+ABANDONED = 7 * 24 * 3600.0
 
 
 def starter(
@@ -112,20 +116,35 @@ def find_or_train(
     """The base in `folder`. If it does not exist, it is trained first by `plan`, from `start` if given.
 
     An interrupted training leaves its state in a file beside `folder`, from which the next one resumes. If several runs
-    train the same base at once, all use the one that is finished first.
+    train the same base at once, all use the one that is finished first. States that nothing needs are removed.
     """
     if not (folder / run_folder.MODEL).is_file():
         _train(folder, sources, config, plan, log, start)
+    if plan.processes.main:
+        _state_of(folder).unlink(missing_ok=True)  # another run may have finished the base
+        _remove_abandoned(folder.parent)
     return _looking(load(folder), config)
+
+
+def _state_of(folder: Path) -> Path:
+    """The file with the state of an unfinished training of the base `folder`."""
+    return folder.with_name(f"{folder.name}.{run_folder.STATE}")
+
+
+def _remove_abandoned(bases: Path) -> None:
+    """Remove the states in `bases` that are older than ABANDONED."""
+    for state in bases.glob(f"*.{run_folder.STATE}"):
+        with contextlib.suppress(FileNotFoundError):  # another process may have removed it
+            if time.time() - state.stat().st_mtime > ABANDONED:
+                state.unlink()
 
 
 def _train(
     folder: Path, sources: Sequence[Dataset], config: ModelConfig, plan: Plan, log: RunLog, start: Checkpoint | None
 ) -> None:
-    state = folder.with_name(f"{folder.name}.{run_folder.STATE}")
     if plan.keep is not None:
         # The user did not ask for this base by name, so a state of other inputs must not stop the run.
-        plan = replace(plan, keep=replace(plan.keep, file=state, forget=True))
+        plan = replace(plan, keep=replace(plan.keep, file=_state_of(folder), forget=True))
     folder.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = train(sources, config, plan, log, start=start)
     if plan.processes.main:
@@ -135,5 +154,4 @@ def _train(
         except OSError:
             if not (folder / run_folder.MODEL).is_file():  # else another run finished first
                 raise
-        state.unlink(missing_ok=True)
     plan.processes.wait()

@@ -100,7 +100,10 @@ def pretrain(
             own = folder / "animals"
             drawn.append(_drawn(own, DRAWN_ANIMALS, write_animals, drawing.animals, drawing, plan.seed + k))
         datasets = drawn if photos is None else [drawn[0], open_photos(photos), *drawn[1:]]
-        part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k)
+        # The crops go with the drawn faces, also after a kill.
+        part = replace(
+            plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k, crops=folder / "crops"
+        )
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
         faces, animals = faces + drawing.faces, animals + drawing.animals
         checkpoint.history = replace(
@@ -119,7 +122,7 @@ def pretrain(
 
 
 def _finish_round(checkpoint: Checkpoint, out: Path) -> None:
-    """Write the starter and delete the drawn faces of its last round."""
+    """Write the starter and delete the drawn faces of its last round, and all crops of it."""
     ship(checkpoint, out)
     shutil.rmtree(_drawn_folder(out, checkpoint.history.rounds or 0), ignore_errors=True)
 

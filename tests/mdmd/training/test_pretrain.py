@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -113,6 +114,23 @@ def test_an_interrupted_pretraining_resumes_in_its_round(tmp_path: Path) -> None
     assert not (tmp_path / "drawn-2").exists()
     with pytest.raises(DataError, match="another configuration"), RunLog(None, quiet=True) as log:
         pretrain(tmp_path, None, PLAN, log, rounds=3, drawing=DRAWING, config=TINY.changed(image_size=48))
+
+
+def test_the_crops_of_a_round_are_in_its_folder_and_removed_with_it(tmp_path: Path) -> None:
+    class Looking(RunLog):
+        """A log that counts the crops at the start of a training."""
+
+        crops = 0
+
+        def event(self, kind: str, **fields: Any) -> None:
+            super().event(kind, **fields)
+            if kind == "start":
+                self.crops = len(list((tmp_path / "drawn-1" / "crops").iterdir()))
+
+    with Looking(None, quiet=True) as log:
+        pretrain(tmp_path, None, PLAN, log, rounds=1, drawing=DRAWING, config=TINY)
+    assert log.crops == DRAWING.faces
+    assert not list(tmp_path.glob("drawn-*"))
 
 
 def test_adapting_starts_from_the_starters_network(starter: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -300,6 +301,19 @@ def test_two_runs_that_train_one_base_both_use_the_first(drawn, tmp_path):
         made = bases.find_or_train(folder, [people], TINY, plan, log).model.state_dict()
     assert all(torch.equal(made[key], first[key]) for key in first)
     assert [p.name for p in (tmp_path / "bases").iterdir()] == ["b"]
+
+
+def test_states_of_finished_and_of_abandoned_bases_are_removed(drawn, tmp_path):
+    people = read_coco(drawn / "people" / "annotations.json", name="people")
+    folder, plan = tmp_path / "b", Plan(QUICK, Budget(steps=1), weights="none")
+    own, old, new = (tmp_path / f"{name}.resume.safetensors" for name in ("b", "old", "new"))
+    with RunLog(None, quiet=True) as log:
+        bases.find_or_train(folder, [people], TINY, plan, log)
+        for state in (own, old, new):
+            state.touch()
+        os.utime(old, (time.time() - bases.ABANDONED - 60,) * 2)
+        bases.find_or_train(folder, [people], TINY, plan, log)
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == {new}
 
 
 def test_views_do_not_change_which_base_is_found(drawn, tmp_path):
