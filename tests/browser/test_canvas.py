@@ -152,6 +152,23 @@ def test_a_hidden_canvas_keeps_its_view(stage: Page) -> None:
     assert stage.evaluate("[canvas.viewport.scale, canvas.viewport.x, canvas.viewport.y]") == pytest.approx(before)
 
 
+def test_a_screen_of_another_resolution_gets_its_pixels_and_a_click_stays_where_it_was(stage: Page) -> None:
+    cdp = stage.context.new_cdp_session(stage)
+    corner = {"new0": {"x": 380, "y": 280, "v": 2}}
+    stage.evaluate("(points) => canvas.show({ points })", corner)
+    for ratio, width, height in ((2, 1600, 1200), (1.5, 1200, 900)):
+        # Chromium tells of an emulated resolution only if the window's size changes too. The canvas keeps its size.
+        screen = {"width": 1280 + width, "height": 800, "deviceScaleFactor": ratio, "mobile": False}
+        cdp.send("Emulation.setDeviceMetricsOverride", screen)
+        stage.wait_for_function(
+            "([w, h]) => canvas.element.width === w && canvas.element.height === h", arg=[width, height]
+        )
+        x, y = on_canvas(stage, 380, 280)
+        assert colors(stage, [(x, y)]) != [[0, 0, 0]]
+        stage.mouse.click(x, y)
+        assert [(event["name"], event["id"]) for event in events(stage)] == [("select", "new0")]
+
+
 def test_nothing_is_drawn_while_nothing_changes(stage: Page) -> None:
     count = stage.evaluate("""async () => {
       const context = canvas.element.getContext("2d");

@@ -212,7 +212,7 @@ export class LandmarkCanvas extends Emitter {
       this.frameRequest = null;
       if (!this.viewport.width) return;
       const context = /** @type {CanvasRenderingContext2D} */ (this.element.getContext("2d"));
-      const ratio = window.devicePixelRatio || 1;
+      const ratio = this.fitScreen();
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       const shown = this.imageFilter.of(this.scene.image);
       context.clearRect(0, 0, this.viewport.width, this.viewport.height);
@@ -221,6 +221,15 @@ export class LandmarkCanvas extends Emitter {
       drawFrame(context, this.viewport, this.scene, this.gestures.active?.kind === "shape");
       this.drawLoupe(context, shown);
     });
+  }
+
+  /** Gives the canvas as many pixels as the screen has now, and returns how many of them are in a CSS pixel. */
+  fitScreen() {
+    const { element, viewport } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [Math.round(viewport.width * ratio), Math.round(viewport.height * ratio)];
+    if (element.width !== width || element.height !== height) Object.assign(element, { width, height });
+    return ratio;
   }
 
   /**
@@ -316,18 +325,26 @@ export class LandmarkCanvas extends Emitter {
     this.element.addEventListener("keydown", (event) => this.followKeys(event), { signal });
     this.imageFilter.on("changed", () => this.draw(), { signal });
     this.resizing.observe(this.container);
+    this.watchResolution();
+  }
+
+  /** A window on another screen may have another resolution and the same size. */
+  watchResolution() {
+    const { signal } = this.listeners;
+    const changed = () => {
+      this.watchResolution();
+      this.viewChanged();
+    };
+    matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener("change", changed, { once: true, signal });
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.container;
     if (!width || !height) return; // a hidden tab
     this.animation.stop();
-    const ratio = window.devicePixelRatio || 1;
     const { viewport } = this;
     const middle = viewport.width ? viewport.toImage(viewport.width / 2, viewport.height / 2) : null;
     Object.assign(viewport, { width, height, rem: rem() });
-    this.element.width = Math.round(width * ratio);
-    this.element.height = Math.round(height * ratio);
     if (!viewport.imageWidth) return;
     if (this.touched && middle) viewport.center(...middle);
     else this.frame(this.framed?.box ?? null, this.framed?.margin);
