@@ -98,6 +98,28 @@ def test_an_edit_whose_answer_was_lost_is_not_carried_out_twice(page: Page, site
     saved(page)
     assert sorted(project.store.points(face)[face]) == [1, 2]
     assert [action.kind for action in project.store.history(face)] == ["undo", "edit", "edit", "edit", "create"]
+def test_an_edit_that_a_sign_in_page_answers_is_sent_again(page: Page, site: Site) -> None:
+    project = site.project("knots")
+    face = project.store.faces()[0].id
+    opened(page, site, "knots", face)
+    sign_in = "<!doctype html><p>Sign in to this network.</p>"
+    intercept(page, "**/faces/*/points", lambda route: route.fulfill(content_type="text/html", body=sign_in))
+    click_at(page, "label", 150, 100)
+    expect(page.locator(".save-mark")).to_contain_text("NOT SAVED: something other than the labeler answered")
+    assert project.store.points(face).get(face, {}) == {}
+    page.unroute("**/faces/*/points")
+    saved(page)
+    assert sorted(project.store.points(face)[face]) == [1]
+
+
+def test_an_answer_that_is_no_face_takes_no_edit_out_of_the_journal(page: Page, site: Site) -> None:
+    project = site.project("dowitchers")
+    face = project.store.faces()[0].id
+    opened(page, site, "dowitchers", face)
+    intercept(page, "**/faces/*/points", lambda route: route.fulfill(body="null"), times=1)
+    click_at(page, "label", 150, 100)
+    wait_for(lambda: page.evaluate("true") and project.store.points(face).get(face))
+    saved(page)
 
 
 def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: Complaints) -> None:

@@ -7,6 +7,7 @@
 import { Emitter } from "./emitter.js";
 import { collapse, unseen } from "./journal.js";
 import { remember } from "./memory.js";
+import { messageOf } from "./page.js";
 
 /** @import { Box, Edit, EditAction, EditBody, FaceView, PictureSize, Places, PointEdit } from "./types.js" */
 
@@ -126,7 +127,8 @@ export class Session extends Emitter {
   // --- reading --------------------------------------------------------------------------------------------------
 
   /**
-   * The server's JSON; the caller says what it holds. Throws an ApiError where the server refuses.
+   * The server's JSON; the caller says what it holds. Throws an ApiError where the server refuses, and another error where
+   * no server answers, or not in JSON.
    * @param {string} path
    * @returns {Promise<any>}
    */
@@ -150,8 +152,10 @@ export class Session extends Emitter {
     }
     if (this.identity) init.headers = { ...init.headers, "X-Project": this.identity };
     const response = await this.fetcher(this.base + path, init);
-    const answer = await response.json().catch(() => null);
-    if (!response.ok) throw new ApiError(response.status, answer);
+    const answer = await response.json().catch(() => undefined);
+    if (!response.ok) throw new ApiError(response.status, answer ?? null);
+    // Such as the sign-in page of a network or of a proxy.
+    if (answer === undefined) throw new Error("something other than the labeler answered");
     return answer;
   }
 
@@ -437,8 +441,8 @@ export class Session extends Emitter {
    * @param {FaceView} view
    */
   acknowledge(edit, view) {
-    this.leaveQueue(edit);
     this.keep(view, ++this.saves);
+    this.leaveQueue(edit);
     this.own.set(edit.face, [...(this.own.get(edit.face) ?? []), view.revision].slice(-OWN));
     this.emit("view", { view, fresh: !this.pending(edit.face) });
     this.channel.postMessage({ kind: "view", view });
@@ -568,7 +572,10 @@ function isFinal({ status, body }) {
  * @param {unknown} error
  */
 function reason(error) {
-  if (!(error instanceof ApiError)) return "NOT SAVED: the server does not answer; your edits are kept in this browser";
+  if (!(error instanceof ApiError)) {
+    const what = error instanceof TypeError ? "the server does not answer" : messageOf(error);
+    return `NOT SAVED: ${what}; your edits are kept in this browser`;
+  }
   if (error.status === 401) return "NOT SAVED: this page is signed out; open the address that labeler printed";
   if (error.body.missing === "project")
     return "NOT SAVED: this project was renamed or deleted; your edits are kept in this browser until it is opened again";
