@@ -14,7 +14,9 @@ from mdmd.data.definition import Definition
 from tests.browser.conftest import (
     Complaints,
     Site,
+    canvas,
     click_at,
+    drag,
     intercept,
     new_context,
     on_screen,
@@ -184,6 +186,51 @@ def test_a_conflict_shows_what_the_other_did(page: Page, site: Site, complaints:
     assert page.evaluate(f"{root('label')}.editor.view.points['1'].x") == 30
     assert project.store.points(face)[face][1].x == 30
     complaints.clear()
+
+
+@pytest.mark.parametrize(("name", "leave", "place"), [("ruffs", "d", ".workbench"), ("reeves", "train", ".topbar")])
+def test_a_refusal_is_told_though_its_face_is_no_longer_shown(
+    page: Page, site: Site, complaints: Complaints, name: str, leave: str, place: str
+) -> None:
+    project = site.project(name)
+    first, second, _ = (face.id for face in project.store.faces())
+    opened(page, site, name, first)
+    click_at(page, "label", 150, 110)
+    saved(page)
+    page.evaluate(f"Object.assign({root('label')}.session, {{ patience: 0 }})")
+    place_elsewhere(page, site, name, first, 1, 30, 40)
+    held: list[Route] = []
+    intercept(page, "**/faces/*/points", lambda route: held.append(route), times=1)
+    drag(page, "label", (150, 110), (180, 130))
+    wait_for(lambda: page.evaluate("true") and held)
+    if leave == "d":
+        page.keyboard.press("d")
+        wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") == second)
+    else:
+        page.get_by_role("tab", name=leave).click()
+        expect(canvas(page, "label")).to_be_hidden()
+    held[0].continue_()
+    told = page.locator(f"{place} .toast.warning")
+    expect(told).to_be_visible()
+    expect(told).to_contain_text(f"{name}-0.png: this point has changed since you saw it")
+    complaints.expect("status of 409")
+
+
+def test_an_edit_of_a_face_that_was_removed_elsewhere_leads_to_another_face(
+    page: Page, site: Site, complaints: Complaints
+) -> None:
+    project = site.project("stilts")
+    first = project.store.faces()[0].id
+    headers = {"Content-Type": "application/json"}
+    faces = f"{site.url}/api/projects/stilts/pictures/{project.store.face(first).image_id}/faces"
+    assert page.context.request.post(faces, data=json.dumps({"box": [10, 10, 80, 80]}), headers=headers).ok
+    opened(page, site, "stilts", first)
+    assert page.context.request.delete(f"{site.url}/api/projects/stilts/faces/{first}").ok
+    click_at(page, "label", 150, 110)
+    expect(page.locator(".toast.warning")).to_contain_text("stilts-0.png: ")
+    wait_for(lambda: page.evaluate(f"{root('label')}.editor.view.face") != first)
+    round_trip(page)
+    complaints.expect("status of 404")
 
 
 def test_two_people_on_one_face_are_told_and_nothing_of_theirs_vanishes(

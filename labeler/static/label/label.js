@@ -20,7 +20,6 @@ import {
   messageOf,
   NO_DEFINITION,
   NO_PICTURES,
-  tellRefusals,
   whenSaved,
   whenStale,
 } from "../shell/page.js";
@@ -116,7 +115,6 @@ export class LabelPage {
       if (!this.repeats.running) toast(this.root, "Face complete. Press D for the next picture.");
     });
     editor.on("newface", ({ box }) => this.addFace(box));
-    tellRefusals(this);
     session.on("view", ({ view }) => {
       if (this.definition) this.picker.update(view.face, summary(view, this.definition));
     });

@@ -16,7 +16,6 @@ import {
   messageOf,
   NO_DEFINITION,
   NO_PICTURES,
-  tellRefusals,
   whenSaved,
   whenStale,
 } from "../shell/page.js";
@@ -103,7 +102,6 @@ export class ReviewPage {
     editor.on("changed", () => this.show());
     editor.on("edited", ({ face }) => this.trail.push(face));
     editor.on("note", ({ message }) => toast(this.root, message));
-    tellRefusals(this);
     session.on("view", ({ view }) => this.updateItem(view));
     whenStale(this.root, session, (how) => this.load(how));
     whenSaved(this.root, session, () => this.prefetch());

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { progressText } from "./pace.js";
+import { tellRefusals } from "./page.js";
 
 /** @import { Learning, Overview } from "./types.js" */
 /** @import { Session, Status } from "./session.js" */
@@ -50,6 +51,7 @@ export class Bar {
     session.on("status", (status) => this.showStatus(status));
     session.on("view", () => this.refreshSoon());
     session.on("refresh", () => this.refreshSoon());
+    tellRefusals(root, session);
     this.showStatus(session.status);
     this.refresh();
     this.followLearning();

@@ -115,14 +115,17 @@ export function whenSaved(root, session, run) {
 }
 
 /**
- * Says why the server refused an edit of the face on `page`, and shows the server's state.
- * @param {{ root: HTMLElement, session: Session, editor: { view: FaceView | null, reload(): Promise<void> } }} page
+ * Says why the server refused an edit, and of which picture: its face may no longer be open, nor any page with a canvas. It is
+ * said on the page that is shown, or else on `bar`, which always is.
+ * @param {HTMLElement} bar
+ * @param {Session} session
  */
-export function tellRefusals({ root, session, editor }) {
-  session.on("refused", ({ face, message, conflict }) => {
-    if (face !== editor.view?.face || !root.offsetParent) return;
-    toast(root, message, "warning");
-    if (!conflict) editor.reload();
+export function tellRefusals(bar, session) {
+  session.on("refused", ({ picture, message }) => {
+    /** @type {NodeListOf<HTMLElement>} */
+    const pages = document.querySelectorAll(".workbench");
+    const shown = [...pages].find((page) => page.offsetParent);
+    toast(shown ?? bar, picture === null ? message : `${picture}: ${message}`, "warning");
   });
 }
 

@@ -48,12 +48,12 @@ export class ApiError extends Error {
 
 /**
  * `view`: the newest state of a face; `fresh`: no edit of that face is waiting for the server. `refused`: the server will
- * never take an edit, which has left the journal. `refresh`: load again, because the page was hidden or more than a face
- * changed elsewhere.
+ * never take an edit, which has left the journal; `picture`: the name of its picture, where that is known. `refresh`: load
+ * again, because the page was hidden or more than a face changed elsewhere.
  * @extends {Emitter<{
  *   status: Status,
  *   view: { view: FaceView, fresh: boolean },
- *   refused: { face: number, message: string, conflict: boolean },
+ *   refused: { picture: string | null, message: string },
  *   refresh: {},
  *   acknowledged: {},
  * }>}
@@ -457,7 +457,8 @@ export class Session extends Emitter {
     this.leaveQueue(edit);
     const view = error.body.view ?? null;
     if (view) this.keep(view, this.saves);
-    this.emit("refused", { face: edit.face, message: error.message, conflict: error.status === 409 && Boolean(view) });
+    const { name: picture = null } = (view ?? this.seen.get(edit.face))?.picture ?? {};
+    this.emit("refused", { picture, message: error.message });
     if (view) this.emit("view", { view, fresh: !this.pending(edit.face) });
     else this.emit("refresh", {});
     edit.resolve?.(null);
