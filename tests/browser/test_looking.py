@@ -7,11 +7,22 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labeler.storage.records import Point, PredictedPoint
 from mdmd.data.records import Box
-from tests.browser.conftest import Site, canvas, click_at, on_screen, open_canvas, root, saved, wait_for
+from tests.browser.conftest import (
+    Site,
+    canvas,
+    click_at,
+    intercept,
+    on_screen,
+    open_canvas,
+    root,
+    round_trip,
+    saved,
+    wait_for,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -104,6 +115,57 @@ def test_the_box_and_a_new_face_by_keys(page: Page, site: Site) -> None:
         Box(101, 60, 199, 150),
         Box(90, 75, 200, 151),
     ]
+
+
+def test_a_second_enter_adds_no_second_face_and_places_nothing(page: Page, site: Site) -> None:
+    project, face = labeled(page, site, "whimbrels")
+    before = project.store.points(face)
+    held = hold(page, "**/pictures/*/faces", "POST")
+    for key in ("Shift+X", "ArrowLeft", "Enter", "Enter", "Enter"):
+        page.keyboard.press(key)
+    wait_for(lambda: page.evaluate("true") and held)
+    round_trip(page)
+    assert len(held) == 1
+    held[0].continue_()
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == max(face.id for face in project.store.faces()))
+    assert len(project.store.faces()) == 4
+    assert project.store.points(face) == before
+
+
+def test_a_face_that_is_added_late_takes_nobody_back(page: Page, site: Site) -> None:
+    project, _ = labeled(page, site, "godwits")
+    _, second, _ = (face.id for face in project.store.faces())
+    held = hold(page, "**/pictures/*/faces", "POST")
+    page.evaluate(f"window.added = {root('label')}.addFace([10, 10, 80, 80]), 0")
+    wait_for(lambda: page.evaluate("true") and held)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == second)
+    held[0].continue_()
+    page.evaluate("window.added")
+    assert page.evaluate(f"{EDITOR}.view.face") == second
+
+
+def test_a_face_that_is_removed_late_takes_nobody_on(page: Page, site: Site) -> None:
+    project, face = labeled(page, site, "dotterels")
+    page.evaluate(f"{root('label')}.addFace([10, 10, 80, 80])")
+    added = max(face.id for face in project.store.faces())
+    page.evaluate(f"{root('label')}.open(0)")
+    held = hold(page, f"**/faces/{face}*", "DELETE")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.evaluate(f"window.removed = {root('label')}.removeFace(), 0")
+    wait_for(lambda: page.evaluate("true") and held)
+    page.keyboard.press("d")
+    wait_for(lambda: page.evaluate(f"{EDITOR}.view.face") == added)
+    held[0].continue_()
+    page.evaluate(f"window.removed.then(() => {root('label')}.load())")
+    assert page.evaluate(f"[{root('label')}.picker.open, {EDITOR}.view.face]") == [added, added]
+
+
+def hold(page: Page, pattern: str, method: str) -> list[Route]:
+    """What is asked by this method from now on; it waits for the test."""
+    held: list[Route] = []
+    intercept(page, pattern, lambda route: held.append(route) if route.request.method == method else route.continue_())
+    return held
 
 
 def test_what_is_hidden_is_said_and_comes_back_by_one_press(page: Page, site: Site) -> None:

@@ -53,6 +53,8 @@ export class LabelPage {
     this.mode = "place";
     /** The face from which the page went on by itself to the open one, until that is edited. @type {number | null} */
     this.cameFrom = null;
+    /** The box of the face that was added last. @type {Box | null} */
+    this.adding = null;
     /** The open face, once it was edited. @type {number | null} */
     this.edited = null;
     this.show = onceAFrame(() => this.draw());
@@ -338,7 +340,10 @@ export class LabelPage {
   /** @param {Box} box */
   async addFace(box) {
     const { picture } = this.editor;
-    if (!picture) return;
+    // The box stays until the face is there: another Enter must not add it again.
+    if (!picture || box === this.adding) return;
+    this.adding = box;
+    const { open } = this.picker;
     try {
       const view = await this.session.request("POST", `/pictures/${picture.id}/faces`, {
         box,
@@ -346,8 +351,10 @@ export class LabelPage {
       });
       this.session.announceChange();
       await this.load();
-      await this.openFace(this.items.find(({ face }) => face === view.face));
+      // Who has gone to another face meanwhile stays there.
+      if (this.picker.open === open) await this.openFace(this.items.find(({ face }) => face === view.face));
     } catch (error) {
+      this.adding = null;
       toast(this.root, messageOf(error), "warning");
     }
   }
@@ -356,10 +363,12 @@ export class LabelPage {
     const item = this.items[this.index];
     if (!item) return;
     if (!window.confirm(`Remove face ${item.nth} of ${item.picture.name} with its ${item.labeled} labels?`)) return;
+    // The neighbor in the list is another face of the same picture.
+    /** @type {FaceItem | undefined} */
+    const neighbor = this.items[item.nth > 1 ? this.index - 1 : this.index + 1];
     try {
       await this.session.remove(item.face);
-      // The neighbor in the list is another face of the same picture.
-      this.select(this.items[item.nth > 1 ? this.index - 1 : this.index + 1]);
+      if (neighbor && this.picker.open === item.face) this.select(neighbor);
       this.session.announceChange();
     } catch (error) {
       toast(this.root, messageOf(error), "warning");
