@@ -171,3 +171,38 @@ def test_pictures_are_kept_by_pixels_and_one_original_at_a_time(page: Page, site
     assert kept["open"] <= 12
     assert (kept["held"], kept["left"]) == (1, [300, 1002])  # what is drawn and what is asked for outlast the limit
     assert (kept["before"], kept["after"]) == (1, 0)
+
+
+def test_an_original_that_was_let_go_while_it_loaded_is_not_shown(page: Page, site: Site) -> None:
+    open_empty(page, site)
+    found = page.evaluate("""async () => {
+      const { PictureCache } = await import("./canvas/pictures.js");
+      const { Viewpoint } = await import("./face/viewpoint.js");
+      const dot = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+      const file = await fetch(dot).then((answer) => answer.blob());
+      const asked = [];
+      window.fetch = (url) => new Promise((answer) => asked.push({ url, answer: () => answer(new Response(file)) }));
+      const [first, second] = ["first", "second"].map((id) => ({ id, width: 4000, height: 3000 }));
+      const shown = [];
+      const canvas = { on() {}, scene: { image: { width: 1600 } }, finestScale: 5 };
+      canvas.show = ({ image }) => shown.push(image);
+      const editor = { canvas, pictures: new PictureCache({ pictureUrl: ({ id }) => id }) };
+      const viewpoint = new Viewpoint(editor);
+      const open = (picture) => {
+        editor.picture = picture;
+        viewpoint.sharpened = false;
+        editor.pictures.hold(picture);
+      };
+      open(first);
+      const late = viewpoint.sharpen();
+      open(second);
+      open(first);
+      asked[0].answer();
+      await late;
+      const before = shown.length;
+      const again = viewpoint.sharpen();
+      asked[1].answer();
+      await again;
+      return { before, asked: asked.map(({ url }) => url), widths: shown.map(({ width }) => width) };
+    }""")
+    assert found == {"before": 0, "asked": ["first", "first"], "widths": [1]}

@@ -67,7 +67,9 @@ export class Viewpoint {
     const finest = canvas.finestScale * (window.devicePixelRatio || 1);
     if (!copy || finest < (1.5 * copy.width) / picture.width) return;
     this.sharpened = true;
-    const image = await pictures.original(picture).catch(() => null);
-    if (image && picture === this.editor.picture) canvas.show({ image });
+    const loading = pictures.original(picture);
+    const image = await loading.catch(() => null);
+    // An original that the cache has let go meanwhile is closed, though its picture may be open again.
+    if (image && picture === this.editor.picture && pictures.near?.promise === loading) canvas.show({ image });
   }
 }
