@@ -101,6 +101,25 @@ def test_what_is_shown_counted_next_and_left_in_pure_functions(page: Page, site:
     assert result["when"] == ["just now", "5 min ago", "today 12:05", "yesterday 14:05", "19 Nov 2026, 14:05"]
 
 
+def test_the_marks_of_all_faces_are_one_change_of_the_strip(page: Page, site: Site) -> None:
+    project = site.project("petrels", pictures=5)
+    opened(page, site, "petrels", project.store.faces()[0].id)
+    drawn, marks = page.evaluate(f"""() => {{
+      const page = {root("label")};
+      const {{ picker, duplicates }} = page;
+      picker.setItems(picker.items.map(({{ checks, duplicate, ...item }}) => item));
+      for (const {{ face }} of picker.items) duplicates.reasons.set(face, "the same");
+      const {{ strip }} = picker;
+      const setItems = strip.setItems.bind(strip);
+      let drawn = 0;
+      strip.setItems = (items) => {{ drawn++; setItems(items); }};
+      page.showMarks();
+      page.showMarks();
+      return [drawn, picker.items.map(({{ duplicate }}) => duplicate)];
+    }}""")
+    assert (drawn, marks) == (1, ["the same"] * 5)
+
+
 def test_filters_search_and_numbers_never_lose_the_open_face(page: Page, site: Site) -> None:
     project = site.project("kites", pictures=5)
     faces = [face.id for face in project.store.faces()]

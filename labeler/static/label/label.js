@@ -311,8 +311,7 @@ export class LabelPage {
   /** What the label checks and the near-duplicates say, in the strip and the head. */
   showMarks() {
     const { checks, duplicates } = this;
-    for (const { face } of this.items)
-      this.picker.update(face, { checks: checks.count(face), duplicate: duplicates.reason(face) });
+    this.picker.updateAll(({ face }) => ({ checks: checks.count(face), duplicate: duplicates.reason(face) }));
     this.show();
   }
 

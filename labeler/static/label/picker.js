@@ -84,14 +84,20 @@ export class FacePicker {
    * @param {Partial<FaceItem>} change
    */
   update(face, change) {
-    const index = this.items.findIndex((item) => item.face === face);
-    const item = this.items[index];
-    if (!item) return;
-    const changed = { ...item, ...change };
-    const keys = /** @type {(keyof FaceItem)[]} */ (Object.keys(change));
-    if (keys.every((key) => item[key] === changed[key])) return;
-    this.items[index] = changed;
-    this.refresh();
+    this.updateAll((item) => (item.face === face ? change : {}));
+  }
+
+  /**
+   * Changes what is known of all faces, and draws the strip once.
+   * @param {(item: FaceItem) => Partial<FaceItem>} changeOf
+   */
+  updateAll(changeOf) {
+    const items = this.items.map((item) => {
+      const change = changeOf(item);
+      const keys = /** @type {(keyof FaceItem)[]} */ (Object.keys(change));
+      return keys.every((key) => item[key] === change[key]) ? item : { ...item, ...change };
+    });
+    if (items.some((item, k) => item !== this.items[k])) this.setItems(items);
   }
 
   /**
