@@ -100,6 +100,8 @@ def test_an_edit_whose_answer_was_lost_is_not_carried_out_twice(page: Page, site
     saved(page)
     assert sorted(project.store.points(face)[face]) == [1, 2]
     assert [action.kind for action in project.store.history(face)] == ["undo", "edit", "edit", "edit", "create"]
+
+
 def test_an_edit_that_a_sign_in_page_answers_is_sent_again(page: Page, site: Site) -> None:
     project = site.project("knots")
     face = project.store.faces()[0].id
