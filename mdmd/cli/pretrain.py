@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mdmd.cli.options import DATA_HELP, Commands, add_command, seed
 from mdmd.errors import DataError
-from mdmd.run_folder import LOG, alone_in
+from mdmd.run_folder import LOG, STATE, alone_in
 
 
 def add_to(commands: Commands) -> None:
@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
     from mdmd.models.checkpoint import load
     from mdmd.training.plan import Plan
     from mdmd.training.pretrain import STARTER_TRAIN, Drawing, pretrain
+    from mdmd.training.resume import Keep
     from mdmd.training.run_log import RunLog
     from mdmd.training.schedule import Budget
 
@@ -63,6 +64,6 @@ def run(options: argparse.Namespace) -> None:
     drawing = Drawing(faces=options.faces, animals=options.animals, workers=options.workers)
     start = load(options.start) if options.start is not None else None
     with alone_in(options.out), RunLog(options.out / LOG, quiet=options.quiet) as log:
-        plan = Plan(STARTER_TRAIN, budget, seed=options.seed)
+        plan = Plan(STARTER_TRAIN, budget, seed=options.seed, keep=Keep(options.out / STATE))
         made = pretrain(options.out, photos, plan, log, rounds=options.rounds, drawing=drawing, start=start)
     print(f"starter of {made.history.rounds} rounds: {options.out}")

@@ -2,7 +2,7 @@
 
 Training has several rounds. Each round draws new faces and has its own schedule, which ends at a learning rate of zero
 (warm restarts, Loshchilov and Hutter 2017). Every round therefore leaves a usable starter, an interrupted pretraining
-resumes in its current round, and drawn faces never repeat and do not fill the disk.
+resumes in its current round at the step that it last saved, and drawn faces never repeat and do not fill the disk.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def pretrain(
     The first round begins from random weights, or from the starter `start`, whose rounds are counted on. The checkpoint
     of the latest round is kept in `out`/working, and finished rounds are not repeated. The starter of
     the last finished round is written again at the start, in case an earlier process was killed before it wrote it.
+    `plan.keep` says how often the state of a round is saved; its file is among the drawn faces of the round.
     Raises DataError if `out`/working holds a network with another configuration.
     """
     working = out / "working"
@@ -100,10 +101,10 @@ def pretrain(
             own = folder / "animals"
             drawn.append(_drawn(own, DRAWN_ANIMALS, write_animals, drawing.animals, drawing, plan.seed + k))
         datasets = drawn if photos is None else [drawn[0], open_photos(photos), *drawn[1:]]
-        # The crops go with the drawn faces, also after a kill.
-        part = replace(
-            plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k, crops=folder / "crops"
-        )
+        # Crops and the state to resume from go with the drawn faces, also after a kill.
+        keep = None if plan.keep is None else replace(plan.keep, file=folder / run_folder.STATE)
+        part = replace(plan, budget=_part(plan.budget, rounds), weights="none", seed=plan.seed + k, keep=keep)
+        part = replace(part, crops=folder / "crops")
         checkpoint = train(datasets, config, part, log, start=checkpoint, stage="pretrain")
         faces, animals = faces + drawing.faces, animals + drawing.animals
         checkpoint.history = replace(

@@ -133,7 +133,7 @@ def test_a_second_enter_adds_no_second_face_and_places_nothing(page: Page, site:
 
 
 def test_a_face_that_is_added_late_takes_nobody_back(page: Page, site: Site) -> None:
-    project, _ = labeled(page, site, "godwits")
+    project, _ = labeled(page, site, "jacanas")
     _, second, _ = (face.id for face in project.store.faces())
     held = hold(page, "**/pictures/*/faces", "POST")
     page.evaluate(f"window.added = {root('label')}.addFace([10, 10, 80, 80]), 0")

@@ -103,9 +103,9 @@ def test_an_edit_whose_answer_was_lost_is_not_carried_out_twice(page: Page, site
 
 
 def test_an_edit_that_a_sign_in_page_answers_is_sent_again(page: Page, site: Site) -> None:
-    project = site.project("knots")
+    project = site.project("sanderlings")
     face = project.store.faces()[0].id
-    opened(page, site, "knots", face)
+    opened(page, site, "sanderlings", face)
     sign_in = "<!doctype html><p>Sign in to this network.</p>"
     intercept(page, "**/faces/*/points", lambda route: route.fulfill(content_type="text/html", body=sign_in))
     click_at(page, "label", 150, 100)
@@ -631,10 +631,10 @@ def test_a_label_that_comes_in_while_a_point_is_dragged_is_not_passed_over(
 
 
 def test_what_was_begun_on_a_face_is_finished_on_it_before_the_next_one_is_shown(page: Page, site: Site) -> None:
-    project = site.project("stilts")
+    project = site.project("oystercatchers")
     first, second, _ = (face.id for face in project.store.faces())
     held = hold_questions(page, second)
-    opened(page, site, "stilts", first)
+    opened(page, site, "oystercatchers", first)
     click_at(page, "label", 150, 110)
     saved(page)
     page.keyboard.press("b")

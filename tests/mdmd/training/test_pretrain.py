@@ -24,6 +24,7 @@ from mdmd.synthetic.datasets import write_source
 from mdmd.training import base_cache as bases
 from mdmd.training.plan import Plan
 from mdmd.training.pretrain import DRAWN, DRAWN_ANIMALS, SIZE_LIMIT, STARTER_MODEL, Drawing, open_photos, pretrain, ship
+from mdmd.training.resume import Keep
 from mdmd.training.run_log import RunLog
 from mdmd.training.schedule import Budget
 from mdmd.training.train import adapt
@@ -89,6 +90,29 @@ def test_the_card_of_a_starter_describes_its_training(starter: Path) -> None:
     assert "Apache-2.0" in card
     assert "2 rounds" in card
     assert not list(starter.glob("drawn-*")), "the drawn faces of a finished round stay on the disk"
+
+
+def test_an_interrupted_round_goes_on_at_the_step_that_it_saved(tmp_path: Path) -> None:
+    class Interrupted(RunLog):
+        """A log that ends the training after its third step."""
+
+        def event(self, kind: str, **fields: Any) -> None:
+            super().event(kind, **fields)
+            if kind == "step" and fields["step"] == 3:
+                raise KeyboardInterrupt
+
+    plan = replace(PLAN, keep=Keep(tmp_path, every=0, cost=1))
+    out = tmp_path / "starter"
+    out.mkdir()
+    with pytest.raises(KeyboardInterrupt), Interrupted(out / "log.jsonl", quiet=True, every=0) as log:
+        pretrain(out, None, plan, log, rounds=1, drawing=DRAWING, config=TINY)
+    with RunLog(out / "log.jsonl", quiet=True) as log:
+        pretrain(out, None, plan, log, rounds=1, drawing=DRAWING, config=TINY)
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    [resumed] = [line["step"] for line in lines if line["event"] == "resume"]
+    assert resumed >= 2
+    assert lines[-1]["event"] == "done"
+    assert not list(out.rglob("resume*"))
 
 
 def test_an_interrupted_pretraining_resumes_in_its_round(tmp_path: Path) -> None:
