@@ -1,4 +1,4 @@
-"""An exported model, run by ONNX Runtime: in a given box, the same predictions as those of the run that it was made from.
+"""An exported model, run by ONNX Runtime: in a given box, the same predictions as those of its run.
 
 Where a box is looked for, the graph looks with all its views and calibrated covariances, the run with one view of the
 network alone. The boxes that they find differ a little, and so do the points in them.
