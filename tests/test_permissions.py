@@ -40,7 +40,7 @@ assert main(["report", "demo", "--run", "001", *shared]) == 0
 picture = next(iter(sorted(project.images.iterdir())))
 for width in WIDTHS:
     project.thumbnails.get(picture, width)
-project.change_settings(project.settings)
+project.change_settings()
 """
 #: A training by the command: a base with its crops and saved state, the model, predictions and the report.
 TRAINED = """

@@ -219,7 +219,9 @@ def _print_found(
     for sentence in said:
         print(sentence)
     print_refused([(out.record, out.why) for out in found.left_out], thing="record")
-    return 1 if found.left_out else 0
+    if not there:  # the import would be refused
+        return 2
+    return 1 if found.left_out or there < len(found.entries) else 0
 
 
 def run_take_back(options: argparse.Namespace, workspace: Workspace) -> int:

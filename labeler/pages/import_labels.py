@@ -33,7 +33,8 @@ from mdmd.formats.known import FORMATS
 
 PLACE, PICTURES, LEAVE_OUT, TAKE_BACK = "import-place", "import-pictures", "import-leave-out", "import-take-back"
 FOUND = ""
-COUNTS = [("the file says", "told"), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
+TOLD = "told"
+COUNTS = [("the file says", TOLD), ("0, the corner of the picture", "zero"), ("1, as menpo and MATLAB do", "one")]
 #: The option that a reader asks for where a file does not say from what its coordinates count.
 ONE_BASED = "--one-based"
 KEEP, REPLACE = "keep", "replace"
@@ -85,7 +86,7 @@ class ImportForm:
                 value=FOUND,
                 label="Format of the labels",
             )
-            self.counts = gr.Dropdown(COUNTS, value="told", label="The first pixel is", visible=False)
+            self.counts = gr.Dropdown(COUNTS, value=TOLD, label="The first pixel is", visible=False)
             self.predictions = gr.Checkbox(
                 label="A model made the points: propose them for review, as no labels", value=False
             )
@@ -103,14 +104,15 @@ class ImportForm:
             self.report = gr.HTML(padding=False)
             self.imports = gr.HTML(padding=False, js_on_load=PRESSED)
             self.question = Question("Take it back", removes=True, elem_id=TAKE_BACK)
-        left_out, match, asked = gr.Textbox(visible=False), gr.Textbox(visible=False), gr.Textbox(visible=False)
+        # What was looked at, the names that may be left out, the match, and the import that is asked about.
+        looked, left_out, match, asked = (gr.Textbox(visible=False) for _ in range(4))
         read = [self.files, self.place, self.pictures, self.form, self.counts, self.predictions]
         #: The outputs of `forget`.
         self.looked_at = [self.plan, self.labeled, self.left, self.bring, *self.leaving.parts]
         planned = [self.place_problem, self.pictures_problem, self.counts, *self.looked_at, self.report]
         #: The outputs of `show`.
         self.shown = [self.frame, self.imports]
-        self.looked = self.look.click(self.do_look, read, planned, show_progress="hidden")
+        self.looked = self.look.click(self.do_look, read, [*planned, looked], show_progress="hidden")
         gr.on(
             [
                 *(self.files.upload, self.files.clear, self.files.delete),
@@ -123,7 +125,7 @@ class ImportForm:
         )
         pressed = self.imports.click(self.ask, None, [asked, *self.question.parts], **QUIETLY)
         pressed.success(None, None, None, js=TO_QUESTION % TAKE_BACK)
-        told = [*read, self.labeled, left_out, match]
+        told = [*read, self.labeled, looked, left_out, match]
         brought = [*planned, self.files, self.place, self.pictures, left_out]
         imported = self.bring.click(self.do_import, told, brought, js=WITH_MATCH % "''")
         imported.success(None, None, None, js=TO_QUESTION % LEAVE_OUT)
@@ -162,9 +164,10 @@ class ImportForm:
                 there = project.importer.foreseen(found, folder=named_place(pictures))
                 plan = plan_html(found, project.definition or found.definition, name, there.words())
         except _PlaceError as error:
-            return *self._problems(error), *self.forget(), Markup()
+            return *self._problems(error), *self.forget(), Markup(), ""
+        seen = _named(files, place, pictures, form, counts, predictions)
         has_labels, shown = gr.update(visible=there.labeled > 0), gr.update(visible=True)
-        return Markup(), Markup(), gr.skip(), plan, has_labels, LEFT, shown, *Question.closed(), Markup()
+        return Markup(), Markup(), gr.skip(), plan, has_labels, LEFT, shown, *Question.closed(), Markup(), seen
 
     @errors_as_messages
     def do_import(
@@ -176,14 +179,17 @@ class ImportForm:
         counts: str,
         predictions: bool,
         labeled: str,
+        looked: str | None,
         left_out: str | None,
         match: str | None,
         request: gr.Request,
     ) -> tuple[object, ...]:
-        """Import what was looked at. Names with points that the match leaves out are asked about once: `left_out`."""
+        """Import what was `looked` at. Names with points that the match leaves out are asked about once: `left_out`."""
         project = wanted_project(self.workspace, request)
         kept = gr.skip(), gr.skip(), gr.skip()
         try:
+            if looked != _named(files, place, pictures, form, counts, predictions):
+                raise _PlaceError(PLACE, "these are other labels than those that were looked at: look at them first")
             with _found(files, place, pictures, form, counts, predictions) as (found, name):
                 own, pairs = project.definition or found.definition, _pairs(match)
                 if own is None:
@@ -285,11 +291,20 @@ class _PlaceError(DataError):
 
 
 class _CountError(_PlaceError):
-    """Only the person knows from what the coordinates count."""
+    """From what the coordinates count must be chosen, or must not: `counts` is what was."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: str) -> None:
         said = "these files do not say from what their coordinates count: choose it under “The first pixel is”"
+        if counts != TOLD:
+            said = "these files say from what their coordinates count: set “The first pixel is” to “the file says”"
         super().__init__(PLACE, said)
+
+
+def _named(
+    files: Sequence[str] | None, place: str | None, pictures: str | None, form: str, counts: str, predictions: bool
+) -> str:
+    """What the fields name, as one word."""
+    return json.dumps([files or [], place or "", pictures or "", form, counts, predictions])
 
 
 @contextmanager
@@ -319,7 +334,7 @@ def _found(
             )
         except DataError as error:
             if ONE_BASED in str(error):
-                raise _CountError from None
+                raise _CountError(counts) from None
             # Where the server keeps an upload says nothing to the person.
             raise _PlaceError(PLACE, str(error).replace(str(source), source.name) if source else error) from None
         name = found.where if place or len(files or []) == 1 else plural(len(files or []), "uploaded file")

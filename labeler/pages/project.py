@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import gradio as gr
 from markupsafe import Markup
 
@@ -86,7 +84,7 @@ def build_project(workspace: Workspace, pages: gr.Blocks, tab: gr.Tab) -> None:
     @errors_as_messages
     def switch(on: bool, request: gr.Request) -> tuple[str, str]:
         project = wanted_project(workspace, request)
-        project.change_settings(replace(project.settings, repeats=ONE_IN_TEN if on else 0.0))
+        project.change_settings(repeats=ONE_IN_TEN if on else 0.0)
         return on_or_off(project), repeats_html(project)
 
     shown = [overview, adding, projects, new.button, grouping, subjects.said, repeating, repeating_is, said, trying]

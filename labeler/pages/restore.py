@@ -37,14 +37,16 @@ class RestoreForm:
             self.question = Question("Go back", removes=True)
         #: What `show` returns values for.
         self.shown = [self.frame, self.said, self.chosen, self.holds, self.accept]
-        self.chosen.input(self.do_look, self.chosen, self.holds, **QUIETLY)
-        asked = [self.problem, *self.question.parts]
-        self.back.click(self.ask, self.chosen, asked, **QUIETLY).success(None, None, None, js=TO_PROBLEM)
+        asked = gr.Textbox(visible=False)  # the copy that is asked about: another one may be chosen meanwhile
+        closed = [self.problem, *self.question.parts]
+        self.chosen.input(self.do_look, self.chosen, [self.holds, *self.question.parts], **QUIETLY)
+        pressed = self.back.click(self.ask, self.chosen, [*closed, asked], **QUIETLY)
+        pressed.success(None, None, None, js=TO_PROBLEM)
         self.changes = (
             self.make.click(self.do_make, None, self.problem),
             self.check.click(self.do_check, None, self.problem),
             self.accept.click(self.do_accept, None, self.problem),
-            self.question.sure.click(self.do_restore, self.chosen, asked),
+            self.question.sure.click(self.do_restore, asked, closed),
         )
 
     def show(self, request: gr.Request) -> tuple[object, ...]:
@@ -72,9 +74,9 @@ class RestoreForm:
         return False
 
     @errors_as_messages
-    def do_look(self, chosen: str | None, request: gr.Request) -> Markup:
+    def do_look(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
         """What the chosen copy holds, and what going back to it would lose."""
-        return self._look(request.query_params.get("project") or "", chosen)
+        return self._look(request.query_params.get("project") or "", chosen), *Question.closed()
 
     def _look(self, name: str, chosen: str | None) -> Markup:
         if not chosen:
@@ -95,16 +97,16 @@ class RestoreForm:
             copy = backups.backup(number_of(chosen))
             loses = loss_words(backups.loss(backups.contents(copy)))
         except DataError as error:
-            return field_problem(COPY, error), *Question.closed()
-        asked = render("restore.html", words=copy.words, loses=loses[:1].upper() + loses[1:])
-        return Markup(), *Question.asked(asked)
+            return field_problem(COPY, error), *Question.closed(), ""
+        words = render("restore.html", words=copy.words, loses=loses[:1].upper() + loses[1:])
+        return Markup(), *Question.asked(words), str(copy.number)
 
     @errors_as_messages
-    def do_restore(self, chosen: str | None, request: gr.Request) -> tuple[object, ...]:
-        """Go back to the chosen copy."""
+    def do_restore(self, asked: str | None, request: gr.Request) -> tuple[object, ...]:
+        """Go back to the copy that was asked about."""
         name = request.query_params.get("project") or ""
         try:
-            copy = self.workspace.backups(name).backup(number_of(chosen))
+            copy = self.workspace.backups(name).backup(number_of(asked))
             restore_project(self.workspace, name, copy.number)
         except DataError as error:
             return field_problem(COPY, error), *Question.closed()

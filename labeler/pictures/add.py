@@ -141,6 +141,19 @@ class Intake:
         )
         return picture, stored is not None
 
+    def put_back(self, path: Path, image_id: int) -> Picture:
+        """Bring a removed picture back with its faces and labels, and with its file from `path`.
+
+        Another picture may have a file with the same bytes. Raises DataError for a file that is not a usable picture.
+        """
+        with made_ready(path, self._images) as ready, self.turn():
+            stored = ready.place(self._images, self._taken_names())
+            try:
+                return self._store.restore_image(image_id, stored.file_name, ready.sha256)
+            except BaseException:
+                (self._images / stored.file_name).unlink()
+                raise
+
     def _add(
         self,
         path: Path,

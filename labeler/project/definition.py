@@ -159,8 +159,8 @@ def issued_ids(versions: Sequence[SavedDefinition]) -> set[int]:
     return {key for version in versions for key in version.category["landmark_ids"]}
 
 
-def next_category(category: Mapping[str, Any], versions: Sequence[SavedDefinition]) -> dict[str, Any]:
-    """`category` completed for saving after `versions`: new landmarks get ids that were never used.
+def next_category(category: Mapping[str, Any], versions: Sequence[SavedDefinition], *, last: int = 0) -> dict[str, Any]:
+    """`category` completed for saving after `versions`: new landmarks get ids above `last` that were never used.
 
     Raises DefinitionError if it cannot be saved.
     """
@@ -168,7 +168,7 @@ def next_category(category: Mapping[str, Any], versions: Sequence[SavedDefinitio
     if found:
         raise DefinitionError(found)
     given = category.get("landmark_ids") or [None] * len(category["keypoints"])
-    fresh = max([0, *issued_ids(versions), *(key for key in given if key is not None)]) + 1
+    fresh = max([last, *issued_ids(versions), *(key for key in given if key is not None)]) + 1
     ids = []
     for key in given:
         ids.append(fresh if key is None else key)

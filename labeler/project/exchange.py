@@ -24,7 +24,7 @@ from mdmd.data.boxes import boxed_by_labels, is_whole_picture
 from mdmd.data.picture_files import NAMED
 from mdmd.data.records import HELDOUT_SPLIT, Annotation, Dataset
 from mdmd.errors import DataError
-from mdmd.files import read_json
+from mdmd.files import LARGEST_SET, read_json
 from mdmd.formats.format import Format, Pictures, losses
 from mdmd.formats.known import FORMATS
 from mdmd.formats.labels import Loss
@@ -289,7 +289,7 @@ def _must_be_free(out: Path, project: str) -> None:
     if not out.is_file():
         return
     try:
-        coco = read_json(out)
+        coco = read_json(out, most=LARGEST_SET)
     except (DataError, OSError):
         coco = None
     info = coco.get("info") if isinstance(coco, Mapping) else None

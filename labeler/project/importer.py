@@ -14,6 +14,7 @@ from labeler.errors import LockedError
 from labeler.guidance.label_index import LabelIndex
 from labeler.pictures.add import Arrival, Intake
 from labeler.pictures.ingest import sha256_of
+from labeler.pictures.subjects import SubjectRule
 from labeler.project.coco import labels_of, lies_in
 from labeler.project.definition import next_category
 from labeler.project.extras import Keeping
@@ -141,8 +142,11 @@ class Importer:
         partial: bool = False,
         folder: Path | None = None,
         replace_labels: bool = False,
+        rule: SubjectRule | None = None,
     ) -> ImportReport:
         """Add the pictures and labels that were `found`, or only those of the pictures in `folder`.
+
+        Where the file does not tell who is on a new picture, `rule` finds it in the picture's name.
 
         `chosen` says which landmark of the file some of the project's are (see `mdmd.datasets.matching.matched`), and
         `match` which all of them are; with `partial`, what is not matched is left out. A picture comes in with all its
@@ -164,7 +168,8 @@ class Importer:
                     "no landmarks yet: choose a definition first (Schema page, or --definition), or say it under "
                     "“Labels of another tool” on the Project page"
                 )
-            category = next_category(found.definition.to_category(), ())
+            last = self._store.definitions.last_landmark()
+            category = next_category(found.definition.to_category(), (), last=last)
             own = Definition.from_category(category)
         if match is None:
             match = match_of(found, own, chosen=chosen, partial=partial)
@@ -184,7 +189,7 @@ class Importer:
                         first.path,
                         name=str(first.extra.get(ORIGINAL_NAME, first.file_name)),
                         split=first.split,
-                        subject=first.group,
+                        subject=_subject_of(first, rule),
                         boxes=labels.boxes,
                         also=labels.write,
                         coming=coming,
@@ -372,6 +377,13 @@ def _faces_of(
         found[k] = None if box is None else len(labeled) + box
     free = [k for k in range(len(labeled), len(keys)) if k not in found]
     return [keys[face] if face is not None else keys[free.pop(0)] if free else None for face in found]
+
+
+def _subject_of(sample: Sample, rule: SubjectRule | None) -> str | None:
+    """Who is on a picture: what the file says, else what the project's rule finds in its name."""
+    name = str(sample.extra.get(ORIGINAL_NAME, sample.file_name))
+    told = sample.group not in (name, sample.file_name)
+    return sample.group if told or rule is None else rule.of_name(name) or sample.group
 
 
 def _is_same(one: Point | None, other: Point | None) -> bool:

@@ -6,9 +6,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,17 @@ class TakenBack:
         return said
 
 
+def _settings_in(record: Mapping[str, Any]) -> Settings:
+    threshold, subjects = record["threshold"], record.get("subjects")
+    return Settings(
+        float(record["tolerance"]),
+        None if threshold is None else float(threshold),
+        float(record.get("repeats", 0.0)),
+        record.get("learns", True) is not False,
+        subjects=None if subjects is None else str(subjects),
+    )
+
+
 class Project:
     """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads.
 
@@ -137,15 +149,7 @@ class Project:
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         try:
             record = read_json(folder / "project.json")
-            form, threshold = record["format"], record["threshold"]
-            repeats = float(record.get("repeats", 0.0))
-            self.settings = Settings(
-                float(record["tolerance"]),
-                None if threshold is None else float(threshold),
-                repeats,
-                record.get("learns", True) is not False,
-                subjects=None if record.get("subjects") is None else str(record["subjects"]),
-            )
+            form, self._settings = record["format"], _settings_in(record)
         except (ValueError, KeyError, TypeError) as error:
             why = error if isinstance(error, DataError) else repr(error)
             raise DataError(f"{folder / 'project.json'} is not a project's description: {why}") from None
@@ -154,6 +158,8 @@ class Project:
         if not (folder / "labels.db").is_file():
             raise DamagedError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
         self.name = folder.name
+        self._settings_lock = threading.RLock()
+        self._settings_seen: tuple[int, int, int] | None = None
         self.trash = Trash(folder.parent)
         self.folder = folder
         backups = Backups(folder / BACKUPS, folder / "labels.db", clock=clock)
@@ -207,13 +213,30 @@ class Project:
                 clear_orphans(self.images, self.store, self.intake, self.trash)
                 self._cleared = True
 
-    def change_settings(self, settings: Settings) -> None:
-        """Change and save the settings. Raises StorageError, changing nothing, if they cannot be written."""
-        try:
-            write_json(self.folder / "project.json", {"name": self.name, "format": FORMAT, **asdict(settings)})
-        except OSError as error:
-            raise StorageError(f"the settings could not be written, nothing was changed: {error.strerror}") from None
-        self.settings = settings
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now: the command line may change them beside a server."""
+        file = self.folder / "project.json"
+        with self._settings_lock, suppress(OSError, ValueError, KeyError, TypeError):
+            stat = file.stat()
+            seen = stat.st_mtime_ns, stat.st_size, stat.st_ino
+            if seen != self._settings_seen:
+                self._settings, self._settings_seen = _settings_in(read_json(file)), seen
+        return self._settings
+
+    def change_settings(self, **changes: Any) -> None:
+        """Change these fields of the settings, and save them.
+
+        Raises StorageError, changing nothing, if they cannot be written.
+        """
+        with self._settings_lock:
+            settings = replace(self.settings, **changes)
+            try:
+                write_json(self.folder / "project.json", {"name": self.name, "format": FORMAT, **asdict(settings)})
+            except OSError as error:
+                reason = f"the settings could not be written, nothing was changed: {error.strerror}"
+                raise StorageError(reason) from None
+            self._settings, self._settings_seen = settings, None
 
     @property
     def read_only(self) -> str | None:
@@ -256,7 +279,7 @@ class Project:
         paths, kept = list(paths), self.settings.subjects
         if subjects is not None:
             if kept is None:
-                self.change_settings(replace(self.settings, subjects=subjects.text))
+                self.change_settings(subjects=subjects.text)
             return self.intake.add_all(paths, subject=subjects.of_file)
         if kept is None:
             return self.intake.add_all(paths)
@@ -274,7 +297,7 @@ class Project:
         """Tell the subjects of all pictures by their names, and of those that are added later."""
         self.safekeeping.before("subjects")
         report = set_subjects(self.store, rule)
-        self.change_settings(replace(self.settings, subjects=rule.text))
+        self.change_settings(subjects=rule.text)
         return report
 
     def add_picture(
@@ -320,7 +343,7 @@ class Project:
                 f"the file {removed.file_name} is not in the trash any more; add the picture again, and its labels "
                 "come back"
             )
-        picture, _ = self.intake.add(file)
+        picture = self.intake.put_back(file, image_id)
         self.trash.drop(file)
         return picture
 
@@ -430,8 +453,15 @@ class Project:
         """Add what was `found`, as `import_labels` does."""
         self.clear_leftovers()
         self.safekeeping.before("import")
+        kept = self.settings.subjects
         report = self.importer.bring_in(
-            found, chosen=chosen, match=match, partial=partial, folder=folder, replace_labels=replace_labels
+            found,
+            chosen=chosen,
+            match=match,
+            partial=partial,
+            folder=folder,
+            replace_labels=replace_labels,
+            rule=None if kept is None else SubjectRule(kept),
         )
         if report.proposed and report.number is not None:
             self.charge.bring_in(report.number)

@@ -67,9 +67,13 @@ class Trash:
         return found
 
     def picture(self, file_name: str, digests: set[str]) -> Path | None:
-        """The file of a removed picture: one of this name with one of these SHA-256 digests; None if it is gone."""
-        files = self.folder.glob("*/*/images/*")
-        return next((path for path in files if path.name == file_name and sha256_of(path) in digests), None)
+        """The file of a removed picture: one of this name with one of these SHA-256 digests; None if it is gone.
+
+        Pictures of deleted projects are not among them: they belong to these.
+        """
+        files = (path for path in self.folder.glob("*/*/images/*") if path.name == file_name)
+        alone = (path for path in files if not (path.parent.parent / "project.json").exists())
+        return next((path for path in alone if sha256_of(path) in digests), None)
 
     def give_back(self, path: Path, place: Path) -> None:
         """Move `path` out of the trash, to `place`. Raises StorageError."""

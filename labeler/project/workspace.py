@@ -103,7 +103,7 @@ class Workspace:
         except OSError as error:
             raise StorageError(f"project {name!r} could not be renamed: {error.strerror}") from None
         renamed = self.open(new)
-        renamed.change_settings(renamed.settings)  # the record names the project
+        renamed.change_settings()  # the record names the project
 
     def duplicate(self, name: str, new: str) -> None:
         """Copy a project, with pictures, labels and runs, under another name.

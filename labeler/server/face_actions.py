@@ -21,13 +21,18 @@ class FaceActions:
     def __init__(self, project: Project) -> None:
         self.project, self.store = project, project.store
 
+    def open(self, face_id: int) -> dict[str, Any]:
+        """The `view` of a face that a person opens: points are carried over to those after it first."""
+        shown = self.view(face_id)
+        self.project.bases.looking_at = face_id
+        return shown
+
     def view(self, face_id: int) -> dict[str, Any]:
         """The face: its picture, box, labels and predictions by landmark id, and whether undo and redo are possible.
 
         "beside" has the labeled places of the picture's other faces; a blind repeat does not show those it repeats.
         """
         face = self.store.face(face_id)
-        self.project.bases.looking_at = face_id
         picture = self.store.image(face.image_id)
         faces = self.store.faces(picture.id)
         others = [other.id for other in faces if other.id not in (face.id, face.repeat_of)]

@@ -149,7 +149,8 @@ class ProjectActions:
             raise ConflictError(
                 f"the definition is at version {newest} by now, this edit started from version {version}"
             )
-        complete = definitions.next_category(category, versions)
+        last = self.store.definitions.last_landmark()
+        complete = definitions.next_category(category, versions, last=last)
         if reference is not None:
             self.store.image(reference["picture"])
             reference = definitions.next_reference(reference, category.get("landmark_ids"), complete["landmark_ids"])

@@ -5,7 +5,6 @@ Routes are not async, so that the framework runs their blocking work in threads.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,7 +103,7 @@ def learning(project: Opened) -> dict[str, Any]:
 
 @routes.put("/learning")
 def switch_learning(project: Opened, body: LearningBody) -> dict[str, Any]:
-    project.change_settings(replace(project.settings, learns=body.on))
+    project.change_settings(learns=body.on)
     return learning_state(project)
 
 
@@ -170,7 +169,8 @@ def image(
         raise DataError(f"found width={width}, wanted one of {', '.join(map(str, WIDTHS))} or none")
     picture = project.store.image(picture_id)
     headers = {
-        "Cache-Control": "private, max-age=3600, immutable",
+        # Asked again each time, with the digest: another project may get this one's name, and have other pictures.
+        "Cache-Control": "private, no-cache",
         "ETag": f'"{picture.sha256[:32]}-{width or "full"}"',
         "X-Content-Type-Options": "nosniff",
     }
@@ -199,7 +199,7 @@ def add_face(actions: Faces, picture_id: Key, body: BoxBody) -> dict[str, Any]:
 
 @routes.get("/faces/{face_id}")
 def view(actions: Faces, face_id: Key) -> dict[str, Any]:
-    return actions.view(face_id)
+    return actions.open(face_id)
 
 
 @routes.post("/faces/{face_id}/points")

@@ -121,9 +121,18 @@ def _landmarks(connection: sqlite3.Connection) -> frozenset[str]:
     return frozenset(found)
 
 
+#: The name under which the ids of landmarks are kept among the numbers of tables.
+LANDMARKS = "landmarks"
+
+
 def numbers_of(connection: sqlite3.Connection) -> Numbers:
-    """The last number given in each table that never gives one twice."""
+    """The last number given in each table that never gives one twice, and to landmarks."""
     numbers = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    [landmark] = connection.execute(
+        "SELECT max(k.value) FROM definitions AS d,"
+        " json_each(CASE WHEN json_valid(d.category) THEN d.category ELSE '{}' END, '$.landmark_ids') AS k"
+    ).fetchone()
+    numbers[LANDMARKS] = max(numbers.get(LANDMARKS, 0), landmark or 0)
     [numbers["definitions"]] = connection.execute("SELECT coalesce(max(version), 0) FROM definitions").fetchone()
     return numbers
 

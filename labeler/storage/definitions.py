@@ -8,6 +8,7 @@ from typing import Any
 
 from labeler.errors import ConflictError
 from labeler.storage.connection import Connection, record_in
+from labeler.storage.contents import LANDMARKS
 from labeler.storage.records import SavedDefinition
 
 
@@ -25,6 +26,11 @@ class Definitions:
     def newest_version(self) -> int:
         """The number of the newest version; 0 before the first. A saved version never changes."""
         return self._connection.rows("SELECT coalesce(max(version), 0) AS newest FROM definitions")[0]["newest"]
+
+    def last_landmark(self) -> int:
+        """The largest landmark id of versions that a copy of the labels did not have when it was gone back to; or 0."""
+        rows = self._connection.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", LANDMARKS)
+        return rows[0]["seq"] if rows else 0
 
     def all(self) -> list[SavedDefinition]:
         """All versions, oldest first."""

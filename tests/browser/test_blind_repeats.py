@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
@@ -163,7 +161,7 @@ def test_a_repeat_that_was_left_is_offered_again_as_it_was(page: Page, site: Sit
     project = site.project("dunnocks", pictures=BETWEEN + 3)
     faces = [face.id for face in project.store.faces()]
     label_by_hand(project, faces[: BETWEEN + 1])
-    project.change_settings(replace(project.settings, repeats=ONE_IN_TEN))
+    project.change_settings(repeats=ONE_IN_TEN)
     open_empty(page, site)
     page.evaluate(f"localStorage.setItem('mdmd.place.dunnocks', '{faces[BETWEEN + 1]}')")
     open_canvas(page, site, "dunnocks", "label")

@@ -241,6 +241,7 @@ def test_the_loupe_shows_pixels_as_squares_of_twelve(stage: Page) -> None:
       context.fillStyle = "rgb(200, 0, 0)"; context.fillRect(250, 200, 1, 1);
     }""")
     stage.mouse.move(*on_canvas(stage, 250.5, 200.5))
+    stage.wait_for_function("canvas.pointer !== null")
     stage.evaluate("canvas.toggle('showLoupe')")
     # In the lower right corner of 800 x 600: 190 wide, 14 from the edges.
     x, y = 800 - 14 - 95, 600 - 14 - 95

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from labeler.project.project import Project
 from mdmd.data.definition import GROUPS
 from mdmd.formats.known import by_name
-from tests.browser.conftest import Site
+from tests.browser.conftest import Site, intercept
 from tests.builders import SMALL, label_face
 
 pytestmark = pytest.mark.browser
@@ -293,9 +293,37 @@ def test_points_of_a_model_become_proposals_and_what_pixels_count_from_is_asked(
     page.get_by_role("button", name="Import", exact=True).click()
     said = "Points of a model came in from pictures of rails for 1 face: see the Review page."
     expect(page.get_by_text(said)).to_be_visible()
+    # The choice stays, and is wrong for the next files.
+    coco = project.export(site.folder / "rails.json").path
+    page.locator("#import-place textarea").fill(str(coco))
+    page.get_by_label("A model made the points").uncheck()
+    page.get_by_role("button", name="Look at the labels").click()
+    expect(page.get_by_text("set “The first pixel is” to “the file says”")).to_be_visible()
+    page.get_by_label("The first pixel is").click()
+    page.get_by_role("option", name="the file says").click()
+    page.get_by_role("button", name="Look at the labels").click()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible()
     proposed = project.proposed.of(project.store.faces()[0].id)
     assert proposed is not None
     assert sorted((point.x, point.y) for point in proposed.points.values())[0] == (149, 119)
+
+
+def test_only_what_was_looked_at_comes_in(page: Page, site: Site) -> None:
+    file = foreign_zip(site, "shrikes")
+    project = site.workspace.create("whinchats", definition=SMALL)
+    page.goto(f"{site.url}/?project=whinchats#project")
+    page.get_by_role("button", name="Labels of another tool").click()
+    place = page.locator("#import-place textarea")
+    place.fill(str(site.folder / "yolo"))
+    page.get_by_role("button", name="Look at the labels").click()
+    bring = page.get_by_role("button", name="Import", exact=True)
+    expect(bring).to_be_visible()
+    # The page learns of the other choice too late to take the button away.
+    intercept(page, "**/run/predict*", lambda route: None)
+    place.fill(str(file))
+    bring.click()
+    expect(page.get_by_text("other labels than those that were looked at: look at them first")).to_be_visible()
+    assert project.store.images() == []
 
 
 def test_what_is_wrong_with_the_labels_is_said_at_the_field(page: Page, site: Site) -> None:

@@ -46,6 +46,37 @@ def test_a_person_goes_back_to_a_copy_and_takes_that_back(page: Page, site: Site
     complaints.expect("status of 500")
 
 
+def test_a_person_goes_back_to_the_copy_that_the_question_names(page: Page, site: Site, complaints: Complaints) -> None:
+    project = site.project("dippers")
+    for face in (1, 2):
+        label_face(project, face)
+        project.safekeeping.before("asked")
+    label_face(project, 3)
+    project_page(page, site, "dippers")
+    page.get_by_role("button", name="Copies of the labels").click()
+    page.get_by_label("Copy", exact=True).click()
+    page.get_by_role("option", name="by hand").nth(1).click()
+    expect(page.get_by_text("going back loses 2 edits on 2 faces")).to_be_visible()
+    page.get_by_role("button", name="Go back to this copy…").click()
+    sure = page.get_by_role("button", name="Go back", exact=True)
+    expect(sure).to_be_visible()
+    # Another choice takes the question away.
+    page.get_by_label("Copy", exact=True).click()
+    page.get_by_role("option", name="by hand").nth(0).click()
+    expect(sure).to_be_hidden()
+    page.get_by_label("Copy", exact=True).click()
+    page.get_by_role("option", name="by hand").nth(1).click()
+    page.get_by_role("button", name="Go back to this copy…").click()
+    expect(page.get_by_text("Going back loses 2 edits on 2 faces")).to_be_visible()
+    # The newest copy is the chosen one again, and the question still names the older one.
+    page.get_by_role("button", name="Make a copy now").click()
+    expect(page.get_by_text("Copied to")).to_be_visible()
+    sure.click()
+    expect(page.get_by_text(re.compile("The labels are those of the copy of .*, by hand now"))).to_be_visible()
+    assert set(site.workspace.open("dippers").store.points()) == {1}
+    complaints.expect("status of 500")
+
+
 def test_every_page_says_that_labels_are_damaged(page: Page, site: Site) -> None:
     project = site.project("treecreepers")
     label_face(project, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labeler.project.project import Project, Settings
+from labeler.project.project import Project
 from labeler.server.face_actions import FaceActions
 from labeler.storage.base_points import BasePoints
 from labeler.storage.records import UNSEEN, Point
@@ -86,7 +86,7 @@ def test_nothing_is_carried_again_while_nothing_changes(project: Project):
     assert not project.carry_labels()
     label(project, 1, ids=(3,))
     assert project.carry_labels()
-    project.change_settings(Settings(tolerance=0.05))
+    project.change_settings(tolerance=0.05)
     assert project.carry_labels()
 
 

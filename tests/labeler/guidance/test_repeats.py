@@ -312,7 +312,7 @@ def test_the_command_line_prints_the_table(project: Project, tmp_path: Path, cap
         return capsys.readouterr().out.splitlines()
 
     assert said() == ["blind repeats: off"]
-    project.change_settings(Settings(repeats=ONE_IN_TEN))
+    project.change_settings(repeats=ONE_IN_TEN)
     assert said() == ["blind repeats: 0 of at least 5 repeats"]
     for face in range(1, FEWEST):
         repeat(project, face, by=2.0)
@@ -337,7 +337,7 @@ def test_the_command_line_prints_the_table(project: Project, tmp_path: Path, cap
 
 def test_the_switch_is_kept_and_a_project_from_before_has_it_off(project: Project, tmp_path: Path):
     assert project.settings == Settings(0.1, None, 0.0)
-    project.change_settings(Settings(0.2, 0.5, ONE_IN_TEN))
+    project.change_settings(tolerance=0.2, threshold=0.5, repeats=ONE_IN_TEN)
     workspace = Workspace(tmp_path / "projects")
     assert workspace.open("faces").settings == Settings(0.2, 0.5, 0.1)
     workspace.close()
@@ -362,7 +362,7 @@ def test_the_routes_say_only_that_one_is_due(project: Project, tmp_path: Path):
     assert client.get(f"{base}/repeats").json() == {"due": False}
     assert client.post(f"{base}/repeats", json={}).status_code == 409
     opened = workspace.open("faces")
-    opened.change_settings(Settings(repeats=ONE_IN_TEN))
+    opened.change_settings(repeats=ONE_IN_TEN)
     assert client.get(f"{base}/repeats").json() == {"due": True}
     assert client.get(f"{base}/repeats", params={"annotator": "ana"}).json() == {"due": True}  # without a signature
     view = client.post(f"{base}/repeats", json={"annotator": "ana"}).json()

@@ -112,7 +112,7 @@ def test_the_project_page_says_whether_blind_repeats_are_on(tmp_path: Path) -> N
     assert repeats_html(make_project(tmp_path, "bare", definition=None)) == ""
     project = make_project(tmp_path)
     assert "repeats-said" not in repeats_html(project)
-    project.change_settings(replace(project.settings, repeats=ONE_IN_TEN))
+    project.change_settings(repeats=ONE_IN_TEN)
     assert "<b>0 of at least 5 repeats.</b>" in repeats_html(project)
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from labeler.errors import ConflictError, NoProjectError, NotFoundError
 from labeler.project.project import Project
@@ -148,6 +149,39 @@ def test_a_removed_picture_comes_back_with_its_faces_and_labels(tmp_path: Path) 
     assert project.originals.path(project.store.image(first.id)).is_file()
     assert project.store.removed_images() == []
     assert workspace.trash.size() == 0
+
+
+def test_a_picture_comes_back_from_its_own_project_and_leaves_deleted_ones_whole(tmp_path: Path) -> None:
+    workspace = workspace_with(tmp_path)
+    copy_project(workspace, "terns", "copies")
+    delete_project(workspace, "copies")
+    project = workspace.open("terns")
+    first = project.store.images()[0]
+    remove_picture(project, first.id)
+    assert project.put_picture_back(first.id).id == first.id
+    remove_picture(project, first.id)
+    [place] = workspace.trash.folder.glob("*/terns/images/*")
+    place.unlink()
+    with pytest.raises(NotFoundError, match="is not in the trash any more"):
+        project.put_picture_back(first.id)
+    workspace.put_back(workspace.trash.projects()[0].key)
+    copies = workspace.open("copies")
+    assert all((copies.images / picture.file_name).is_file() for picture in copies.store.images())
+
+
+def test_a_picture_that_shows_the_same_as_another_one_is_not_lost_when_it_is_put_back(tmp_path: Path) -> None:
+    project = make_project(tmp_path, pictures=0)
+    for name in ("a", "b"):  # their pixels are stored without the words
+        Image.new("RGB", (60, 40), (10, 200, 30)).save(tmp_path / f"{name}.tif", description=name)
+        project.add_picture(tmp_path / f"{name}.tif")
+    for removed in ([1], [1, 2]):
+        for image in removed:
+            remove_picture(project, image)
+        for image in removed:
+            picture = project.put_picture_back(image)
+            assert picture.id == image
+            assert (project.images / picture.file_name).is_file()
+    assert len(project.store.images()) == 2
 
 
 def test_a_picture_that_is_added_again_comes_back_even_after_the_trash_was_emptied(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from labeler.cli.main import main
+from labeler.pictures.subjects import SubjectRule
 from labeler.project.workspace import Workspace
 from mdmd.data.definition import GROUPS
 from mdmd.data.records import Box
@@ -165,6 +166,26 @@ def test_what_would_come_in_is_said_first(tmp_path: Path, capsys: pytest.Capture
     ]
     assert "annotation 2: image 7 is not in the file" in said.err
     assert project.store.images() == []
+    # It ends as the import would: with 1 where a picture is missing, with 2 where all are.
+    record["annotations"].pop()
+    file.write_text(json.dumps(record))
+    assert labeler(tmp_path, "import", "apes", str(file), "--dry-run") == 1
+    (tmp_path / "in" / "a.png").unlink()
+    assert labeler(tmp_path, "import", "apes", str(file), "--dry-run") == 2
+    assert labeler(tmp_path, "import", "apes", str(file)) == 2
+
+
+def test_who_is_on_pictures_of_an_import_is_told_by_the_rule_of_the_project(tmp_path: Path) -> None:
+    project = Workspace(tmp_path / "projects").create("apes", definition=SMALL)
+    project.add_pictures([write_picture(tmp_path / "kira_01.png")], subjects=SubjectRule("{subject}_*"))
+    file = foreign(tmp_path / "in", list(NAMES))
+    record = json.loads(file.read_text())
+    for key, image in ((1, {}), (2, {"group": "momo"})):
+        write_picture(tmp_path / "in" / f"kira_1{key}.png", (60 + key, 50))
+        record["images"][key - 1 :] = [{"id": key, "file_name": f"kira_1{key}.png", **image}]
+    file.write_text(json.dumps(record))
+    project.import_labels(file)
+    assert [picture.subject for picture in project.store.images()] == ["kira", "kira", "momo"]
 
 
 def test_what_is_there_already_is_said_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

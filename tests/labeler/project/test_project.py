@@ -725,3 +725,15 @@ def test_a_definition_given_at_creation_is_the_first_version(tmp_path: Path):
     saved = project.store.definitions.newest()
     assert saved is not None
     assert (saved.version, saved.category["landmark_ids"]) == (1, [1, 2, 3, 4])
+
+
+def test_settings_that_another_process_changes_are_seen_and_kept(tmp_path: Path):
+    project = make_project(tmp_path, pictures=1)
+    beside = Project(project.folder)  # as the command line opens it
+    beside.change_settings(subjects="{subject}_*")
+    project.change_settings(learns=False)
+    assert (project.settings.subjects, project.settings.learns) == ("{subject}_*", False)
+    assert beside.settings == project.settings
+    (project.folder / "project.json").write_text("{")
+    assert project.settings.learns is False
+    beside.close()

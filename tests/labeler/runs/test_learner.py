@@ -193,7 +193,7 @@ def test_a_switch_and_a_battery_end_learning(project: Project, learner: Make):
     battery[0] = False
     own.step()
     assert learning()
-    project.change_settings(replace(project.settings, learns=False))
+    project.change_settings(learns=False)
     own.step()
     assert (project.learning.doing, learning()) == (Doing.OFF, [])
 

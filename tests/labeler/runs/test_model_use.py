@@ -47,7 +47,7 @@ def test_the_command_is_one_that_mdmd_takes(project: Project) -> None:
     assert (options.model, options.find_boxes) == (folder, True)
     assert list(map(Path, options.pictures)) == [Path("pictures")]
     assert (options.out, options.tolerance, options.threshold) == ([Path("predictions.json")], 0.1, None)
-    project.change_settings(replace(project.settings, tolerance=0.05, threshold=0.2))
+    project.change_settings(tolerance=0.05, threshold=0.2)
     use = model_use(project, run)
     assert use is not None
     words = shlex.split(use.command)
@@ -72,7 +72,7 @@ def test_the_other_ways_are_python_that_runs_and_exports_that_mdmd_takes(project
         made.append(options.format)
     assert made == [form.name for form in EXPORTS] == list(get_args(Target)), "all that mdmd knows"
     assert (Path(__file__).parents[3] / use.page).is_file()
-    project.change_settings(replace(project.settings, tolerance=0.05))
+    project.change_settings(tolerance=0.05)
     use = model_use(project, run)
     assert use is not None
     assert "tolerance=0.05" in use.ways[0].text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,7 +133,7 @@ def test_what_was_tried_comes_in_once_and_pictures_that_are_there_stay_as_they_a
 def test_a_picture_gets_the_subject_that_the_rule_of_the_project_tells(
     project: Project, trials: Trials, tmp_path: Path
 ) -> None:
-    project.change_settings(replace(project.settings, subjects="{subject}_*"))
+    project.change_settings(subjects="{subject}_*")
     file = write_picture(tmp_path / "up" / "anna_2.png")
     trial = done(trials, trials.begin(project, "001", [file]))
     trials.add(project, trial.number)

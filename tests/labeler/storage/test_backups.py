@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from labeler.errors import DamagedError, LockedError, NotFoundError, StorageError
 from labeler.html.copies import loss_words
+from labeler.project.definition import next_category
 from labeler.storage.backups import LARGEST, MOST, RECENT, Backup, Backups, surplus
 from labeler.storage.checksums import install, problems
 from labeler.storage.contents import Loss
@@ -87,6 +88,23 @@ def test_going_back_restores_every_label_and_says_before_what_is_lost(store: Sto
     assert store.definitions.all()[-1].category["keypoints"] == ["nose"]
     assert store.definitions.all()[-1].category["definition_version"] == 3
     assert backups.damage() == []
+
+
+def test_ids_of_landmarks_that_going_back_lost_are_not_given_again(store: Store, backups: Backups):
+    def saved(names: list[str], edited_from: int) -> list[int]:
+        known = store.definitions.all()
+        ids = [*known[-1].category["landmark_ids"], None][: len(names)] if known else None
+        category = {**CATEGORY, "keypoints": names, "landmark_ids": ids, "flsg": {"nose": [*range(len(names))]}}
+        complete = next_category(category, known, last=store.definitions.last_landmark())
+        return store.definitions.save(complete, None, edited_from=edited_from).category["landmark_ids"]
+
+    assert saved(["nose"], 0) == [1]
+    copy = backups.make("asked")
+    assert copy
+    assert saved(["nose", "tragus"], 1) == [1, 2]
+    backups.restore(copy)
+    # A run that learned the tragus must not propose its points for the mole.
+    assert saved(["nose", "mole"], 3) == [1, 3]
 
 
 def test_going_back_is_taken_back(store: Store, backups: Backups):
