@@ -593,8 +593,8 @@ def test_an_exported_model_is_downloaded_as_a_zip(client: TestClient, project: P
     assert (missing.status_code, missing.json()["error"]) == (404, "run '001' has no export 'web'")
 
 
-def test_points_are_carried_to_the_faces_after_the_one_that_a_person_opened(client: TestClient, project: Project):
+def test_points_are_carried_to_the_faces_after_the_one_that_a_person_opened(client: TestClient, workspace: Workspace):
     client.get(f"{BASE}/faces/2")
     client.post(f"{BASE}/faces/1/points", json={"points": [place(1)]})
     client.get(f"{BASE}/review/unseen?measure=expected&limit=1")
-    assert project.bases.looking_at == 2
+    assert workspace.open("faces").bases.looking_at == 2
