@@ -129,13 +129,14 @@ def boxes_of_faces(asked: ForeignSet) -> tuple[list[Sample], list[str], list[str
 def _named(found: Incoming) -> tuple[list[Sample], list[str]]:
     """The faces with ids, and with names of pictures that a COCO file can hold; and what is left out."""
     problems = [f"{out.record}: {out.why}" for out in found.left_out]
-    places, names = Places(), dict[str, str]()
+    places, names = Places(), dict[tuple[str, Path], str]()
     samples = []
     for sample in found.faces:
-        name = names.get(sample.file_name)
+        picture = (sample.file_name, sample.path)  # one that is missing is another one than its namesake
+        name = names.get(picture)
         if name is None:
             name = str(places.free(PurePosixPath(*parts_of(sample.file_name))))
-            names[sample.file_name] = name
+            names[picture] = name
         try:
             check_file_name(name, f"picture {sample.file_name}")
             if sample.path.is_file() and not any(sample.path.resolve().is_relative_to(root) for root in found.roots):

@@ -112,11 +112,12 @@ def of_labels(form: Format, labels: LabelSet, place: Path, how: Reading) -> Inco
         around = around.parent
     entries, left_out = [], list(labels.left_out)
     meant = _names_by_path(labels.images)
+    paths = _paths_by_name(labels.images)
     for image in labels.images:
         try:
             if image.path is not None and len(meant[image.path]) > 1 and not ends_in(image.path, image.name):
                 raise DataError(f"{image.path} may be this one or another one of the file: their folders are not there")
-            entries.append(_samples(image, labels, around))
+            entries.append(_samples(_told_apart(image, paths[image.name]), labels, around))
         except DataError as error:
             left_out.append(LeftOut(image.name, str(error)))
     return Incoming(
@@ -183,6 +184,25 @@ def _names_by_path(images: Iterable[Image]) -> dict[Path, set[tuple[str, ...]]]:
         if image.path is not None:
             found.setdefault(image.path, set()).add(parts_of(image.name))
     return found
+
+
+def _paths_by_name(images: Iterable[Image]) -> dict[str, set[Path]]:
+    """The different files that were found for each name."""
+    found: dict[str, set[Path]] = {}
+    for image in images:
+        found.setdefault(image.name, set()).update([] if image.path is None else [image.path])
+    return found
+
+
+def _told_apart(image: Image, namesakes: set[Path]) -> Image:
+    """`image`, called by as much of its path as no other file of its name has: "train/1.jpg" beside "val/1.jpg"."""
+    others = namesakes - {image.path}
+    if image.path is None or not others:
+        return image
+    own, length = image.path.parts, len(parts_of(image.name))
+    while any(other.parts[-length:] == own[-length:] for other in others):
+        length += 1
+    return replace(image, name="/".join(own[-length:]))
 
 
 def _samples(image: Image, labels: LabelSet, around: Path) -> tuple[Sample, ...]:

@@ -55,13 +55,8 @@ class ImageFinder:
         """
         if self._first is not None and (preferred := self._first.like(label, instead=instead)) is not None:
             return preferred
-        beside = list(label.parent.parts)
-        last = {part: k for k, part in enumerate(beside)}
-        for part, other in (instead or {}).items():
-            if part in last:
-                beside[last[part]] = other
         for folder in self._folders:
-            for place in (folder.joinpath(*beside), folder / label.parent):
+            for place in (folder / folder_beside(label, instead or {}), folder / label.parent):
                 found = [path for suffix in ENDINGS if self._is_image(path := place / f"{label.stem}{suffix}")]
                 if len(found) == 1:
                     return found[0]
@@ -97,6 +92,16 @@ class ImageFinder:
     def _is_inside(self, path: Path) -> bool:
         real = path.resolve()
         return any(real.is_relative_to(folder) for folder in self._folders)
+
+
+def folder_beside(label: Path, instead: Mapping[str, str]) -> Path:
+    """The folder of the file `label`, with the last of its parts that `instead` names replaced."""
+    parts = list(label.parent.parts)
+    last = {part: k for k, part in enumerate(parts)}
+    for part, other in instead.items():
+        if part in last:
+            parts[last[part]] = other
+    return Path(*parts)
 
 
 def ends_in(path: Path, name: str) -> bool:

@@ -8,6 +8,7 @@ Source: https://docs.ultralytics.com/datasets/pose.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -23,13 +24,15 @@ from mdmd.data.text import shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
-from mdmd.formats.images import ImageFinder
+from mdmd.formats.images import ImageFinder, ends_in, folder_beside
 from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, lost, name_of
 from mdmd.formats.text import box_inside, inside, lines_of, size_of, yaml_of
 
 SPLITS = ("train", "val", "test")
 KEYS = "kpt_shape, train and names"
+#: The folder of pictures, in the place of that of labels.
+IMAGES = {"labels": "images"}
 CLASS = "face"
 
 
@@ -117,14 +120,20 @@ class _Reader:
         self.left_out: list[LeftOut] = []
 
     def images(self) -> Iterator[Image]:
-        seen = set[Path]()
+        found = dict[Path, tuple[str, Path, Path | None]]()
         for split, folder, label in self._label_files():
-            if label in seen:
-                continue  # a set without faces to validate on names those of the training again
-            seen.add(label)
+            if label not in found:  # a set without faces to validate on names those of the training again
+                found[label] = split, folder, self._finder.like(label.relative_to(self._root), instead=IMAGES)
+        meant, splits = Counter(path for _, _, path in found.values()), dict[Path, str]()
+        for label, (split, _, path) in found.items():
+            if path is not None and self._is_in_place(label, path):
+                splits[path.parent] = split
+        for label, (split, folder, path) in found.items():
             name = label.relative_to(self._root).as_posix()
-            path = self._finder.like(label.relative_to(self._root), instead={"labels": "images"})
             try:
+                wanted = path is not None and (meant[path] > 1 or splits.get(path.parent, split) != split)
+                if path is not None and wanted and not self._is_in_place(label, path):
+                    raise DataError(f"its picture is not there, and {path} is that of other labels")
                 size = size_of(path)
                 faces = tuple(self._faces(label, name, size))
             except DataError as error:
@@ -132,6 +141,12 @@ class _Reader:
                 continue
             suffix = ".jpg" if path is None else path.suffix
             yield Image(label.relative_to(folder).with_suffix(suffix).as_posix(), path, faces, size, split)
+
+    def _is_in_place(self, label: Path, path: Path) -> bool:
+        """Whether a picture lies where that of the file `label` belongs, and was not found by its name alone."""
+        own = label.relative_to(self._root)
+        places = (folder_beside(own, IMAGES), own.parent)
+        return any(ends_in(path.with_suffix(""), (place / own.stem).as_posix()) for place in places)
 
     def _label_files(self) -> Iterator[tuple[str, Path, Path]]:
         """The split of each label file, the folder of its split, and its path."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mdmd.cli.main import main
 from mdmd.data.definition import load_definition
-from mdmd.data.records import Box, Dataset
+from mdmd.data.records import Box, Dataset, Sample
 from mdmd.datasets.foreign import ForeignSet, boxes_of_faces, is_own, read_foreign
 from mdmd.datasets.registry import Sources, detect, read_set, warnings
 from mdmd.errors import DataError
@@ -195,6 +195,54 @@ def test_names_of_pictures_are_those_that_an_export_can_hold(tmp_path: Path) -> 
     samples = read_foreign(ForeignSet(file, definition=SMALL), name="x").dataset.samples
     assert [s.file_name for s in samples] == ["a.png", "faces/x/a.png", "faces/y/a.png"]
     assert [s.image_id for s in samples] == [1, 2, 3]
+
+
+def splits_of_one_name(folder: Path, form: str) -> Path:
+    """Pictures of one name in three splits, each with a face whose nose lies elsewhere."""
+    names = list(SMALL.landmarks)
+    for k, split in enumerate(("train", "val", "test"), start=1):
+        write_picture(folder / "images" / split / "0001.png", (100, 50))
+        if form == "yolo":
+            label = folder / "labels" / split / "0001.txt"
+            label.parent.mkdir(parents=True)
+            label.write_text("0 .5 .5 1 1" + f" 0.{k} .5 2" * len(names))
+            continue
+        face = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [10 * k, 25, 2] * len(names)}
+        record = {
+            "images": [{"id": 1, "file_name": "0001.png"}],
+            "annotations": [face],
+            "categories": [{"id": 1, "name": "face", "keypoints": names}],
+        }
+        (folder / "annotations").mkdir(exist_ok=True)
+        (folder / "annotations" / f"faces_{split}.json").write_text(json.dumps(record))
+    if form == "yolo":
+        told = "".join(f"{split}: images/{split}\n" for split in ("train", "val", "test"))
+        (folder / "data.yaml").write_text(f"{told}kpt_shape: [4, 3]\nkpt_names: {json.dumps(names)}\n")
+    return folder
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo"])
+def test_pictures_of_one_name_in_several_splits_are_different_ones(form: str, tmp_path: Path) -> None:
+    place = splits_of_one_name(tmp_path, form)
+    samples = read_foreign(ForeignSet(place, definition=SMALL), name="x").dataset.samples
+    found = {s.path.parent.name: (s.file_name, s.group, s.split, _nose(s)) for s in samples}
+    assert found == {
+        split: (f"{split}/0001.png", f"{split}/0001.png", split, 10 * k)
+        for k, split in enumerate(("train", "val", "test"), start=1)
+    }
+    assert len({s.image_id for s in samples}) == 3
+    (tmp_path / "images" / "train" / "0001.png").unlink()
+    kept = read_foreign(ForeignSet(place, definition=SMALL), name="x")
+    assert [(s.path.parent.name, _nose(s)) for s in sorted(kept.dataset.samples, key=_nose)] == [
+        ("val", 20),
+        ("test", 30),
+    ]
+    assert len(kept.missing) + len(kept.problems) == 1
+
+
+def _nose(sample: Sample) -> float:
+    assert sample.annotation is not None
+    return sample.annotation.points[0, 0]
 
 
 def test_nothing_outside_the_folders_is_read(tmp_path: Path) -> None:

@@ -123,6 +123,27 @@ def test_pictures_that_differ_in_their_ending_only_have_labels_of_their_own(tmp_
     }
 
 
+@pytest.mark.parametrize("others", ["0001.txt", "0002.txt"])
+def test_labels_do_not_take_the_picture_of_another_split(tmp_path: Path, others: str) -> None:
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nkpt_shape: [1, 3]\nnames: [face]\n")
+    for split, name in (("train", "0001.txt"), ("val", others)):
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        (tmp_path / "labels" / split / name).write_text("0 .5 .5 1 1 .25 .5 2\n")
+    for name in ("0001.png", "0002.png"):
+        write_picture(tmp_path / "images" / "val" / name, size=(40, 20))
+    labels = read(tmp_path, Reading())
+    assert [(image.split, image.path and image.path.stem) for image in labels.images] == [("val", others[:4])]
+    assert [(out.record, out.why) for out in labels.left_out] == [
+        (
+            "labels/train/0001.txt",
+            f"its picture is not there, and {tmp_path / 'images/val/0001.png'} is that of other labels",
+        )
+    ]
+    (tmp_path / "images" / "val" / "0001.png").rename(tmp_path / "0001.png")  # of no split
+    if others != "0001.txt":
+        assert {image.split for image in read(tmp_path, Reading()).images} == {"train", "val"}
+
+
 @pytest.mark.parametrize("line", ["a{0}: &a{0} [{1}]", "a{0}: &a{0} {{<<: [{1}]}}"])
 def test_yaml_that_stands_for_billions_of_values_is_refused(tmp_path: Path, line: str) -> None:
     lines = ["a0: &a0 {x: 1}", *(line.format(k, ", ".join([f"*a{k - 1}"] * 10)) for k in range(1, 10)), "names: *a9"]
