@@ -12,6 +12,7 @@ from mdmd.errors import DataError
 
 #: Levels of nesting, and items of one list, that are read.
 DEEPEST, MOST_ITEMS = 50, 100_000
+LARGEST = 10**100
 
 
 def assigned(text: str, names: tuple[str, ...], where: str) -> ast.expr | None:
@@ -60,7 +61,7 @@ def value_of(node: ast.expr, where: str, *, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise DataError(f"{where}, line {node.lineno}: it nests more than {DEEPEST} deep")
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
-        return node.value
+        return _constant(node, where)
     if isinstance(node, ast.List | ast.Tuple):
         return [value_of(item, where, depth=depth + 1) for item in node.elts]
     if isinstance(node, ast.Dict | ast.Call):
@@ -74,8 +75,15 @@ def value_of(node: ast.expr, where: str, *, depth: int = 0) -> Any:
 
 def _key(node: ast.expr, where: str) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int):
-        return node.value
+        return _constant(node, where)
     raise _odd(node, where, "a name or a number as a key")
+
+
+def _constant(node: ast.Constant, where: str) -> Any:
+    """The value of a constant. Raises DataError for a whole number that Python refuses to write out."""
+    if isinstance(node.value, int) and node.value >= LARGEST:
+        raise DataError(f"{where}, line {node.lineno}: found a whole number of more than 100 digits")
+    return node.value
 
 
 def _odd(node: ast.expr, where: str, wanted: str) -> DataError:

@@ -26,8 +26,8 @@ from mdmd.formats.labels import Face
 
 #: Bytes of a text file, and of a YAML file, that are read.
 LARGEST_TEXT, LARGEST_YAML = 1_000_000_000, 10_000_000
-#: Values in a YAML file.
-MOST_NODES = 1_000_000
+#: Values in a YAML file, and characters of a whole number there.
+MOST_NODES, LONGEST_NUMBER = 1_000_000, 100
 #: Files that are looked at to find out what a folder holds.
 FEW_FILES = 20_000
 
@@ -53,16 +53,41 @@ def content_of(path: Path, most: int) -> bytes:
 def yaml_of(path: Path, wanted: str) -> Mapping[str, Any]:
     """The keys and values in a YAML file, such as those that are `wanted`. Raises DataError."""
     try:
-        loader = yaml.SafeLoader(content_of(path, LARGEST_YAML).decode("utf-8-sig"))
+        loader = _Loader(content_of(path, LARGEST_YAML).decode("utf-8-sig"))
         node = loader.get_single_node()
         if node is not None and _written_out(node, {}) > MOST_NODES:
             raise DataError(f"{path} cannot be read: it refers to itself until it has more than {MOST_NODES:,} values")
         found = None if node is None else loader.construct_document(node)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:  # "!!int", "!!bool x", "!!timestamp x"
+        raise DataError(f"{path} cannot be read: a value is none of its tag ({error})") from None
     if not isinstance(found, dict):
         raise DataError(f"{path}: found {type(found).__name__}, wanted keys such as {wanted}")
     return found
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader without numbers to the base 60 (1:30), which take it hours if they are long: they are text.
+
+    A number that Python refuses to write out raises DataError.
+    """
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
+        text = str(self.construct_scalar(node))
+        if ":" in text:
+            return text
+        if len(text) > LONGEST_NUMBER:
+            raise DataError(f"found a whole number of {len(text):,} characters, wanted at most {LONGEST_NUMBER}")
+        return super().construct_yaml_int(node)
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> Any:
+        text = str(self.construct_scalar(node))
+        return text if ":" in text else super().construct_yaml_float(node)
+
+
+for kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{kind}", getattr(_Loader, f"construct_yaml_{kind}"))
 
 
 def _written_out(node: yaml.Node, known: dict[int, float]) -> float:

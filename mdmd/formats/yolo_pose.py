@@ -8,6 +8,7 @@ Source: https://docs.ultralytics.com/datasets/pose.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ import yaml
 from mdmd.data.boxes import box_of_points
 from mdmd.data.places import box_problem, is_place
 from mdmd.data.records import Box
-from mdmd.data.text import shown, text_problem
+from mdmd.data.text import path_problem, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file
 from mdmd.formats.format import Format, Pictures, Reading, losses, place_picture
@@ -158,11 +159,28 @@ class _Reader:
 
     def _labels_of(self, place: str) -> Iterator[tuple[Path, Path]]:
         """The label files of a folder of images, or of the images that a text file lists, after their folders."""
-        path = self._root.joinpath(*(part for part in Path(place).parts if part not in ("..", "/")))
+        path = self._below(place)
         if path.suffix.lower() == ".txt":
-            for line in lines_of(path):
-                yield from self._labels_of(str(Path(line.strip()).with_suffix("")))
-            return
+            for number, line in enumerate(lines_of(path), start=1):
+                if Path(line.strip()).name in ("", ".."):
+                    continue  # it is blank, or no picture
+                try:
+                    listed = self._below(line.strip())
+                except DataError as error:
+                    self.left_out.append(LeftOut(f"{path.name}, line {number}", str(error)))
+                else:
+                    yield from self._labels_at(listed.with_suffix(""))
+        else:
+            yield from self._labels_at(path)
+
+    def _below(self, place: str) -> Path:
+        """A path of the file as one below the root. Raises DataError."""
+        if problem := path_problem(place):
+            raise DataError(f"the path {problem}")
+        return self._root.joinpath(*(part for part in Path(place).parts if part not in ("..", "/")))
+
+    def _labels_at(self, path: Path) -> Iterator[tuple[Path, Path]]:
+        """The label files of the folder of images `path`, or that of the image of this name, after their folders."""
         parts = list(path.parts)
         if "images" in parts:
             parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
@@ -188,6 +206,8 @@ class _Reader:
                 self.left_out.append(LeftOut(f"{name}, line {number}", why))
 
     def _class(self, number: float) -> Mapping[str, Any]:
+        if not math.isfinite(number):
+            raise DataError(f"found the class {number:g}, wanted its number")
         names = self._told.get("names")
         found = names[int(number)] if isinstance(names, list) and 0 <= number < len(names) else None
         found = names.get(int(number)) if isinstance(names, dict) else found

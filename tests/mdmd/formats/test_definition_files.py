@@ -231,6 +231,8 @@ def test_what_is_written_for_mmpose_has_the_keys_that_it_needs() -> None:
         ),
         ("x = " + "(" * 500 + ")" * 500, "is not Python"),
         ("dataset_info = dict(dataset_name=" + "-" * 5000 + "1)", "fox.py"),
+        ("dataset_info = dict(dataset_name=0x" + "f" * 5000 + ")", "found a whole number of more than 100 digits"),
+        ("dataset_info = {0x" + "f" * 5000 + ": 1}", "found a whole number of more than 100 digits"),
         ("dataset_info = dict(dataset_name=" + "[" * 80 + "]" * 80 + ")", "it nests more than 50 deep"),
     ],
 )

@@ -144,6 +144,63 @@ def test_labels_do_not_take_the_picture_of_another_split(tmp_path: Path, others:
         assert {image.split for image in read(tmp_path, Reading()).images} == {"train", "val"}
 
 
+def one_picture(folder: Path, told: str, labels: str = "0 .5 .5 1 1 .25 .5 2\n") -> Path:
+    """A set of one picture, whose data.yaml says what is `told`."""
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_text(labels)
+    write_picture(folder / "images" / "a.png", size=(40, 20))
+    (folder / "data.yaml").write_text(told)
+    return folder
+
+
+def test_a_list_of_pictures_has_blank_lines_and_names_no_other_list(tmp_path: Path) -> None:
+    place = one_picture(tmp_path, "train: train.txt\nkpt_shape: [1, 3]\n")
+    lines = ["", "  ", ".", "..", "train.txt.jpg", "./images/a.png", "\0.png", "x" * 5000]
+    (tmp_path / "train.txt").write_text("\n".join(lines))
+    labels = read(place, Reading())
+    assert [image.path for image in labels.images] == [tmp_path / "images" / "a.png"]
+    # The labels of "train.txt.jpg" would be in train.txt.
+    assert [out.record for out in labels.left_out] == ["train.txt, line 7", "train.txt, line 8", "train.txt"]
+    assert "which holds the character U+0000" in labels.left_out[0].why
+    (tmp_path / "data.yaml").write_text(f"train: {'x' * 5000}\nkpt_shape: [1, 3]\n")
+    with pytest.raises(DataError, match="wanted names of at most 255 bytes"):
+        read(place, Reading())
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan"])
+def test_a_class_that_is_no_number_is_said(tmp_path: Path, number: str) -> None:
+    line = "0 .5 .5 1 1 .25 .5 2\n"
+    place = one_picture(tmp_path, "train: images\nkpt_shape: [1, 3]\nnames: {0: face}\n", line + number + line[1:])
+    labels = read(place, Reading())
+    assert len(labels.images[0].faces) == 1
+    assert [(out.record, out.why) for out in labels.left_out] == [
+        ("labels/a.txt, line 2", f"found the class {number}, wanted its number")
+    ]
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 5000, "1" * 5000])
+def test_a_number_in_yaml_that_cannot_be_written_out_is_refused(tmp_path: Path, number: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"kpt_shape: [{number}, 3]\n")
+    with pytest.raises(
+        DataError, match=r"data\.yaml cannot be read: found a whole number of 5,00\d characters, wanted"
+    ):
+        yaml_of(tmp_path / "data.yaml", "names")
+
+
+@pytest.mark.parametrize("end", ["1", "1.5"])
+def test_numbers_to_the_base_60_are_text(tmp_path: Path, end: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"time: 1:30\nlong: {'1:' * 200_000}{end}\n")
+    told = yaml_of(tmp_path / "data.yaml", "names")
+    assert (told["time"], len(told["long"])) == ("1:30", 400_000 + len(end))
+
+
+@pytest.mark.parametrize("value", ["!!int ''", "!!float ''", "!!bool x", "!!timestamp x"])
+def test_yaml_whose_value_is_none_of_its_tag_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"kpt_shape: {value}\n")
+    with pytest.raises(DataError, match=r"data\.yaml cannot be read: a value is none of its tag"):
+        yaml_of(tmp_path / "data.yaml", "names")
+
+
 @pytest.mark.parametrize("line", ["a{0}: &a{0} [{1}]", "a{0}: &a{0} {{<<: [{1}]}}"])
 def test_yaml_that_stands_for_billions_of_values_is_refused(tmp_path: Path, line: str) -> None:
     lines = ["a0: &a0 {x: 1}", *(line.format(k, ", ".join([f"*a{k - 1}"] * 10)) for k in range(1, 10)), "names: *a9"]
