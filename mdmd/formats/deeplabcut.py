@@ -136,13 +136,15 @@ def read_tables(files: Sequence[Path], root: Path, how: Reading, told: Mapping[s
 
 def _faces(table: Table, row: np.ndarray, landmarks: Sequence[str]) -> Iterator[Face]:
     index = {name: k for k, name in enumerate(landmarks)}
-    for individual in dict.fromkeys(column.individual for column in table.columns):
+    own = dict[str | None, list[tuple[Column, float]]]()
+    for column, value in zip(table.columns, row.tolist(), strict=True):
+        own.setdefault(column.individual, []).append((column, value))
+    for individual, cells in own.items():
         values = np.full((len(landmarks), 3), np.nan)
         scored = False
-        for column, value in zip(table.columns, row, strict=True):
-            if column.individual == individual:
-                values[index[column.landmark], ("x", "y", "likelihood").index(column.coordinate)] = value
-                scored |= column.coordinate == "likelihood"
+        for column, value in cells:
+            values[index[column.landmark], ("x", "y", "likelihood").index(column.coordinate)] = value
+            scored |= column.coordinate == "likelihood"
         labeled = np.asarray(np.isfinite(values[:, :2]).all(axis=1))
         if not labeled.any():
             continue
@@ -162,9 +164,9 @@ def _is_name(name: Any) -> bool:
 
 def _edges(skeleton: Any, landmarks: Sequence[str]) -> Iterator[tuple[int, int]]:
     """The lines of a skeleton: a list of names joins each with the next."""
-    seen = set[frozenset[int]]()
+    seen, index = set[frozenset[int]](), {name: k for k, name in enumerate(landmarks)}
     for chain in skeleton if isinstance(skeleton, list) else []:
-        indices = [landmarks.index(name) if name in landmarks else -1 for name in _names(chain)]
+        indices = [index.get(name, -1) for name in _names(chain)]
         for a, b in pairwise(indices):
             if min(a, b) >= 0 and a != b and frozenset((a, b)) not in seen:
                 seen.add(frozenset((a, b)))
@@ -279,10 +281,10 @@ def _columns(triples: Iterable[tuple[str | None, str, str]]) -> tuple[Column | N
     twice = next((column for column, count in Counter(used).items() if count > 1), None)
     if twice is not None:
         raise DataError(f"two columns are {twice.coordinate} of {shown(twice.landmark)}")
-    parts = {(column.individual, column.landmark) for column in used}
+    parts, there = {(column.individual, column.landmark) for column in used}, {*used}
     for individual, landmark in parts:
         for coordinate in ("x", "y"):
-            if Column(individual, landmark, coordinate) not in used:
+            if Column(individual, landmark, coordinate) not in there:
                 raise DataError(f"there is no column {coordinate} of {shown(landmark)}")
     for name in {name for pair in parts for name in pair if name is not None}:
         if said := text_problem(name):
@@ -456,7 +458,8 @@ def _differences(file: Path, table: Table) -> Iterator[str]:
 def _is_same(one: Table, other: Table) -> bool:
     if set(one.columns) != set(other.columns):
         return False
-    order = [other.columns.index(column) for column in one.columns]
+    places = {column: k for k, column in enumerate(other.columns)}
+    order = [places[column] for column in one.columns]
     rows, others = dict(one.rows), dict(other.rows)
     return rows.keys() == others.keys() and all(
         np.allclose(row, others[name][order], rtol=0, atol=0.001, equal_nan=True) for name, row in rows.items()

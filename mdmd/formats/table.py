@@ -46,8 +46,8 @@ OTHERS = ("face", "split", "subject", "face_subject", "predicted")
 COORDINATES = {"x": "x", "y": "y", "v": "v", "visibility": "v", "score": "score"}
 BOX = ("x", "y", "w", "h")
 ABSENT = "absent"
-#: Rows of a Parquet file that are read.
-MOST_ROWS = 50_000_000
+#: Cells of a Parquet file that are read: few bytes of it can stand for very many.
+MOST_CELLS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -280,15 +280,14 @@ class _Reader:
         landmarks = tuple(self._names)[:MOST_LANDMARKS]
         if self._left_out and not self._images:
             raise DataError(f"{self._left_out[0].record}: {self._left_out[0].why}")
+        faces: dict[str, list[Face]] = {name: [] for name in self._images}
         for found in self._faces:
             try:
-                face = _face(found, landmarks)
+                faces[found.image].append(_face(found, landmarks))
             except DataError as error:
                 self._left_out.append(LeftOut(found.record, str(error)))
-                continue
-            image = self._images[found.image]
-            self._images[found.image] = replace(image, faces=(*image.faces, face))
-        return LabelSet(landmarks, tuple(self._images.values()), left_out=tuple(self._left_out))
+        images = (replace(image, faces=tuple(faces[name])) for name, image in self._images.items())
+        return LabelSet(landmarks, tuple(images), left_out=tuple(self._left_out))
 
 
 def _is_face(told: Mapping[str, str]) -> bool:
@@ -509,8 +508,9 @@ def _parquet_rows(file: Path) -> list[tuple[int, list[str]]]:
     parquet = pyarrow("parquet")
     try:
         with parquet.ParquetFile(file) as opened:
-            if opened.metadata.num_rows > MOST_ROWS:
-                raise DataError(f"{file} has {opened.metadata.num_rows:,} rows, wanted at most {MOST_ROWS:,}")
+            rows, columns = opened.metadata.num_rows, opened.metadata.num_columns
+            if rows * columns > MOST_CELLS:
+                raise DataError(f"{file} has {rows:,} rows of {columns:,} cells, wanted at most {MOST_CELLS:,} cells")
             table = opened.read()
             names, lists = table.column_names, [column.to_pylist() for column in table.columns]
     except DataError:

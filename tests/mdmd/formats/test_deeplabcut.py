@@ -100,6 +100,19 @@ def test_several_animals_and_the_scores_of_a_model(tmp_path: Path) -> None:
     assert [(face.subject, face.points.tolist()) for face in second.faces] == [("eve", [[1, 2]]), ("ada", [[3, 4]])]
 
 
+@pytest.mark.timeout(60)  # it took many minutes
+def test_a_table_of_very_many_individuals_is_read_in_seconds(tmp_path: Path) -> None:
+    people, names = [f"p{k}" for k in range(1000)], [f"n{k}" for k in range(30)]
+    cells = [(person, name, axis) for person in people for name in names for axis in "xy"]
+    rows = [["scorer", *(["bob"] * len(cells))]]
+    rows += [[title, *(cell[k] for cell in cells)] for k, title in enumerate(("individuals", "bodyparts", "coords"))]
+    rows += [[f"labeled-data/v/{k}.png", *(["1"] * len(cells))] for k in range(3)]
+    file = tmp_path / "CollectedData_bob.csv"
+    file.write_text("\n".join(",".join(row) for row in rows))
+    labels = deeplabcut.read(file, Reading())
+    assert [len(image.faces) for image in labels.images] == [1000] * 3
+
+
 def test_rows_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     place = case("dlc", tmp_path / "set")
     file = place / CSV

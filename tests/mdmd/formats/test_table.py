@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 
@@ -166,6 +167,20 @@ def test_what_a_long_table_loses_is_said(labels: LabelSet) -> None:
 @given(label_sets())
 def test_what_a_parquet_file_loses_is_said(labels: LabelSet) -> None:
     check_round_trip(table.FORMAT_PARQUET, labels)
+
+
+@needs_pyarrow
+def test_a_parquet_file_of_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = one_image(tmp_path / "in", [[10.25, 20, 2]] * 2)
+    (tmp_path / "out").mkdir()
+    table.write_parquet(LabelSet(("eye", "ear"), (image,)), tmp_path / "out", "none")
+    file = tmp_path / "out" / "labels.parquet"
+    columns = len(pandas.read_parquet(file).columns)
+    monkeypatch.setattr(table, "MOST_CELLS", 2 * columns)
+    assert table.read_parquet(file, Reading()).faces == 1
+    monkeypatch.setattr(table, "MOST_CELLS", 2 * columns - 1)
+    with pytest.raises(DataError, match=f"has 2 rows of {columns} cells, wanted at most {2 * columns - 1} cells"):
+        table.read_parquet(file, Reading())
 
 
 @needs_pyarrow
