@@ -21,6 +21,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from mdmd.data.records import Box
 from mdmd.data.text import cleaned, shown, text_problem
 from mdmd.errors import DataError
 from mdmd.files import replace_file, write_json
@@ -30,6 +31,7 @@ from mdmd.formats.labels import Face, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, lost
 from mdmd.formats.shapes import (
     FACE,
+    TURNED,
     Drawn,
     Shape,
     box_between,
@@ -46,7 +48,7 @@ from mdmd.formats.shapes import (
     place_of,
     size_told,
 )
-from mdmd.formats.text import size_of
+from mdmd.formats.text import number_of, size_of
 from mdmd.formats.xml import elements_of, parsed
 
 TITLE = "CVAT for images"
@@ -125,13 +127,15 @@ class _Reader:
                     drawn.shapes += element.shapes(skeleton, several, taken, k)
                 except DataError as error:
                     self.left_out.append(LeftOut(element.record, str(error)))
+        turned = sum(element.is_turned for _, elements in self.images for element in elements)
         declared = [name for name, kind, parent, _ in self._labels if self._is_landmark(name, kind, parent, skeleton)]
         names = [f"landmark_{k + 1}" for k in range(several)] if several else declared
         drawn = [one for one, _ in self.images]
         landmarks = landmarks_of(drawn, names, where=file)
         edges = self._edges(skeleton, landmarks)
         images = images_of(drawn, landmarks, self.left_out)
-        return LabelSet(landmarks, images, edges=edges, left_out=tuple(self.left_out))
+        changes = (TURNED[turned > 1].format(f"{turned:,}"),) if turned else ()
+        return LabelSet(landmarks, images, edges=edges, left_out=tuple(self.left_out), changes=changes)
 
     def _skeleton(self) -> str | None:
         """The label of most skeletons; None if there are no skeletons, or as many loose points as landmarks."""
@@ -193,6 +197,7 @@ class _Element:
         self.tag, self.record = element.tag, record
         self.label = element.get("label", "")
         self._told = dict(element.attrib)
+        self.is_turned = False  # is known after `shapes`
         self._points = [dict(point.attrib) for point in element if point.tag == "points"]
 
     def get(self, key: str) -> str | None:
@@ -216,14 +221,24 @@ class _Element:
         if self.tag == "points" and skeleton is None:
             return iter(self._all_points(several, group, number) if several else [self._point(self._told, group)])
         if self.tag == "box":
-            corners = [place_of(self.get("xtl"), self.get("ytl")), place_of(self.get("xbr"), self.get("ybr"))]
             name = FACE if self.label == BOX else name_of(self.label, "its label")
-            return iter([Shape(self.record, name, group, box=box_between(corners), predicted=_by_model(self._told))])
+            return iter([Shape(self.record, name, group, box=self._box(), predicted=_by_model(self._told))])
         if self.tag == "points":
             raise DataError("its points are of no skeleton, as others in the file are")
         if self.tag == "tag":
             return iter(())
         raise DataError(f"it is a {self.tag}, wanted a skeleton, points or a box")
+
+    def _box(self) -> Box:
+        """The box of a rectangle, which may be turned about its middle."""
+        corners = np.array([place_of(self.get("xtl"), self.get("ytl")), place_of(self.get("xbr"), self.get("ybr"))])
+        turn = np.nan_to_num(number_of(self._told.get("rotation", "")))
+        angle = np.deg2rad(turn)
+        middle, half = corners.mean(axis=0), abs(corners[1] - corners[0]) / 2
+        reach = abs(np.cos(angle)) * half + abs(np.sin(angle)) * half[::-1]
+        box = box_between([tuple(middle - reach), tuple(middle + reach)] if turn else [*map(tuple, corners)])
+        self.is_turned = bool(turn)
+        return box
 
     def _point(self, told: dict[str, str], group: str | None) -> Shape:
         name = name_of(told.get("label"), "its label")

@@ -32,6 +32,7 @@ from mdmd.formats.labels import Face, Image, LabelSet, LeftOut, Loss
 from mdmd.formats.lost import Places, has_label, lost
 from mdmd.formats.shapes import (
     FACE,
+    TURNED,
     Drawn,
     Shape,
     box_between,
@@ -74,10 +75,7 @@ CHANGES = {
         "{} task has predictions beside a finished annotation: they are not read",
         "{} tasks have predictions beside a finished annotation: they are not read",
     ),
-    "turned": (
-        "{} turned rectangle is read as the upright one around it",
-        "{} turned rectangles are read as the upright ones around them",
-    ),
+    "turned": TURNED,
     "not a box": (
         "{} rectangle that is as large in percent as the image in pixels is read as no box",
         "{} rectangles that are as large in percent as the image in pixels are read as no boxes",

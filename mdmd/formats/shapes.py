@@ -24,6 +24,11 @@ from mdmd.formats.text import regular
 
 #: What the rectangle of a face is called when it is written.
 FACE = "face"
+#: Of rectangles that are read otherwise than they stand: a sentence for one, and for several.
+TURNED = (
+    "{} turned rectangle is read as the upright one around it",
+    "{} turned rectangles are read as the upright ones around them",
+)
 #: Bytes at the start and at the end of a file by which its format is told, and how many files are looked at.
 HEAD, TAIL = 65_536, 4_096
 LOOKED_AT = 10_000

@@ -80,6 +80,28 @@ def test_skeletons_have_their_boxes_by_group_or_by_place(tmp_path: Path) -> None
     ]
 
 
+def test_a_turned_box_is_read_as_the_upright_one_around_it(tmp_path: Path) -> None:
+    def box(more: str) -> str:
+        return f'<box label="face" xtl="20" ytl="10" xbr="40" ybr="50" {more}/>'
+
+    turns = ["90.0", "0", "", "-30", "180", "x"]
+    images = [
+        f'<image name="{k}.png" width="100" height="80">{points("nose", 30, 30)}{box(told and f"rotation={told!r}")}'
+        "</image>"
+        for k, told in enumerate(turns)
+    ]
+    labels = read(write_xml(tmp_path, "".join(images)), Reading())
+    boxes = [image.faces[0].box for image in labels.images]
+    upright, lying = [20, 10, 20, 40], [10, 20, 40, 20]
+    w, h = (a * np.cos(np.pi / 6) + b * np.sin(np.pi / 6) for a, b in ((20, 40), (40, 20)))
+    wanted = [lying, upright, upright, [30 - w / 2, 30 - h / 2, w, h], upright]
+    found = [[box.x, box.y, box.w, box.h] for box in boxes[:-1] if box is not None]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    assert boxes[-1] is None
+    assert labels.changes == ("3 turned rectangles are read as the upright ones around them",)
+    assert [(out.record, out.why) for out in labels.left_out] == [("5.png, box 1", "found 'x', wanted a number")]
+
+
 def test_loose_points_are_faces_by_their_boxes(tmp_path: Path) -> None:
     file = write_xml(
         tmp_path,
