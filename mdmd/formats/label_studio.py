@@ -1,10 +1,11 @@
 """Label Studio: a JSON list of tasks, with points and rectangles in percent of the image, or the list that JSON-MIN is.
 
-Points whose `parentID` is a rectangle, or that a relation joins to one, are its face. The landmarks come in the order
-of label_config.xml (`model_index`, or else the order of the labels) where it lies beside the tasks, and else as they
-come. A choice "hidden" or "occluded" for a point says that it is hidden. Of the annotations of a task the last finished
-one counts; its predictions are faces that a model labeled, and count while there is no finished annotation.
-An image is found by the last part of its address, with and without the eight digits that an upload puts before it.
+Points whose `parentID` is a rectangle, or that relations join to one in either direction, are its face. The landmarks
+come in the order of label_config.xml (`model_index`, or else the order of the labels) where it lies beside the tasks,
+and else as they come. A choice "hidden" or "occluded" for a point says that it is hidden. Of the annotations of a task
+the last finished one counts; its predictions are faces that a model labeled, and count while there is no finished
+annotation. An image is found by the last part of its address, with and without the eight digits that an upload puts
+before it.
 Source: https://labelstud.io/guide/export and https://labelstud.io/tags/keypointlabels.
 """
 
@@ -259,6 +260,8 @@ class _Regions:
         self.size: tuple[int, int] | None = None
         self.shapes: list[Shape] = []
         self._parents: dict[str, str] = {}
+        self._relations: list[tuple[str, str]] = []
+        self._kinds: dict[str, str] = {}
         self._hidden = set[str]()
         regions: list[tuple[Mapping[str, Any], str]] = []
         for k, result in enumerate(results, start=1):
@@ -270,6 +273,7 @@ class _Regions:
                     regions.append((result, own))
             except DataError as error:
                 self.left_out.append(LeftOut(own, str(error)))
+        self._relate()
         self._holders = {*self._parents.values()}
         for result, own in regions:
             try:
@@ -284,7 +288,7 @@ class _Regions:
         if kind == "relation":
             one, other = result.get("from_id"), result.get("to_id")
             if isinstance(one, str) and isinstance(other, str):
-                self._parents.setdefault(one, other)
+                self._relations.append((one, other))
             return False
         if kind == "choices":
             choices = value.get("choices") if isinstance(value, dict) else None
@@ -295,10 +299,28 @@ class _Regions:
         if kind not in ("keypointlabels", "rectanglelabels"):
             raise DataError(f"it is of the type {shown(kind)}, wanted keypointlabels or rectanglelabels")
         if isinstance(own, str):
+            self._kinds[own] = kind
             parent = group_of(result.get("parentID"), "its parentID")
             if parent is not None:
                 self._parents[own] = parent
         return True
+
+    def _relate(self) -> None:
+        """Let relations join regions; a rectangle holds the points, whichever of them was clicked first."""
+        for one, other in self._relations:
+            inner, outer = self._top(one), self._top(other)
+            if self._kinds.get(inner) == "rectanglelabels":
+                if self._kinds.get(outer) == "keypointlabels":
+                    inner, outer = outer, inner
+                elif inner != one:
+                    continue  # a point that is in a rectangle already
+            if inner != outer:
+                self._parents[inner] = outer
+
+    def _top(self, own: str) -> str:
+        for _ in range(DEEPEST):  # they may be in each other in a circle
+            own = self._parents.get(own, own)
+        return own
 
     def _group(self, own: Any) -> str | None:
         """The region that holds a region and others together; None if it is alone."""
@@ -306,10 +328,7 @@ class _Regions:
             return None
         if own not in self._parents:
             return own if own in self._holders else None
-        top = own
-        for _ in range(DEEPEST):  # they may be in each other in a circle
-            top = self._parents.get(top, top)
-        return top
+        return self._top(own)
 
     def _shape(self, result: Mapping[str, Any], record: str) -> Shape:
         value = result.get("value")

@@ -114,6 +114,29 @@ def test_faces_are_joined_by_parent_or_relation(tmp_path: Path) -> None:
     assert out.why == "it is of the type 'brushlabels', wanted keypointlabels or rectanglelabels"
 
 
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [("one", "a"), ("one", "b"), ("one", "c")],
+        [("a", "one"), ("one", "b"), ("c", "one")],
+        [("one", "a"), ("a", "b"), ("b", "c")],
+        [("b", "c"), ("a", "b"), ("one", "a")],
+        [("a", "b"), ("a", "c"), ("one", "c")],
+    ],
+)
+def test_relations_join_whichever_region_was_clicked_first(tmp_path: Path, pairs: list[tuple[str, str]]) -> None:
+    relations = [{"type": "relation", "from_id": one, "to_id": other} for one, other in pairs]
+    points = [point(name, 1 + k, 10) for k, name in enumerate("abc")]
+    # Another face, so that nothing is joined by being the only one.
+    others = [rectangle("two", 50, 50, 10, 20), *(point(name, 55, 60, parentID="two", id=f"{name}2") for name in "abc")]
+    labels = read_tasks(tmp_path, task(*relations, *points, rectangle("one", 0, 0, 10, 20), *others))
+    assert labels.left_out == ()
+    assert [(face.box, face.points[:, 0].tolist()) for face in labels.images[0].faces] == [
+        (Box(0, 0, 20, 20), [2, 4, 6]),
+        (Box(100, 50, 20, 20), [pytest.approx(110)] * 3),
+    ]
+
+
 def test_parents_that_turn_in_a_circle_are_one_face(tmp_path: Path) -> None:
     labels = read_tasks(
         tmp_path, task(point("a", 1, 1, parentID="b"), point("b", 2, 2, parentID="a"), point("c", 3, 3, parentID="c"))
