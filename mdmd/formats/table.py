@@ -95,9 +95,10 @@ def _columns(header: Sequence[str]) -> _Columns:
         return _Columns(one, {}, len(header))
     landmarks = dict[str, dict[str, int]]()
     for position, (name, folded) in enumerate(zip(header, low, strict=True)):
-        start, _, end = folded.rpartition("_")
+        end = folded.rpartition("_")[2]
+        start = name.rpartition("_")[0]  # upper and lower case may have different lengths
         if position not in one.values() and start and end in COORDINATES:
-            places = landmarks.setdefault(name[: len(start)], {})
+            places = landmarks.setdefault(start, {})
             if COORDINATES[end] in places:
                 raise DataError(f"found two columns {shown(name)}, wanted names that differ")
             places[COORDINATES[end]] = position

@@ -49,6 +49,15 @@ def test_a_wide_table_is_read(tmp_path: Path) -> None:
         assert (second.name, second.split, second.faces) == ("b.png", "test", ())
 
 
+def test_names_whose_lower_case_is_longer_are_kept(tmp_path: Path) -> None:
+    names = ("Maß", "İris_1", "ŉ")
+    header = ",".join(f"{name}_{axis}" for name in names for axis in "XY")
+    (tmp_path / "labels.csv").write_text(f"image,{header}\na.png,1,2,3,4,5,6\n", encoding="utf-8")
+    labels = table.read_csv(tmp_path / "labels.csv", Reading())
+    assert labels.landmarks == names
+    assert labels.images[0].faces[0].points.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
 def test_a_long_table_is_read(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_text(LONG)
