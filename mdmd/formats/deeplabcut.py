@@ -1,9 +1,11 @@
 """DeepLabCut: a project with config.yaml and labeled-data/FOLDER/CollectedData_SCORER.csv, or one of its files.
 
 A table has three or four rows of headings (scorer, individuals in a project with several animals, bodyparts, coords)
-and a row for each picture, whose path stands in one column (old versions) or three. A missing value is a point without
-a label. Labels of a video that was cropped are those of the cropped pictures beside the table, so nothing is added.
-Coordinates are pixels from the top-left corner. Tables with `likelihood` were made by a model.
+and a row for each picture, whose path stands in one column (old versions) or three. Individuals are faces, and their
+names subjects only if config.yaml says `identity: true`; otherwise any animal may be individual1 in each picture. A
+missing value is a point without a label. Labels of a video that was cropped are those of the cropped pictures beside
+the table, so nothing is added. Coordinates are pixels from the top-left corner. Tables with `likelihood` were made by a
+model.
 
 The .h5 file that DeepLabCut writes beside the csv holds the same labels. It is read where there is no csv, unless it is
 of the layout in which pandas pickles the names. Writing makes the csv only: `deeplabcut.convertcsv2h5("config.yaml",
@@ -116,6 +118,7 @@ def read_tables(files: Sequence[Path], root: Path, how: Reading, told: Mapping[s
     landmarks = tuple(dict.fromkeys([*named, *found])) if set(found) & set(named) else tuple(found)
     if len(landmarks) > MOST_LANDMARKS:
         raise DataError(f"found {len(landmarks):,} landmarks in {root}, wanted at most {MOST_LANDMARKS}")
+    are_subjects = (told or {}).get("identity") is True
     finder = ImageFinder(root, pictures=how.pictures)
     images = dict[str, Image]()
     for file, table in tables.items():
@@ -126,7 +129,8 @@ def read_tables(files: Sequence[Path], root: Path, how: Reading, told: Mapping[s
             if picture in images:
                 again += 1
             else:
-                images[picture] = Image(picture, finder.find(picture), tuple(_faces(table, row, landmarks)))
+                faces = tuple(_faces(table, row, landmarks, are_subjects))
+                images[picture] = Image(picture, finder.find(picture), faces)
         if again:
             why = f"{counted(again, 'row is', 'rows are')} of pictures that have labels already"
             left_out.append(LeftOut(name, why))
@@ -134,7 +138,8 @@ def read_tables(files: Sequence[Path], root: Path, how: Reading, told: Mapping[s
     return LabelSet(landmarks, tuple(images.values()), edges, left_out=tuple(left_out), changes=tuple(changes))
 
 
-def _faces(table: Table, row: np.ndarray, landmarks: Sequence[str]) -> Iterator[Face]:
+def _faces(table: Table, row: np.ndarray, landmarks: Sequence[str], are_subjects: bool) -> Iterator[Face]:
+    """The face of each individual in a row, who is its subject if `are_subjects`."""
     index = {name: k for k, name in enumerate(landmarks)}
     own = dict[str | None, list[tuple[Column, float]]]()
     for column, value in zip(table.columns, row.tolist(), strict=True):
@@ -150,7 +155,8 @@ def _faces(table: Table, row: np.ndarray, landmarks: Sequence[str]) -> Iterator[
             continue
         points = np.where(labeled[:, None], values[:, :2], 0.0)
         scores = np.clip(np.nan_to_num(values[:, 2]), 0, 1) if scored else None
-        yield Face(points, np.where(labeled, 2, 0), predicted=scored, scores=scores, subject=individual)
+        subject = individual if are_subjects else None
+        yield Face(points, np.where(labeled, 2, 0), predicted=scored, scores=scores, subject=subject)
 
 
 def _names(found: Any) -> list[str]:
@@ -472,7 +478,8 @@ def _is_same(one: Table, other: Table) -> bool:
 def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
     """Write a project. With several faces in a picture, or subjects of faces, it is one of several animals.
 
-    A face without a subject is the first of individual1, individual2, ... that is free in its picture.
+    A face without a subject is the first of individual1, individual2, ... that is free in its picture. Then, and where
+    two faces of a picture have one subject, individuals are no subjects: `identity` is true only if all of them are.
     """
     kept, dropped = labeled_only(labels)
     folders, places = dict[str, str](), Places()
@@ -485,6 +492,8 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
         place_picture(image, out / LABELED / folder / name, pictures)
     several = any(len(image.faces) > 1 or any(face.subject for face in image.faces) for image in kept.images)
     individuals, clashes = _individuals(kept) if several else ({}, 0)
+    subjects = [face.subject for image in kept.images for face in image.faces]
+    are_subjects = several and None not in subjects and not clashes
     everyone = list(dict.fromkeys(name for names in individuals.values() for name in names)) or [""]
     for folder, found in rows.items():
         table = heading_rows(labels.landmarks, everyone if several else None, width=3)
@@ -495,10 +504,11 @@ def write(labels: LabelSet, out: Path, pictures: Pictures) -> list[Loss]:
             table.append([LABELED, folder, name, *cells])
         save(out / LABELED / folder / f"CollectedData_{SCORER}.csv", csv_text(table))
     if rows:
-        told = _settings(labels, list(rows), everyone if several else None)
+        told = _settings(labels, list(rows), everyone if several else None, are_subjects)
         save(out / "config.yaml", yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
     counts = lost(kept, "hidden", "absent", "box", "scores", "predicted", "split", "subject", "mirror", "groups")
-    return losses(**dropped, **counts, face_subject=clashes)
+    lost_subjects = 0 if are_subjects else sum(subject is not None for subject in subjects)
+    return losses(**dropped, **counts, face_subject=lost_subjects)
 
 
 def labeled_only(labels: LabelSet) -> tuple[LabelSet, dict[str, int]]:
@@ -569,7 +579,9 @@ def save(path: Path, text: str) -> None:
     replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8", newline=""))
 
 
-def _settings(labels: LabelSet, folders: list[str], individuals: list[str] | None) -> dict[str, Any]:
+def _settings(
+    labels: LabelSet, folders: list[str], individuals: list[str] | None, are_subjects: bool
+) -> dict[str, Any]:
     """A config.yaml. DeepLabCut puts the project's real path in when it opens it, and finds folders by their videos."""
     names = list(labels.landmarks)
     parts: dict[str, Any] = {"bodyparts": names}
@@ -585,7 +597,7 @@ def _settings(labels: LabelSet, folders: list[str], individuals: list[str] | Non
         "scorer": SCORER,
         "date": "Jan1",
         "multianimalproject": individuals is not None,
-        "identity": None,
+        "identity": True if are_subjects else None,
         "project_path": ".",
         "video_sets": {f"videos/{folder}.mp4": {"crop": "0, 1, 0, 1"} for folder in folders},
         **parts,
