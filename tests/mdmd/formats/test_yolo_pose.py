@@ -159,8 +159,7 @@ def test_a_list_of_pictures_has_blank_lines_and_names_no_other_list(tmp_path: Pa
     (tmp_path / "train.txt").write_text("\n".join(lines))
     labels = read(place, Reading())
     assert [image.path for image in labels.images] == [tmp_path / "images" / "a.png"]
-    # The labels of "train.txt.jpg" would be in train.txt.
-    assert [out.record for out in labels.left_out] == ["train.txt, line 7", "train.txt, line 8", "train.txt"]
+    assert [out.record for out in labels.left_out] == ["train.txt, line 7", "train.txt, line 8"]
     assert "which holds the character U+0000" in labels.left_out[0].why
     (tmp_path / "data.yaml").write_text(f"train: {'x' * 5000}\nkpt_shape: [1, 3]\n")
     with pytest.raises(DataError, match="wanted names of at most 255 bytes"):
