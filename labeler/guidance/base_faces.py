@@ -24,6 +24,8 @@ class BaseFaces:
         self._lock = threading.Lock()
         self._known: dict[str, dict[int, BasePoints]] | None = None
         self._definitions: dict[str, Definition] = {}
+        #: Faces whose pictures could not be used since the project was opened: they are not tried again before.
+        self._unusable: set[int] = set()
         #: The face that was opened last: the faces after it are the next ones to predict.
         self.looking_at: int | None = None
 
@@ -47,16 +49,24 @@ class BaseFaces:
     def missing(self, base: str) -> list[Face]:
         """The faces that `base` has not predicted in their present box: labeled ones first, then the next to be opened.
 
-        Skipped faces are left out.
+        Skipped faces are left out. A picture that could not be used is tried again once the project is opened anew.
         """
         known = self.points(base)
         wanted = [face for face in self._store.faces() if face.skip is None]
-        missing = {face.id for face in wanted if face.id not in known or known[face.id].asked != face.box}
+        missing = {face.id for face in wanted if not self._is_done(face, known.get(face.id))}
         if not missing:
             return []
         labeled, faces = self._store.last_labeled(), {face.id: face for face in wanted}
         in_turn = [face for face in self.in_turn(list(faces)) if face in missing]
         return [faces[face] for face in sorted(in_turn, key=lambda face: face not in labeled)]
+
+    def _is_done(self, face: Face, found: BasePoints | None) -> bool:
+        return found is not None and found.asked == face.box and (found.usable or face.id in self._unusable)
+
+    def try_again(self, image_id: int) -> None:
+        """The file of this picture is back."""
+        with self._lock:
+            self._unusable -= {face.id for face in self._store.faces(image_id)}
 
     def in_turn(self, faces: Sequence[int]) -> list[int]:
         """`faces`, beginning with the one that was opened last or, if it is not among them, with the one after it."""
@@ -70,6 +80,7 @@ class BaseFaces:
         with self._lock:
             known = self._read()
             known[base] = {**known.get(base, {}), **faces}
+            self._unusable |= {face for face, found in faces.items() if not found.usable}
             self._definitions[base] = Definition.from_category(category, where=f"base {base}")
             replaced = [other for other in known if other != base and len(known[other]) <= len(known[base])]
             for other in replaced:

@@ -344,6 +344,7 @@ class Project:
                 "come back"
             )
         picture = self.intake.put_back(file, image_id)
+        self.bases.try_again(image_id)
         self.trash.drop(file)
         return picture
 

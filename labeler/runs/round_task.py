@@ -17,6 +17,7 @@ from labeler.runs.background import start_mdmd, why_failed
 from labeler.runs.bases import Base
 from labeler.runs.round_faces import faces_to_learn, faces_to_predict, learning_faces
 from mdmd import run_folder
+from mdmd.data.coco import read_coco
 from mdmd.errors import DataError
 
 #: Seconds between states of a round from which it can go on.
@@ -112,6 +113,10 @@ def _start_of(project: Project, base: Base, record: RoundRecord) -> Path:
     """The folder of the model that a round begins with."""
     newest = project.rounds.newest()
     if newest is None or not newest.record.same_start(record):
+        return base.folder
+    # What the round before has learned of pictures that are measured on by now, or cleared, would stay in its weights.
+    learns = read_coco(project.rounds.folder / MAKING / run_folder.TARGET).samples
+    if not newest.learned_from <= {sample.image_id for sample in learns}:
         return base.folder
     folder = project.rounds.path(newest.record.number)
     own, carried = project.charge.error(f"round {newest.record.number}"), project.charge.error(CARRIED)

@@ -67,10 +67,12 @@ def test_a_person_goes_back_to_the_copy_that_the_question_names(page: Page, site
     page.get_by_label("Copy", exact=True).click()
     page.get_by_role("option", name="by hand").nth(1).click()
     page.get_by_role("button", name="Go back to this copy…").click()
-    expect(page.get_by_text("Going back loses 2 edits on 2 faces")).to_be_visible()
+    expect(page.get_by_text("by hand? Going back loses 2 edits on 2 faces")).to_be_visible()
     # The newest copy is the chosen one again, and the question still names the older one.
-    page.get_by_role("button", name="Make a copy now").click()
-    expect(page.get_by_text("Copied to")).to_be_visible()
+    older = page.get_by_label("Copy", exact=True).input_value()
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("tab", name="Project").click()
+    expect(page.get_by_label("Copy", exact=True)).not_to_have_value(older)
     sure.click()
     expect(page.get_by_text(re.compile("The labels are those of the copy of .*, by hand now"))).to_be_visible()
     assert set(site.workspace.open("dippers").store.points()) == {1}

@@ -345,6 +345,7 @@ export class LandmarkCanvas extends Emitter {
     const { viewport } = this;
     const middle = viewport.width ? viewport.toImage(viewport.width / 2, viewport.height / 2) : null;
     Object.assign(viewport, { width, height, rem: rem() });
+    this.fitScreen();
     if (!viewport.imageWidth) return;
     if (this.touched && middle) viewport.center(...middle);
     else this.frame(this.framed?.box ?? null, this.framed?.margin);

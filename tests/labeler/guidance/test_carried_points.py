@@ -229,5 +229,5 @@ def test_a_base_whose_definition_is_damaged_is_named(project: Project):
 
 
 def test_the_face_that_is_opened_is_the_first_to_be_predicted(project: Project):
-    FaceActions(project).view(5)
+    FaceActions(project).open(5)
     assert [face.id for face in project.bases.missing("starter-1")] == [5, 6, 7, 8, 1, 2, 3, 4]

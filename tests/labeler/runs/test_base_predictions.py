@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.background import PAUSE
 from labeler.runs.base_predictions import BasePredictions
@@ -50,6 +51,12 @@ def test_the_starter_predicts_on_every_picture_and_finds_the_face_where_no_box_w
         assert seen[1].covariance.shape == (68, 2, 2)
         assert seen[1].box == faces[0].box
         assert seen[2].box != project.store.face(2).box  # no box was drawn: the base found the face
+        # What could not be used is tried once more after the next start, and when its picture is back.
+        again = Project(project.folder)
+        assert [face.id for face in again.bases.missing(name)] == [3]
+        again.close()
+        project.bases.try_again(3)
+        assert [face.id for face in project.bases.missing(name)] == [3]
     finally:
         predictions.close()
         workspace.close()

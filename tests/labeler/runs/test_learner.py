@@ -12,8 +12,9 @@ import pytest
 from filelock import FileLock
 
 from labeler.analysis.better_model import measuring
-from labeler.guidance.learned_rounds import MAKING, read_round
+from labeler.guidance.learned_rounds import MAKING, RoundRecord, read_round
 from labeler.guidance.learning import Doing, Learning, LearningSource
+from labeler.project.coco import write_coco
 from labeler.project.project import Project
 from labeler.project.workspace import Workspace
 from labeler.runs.background import PAUSE
@@ -28,9 +29,10 @@ from mdmd import run_folder
 from mdmd.config import STARTER
 from mdmd.data.coco import read_coco
 from mdmd.data.definition import load_definition
+from mdmd.files import write_json
 from mdmd.run_folder import Settings
 from mdmd.synthetic.datasets import PAREIDOLIAS
-from tests.builders import PATIENCE_WITH_TRAINING, make_project, python_commands, python_run, wait_for
+from tests.builders import PATIENCE_WITH_TRAINING, make_project, predictions_of, python_commands, python_run, wait_for
 from tests.labeler.guidance.test_carried_points import base_points, label, still
 
 LABELED, FACES = 8, 12
@@ -156,6 +158,35 @@ def test_a_round_that_was_stopped_goes_on_with_the_faces_it_began_with(project: 
     second.step()
     assert read_round(project.rounds.folder / MAKING) == begun
     second.close()
+
+
+def test_a_round_goes_on_from_the_last_one_only_where_it_learns_all_that_this_has_learned(
+    project: Project, learner: Make
+):
+    definition = project.definition
+    assert definition is not None
+    before = project.rounds.path(1)
+    before.mkdir(parents=True)
+    few = faces_to_learn(project)
+    write_coco(before / run_folder.TARGET, replace(few, samples=few.samples[:1]), images=project.images)
+    write_json(before / run_folder.PREDICTIONS, predictions_of(project, [FACES]))
+    RoundRecord(1, "starter-1", definition.version, 1, 2).write(before)
+    (before / run_folder.WEIGHTS).touch()
+    assert project.rounds.newest() is not None
+
+    def begun_from() -> Path:
+        own = learner()
+        own.step()
+        [process] = learning()
+        words = process.cmdline()
+        own.close()
+        return Path(words[words.index("--from") + 1])
+
+    assert begun_from() == before
+    # Its one face has no label any more: what the round has learned of it would stay in the weights.
+    [face] = (sample.face_id for sample in few.samples[:1])
+    project.store.edit_points(face, dict.fromkeys(definition.ids))
+    assert begun_from() == STARTER
 
 
 def test_a_round_that_came_with_a_folder_is_not_believed(project: Project, learner: Make):

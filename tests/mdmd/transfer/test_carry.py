@@ -171,6 +171,20 @@ def test_a_landmark_without_a_label_is_expected_anywhere_and_the_others_are_not_
     assert np.abs(found - faces.points)[:, [NOSE, EYE, FOREHEAD]].max() < 15
 
 
+def test_left_out_distances_are_those_from_the_mean_shape_of_the_others():
+    rng = np.random.default_rng(3)
+    points = rng.uniform(0, 50, (7, 4)) + 1j * rng.uniform(0, 50, (7, 4))
+    points[rng.uniform(size=points.shape) < 0.3] = np.nan
+    points[1:, 3] = np.nan  # labeled on one face only
+    points[0, 3] = 5 + 6j
+    boxes = [Box(*rng.uniform(1, 9, 2), *rng.uniform(20, 60, 2)) for _ in points]
+    found = left_out_distances(points, boxes)
+    for k in range(len(points)):
+        others = [j for j in range(len(points)) if j != k]
+        placed, _ = mean_shape(points[others], [boxes[j] for j in others]).place([boxes[k]])
+        assert found[k] == pytest.approx(np.abs(placed[0] - points[k]), nan_ok=True)
+
+
 def test_the_mean_shape_is_the_mean_of_labels_in_their_boxes():
     boxes = [Box(0, 0, 10, 20), Box(10, 10, 20, 20)]
     shape = mean_shape(np.array([[2 + 4j], [14 + 18j]]), boxes)
