@@ -77,7 +77,7 @@ def test_a_repeat_is_offered_labeled_unseen_and_counted(page: Page, site: Site) 
     page.keyboard.press("Shift+R")
     expect(page.locator(".mount-label .toast")).to_contain_text("Blind repeats are off")
     switch_on(page, site, "wrens")
-    assert project.settings.repeats == 0.0  # this process read it before
+    assert project.settings.repeats == ONE_IN_TEN  # which the server has written
     page.evaluate("localStorage.setItem('mdmd.start', 'mean')")  # faces start from ghosts, but for repeats
 
     # The eleventh face completes: enough others lie in between now.
