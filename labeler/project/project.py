@@ -6,8 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +41,7 @@ from labeler.project.leftovers import clear_orphans, clear_partial
 from labeler.project.outgoing import Split
 from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import Safekeeping
+from labeler.project.settings import Settings, SettingsFile
 from labeler.project.trash import Trash
 from labeler.storage.backups import Backups
 from labeler.storage.imports import Import
@@ -51,58 +51,13 @@ from mdmd.data.definition import Definition
 from mdmd.data.records import Box, Dataset
 from mdmd.datasets.incoming import Incoming, incoming
 from mdmd.datasets.matching import Match
-from mdmd.errors import DataError
-from mdmd.evaluation.evaluate import FlagRule
-from mdmd.files import read_json, write_json
 from mdmd.formats.format import Format, Pictures
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
 #: The file that is locked while a picture is added.
 TURN = ".adding"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a project.
-
-    A predicted point is flagged if it is off by more than `tolerance` with a probability above `threshold`. `tolerance`
-    is a share of the definition's normalizing distance. With a `threshold` of None, the model chooses it so that the
-    flags are expected to catch most of the wrong points. `repeats` is the share of labeled faces that are labeled a
-    second time, blind. `learns` says whether the tool learns from the labels in the background. `subjects` is the rule
-    that tells who is on pictures that are added (`labeler.pictures.subjects`); None: each is a subject by itself.
-    """
-
-    tolerance: float = 0.1
-    threshold: float | None = None
-    repeats: float = 0.0
-    learns: bool = True
-    subjects: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.tolerance <= 1:
-            raise DataError(f"tolerance is {self.tolerance}, wanted a share above 0 and up to 1")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise DataError(f"threshold is {self.threshold}, wanted a probability from 0 to 1")
-        if not 0 <= self.repeats <= 1:
-            raise DataError(f"repeats is {self.repeats}, wanted a share from 0 to 1")
-        if self.subjects is not None:
-            SubjectRule(self.subjects)
-
-    @property
-    def flag_rule(self) -> FlagRule:
-        """When a point is flagged."""
-        # A project may hold a threshold of 0 or 1: all points, or none.
-        inside = None if self.threshold is None else min(max(self.threshold, 1e-9), 1 - 1e-9)
-        return FlagRule(self.tolerance, inside)
-
-    @property
-    def options(self) -> list[str]:
-        """The settings as command-line options of `mdmd`."""
-        threshold = [] if self.threshold is None else ["--threshold", str(self.threshold)]
-        return ["--tolerance", str(self.tolerance), *threshold]
 
 
 @dataclass(frozen=True)
@@ -129,17 +84,6 @@ class TakenBack:
         return said
 
 
-def _settings_in(record: Mapping[str, Any]) -> Settings:
-    threshold, subjects = record["threshold"], record.get("subjects")
-    return Settings(
-        float(record["tolerance"]),
-        None if threshold is None else float(threshold),
-        float(record.get("repeats", 0.0)),
-        record.get("learns", True) is not False,
-        subjects=None if subjects is None else str(subjects),
-    )
-
-
 class Project:
     """One project: `folder`, its `store` of labels and its `settings`. Safe to share between threads.
 
@@ -147,19 +91,10 @@ class Project:
     """
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
-        try:
-            record = read_json(folder / "project.json")
-            form, self._settings = record["format"], _settings_in(record)
-        except (ValueError, KeyError, TypeError) as error:
-            why = error if isinstance(error, DataError) else repr(error)
-            raise DataError(f"{folder / 'project.json'} is not a project's description: {why}") from None
-        if form != FORMAT:
-            raise DataError(f"{folder} has the project format {form!r}, this labeler knows {FORMAT}: update it")
+        self._settings = SettingsFile(folder)
         if not (folder / "labels.db").is_file():
             raise DamagedError(f"{folder / 'labels.db'} is missing: it holds the labels of project {folder.name!r}")
         self.name = folder.name
-        self._settings_lock = threading.RLock()
-        self._settings_seen: tuple[int, int, int] | None = None
         self.trash = Trash(folder.parent)
         self.folder = folder
         backups = Backups(folder / BACKUPS, folder / "labels.db", clock=clock)
@@ -216,27 +151,11 @@ class Project:
     @property
     def settings(self) -> Settings:
         """The settings as they are now: the command line may change them beside a server."""
-        file = self.folder / "project.json"
-        with self._settings_lock, suppress(OSError, ValueError, KeyError, TypeError):
-            stat = file.stat()
-            seen = stat.st_mtime_ns, stat.st_size, stat.st_ino
-            if seen != self._settings_seen:
-                self._settings, self._settings_seen = _settings_in(read_json(file)), seen
-        return self._settings
+        return self._settings.read()
 
     def change_settings(self, **changes: Any) -> None:
-        """Change these fields of the settings, and save them.
-
-        Raises StorageError, changing nothing, if they cannot be written.
-        """
-        with self._settings_lock:
-            settings = replace(self.settings, **changes)
-            try:
-                write_json(self.folder / "project.json", {"name": self.name, "format": FORMAT, **asdict(settings)})
-            except OSError as error:
-                reason = f"the settings could not be written, nothing was changed: {error.strerror}"
-                raise StorageError(reason) from None
-            self._settings, self._settings_seen = settings, None
+        """Change these fields of the settings. Raises StorageError, changing nothing, if they cannot be written."""
+        self._settings.change(**changes)
 
     @property
     def read_only(self) -> str | None:

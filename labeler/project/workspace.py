@@ -7,22 +7,22 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from labeler.errors import NoProjectError, StorageError
 from labeler.project.definition import next_category
 from labeler.project.leftovers import clear_partial
-from labeler.project.project import FORMAT, Project, Settings
+from labeler.project.project import Project
 from labeler.project.safekeeping import FOLDER as BACKUPS
 from labeler.project.safekeeping import restore
+from labeler.project.settings import Settings, write_settings
 from labeler.project.trash import Trash
 from labeler.storage.backups import Backup, Backups
 from labeler.storage.store import Store
 from mdmd.data.definition import Definition
 from mdmd.data.text import shown
 from mdmd.errors import DataError
-from mdmd.files import copy_folder, new_folder, remove_folder, write_json
+from mdmd.files import copy_folder, new_folder, remove_folder
 
 #: The folders of a project that a copy has too; its cache is made again.
 COPIED = ("images", "runs")
@@ -61,7 +61,7 @@ class Workspace:
             clear_partial(self.root, deep=False)
             with new_folder(self.root / name) as making:
                 (making / "images").mkdir()
-                write_json(making / "project.json", {"name": name, "format": FORMAT, **asdict(Settings())})
+                write_settings(making, name, Settings())
                 store = Store(making / "labels.db")
                 if definition:
                     store.definitions.save(next_category(definition.to_category(), ()), None, edited_from=0)
@@ -119,7 +119,7 @@ class Workspace:
                     if (project.folder / part).is_dir():
                         copy_folder(project.folder / part, making / part)
                 project.store.copy(making / "labels.db")
-                write_json(making / "project.json", {"name": new, "format": FORMAT, **asdict(project.settings)})
+                write_settings(making, new, project.settings)
         except OSError as error:
             raise StorageError(f"project {name!r} could not be copied: {error.strerror}") from None
 

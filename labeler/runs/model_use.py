@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from labeler.guidance.proposed import run_number
-from labeler.project.project import Project, Settings
+from labeler.project.project import Project
+from labeler.project.settings import Settings
 from labeler.runs.control import list_runs
 from labeler.runs.run import Run
 from mdmd import run_folder

@@ -19,7 +19,8 @@ from labeler.analysis.agreement import FEWEST
 from labeler.cli.main import main
 from labeler.errors import ConflictError
 from labeler.guidance.repeats import BETWEEN, ONE_IN_TEN
-from labeler.project.project import Project, Settings
+from labeler.project.project import Project
+from labeler.project.settings import Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.errors import install_errors

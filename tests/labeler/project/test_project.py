@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from labeler.errors import NotFoundError, StorageError
-from labeler.project.project import Project, Settings
+from labeler.project.project import Project
+from labeler.project.settings import Settings
 from labeler.project.workspace import Workspace
 from labeler.runs.collect import collect_predictions
 from labeler.server.face_actions import FaceActions
