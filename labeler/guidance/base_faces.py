@@ -24,7 +24,7 @@ class BaseFaces:
         self._lock = threading.Lock()
         self._known: dict[str, dict[int, BasePoints]] | None = None
         self._definitions: dict[str, Definition] = {}
-        #: Faces whose pictures could not be used since the project was opened: they are not tried again before.
+        #: Faces whose pictures could not be used. They are tried again when the project is opened the next time.
         self._unusable: set[int] = set()
         #: The face that was opened last: the faces after it are the next ones to predict.
         self.looking_at: int | None = None

@@ -163,14 +163,20 @@ def duplicates(actions: Review) -> dict[str, Any]:
 
 @routes.get("/pictures/{picture_id}/image")
 def image(
-    project: Opened, picture_id: Key, width: int | None = None, if_none_match: Annotated[str | None, Header()] = None
+    project: Opened,
+    picture_id: Key,
+    width: int | None = None,
+    of: str | None = None,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
+    """A picture, which the browser may keep if the address says `of` which project it is by its identity."""
     if width is not None and width not in WIDTHS:
         raise DataError(f"found width={width}, wanted one of {', '.join(map(str, WIDTHS))} or none")
     picture = project.store.image(picture_id)
+    # By its name alone it is asked for again each time: another project may have got this one's name.
+    keeps = "max-age=3600, immutable" if of == project.store.identity else "no-cache"
     headers = {
-        # Asked again each time, with the digest: another project may get this one's name, and have other pictures.
-        "Cache-Control": "private, no-cache",
+        "Cache-Control": f"private, {keeps}",
         "ETag": f'"{picture.sha256[:32]}-{width or "full"}"',
         "X-Content-Type-Options": "nosniff",
     }

@@ -56,6 +56,13 @@ def row(page: Page, own: str) -> Locator:
     return page.locator(".matching-row", has=page.locator(f'select[data-own="{own}"]'))
 
 
+def count_from(page: Page, words: str) -> None:
+    """Choose from what the coordinates of the file count, and look again."""
+    page.get_by_label("The first pixel is").click()
+    page.get_by_role("option", name=words).click()
+    page.get_by_role("button", name="Look at the labels").click()
+
+
 def choose(page: Page, own: str, theirs: str) -> None:
     """Choose by keyboard, as a list without the focus has only what is chosen."""
     names = row(page, own).locator("select")
@@ -287,9 +294,7 @@ def test_points_of_a_model_become_proposals_and_what_pixels_count_from_is_asked(
     page.get_by_label("A model made the points").check()
     page.get_by_role("button", name="Look at the labels").click()
     expect(page.get_by_text("do not say from what their coordinates count: choose it under")).to_be_visible()
-    page.get_by_label("The first pixel is").click()
-    page.get_by_role("option", name="1, as menpo and MATLAB do").click()
-    page.get_by_role("button", name="Look at the labels").click()
+    count_from(page, "1, as menpo and MATLAB do")
     expect(page.get_by_text("1 face with points of a model")).to_be_visible()
     page.get_by_role("button", name="Import", exact=True).click()
     said = "Points of a model came in from pictures of rails for 1 face: see the Review page."
@@ -301,9 +306,7 @@ def test_points_of_a_model_become_proposals_and_what_pixels_count_from_is_asked(
     page.get_by_label("A model made the points").uncheck()
     page.get_by_role("button", name="Look at the labels").click()
     expect(page.get_by_text("set “The first pixel is” to “the file says”")).to_be_visible()
-    page.get_by_label("The first pixel is").click()
-    page.get_by_role("option", name="the file says").click()
-    page.get_by_role("button", name="Look at the labels").click()
+    count_from(page, "the file says")
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible()
     proposed = project.proposed.of(project.store.faces()[0].id)
     assert proposed is not None

@@ -132,7 +132,7 @@ def test_a_second_enter_adds_no_second_face_and_places_nothing(page: Page, site:
     assert project.store.points(face) == before
 
 
-def test_a_face_that_is_added_late_takes_nobody_back(page: Page, site: Site) -> None:
+def test_a_face_that_is_added_late_does_not_turn_the_page_back(page: Page, site: Site) -> None:
     project, _ = labeled(page, site, "jacanas")
     _, second, _ = (face.id for face in project.store.faces())
     held = hold(page, "**/pictures/*/faces", "POST")
@@ -145,7 +145,7 @@ def test_a_face_that_is_added_late_takes_nobody_back(page: Page, site: Site) -> 
     assert page.evaluate(f"{EDITOR}.view.face") == second
 
 
-def test_a_face_that_is_removed_late_takes_nobody_on(page: Page, site: Site) -> None:
+def test_a_face_that_is_removed_late_does_not_turn_the_page(page: Page, site: Site) -> None:
     project, face = labeled(page, site, "dotterels")
     page.evaluate(f"{root('label')}.addFace([10, 10, 80, 80])")
     added = max(face.id for face in project.store.faces())
@@ -307,3 +307,13 @@ def test_the_tools_stand_in_one_row_from_1024_pixels_on(page: Page, site: Site) 
         page.set_viewport_size({"width": width, "height": 800})
         tops = "[...document.querySelectorAll('.mount-label .tool')].map((tool) => tool.getBoundingClientRect().top)"
         assert len(set(page.evaluate(tops))) == 1, width
+
+
+def test_pictures_are_asked_for_by_the_identity_of_their_project(page: Page, site: Site) -> None:
+    project = site.project("phainopeplas")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/image?" in request.url else None)
+    open_canvas(page, site, "phainopeplas", "label")
+    wait_for(lambda: page.evaluate(f"{root('label')}?.editor.view?.face"))
+    assert asked
+    assert [url for url in asked if f"of={project.store.identity}" not in url] == []

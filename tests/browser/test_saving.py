@@ -124,6 +124,7 @@ def test_an_answer_that_is_no_face_takes_no_edit_out_of_the_journal(page: Page, 
     click_at(page, "label", 150, 100)
     wait_for(lambda: page.evaluate("true") and project.store.points(face).get(face))
     saved(page)
+    assert sorted(project.store.points(face)[face]) == [1]
 
 
 def test_a_page_sends_what_is_left_when_it_goes(page: Page, site: Site, complaints: Complaints) -> None:

@@ -350,7 +350,7 @@ export class LabelPage {
       });
       this.session.announceChange();
       await this.load();
-      // Who has gone to another face meanwhile stays there.
+      // A person who has gone to another face meanwhile stays there.
       if (this.picker.open === open) await this.openFace(this.items.find(({ face }) => face === view.face));
     } catch (error) {
       this.adding = null;

@@ -249,13 +249,24 @@ export class Session extends Emitter {
    * @param {number} width
    */
   pictureUrl(picture, width = 0) {
-    const query = width && picture.width > width ? `?width=${width}` : "";
-    return `${this.base}/pictures/${picture.id}/image${query}`;
+    return this.imageUrl(picture.id, picture.width > width ? width : 0);
   }
 
   /** @param {number} pictureId */
   thumbnailUrl(pictureId) {
-    return `${this.base}/pictures/${pictureId}/image?width=240`;
+    return this.imageUrl(pictureId, 240);
+  }
+
+  /**
+   * `of`: the browser keeps pictures of this project, and another one that gets its name has others.
+   * @param {number} pictureId
+   * @param {number} width  0: as it is
+   */
+  imageUrl(pictureId, width) {
+    const query = new URLSearchParams();
+    if (width) query.set("width", String(width));
+    if (this.identity) query.set("of", this.identity);
+    return `${this.base}/pictures/${pictureId}/image?${query}`;
   }
 
   // --- edits ----------------------------------------------------------------------------------------------------

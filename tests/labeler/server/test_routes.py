@@ -438,7 +438,9 @@ def test_pictures_come_as_copies_that_fit_or_as_they_are(client: TestClient, pro
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["x-content-type-options"] == "nosniff"
     # Another project of this name may have other pictures.
-    assert set(answer.headers["cache-control"].split(", ")) == {"private", "no-cache"}
+    for of, keeps in (("", "no-cache"), (f"?of={project.store.identity}", "max-age=3600, immutable")):
+        found = client.get(f"{BASE}/pictures/4/image{of}")
+        assert found.headers["cache-control"] == f"private, {keeps}"
     again = client.get(f"{BASE}/pictures/4/image", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
